@@ -1,0 +1,1 @@
+"""Runs series of Python scripts of several projects, unattended and reliably."""

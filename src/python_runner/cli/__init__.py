@@ -1,0 +1,1 @@
+"""The command line: arguments, progress, and the one place that prints and exits."""

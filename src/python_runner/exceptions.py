@@ -1,0 +1,74 @@
+"""The errors a caller may meet, all raised before any script starts.
+
+::
+
+    PythonRunnerError
+    ├── BadPythonInterpreter
+    ├── BadRecipientList                  (ValueError)
+    ├── ConfigurationNotFound             (FileNotFoundError)
+    ├── InvalidConfiguration              (ValueError)
+    │   └── MissingConfigurationVariable
+    └── MissingEnvironmentVariable
+
+What happens to a script is never an exception: it is a result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class PythonRunnerError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class BadPythonInterpreter(PythonRunnerError):
+    """The interpreter that should run the scripts cannot be found."""
+
+
+class BadRecipientList(PythonRunnerError, ValueError):
+    """The recipients are not a list of single mail addresses."""
+
+
+class ConfigurationNotFound(PythonRunnerError, FileNotFoundError):
+    """A project has no ``exec_config.json``, or there is no such project."""
+
+
+class MissingEnvironmentVariable(PythonRunnerError):
+    """A mail may be due and its transport lacks a variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with a configuration file.
+
+    Attributes:
+        file: the file as the user may open it.
+        key: path of the key, such as ``scripts[2].timeout``; empty for the whole file.
+        message: what is wrong and what was expected, in the user's language.
+    """
+
+    file: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}: {self.key}" if self.key else self.file
+        return f"{where}: {self.message}"
+
+
+class InvalidConfiguration(PythonRunnerError, ValueError):
+    """A configuration is wrong; ``problems`` holds everything found, in file order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class MissingConfigurationVariable(InvalidConfiguration):
+    """Required keys are absent; other problems of the same file are listed as well."""

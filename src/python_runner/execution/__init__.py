@@ -1,0 +1,1 @@
+"""One script, from start to result; may run on another machine."""

@@ -1,0 +1,1 @@
+"""The doors a message leaves by; one method each."""

@@ -1,0 +1,187 @@
+"""Decisions, and nothing else: no clock, no disk, no luck.
+
+Every function here gets all it needs as arguments, so that a table can test it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from python_runner.model import (
+    EmailStrategy,
+    MailStatus,
+    OnFailure,
+    Outcome,
+    RunStatus,
+)
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from python_runner.model import Run, Script, ScriptResult
+
+#: Longest wait between two attempts of a script, in seconds: a doubling delay must not
+#: push the last retry into the next day.
+RETRY_CEILING = 3600.0
+
+#: Every script succeeded.
+EXIT_SUCCESS = 0
+#: A script did not succeed.
+EXIT_FAILURE = 1
+#: Wrong usage, or a project that could not be run at all.
+EXIT_USAGE = 2
+#: A project was skipped because a run of it is active.
+EXIT_SKIPPED = 3
+#: The scripts succeeded, but a report has been given up.
+EXIT_MAIL = 4
+#: A run ended by a signal exits with this plus the signal's number, as in a shell.
+EXIT_SIGNAL = 128
+
+
+def display_names(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return what each script of a series is called.
+
+    The file name; the path as written where two scripts share a file name; a number
+    behind it where the very same path is listed more than once.
+    """
+    files = Counter(_file_name(path) for path in paths)
+    names = [
+        _file_name(path) if files[_file_name(path)] == 1 else path.replace("\\", "/")
+        for path in paths
+    ]
+    seen: Counter[str] = Counter()
+    totals = Counter(names)
+    unique = []
+    for name in names:
+        seen[name] += 1
+        unique.append(f"{name} ({seen[name]})" if totals[name] > 1 else name)
+    return tuple(unique)
+
+
+def _file_name(path: str) -> str:
+    # Both separators on every platform: a configuration travels.
+    return PurePath(path.replace("\\", "/")).name or path
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What may happen next in a series: scripts to start, and scripts to give up."""
+
+    start: tuple[Script, ...]
+    skip: tuple[tuple[Script, Text], ...]
+
+
+def next_step(
+    scripts: Sequence[Script],
+    *,
+    results: Mapping[str, ScriptResult],
+    running: Collection[str],
+    on_failure: OnFailure,
+    max_parallel: int,
+    stopping: bool,
+) -> Step:
+    """Decide which scripts start now and which never will.
+
+    ``results`` holds the scripts that have ended, ``running`` those that have not. A
+    script starts when all it needs has succeeded and a place is free, in the order of
+    the series. Giving one up may doom others: ask again once those are in ``results``.
+    """
+    waiting = [s for s in scripts if s.name not in results and s.name not in running]
+    skip = tuple(
+        (script, reason)
+        for script in waiting
+        if (reason := _why_skip(script, results, on_failure, stopping=stopping))
+    )
+    skipped = {script.name for script, _ in skip}
+    ready = [
+        script
+        for script in waiting
+        if script.name not in skipped and all(n in results for n in script.needs)
+    ]
+    return Step(tuple(ready[: max(0, max_parallel - len(running))]), skip)
+
+
+def _why_skip(
+    script: Script,
+    results: Mapping[str, ScriptResult],
+    on_failure: OnFailure,
+    *,
+    stopping: bool,
+) -> Text | None:
+    if stopping:
+        return Text(N_("not started: the run was stopped"))
+    for needed in script.needs:
+        if needed in results and not results[needed].succeeded:
+            return Text(
+                N_("not started: it needs {script}, which did not succeed"),
+                {"script": needed},
+            )
+    if on_failure is OnFailure.STOP:
+        for name, result in results.items():
+            if not result.succeeded:
+                return Text(
+                    N_("not started: {script} failed, and the series stops then"),
+                    {"script": name},
+                )
+    return None
+
+
+def retry_wait(base: float, attempts: int) -> float:
+    """Return the seconds to wait after ``attempts`` failed ones: doubling, bounded."""
+    return min(base * 2.0 ** (attempts - 1), max(base, RETRY_CEILING))
+
+
+def run_status(results: Iterable[ScriptResult], *, stopped: bool) -> RunStatus:
+    """Judge a run by its scripts; ``stopped`` tells that a signal ended it."""
+    if stopped:
+        return RunStatus.STOPPED
+    if all(result.succeeded for result in results):
+        return RunStatus.SUCCESS
+    return RunStatus.FAILURE
+
+
+def reported_scripts(run: Run, strategy: EmailStrategy) -> tuple[ScriptResult, ...]:
+    """Return the scripts a report names under ``strategy``."""
+    if strategy is EmailStrategy.ALL:
+        return run.scripts
+    if strategy is EmailStrategy.FAILURE_ONLY:
+        return run.failed_scripts
+    return ()
+
+
+def mail_due(run: Run, strategy: EmailStrategy) -> bool:
+    """Say whether ``run`` is reported: always, never, or when something is wrong."""
+    if strategy is EmailStrategy.FAILURE_ONLY:
+        return run.status is not RunStatus.SUCCESS
+    return strategy is EmailStrategy.ALL
+
+
+def exit_code(runs: Iterable[Run], *, signal: int | None = None) -> int:
+    """Reduce everything that happened to the one number a scheduler sees.
+
+    What keeps a whole project from running outweighs a failed script, which outweighs
+    a skipped project, which outweighs a lost report.
+    """
+    if signal is not None:
+        return EXIT_SIGNAL + signal
+    runs = tuple(runs)
+    statuses = {run.status for run in runs}
+    if RunStatus.NOT_STARTED in statuses:
+        return EXIT_USAGE
+    if statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}:
+        return EXIT_FAILURE
+    if RunStatus.SKIPPED in statuses:
+        return EXIT_SKIPPED
+    if any(run.mail is MailStatus.FAILED for run in runs):
+        return EXIT_MAIL
+    return EXIT_SUCCESS
+
+
+def deserves_retry(outcome: Outcome) -> bool:
+    """Say whether another attempt may help: not after a stop, not without a file."""
+    return outcome in {Outcome.FAILURE, Outcome.TIMEOUT}

@@ -1,0 +1,1 @@
+"""What happened, kept: the log, captured output, records, locks."""
