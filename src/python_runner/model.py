@@ -213,6 +213,31 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traceback:
+    """What a failing script said at the end of its output.
+
+    Attributes:
+        text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
+        exception: its last line: exception type and message.
+        file: file of the last frame inside the project, as a path in the project.
+        line: line of that frame.
+        function: function of that frame.
+    """
+
+    text: str
+    exception: str
+    file: str | None = None
+    line: int | None = None
+    function: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Exception type and last frame inside the project: the same for one fault."""
+        kind = self.exception.partition(":")[0].strip()
+        return f"{kind}@{self.file}:{self.function}" if self.file else kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """What came of one command.
 
@@ -222,7 +247,7 @@ class Attempt:
         started_at: when the attempt began.
         duration: seconds, by a monotonic clock.
         reason: one sentence that says why it did not succeed; None for a success.
-        traceback: the last contiguous chain at the end of the output, or None.
+        traceback: what the failure says at the end of the output, or None.
         warnings: what was odd about it: processes left behind, output that was dropped,
             a success with a traceback on its output.
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
@@ -234,7 +259,7 @@ class Attempt:
     started_at: datetime
     duration: float
     reason: Text | None = None
-    traceback: str | None = None
+    traceback: Traceback | None = None
     warnings: tuple[Text, ...] = ()
     peak_memory: int | None = None
     cpu_seconds: float | None = None
@@ -281,8 +306,9 @@ class ScriptResult:
         """What the failure says: the last traceback, else the reason, in English."""
         if self.succeeded:
             return None
-        last = self.attempts[-1].traceback if self.attempts else None
-        return last or (str(self.reason) if self.reason else None)
+        if self.attempts and (last := self.attempts[-1].traceback):
+            return last.text
+        return str(self.reason) if self.reason else None
 
     @property
     def warnings(self) -> tuple[Text, ...]:
