@@ -174,7 +174,7 @@ class Settings:
     Attributes:
         home: local folder of records, outbox and locks.
         mail: how mail leaves this machine.
-        environ: what scripts inherit; the secrets are not in it.
+        environ: what scripts inherit from; the secrets are taken out on the way.
     """
 
     home: Path
@@ -345,6 +345,7 @@ class Run:
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
         mail: what became of the report.
+        interpreter: what ran the scripts, or None if unknown.
     """
 
     run_id: str
@@ -357,6 +358,7 @@ class Run:
     error: Text | None = None
     warnings: tuple[Text, ...] = ()
     mail: MailStatus = MailStatus.NONE
+    interpreter: str | None = None
 
     @property
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
@@ -376,6 +378,25 @@ class Run:
             "mail": self.mail.value,
             "scripts": [result.to_document() for result in self.scripts],
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastResult:
+    """How a script ended in an earlier run: what a comparison needs.
+
+    Attributes:
+        run_id: the run it belongs to.
+        outcome: how it ended.
+        started_at: when its first attempt began.
+        duration: seconds.
+        fingerprint: of the last attempt's traceback, or None.
+    """
+
+    run_id: str
+    outcome: Outcome
+    started_at: datetime
+    duration: float
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -414,3 +435,43 @@ class Receipt:
     recipient: str
     delivery: Delivery
     detail: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run of a project began; its scripts come next."""
+
+    run_id: str
+    project: Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptStarted:
+    """An attempt of a script began; ``attempt`` counts from 1."""
+
+    run_id: str
+    project: Project
+    script: Script
+    number: int
+    attempt: int
+    output: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptEnded:
+    """A script ended, or was given up."""
+
+    project: Project
+    result: ScriptResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """A run ended and its report is sent, queued or not due."""
+
+    project: Project
+    run: Run
+
+
+#: What an observer of a run is told, in this order.
+Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded

@@ -39,8 +39,10 @@ EXIT_USAGE = 2
 EXIT_SKIPPED = 3
 #: The scripts succeeded, but a report has been given up.
 EXIT_MAIL = 4
-#: A run ended by a signal exits with this plus the signal's number, as in a shell.
-EXIT_SIGNAL = 128
+#: Ctrl-C, or its like on Windows: 128 + SIGINT, as a shell has it.
+EXIT_INTERRUPTED = 130
+#: Any other signal that asks to stop: 128 + SIGTERM.
+EXIT_TERMINATED = 143
 
 
 def display_names(paths: Sequence[str]) -> tuple[str, ...]:
@@ -161,14 +163,16 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
     return strategy is EmailStrategy.ALL
 
 
-def exit_code(runs: Iterable[Run], *, signal: int | None = None) -> int:
+def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
     """Reduce everything that happened to the one number a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
-    a skipped project, which outweighs a lost report.
+    a skipped project, which outweighs a lost report. ``signal`` is the name of the
+    signal that stopped the runner.
     """
     if signal is not None:
-        return EXIT_SIGNAL + signal
+        interrupted = signal in {"SIGINT", "SIGBREAK"}
+        return EXIT_INTERRUPTED if interrupted else EXIT_TERMINATED
     runs = tuple(runs)
     statuses = {run.status for run in runs}
     if RunStatus.NOT_STARTED in statuses:

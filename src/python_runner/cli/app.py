@@ -1,0 +1,114 @@
+"""The tree of commands, and the funnel that turns errors into words and exit codes."""
+
+from __future__ import annotations
+
+import gettext
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import click
+
+from python_runner.exceptions import PythonRunnerError
+from python_runner.policy import EXIT_INTERRUPTED, EXIT_USAGE
+from python_runner.texts import DOMAIN, LOCALE_DIR, system_language
+from python_runner.texts import translate as _
+from python_runner.version import __version__
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is asked for."""
+
+    #: Name of the command, and the module of this package that has it as ``command``.
+    modules: ClassVar[dict[str, str]] = {
+        "run": "run",
+        "check": "check",
+        "init": "init",
+        "mail": "mail",
+        "demo": "demo",
+        "completion": "completion",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order people meet them."""
+        del ctx
+        return list(self.modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        del ctx
+        if cmd_name not in self.modules:
+            return None
+        module = importlib.import_module(f"python_runner.cli.{self.modules[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+
+CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+
+
+def make_app() -> click.Group:
+    """Return the command tree, worded in the system's language."""
+    app = LazyGroup(
+        name="python-runner",
+        help=_(
+            "Run series of Python scripts of several projects, unattended, and tell"
+            " people by mail."
+        ),
+        context_settings=CONTEXT_SETTINGS,
+        epilog=_("Exit codes: 0 all succeeded, 1 a script did not, 2 usage or")
+        + " "
+        + _("configuration, 3 already running, 4 a report was given up."),
+    )
+    return click.version_option(__version__, prog_name="python-runner")(app)
+
+
+def run_app(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    _speak_the_users_language()
+    _never_fail_to_print()
+    try:
+        result = make_app().main(
+            arguments, prog_name="python-runner", standalone_mode=False
+        )
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("Interrupted."), err=True)
+        return EXIT_INTERRUPTED
+    except PythonRunnerError as error:
+        click.echo(str(error), err=True)
+        return EXIT_USAGE
+    except BrokenPipeError:
+        return _reader_has_gone()
+    return result if isinstance(result, int) else 0
+
+
+def _speak_the_users_language() -> None:
+    """Let click find its own words in our catalogue."""
+    gettext.bindtextdomain(DOMAIN, str(LOCALE_DIR))
+    gettext.textdomain(DOMAIN)
+    if sys.platform == "win32":
+        # gettext reads the language from variables that Windows does not set.
+        os.environ.setdefault("LANGUAGE", system_language())
+
+
+def _never_fail_to_print() -> None:
+    """A redirected Windows stream knows few characters: replace the others."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _reader_has_gone() -> int:
+    """End quietly when output goes to ``head``; Python would complain at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

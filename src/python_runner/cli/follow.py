@@ -1,0 +1,82 @@
+"""``run -v``: the scripts' output on the terminal as it comes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from python_runner.model import ScriptEnded, ScriptStarted
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from python_runner.model import Event
+
+#: Seconds between two looks at a file that grows.
+_INTERVAL = 0.1
+#: Bytes read at a time: a flood must not fill the memory.
+_BLOCK = 65536
+
+
+@dataclass(slots=True)
+class OutputFollower:
+    """Observer that writes each running script's output, whole lines with its name."""
+
+    write: Callable[[str], None]
+    _ends: dict[tuple[str, int], tuple[threading.Event, threading.Thread]] = field(
+        default_factory=dict
+    )
+
+    def __call__(self, event: Event) -> None:
+        """Start following with a script's first attempt, stop at its end."""
+        match event:
+            case ScriptStarted(attempt=1):
+                ended = threading.Event()
+                prefix = f"{event.project.name}: {event.script.name} | "
+                thread = threading.Thread(
+                    target=self._follow,
+                    args=(event.output, prefix, ended),
+                    daemon=True,
+                )
+                self._ends[event.run_id, event.number] = (ended, thread)
+                thread.start()
+            case ScriptEnded(result=result):
+                following = self._ends.pop((result.run_id, result.number), None)
+                if following:
+                    ended, thread = following
+                    ended.set()
+                    thread.join()
+            case _:
+                pass
+
+    def _follow(self, path: Path, prefix: str, ended: threading.Event) -> None:
+        position = 0
+        rest = b""
+        while True:
+            last_look = ended.wait(_INTERVAL)
+            while block := _read(path, position):
+                position += len(block)
+                *lines, rest = (rest + block).split(b"\n")
+                for line in lines:
+                    self._write_line(prefix, line)
+            if last_look:
+                if rest:
+                    self._write_line(prefix, rest)
+                return
+
+    def _write_line(self, prefix: str, line: bytes) -> None:
+        text = line.decode("utf-8", "backslashreplace").rstrip("\r")
+        self.write(prefix + text)
+
+
+def _read(path: Path, position: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(position)
+            return file.read(_BLOCK)
+    except OSError:
+        # Not there yet, or its folder cannot be read: the report will say so.
+        return b""

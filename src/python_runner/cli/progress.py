@@ -1,0 +1,161 @@
+"""What a person sees while series run: plain lines, or a live view on a terminal."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol, Self, TextIO
+
+from python_runner.cli import wording
+from python_runner.model import RunEnded, RunStarted, ScriptEnded, ScriptStarted
+from python_runner.texts import system_language
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from python_runner.model import Event, Run
+
+
+class Progress(Protocol):
+    """An observer of runs that is a context: a live view needs a beginning and an end."""
+
+    def __enter__(self) -> Self:
+        """Begin to show."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Stop showing."""
+
+    def __call__(self, event: Event) -> None:
+        """Be told of an event, from any thread."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def __enter__(self) -> Self:
+        """Nothing to begin."""
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing to end."""
+
+    def __call__(self, event: Event) -> None:
+        """Ignore the event."""
+
+
+class PlainLines(Silent):
+    """One line an event, for pipes, log files and schedulers."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        """Print the event's line whole, whichever thread it comes from."""
+        if line := _line_of(event):
+            with self._lock:
+                print(line, file=self._stream, flush=True)
+
+
+def _line_of(event: Event) -> str | None:
+    match event:
+        case RunStarted():
+            return None
+        case ScriptStarted():
+            name = f"{event.project.name}: {event.script.name}"
+            if event.attempt == 1:
+                return _("{name}: started").format(name=name)
+            return _("{name}: attempt {attempt} of {total}").format(
+                name=name, attempt=event.attempt, total=event.script.retries + 1
+            )
+        case ScriptEnded():
+            return wording.result_line(event.project.name, event.result)
+        case RunEnded():
+            return wording.run_line(event.run)
+
+
+class LiveView:
+    """A line per finished script and, below, what runs now and for how long."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.live import Live  # noqa: PLC0415 - only where a terminal is
+
+        self._console = console
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, int], tuple[ScriptStarted, float]] = {}
+        self._done: dict[str, int] = {}
+        self._live = Live(
+            console=console,
+            get_renderable=self._render,
+            refresh_per_second=5,
+            transient=True,
+        )
+
+    def __enter__(self) -> Self:
+        """Begin to draw."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Wipe the part that moves; the lines above stay."""
+        self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Take note; finished scripts are printed at once."""
+        match event:
+            case RunStarted():
+                self._console.print(f"[bold]{_escaped(event.project.name)}[/]")
+            case ScriptStarted():
+                with self._lock:
+                    key = (event.run_id, event.number)
+                    self._running[key] = (event, time.monotonic())
+            case ScriptEnded(result=result):
+                with self._lock:
+                    self._running.pop((result.run_id, result.number), None)
+                    self._done[result.run_id] = self._done.get(result.run_id, 0) + 1
+                self._console.print(self._result(event))
+            case RunEnded(run=run):
+                self._console.print(_run_markup(run))
+
+    def _result(self, event: ScriptEnded) -> str:
+        result = event.result
+        colour = "green" if result.succeeded else "red"
+        symbol = wording.mark(result, self._console.encoding)
+        line = f"  [{colour}]{symbol}[/] {_escaped(result.script)}"
+        if result.attempts:
+            line += f"  [dim]{wording.duration(result.duration)}[/]"
+        if not result.succeeded:
+            word = wording.outcome_word(result.outcome)
+            line += f"  [{colour}]{_escaped(word)}[/]"
+            if result.reason:
+                line += f"  {_escaped(result.reason.in_language(system_language()))}"
+        return line
+
+    def _render(self) -> RenderableType:
+        from rich.table import Table  # noqa: PLC0415
+
+        grid = Table.grid(padding=(0, 2))
+        with self._lock:
+            running = list(self._running.values())
+        for event, since in running:
+            done = self._done.get(event.run_id, 0)
+            grid.add_row(
+                f"  [cyan]>[/] {_escaped(event.script.name)}",
+                f"[dim]{wording.duration(time.monotonic() - since)}[/]",
+                f"[dim]{_escaped(event.project.name)} {done}"
+                f"/{len(event.project.scripts)}[/]",
+            )
+        return grid
+
+
+def _run_markup(run: Run) -> str:
+    colour = "red" if run.failed_scripts or run.error else "green"
+    return f"[{colour}]{_escaped(wording.run_line(run))}[/]"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape  # noqa: PLC0415
+
+    return escape(text)

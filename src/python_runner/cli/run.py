@@ -1,0 +1,283 @@
+"""``python-runner run``: the main job."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli import wording
+from python_runner.cli.follow import OutputFollower
+from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
+from python_runner.cli.targets import (
+    Targets,
+    env_file_option,
+    find_targets,
+    projects_argument,
+)
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
+from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.model import Run, RunStatus
+from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
+from python_runner.runner.project_run import (
+    as_text,
+    new_run_id,
+    refuse_project,
+    run_project,
+)
+from python_runner.runner.session import local_now, open_session
+from python_runner.runner.signals import StopSignals
+from python_runner.texts import system_language
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from python_runner.model import Event, Project, Script, Settings
+    from python_runner.runner.session import Session
+
+#: Seconds the main thread waits at a time, so that Windows lets it see Ctrl-C.
+_SLICE = 0.2 if sys.platform == "win32" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the user wants the runs."""
+
+    jobs: int
+    only: tuple[str, ...]
+    mail: bool
+    json: bool
+    quiet: bool
+    verbose: bool
+
+
+@click.command(
+    help=_(
+        "Run the series of each PROJECT (a folder with an exec_config.json); without"
+        " one, the projects of python-runner.toml."
+    )
+)
+@projects_argument
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help=_("Projects that run at the same time."),
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="SCRIPT",
+    help=_("Run this script of the series only; may be repeated."),
+)
+@click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
+@click.option("--no-mail", is_flag=True, help=_("Send no report."))
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@click.option("--quiet", "-q", is_flag=True, help=_("Print failures only."))
+@click.option(
+    "--verbose", "-v", is_flag=True, help=_("Show the scripts' output as it comes.")
+)
+@env_file_option
+def command(
+    projects: tuple[Path, ...],
+    *,
+    jobs: int,
+    only: tuple[str, ...],
+    dry_run: bool,
+    no_mail: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    env_file: Path | None,
+) -> int:
+    """Run projects; the exit code says how it went."""
+    targets = find_targets(projects)
+    settings = load_settings(env_file)
+    options = Options(
+        jobs=jobs,
+        only=only,
+        mail=not no_mail,
+        json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if dry_run:
+        return show_plan(targets, settings, only)
+    runs, signal_name = run_all(targets, settings, options)
+    show_failures(runs)
+    if as_json:
+        click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
+    return exit_code(runs, signal=signal_name)
+
+
+def run_all(
+    targets: Targets, settings: Settings, options: Options
+) -> tuple[list[Run], str | None]:
+    """Run every project; return the runs in order, and the signal that ended them."""
+    progress = _progress(options)
+    listener: Callable[[Event], None] = progress
+    if options.verbose:
+        listener = _both(
+            progress, OutputFollower(partial(click.echo, err=options.json))
+        )
+    with (
+        open_session(settings, listener=listener, mail=options.mail) as session,
+        StopSignals(session.stop.request) as signals,
+        progress,
+        ThreadPoolExecutor(options.jobs, "project") as executor,
+    ):
+        for notice in session.notices:
+            click.echo(notice.in_language(system_language()), err=True)
+        futures = [
+            executor.submit(_run_one, folder, targets.defaults, session, options.only)
+            for folder in targets.folders
+        ]
+        while wait(futures, _SLICE).not_done:
+            pass
+    runs = [future.result() for future in futures]
+    return runs, signals.received.name if signals.received else None
+
+
+def _both(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
+
+
+def _progress(options: Options) -> Progress:
+    stream = sys.stderr if options.json else sys.stdout
+    if options.quiet:
+        return Silent()
+    if stream.isatty() and not options.verbose and os.environ.get("TERM") != "dumb":
+        from rich.console import Console  # noqa: PLC0415 - only where a terminal is
+
+        return LiveView(Console(file=stream, highlight=False))
+    return PlainLines(stream)
+
+
+def _run_one(
+    folder: Path,
+    defaults: Mapping[str, Any],
+    session: Session,
+    only: Sequence[str],
+) -> Run:
+    """Run one project; what keeps it from running is a run that was not started."""
+    try:
+        project = select(load_project(folder, defaults=defaults), only)
+    except PythonRunnerError as error:
+        return Run(
+            run_id=new_run_id(),
+            project=folder.name,
+            path=folder,
+            status=RunStatus.NOT_STARTED,
+            started_at=local_now(),
+            duration=0.0,
+            error=as_text(error),
+        )
+    try:
+        return run_project(project, session)
+    except BadPythonInterpreter as error:
+        return refuse_project(project, session, error)
+    except PythonRunnerError as error:
+        return refuse_project(project, replace(session, mail=False), error)
+
+
+def select(project: Project, only: Sequence[str]) -> Project:
+    """Return the project with the named scripts alone.
+
+    Raises:
+        PythonRunnerError: a name is none of the series.
+    """
+    if not only:
+        return project
+    wanted = {name.replace("\\", "/") for name in only}
+    chosen = tuple(
+        script for script in project.scripts if wanted & {script.name, script.path}
+    )
+    known = {name for script in chosen for name in (script.name, script.path)}
+    if missing := wanted - known:
+        raise PythonRunnerError(
+            _("{project} has no script {names}; its series: {series}").format(
+                project=project.name,
+                names=", ".join(sorted(missing)),
+                series=", ".join(script.name for script in project.scripts),
+            )
+        )
+    names = {script.name for script in chosen}
+    return replace(
+        project,
+        scripts=tuple(
+            replace(script, needs=tuple(n for n in script.needs if n in names))
+            for script in chosen
+        ),
+    )
+
+
+def show_failures(runs: Iterable[Run]) -> None:
+    """Print to stderr what did not succeed and where to look."""
+    for run in runs:
+        if run.error:
+            click.echo(
+                f"\n{run.project}: {run.error.in_language(system_language())}", err=True
+            )
+            continue
+        for warning in run.warnings:
+            text = warning.in_language(system_language())
+            click.echo(f"{run.project}: {text}", err=True)
+        for result in run.failed_scripts:
+            head, *lines = [
+                f"{run.project}: {result.script}: {wording.outcome_word(result.outcome)}",
+                *wording.failure_lines(result),
+            ]
+            click.echo("\n" + head, err=True)
+            for line in lines:
+                click.echo(f"    {line}", err=True)
+
+
+def show_plan(targets: Targets, settings: Settings, only: Sequence[str]) -> int:
+    """Print what would run, with which interpreter; return the exit code."""
+    code = EXIT_SUCCESS
+    for folder in targets.folders:
+        try:
+            project = select(load_project(folder, defaults=targets.defaults), only)
+            interpreter = find_interpreter(
+                project.python_command, project.path, environ=settings.environ
+            )
+        except PythonRunnerError as error:
+            click.echo(str(error), err=True)
+            code = EXIT_USAGE
+            continue
+        click.echo(f"{project.name}: {interpreter}")
+        for script in project.scripts:
+            click.echo("  " + _plan_line(project, script))
+    return code
+
+
+def _plan_line(project: Project, script: Script) -> str:
+    file = find_script(script.path, project.path)
+    parts = [" ".join((str(file or script.path), *script.args))]
+    if file is None:
+        parts.append(_("(not found)"))
+    if script.timeout:
+        parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
+    if script.retries:
+        parts.append(_("up to {count} retries").format(count=script.retries))
+    if script.needs:
+        parts.append(_("after {names}").format(names=", ".join(script.needs)))
+    return ", ".join(parts)

@@ -1,0 +1,109 @@
+"""How the terminal words facts; nothing here prints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_runner.model import MailStatus, Outcome, RunStatus
+from python_runner.texts import N_, system_language
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from python_runner.model import Run, ScriptResult
+
+_OUTCOMES = {
+    Outcome.SUCCESS: N_("success"),
+    Outcome.FAILURE: N_("failure"),
+    Outcome.TIMEOUT: N_("timed out"),
+    Outcome.STOPPED: N_("stopped"),
+    Outcome.SKIPPED: N_("skipped"),
+    Outcome.INTERRUPTED: N_("interrupted"),
+    Outcome.NOT_STARTED: N_("not started"),
+}
+_STATUSES = {
+    RunStatus.SUCCESS: N_("success"),
+    RunStatus.FAILURE: N_("failure"),
+    RunStatus.STOPPED: N_("stopped"),
+    RunStatus.INTERRUPTED: N_("interrupted"),
+    RunStatus.SKIPPED: N_("skipped"),
+    RunStatus.NOT_STARTED: N_("not started"),
+}
+_MAIL = {
+    MailStatus.SENT: N_("report sent"),
+    MailStatus.QUEUED: N_("report queued, it will be sent later"),
+    MailStatus.FAILED: N_("report given up"),
+}
+_MINUTE = 60
+_HOUR = 3600
+
+
+def outcome_word(outcome: Outcome) -> str:
+    """Return the word for a script's outcome."""
+    return _(_OUTCOMES[outcome])
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as a clock would show it, tenths below a minute."""
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR:
+        return f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60:02} min"
+
+
+def mark(result: ScriptResult, encoding: str | None) -> str:
+    """Return a tick or a cross, in characters the stream can write."""
+    symbol, plain = ("✓", "+") if result.succeeded else ("✗", "x")
+    try:
+        symbol.encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return plain
+    return symbol
+
+
+def result_line(project: str, result: ScriptResult) -> str:
+    """Return the line that tells of one script's end."""
+    line = f"{project}: {result.script}: {outcome_word(result.outcome)}"
+    if result.attempts:
+        line += f" ({duration(result.duration)})"
+    if not result.succeeded and result.reason:
+        line += f" - {result.reason.in_language(system_language())}"
+    return line
+
+
+def run_line(run: Run) -> str:
+    """Return the line that tells of a run's end."""
+    done = sum(result.succeeded for result in run.scripts)
+    parts = [
+        f"{run.project}: {_(_STATUSES[run.status])}",
+        _("{done} of {total} scripts succeeded").format(
+            done=done, total=len(run.scripts)
+        ),
+        duration(run.duration),
+    ]
+    if run.mail in _MAIL:
+        parts.append(_(_MAIL[run.mail]))
+    return ", ".join(parts)
+
+
+def failure_lines(result: ScriptResult) -> list[str]:
+    """Return what one looks at first: exception, place in the project, output."""
+    lines = []
+    traceback = result.attempts[-1].traceback if result.attempts else None
+    if traceback:
+        lines.append(traceback.exception)
+        if traceback.file:
+            place = f"{traceback.file}:{traceback.line}"
+            lines.append(
+                _("at {place}, in {function}").format(
+                    place=place, function=traceback.function
+                )
+                if traceback.function
+                else _("at {place}").format(place=place)
+            )
+    elif result.reason:
+        lines.append(result.reason.in_language(system_language()))
+    if result.output and result.attempts:
+        lines.append(_("output: {path}").format(path=result.output))
+    return lines

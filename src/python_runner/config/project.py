@@ -1,0 +1,228 @@
+"""``exec_config.json`` becomes a :class:`~python_runner.model.Project`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from python_runner.config.addresses import address_problems
+from python_runner.config.reading import read_env, read_json
+from python_runner.config.schema import NOT_YET, ExecConfig, ScriptEntry
+from python_runner.config.series import graph_problems
+from python_runner.config.validation import Findings, check_struct
+from python_runner.exceptions import (
+    ConfigurationNotFound,
+    InvalidConfiguration,
+    MissingConfigurationVariable,
+)
+from python_runner.model import EmailStrategy, Project, Script
+from python_runner.policy import display_names
+from python_runner.texts import system_language
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONFIG_FILE = "exec_config.json"
+#: Keys whose converted value is the field of that name, as it is.
+_SAME_NAME = frozenset(
+    {
+        "email_strategy",
+        "include_traceback",
+        "language",
+        "log_rotation_days",
+        "logs_backup_count",
+        "max_parallel",
+        "on_failure",
+        "output_keep_days",
+        "output_limit",
+        "overlap",
+    }
+)
+
+
+def config_path(folder: Path) -> Path:
+    """Return the configuration file of a project.
+
+    Raises:
+        ConfigurationNotFound: there is no such folder, or no such file in it.
+    """
+    if not folder.is_dir():
+        raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise ConfigurationNotFound(
+            _(
+                "{path} does not exist; `python-runner init {folder}` writes one from"
+                " what it finds in the folder"
+            ).format(path=path, folder=folder)
+        )
+    return path
+
+
+def load_project(
+    folder: str | os.PathLike[str], *, defaults: Mapping[str, Any] | None = None
+) -> Project:
+    """Read and judge a project's configuration.
+
+    Args:
+        folder: the project.
+        defaults: optional keys that hold where the file is silent; already checked.
+
+    Raises:
+        ConfigurationNotFound: no folder or no file.
+        MissingConfigurationVariable: required keys are absent.
+        InvalidConfiguration: anything else is wrong. Both list every problem.
+    """
+    path = config_path(absolute(folder))
+    findings = Findings(str(path))
+    raw = _tolerate_case(read_json(path, findings))
+    good = check_struct(ExecConfig, raw, findings)
+    check_not_yet(good, findings)
+    project = _build(path.parent, {**(defaults or {}), **good}, findings)
+    if findings.missing:
+        raise MissingConfigurationVariable(findings.problems)
+    if findings.problems or project is None:
+        raise InvalidConfiguration(findings.problems)
+    return project
+
+
+def absolute(folder: str | os.PathLike[str]) -> Path:
+    """Return the absolute path, symbolic links and case left as people wrote them."""
+    return Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
+
+
+def bare_project(folder: Path) -> Project:
+    """Return a project without a configuration file: every option at its default."""
+    return Project(
+        path=folder,
+        name=folder.name or str(folder),
+        scripts=(),
+        python_command=None,
+        recipients=(),
+        email_strategy=EmailStrategy.ALL,
+        include_traceback=False,
+        logs_backup_count=0,
+        log_filename=f"{folder.name or 'project'}.log",
+        language=system_language(),
+    )
+
+
+def make_scripts(paths: Sequence[str], folder: Path) -> tuple[Script, ...]:
+    """Return a series of plain scripts, each with the name people know it by."""
+    names = display_names([_path_in_project(path, folder) for path in paths])
+    return tuple(
+        Script(name=name, path=path) for name, path in zip(names, paths, strict=True)
+    )
+
+
+def _path_in_project(path: str, folder: Path) -> str:
+    if os.path.isabs(path) and Path(path).is_relative_to(folder):  # noqa: PTH117
+        return Path(path).relative_to(folder).as_posix()
+    return path
+
+
+def check_not_yet(
+    given: Mapping[str, Any], findings: Findings, prefix: str = ""
+) -> None:
+    """Note keys whose value asks for what this version does not do."""
+    for key in sorted(NOT_YET & given.keys()):
+        # Every such key's default is empty in its way: false, no list, no text.
+        if given[key]:
+            findings.add(
+                prefix + key, _("this version does not act on it yet; remove it")
+            )
+
+
+def _tolerate_case(raw: dict[str, Any]) -> dict[str, Any]:
+    # The original lower-cased the strategy, so files in the field say "ALL".
+    strategy = raw.get("email_strategy")
+    if isinstance(strategy, str):
+        return raw | {"email_strategy": strategy.lower()}
+    return raw
+
+
+def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project | None:
+    """Check what no type can express; return the project when nothing is wrong."""
+    env = _environment(folder, good, findings)
+    scripts = _scripts(folder, good, findings)
+    _check_recipients(good, findings)
+    if findings.problems:
+        return None
+    given = {key: value for key, value in good.items() if value is not None}
+    return replace(
+        bare_project(folder),
+        scripts=scripts,
+        python_command=good["python_command"],
+        recipients=tuple(good["recipients"]),
+        env=env,
+        **{key: given[key] for key in _SAME_NAME & given.keys()},
+    )
+
+
+def _environment(
+    folder: Path, good: Mapping[str, Any], findings: Findings
+) -> dict[str, str]:
+    env = dict(good.get("env", {}))
+    if name := good.get("env_file"):
+        try:
+            return read_env(folder / name) | env
+        except InvalidConfiguration as error:
+            findings.add("env_file", str(error))
+    return env
+
+
+def _scripts(
+    folder: Path, good: Mapping[str, Any], findings: Findings
+) -> tuple[Script, ...]:
+    entries = [
+        entry if isinstance(entry, ScriptEntry) else ScriptEntry(path=entry)
+        for entry in good.get("scripts", ())
+    ]
+    plain = make_scripts([entry.path for entry in entries], folder)
+    scripts = tuple(
+        _with_options(script, entry, good)
+        for script, entry in zip(plain, entries, strict=True)
+    )
+    for place, entry in enumerate(entries):
+        check_not_yet({"resources": entry.resources}, findings, f"scripts[{place}].")
+    for place, message in graph_problems(scripts):
+        findings.add(f"scripts[{place}].needs", message)
+    return scripts
+
+
+def _with_options(
+    script: Script, entry: ScriptEntry, project: Mapping[str, Any]
+) -> Script:
+    """Return the script with its own options, and the project's where it is silent."""
+    options = {
+        key: value
+        for source in (project, msgspec.structs.asdict(entry))
+        for key in ("timeout", "retries", "retry_delay")
+        if (value := source.get(key)) is not None
+    }
+    return replace(
+        script,
+        args=tuple(entry.args),
+        env=entry.env,
+        needs=tuple(entry.needs),
+        **options,
+    )
+
+
+def _check_recipients(good: Mapping[str, Any], findings: Findings) -> None:
+    recipients = good.get("recipients")
+    if recipients is None:
+        return
+    for place, message in address_problems(recipients):
+        findings.add(f"recipients[{place}]", message)
+    if not recipients and good.get("email_strategy", "none") != "none":
+        findings.add(
+            "recipients",
+            _('is empty: name someone, or set "email_strategy" to "none"'),
+        )

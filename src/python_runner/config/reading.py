@@ -1,0 +1,123 @@
+"""Bytes of a file become a mapping; judging what it holds is another matter."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import json
+import tomllib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
+
+from python_runner.exceptions import InvalidConfiguration, Problem
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.config.validation import Findings
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 when a mark at its start says so.
+
+    PowerShell's ``>`` writes UTF-16 and Notepad adds a mark to UTF-8: both are what
+    people have.
+
+    Raises:
+        InvalidConfiguration: it is neither, or it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = _("line {line} is not UTF-8; save the file as UTF-8").format(
+            line=line
+        )
+        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+
+
+def read_json(path: Path, findings: Findings) -> dict[str, Any]:
+    """Return the object a JSON file holds; keys listed twice are noted.
+
+    Raises:
+        InvalidConfiguration: it is no JSON object.
+    """
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        for key, times in Counter(key for key, _value in items).items():
+            if times > 1:
+                findings.add(key, _("is given more than once"))
+        return dict(items)
+
+    def constant(name: str) -> None:
+        message = _("{value} is not JSON").format(value=name)
+        raise InvalidConfiguration([Problem(str(path), "", message)])
+
+    text = read_text(path)
+    try:
+        raw = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        message = _("malformed JSON at line {line}, column {column}: {error}").format(
+            line=error.lineno, column=error.colno, error=_json_hint(error)
+        )
+        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+    except RecursionError as error:
+        message = _("the JSON is nested too deeply")
+        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+    if not isinstance(raw, dict):
+        message = _("expected an object: { ... }")
+        raise InvalidConfiguration([Problem(str(path), "", message)])
+    return raw
+
+
+def _json_hint(error: json.JSONDecodeError) -> str:
+    """Add what usually lies behind the parser's words."""
+    before = error.doc[: error.pos].rstrip()
+    if before.endswith(",") or error.msg.startswith("Illegal trailing comma"):
+        return _("{error} (a comma too many?)").format(error=error.msg)
+    if error.msg.startswith("Invalid \\escape"):
+        return _('{error} (write "\\\\" or "/" in paths)').format(error=error.msg)
+    return error.msg
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file holds.
+
+    Raises:
+        InvalidConfiguration: it is no TOML.
+    """
+    try:
+        return tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
+        message = _("malformed TOML: {error}").format(error=error)
+        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+
+
+def read_env(path: Path) -> dict[str, str]:
+    """Return the ``NAME=value`` lines of a file; names without a value are left out.
+
+    Raises:
+        InvalidConfiguration: it cannot be read.
+    """
+    values = dotenv_values(stream=io.StringIO(read_text(path)))
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _unreadable(path: Path, error: OSError) -> InvalidConfiguration:
+    message = _("cannot be read: {error}").format(error=error.strerror or error)
+    return InvalidConfiguration([Problem(str(path), "", message)])

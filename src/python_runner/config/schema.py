@@ -1,0 +1,226 @@
+"""What ``exec_config.json`` may hold: the one source of validation and JSON Schema.
+
+Each field says in ``extra["expected"]`` what to tell people who wrote something else.
+Field names are the public keys.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from python_runner.config.units import Duration, Size, unit_schema
+from python_runner.model import EmailStrategy, OnFailure, Overlap
+from python_runner.texts import N_
+
+
+SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _expects(expected: str, description: str) -> Meta:
+    return Meta(description=description, extra={"expected": expected})
+
+
+_DURATION = N_('a duration such as "45s", "30m", "2h", or a number of seconds above 0')
+_COUNT = N_("a whole number, 0 or more")
+_TEXTS = N_("a list of texts")
+_VARIABLES = N_('variables and their texts, such as {"NAME": "value"}')
+
+_NonEmpty = Annotated[str, Meta(min_length=1)]
+_Count = Annotated[int, Meta(ge=0)]
+#: What every platform's environment can hold.
+_Variables = dict[
+    Annotated[str, Meta(pattern="^[^=\\x00]+$")],
+    Annotated[str, Meta(pattern="^[^\\x00]*$")],
+]
+
+
+class ScriptEntry(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A script with options of its own."""
+
+    path: Annotated[
+        _NonEmpty,
+        _expects(
+            N_("the path of a script"),
+            "The script's file, absolute or relative to the project.",
+        ),
+    ]
+    args: Annotated[
+        list[str], _expects(_TEXTS, "Further arguments of the script.")
+    ] = []
+    timeout: Annotated[
+        Duration | None, _expects(_DURATION, "Longest this script may take.")
+    ] = None
+    retries: Annotated[
+        _Count | None, _expects(_COUNT, "Further attempts after a failure.")
+    ] = None
+    retry_delay: Annotated[
+        Duration | None,
+        _expects(_DURATION, "Wait before the first retry (30 s); doubles with each."),
+    ] = None
+    env: Annotated[
+        _Variables, _expects(_VARIABLES, "Variables for this script only.")
+    ] = {}
+    needs: Annotated[
+        list[str],
+        _expects(
+            N_("a list of names of other scripts of the series"),
+            "Scripts of the series that must succeed first.",
+        ),
+    ] = []
+    resources: Annotated[
+        dict[str, float],
+        _expects(
+            N_('resources and their amounts, such as {"GPU": 1}'),
+            "What a cluster worker must offer.",
+        ),
+    ] = {}
+
+
+class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
+    """How Python Runner runs the scripts of this project."""
+
+    schema: Annotated[Any, _expects("", "Ignored; editors use it.")] = msgspec.field(
+        default=None, name="$schema"
+    )
+    scripts: Annotated[
+        Annotated[list[_NonEmpty | ScriptEntry], Meta(min_length=1)],
+        _expects(
+            N_("a list of paths of scripts, at least one"),
+            "The series, in order: paths, or objects with options.",
+        ),
+    ]
+    python_command: Annotated[
+        _NonEmpty | None,
+        _expects(
+            N_('the command of an interpreter, such as "python"'),
+            "Interpreter of the scripts, such as .venv/Scripts/python; null: the "
+            "project's own virtual environment where it has one.",
+        ),
+    ]
+    recipients: Annotated[
+        list[_NonEmpty],
+        _expects(
+            N_("a list of mail addresses"), "Who gets the report, one address each."
+        ),
+    ]
+    email_strategy: Annotated[
+        EmailStrategy,
+        _expects(
+            N_('"all", "none" or "failure_only"'), "When a report is sent, and of what."
+        ),
+    ]
+    include_traceback: Annotated[
+        bool,
+        _expects(N_("true or false"), "Whether failures are explained in the log."),
+    ]
+    logs_backup_count: Annotated[
+        _Count, _expects(_COUNT, "Archives of the log to keep; 0 keeps all.")
+    ]
+    timeout: Annotated[
+        Duration | None, _expects(_DURATION, "Longest a script may take.")
+    ] = None
+    retries: Annotated[
+        _Count, _expects(_COUNT, "Further attempts of a failed script.")
+    ] = 0
+    retry_delay: Annotated[
+        Duration | None,
+        _expects(
+            _DURATION,
+            "Wait before the first retry (30 s); doubles with each.",
+        ),
+    ] = None
+    on_failure: Annotated[
+        OnFailure,
+        _expects(
+            N_('"continue" or "stop"'),
+            "What a failed script means for those after it.",
+        ),
+    ] = OnFailure.CONTINUE
+    max_parallel: Annotated[
+        Annotated[int, Meta(ge=1)],
+        _expects(
+            N_("a whole number, 1 or more"),
+            "Scripts of this project that run at the same time.",
+        ),
+    ] = 1
+    overlap: Annotated[
+        Overlap,
+        _expects(
+            N_('"skip" or "wait"'),
+            "What a second run of this project does while one is active.",
+        ),
+    ] = Overlap.SKIP
+    env: Annotated[_Variables, _expects(_VARIABLES, "Variables for the scripts.")] = {}
+    env_file: Annotated[
+        _NonEmpty | None,
+        _expects(
+            N_("the path of a file with NAME=value lines"),
+            "File with variables for the scripts, relative to the project.",
+        ),
+    ] = None
+    log_rotation_days: Annotated[
+        Annotated[int, Meta(ge=1)],
+        _expects(
+            N_("a whole number of days, 1 or more"), "Calendar days per log file."
+        ),
+    ] = 3
+    output_limit: Annotated[
+        Size | None,
+        _expects(
+            N_('a size such as "10MB" or a number of bytes'),
+            "Captured output kept per script: its beginning and its end (10 MB).",
+        ),
+    ] = None
+    output_keep_days: Annotated[
+        Annotated[int, Meta(ge=1)],
+        _expects(
+            N_("a whole number of days, 1 or more"), "Days captured output is kept."
+        ),
+    ] = 30
+    language: Annotated[
+        Literal["en", "fr"] | None,
+        _expects(N_('"en" or "fr"'), "Language of the reports."),
+    ] = None
+    warm: Annotated[
+        bool, _expects(N_("true or false"), "Start the next interpreter ahead.")
+    ] = False
+    preload: Annotated[
+        list[str], _expects(_TEXTS, "Modules a warm interpreter imports.")
+    ] = []
+    resources: Annotated[
+        dict[str, float],
+        _expects(
+            N_('resources and their amounts, such as {"GPU": 1}'),
+            "What a cluster worker must offer.",
+        ),
+    ] = {}
+    schedule: Annotated[
+        _NonEmpty | None,
+        _expects(N_("a cron expression of five fields"), "When the project runs."),
+    ] = None
+    heartbeat_url: Annotated[
+        _NonEmpty | None,
+        _expects(N_("an address"), "Healthchecks address told of each run."),
+    ] = None
+    channels: Annotated[
+        list[str], _expects(_TEXTS, "Further addresses told the same report.")
+    ] = []
+
+
+#: Keys that are understood but not acted on by this version. Anything but their default
+#: is refused: a value must never be silently ignored.
+NOT_YET = frozenset(
+    {"warm", "preload", "resources", "schedule", "heartbeat_url", "channels"}
+)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of ``exec_config.json``."""
+    return {
+        "$schema": SCHEMA_ID,
+        "title": "exec_config.json",
+        **msgspec.json.schema(ExecConfig, schema_hook=unit_schema),
+    }

@@ -1,0 +1,59 @@
+"""Rules of a series that no type can express: names, needs, cycles."""
+
+from __future__ import annotations
+
+import difflib
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
+
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from python_runner.model import Script
+
+
+def graph_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
+    """Yield the place of a script (from 0) and what is wrong with its needs."""
+    names = [script.name for script in scripts]
+    sound = True
+    for place, script in enumerate(scripts):
+        for needed in script.needs:
+            if message := _bad_need(script.name, needed, names):
+                sound = False
+                yield place, message
+    if sound and (cycle := _find_cycle(scripts)):
+        yield (
+            names.index(cycle[0]),
+            _("these scripts wait for each other: {cycle}").format(
+                cycle=" -> ".join(cycle)
+            ),
+        )
+
+
+def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
+    if needed == name:
+        return _("{script} needs itself").format(script=name)
+    if needed in names:
+        return None
+    close = difflib.get_close_matches(needed, names, n=1)
+    if close:
+        return _("no script is called {name}; did you mean {close}?").format(
+            name=needed, close=close[0]
+        )
+    return _("no script is called {name}; the series has {names}").format(
+        name=needed, names=", ".join(names)
+    )
+
+
+def _find_cycle(scripts: Sequence[Script]) -> list[str]:
+    """Return the names along a cycle, the first again at the end; empty if none."""
+    graph = TopologicalSorter({script.name: script.needs for script in scripts})
+    try:
+        graph.prepare()
+    except CycleError as error:
+        # graphlib lists each node before the one that needs it; people read "a needs b".
+        return list(reversed(error.args[1]))
+    return []

@@ -1,0 +1,157 @@
+"""The environment, and a ``.env`` file, become :class:`~python_runner.model.Settings`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from python_runner.config.reading import read_env
+from python_runner.exceptions import (
+    ConfigurationNotFound,
+    InvalidConfiguration,
+    MissingEnvironmentVariable,
+    Problem,
+)
+from python_runner.model import MailSettings, Settings
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TRANSPORTS = ("smtp", "file")
+_NOT_YET_TRANSPORTS = ("smtp-oauth2", "graph")
+SECURITIES = ("starttls", "tls", "none")
+_HIGHEST_PORT = 65535
+
+
+def load_settings(
+    env_file: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Settings:
+    """Read the environment.
+
+    Args:
+        env_file: file with further variables; default: ``.env`` of ``folder`` where it
+            exists. Folders above are never searched.
+        environ: default ``os.environ``; its variables win over those of the file.
+        folder: default: the current directory.
+
+    Raises:
+        ConfigurationNotFound: ``env_file`` does not exist.
+        InvalidConfiguration: variables are wrong; every one is listed.
+    """
+    environ = os.environ if environ is None else environ
+    from_file = _file_variables(env_file, folder or Path.cwd())
+    variables = {**from_file, **environ}
+    if problems := list(_problems(variables)):
+        raise InvalidConfiguration(problems)
+    return Settings(
+        home=_home(variables), mail=_mail_settings(variables), environ=variables
+    )
+
+
+def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
+    if env_file is None:
+        default = folder / ".env"
+        return read_env(default) if default.is_file() else {}
+    if not env_file.is_file():
+        raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
+    return read_env(env_file)
+
+
+def _home(variables: Mapping[str, str]) -> Path:
+    if home := variables.get("PYTHON_RUNNER_HOME"):
+        return Path(home).expanduser().absolute()
+    return platformdirs.user_state_path("python-runner", appauthor=False)
+
+
+def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
+    def text(name: str) -> str | None:
+        return variables.get(name) or None
+
+    def path(name: str) -> Path | None:
+        value = text(name)
+        return Path(value).expanduser().absolute() if value else None
+
+    login = text("LOGIN_MAIL")
+    return MailSettings(
+        transport=variables.get("MAIL_TRANSPORT") or "smtp",
+        login=login,
+        password=text("PASSWORD_MAIL"),
+        sender=text("MAIL_FROM") or login,
+        smtp_host=variables.get("SMTP_HOST") or "smtp.office365.com",
+        smtp_port=int(variables.get("SMTP_PORT") or 587),
+        smtp_security=variables.get("SMTP_SECURITY") or "starttls",
+        smtp_ca_file=path("SMTP_CA_FILE"),
+        mail_dir=path("MAIL_DIR"),
+    )
+
+
+def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
+    where = _("environment")
+    transport = variables.get("MAIL_TRANSPORT") or "smtp"
+    if transport in _NOT_YET_TRANSPORTS:
+        yield Problem(
+            where,
+            "MAIL_TRANSPORT",
+            _("this version does not act on {value} yet").format(value=transport),
+        )
+    elif transport not in TRANSPORTS:
+        yield _not_one_of(where, "MAIL_TRANSPORT", transport, TRANSPORTS)
+    security = variables.get("SMTP_SECURITY") or "starttls"
+    if security not in SECURITIES:
+        yield _not_one_of(where, "SMTP_SECURITY", security, SECURITIES)
+    port = variables.get("SMTP_PORT") or "587"
+    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+        message = _("expected a port number, found {found}").format(found=port)
+        yield Problem(where, "SMTP_PORT", message)
+    ca_file = variables.get("SMTP_CA_FILE")
+    if ca_file and not Path(ca_file).expanduser().is_file():
+        message = _("{path} does not exist").format(path=ca_file)
+        yield Problem(where, "SMTP_CA_FILE", message)
+
+
+def _not_one_of(where: str, name: str, found: str, known: tuple[str, ...]) -> Problem:
+    message = _("expected one of {known}, found {found}")
+    return Problem(where, name, message.format(known=", ".join(known), found=found))
+
+
+def require_mail(mail: MailSettings) -> None:
+    """Make sure that a mail could leave.
+
+    A server that wants no password (an office relay) is chosen by naming the sender
+    with ``MAIL_FROM`` and no ``LOGIN_MAIL``.
+
+    Raises:
+        MissingEnvironmentVariable: the transport lacks variables; all are named.
+    """
+    if missing := list(_missing(mail)):
+        raise MissingEnvironmentVariable(
+            _(
+                "a mail may be due, but {names} is not set; set it in the environment"
+                ' or a .env file, or set "email_strategy" to "none"'
+            ).format(names=", ".join(missing))
+        )
+
+
+def _missing(mail: MailSettings) -> Iterator[str]:
+    if mail.transport == "file":
+        if mail.mail_dir is None:
+            yield "MAIL_DIR"
+        return
+    if mail.sender is None:
+        yield "LOGIN_MAIL"
+    if mail.password is None and (mail.login or mail.sender is None):
+        yield "PASSWORD_MAIL"
+
+
+def sender_address(mail: MailSettings) -> str:
+    """Return the address mails come from; a file drop needs no mailbox."""
+    return mail.sender or f"python-runner@{socket.gethostname()}"

@@ -1,0 +1,144 @@
+"""Holds a mapping against a msgspec ``Struct`` and collects everything wrong with it.
+
+msgspec stops at its first error and speaks English; people want all problems of a file
+at once, in their language. So each field is converted by itself, and what was expected
+comes from the field's own description.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+
+from python_runner.config.units import parse_unit
+from python_runner.exceptions import Problem
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+#: Longest rendering of a wrong value inside a message, in characters.
+_FOUND_LENGTH = 60
+
+
+@dataclass(slots=True)
+class Findings:
+    """The problems of one file, in the order they were met."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    missing: bool = False
+
+    def add(self, key: str, message: str) -> None:
+        """Note one problem."""
+        self.problems.append(Problem(self.file, key, message))
+
+
+def check_struct(
+    kind: type[msgspec.Struct],
+    raw: Mapping[str, Any],
+    findings: Findings,
+    *,
+    prefix: str = "",
+    only: Collection[str] | None = None,
+) -> dict[str, Any]:
+    """Return the fields of ``raw`` that are right, by name; note the others.
+
+    ``only`` restricts the known keys and drops the demand for required ones: a file of
+    defaults may hold a part.
+    """
+    fields = {
+        f.encode_name: f
+        for f in msgspec.structs.fields(kind)
+        if only is None or f.encode_name in only
+    }
+    for key in raw:
+        if key not in fields:
+            findings.add(prefix + key, _unknown_key(key, fields))
+    good: dict[str, Any] = {}
+    for key, info in fields.items():
+        if key in raw:
+            for value in _convert(info.type, raw[key], prefix + key, findings):
+                good[info.name] = value
+        elif info.required and only is None:
+            findings.missing = True
+            findings.add(
+                prefix + key,
+                _("is missing: expected {expected}").format(
+                    expected=_(expected_by(info.type))
+                ),
+            )
+    return good
+
+
+def convert(value: Any, kind: Any) -> Any:
+    """Return ``value`` as ``kind``; raises ``msgspec.ValidationError``."""
+    return msgspec.convert(value, kind, dec_hook=parse_unit)
+
+
+def expected_by(kind: Any) -> str:
+    """Return the marked sentence that says what a field expects."""
+    for meta in reversed(getattr(kind, "__metadata__", ())):
+        if meta.extra:
+            return str(meta.extra["expected"])
+    raise TypeError(kind)
+
+
+def _unknown_key(key: str, known: Collection[str]) -> str:
+    if close := difflib.get_close_matches(key, known, n=1):
+        return _("unknown key; did you mean {key}?").format(key=close[0])
+    return _("unknown key; known keys: {keys}").format(
+        keys=", ".join(k for k in known if not k.startswith("$"))
+    )
+
+
+def _convert(kind: Any, value: Any, key: str, findings: Findings) -> Iterator[Any]:
+    """Yield the converted value, or nothing when it is wrong (which is noted)."""
+    before = len(findings.problems)
+    for suffix, item, alone in _items(value):
+        if isinstance(item, dict) and (entry := _entry_struct(kind)):
+            check_struct(entry, item, findings, prefix=f"{key}{suffix}.")
+        else:
+            _try_convert(kind, alone, key + suffix, item, findings)
+    if len(findings.problems) == before:
+        yield from _try_convert(kind, value, key, value, findings)
+
+
+def _items(value: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each item's place, the item, and a container that holds only the item."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield f"[{index}]", item, [item]
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield f".{name}", item, {name: item}
+
+
+def _try_convert(
+    kind: Any, value: Any, key: str, shown: Any, findings: Findings
+) -> tuple[Any, ...]:
+    try:
+        return (convert(value, kind),)
+    except msgspec.ValidationError:
+        message = _("expected {expected}, found {found}")
+        findings.add(
+            key, message.format(expected=_(expected_by(kind)), found=_shown(shown))
+        )
+        return ()
+
+
+def _entry_struct(kind: Any) -> type[msgspec.Struct] | None:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return kind
+    found = (_entry_struct(argument) for argument in get_args(kind))
+    return next((entry for entry in found if entry), None)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

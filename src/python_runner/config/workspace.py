@@ -1,0 +1,115 @@
+"""``python-runner.toml``: which projects there are, and what holds for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from python_runner.config.project import CONFIG_FILE, check_not_yet
+from python_runner.config.reading import read_toml
+from python_runner.config.schema import ExecConfig
+from python_runner.config.validation import Findings, check_struct
+from python_runner.exceptions import InvalidConfiguration
+from python_runner.texts import N_
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+WORKSPACE_FILE = "python-runner.toml"
+_WILDCARDS = frozenset("*?[")
+#: Keys of a project that may have a default for all: the optional ones.
+_DEFAULTS = frozenset(
+    f.encode_name for f in msgspec.structs.fields(ExecConfig) if not f.required
+) - {"$schema"}
+
+
+class WorkspaceFile(Struct, kw_only=True):
+    """What ``python-runner.toml`` may hold."""
+
+    projects: Annotated[
+        list[Annotated[str, Meta(min_length=1)]],
+        Meta(extra={"expected": N_('folders, such as ["project_1", "shared/*"]')}),
+    ] = []
+    defaults: Annotated[
+        dict[str, Any],
+        Meta(extra={"expected": N_("optional keys of exec_config.json")}),
+    ] = {}
+    keep_days: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(extra={"expected": N_("a whole number of days, 1 or more")}),
+    ] = None
+    cluster: Annotated[
+        dict[str, Any] | str | None,
+        Meta(extra={"expected": N_("the address of a cluster")}),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """The projects of a ``python-runner.toml``, and their common defaults.
+
+    Attributes:
+        projects: folders, in the order given; a pattern's matches in order of name.
+        defaults: checked and converted optional keys.
+        keep_days: age in days after which records are thinned; None keeps them.
+    """
+
+    projects: tuple[Path, ...] = ()
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    keep_days: int | None = None
+
+
+def load_workspace(folder: Path) -> Workspace | None:
+    """Read ``python-runner.toml`` of ``folder``; None where there is none.
+
+    Raises:
+        InvalidConfiguration: with every problem of the file.
+    """
+    path = folder / WORKSPACE_FILE
+    if not path.is_file():
+        return None
+    findings = Findings(str(path))
+    good = check_struct(WorkspaceFile, read_toml(path), findings)
+    defaults = check_struct(
+        ExecConfig,
+        good.get("defaults", {}),
+        findings,
+        prefix="defaults.",
+        only=_DEFAULTS,
+    )
+    check_not_yet(defaults, findings, "defaults.")
+    if good.get("cluster"):
+        findings.add("cluster", _("this version does not act on it yet; remove it"))
+    projects = tuple(_expand(folder, good.get("projects", ()), findings))
+    if findings.problems:
+        raise InvalidConfiguration(findings.problems)
+    return Workspace(
+        projects=projects, defaults=defaults, keep_days=good.get("keep_days")
+    )
+
+
+def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[Path]:
+    """Yield the folders: as named, or those with a configuration a pattern matches."""
+    seen: set[Path] = set()
+    for place, pattern in enumerate(patterns):
+        if not _WILDCARDS & set(pattern):
+            found = [folder / pattern]
+        else:
+            found = sorted(p.parent for p in folder.glob(f"{pattern}/{CONFIG_FILE}"))
+            if not found:
+                findings.add(
+                    f"projects[{place}]",
+                    _("no folder with an {file} matches {pattern}").format(
+                        file=CONFIG_FILE, pattern=pattern
+                    ),
+                )
+        for project in found:
+            if project not in seen:
+                seen.add(project)
+                yield project

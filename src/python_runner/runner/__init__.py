@@ -1,0 +1,225 @@
+"""The library's door: :class:`Runner`, a drop-in for the original's."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from python_runner.config.addresses import address_problems
+from python_runner.config.project import (
+    CONFIG_FILE,
+    absolute,
+    bare_project,
+    load_project,
+    make_scripts,
+)
+from python_runner.config.settings import load_settings
+from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
+from python_runner.execution.interpreters import find_script
+from python_runner.model import EmailStrategy
+from python_runner.policy import exit_code
+from python_runner.runner.project_run import run_project
+from python_runner.runner.session import open_session
+from python_runner.runner.signals import StopSignals
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from python_runner.model import Project, Script, ScriptResult
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Runs scripts of one project, logs each of them and mails a report.
+
+    Args:
+        project_path: the project's folder.
+        recipient_emails: who gets the report, one address an entry.
+        log_filename: name of the log in the project's ``logs`` folder, never a path;
+            default: the folder's name. ``.log`` is added when missing.
+        logs_backup_count: archives of the log to keep; 0 keeps every one.
+
+    Raises:
+        BadRecipientList: the recipients are not a list of single addresses.
+        InvalidConfiguration: any other argument, or an optional key of the project's
+            ``exec_config.json``, is wrong. Both are a ``ValueError``.
+    """
+
+    def __init__(
+        self,
+        project_path: str | os.PathLike[str],
+        recipient_emails: Sequence[str],
+        log_filename: str | None = None,
+        logs_backup_count: int = 0,
+    ) -> None:
+        folder = _checked_folder(project_path)
+        _check_recipients(recipient_emails)
+        _check_backup_count(logs_backup_count)
+        self._project = replace(
+            _configured(folder),
+            recipients=tuple(recipient_emails),
+            logs_backup_count=logs_backup_count,
+            **_named_log(log_filename),
+        )
+
+    def run(
+        self,
+        python_scripts: Sequence[str | os.PathLike[str]],
+        python_command: str | None = None,
+        email_strategy: str = "all",
+        include_traceback: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Run the scripts in order; a failing one does not keep the next from running.
+
+        Optional keys of the project's ``exec_config.json`` (time-outs, retries, ...)
+        hold for the scripts it lists.
+
+        Args:
+            python_scripts: the series, paths in the project or absolute.
+            python_command: the interpreter; None: the project's own virtual environment
+                where it has one, else the running interpreter.
+            email_strategy: ``all``, ``failure_only`` or ``none``.
+            include_traceback: whether the log says why a script failed.
+
+        Returns:
+            One dictionary a script, in order: ``script``, ``success``,
+            ``execution_time`` (minutes), ``traceback`` (text or None), ``status``,
+            ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601) and
+            ``output`` (path of the captured output, or None).
+
+        Raises:
+            BadPythonInterpreter: the interpreter is not there.
+            BadRecipientList: there is nobody to send the report to.
+            InvalidConfiguration: an argument or the environment is wrong.
+            MissingEnvironmentVariable: a mail may be due and could not leave.
+            KeyboardInterrupt: after Ctrl-C, once everything is accounted for.
+            SystemExit: likewise after SIGTERM or SIGHUP, with 143.
+        """
+        project = replace(
+            self._project,
+            scripts=_with_options(
+                [os.fspath(p) for p in python_scripts], self._project
+            ),
+            python_command=python_command,
+            email_strategy=_checked_strategy(email_strategy),
+            include_traceback=include_traceback,
+        )
+        if not project.recipients and project.email_strategy is not EmailStrategy.NONE:
+            raise BadRecipientList(
+                _('there are no recipients: name someone, or use email_strategy="none"')
+            )
+        with (
+            open_session(load_settings()) as session,
+            StopSignals(session.stop.request) as signals,
+        ):
+            run = run_project(project, session)
+        _end_as_signalled(signals.received)
+        return [_legacy(result) for result in run.scripts]
+
+
+def _end_as_signalled(received: signal.Signals | None) -> None:
+    if received is None:
+        return
+    if received is signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(exit_code((), signal=received.name))
+
+
+def _legacy(result: ScriptResult) -> dict[str, Any]:
+    """Return the original's dictionary, and what is new behind it."""
+    return {
+        "script": result.script,
+        "success": result.succeeded,
+        "execution_time": result.duration / 60,
+        "traceback": result.traceback,
+        "status": result.outcome.value,
+        "exit_code": result.exit_code,
+        "attempts": len(result.attempts),
+        "run_id": result.run_id,
+        "started_at": result.started_at.isoformat(),
+        "output": str(result.output) if result.output else None,
+    }
+
+
+def _configured(folder: Path) -> Project:
+    if (folder / CONFIG_FILE).is_file():
+        return load_project(folder)
+    return bare_project(folder)
+
+
+def _with_options(paths: Sequence[str], project: Project) -> tuple[Script, ...]:
+    """Give each path the options of the configured script that is the same file."""
+    folder = project.path
+    configured = {_located(s.path, folder): s for s in project.scripts}
+    scripts = [
+        replace(configured.get(plain.path, plain), name=plain.name, path=plain.path)
+        for plain in make_scripts([_located(path, folder) for path in paths], folder)
+    ]
+    names = {script.name for script in scripts}
+    # What is not run this time cannot be waited for.
+    return tuple(
+        replace(script, needs=tuple(n for n in script.needs if n in names))
+        for script in scripts
+    )
+
+
+def _located(path: str, folder: Path) -> str:
+    """Return the file a path means, so that two ways to write it compare equal."""
+    found = find_script(path, folder)
+    return os.path.abspath(found) if found else path  # noqa: PTH100 - keeps links
+
+
+def _wrong(key: str, message: str) -> InvalidConfiguration:
+    return InvalidConfiguration([Problem("Runner", key, message)])
+
+
+def _checked_folder(project_path: str | os.PathLike[str]) -> Path:
+    if not isinstance(project_path, (str, os.PathLike)) or not os.fspath(project_path):
+        raise _wrong("project_path", _("expected the path of a folder"))
+    folder = absolute(project_path)
+    if not folder.is_dir():
+        raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
+    return folder
+
+
+def _check_recipients(recipients: Sequence[str]) -> None:
+    # A single text would be taken letter by letter.
+    if not isinstance(recipients, (list, tuple)) or not all(
+        isinstance(entry, str) for entry in recipients
+    ):
+        raise BadRecipientList(_("expected a list of mail addresses"))
+    if problems := [message for _place, message in address_problems(recipients)]:
+        raise BadRecipientList("\n".join(problems))
+
+
+def _check_backup_count(count: int) -> None:
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise _wrong("logs_backup_count", _("expected a whole number, 0 or more"))
+
+
+def _named_log(log_filename: str | None) -> dict[str, str]:
+    if log_filename is None:
+        return {}
+    wrong = (
+        not isinstance(log_filename, str)
+        or not log_filename.strip(". ")
+        or any(separator in log_filename for separator in "/\\:")
+    )
+    if wrong:
+        raise _wrong("log_filename", _("expected a file name, not a path"))
+    name = log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    return {"log_filename": name}
+
+
+def _checked_strategy(strategy: str) -> EmailStrategy:
+    try:
+        return EmailStrategy(strategy.lower())
+    except (AttributeError, ValueError):
+        message = _('expected "all", "none" or "failure_only"')
+        raise _wrong("email_strategy", message) from None

@@ -1,0 +1,127 @@
+"""What one run writes down: records and log; neither may ever stop a script.
+
+What cannot be written becomes one warning, which the report repeats. The scripts go on,
+and so does the other book.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from python_runner.records.journal import Journal, record_of
+from python_runner.records.store import Store, StoreError
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from python_runner.model import Attempt, Message, Project, Run, ScriptResult
+
+
+@dataclass(slots=True, kw_only=True)
+class Books:
+    """Store and journal of one run of one project.
+
+    Attributes:
+        store: None where there is none.
+        warnings: what could not be written, for the report.
+    """
+
+    project: Project
+    run_id: str
+    host: str
+    now: Callable[[], datetime]
+    store: Store | None
+    warnings: list[Text] = field(default_factory=list)
+    _store_failed: bool = False
+    _log_failed: bool = False
+    _journal: Journal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Name the log; nothing is opened yet."""
+        self._journal = Journal(
+            self.project.path / "logs",
+            self.project.log_filename,
+            backup_count=self.project.logs_backup_count,
+            rotation_days=self.project.log_rotation_days,
+        )
+
+    def open_run(self, started_at: datetime, interpreter: str | None) -> None:
+        """Leave something to find should the runner die from here on."""
+        self._record(
+            lambda store: store.begin_run(
+                run_id=self.run_id,
+                project=self.project.name,
+                path=self.project.path,
+                started_at=started_at,
+                scripts=[script.name for script in self.project.scripts],
+                interpreter=interpreter,
+            )
+        )
+
+    def script_started(self, number: int) -> None:
+        """Record that an attempt of a script begins."""
+        self._record(
+            lambda store: store.script_started(self.run_id, number, self.now())
+        )
+
+    def attempt_ended(self, number: int, attempt: Attempt) -> None:
+        """Record what came of an attempt."""
+        self._record(lambda store: store.attempt_ended(self.run_id, number, attempt))
+
+    def script_ended(self, result: ScriptResult) -> None:
+        """Record a script's end, and add its line to the log."""
+        self._record(lambda store: store.script_ended(result))
+        record = record_of(
+            result,
+            host=self.host,
+            now=self.now(),
+            include_traceback=self.project.include_traceback,
+        )
+        self._log(lambda journal: journal.write(record))
+
+    def rotate_log(self) -> None:
+        """Archive the log when its days are over; the caller holds the lock."""
+
+        def rotate(journal: Journal) -> None:
+            if warning := journal.rotate(self.now()):
+                self.warnings.append(warning)
+
+        self._log(rotate)
+
+    def close_run(self, run: Run, message: Message | None) -> bool:
+        """Close the run and queue its report, in one transaction.
+
+        A store that failed on the way gets another chance: the run holds every result.
+
+        Returns:
+            Whether both are safe.
+        """
+        self._store_failed = False
+        return self._record(lambda store: store.finish_run(run, message, self.now()))
+
+    def _record(self, write: Callable[[Store], object]) -> bool:
+        if self.store is None or self._store_failed:
+            return False
+        try:
+            write(self.store)
+        except StoreError as error:
+            self._store_failed = True
+            self._warn(N_("the records are incomplete: {error}"), error)
+            return False
+        return True
+
+    def _log(self, write: Callable[[Journal], object]) -> None:
+        try:
+            write(self._journal)
+        except OSError as error:
+            if not self._log_failed:
+                self._warn(N_("the log is incomplete: {error}"), error)
+            self._log_failed = True
+
+    def _warn(self, template: str, error: Exception) -> None:
+        reason = error.strerror if isinstance(error, OSError) else None
+        self.warnings.append(Text(template, {"error": reason or str(error)}))

@@ -1,0 +1,325 @@
+"""One run of one project: from the lock to the report."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from python_runner.config.settings import require_mail
+from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.process import run_command
+from python_runner.model import (
+    Command,
+    Outcome,
+    Overlap,
+    Run,
+    RunEnded,
+    RunStarted,
+    RunStatus,
+    ScriptEnded,
+    ScriptResult,
+    ScriptStarted,
+)
+from python_runner.policy import deserves_retry, retry_wait, run_status
+from python_runner.records import outputs
+from python_runner.records.locks import Holder, ProjectLock, project_lock
+from python_runner.records.store import StoreError
+from python_runner.runner.books import Books
+from python_runner.runner.reporting import deliver, report_of
+from python_runner.runner.series import Series
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.exceptions import PythonRunnerError
+    from python_runner.model import Attempt, Event, Project, Script
+    from python_runner.runner.session import Session
+
+#: Seconds between the polite signal and the kill.
+GRACE = 10.0
+
+
+def new_run_id() -> str:
+    """Return 13 hexadecimal characters, as the log has always had them."""
+    return secrets.token_hex(7)[:13]
+
+
+def run_project(project: Project, session: Session) -> Run:
+    """Run a project's series and report it.
+
+    Whatever happens to the scripts, the log, the records or the mail is part of the
+    result.
+
+    Raises:
+        BadPythonInterpreter: the scripts' interpreter is not there.
+        MissingEnvironmentVariable: a mail may be due and could not leave.
+    """
+    interpreter = find_interpreter(
+        project.python_command, project.path, environ=session.settings.environ
+    )
+    if session.reports(project):
+        require_mail(session.settings.mail)
+    return _ProjectRun.begin(project, session).conduct(interpreter)
+
+
+def refuse_project(project: Project, session: Session, error: PythonRunnerError) -> Run:
+    """Account for a project that cannot be run: logged and, if possible, reported."""
+    run = _ProjectRun.begin(project, session)
+    return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_text(error))
+
+
+def as_text(error: Exception) -> Text:
+    """Return an error's words, which are in the user's language already."""
+    return Text("{error}", {"error": str(error)})
+
+
+@dataclass(slots=True, kw_only=True)
+class _ProjectRun:
+    project: Project
+    session: Session
+    run_id: str
+    started_at: datetime
+    started: float
+    books: Books
+    folder: Path
+    lock: ProjectLock | None = None
+
+    @classmethod
+    def begin(cls, project: Project, session: Session) -> _ProjectRun:
+        run_id = new_run_id()
+        started_at = session.now()
+        return cls(
+            project=project,
+            session=session,
+            run_id=run_id,
+            started_at=started_at,
+            started=time.monotonic(),
+            books=Books(
+                project=project,
+                run_id=run_id,
+                host=socket.gethostname(),
+                now=session.now,
+                store=session.store,
+            ),
+            folder=outputs.run_folder(project.path / "logs", run_id, started_at),
+        )
+
+    def conduct(self, interpreter: Path) -> Run:
+        """Run the series under the project's lock."""
+        try:
+            if not self._take_lock():
+                return self.give_up(
+                    RunStatus.SKIPPED, Outcome.SKIPPED, self._why_locked()
+                )
+            self._settle_the_past()
+            self.books.open_run(self.started_at, str(interpreter))
+            self.books.rotate_log()
+            self._tell(RunStarted(run_id=self.run_id, project=self.project))
+            results = self._run_series(interpreter)
+            outputs.prune(
+                self.project.path / "logs",
+                self.project.output_keep_days,
+                self.session.now(),
+            )
+            status = run_status(results, stopped=self.session.stop.requested)
+            return self._close(status, results)
+        finally:
+            if self.lock is not None:
+                self.lock.release()
+
+    def give_up(self, status: RunStatus, outcome: Outcome, reason: Text) -> Run:
+        """Close a run none of whose scripts was started."""
+        self.books.open_run(self.started_at, None)
+        self._tell(RunStarted(run_id=self.run_id, project=self.project))
+        results = tuple(
+            self._not_started(script, reason, outcome)
+            for script in self.project.scripts
+        )
+        for result in results:
+            self._keep(result)
+        return self._close(status, results, reason)
+
+    def _take_lock(self) -> bool:
+        holder = Holder.here(self.run_id, self.started_at)
+        try:
+            lock = project_lock(self.session.settings.home, self.project.path)
+            self.lock = lock
+            return lock.acquire(
+                holder,
+                wait=self.project.overlap is Overlap.WAIT,
+                stop=lambda: self.session.stop.requested,
+            )
+        except OSError as error:
+            # Without a place for locks the scripts still matter more than the overlap.
+            self.lock = None
+            template = N_("the project could not be locked: {error}")
+            self.books.warnings.append(Text(template, {"error": str(error)}))
+            return True
+
+    def _why_locked(self) -> Text:
+        holder = self.lock.holder() if self.lock else None
+        if holder is None:
+            return Text(N_("another run of the project is active"))
+        return Text(
+            N_(
+                "another run of the project is active since {since}"
+                " (run {run_id}, process {pid} on {host})"
+            ),
+            {
+                "since": holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                "run_id": holder.run_id,
+                "pid": holder.pid,
+                "host": holder.host,
+            },
+        )
+
+    def _settle_the_past(self) -> None:
+        """Close, log and report runs whose runner died: we hold the lock, it is dead."""
+        if self.session.store is None:
+            return
+        try:
+            unfinished = self.session.store.interrupt_unfinished(
+                self.project.path, self.session.now()
+            )
+        except StoreError as error:
+            self.books.warnings.append(as_text(error))
+            return
+        for run in unfinished:
+            past = replace(self.books, run_id=run.run_id)
+            for result in run.failed_scripts:
+                past.log(result)
+            past.close_run(run, report_of(run, self.project, self.session))
+
+    def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
+        return Series(
+            scripts=self.project.scripts,
+            on_failure=self.project.on_failure,
+            max_parallel=self.project.max_parallel,
+            execute=partial(self._execute, interpreter),
+            give_up=self._not_started,
+            record=self._keep,
+            stopping=lambda: self.session.stop.requested,
+        ).run()
+
+    def _execute(self, interpreter: Path, script: Script) -> ScriptResult:
+        """Run one script, with its retries, in whatever thread calls."""
+        number = self._number(script)
+        file = find_script(script.path, self.project.path)
+        if file is None:
+            reason = Text(N_("script not found: {path}"), {"path": script.path})
+            return self._not_started(script, reason, Outcome.NOT_STARTED)
+        output = outputs.output_file(self.folder, number, script.name)
+        command = self._command(interpreter, file, script, output)
+        started = time.monotonic()
+        attempts = self._attempts(script, number, command, output)
+        return ScriptResult(
+            script=script.name,
+            run_id=self.run_id,
+            number=number,
+            outcome=attempts[-1].outcome,
+            started_at=attempts[0].started_at,
+            duration=time.monotonic() - started,
+            attempts=tuple(attempts),
+            reason=attempts[-1].reason,
+            output=output,
+        )
+
+    def _attempts(
+        self, script: Script, number: int, command: Command, output: Path
+    ) -> list[Attempt]:
+        stop = self.session.stop
+        attempts: list[Attempt] = []
+        while True:
+            self.books.script_started(number)
+            self._tell(
+                ScriptStarted(
+                    run_id=self.run_id,
+                    project=self.project,
+                    script=script,
+                    number=number,
+                    attempt=len(attempts) + 1,
+                    output=output,
+                )
+            )
+            attempts.append(run_command(command, stop))
+            self.books.attempt_ended(number, attempts[-1])
+            if len(attempts) > script.retries or not deserves_retry(
+                attempts[-1].outcome
+            ):
+                return attempts
+            if stop.wait(retry_wait(script.retry_delay, len(attempts))):
+                return attempts
+
+    def _command(
+        self, interpreter: Path, file: Path, script: Script, output: Path
+    ) -> Command:
+        return Command(
+            argv=(str(interpreter), str(file), *script.args),
+            cwd=str(self.project.path),
+            env=child_environment(
+                self.session.settings.environ,
+                {**self.project.env, **script.env},
+                run_id=self.run_id,
+            ),
+            output=str(output),
+            output_limit=self.project.output_limit,
+            timeout=script.timeout,
+            grace=GRACE,
+            project=str(self.project.path),
+            run_id=self.run_id,
+            inherit=(self.lock.fileno(),) if self.lock else (),
+        )
+
+    def _not_started(
+        self, script: Script, reason: Text, outcome: Outcome = Outcome.SKIPPED
+    ) -> ScriptResult:
+        return ScriptResult(
+            script=script.name,
+            run_id=self.run_id,
+            number=self._number(script),
+            outcome=outcome,
+            started_at=self.session.now(),
+            reason=reason,
+        )
+
+    def _number(self, script: Script) -> int:
+        return self.project.scripts.index(script) + 1
+
+    def _keep(self, result: ScriptResult) -> None:
+        self.books.script_ended(result)
+        self._tell(ScriptEnded(project=self.project, result=result))
+
+    def _close(
+        self,
+        status: RunStatus,
+        results: Sequence[ScriptResult],
+        error: Text | None = None,
+    ) -> Run:
+        run = Run(
+            run_id=self.run_id,
+            project=self.project.name,
+            path=self.project.path,
+            status=status,
+            started_at=self.started_at,
+            duration=time.monotonic() - self.started,
+            scripts=tuple(results),
+            error=error,
+            warnings=(*self.session.notices, *self.books.warnings),
+        )
+        message = report_of(run, self.project, self.session)
+        saved = self.books.close_run(run, message)
+        run = replace(run, mail=deliver(message, self.session, saved=saved))
+        self._tell(RunEnded(project=self.project, run=run))
+        return run
+
+    def _tell(self, event: Event) -> None:
+        self.session.listener(event)

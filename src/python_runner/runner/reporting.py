@@ -1,0 +1,87 @@
+"""From a run to a delivered, or safely queued, report."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from python_runner.config.settings import sender_address
+from python_runner.mail.compose import compose
+from python_runner.mail.outbox import drain
+from python_runner.mail.report import render
+from python_runner.mail.transports import open_transport
+from python_runner.model import Delivery, MailStatus
+from python_runner.policy import mail_due
+from python_runner.records.outputs import read_tail
+from python_runner.records.store import StoreError
+
+
+if TYPE_CHECKING:
+    from python_runner.model import Message, Project, Run
+    from python_runner.runner.session import Session
+
+#: Bytes of a failed script's output that a report shows.
+TAIL_BYTES = 8_000
+#: Seconds the outbox may take after a run: mail must not delay the next project.
+DELIVERY_SECONDS = 60.0
+
+
+def report_of(run: Run, project: Project, session: Session) -> Message | None:
+    """Return the mail that tells of ``run``, or None when none is due."""
+    if not session.reports(project) or not mail_due(run, project.email_strategy):
+        return None
+    report = render(
+        run,
+        strategy=project.email_strategy,
+        language=project.language,
+        tails={
+            result.script: read_tail(result.output, TAIL_BYTES)
+            for result in run.failed_scripts
+            if result.output and result.attempts
+        },
+        host=socket.gethostname(),
+        log=project.path / "logs" / project.log_filename,
+    )
+    return compose(
+        report,
+        run_id=run.run_id,
+        sender=sender_address(session.settings.mail),
+        recipients=project.recipients,
+        date=session.now(),
+    )
+
+
+def deliver(message: Message | None, session: Session, *, saved: bool) -> MailStatus:
+    """Try to get a report out now; what is safe in the outbox may stay there.
+
+    Args:
+        message: the report, or None when none is due.
+        session: settings, store, clock.
+        saved: whether the store holds the message.
+    """
+    if message is None:
+        return MailStatus.NONE
+    if not saved or session.store is None:
+        return _send_once(message, session)
+    try:
+        with session.mail_lock:
+            drain(
+                session.store,
+                lambda: open_transport(session.settings.mail),
+                now=session.now,
+                deadline_seconds=DELIVERY_SECONDS,
+            )
+        return session.store.mail_status(message.message_id)
+    except StoreError:
+        return MailStatus.QUEUED
+
+
+def _send_once(message: Message, session: Session) -> MailStatus:
+    """Send without an outbox: the last resort when records cannot be kept."""
+    transport = open_transport(session.settings.mail)
+    try:
+        receipts = transport.send(message)
+    finally:
+        transport.close()
+    sent = all(receipt.delivery is Delivery.SENT for receipt in receipts)
+    return MailStatus.SENT if sent else MailStatus.FAILED

@@ -1,0 +1,91 @@
+"""What all runs of one process share."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from python_runner.execution.stop import StopRequest
+from python_runner.model import EmailStrategy
+from python_runner.records.store import Store, StoreError, open_store
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from python_runner.model import Event, Project, Settings
+
+
+def local_now() -> datetime:
+    """Return the present moment with the local offset."""
+    return datetime.now().astimezone()
+
+
+def ignore(_event: Event) -> None:
+    """Observe nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What all runs of one process share.
+
+    Attributes:
+        settings: the environment.
+        store: the records, or None where they cannot be kept.
+        notices: what people must know about the records; part of every report.
+        listener: observer of every run; called from several threads with ``--jobs``.
+        now: the clock.
+        stop: set when the runner is asked to stop.
+        mail: whether reports are made at all (``--no-mail``).
+        mail_lock: one delivery at a time; mailboxes limit connections.
+    """
+
+    settings: Settings
+    store: Store | None
+    notices: tuple[Text, ...] = ()
+    listener: Callable[[Event], None] = ignore
+    now: Callable[[], datetime] = local_now
+    stop: StopRequest = field(default_factory=StopRequest)
+    mail: bool = True
+    mail_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __enter__(self) -> Self:
+        """Return the session; leaving it closes the records."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close the records."""
+        if self.store is not None:
+            self.store.close()
+
+    def reports(self, project: Project) -> bool:
+        """Say whether a report of ``project`` may be due."""
+        return self.mail and project.email_strategy is not EmailStrategy.NONE
+
+
+def open_session(
+    settings: Settings,
+    *,
+    listener: Callable[[Event], None] = ignore,
+    now: Callable[[], datetime] = local_now,
+    mail: bool = True,
+) -> Session:
+    """Open the records and return the session; without records where that fails."""
+    store: Store | None = None
+    notices: tuple[Text, ...] = ()
+    try:
+        store = open_store(settings.home, now())
+        notices = (store.notice,) if store.notice else ()
+    except StoreError as error:
+        notices = (Text(N_("no records are kept: {error}"), {"error": str(error)}),)
+    return Session(
+        settings=settings,
+        store=store,
+        notices=notices,
+        listener=listener,
+        now=now,
+        mail=mail,
+    )

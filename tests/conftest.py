@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: Variables of the developer's machine that would change what is tested.
+SHIELDED = (
+    "GRAPH_URL",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_MESSAGES",
+    "LOGIN_MAIL",
+    "MAIL_DIR",
+    "MAIL_FROM",
+    "MAIL_TRANSPORT",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "PASSWORD_MAIL",
+    "PYTHONUNBUFFERED",
+    "SMTP_CA_FILE",
+    "SMTP_HOST",
+    "SMTP_PORT",
+    "SMTP_SECURITY",
+)
+
+
+@pytest.fixture(autouse=True)
+def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Keep the machine's settings out, and records and locks in the test's folder."""
+    for name in SHIELDED:
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
+    # English, also on a Windows that speaks French.
+    monkeypatch.setenv("LANGUAGE", "en")
+    return home
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes a project folder with scripts and a configuration."""
+
+    def make(
+        name: str = "project_1",
+        /,
+        sources: Mapping[str, str] = {"main.py": "print('done')"},
+        **config: Any,
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in sources.items():
+            path = folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        values = {
+            "scripts": list(sources),
+            "python_command": sys.executable,
+            "recipients": [],
+            "email_strategy": "none",
+            "include_traceback": True,
+            "logs_backup_count": 0,
+        } | config
+        (folder / "exec_config.json").write_text(json.dumps(values), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make the test's folder the current one."""
+    monkeypatch.chdir(tmp_path)
+    return Path(os.curdir)

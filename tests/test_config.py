@@ -1,0 +1,450 @@
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import python_runner.config
+from python_runner import (
+    ConfigurationNotFound,
+    InvalidConfiguration,
+    MissingConfigurationVariable,
+    PythonRunnerError,
+    load_config,
+)
+from python_runner.config.project import load_project
+from python_runner.config.schema import NOT_YET, json_schema
+from python_runner.config.units import Duration, Size
+from python_runner.model import EmailStrategy, OnFailure, Overlap
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    MakeProject = Callable[..., Path]
+
+
+def problems_of(folder: Path) -> dict[str, str]:
+    """Return what is wrong with a project, by key."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        load_project(folder)
+    return {problem.key: problem.message for problem in caught.value.problems}
+
+
+def test_the_six_values_unpack_in_the_order_of_the_original(
+    make_project: MakeProject,
+) -> None:
+    """load_config gives six values that unpack and have names."""
+    folder = make_project(
+        recipients=["a@example.org"], email_strategy="all", python_command="python"
+    )
+
+    config = load_config(str(folder))
+    scripts, command, recipients, strategy, traceback, backups = config
+
+    assert scripts == config.scripts == ["main.py"]
+    assert command == config.python_command == "python"
+    assert recipients == config.recipients == ["a@example.org"]
+    assert strategy == config.email_strategy == "all"
+    assert traceback is config.include_traceback is True
+    assert backups == config.logs_backup_count == 0
+
+
+def test_every_optional_key_has_the_originals_behaviour(
+    make_project: MakeProject,
+) -> None:
+    """A file with the six keys alone behaves as it always did."""
+    project = load_project(make_project())
+
+    assert project.on_failure is OnFailure.CONTINUE
+    assert project.overlap is Overlap.SKIP
+    assert project.max_parallel == 1
+    assert project.log_rotation_days == 3
+    assert project.output_limit == 10_000_000
+    assert project.output_keep_days == 30
+    assert project.language == "en"
+    assert project.scripts[0].timeout is None
+    assert project.scripts[0].retries == 0
+    assert project.scripts[0].retry_delay == 30.0
+
+
+def test_optional_keys_are_read_and_a_scripts_own_win(
+    make_project: MakeProject,
+) -> None:
+    """Options of an entry go over those of the project."""
+    folder = make_project(
+        scripts=[
+            "a.py",
+            {
+                "path": "b.py",
+                "args": ["--fast"],
+                "timeout": 90,
+                "retries": 0,
+                "env": {"B": "2"},
+                "needs": ["a.py"],
+            },
+        ],
+        timeout="30m",
+        retries=2,
+        retry_delay=5,
+        on_failure="stop",
+        max_parallel=3,
+        overlap="wait",
+        env={"A": "1"},
+        language="fr",
+        output_limit="1.5 MB",
+    )
+    project = load_project(folder)
+    first, second = project.scripts
+
+    assert (first.timeout, first.retries, first.retry_delay) == (1800.0, 2, 5.0)
+    assert (second.timeout, second.retries, second.retry_delay) == (90.0, 0, 5.0)
+    assert second.args == ("--fast",)
+    assert second.env == {"B": "2"}
+    assert second.needs == ("a.py",)
+    assert project.on_failure is OnFailure.STOP
+    assert project.overlap is Overlap.WAIT
+    assert project.output_limit == 1_500_000
+    assert project.language == "fr"
+
+
+def test_every_problem_is_reported_at_once(make_project: MakeProject) -> None:
+    """Twelve faults give twelve problems, each with its key and what was expected."""
+    folder = make_project()
+    (folder / "exec_config.json").write_text(
+        json.dumps(
+            {
+                "scripts": ["a.py", {"path": "b.py", "timeout": "0s", "retrys": 2}, 3],
+                "python_comand": "python",
+                "recipients": ["a@b.fr; c@d.fr", "nobody"],
+                "email_strategy": "sometimes",
+                "include_traceback": "yes",
+                "logs_backup_count": -1,
+                "timeout": "5 minutes",
+                "env": {"A": 1},
+            }
+        ),
+        encoding="utf-8",
+    )
+
+    with pytest.raises(MissingConfigurationVariable) as caught:
+        load_project(folder)
+    problems = {p.key: p.message for p in caught.value.problems}
+
+    assert all(
+        p.file == str(folder / "exec_config.json") for p in caught.value.problems
+    )
+    assert "did you mean python_command?" in problems["python_comand"]
+    assert "is missing" in problems["python_command"]
+    assert "did you mean retries?" in problems["scripts[1].retrys"]
+    assert '"45s"' in problems["scripts[1].timeout"]
+    assert "found 3" in problems["scripts[2]"]
+    assert "several addresses" in problems["recipients[0]"]
+    assert "not a mail address" in problems["recipients[1]"]
+    assert '"failure_only"' in problems["email_strategy"]
+    assert 'found "yes"' in problems["include_traceback"]
+    assert "found -1" in problems["logs_backup_count"]
+    assert 'found "5 minutes"' in problems["timeout"]
+    assert "found 1" in problems["env.A"]
+    assert len(problems) == 12
+
+
+def test_all_absent_keys_are_named(make_project: MakeProject) -> None:
+    """Missing keys are one error that lists them all."""
+    folder = make_project()
+    (folder / "exec_config.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(MissingConfigurationVariable) as caught:
+        load_config(folder)
+
+    assert [p.key for p in caught.value.problems] == [
+        "scripts",
+        "python_command",
+        "recipients",
+        "email_strategy",
+        "include_traceback",
+        "logs_backup_count",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "hint"),
+    [
+        ('{\n  "scripts": [,]\n}', 2, 15, ""),
+        ('{\n  "scripts": ["a.py",]\n}', 2, 22, "comma"),
+        ('{"a": "C:\\Users"}', 1, 10, '"/" in paths'),
+        ("", 1, 1, ""),
+        ("{", 1, 2, ""),
+    ],
+)
+def test_malformed_json_is_told_with_its_place(
+    make_project: MakeProject, text: str, line: int, column: int, hint: str
+) -> None:
+    """A syntax error names line and column, and its usual cause."""
+    folder = make_project()
+    (folder / "exec_config.json").write_text(text, encoding="utf-8")
+
+    message = problems_of(folder)[""]
+
+    assert f"line {line}, column {column}" in message
+    assert hint in message
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_windows_editors_write_is_read(
+    make_project: MakeProject, encoding: str
+) -> None:
+    """UTF-8 with and without BOM and PowerShell's UTF-16 are all read."""
+    folder = make_project(env={"VILLE": "Orléans"})
+    text = (folder / "exec_config.json").read_text(encoding="utf-8")
+    text = json.dumps(json.loads(text), ensure_ascii=False)
+    (folder / "exec_config.json").write_text(text, encoding=encoding)
+
+    assert load_project(folder).env == {"VILLE": "Orléans"}
+
+
+def test_another_encoding_is_a_problem_with_its_line(
+    make_project: MakeProject,
+) -> None:
+    """A file in cp1252 is refused with the line that shows it."""
+    folder = make_project()
+    (folder / "exec_config.json").write_bytes('{\n"é": 1}'.encode("cp1252"))
+
+    assert "line 2 is not UTF-8" in problems_of(folder)[""]
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "NaN", "[" * 100_000])
+def test_what_is_no_object_is_a_problem(make_project: MakeProject, text: str) -> None:
+    """Anything but a JSON object is one problem of the whole file."""
+    folder = make_project()
+    (folder / "exec_config.json").write_text(text, encoding="utf-8")
+
+    assert list(problems_of(folder)) == [""]
+
+
+def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
+    """JSON would silently keep the last of two equal keys."""
+    folder = make_project()
+    text = (folder / "exec_config.json").read_text(encoding="utf-8")
+    (folder / "exec_config.json").write_text(
+        text.replace("{", '{"scripts": [],', 1), encoding="utf-8"
+    )
+
+    assert "more than once" in problems_of(folder)["scripts"]
+
+
+@pytest.mark.parametrize("key", sorted(NOT_YET))
+def test_a_key_that_is_not_acted_on_is_refused(
+    make_project: MakeProject, key: str
+) -> None:
+    """A value is never silently ignored."""
+    value = {
+        "warm": True,
+        "preload": ["pandas"],
+        "resources": {"GPU": 1},
+        "schedule": "0 6 * * *",
+        "heartbeat_url": "https://example.org/ping",
+        "channels": ["json://localhost"],
+    }[key]
+
+    assert "does not act on it yet" in problems_of(make_project(**{key: value}))[key]
+
+
+def test_the_default_of_such_a_key_is_accepted(make_project: MakeProject) -> None:
+    """Asking for nothing is no problem, also with a schema named."""
+    folder = make_project(
+        **{"warm": False, "preload": [], "channels": [], "$schema": "x.json"}
+    )
+
+    assert load_project(folder).name == "project_1"
+
+
+@pytest.mark.parametrize(
+    ("entries", "place", "words"),
+    [
+        ([{"path": "a.py", "needs": ["a.py"]}], 0, "a.py needs itself"),
+        ([{"path": "a.py", "needs": ["b.py"]}], 0, "no script is called b.py"),
+        (
+            ["import.py", {"path": "b.py", "needs": ["imports.py"]}],
+            1,
+            "did you mean import.py?",
+        ),
+        (
+            [
+                {"path": "a.py", "needs": ["c.py"]},
+                {"path": "b.py", "needs": ["a.py"]},
+                {"path": "c.py", "needs": ["b.py"]},
+            ],
+            None,
+            "->",
+        ),
+    ],
+)
+def test_impossible_needs_are_configuration_errors(
+    make_project: MakeProject, entries: list[Any], place: int | None, words: str
+) -> None:
+    """A cycle is drawn; an unknown name gets the nearest known one."""
+    problems = problems_of(make_project(scripts=entries))
+
+    (key,) = problems
+    assert words in problems[key]
+    if place is not None:
+        assert key == f"scripts[{place}].needs"
+
+
+def test_a_drawn_cycle_reads_along_the_needs(make_project: MakeProject) -> None:
+    """Each script in the drawing needs the one after the arrow."""
+    needs = {"a.py": "c.py", "b.py": "a.py", "c.py": "b.py"}
+    folder = make_project(
+        scripts=[{"path": name, "needs": [needed]} for name, needed in needs.items()]
+    )
+
+    (message,) = problems_of(folder).values()
+    drawn = message.rpartition(": ")[2].split(" -> ")
+
+    assert drawn[0] == drawn[-1]
+    assert [needs[name] for name in drawn[:-1]] == drawn[1:]
+
+
+def test_a_strategy_in_capitals_is_the_same(make_project: MakeProject) -> None:
+    """The original lower-cased the strategy, so files in the field say ALL."""
+    folder = make_project(recipients=["a@example.org"], email_strategy="ALL")
+
+    assert load_project(folder).email_strategy is EmailStrategy.ALL
+
+
+def test_a_mail_strategy_needs_recipients(make_project: MakeProject) -> None:
+    """Nobody to write to and a mail wanted is a mistake."""
+    assert "is empty" in problems_of(make_project(email_strategy="all"))["recipients"]
+
+
+def test_an_env_file_is_read_below_the_env_key(make_project: MakeProject) -> None:
+    """Variables of env win over those of env_file."""
+    folder = make_project(env={"A": "key"}, env_file="run.env")
+    (folder / "run.env").write_text("A=file\nB=file\n", encoding="utf-8")
+
+    assert load_project(folder).env == {"A": "key", "B": "file"}
+
+
+def test_a_missing_env_file_is_a_problem(make_project: MakeProject) -> None:
+    """A file that is named must be there."""
+    problems = problems_of(make_project(env_file="run.env"))
+
+    assert "cannot be read" in problems["env_file"]
+
+
+def test_no_file_and_no_folder_are_told_apart(tmp_path: Path) -> None:
+    """Both are a FileNotFoundError of ours, with different words."""
+    with pytest.raises(ConfigurationNotFound, match="does not exist"):
+        load_config(tmp_path)
+    with pytest.raises(ConfigurationNotFound, match="is not a folder"):
+        load_config(tmp_path / "nowhere")
+    assert issubclass(ConfigurationNotFound, FileNotFoundError)
+    assert issubclass(ConfigurationNotFound, PythonRunnerError)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("45s", 45), ("30m", 1800), ("2h", 7200), ("1d", 86400), ("1.5 h", 5400), (7, 7)],
+)
+def test_durations(value: object, seconds: float) -> None:
+    """A duration is a number with a unit, or seconds."""
+    assert Duration.parse(value) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [("10MB", 10_000_000), ("500 kB", 500_000), ("1gb", 10**9), ("12", 12), (0, 0)],
+)
+def test_sizes(value: object, size: int) -> None:
+    """A size counts in decimal multiples."""
+    assert Size.parse(value) == size
+
+
+@pytest.mark.parametrize("kind", [Duration, Size])
+@pytest.mark.parametrize(
+    "value", ["", "s", "-1s", "1 week", "1e3", True, None, [], -1, "٣s"]
+)
+def test_what_is_no_quantity(kind: type[Duration | Size], value: object) -> None:
+    """Anything else is refused, never guessed."""
+    with pytest.raises(ValueError, match=r".*"):
+        kind.parse(value)
+
+
+def test_the_shipped_schema_is_the_models_own() -> None:
+    """The file in the package is generated from the models and up to date."""
+    folder = os.path.dirname(python_runner.config.__file__)  # noqa: PTH120
+    with open(f"{folder}/exec_config.schema.json", encoding="utf-8") as file:  # noqa: PTH123
+        shipped = json.load(file)
+
+    assert shipped == json_schema()
+    jsonschema.Draft202012Validator.check_schema(shipped)
+
+
+@pytest.mark.parametrize(
+    ("change", "valid"),
+    [
+        ({}, True),
+        ({"timeout": "30m"}, True),
+        ({"timeout": "soon"}, False),
+        ({"retrys": 1}, False),
+        ({"scripts": []}, False),
+        ({"scripts": [{"path": "a.py", "needs": ["b.py"]}, "b.py"]}, True),
+        ({"scripts": [{"args": []}]}, False),
+        ({"output_limit": -1}, False),
+        ({"language": "de"}, False),
+    ],
+)
+def test_schema_and_loader_agree(
+    make_project: MakeProject, change: dict[str, Any], valid: bool
+) -> None:
+    """What an editor accepts the runner accepts, and the other way round."""
+    folder = make_project(**change)
+    raw = json.loads((folder / "exec_config.json").read_text(encoding="utf-8"))
+
+    assert jsonschema.Draft202012Validator(json_schema()).is_valid(raw) is valid
+    if valid:
+        load_project(folder)
+    else:
+        with pytest.raises(InvalidConfiguration):
+            load_project(folder)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    key=st.sampled_from(sorted(json_schema()["$defs"]["ExecConfig"]["properties"])),
+    value=JSON_VALUES,
+)
+def test_no_value_can_crash_the_loader(
+    tmp_path_factory: pytest.TempPathFactory, key: str, value: Any
+) -> None:
+    """Any JSON value of any key is either right or a problem of a known kind."""
+    folder = tmp_path_factory.mktemp("p")
+    config = {
+        "scripts": ["a.py"],
+        "python_command": sys.executable,
+        "recipients": [],
+        "email_strategy": "none",
+        "include_traceback": True,
+        "logs_backup_count": 0,
+        key: value,
+    }
+    (folder / "exec_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    try:
+        load_project(folder)
+    except InvalidConfiguration as error:
+        assert error.problems  # noqa: PT017 - either way is right

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import python_runner
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(python_runner.__file__).parent
+ROOMS = {
+    "texts": set(),
+    "version": set(),
+    "exceptions": set(),
+    "model": {"texts", "exceptions"},
+    "policy": {"model", "texts"},
+    "config": {"policy", "model", "exceptions", "texts"},
+    "execution": {"policy", "model", "exceptions", "texts"},
+    "records": {"policy", "model", "exceptions", "texts"},
+    "mail": {"policy", "model", "exceptions", "texts"},
+    "runner": {
+        "mail",
+        "records",
+        "execution",
+        "config",
+        "policy",
+        "model",
+        "exceptions",
+        "texts",
+    },
+    "helpers": {"config"},
+    "cli": {
+        "runner",
+        "mail",
+        "records",
+        "execution",
+        "config",
+        "policy",
+        "model",
+        "exceptions",
+        "texts",
+        "version",
+    },
+    "__init__": {"runner", "helpers", "exceptions", "version"},
+    "__main__": {"cli"},
+}
+#: The one exception of the house: the outbox works on rows of the store.
+ALLOWED = {("mail/outbox.py", "records.store")}
+#: Who alone may import these, and so may do what they do.
+ALONE = {
+    "sqlite3": {"records"},
+    "subprocess": {"execution"},
+    "smtplib": {"mail"},
+    "jinja2": {"mail"},
+    "rich": {"cli"},
+    "click": {"cli"},
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    """Return the room a module belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the dotted names a module imports, those for types alone included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_stairs_run_one_way(path: Path) -> None:
+    """A room imports only itself and the rooms below it."""
+    room = room_of(path)
+    for name in imports_of(path):
+        package, _, rest = name.partition(".")
+        if package != "python_runner" or not rest:
+            continue
+        other = rest.partition(".")[0]
+        if (path.relative_to(PACKAGE).as_posix(), rest) in ALLOWED:
+            continue
+        assert other == room or other in ROOMS[room], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_powers_stay_in_their_room(path: Path) -> None:
+    """Only the store says SQL, only execution starts processes, and so on."""
+    for name in imports_of(path):
+        owners = ALONE.get(name.partition(".")[0])
+        assert owners is None or room_of(path) in owners, f"{path.name}: {name}"
+
+
+def test_only_the_command_line_prints_and_exits() -> None:
+    """The library never prints and never ends the process."""
+    for path in MODULES:
+        if room_of(path) in {"cli", "__main__"}:
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = ast.unparse(node.func)
+                assert name not in {"print", "sys.exit", "exit", "os._exit"}, path
+
+
+def test_importing_the_package_is_cheap() -> None:
+    """No template engine, web framework, mail or database library is loaded."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import python_runner, sys; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert not {"jinja2", "smtplib", "sqlite3", "rich", "click", "psutil"} & set(loaded)
+
+
+def test_exported_names_are_sorted_and_there() -> None:
+    """__all__ lists what can be imported, in order."""
+    assert python_runner.__all__ == sorted(python_runner.__all__)
+    for name in python_runner.__all__:
+        assert getattr(python_runner, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        python_runner.nothing  # noqa: B018

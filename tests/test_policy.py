@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from python_runner import policy
+from python_runner.model import (
+    Attempt,
+    EmailStrategy,
+    MailStatus,
+    OnFailure,
+    Outcome,
+    Run,
+    RunStatus,
+    Script,
+    ScriptResult,
+)
+
+
+NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+
+
+def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:
+    """Return a result with little else than an outcome."""
+    return ScriptResult(
+        script=name, run_id="0" * 13, number=1, outcome=outcome, started_at=NOW
+    )
+
+
+def run(
+    status: RunStatus = RunStatus.SUCCESS,
+    *results: ScriptResult,
+    mail: MailStatus = MailStatus.NONE,
+) -> Run:
+    """Return a run of a project."""
+    return Run(
+        run_id="0" * 13,
+        project="p",
+        path=Path("p"),
+        status=status,
+        started_at=NOW,
+        duration=1.0,
+        scripts=results,
+        mail=mail,
+    )
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a.py", "sub/b.py"], ("a.py", "b.py")),
+        (["a/main.py", "b/main.py", "c.py"], ("a/main.py", "b/main.py", "c.py")),
+        (["a\\main.py", "b\\main.py"], ("a/main.py", "b/main.py")),
+        (["C:\\x\\load.py"], ("load.py",)),
+        (["a.py", "a.py"], ("a.py (1)", "a.py (2)")),
+        ([], ()),
+    ],
+)
+def test_names_are_unique_and_short(paths: list[str], names: tuple[str, ...]) -> None:
+    """A script is its file name, its path where two share it, numbered where equal."""
+    assert policy.display_names(paths) == names
+
+
+def step(
+    scripts: list[Script],
+    ended: dict[str, Outcome] | None = None,
+    running: tuple[str, ...] = (),
+    *,
+    on_failure: OnFailure = OnFailure.CONTINUE,
+    parallel: int = 1,
+    stopping: bool = False,
+) -> tuple[list[str], dict[str, str]]:
+    """Ask for the next step; return names to start and reasons to skip."""
+    results = {n: result(n, o) for n, o in (ended or {}).items()}
+    decided = policy.next_step(
+        scripts,
+        results=results,
+        running=running,
+        on_failure=on_failure,
+        max_parallel=parallel,
+        stopping=stopping,
+    )
+    return (
+        [script.name for script in decided.start],
+        {script.name: str(reason) for script, reason in decided.skip},
+    )
+
+
+A, B, C = (Script(name=n, path=n) for n in "abc")
+B_NEEDS_A = Script(name="b", path="b", needs=("a",))
+C_NEEDS_B = Script(name="c", path="c", needs=("b",))
+
+
+def test_a_plain_series_runs_in_order() -> None:
+    """One script at a time, in the order of the series, whatever the outcomes."""
+    assert step([A, B, C]) == (["a"], {})
+    assert step([A, B, C], running=("a",)) == ([], {})
+    assert step([A, B, C], {"a": Outcome.FAILURE}) == (["b"], {})
+    assert step([A, B, C], dict.fromkeys("abc", Outcome.SUCCESS)) == ([], {})
+
+
+def test_places_are_filled_in_order() -> None:
+    """With two places two scripts start, and the next when one is free."""
+    assert step([A, B, C], parallel=2) == (["a", "b"], {})
+    assert step([A, B, C], running=("a", "b"), parallel=2) == ([], {})
+    assert step([A, B, C], {"b": Outcome.SUCCESS}, ("a",), parallel=2) == (["c"], {})
+
+
+def test_a_script_waits_for_what_it_needs() -> None:
+    """An order against the list is respected, and free places stay free."""
+    assert step([C_NEEDS_B, B_NEEDS_A, A], parallel=3) == (["a"], {})
+    assert step([C_NEEDS_B, B_NEEDS_A, A], {"a": Outcome.SUCCESS}, parallel=3) == (
+        ["b"],
+        {},
+    )
+
+
+def test_what_needs_a_failure_is_skipped_because_of_it() -> None:
+    """The reason names the script that did not succeed, link by link."""
+    start, skip = step([A, B_NEEDS_A, C], {"a": Outcome.TIMEOUT})
+
+    assert start == ["c"]
+    assert skip == {"b": "not started: it needs a, which did not succeed"}
+    _start, skip = step(
+        [A, B_NEEDS_A, C_NEEDS_B], {"a": Outcome.FAILURE, "b": Outcome.SKIPPED}
+    )
+    assert skip == {"c": "not started: it needs b, which did not succeed"}
+
+
+def test_stop_skips_the_rest_because_of_the_failure() -> None:
+    """on_failure stop gives up all that has not started, and says because of whom."""
+    start, skip = step([A, B, C], {"a": Outcome.FAILURE}, on_failure=OnFailure.STOP)
+
+    assert start == []
+    assert set(skip) == {"b", "c"}
+    assert "a failed" in skip["b"]
+
+
+def test_a_stopped_run_starts_nothing() -> None:
+    """After a signal every waiting script is given up."""
+    start, skip = step([A, B], running=("a",), stopping=True)
+
+    assert start == []
+    assert skip == {"b": "not started: the run was stopped"}
+
+
+@pytest.mark.parametrize(
+    ("base", "attempts", "wait"),
+    [(30, 1, 30), (30, 2, 60), (30, 4, 240), (30, 20, 3600), (7200, 3, 7200)],
+)
+def test_the_wait_doubles_up_to_an_hour(
+    base: float, attempts: int, wait: float
+) -> None:
+    """Back-off has a ceiling, unless the user asked for more from the start."""
+    assert policy.retry_wait(base, attempts) == wait
+
+
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [
+        (Outcome.SUCCESS, False),
+        (Outcome.FAILURE, True),
+        (Outcome.TIMEOUT, True),
+        (Outcome.STOPPED, False),
+        (Outcome.NOT_STARTED, False),
+    ],
+)
+def test_what_deserves_another_attempt(outcome: Outcome, again: bool) -> None:
+    """Only what the script itself did may go better next time."""
+    assert policy.deserves_retry(outcome) is again
+
+
+def test_a_run_is_judged_by_its_scripts() -> None:
+    """One script that did not succeed makes a failure; a signal makes it stopped."""
+    good, bad = result("a"), result("b", Outcome.NOT_STARTED)
+
+    assert policy.run_status([good], stopped=False) is RunStatus.SUCCESS
+    assert policy.run_status([good, bad], stopped=False) is RunStatus.FAILURE
+    assert policy.run_status([good], stopped=True) is RunStatus.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("strategy", "failing", "due", "named"),
+    [
+        (EmailStrategy.ALL, False, True, ["a"]),
+        (EmailStrategy.ALL, True, True, ["a", "b"]),
+        (EmailStrategy.FAILURE_ONLY, False, False, []),
+        (EmailStrategy.FAILURE_ONLY, True, True, ["b"]),
+        (EmailStrategy.NONE, True, False, []),
+        (EmailStrategy.NONE, False, False, []),
+    ],
+)
+def test_the_three_strategies(
+    strategy: EmailStrategy, failing: bool, due: bool, named: list[str]
+) -> None:
+    """All tells everything, failure_only the failed alone and only then, none nothing."""
+    results = [result("a")] + ([result("b", Outcome.FAILURE)] if failing else [])
+    status = RunStatus.FAILURE if failing else RunStatus.SUCCESS
+    one = run(status, *results)
+
+    assert policy.mail_due(one, strategy) is due
+    assert [r.script for r in policy.reported_scripts(one, strategy)] == named
+
+
+OK = run()
+BAD = run(RunStatus.FAILURE)
+
+
+@pytest.mark.parametrize(
+    ("runs", "signal", "code"),
+    [
+        ([], None, 0),
+        ([OK, OK], None, 0),
+        ([OK, BAD], None, 1),
+        ([OK, run(RunStatus.INTERRUPTED)], None, 1),
+        ([run(RunStatus.STOPPED)], None, 1),
+        ([BAD, run(RunStatus.NOT_STARTED)], None, 2),
+        ([OK, run(RunStatus.SKIPPED)], None, 3),
+        ([BAD, run(RunStatus.SKIPPED)], None, 1),
+        ([OK, run(mail=MailStatus.FAILED)], None, 4),
+        ([OK, run(mail=MailStatus.QUEUED)], None, 0),
+        ([BAD, run(mail=MailStatus.FAILED)], None, 1),
+        ([BAD], "SIGINT", 130),
+        ([OK], "SIGBREAK", 130),
+        ([OK], "SIGTERM", 143),
+        ([OK], "SIGHUP", 143),
+    ],
+)
+def test_exit_codes(runs: list[Run], signal: str | None, code: int) -> None:
+    """What concerns a whole project outweighs a script, which outweighs a mail."""
+    assert policy.exit_code(runs, signal=signal) == code
+
+
+def test_the_documents_have_the_public_keys() -> None:
+    """The JSON of a run and of a script holds exactly the contract's keys."""
+    one = ScriptResult(
+        script="a.py",
+        run_id="0" * 13,
+        number=1,
+        outcome=Outcome.FAILURE,
+        started_at=NOW,
+        duration=1.23456,
+        attempts=(
+            Attempt(outcome=Outcome.FAILURE, exit_code=3, started_at=NOW, duration=1.0),
+        ),
+    )
+
+    document = run(RunStatus.FAILURE, one).to_document()
+
+    assert list(document) == [
+        "run_id",
+        "project",
+        "path",
+        "status",
+        "started_at",
+        "duration_seconds",
+        "error",
+        "mail",
+        "scripts",
+    ]
+    assert document["scripts"] == [
+        {
+            "script": "a.py",
+            "status": "failure",
+            "success": False,
+            "exit_code": 3,
+            "attempts": 1,
+            "started_at": "2026-11-23T06:00:00+00:00",
+            "duration_seconds": 1.235,
+            "traceback": None,
+            "output": None,
+        }
+    ]

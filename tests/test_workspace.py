@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner import InvalidConfiguration
+from python_runner.config.project import load_project
+from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def test_no_file_is_no_workspace(tmp_path: Path) -> None:
+    """The file is optional."""
+    assert load_workspace(tmp_path) is None
+
+
+def test_projects_and_patterns_from_the_files_folder(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    """Named folders come as named, a pattern gives its projects in order, each once."""
+    one = make_project("one")
+    shared = [make_project(f"shared/{name}") for name in ("b", "a")]
+    (tmp_path / "shared" / "no_project").mkdir()
+    (tmp_path / WORKSPACE_FILE).write_text(
+        'projects = ["one", "shared/*", "shared/a"]\nkeep_days = 90\n',
+        encoding="utf-8",
+    )
+
+    workspace = load_workspace(tmp_path)
+
+    assert workspace is not None
+    assert workspace.projects == (one, shared[1], shared[0])
+    assert workspace.keep_days == 90
+
+
+def test_defaults_hold_where_a_project_is_silent(
+    tmp_path: Path, make_project: Callable[..., Path]
+) -> None:
+    """A project's own key wins over the default for all."""
+    (tmp_path / WORKSPACE_FILE).write_text(
+        '[defaults]\ntimeout = "10m"\nretries = 3\nlanguage = "fr"\n',
+        encoding="utf-8",
+    )
+    folder = make_project(retries=1)
+
+    workspace = load_workspace(tmp_path)
+    assert workspace is not None
+    project = load_project(folder, defaults=workspace.defaults)
+
+    assert project.language == "fr"
+    assert project.scripts[0].timeout == 600.0
+    assert project.scripts[0].retries == 1
+
+
+def test_every_problem_of_the_file_is_reported(tmp_path: Path) -> None:
+    """Unknown keys, wrong defaults and patterns without a match, all at once."""
+    (tmp_path / WORKSPACE_FILE).write_text(
+        'projects = ["none/*", 3]\nkeep_day = 1\ncluster = "tcp://x"\n'
+        '[defaults]\ntimeout = "soon"\nscripts = ["a.py"]\nwarm = true\n',
+        encoding="utf-8",
+    )
+
+    with pytest.raises(InvalidConfiguration) as caught:
+        load_workspace(tmp_path)
+    problems = {p.key: p.message for p in caught.value.problems}
+
+    assert "did you mean keep_days?" in problems["keep_day"]
+    assert "found 3" in problems["projects[1]"]
+    assert '"45s"' in problems["defaults.timeout"]
+    assert "unknown key" in problems["defaults.scripts"]
+    assert "does not act on it yet" in problems["defaults.warm"]
+    assert "does not act on it yet" in problems["cluster"]
+
+
+def test_a_pattern_that_matches_nothing_is_a_problem(tmp_path: Path) -> None:
+    """A folder that was renamed must not silently leave the series."""
+    (tmp_path / WORKSPACE_FILE).write_text('projects = ["x/*"]', encoding="utf-8")
+
+    with pytest.raises(InvalidConfiguration, match="matches x/"):
+        load_workspace(tmp_path)
+
+
+def test_malformed_toml_is_told_with_its_place(tmp_path: Path) -> None:
+    """A syntax error names line and column."""
+    (tmp_path / WORKSPACE_FILE).write_text("projects = [\n", encoding="utf-8")
+
+    with pytest.raises(InvalidConfiguration, match=r"malformed TOML: .*(line|end)"):
+        load_workspace(tmp_path)
