@@ -1,0 +1,240 @@
+"""Locks of the operating system on files: they vanish with their holder, however it dies.
+
+On POSIX a process that inherits the descriptor holds the lock as well: a script does, so
+that no second run starts beside it after its runner was killed. Windows has no such
+inheritance; there the runner's Job Object ends its scripts with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Seconds between two looks at a lock that is waited for.
+_INTERVAL = 0.2
+#: Looks at a lock that is held for one write only, and seconds between them.
+_BRIEF_LOOKS = 50
+_BRIEF_INTERVAL = 0.02
+#: Characters of a project's name in the name of its lock file.
+_READABLE = 40
+
+if sys.platform == "win32":
+    import msvcrt
+
+    _FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
+    #: Far behind the content: a locked byte cannot be read by others. (The C runtime
+    #: takes no position beyond 2 GiB.)
+    _LOCKED_BYTE = 0x7FFF_0000
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
+    def _is_current(_descriptor: int, _path: Path) -> bool:
+        # Nobody can delete a file that is open here.
+        return True
+
+else:
+    import fcntl
+
+    _FLAGS = os.O_RDWR | os.O_CREAT
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(descriptor: int) -> None:
+        # For all who inherited it: closing alone would leave them the lock.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _is_current(descriptor: int, path: Path) -> bool:
+        # Who deletes a lock file makes room for a second one beside ours.
+        try:
+            return os.path.samestat(os.fstat(descriptor), path.stat())
+        except FileNotFoundError:
+            return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock, for people; the lock itself needs none of it.
+
+    Attributes:
+        pid: process id.
+        host: name of its machine.
+        run_id: the run it carries out; empty if none.
+        started_at: since when, aware.
+    """
+
+    pid: int
+    host: str
+    run_id: str
+    started_at: datetime
+
+
+class FileLock:
+    """An exclusive lock on a file, between processes and between threads.
+
+    It is not reentrant: who holds it gets False from a second ``acquire``. The file is
+    made when missing and never deleted. As a context it releases at the end.
+
+    Attributes:
+        path: the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def acquire(
+        self,
+        holder: Holder,
+        *,
+        wait: bool,
+        stop: Callable[[], bool] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> bool:
+        """Take the lock and leave ``holder`` in its file; say whether it was free.
+
+        Args:
+            holder: told to others while the lock is held.
+            wait: whether to look again until the lock is free.
+            stop: ends the waiting when it returns True.
+            sleep: pauses between two looks, for a number of seconds.
+
+        Raises:
+            OSError: the file or its folder cannot be made or written.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        while (descriptor := self._take()) is None:
+            if not wait or (stop is not None and stop()):
+                return False
+            sleep(_INTERVAL)
+        self._descriptor = descriptor
+        _note(descriptor, holder)
+        return True
+
+    def _take(self) -> int | None:
+        while True:
+            descriptor = os.open(self.path, _FLAGS, 0o600)
+            with ExitStack() as stack:
+                stack.callback(os.close, descriptor)
+                if not _try_lock(descriptor):
+                    return None
+                if _is_current(descriptor, self.path):
+                    stack.pop_all()
+                    return descriptor
+
+    def release(self) -> None:
+        """Give the lock back, also for processes that inherited it; may be repeated."""
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        try:
+            _note(descriptor, None)
+            _unlock(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a child to inherit; closed in children otherwise.
+
+        Raises:
+            ValueError: the lock is not held.
+        """
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is not locked here")
+        return self._descriptor
+
+    def holder(self) -> Holder | None:
+        """Return who holds the lock, or held it when killed; None if nobody says."""
+        try:
+            told = json.loads(self.path.read_text("utf-8"))
+            told["started_at"] = datetime.fromisoformat(told["started_at"])
+            return Holder(**told)
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def __enter__(self) -> Self:
+        """Return the lock itself: it is taken by ``acquire``."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Give the lock back if it is held."""
+        self.release()
+
+
+def _note(descriptor: int, holder: Holder | None) -> None:
+    """Write the content of a lock file; a full disk must not cost the lock."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        if holder is not None:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+            os.write(descriptor, _content(holder))
+
+
+def _content(holder: Holder) -> bytes:
+    return json.dumps(
+        {
+            "pid": holder.pid,
+            "host": holder.host,
+            "run_id": holder.run_id,
+            "started_at": holder.started_at.isoformat(),
+        }
+    ).encode()
+
+
+@contextmanager
+def brief_lock(
+    descriptor: int, *, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Keep other writers out of an open file for the length of one write.
+
+    Where the file system has no locks, or somebody keeps this one longer than a second,
+    the write goes on without: what is written late is better than what is lost.
+    """
+    with suppress(OSError):
+        for _ in range(_BRIEF_LOOKS):
+            if _try_lock(descriptor):
+                break
+            sleep(_BRIEF_INTERVAL)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            _unlock(descriptor)
+
+
+def project_lock(home: Path, project: Path) -> FileLock:
+    """Return the lock of a project: one for all the ways to write its path.
+
+    It lies in the local state folder ``home``: network drives lock badly.
+    """
+    resolved = os.path.normcase(os.path.realpath(project))
+    digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
+    name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]
+    return FileLock(home / "locks" / f"{name}-{digest}.lock")

@@ -1,0 +1,115 @@
+"""Captured output on disk: where it lies, how long it stays, how its end is read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+    from pathlib import Path
+
+_STAMP = "%Y-%m-%d_%H-%M-%S"
+_RUN_FOLDER = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})_([0-9a-f]{13})"
+)
+#: What Windows or POSIX allows in no file name, or what no terminal shows.
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+#: Bytes of a script's name in a file name; 255 is what common file systems allow, and
+#: Windows counts the folders before it as well.
+_NAME_LIMIT = 100
+#: Bytes a character may have behind its first one in UTF-8, and what they look like.
+_CONTINUATION = re.compile(rb"[\x80-\xbf]{0,3}")
+
+
+def run_folder(logs: Path, run_id: str, started_at: datetime) -> Path:
+    """Return the folder of a run's output below ``logs``, named by its local start."""
+    return logs / "runs" / f"{started_at.astimezone():{_STAMP}}_{run_id}"
+
+
+def output_file(folder: Path, number: int, script: str) -> Path:
+    """Return the file for the output of the ``number``-th script of a run.
+
+    The number in front keeps names apart that differ in case only, and makes none of
+    them a device of Windows (``CON``). Of a long name the end is kept.
+    """
+    name = _UNSAFE.sub("_", script).encode()[-_NAME_LIMIT:].decode("utf-8", "ignore")
+    return folder / f"{number:02d}_{name}.log"
+
+
+def prune(
+    logs: Path, keep_days: int, now: datetime, *, keep: Container[str] = ()
+) -> int:
+    """Remove the output of runs that began more than ``keep_days`` days ago.
+
+    Only folders named as :func:`run_folder` does are removed, never what a link points
+    to. What is in use is left for next time.
+
+    Args:
+        logs: the project's ``logs``.
+        keep_days: days of 24 hours by the local clock.
+        now: the present.
+        keep: ids of runs whose output stays whatever its age.
+
+    Returns:
+        How many folders are gone.
+    """
+    oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
+    removed = 0
+    for folder in _run_folders(logs / "runs"):
+        stamp, _, run_id = folder.name.rpartition("_")
+        began = _moment(stamp)
+        if began and began < oldest and run_id not in keep:
+            # It refuses links and junctions, here and further down.
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += not folder.exists()
+    return removed
+
+
+def _run_folders(runs: Path) -> list[Path]:
+    with suppress(OSError), os.scandir(runs) as entries:
+        return [
+            runs / entry.name
+            for entry in entries
+            if _RUN_FOLDER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
+    return []
+
+
+def _moment(stamp: str) -> datetime | None:
+    with suppress(ValueError):
+        return datetime.strptime(stamp, _STAMP)  # noqa: DTZ007 - local, as written
+    return None
+
+
+def read_tail(path: Path, limit: int) -> str:
+    r"""Return the last ``limit`` bytes of a file as text, from the start of a line on.
+
+    A line longer than that is cut between two characters. Bytes that are not UTF-8 are
+    shown as ``\xNN``; control characters stay as they are.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        # One byte more tells whether a line begins right behind it.
+        file.seek(max(0, size - limit - 1))
+        content = file.read(limit + 1)
+    if size > limit:
+        content = _from_boundary(content[:1], content[1:])
+    return content.decode("utf-8", "backslashreplace")
+
+
+def _from_boundary(before: bytes, content: bytes) -> bytes:
+    if before == b"\n":
+        return content
+    _, newline, rest = content.partition(b"\n")
+    if newline and rest:
+        return rest
+    return _CONTINUATION.sub(b"", content, count=1)

@@ -1,0 +1,501 @@
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import filelock
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from python_runner.records.locks import (
+    FileLock,
+    Holder,
+    brief_lock,
+    project_lock,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ME = Holder(
+    pid=os.getpid(),
+    host=socket.gethostname(),
+    run_id="39be3d37aed64",
+    started_at=datetime(2024, 11, 28, 9, 25, tzinfo=UTC),
+)
+
+#: Takes the lock, says so, and waits to be told to end.
+HOLD = """
+import os, subprocess, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from python_runner.records.locks import FileLock, Holder
+
+lock = FileLock(Path(sys.argv[1]))
+me = Holder(pid=os.getpid(), host="pc", run_id="runid", started_at=datetime.now(UTC))
+assert lock.acquire(me, wait=False)
+sys.stdout.write("held\\n")
+sys.stdout.flush()
+"""
+WAIT = "sys.stdin.read()\nlock.release()\n"
+#: Starts a script that says its process id and lives until its input ends.
+START_SCRIPT = """
+code = "import os, sys; print(os.getpid(), flush=True); sys.stdin.read()"
+inherit = {"pass_fds": [lock.fileno()]} if sys.argv[2] == "inherit" else {}
+subprocess.Popen([sys.executable, "-c", code], **inherit)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where a lock file will be; its folder is not there yet."""
+    return tmp_path / "state" / "a.lock"
+
+
+@pytest.fixture
+def lock(path: Path) -> Iterator[FileLock]:
+    """Make a lock, not taken, that is given back at the end."""
+    with FileLock(path) as lock:
+        yield lock
+
+
+@pytest.fixture
+def processes() -> Iterator[list[subprocess.Popen[str]]]:
+    """Collect processes that a test starts, and end them."""
+    started: list[subprocess.Popen[str]] = []
+    yield started
+    for process in started:
+        with process:  # which closes its pipes and waits
+            process.kill()
+
+
+def _start(
+    processes: list[subprocess.Popen[str]], code: str, *args: str | Path
+) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, args)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    processes.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def _is_free(path: Path) -> bool:
+    with FileLock(path) as other:
+        return other.acquire(ME, wait=False)
+
+
+def test_a_lock_is_for_one_at_a_time(path: Path, lock: FileLock) -> None:
+    """While one holds it another gets False, until it is given back."""
+    assert lock.acquire(ME, wait=False)
+    assert not _is_free(path)
+    assert not lock.acquire(ME, wait=False)
+    lock.release()
+    assert _is_free(path)
+    assert path.exists()
+
+
+def test_giving_back_twice_is_no_error(path: Path, lock: FileLock) -> None:
+    """A second release changes nothing, also when another holds the lock now."""
+    assert lock.acquire(ME, wait=False)
+    lock.release()
+    with FileLock(path) as other:
+        assert other.acquire(ME, wait=False)
+        lock.release()
+        assert not _is_free(path)
+
+
+def test_the_lock_ends_with_its_context(path: Path) -> None:
+    """An exception gives the lock back as well."""
+    lock = FileLock(path)
+    assert lock.acquire(ME, wait=False)
+    with pytest.raises(ZeroDivisionError), lock:
+        _ = 1 / 0
+    assert _is_free(path)
+
+
+def test_a_lock_that_nobody_refers_to_is_kept(path: Path) -> None:
+    """Only releasing it gives a lock back, not the collection of garbage."""
+    descriptors = []
+
+    def take() -> None:
+        lock = FileLock(path)
+        assert lock.acquire(ME, wait=False)
+        descriptors.append(lock.fileno())
+
+    take()
+    assert not _is_free(path)
+    os.close(descriptors[0])
+    assert _is_free(path)
+
+
+def test_the_holder_is_told_to_others(path: Path, lock: FileLock) -> None:
+    """Who meets a held lock can say who holds it; afterwards nobody does."""
+    assert lock.holder() is None
+    assert lock.acquire(ME, wait=False)
+    assert FileLock(path).holder() == ME
+    assert not _is_free(path)
+    assert FileLock(path).holder() == ME
+    lock.release()
+    assert FileLock(path).holder() is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff", b"[]", b"{}", b'{"started_at": 3}', b'{"started_at": "x"}'],
+)
+def test_a_lock_file_without_a_holder_is_no_error(path: Path, content: bytes) -> None:
+    """Whatever a lock file holds, the lock works and the holder is just unknown."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert FileLock(path).holder() is None
+    assert _is_free(path)
+
+
+def test_only_a_held_lock_has_a_descriptor(lock: FileLock) -> None:
+    """There is nothing to inherit before the lock is taken."""
+    with pytest.raises(ValueError, match="not locked"):
+        lock.fileno()
+    assert lock.acquire(ME, wait=False)
+    assert not os.get_inheritable(lock.fileno())
+
+
+def test_another_thread_that_opens_the_file_changes_nothing(
+    path: Path, lock: FileLock
+) -> None:
+    """The lock belongs to its holder's descriptor, not to the process or the thread."""
+    assert lock.acquire(ME, wait=False)
+    free = []
+
+    def look() -> None:
+        path.read_bytes()
+        free.append(_is_free(path))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join(timeout=30)
+    assert free == [False]
+    assert not _is_free(path)
+
+
+def test_waiting_ends_when_the_lock_is_free(path: Path, lock: FileLock) -> None:
+    """Who waits gets the lock when its holder gives it back."""
+    assert lock.acquire(ME, wait=False)
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            lock.release()
+
+    with FileLock(path) as other:
+        assert other.acquire(ME, wait=True, sleep=sleep)
+    assert len(naps) == 3
+    assert all(0.1 <= nap <= 0.5 for nap in naps)
+
+
+def test_waiting_can_be_stopped(path: Path, lock: FileLock) -> None:
+    """A run that is told to stop does not wait on."""
+    assert lock.acquire(ME, wait=False)
+    naps: list[float] = []
+    other = FileLock(path)
+    assert not other.acquire(
+        ME, wait=True, stop=lambda: len(naps) == 2, sleep=naps.append
+    )
+    assert len(naps) == 2
+
+
+def test_waiting_is_real(
+    path: Path, processes: list[subprocess.Popen[str]], lock: FileLock
+) -> None:
+    """Another process that ends makes the lock free for one that waits."""
+    process = _start(processes, HOLD + WAIT, path)
+    assert process.stdin is not None
+    threading.Timer(0.3, process.stdin.close).start()
+    assert lock.acquire(ME, wait=True)
+    assert process.wait(timeout=30) == 0
+
+
+def test_another_process_is_kept_out(
+    path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """The lock holds between processes, and tells which one has it."""
+    process = _start(processes, HOLD + WAIT, path)
+    assert not _is_free(path)
+    holder = FileLock(path).holder()
+    assert holder is not None
+    assert (holder.pid, holder.run_id) == (process.pid, "runid")
+
+
+def test_a_killed_holder_holds_nothing(
+    path: Path, processes: list[subprocess.Popen[str]], lock: FileLock
+) -> None:
+    """The system gives the lock back; the file still says who had it."""
+    process = _start(processes, HOLD + WAIT, path)
+    process.kill()
+    process.wait(timeout=30)
+    holder = lock.holder()
+    assert holder is not None
+    assert holder.pid == process.pid
+    assert lock.acquire(ME, wait=False)
+    assert lock.holder() == ME
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="a Job Object does this there")
+def test_a_script_holds_the_lock_of_its_killed_runner(
+    path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """No second run starts beside a script whose runner was killed, until it ends."""
+    runner = _start(processes, HOLD + START_SCRIPT + WAIT, path, "inherit")
+    assert runner.stdin is not None
+    assert runner.stdout is not None
+    assert int(runner.stdout.readline()) > 0
+    runner.kill()
+    runner.wait(timeout=30)
+    assert not _is_free(path)
+    runner.stdin.close()  # which is the script's input, too
+    with FileLock(path) as lock:
+        assert lock.acquire(ME, wait=True)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="a Job Object does this there")
+def test_a_script_inherits_the_lock_only_on_purpose(
+    path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    """A child that was not given the descriptor does not keep the lock."""
+    runner = _start(processes, HOLD + START_SCRIPT + WAIT, path, "not")
+    assert runner.stdout is not None
+    assert int(runner.stdout.readline()) > 0
+    runner.kill()
+    runner.wait(timeout=30)
+    assert _is_free(path)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="a Job Object does this there")
+def test_a_process_left_behind_does_not_keep_a_lock_given_back(
+    path: Path, lock: FileLock, processes: list[subprocess.Popen[str]]
+) -> None:
+    """Giving back holds for all who inherited the lock: the next run may start."""
+    assert lock.acquire(ME, wait=False)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "print(flush=True); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        pass_fds=[lock.fileno()],
+    )
+    processes.append(child)
+    assert child.stdout is not None
+    child.stdout.readline()
+    lock.release()
+    assert child.poll() is None
+    assert _is_free(path)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files")
+def test_a_deleted_lock_file_is_made_anew(path: Path, lock: FileLock) -> None:
+    """Who waited for a file that was deleted meanwhile takes the new one."""
+    assert lock.acquire(ME, wait=False)
+    path.unlink()
+    with FileLock(path) as newcomer:
+        assert newcomer.acquire(ME, wait=False)
+        assert not _is_free(path)
+        lock.release()
+        assert not _is_free(path)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files")
+def test_a_lock_on_a_deleted_file_does_not_count(path: Path) -> None:
+    """A file that vanishes between opening and locking lets no two in.
+
+    One thread takes the lock to delete its file, as some programs do at their end,
+    while two others take it to be alone.
+    """
+    ended = threading.Event()
+    inside, most = list[int](), 0
+
+    def delete() -> None:
+        while not ended.is_set():
+            with FileLock(path) as lock:
+                if lock.acquire(ME, wait=False):
+                    path.unlink()
+
+    def be_alone() -> None:
+        nonlocal most
+        for number in range(100):
+            with FileLock(path) as lock:
+                assert lock.acquire(ME, wait=True, sleep=lambda _: None)
+                inside.append(number)
+                time.sleep(0.0002)
+                most = max(most, len(inside))
+                inside.remove(number)
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(delete)
+        busy = [pool.submit(be_alone) for _ in range(2)]
+        try:
+            for future in busy:
+                future.result(timeout=60)
+        finally:
+            ended.set()
+    assert most == 1
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """Make a folder that this process may not write, even where it is privileged."""
+    if sys.platform == "win32":
+        pytest.skip("folders are not read-only there")
+    else:
+        # Not in the test's folder, which nobody else may enter.
+        folder = Path(tempfile.mkdtemp())
+        folder.chmod(0o555)
+        me = os.geteuid()
+        if me == 0:  # who may write anywhere
+            os.seteuid(65534)
+        yield folder
+        os.seteuid(me)
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("below", ["a.lock", "locks/a.lock"])
+def test_a_read_only_home_is_an_error_that_names_it(
+    read_only: Path, below: str
+) -> None:
+    """Where the lock cannot be made, the error says where, and nobody waits."""
+    path = read_only / below
+    with pytest.raises(PermissionError) as caught:
+        FileLock(path).acquire(ME, wait=True)
+    assert Path(caught.value.filename) in {path, path.parent}
+
+
+def test_a_home_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    """A file in the place of the state folder is told with its path."""
+    (tmp_path / "home").touch()
+    with pytest.raises(OSError, match="home"):
+        project_lock(tmp_path / "home", tmp_path).acquire(ME, wait=False)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_does_not_cost_the_lock(path: Path) -> None:
+    """The content is for people: where it finds no room, the lock holds without it."""
+    path.parent.mkdir()
+    path.symlink_to("/dev/full")
+    with FileLock(path) as lock:
+        assert lock.acquire(ME, wait=False)
+        assert not _is_free(path)
+
+
+def test_a_lock_for_one_write_is_not_waited_for_too_long(path: Path) -> None:
+    """Who is kept out for a second writes all the same, and takes nothing away."""
+    naps: list[float] = []
+    path.parent.mkdir()
+    with path.open("ab") as one, path.open("ab") as two, path.open("ab") as three:
+        with brief_lock(one.fileno()):
+            with brief_lock(two.fileno(), sleep=naps.append):
+                assert sum(naps) == pytest.approx(1)
+            with brief_lock(three.fileno(), sleep=naps.append):
+                assert sum(naps) == pytest.approx(2)
+        with brief_lock(two.fileno(), sleep=naps.append):
+            assert sum(naps) == pytest.approx(2)
+
+
+def test_a_project_has_one_lock_however_its_path_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths and detours lead to the same lock, another folder to another."""
+    project = tmp_path / "My project, 1.2"
+    project.mkdir()
+    expected = project_lock(tmp_path / "home", project).path
+    monkeypatch.chdir(project)
+    ways = [Path(), Path("..", project.name), project / "sub" / ".."]
+    if sys.platform == "win32":
+        ways.append(Path(str(project).upper()))
+    assert {project_lock(tmp_path / "home", way).path for way in ways} == {expected}
+    assert expected.parent == tmp_path / "home" / "locks"
+    assert expected.name.startswith("My_project_1_2-")
+    namesake = tmp_path / "other" / project.name
+    assert project_lock(tmp_path / "home", namesake).path != expected
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_to_a_project_leads_to_its_lock(tmp_path: Path) -> None:
+    """Two names of one folder cannot run beside each other."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "link").symlink_to("project")
+    one, two = (project_lock(tmp_path, tmp_path / name) for name in ("project", "link"))
+    assert one.path == two.path
+
+
+def test_any_folder_name_gives_a_lock(tmp_path: Path) -> None:
+    """Long and strange names make a file name that every system can hold."""
+    name = "é" * 120 + ('<|?*"\n' if sys.platform != "win32" else "")
+    with project_lock(tmp_path, Path(name)) as lock:
+        assert lock.acquire(ME, wait=False)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="another byte is locked there")
+def test_filelock_and_this_lock_exclude_each_other(path: Path, lock: FileLock) -> None:
+    """The primitive is the one that other programs use: flock on the whole file."""
+    path.parent.mkdir()
+    theirs = filelock.FileLock(path, timeout=0)
+    assert lock.acquire(ME, wait=False)
+    with pytest.raises(filelock.Timeout):
+        theirs.acquire()
+    lock.release()
+    with theirs:
+        assert not lock.acquire(ME, wait=False)
+    assert lock.acquire(ME, wait=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=12))
+@example([(True, 0), (True, 1), (False, 1), (True, 1), (False, 0), (True, 1)])
+def test_it_behaves_as_filelock_does(acts: list[tuple[bool, int]]) -> None:
+    """Three holders who take and give back get the same answers from both locks."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = [FileLock(Path(folder, "ours")) for _ in range(3)]
+        theirs = [
+            filelock.FileLock(Path(folder, "theirs"), timeout=0) for _ in range(3)
+        ]
+        for take, who in acts:
+            if take and not theirs[who].is_locked:  # theirs is reentrant
+                taken = ours[who].acquire(ME, wait=False)
+                try:
+                    theirs[who].acquire()
+                except filelock.Timeout:
+                    assert not taken
+                else:
+                    assert taken
+            elif not take:
+                ours[who].release()
+                theirs[who].release()
+        for mine, their in zip(ours, theirs, strict=True):
+            mine.release()
+            their.release()
