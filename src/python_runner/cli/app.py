@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import click
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.policy import EXIT_INTERRUPTED, EXIT_USAGE
+from python_runner.policy import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+)
 from python_runner.texts import DOMAIN, LOCALE_DIR, system_language
 from python_runner.texts import translate as _
 from python_runner.version import __version__
@@ -76,20 +81,22 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
         result = make_app().main(
             arguments, prog_name="python-runner", standalone_mode=False
         )
+        code = result if isinstance(result, int) else EXIT_SUCCESS
     except click.exceptions.Exit as done:
-        return done.exit_code
+        code = done.exit_code
     except click.ClickException as error:
         error.show()
-        return EXIT_USAGE
+        code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("Interrupted."), err=True)
-        return EXIT_INTERRUPTED
+        code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
         click.echo(str(error), err=True)
-        return EXIT_USAGE
+        code = EXIT_USAGE
     except BrokenPipeError:
-        return _reader_has_gone()
-    return result if isinstance(result, int) else 0
+        code = EXIT_FAILURE
+    _let_go_of_closed_pipes()
+    return code
 
 
 def _speak_the_users_language() -> None:
@@ -108,7 +115,10 @@ def _never_fail_to_print() -> None:
             stream.reconfigure(errors="replace")
 
 
-def _reader_has_gone() -> int:
-    """End quietly when output goes to ``head``; Python would complain at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _let_go_of_closed_pipes() -> None:
+    """Keep Python from complaining at exit when output went to ``head``."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

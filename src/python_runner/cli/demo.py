@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
         mail=MailSettings(transport="file", mail_dir=folder / "mail"),
         environ=dict(os.environ),
     )
-    listener = PlainLines(click.get_text_stream("stdout"))
+    listener = PlainLines(sys.stdout)
     with open_session(settings, listener=listener) as session:
         return [run_project(load_project(project), session) for project in projects]
 

@@ -15,6 +15,7 @@ from python_runner.config.settings import (
 )
 from python_runner.mail.probe import probe
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS
+from python_runner.runner.session import local_now
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
@@ -43,10 +44,11 @@ def test(recipient: str | None, env_file: Path | None) -> int:
     for _place, message in address_problems([recipient]):
         raise click.UsageError(message)
     reached = True
-    for step in probe(mail, recipient):
+    language = system_language()
+    for step in probe(mail, recipient, now=local_now(), language=language):
         word = _("ok") if step.ok else _("failed")
-        detail = step.detail.in_language(system_language()) if step.detail else ""
-        click.echo(f"{step.name:<6} {word:<8} {detail}".rstrip(), err=not step.ok)
+        detail = step.detail.in_language(language)
+        click.echo(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
     if reached:
         click.echo(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.mail.wording import duration as worded_duration
 from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.texts import N_, system_language
 from python_runner.texts import translate as _
@@ -34,8 +35,6 @@ _MAIL = {
     MailStatus.QUEUED: N_("report queued, it will be sent later"),
     MailStatus.FAILED: N_("report given up"),
 }
-_MINUTE = 60
-_HOUR = 3600
 
 
 def outcome_word(outcome: Outcome) -> str:
@@ -44,12 +43,8 @@ def outcome_word(outcome: Outcome) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as a clock would show it, tenths below a minute."""
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR:
-        return f"{int(seconds) // 60} min {int(seconds) % 60:02} s"
-    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60:02} min"
+    """Return a duration as the reports word it, in the system's language."""
+    return worded_duration(seconds, system_language())
 
 
 def mark(result: ScriptResult, encoding: str | None) -> str:

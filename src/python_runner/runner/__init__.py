@@ -61,11 +61,12 @@ class Runner:
         folder = _checked_folder(project_path)
         _check_recipients(recipient_emails)
         _check_backup_count(logs_backup_count)
+        project = _configured(folder)
         self._project = replace(
-            _configured(folder),
+            project,
             recipients=tuple(recipient_emails),
             logs_backup_count=logs_backup_count,
-            **_named_log(log_filename),
+            log_filename=_log_name(log_filename) or project.log_filename,
         )
 
     def run(
@@ -179,7 +180,10 @@ def _wrong(key: str, message: str) -> InvalidConfiguration:
     return InvalidConfiguration([Problem("Runner", key, message)])
 
 
-def _checked_folder(project_path: str | os.PathLike[str]) -> Path:
+# What comes from a caller is an object until it has been looked at.
+
+
+def _checked_folder(project_path: object) -> Path:
     if not isinstance(project_path, (str, os.PathLike)) or not os.fspath(project_path):
         raise _wrong("project_path", _("expected the path of a folder"))
     folder = absolute(project_path)
@@ -188,7 +192,7 @@ def _checked_folder(project_path: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def _check_recipients(recipients: Sequence[str]) -> None:
+def _check_recipients(recipients: object) -> None:
     # A single text would be taken letter by letter.
     if not isinstance(recipients, (list, tuple)) or not all(
         isinstance(entry, str) for entry in recipients
@@ -198,28 +202,26 @@ def _check_recipients(recipients: Sequence[str]) -> None:
         raise BadRecipientList("\n".join(problems))
 
 
-def _check_backup_count(count: int) -> None:
+def _check_backup_count(count: object) -> None:
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise _wrong("logs_backup_count", _("expected a whole number, 0 or more"))
 
 
-def _named_log(log_filename: str | None) -> dict[str, str]:
+def _log_name(log_filename: object) -> str | None:
     if log_filename is None:
-        return {}
-    wrong = (
+        return None
+    if (
         not isinstance(log_filename, str)
         or not log_filename.strip(". ")
-        or any(separator in log_filename for separator in "/\\:")
-    )
-    if wrong:
+        or any(separator in log_filename for separator in "/\\:\0")
+    ):
         raise _wrong("log_filename", _("expected a file name, not a path"))
-    name = log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
-    return {"log_filename": name}
+    return log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
 
 
-def _checked_strategy(strategy: str) -> EmailStrategy:
+def _checked_strategy(strategy: object) -> EmailStrategy:
     try:
-        return EmailStrategy(strategy.lower())
-    except (AttributeError, ValueError):
+        return EmailStrategy(str(strategy).lower())
+    except ValueError:
         message = _('expected "all", "none" or "failure_only"')
         raise _wrong("email_strategy", message) from None

@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from python_runner.records.journal import Journal, record_of
+from python_runner.records.journal import Journal
+from python_runner.records.line import record_of
+from python_runner.records.reading import read_records
 from python_runner.records.store import Store, StoreError
 from python_runner.texts import N_, Text
 
@@ -75,13 +77,33 @@ class Books:
     def script_ended(self, result: ScriptResult) -> None:
         """Record a script's end, and add its line to the log."""
         self._record(lambda store: store.script_ended(result))
-        record = record_of(
-            result,
-            host=self.host,
-            now=self.now(),
-            include_traceback=self.project.include_traceback,
-        )
-        self._log(lambda journal: journal.write(record))
+        self.log(result)
+
+    def log(self, *results: ScriptResult) -> None:
+        """Add the results' lines to the log."""
+
+        def write(journal: Journal) -> None:
+            for result in results:
+                journal.write(
+                    record_of(
+                        result,
+                        host=self.host,
+                        now=self.now(),
+                        include_traceback=self.project.include_traceback,
+                    )
+                )
+
+        self._write_log(write)
+
+    def log_missing(self, run: Run) -> None:
+        """Add the lines a run's log lacks, because its runner died before them."""
+
+        def write(journal: Journal) -> None:
+            records = read_records(journal.folder, journal.filename)
+            logged = {r.script for r in records if r.run_id == run.run_id}
+            self.log(*(r for r in run.scripts if r.script not in logged))
+
+        self._write_log(write)
 
     def rotate_log(self) -> None:
         """Archive the log when its days are over; the caller holds the lock."""
@@ -90,7 +112,7 @@ class Books:
             if warning := journal.rotate(self.now()):
                 self.warnings.append(warning)
 
-        self._log(rotate)
+        self._write_log(rotate)
 
     def close_run(self, run: Run, message: Message | None) -> bool:
         """Close the run and queue its report, in one transaction.
@@ -114,7 +136,7 @@ class Books:
             return False
         return True
 
-    def _log(self, write: Callable[[Journal], object]) -> None:
+    def _write_log(self, write: Callable[[Journal], object]) -> None:
         try:
             write(self._journal)
         except OSError as error:

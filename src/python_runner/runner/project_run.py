@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -27,7 +29,7 @@ from python_runner.model import (
 )
 from python_runner.policy import deserves_retry, retry_wait, run_status
 from python_runner.records import outputs
-from python_runner.records.locks import Holder, ProjectLock, project_lock
+from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.reporting import deliver, report_of
@@ -91,7 +93,7 @@ class _ProjectRun:
     started: float
     books: Books
     folder: Path
-    lock: ProjectLock | None = None
+    lock: FileLock | None = None
 
     @classmethod
     def begin(cls, project: Project, session: Session) -> _ProjectRun:
@@ -129,6 +131,7 @@ class _ProjectRun:
                 self.project.path / "logs",
                 self.project.output_keep_days,
                 self.session.now(),
+                keep={self.run_id},
             )
             status = run_status(results, stopped=self.session.stop.requested)
             return self._close(status, results)
@@ -149,7 +152,12 @@ class _ProjectRun:
         return self._close(status, results, reason)
 
     def _take_lock(self) -> bool:
-        holder = Holder.here(self.run_id, self.started_at)
+        holder = Holder(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            run_id=self.run_id,
+            started_at=self.started_at,
+        )
         try:
             lock = project_lock(self.session.settings.home, self.project.path)
             self.lock = lock
@@ -194,10 +202,8 @@ class _ProjectRun:
             self.books.warnings.append(as_text(error))
             return
         for run in unfinished:
-            past = replace(self.books, run_id=run.run_id)
-            for result in run.failed_scripts:
-                past.log(result)
-            past.close_run(run, report_of(run, self.project, self.session))
+            self.books.log_missing(run)
+            self.books.close_run(run, report_of(run, self.project, self.session))
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         return Series(
@@ -218,6 +224,9 @@ class _ProjectRun:
             reason = Text(N_("script not found: {path}"), {"path": script.path})
             return self._not_started(script, reason, Outcome.NOT_STARTED)
         output = outputs.output_file(self.folder, number, script.name)
+        # Without the folder the output goes elsewhere, and the attempt says where.
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
         command = self._command(interpreter, file, script, output)
         started = time.monotonic()
         attempts = self._attempts(script, number, command, output)
@@ -322,4 +331,6 @@ class _ProjectRun:
         return run
 
     def _tell(self, event: Event) -> None:
-        self.session.listener(event)
+        # An observer never breaks the work: its terminal may be gone.
+        with suppress(Exception):
+            self.session.listener(event)

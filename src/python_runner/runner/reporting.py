@@ -17,6 +17,8 @@ from python_runner.records.store import StoreError
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from python_runner.model import Message, Project, Run
     from python_runner.runner.session import Session
 
@@ -35,9 +37,9 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
         strategy=project.email_strategy,
         language=project.language,
         tails={
-            result.script: read_tail(result.output, TAIL_BYTES)
+            result.script: _tail(result.output)
             for result in run.failed_scripts
-            if result.output and result.attempts
+            if result.output
         },
         host=socket.gethostname(),
         log=project.path / "logs" / project.log_filename,
@@ -49,6 +51,14 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
         recipients=project.recipients,
         date=session.now(),
     )
+
+
+def _tail(output: Path) -> str:
+    try:
+        return read_tail(output, TAIL_BYTES)
+    except OSError:
+        # Kept elsewhere or not at all; the attempt's warnings say so.
+        return ""
 
 
 def deliver(message: Message | None, session: Session, *, saved: bool) -> MailStatus:
@@ -70,6 +80,7 @@ def deliver(message: Message | None, session: Session, *, saved: bool) -> MailSt
                 lambda: open_transport(session.settings.mail),
                 now=session.now,
                 deadline_seconds=DELIVERY_SECONDS,
+                stopping=lambda: session.stop.requested,
             )
         return session.store.mail_status(message.message_id)
     except StoreError:

@@ -1,0 +1,397 @@
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner import (
+    BadPythonInterpreter,
+    BadRecipientList,
+    InvalidConfiguration,
+    MissingEnvironmentVariable,
+    Runner,
+    load_config,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    MakeProject = Callable[..., Path]
+
+GOOD = "print('fine')"
+BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
+SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
+
+
+def log_lines(folder: Path) -> list[str]:
+    """Return the lines of a project's log."""
+    log = folder / "logs" / f"{folder.name}.log"
+    return log.read_text(encoding="utf-8").splitlines()
+
+
+def mails(folder: Path) -> list[email.message.EmailMessage]:
+    """Return the mails dropped into a folder, oldest first."""
+    return [
+        email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        for path in sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime_ns)
+    ]
+
+
+@pytest.fixture
+def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let reports drop into a folder."""
+    folder = tmp_path / "mails"
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", str(folder))
+    return folder
+
+
+def test_a_failing_script_between_two_good_ones(
+    make_project: MakeProject, mail_dir: Path
+) -> None:
+    """The original died here: now all three run, are logged, and are mailed."""
+    folder = make_project(sources=SERIES)
+
+    results = Runner(str(folder), ["a@example.org"]).run(
+        list(SERIES), sys.executable, "all", include_traceback=True
+    )
+
+    assert [(r["script"], r["success"]) for r in results] == [
+        ("first.py", True),
+        ("bad.py", False),
+        ("last.py", True),
+    ]
+    assert "KeyError: 'montant'" in results[1]["traceback"]
+    lines = log_lines(folder)
+    assert [line.split(" - ")[6] for line in lines] == ["success", "failure", "success"]
+    assert "KeyError" in lines[1]
+    (mail,) = mails(mail_dir)
+    assert "bad.py" in mail["Subject"]
+    assert "KeyError" in mail["Subject"]
+
+
+def test_the_results_keep_the_originals_keys(make_project: MakeProject) -> None:
+    """Each dictionary has the four old keys and the six new ones, ready for JSON."""
+    folder = make_project(sources={"a.py": "import sys; sys.exit(3)"})
+
+    (result,) = Runner(folder, []).run(["a.py"], sys.executable, "none")
+
+    assert list(result) == [
+        "script",
+        "success",
+        "execution_time",
+        "traceback",
+        "status",
+        "exit_code",
+        "attempts",
+        "run_id",
+        "started_at",
+        "output",
+    ]
+    assert result["exit_code"] == 3
+    assert result["status"] == "failure"
+    assert 0 < result["execution_time"] < 1
+    assert len(result["run_id"]) == 13
+    json.dumps(result)
+
+
+def test_the_originals_example_runs_unchanged(
+    make_project: MakeProject, tmp_path: Path, mail_dir: Path
+) -> None:
+    """Three projects in a loop, scripts joined to a relative folder, a .env file."""
+    for name in ("project_1", "project_2", "project_3"):
+        make_project(
+            name,
+            sources=SERIES if name == "project_2" else {"main.py": GOOD},
+            recipients=["a@example.org"],
+            email_strategy="failure_only",
+        )
+    (tmp_path / "example.py").write_text(
+        """
+import os
+
+from python_runner import Runner
+from python_runner.helpers import load_config
+
+projects = [
+    r"./project_1",
+    r"./project_2",
+    r"./project_3",
+]
+
+for project in projects:
+
+    (
+        scripts,
+        python_command,
+        recipients,
+        email_strategy,
+        include_traceback,
+        logs_backup_count,
+    ) = load_config(project)
+
+    scripts_list = [os.path.join(project, script) for script in scripts]
+
+    runner = Runner(project, recipients, logs_backup_count=logs_backup_count)
+
+    runner.run(
+        python_scripts=scripts_list,
+        python_command=python_command,
+        email_strategy=email_strategy,
+        include_traceback=include_traceback,
+    )
+""",
+        encoding="utf-8",
+    )
+
+    done = subprocess.run(
+        [sys.executable, "example.py"], cwd=tmp_path, capture_output=True, check=True
+    )
+
+    assert done.stdout == b""
+    for name, count in (("project_1", 1), ("project_2", 3), ("project_3", 1)):
+        assert len(log_lines(tmp_path / name)) == count
+    (mail,) = mails(mail_dir)
+    assert "project_2" in mail["Subject"]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    assert "bad.py" in text
+    assert "first.py" not in text
+
+
+def test_the_working_directory_is_the_project(make_project: MakeProject) -> None:
+    """A script finds the files beside it, wherever the runner was started."""
+    folder = make_project(sources={"sub/a.py": "print(open('data.txt').read())"})
+    (folder / "data.txt").write_text("found", encoding="utf-8")
+
+    (result,) = Runner(folder, []).run(["sub/a.py"], None, "none")
+
+    assert result["success"]
+    assert "found" in Path(result["output"]).read_text(encoding="utf-8")
+
+
+def test_a_missing_script_is_a_result(make_project: MakeProject) -> None:
+    """The next scripts still run."""
+    folder = make_project(sources={"a.py": GOOD})
+
+    results = Runner(folder, []).run(["gone.py", "a.py"], None, "none")
+
+    assert [r["status"] for r in results] == ["not_started", "success"]
+    assert results[0]["traceback"] == "script not found: gone.py"
+    assert results[0]["exit_code"] is None
+
+
+def test_options_of_the_file_hold_for_the_library(make_project: MakeProject) -> None:
+    """A time-out in exec_config.json stops a script that the example's loop runs."""
+    folder = make_project(
+        sources={"slow.py": "import time; time.sleep(60)", "b.py": GOOD},
+        scripts=[{"path": "slow.py", "timeout": 0.5}, "b.py"],
+    )
+    config = load_config(folder)
+
+    began = time.monotonic()
+    results = Runner(str(folder), []).run(
+        [os.path.join(folder, s) for s in config.scripts],  # noqa: PTH118
+        config.python_command,
+        "none",
+    )
+
+    assert [r["status"] for r in results] == ["timeout", "success"]
+    assert time.monotonic() - began < 30
+
+
+def test_two_scripts_of_one_name_are_told_apart(make_project: MakeProject) -> None:
+    """Where two share a file name, they are called by their path in the project."""
+    folder = make_project(sources={"a/main.py": GOOD, "b/main.py": GOOD})
+
+    results = Runner(folder, []).run(
+        [folder / "a/main.py", str(folder / "b/main.py")], None, "none"
+    )
+
+    assert [r["script"] for r in results] == ["a/main.py", "b/main.py"]
+    assert [line.split(" - ")[5] for line in log_lines(folder)] == [
+        "a/main.py",
+        "b/main.py",
+    ]
+
+
+def test_secrets_stay_with_the_runner(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script inherits the environment without the mailbox's password."""
+    monkeypatch.setenv("PASSWORD_MAIL", "canary-1")
+    monkeypatch.setenv("OAUTH_CLIENT_SECRET", "canary-2")
+    monkeypatch.setenv("OFFICE", "Lyon")
+    folder = make_project(sources={"a.py": "import os; print(dict(os.environ))"})
+
+    (result,) = Runner(folder, []).run(["a.py"], None, "none")
+
+    output = Path(result["output"]).read_text(encoding="utf-8")
+    assert "Lyon" in output
+    assert "canary" not in output
+
+
+def test_a_log_of_another_name(make_project: MakeProject) -> None:
+    """log_filename names the log; .log is added."""
+    folder = make_project()
+
+    Runner(folder, [], log_filename="night").run(["main.py"], None, "none")
+
+    assert (folder / "logs" / "night.log").is_file()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b.log", "C:\\x.log", "", ".", 3])
+def test_a_log_name_is_never_a_path(make_project: MakeProject, name: Any) -> None:
+    """A path as log_filename is a ValueError."""
+    with pytest.raises(ValueError, match="not a path"):
+        Runner(make_project(), [], log_filename=name)
+
+
+@pytest.mark.parametrize("count", [-1, 1.5, True, "3", None])
+def test_a_backup_count_is_a_whole_number(
+    make_project: MakeProject, count: Any
+) -> None:
+    """Anything else is a ValueError."""
+    with pytest.raises(ValueError, match="0 or more"):
+        Runner(make_project(), [], logs_backup_count=count)
+
+
+@pytest.mark.parametrize("path", ["", None, 3])
+def test_a_project_path_is_a_path(path: Any) -> None:
+    """Anything else is a ValueError, as in the original."""
+    with pytest.raises(ValueError, match="path of a folder"):
+        Runner(path, [])
+
+
+def test_a_project_must_exist(tmp_path: Path) -> None:
+    """A missing folder is a ValueError, as in the original."""
+    with pytest.raises(InvalidConfiguration, match="is not a folder"):
+        Runner(tmp_path / "gone", [])
+
+
+@pytest.mark.parametrize(
+    "recipients", ["a@example.org", None, [1], ["a@example.org; b@example.org"]]
+)
+def test_recipients_are_a_list_of_addresses(
+    make_project: MakeProject, recipients: Any
+) -> None:
+    """A text or two addresses in one entry are refused before anything runs."""
+    with pytest.raises(BadRecipientList):
+        Runner(make_project(), recipients)
+
+
+def test_a_mail_wants_recipients(make_project: MakeProject) -> None:
+    """A strategy that mails and nobody to mail to do not fit."""
+    with pytest.raises(BadRecipientList, match="email_strategy"):
+        Runner(make_project(), []).run(["main.py"])
+
+
+def test_an_unknown_strategy_is_refused(make_project: MakeProject) -> None:
+    """The three strategies are told."""
+    with pytest.raises(ValueError, match="failure_only"):
+        Runner(make_project(), []).run(["main.py"], None, "sometimes")
+
+
+def test_missing_mail_variables_stop_before_any_script(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A mail may be due and could not leave: nothing has run."""
+    monkeypatch.chdir(tmp_path)
+    folder = make_project(sources={"a.py": "open('ran', 'w')"})
+
+    with pytest.raises(MissingEnvironmentVariable, match="LOGIN_MAIL, PASSWORD_MAIL"):
+        Runner(folder, ["a@example.org"]).run(["a.py"])
+    assert not (folder / "ran").exists()
+
+
+def test_a_missing_interpreter_stops_before_any_script(
+    make_project: MakeProject,
+) -> None:
+    """The interpreter is looked for first."""
+    with pytest.raises(BadPythonInterpreter, match="no_such_python"):
+        Runner(make_project(), []).run(["main.py"], "no_such_python", "none")
+
+
+def test_an_unwritable_home_stops_no_script(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a place for records and locks the scripts still run and are logged."""
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(blocked / "home"))
+    folder = make_project()
+
+    (result,) = Runner(folder, []).run(["main.py"], None, "none")
+
+    assert result["success"]
+    assert len(log_lines(folder)) == 1
+
+
+def test_a_log_that_cannot_be_written_stops_no_script(
+    make_project: MakeProject, mail_dir: Path
+) -> None:
+    """The scripts run, and the report says that the log is incomplete."""
+    folder = make_project()
+    (folder / "logs").mkdir()
+    (folder / "logs" / "project_1.log").mkdir()
+
+    (result,) = Runner(folder, ["a@example.org"]).run(["main.py"])
+
+    assert result["success"]
+    (mail,) = mails(mail_dir)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "the log is incomplete" in body.get_content()
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_to_the_users_program_accounts_for_everything(
+    make_project: MakeProject, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """The running script is stopped, the next is skipped, both are logged."""
+    folder = make_project(
+        sources={"slow.py": "open('up', 'w'); import time; time.sleep(60)", "b.py": ""}
+    )
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from python_runner import Runner\n"
+        f"Runner({str(folder)!r}, []).run(['slow.py', 'b.py'], None, 'none')\n",
+        encoding="utf-8",
+    )
+
+    with subprocess.Popen(
+        [sys.executable, program], cwd=tmp_path, stderr=subprocess.PIPE
+    ) as process:
+        wait_for(folder / "up")
+        process.send_signal(number)
+        process.communicate(timeout=30)
+
+    # An uncaught KeyboardInterrupt ends Python with the signal itself.
+    assert process.returncode in {code, -number}
+    assert [line.split(" - ")[5:7] for line in log_lines(folder)] == [
+        ["slow.py", "failure"],
+        ["b.py", "failure"],
+    ]
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a script has made a file; fail after a while."""
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never appeared"
+        time.sleep(0.02)
