@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import codecs
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 import pytest
@@ -16,6 +16,10 @@ from python_runner.config.settings import (
     require_mail,
     sender_address,
 )
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_defaults_are_the_originals_server(tmp_path: Path) -> None:

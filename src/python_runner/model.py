@@ -400,6 +400,44 @@ class PastResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenScript:
+    """What is known so far of a script whose run has not ended.
+
+    Attributes:
+        script: name of the script.
+        number: its place in the series, from 1.
+        outcome: how it ended; None while it is planned or runs.
+        started_at: when its first attempt began; None while it is planned.
+        output: file with the captured output; None until it has ended.
+    """
+
+    script: str
+    number: int
+    outcome: Outcome | None = None
+    started_at: datetime | None = None
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that has not ended: it is active, or its runner died.
+
+    Attributes:
+        run_id: 13 hexadecimal characters.
+        project: name of the project.
+        path: the project's folder.
+        started_at: when it began.
+        scripts: the series, in order.
+    """
+
+    run_id: str
+    project: str
+    path: Path
+    started_at: datetime
+    scripts: tuple[OpenScript, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """A mail as it leaves: bytes, identity and date are fixed when it is made.
 
@@ -435,43 +473,3 @@ class Receipt:
     recipient: str
     delivery: Delivery
     detail: Text | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
-    """A run of a project began; its scripts come next."""
-
-    run_id: str
-    project: Project
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptStarted:
-    """An attempt of a script began; ``attempt`` counts from 1."""
-
-    run_id: str
-    project: Project
-    script: Script
-    number: int
-    attempt: int
-    output: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptEnded:
-    """A script ended, or was given up."""
-
-    project: Project
-    result: ScriptResult
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded:
-    """A run ended and its report is sent, queued or not due."""
-
-    project: Project
-    run: Run
-
-
-#: What an observer of a run is told, in this order.
-Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded

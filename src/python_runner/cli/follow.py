@@ -6,14 +6,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from python_runner.model import ScriptEnded, ScriptStarted
+from python_runner.runner.events import ScriptEnded, ScriptStarted
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from python_runner.model import Event
+    from python_runner.runner.events import Event
 
 #: Seconds between two looks at a file that grows.
 _INTERVAL = 0.1

@@ -7,15 +7,15 @@ import time
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from python_runner.cli import wording
-from python_runner.model import RunEnded, RunStarted, ScriptEnded, ScriptStarted
-from python_runner.texts import system_language
+from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded, ScriptStarted
 from python_runner.texts import translate as _
 
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from python_runner.model import Event, Run
+    from python_runner.model import Run
+    from python_runner.runner.events import Event
 
 
 class Progress(Protocol):
@@ -85,6 +85,7 @@ class LiveView:
         self._console = console
         self._lock = threading.Lock()
         self._running: dict[tuple[str, int], tuple[ScriptStarted, float]] = {}
+        #: Scripts done, by run that is under way.
         self._done: dict[str, int] = {}
         self._live = Live(
             console=console,
@@ -105,7 +106,9 @@ class LiveView:
     def __call__(self, event: Event) -> None:
         """Take note; finished scripts are printed at once."""
         match event:
-            case RunStarted():
+            case RunStarted(run_id=run_id):
+                with self._lock:
+                    self._done[run_id] = 0
                 self._console.print(f"[bold]{_escaped(event.project.name)}[/]")
             case ScriptStarted():
                 with self._lock:
@@ -114,23 +117,28 @@ class LiveView:
             case ScriptEnded(result=result):
                 with self._lock:
                     self._running.pop((result.run_id, result.number), None)
-                    self._done[result.run_id] = self._done.get(result.run_id, 0) + 1
+                    self._done[result.run_id] += 1
                 self._console.print(self._result(event))
             case RunEnded(run=run):
+                with self._lock:
+                    del self._done[run.run_id]
                 self._console.print(_run_markup(run))
+
+    def _name(self, project: str, script: str) -> str:
+        """Return a script's name, with its project's while several are under way."""
+        return _escaped(f"{project}: {script}" if len(self._done) > 1 else script)
 
     def _result(self, event: ScriptEnded) -> str:
         result = event.result
         colour = "green" if result.succeeded else "red"
         symbol = wording.mark(result, self._console.encoding)
-        line = f"  [{colour}]{symbol}[/] {_escaped(result.script)}"
+        name = self._name(event.project.name, result.script)
+        line = f"  [{colour}]{symbol}[/] {name}"
         if result.attempts:
             line += f"  [dim]{wording.duration(result.duration)}[/]"
         if not result.succeeded:
             word = wording.outcome_word(result.outcome)
-            line += f"  [{colour}]{_escaped(word)}[/]"
-            if result.reason:
-                line += f"  {_escaped(result.reason.in_language(system_language()))}"
+            line += f"  [{colour}]{_escaped(word)}[/]  {_escaped(wording.why(result))}"
         return line
 
     def _render(self) -> RenderableType:
@@ -138,15 +146,13 @@ class LiveView:
 
         grid = Table.grid(padding=(0, 2))
         with self._lock:
-            running = list(self._running.values())
-        for event, since in running:
-            done = self._done.get(event.run_id, 0)
-            grid.add_row(
-                f"  [cyan]>[/] {_escaped(event.script.name)}",
-                f"[dim]{wording.duration(time.monotonic() - since)}[/]",
-                f"[dim]{_escaped(event.project.name)} {done}"
-                f"/{len(event.project.scripts)}[/]",
-            )
+            for event, since in self._running.values():
+                name = self._name(event.project.name, event.script.name)
+                grid.add_row(
+                    f"  [cyan]>[/] {name}",
+                    f"[dim]{wording.duration(time.monotonic() - since)}[/]",
+                    f"[dim]{self._done[event.run_id]}/{len(event.project.scripts)}[/]",
+                )
         return grid
 
 

@@ -23,7 +23,7 @@ from python_runner.cli.targets import (
 )
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
+from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.model import Run, RunStatus
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from python_runner.model import Event, Project, Script, Settings
+    from python_runner.model import Project, Script, Settings
+    from python_runner.runner.events import Event
     from python_runner.runner.session import Session
 
 #: Seconds the main thread waits at a time, so that Windows lets it see Ctrl-C.
@@ -192,10 +193,8 @@ def _run_one(
         )
     try:
         return run_project(project, session)
-    except BadPythonInterpreter as error:
-        return refuse_project(project, session, error)
     except PythonRunnerError as error:
-        return refuse_project(project, replace(session, mail=False), error)
+        return refuse_project(project, session, error)
 
 
 def select(project: Project, only: Sequence[str]) -> Project:

@@ -57,13 +57,21 @@ def mark(result: ScriptResult, encoding: str | None) -> str:
     return symbol
 
 
+def why(result: ScriptResult) -> str:
+    """Return the few words that tell why a script did not succeed."""
+    traceback = result.attempts[-1].traceback if result.attempts else None
+    if traceback:
+        return traceback.exception
+    return result.reason.in_language(system_language()) if result.reason else ""
+
+
 def result_line(project: str, result: ScriptResult) -> str:
     """Return the line that tells of one script's end."""
     line = f"{project}: {result.script}: {outcome_word(result.outcome)}"
     if result.attempts:
         line += f" ({duration(result.duration)})"
-    if not result.succeeded and result.reason:
-        line += f" - {result.reason.in_language(system_language())}"
+    if not result.succeeded:
+        line += f" - {why(result)}"
     return line
 
 
@@ -84,21 +92,11 @@ def run_line(run: Run) -> str:
 
 def failure_lines(result: ScriptResult) -> list[str]:
     """Return what one looks at first: exception, place in the project, output."""
-    lines = []
+    lines = [why(result)]
     traceback = result.attempts[-1].traceback if result.attempts else None
-    if traceback:
-        lines.append(traceback.exception)
-        if traceback.file:
-            place = f"{traceback.file}:{traceback.line}"
-            lines.append(
-                _("at {place}, in {function}").format(
-                    place=place, function=traceback.function
-                )
-                if traceback.function
-                else _("at {place}").format(place=place)
-            )
-    elif result.reason:
-        lines.append(result.reason.in_language(system_language()))
+    if traceback and traceback.file:
+        place = f"{traceback.file}:{traceback.line}"
+        lines.append(_("at {place}").format(place=place))
     if result.output and result.attempts:
         lines.append(_("output: {path}").format(path=result.output))
     return lines

@@ -42,6 +42,13 @@ def output_file(folder: Path, number: int, script: str) -> Path:
     return folder / f"{number:02d}_{name}.log"
 
 
+def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
+    """Begin a further attempt's part of an output file with a line that says so."""
+    # Where the file cannot be written the attempts run on into each other.
+    with suppress(OSError), path.open("ab") as file:
+        file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
+
+
 def prune(
     logs: Path, keep_days: int, now: datetime, *, keep: Container[str] = ()
 ) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from python_runner.model import Outcome, ScriptResult
 from python_runner.records.journal import Journal
 from python_runner.records.line import record_of
 from python_runner.records.reading import read_records
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from python_runner.model import Attempt, Message, Project, Run, ScriptResult
+    from python_runner.model import Attempt, Message, Project, Run, Script
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,6 +50,23 @@ class Books:
             self.project.log_filename,
             backup_count=self.project.logs_backup_count,
             rotation_days=self.project.log_rotation_days,
+        )
+
+    def number(self, script: Script) -> int:
+        """Return a script's place in the series, from 1."""
+        return self.project.scripts.index(script) + 1
+
+    def not_started(
+        self, script: Script, reason: Text, outcome: Outcome = Outcome.SKIPPED
+    ) -> ScriptResult:
+        """Return the result of a script that is given up; nothing is written yet."""
+        return ScriptResult(
+            script=script.name,
+            run_id=self.run_id,
+            number=self.number(script),
+            outcome=outcome,
+            started_at=self.now(),
+            reason=reason,
         )
 
     def open_run(self, started_at: datetime, interpreter: str | None) -> None:

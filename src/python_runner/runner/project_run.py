@@ -6,33 +6,21 @@ import os
 import secrets
 import socket
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail
-from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreters import find_interpreter, find_script
-from python_runner.execution.process import run_command
-from python_runner.model import (
-    Command,
-    Outcome,
-    Overlap,
-    Run,
-    RunEnded,
-    RunStarted,
-    RunStatus,
-    ScriptEnded,
-    ScriptResult,
-    ScriptStarted,
-)
-from python_runner.policy import deserves_retry, retry_wait, run_status
+from python_runner.exceptions import MissingEnvironmentVariable
+from python_runner.execution.interpreters import find_interpreter
+from python_runner.model import Outcome, Overlap, Run, RunStatus
+from python_runner.policy import run_status
 from python_runner.records import outputs
 from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
+from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.reporting import deliver, report_of
+from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.series import Series
 from python_runner.texts import N_, Text
 
@@ -43,11 +31,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.exceptions import PythonRunnerError
-    from python_runner.model import Attempt, Event, Project, Script
+    from python_runner.model import Project, ScriptResult
     from python_runner.runner.session import Session
-
-#: Seconds between the polite signal and the kill.
-GRACE = 10.0
 
 
 def new_run_id() -> str:
@@ -75,6 +60,10 @@ def run_project(project: Project, session: Session) -> Run:
 
 def refuse_project(project: Project, session: Session, error: PythonRunnerError) -> Run:
     """Account for a project that cannot be run: logged and, if possible, reported."""
+    try:
+        require_mail(session.settings.mail)
+    except MissingEnvironmentVariable:
+        session = replace(session, mail=False)
     run = _ProjectRun.begin(project, session)
     return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_text(error))
 
@@ -92,7 +81,6 @@ class _ProjectRun:
     started_at: datetime
     started: float
     books: Books
-    folder: Path
     lock: FileLock | None = None
 
     @classmethod
@@ -112,7 +100,6 @@ class _ProjectRun:
                 now=session.now,
                 store=session.store,
             ),
-            folder=outputs.run_folder(project.path / "logs", run_id, started_at),
         )
 
     def conduct(self, interpreter: Path) -> Run:
@@ -125,7 +112,7 @@ class _ProjectRun:
             self._settle_the_past()
             self.books.open_run(self.started_at, str(interpreter))
             self.books.rotate_log()
-            self._tell(RunStarted(run_id=self.run_id, project=self.project))
+            self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             results = self._run_series(interpreter)
             outputs.prune(
                 self.project.path / "logs",
@@ -142,9 +129,9 @@ class _ProjectRun:
     def give_up(self, status: RunStatus, outcome: Outcome, reason: Text) -> Run:
         """Close a run none of whose scripts was started."""
         self.books.open_run(self.started_at, None)
-        self._tell(RunStarted(run_id=self.run_id, project=self.project))
+        self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
         results = tuple(
-            self._not_started(script, reason, outcome)
+            self.books.not_started(script, reason, outcome)
             for script in self.project.scripts
         )
         for result in results:
@@ -206,106 +193,31 @@ class _ProjectRun:
             self.books.close_run(run, report_of(run, self.project, self.session))
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
+        scripts = ScriptRun(
+            project=self.project,
+            session=self.session,
+            books=self.books,
+            interpreter=interpreter,
+            folder=self._output_folder(),
+            inherit=(self.lock.fileno(),) if self.lock else (),
+        )
         return Series(
             scripts=self.project.scripts,
             on_failure=self.project.on_failure,
             max_parallel=self.project.max_parallel,
-            execute=partial(self._execute, interpreter),
-            give_up=self._not_started,
+            execute=scripts.execute,
+            give_up=self.books.not_started,
             record=self._keep,
             stopping=lambda: self.session.stop.requested,
         ).run()
 
-    def _execute(self, interpreter: Path, script: Script) -> ScriptResult:
-        """Run one script, with its retries, in whatever thread calls."""
-        number = self._number(script)
-        file = find_script(script.path, self.project.path)
-        if file is None:
-            reason = Text(N_("script not found: {path}"), {"path": script.path})
-            return self._not_started(script, reason, Outcome.NOT_STARTED)
-        output = outputs.output_file(self.folder, number, script.name)
-        # Without the folder the output goes elsewhere, and the attempt says where.
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        command = self._command(interpreter, file, script, output)
-        started = time.monotonic()
-        attempts = self._attempts(script, number, command, output)
-        return ScriptResult(
-            script=script.name,
-            run_id=self.run_id,
-            number=number,
-            outcome=attempts[-1].outcome,
-            started_at=attempts[0].started_at,
-            duration=time.monotonic() - started,
-            attempts=tuple(attempts),
-            reason=attempts[-1].reason,
-            output=output,
-        )
-
-    def _attempts(
-        self, script: Script, number: int, command: Command, output: Path
-    ) -> list[Attempt]:
-        stop = self.session.stop
-        attempts: list[Attempt] = []
-        while True:
-            self.books.script_started(number)
-            self._tell(
-                ScriptStarted(
-                    run_id=self.run_id,
-                    project=self.project,
-                    script=script,
-                    number=number,
-                    attempt=len(attempts) + 1,
-                    output=output,
-                )
-            )
-            attempts.append(run_command(command, stop))
-            self.books.attempt_ended(number, attempts[-1])
-            if len(attempts) > script.retries or not deserves_retry(
-                attempts[-1].outcome
-            ):
-                return attempts
-            if stop.wait(retry_wait(script.retry_delay, len(attempts))):
-                return attempts
-
-    def _command(
-        self, interpreter: Path, file: Path, script: Script, output: Path
-    ) -> Command:
-        return Command(
-            argv=(str(interpreter), str(file), *script.args),
-            cwd=str(self.project.path),
-            env=child_environment(
-                self.session.settings.environ,
-                {**self.project.env, **script.env},
-                run_id=self.run_id,
-            ),
-            output=str(output),
-            output_limit=self.project.output_limit,
-            timeout=script.timeout,
-            grace=GRACE,
-            project=str(self.project.path),
-            run_id=self.run_id,
-            inherit=(self.lock.fileno(),) if self.lock else (),
-        )
-
-    def _not_started(
-        self, script: Script, reason: Text, outcome: Outcome = Outcome.SKIPPED
-    ) -> ScriptResult:
-        return ScriptResult(
-            script=script.name,
-            run_id=self.run_id,
-            number=self._number(script),
-            outcome=outcome,
-            started_at=self.session.now(),
-            reason=reason,
-        )
-
-    def _number(self, script: Script) -> int:
-        return self.project.scripts.index(script) + 1
+    def _output_folder(self) -> Path:
+        logs = self.project.path / "logs"
+        return outputs.run_folder(logs, self.run_id, self.started_at)
 
     def _keep(self, result: ScriptResult) -> None:
         self.books.script_ended(result)
-        self._tell(ScriptEnded(project=self.project, result=result))
+        self.session.tell(ScriptEnded(project=self.project, result=result))
 
     def _close(
         self,
@@ -327,10 +239,5 @@ class _ProjectRun:
         message = report_of(run, self.project, self.session)
         saved = self.books.close_run(run, message)
         run = replace(run, mail=deliver(message, self.session, saved=saved))
-        self._tell(RunEnded(project=self.project, run=run))
+        self.session.tell(RunEnded(project=self.project, run=run))
         return run
-
-    def _tell(self, event: Event) -> None:
-        # An observer never breaks the work: its terminal may be gone.
-        with suppress(Exception):
-            self.session.listener(event)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from python_runner.config.settings import sender_address
+from python_runner.config.settings import require_mail, sender_address
+from python_runner.exceptions import MissingEnvironmentVariable
 from python_runner.mail.compose import compose
 from python_runner.mail.outbox import drain
 from python_runner.mail.report import render
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Message, Project, Run
+    from python_runner.records.store import Store
     from python_runner.runner.session import Session
 
 #: Bytes of a failed script's output that a report shows.
@@ -62,29 +64,43 @@ def _tail(output: Path) -> str:
 
 
 def deliver(message: Message | None, session: Session, *, saved: bool) -> MailStatus:
-    """Try to get a report out now; what is safe in the outbox may stay there.
+    """Try to get reports out now: this one, and those that wait from earlier runs.
 
     Args:
-        message: the report, or None when none is due.
+        message: the report of this run, or None when none is due.
         session: settings, store, clock.
         saved: whether the store holds the message.
+
+    Returns:
+        What became of ``message``.
     """
-    if message is None:
+    if not session.mail:
         return MailStatus.NONE
-    if not saved or session.store is None:
-        return _send_once(message, session)
+    if session.store is None or (message and not saved):
+        return _send_once(message, session) if message else MailStatus.NONE
     try:
-        with session.mail_lock:
-            drain(
-                session.store,
-                lambda: open_transport(session.settings.mail),
-                now=session.now,
-                deadline_seconds=DELIVERY_SECONDS,
-                stopping=lambda: session.stop.requested,
-            )
-        return session.store.mail_status(message.message_id)
+        _drain(session, session.store)
+        if message:
+            return session.store.mail_status(message.message_id)
     except StoreError:
-        return MailStatus.QUEUED
+        # It was safe before; a later run looks again.
+        return MailStatus.QUEUED if message else MailStatus.NONE
+    return MailStatus.NONE
+
+
+def _drain(session: Session, store: Store) -> None:
+    try:
+        require_mail(session.settings.mail)
+    except MissingEnvironmentVariable:
+        return
+    with session.mail_lock:
+        drain(
+            store,
+            lambda: open_transport(session.settings.mail),
+            now=session.now,
+            deadline_seconds=DELIVERY_SECONDS,
+            stopping=lambda: session.stop.requested,
+        )
 
 
 def _send_once(message: Message, session: Session) -> MailStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -16,7 +17,8 @@ from python_runner.texts import N_, Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from python_runner.model import Event, Project, Settings
+    from python_runner.model import Project, Settings
+    from python_runner.runner.events import Event
 
 
 def local_now() -> datetime:
@@ -60,6 +62,11 @@ class Session:
         """Close the records."""
         if self.store is not None:
             self.store.close()
+
+    def tell(self, event: Event) -> None:
+        """Tell the observer, who never breaks the work: its terminal may be gone."""
+        with suppress(Exception):
+            self.listener(event)
 
     def reports(self, project: Project) -> bool:
         """Say whether a report of ``project`` may be due."""

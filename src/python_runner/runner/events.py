@@ -1,0 +1,52 @@
+"""What an observer is told while a run goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.model import Project, Run, Script, ScriptResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """A run of a project began; its scripts come next."""
+
+    run_id: str
+    project: Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptStarted:
+    """An attempt of a script began; ``attempt`` counts from 1."""
+
+    run_id: str
+    project: Project
+    script: Script
+    number: int
+    attempt: int
+    output: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptEnded:
+    """A script ended, or was given up."""
+
+    project: Project
+    result: ScriptResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """A run ended and its report is sent, queued or not due."""
+
+    project: Project
+    run: Run
+
+
+#: What an observer of a run is told, in this order.
+Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded

@@ -1,0 +1,114 @@
+"""One script of a run, with its retries, from its place in the series to its result."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreters import find_script
+from python_runner.execution.process import run_command
+from python_runner.model import Command, Outcome, ScriptResult
+from python_runner.policy import deserves_retry, retry_wait
+from python_runner.records import outputs
+from python_runner.runner.events import ScriptStarted
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from python_runner.model import Attempt, Project, Script
+    from python_runner.runner.books import Books
+    from python_runner.runner.session import Session
+
+#: Seconds between the polite signal and the kill.
+GRACE = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptRun:
+    """Runs scripts of one run of a project, in whatever thread calls.
+
+    Attributes:
+        folder: where the captured output goes; made with the first script.
+        inherit: descriptors the scripts keep open: the project's lock.
+    """
+
+    project: Project
+    session: Session
+    books: Books
+    interpreter: Path
+    folder: Path
+    inherit: tuple[int, ...]
+
+    def execute(self, script: Script) -> ScriptResult:
+        """Run a script to the end of its last attempt."""
+        file = find_script(script.path, self.project.path)
+        if file is None:
+            reason = Text(N_("script not found: {path}"), {"path": script.path})
+            return self.books.not_started(script, reason, Outcome.NOT_STARTED)
+        number = self.books.number(script)
+        output = outputs.output_file(self.folder, number, script.name)
+        # Without the folder the output goes elsewhere, and the attempt says where.
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        started = time.monotonic()
+        attempts = self._attempts(script, number, self._command(script, file, output))
+        return ScriptResult(
+            script=script.name,
+            run_id=self.books.run_id,
+            number=number,
+            outcome=attempts[-1].outcome,
+            started_at=attempts[0].started_at,
+            duration=time.monotonic() - started,
+            attempts=tuple(attempts),
+            reason=attempts[-1].reason,
+            output=output,
+        )
+
+    def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
+        stop = self.session.stop
+        attempts: list[Attempt] = []
+        while True:
+            self.books.script_started(number)
+            self.session.tell(
+                ScriptStarted(
+                    run_id=self.books.run_id,
+                    project=self.project,
+                    script=script,
+                    number=number,
+                    attempt=len(attempts) + 1,
+                    output=Path(command.output),
+                )
+            )
+            attempts.append(run_command(command, stop))
+            self.books.attempt_ended(number, attempts[-1])
+            if len(attempts) > script.retries or not deserves_retry(
+                attempts[-1].outcome
+            ):
+                return attempts
+            if stop.wait(retry_wait(script.retry_delay, len(attempts))):
+                return attempts
+            outputs.mark_attempt(
+                Path(command.output), len(attempts) + 1, script.retries + 1
+            )
+
+    def _command(self, script: Script, file: Path, output: Path) -> Command:
+        return Command(
+            argv=(str(self.interpreter), str(file), *script.args),
+            cwd=str(self.project.path),
+            env=child_environment(
+                self.session.settings.environ,
+                {**self.project.env, **script.env},
+                run_id=self.books.run_id,
+            ),
+            output=str(output),
+            output_limit=self.project.output_limit,
+            timeout=script.timeout,
+            grace=GRACE,
+            project=str(self.project.path),
+            run_id=self.books.run_id,
+            inherit=self.inherit,
+        )

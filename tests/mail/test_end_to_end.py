@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.runner.project_run import run_project
+from python_runner.runner.session import local_now, open_session
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    MakeProject = Callable[..., Path]
+
+CANARY = "canary-7391-pass"
+BAD = "raise KeyError('montant')"
+EHLO = "250-fake\r\n250-STARTTLS\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN"
+
+
+def run(folders: list[Path], server: Any, ca_file: Path, **variables: str) -> Any:
+    """Run projects with the real command and return the runs of its document."""
+    done = subprocess.run(
+        [sys.executable, "-m", "python_runner", "run", "--json", *folders],
+        env=os.environ
+        | {
+            "LOGIN_MAIL": "robot@example.org",
+            "PASSWORD_MAIL": CANARY,
+            "SMTP_HOST": "localhost",
+            "SMTP_PORT": str(server.port),
+            "SMTP_CA_FILE": str(ca_file),
+        }
+        | variables,
+        capture_output=True,
+        check=False,
+        timeout=100,
+    )
+    assert CANARY.encode() not in done.stdout + done.stderr
+    return json.loads(done.stdout)["runs"]
+
+
+def test_a_failure_reaches_the_mailbox_over_starttls(
+    make_project: MakeProject, serve: Any, authority: Any
+) -> None:
+    """The report of a failing run arrives, encrypted, with the exception in it."""
+    folder = make_project(
+        sources={"bad.py": BAD, "good.py": ""},
+        recipients=["ann@example.org", "bob@example.org"],
+        email_strategy="failure_only",
+        language="fr",
+    )
+    server = serve({"EHLO": EHLO}, tls=authority.context("localhost"))
+
+    (one,) = run([folder], server, authority.file)
+
+    assert one["mail"] == "sent"
+    (data,) = server.messages
+    mail = email.message_from_bytes(data, policy=email.policy.default)
+    assert "bad.py" in mail["Subject"]
+    assert mail["To"] == "ann@example.org, bob@example.org"
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "KeyError: 'montant'" in body.get_content()
+    assert "good.py" not in body.get_content()
+    assert server.verbs().count("RCPT") == 2
+    assert b"AUTH" not in server.raw
+
+
+@pytest.mark.parametrize("fault", ["unknown authority", "wrong name", "stripped"])
+def test_an_impostor_never_sees_the_password(
+    make_project: MakeProject, serve: Any, authority: Any, tmp_path: Path, fault: str
+) -> None:
+    """A certificate that proves nothing, or none: no AUTH, the report is kept."""
+    folders = [
+        make_project(name, recipients=["ann@example.org"], email_strategy="all")
+        for name in ("a", "b")
+    ]
+    name = "elsewhere.example.org" if fault == "wrong name" else "localhost"
+    ca_file = authority.file
+    if fault == "unknown authority":
+        trustme = pytest.importorskip("trustme")
+        ca_file = tmp_path / "other.pem"
+        trustme.CA().cert_pem.write_to_path(str(ca_file))
+    answers = {} if fault == "stripped" else {"EHLO": EHLO}
+    server = serve(answers, tls=authority.context(name))
+
+    runs = run(folders, server, ca_file)
+
+    assert [one["status"] for one in runs] == ["success", "success"]
+    assert [one["mail"] for one in runs] == ["queued", "queued"]
+    assert "AUTH" not in server.verbs()
+    assert CANARY.encode() not in server.raw
+
+
+def test_what_was_kept_leaves_with_a_later_run(
+    make_project: MakeProject, serve: Any, authority: Any, free_port: int
+) -> None:
+    """A report whose server was away is sent by a later run, even of another project."""
+    first = make_project("a", recipients=["ann@example.org"], email_strategy="all")
+    second = make_project("b", email_strategy="none")
+    server = serve({"EHLO": EHLO}, tls=authority.context("localhost"))
+
+    (kept,) = run([first], server, authority.file, SMTP_PORT=str(free_port))
+    settings = load_settings(
+        environ=os.environ
+        | {
+            "LOGIN_MAIL": "robot@example.org",
+            "PASSWORD_MAIL": CANARY,
+            "SMTP_HOST": "localhost",
+            "SMTP_PORT": str(server.port),
+            "SMTP_CA_FILE": str(authority.file),
+        }
+    )
+    with open_session(
+        settings, now=lambda: local_now() + timedelta(minutes=6)
+    ) as session:
+        run_project(load_project(second), session)
+
+    assert kept["mail"] == "queued"
+    (data,) = server.messages
+    assert kept["run_id"].encode() in data
+
+
+def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
+    make_project: MakeProject, serve: Any, authority: Any
+) -> None:
+    """The scripts succeeded, nobody will ever read it: exit code 4, mail failed."""
+    folder = make_project(recipients=["gone@example.org"], email_strategy="all")
+    server = serve(
+        {"EHLO": EHLO, "RCPT": "550 5.1.1 no such user"},
+        tls=authority.context("localhost"),
+    )
+
+    (one,) = run([folder], server, authority.file)
+
+    assert one["mail"] == "failed"
+    assert one["status"] == "success"

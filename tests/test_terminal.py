@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = [
+    pytest.mark.posix,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal"),
+]
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[1-7][0-9;]*m")
+PAUSE = "import time; time.sleep(0.6)"
+
+
+def on_terminal(*arguments: object, **variables: str) -> tuple[int, str]:
+    """Run the command on a pseudo-terminal; return its exit code and all it wrote."""
+    import pty  # noqa: PLC0415 - POSIX only
+
+    # CI services are told apart by this; people's terminals do not have it.
+    environ = {k: v for k, v in os.environ.items() if k != "CI"}
+    command = [sys.executable, "-m", "python_runner", *map(str, arguments)]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(
+            sys.executable,
+            command,
+            environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | variables,
+        )
+    written = b""
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            block = os.read(terminal, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not block:
+            break
+        written += block
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode()
+
+
+def test_a_terminal_shows_what_runs_and_marks_what_is_done(
+    make_project: Callable[..., Path],
+) -> None:
+    """The running script with time and count moves; results stay, with their marks."""
+    folder = make_project(sources={"good.py": PAUSE, "bad.py": PAUSE + "; 1/0"})
+
+    code, text = on_terminal("run", folder)
+
+    assert code == 1
+    assert re.search(r"good\.py.*0\.\d+ s.*0/2", text)
+    assert re.search(r"bad\.py.*0\.\d+ s.*1/2", text)
+    assert "✓" in text
+    assert "✗" in text
+    assert "ZeroDivisionError: division by zero" in text
+    assert COLOUR.search(text)
+
+
+def test_no_color_is_respected(make_project: Callable[..., Path]) -> None:
+    """NO_COLOR keeps the view and drops the colours."""
+    _code, text = on_terminal("run", make_project(), NO_COLOR="1")
+
+    assert "✓" in text
+    assert not COLOUR.search(text)
+
+
+def test_a_dumb_terminal_gets_plain_lines(make_project: Callable[..., Path]) -> None:
+    """Without cursor control there are only lines."""
+    _code, text = on_terminal("run", make_project(), TERM="dumb")
+
+    assert "project_1: main.py: success" in text
+    assert "\x1b" not in text
+
+
+def test_marks_fit_the_terminals_encoding(make_project: Callable[..., Path]) -> None:
+    """Where a tick cannot be written there is a plus."""
+    _code, text = on_terminal("run", make_project(), PYTHONIOENCODING="ascii")
+
+    assert "+" in text
+    assert "main.py" in text
