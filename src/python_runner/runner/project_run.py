@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from python_runner.config.settings import require_mail
 from python_runner.exceptions import MissingEnvironmentVariable
 from python_runner.execution.interpreters import find_interpreter
+from python_runner.execution.orphans import is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
 from python_runner.policy import run_status
 from python_runner.records import outputs
@@ -164,6 +165,19 @@ class _ProjectRun:
         holder = self.lock.holder() if self.lock else None
         if holder is None:
             return Text(N_("another run of the project is active"))
+        if not is_alive(holder.pid, holder.started_at) and (
+            scripts := scripts_of(holder.run_id)
+        ):
+            return Text(
+                N_(
+                    "the runner of run {run_id} was killed, but what it started still"
+                    " runs: {processes}"
+                ),
+                {
+                    "run_id": holder.run_id,
+                    "processes": ", ".join(f"{s.pid} ({s.name})" for s in scripts),
+                },
+            )
         return Text(
             N_(
                 "another run of the project is active since {since}"

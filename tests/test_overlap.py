@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+COMMAND = (sys.executable, "-m", "python_runner")
+#: Runs until it finds a file, and says where it is.
+WAITS = """
+import os, pathlib, time
+pathlib.Path("up").write_text(str(os.getpid()))
+end = time.monotonic() + 60
+while not pathlib.Path("go").exists() and time.monotonic() < end:
+    time.sleep(0.02)
+"""
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a script has made a file; fail after a while."""
+    deadline = time.monotonic() + 30
+    while not path.exists() or not path.read_text():
+        assert time.monotonic() < deadline, f"{path} never appeared"
+        time.sleep(0.02)
+
+
+def run(folder: Path, *arguments: str) -> Any:
+    """Run a project with the real command; return its exit code and its run."""
+    done = subprocess.run(
+        [*COMMAND, "run", "--json", *arguments, folder],
+        capture_output=True,
+        check=False,
+        timeout=90,
+    )
+    return done.returncode, json.loads(done.stdout)["runs"][0]
+
+
+@pytest.fixture
+def waiting(make_project: Callable[..., Path]) -> Iterator[Path]:
+    """Return a project whose first script waits for a file ``go``."""
+    folder = make_project(sources={"waits.py": WAITS, "after.py": ""})
+    yield folder
+    (folder / "go").touch()
+    if (folder / "up").exists():
+        with suppress(psutil.Error, ValueError):
+            psutil.Process(int((folder / "up").read_text())).wait(10)
+
+
+def test_a_second_run_waits_when_told_to(
+    waiting: Path, make_project: Callable[..., Path]
+) -> None:
+    """Overlap wait: the second run begins when the first one has ended."""
+    make_project(overlap="wait", scripts=["waits.py", "after.py"])
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as second:
+            time.sleep(1)
+            assert second.poll() is None
+            (waiting / "go").touch()
+            assert first.wait(30) == 0
+            assert second.wait(30) == 0
+
+    lines = (waiting / "logs" / "project_1.log").read_text("utf-8").splitlines()
+    runs = [line.split(" - ")[3] for line in lines]
+    assert runs[0] == runs[1] != runs[2] == runs[3]
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="the job ends scripts with it")
+def test_nothing_starts_beside_the_scripts_of_a_killed_runner(waiting: Path) -> None:
+    """Kill -9 of the runner: the next run waits for the script and names it."""
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        first.kill()
+    orphan = int((waiting / "up").read_text())
+
+    code, skipped = run(waiting)
+
+    assert code == 3
+    assert skipped["status"] == "skipped"
+    assert f"{orphan} (" in skipped["error"]
+    assert "was killed" in skipped["error"]
+
+    (waiting / "go").touch()
+    psutil.Process(orphan).wait(10)
+    code, after = run(waiting)
+
+    assert code == 0
+    assert after["status"] == "success"
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_a_killed_run_is_settled_by_the_next_one(
+    waiting: Path,
+    make_project: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was under way is interrupted, logged, and told by mail, once."""
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", str(tmp_path / "mails"))
+    make_project(
+        scripts=["waits.py", "after.py"],
+        recipients=["a@example.org"],
+        email_strategy="failure_only",
+    )
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        first.kill()
+    os.kill(int((waiting / "up").read_text()), signal.SIGKILL)
+    (waiting / "go").touch()
+
+    code, after = run(waiting)
+    run(waiting)
+
+    assert code == 0
+    lines = (waiting / "logs" / "project_1.log").read_text("utf-8").splitlines()
+    told = [line.split(" - ")[3:7] for line in lines]
+    killed = told[0][0]
+    assert killed != after["run_id"]
+    assert [(run_id == killed, name, how) for run_id, _m, name, how in told[:4]] == [
+        (True, "waits.py", "failure"),
+        (True, "after.py", "failure"),
+        (False, "waits.py", "success"),
+        (False, "after.py", "success"),
+    ]
+    assert "the runner ended while the script ran" in lines[0]
+    (mail,) = (tmp_path / "mails").glob("*.eml")
+    assert killed.encode() in mail.read_bytes()
+
+
+def test_two_projects_of_one_name_do_not_meet(
+    make_project: Callable[..., Path], waiting: Path
+) -> None:
+    """The lock belongs to the folder, not to its name."""
+    other = make_project("elsewhere/project_1")
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        assert run(other)[0] == 0
+        (waiting / "go").touch()
+        assert first.wait(30) == 0
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_two_ways_to_one_folder_are_one_project(waiting: Path, tmp_path: Path) -> None:
+    """A symbolic link does not get around the lock."""
+    (tmp_path / "link").symlink_to(waiting)
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        assert run(tmp_path / "link")[0] == 3
+        (waiting / "go").touch()
+        assert first.wait(30) == 0

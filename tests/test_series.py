@@ -1,0 +1,348 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.model import Outcome, RunStatus
+from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
+from python_runner.runner.project_run import run_project
+from python_runner.runner.session import Session, local_now, open_session
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from python_runner.model import Run
+    from python_runner.runner.events import Event
+
+    MakeProject = Callable[..., Path]
+
+OK = "print('fine')"
+BAD = "raise SystemExit(3)"
+#: Succeeds at the third attempt; each one says which it is.
+FLAKY = """
+import pathlib
+tries = pathlib.Path("tries")
+count = int(tries.read_text()) + 1 if tries.exists() else 1
+tries.write_text(str(count))
+print("try", count)
+assert count == 3
+"""
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    """Return what the observer was told."""
+    return []
+
+
+@pytest.fixture
+def session(events: list[Event]) -> Iterator[Session]:
+    """Return a session that writes down its events."""
+    with open_session(load_settings(), listener=events.append) as opened:
+        yield opened
+
+
+def outcomes(run: Run) -> dict[str, Outcome]:
+    """Return the outcome of each script."""
+    return {result.script: result.outcome for result in run.scripts}
+
+
+def test_on_failure_stop_skips_the_rest_because_of_whom(
+    make_project: MakeProject, session: Session
+) -> None:
+    """What comes after the failure is skipped, and each one says because of which."""
+    folder = make_project(
+        sources={"a.py": OK, "b.py": BAD, "c.py": OK, "d.py": OK}, on_failure="stop"
+    )
+
+    run = run_project(load_project(folder), session)
+
+    assert outcomes(run) == {
+        "a.py": Outcome.SUCCESS,
+        "b.py": Outcome.FAILURE,
+        "c.py": Outcome.SKIPPED,
+        "d.py": Outcome.SKIPPED,
+    }
+    assert "b.py" in str(run.scripts[2].reason)
+    assert "b.py" in str(run.scripts[3].reason)
+    assert run.status is RunStatus.FAILURE
+
+
+def test_a_graph_runs_side_by_side_and_in_order(
+    make_project: MakeProject, session: Session, events: list[Event]
+) -> None:
+    """Two branches meet each other's file; the join starts when both are done."""
+    meet = (
+        "import pathlib, time\n"
+        "pathlib.Path('{me}').touch()\n"
+        "end = time.monotonic() + 20\n"
+        "while not pathlib.Path('{other}').exists():\n"
+        "    assert time.monotonic() < end\n"
+        "    time.sleep(0.02)\n"
+    )
+    folder = make_project(
+        sources={
+            "join.py": OK,
+            "left.py": meet.format(me="l", other="r"),
+            "right.py": meet.format(me="r", other="l"),
+            "first.py": OK,
+        },
+        scripts=[
+            {"path": "join.py", "needs": ["left.py", "right.py"]},
+            {"path": "left.py", "needs": ["first.py"]},
+            {"path": "right.py", "needs": ["first.py"]},
+            "first.py",
+        ],
+        max_parallel=4,
+    )
+
+    run = run_project(load_project(folder), session)
+
+    assert run.status is RunStatus.SUCCESS
+    assert [r.script for r in run.scripts] == [
+        "join.py",
+        "left.py",
+        "right.py",
+        "first.py",
+    ]
+    order = [e.script.name for e in events if isinstance(e, ScriptStarted)]
+    assert order[0] == "first.py"
+    assert order[3] == "join.py"
+
+
+def test_what_needs_a_failure_is_skipped_all_the_way_down(
+    make_project: MakeProject, session: Session
+) -> None:
+    """A failure skips its followers and nobody else."""
+    folder = make_project(
+        sources={"a.py": BAD, "b.py": OK, "c.py": OK, "free.py": OK},
+        scripts=[
+            "a.py",
+            {"path": "b.py", "needs": ["a.py"]},
+            {"path": "c.py", "needs": ["b.py"]},
+            "free.py",
+        ],
+        max_parallel=2,
+    )
+
+    run = run_project(load_project(folder), session)
+
+    assert [r.outcome.value for r in run.scripts] == [
+        "failure",
+        "skipped",
+        "skipped",
+        "success",
+    ]
+    assert "needs a.py" in str(run.scripts[1].reason)
+    assert "needs b.py" in str(run.scripts[2].reason)
+
+
+def test_output_of_parallel_scripts_never_mixes(
+    make_project: MakeProject, session: Session
+) -> None:
+    """Each script's lines are in its own file, all of them and no others."""
+    names = [f"s{n}.py" for n in range(4)]
+    folder = make_project(
+        sources={name: f"for i in range(3000): print({name!r}, i)" for name in names},
+        max_parallel=4,
+    )
+
+    run = run_project(load_project(folder), session)
+
+    for result in run.scripts:
+        assert result.output is not None
+        lines = result.output.read_text(encoding="utf-8").splitlines()
+        assert lines == [f"{result.script} {i}" for i in range(3000)]
+
+
+def test_retries_are_recorded_and_the_last_attempt_counts(
+    make_project: MakeProject, session: Session, events: list[Event]
+) -> None:
+    """Two failures and a success are three attempts, one result and one log line."""
+    folder = make_project(
+        sources={"flaky.py": FLAKY}, retries=5, retry_delay=0.05, include_traceback=True
+    )
+
+    run = run_project(load_project(folder), session)
+    (result,) = run.scripts
+
+    assert result.outcome is Outcome.SUCCESS
+    assert [a.outcome.value for a in result.attempts] == [
+        "failure",
+        "failure",
+        "success",
+    ]
+    assert result.attempts[0].traceback is not None
+    assert result.traceback is None
+    assert result.output is not None
+    assert result.output.read_text(encoding="utf-8").count("--- attempt ") == 2
+    assert "try 1" in result.output.read_text(encoding="utf-8")
+    log = (folder / "logs" / "project_1.log").read_text(encoding="utf-8")
+    assert log.count("\n") == 1
+    assert [e.attempt for e in events if isinstance(e, ScriptStarted)] == [1, 2, 3]
+    assert session.store is not None
+    kept = session.store.run(run.run_id)
+    assert kept is not None
+    assert [a.outcome for a in kept.scripts[0].attempts] == [
+        a.outcome for a in result.attempts
+    ]
+
+
+def test_the_report_waits_for_the_last_attempt(
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that succeeds at last is no failure to anybody."""
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", str(tmp_path / "mails"))
+    folder = make_project(
+        sources={"flaky.py": FLAKY},
+        retries=2,
+        retry_delay=0.05,
+        recipients=["a@example.org"],
+        email_strategy="failure_only",
+    )
+
+    with open_session(load_settings()) as session:
+        run_project(load_project(folder), session)
+
+    assert not list((tmp_path / "mails").glob("*"))
+
+
+def test_a_stop_ends_the_wait_for_a_retry(
+    make_project: MakeProject, events: list[Event]
+) -> None:
+    """Nobody waits an hour for a retry when the runner has to go."""
+    folder = make_project(
+        sources={"a.py": BAD, "b.py": OK}, retries=1, retry_delay="1h"
+    )
+
+    def stop_at_first_attempt(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, ScriptStarted):
+            threading.Timer(1.0, opened.stop.request).start()
+
+    began = time.monotonic()
+    with open_session(load_settings(), listener=stop_at_first_attempt) as opened:
+        run = run_project(load_project(folder), opened)
+
+    assert time.monotonic() - began < 30
+    assert run.status is RunStatus.STOPPED
+    assert [r.outcome.value for r in run.scripts] == ["failure", "skipped"]
+
+
+def test_a_time_out_of_a_script_is_its_own(
+    make_project: MakeProject, session: Session
+) -> None:
+    """The slow script is stopped at its limit, the next one runs."""
+    folder = make_project(
+        sources={"slow.py": "import time; time.sleep(60)", "b.py": OK},
+        scripts=[{"path": "slow.py", "timeout": "1s"}, "b.py"],
+    )
+
+    run = run_project(load_project(folder), session)
+
+    assert [r.outcome.value for r in run.scripts] == ["timeout", "success"]
+    assert str(run.scripts[0].reason).startswith("timed out after 1")
+
+
+def test_variables_arguments_and_their_order(
+    make_project: MakeProject, session: Session
+) -> None:
+    """env_file, then env, then the script's own env; args as they are written."""
+    source = (
+        "import os, sys\n"
+        "print([os.environ.get(n) for n in 'ABC'], sys.argv[1:])\n"
+        "print(os.environ['PYTHON_RUNNER_RUN_ID'])\n"
+    )
+    folder = make_project(
+        sources={"a.py": source},
+        scripts=[{"path": "a.py", "env": {"C": "own"}, "args": ["x y", "é", ""]}],
+        env={"B": "project", "C": "project"},
+        env_file="v.env",
+    )
+    (folder / "v.env").write_text("A=file\nB=file\nC=file\n", encoding="utf-8")
+
+    run = run_project(load_project(folder), session)
+
+    assert run.scripts[0].output is not None
+    output = run.scripts[0].output.read_text(encoding="utf-8")
+    assert output.splitlines() == [
+        "['file', 'project', 'own'] ['x y', 'é', '']",
+        run.run_id,
+    ]
+
+
+def test_output_is_kept_for_its_days_and_no_longer(
+    make_project: MakeProject,
+) -> None:
+    """Old run folders go, retroactively when the setting shrinks."""
+    folder = make_project(output_keep_days=2)
+    start = local_now()
+    for days in range(5):
+        moment = start + timedelta(days=days)
+        clock = partial(datetime.astimezone, moment)
+        with open_session(load_settings(), now=clock) as session:
+            run_project(load_project(folder), session)
+
+    kept = [path.name[:10] for path in sorted((folder / "logs" / "runs").iterdir())]
+
+    assert kept == [
+        (start + timedelta(days=days)).strftime("%Y-%m-%d") for days in (3, 4)
+    ]
+
+
+def test_an_observer_never_breaks_the_work(make_project: MakeProject) -> None:
+    """A listener that raises changes nothing."""
+
+    def broken(_event: Any) -> None:
+        raise RuntimeError("observer")
+
+    with open_session(load_settings(), listener=broken) as session:
+        run = run_project(load_project(make_project()), session)
+
+    assert run.status is RunStatus.SUCCESS
+
+
+def test_events_come_in_their_order(
+    make_project: MakeProject, session: Session, events: list[Event]
+) -> None:
+    """Run started, script started and ended for each, run ended."""
+    folder = make_project(sources={"a.py": OK, "b.py": BAD})
+
+    run = run_project(load_project(folder), session)
+
+    assert [type(event).__name__ for event in events] == [
+        "RunStarted",
+        "ScriptStarted",
+        "ScriptEnded",
+        "ScriptStarted",
+        "ScriptEnded",
+        "RunEnded",
+    ]
+    assert isinstance(events[2], ScriptEnded)
+    assert events[2].result.script == "a.py"
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].run == run
+
+
+def test_a_missing_project_folder_in_the_middle(
+    make_project: MakeProject, session: Session
+) -> None:
+    """A folder that vanishes after it was read is a result, not an exception."""
+    folder = make_project()
+    project = load_project(folder)
+    os.rename(folder, folder.with_name("moved"))  # noqa: PTH104
+
+    run = run_project(project, session)
+
+    assert run.scripts[0].outcome is Outcome.NOT_STARTED
