@@ -84,11 +84,12 @@ class ScriptRun:
                 )
             )
             attempts.append(run_command(command, stop))
-            self.books.attempt_ended(number, attempts[-1])
             if len(attempts) > script.retries or not deserves_retry(
                 attempts[-1].outcome
             ):
+                # The result writes its last attempt: one transaction instead of two.
                 return attempts
+            self.books.attempt_ended(number, attempts[-1])
             if stop.wait(retry_wait(script.retry_delay, len(attempts))):
                 return attempts
             outputs.mark_attempt(
