@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,19 @@ from python_runner.texts import N_, Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from python_runner.model import Run, Script, ScriptResult
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
 RETRY_CEILING = 3600.0
+
+#: First and longest wait between two attempts to deliver a message, and how long it is
+#: worth trying: what mail servers do, so that a week-end without a network is survived.
+DELIVERY_WAIT = timedelta(minutes=5)
+DELIVERY_CEILING = timedelta(hours=4)
+DELIVERY_LIFE = timedelta(days=5)
 
 #: Every script succeeded.
 EXIT_SUCCESS = 0
@@ -189,3 +197,15 @@ def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
 def deserves_retry(outcome: Outcome) -> bool:
     """Say whether another attempt may help: not after a stop, not without a file."""
     return outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
+
+
+def next_try(queued_at: datetime, attempts: int, now: datetime) -> datetime | None:
+    """Return when a message is tried again after ``attempts`` that failed.
+
+    Five minutes, doubling to four hours; None five days after it was queued: given up.
+    """
+    if now - queued_at >= DELIVERY_LIFE:
+        return None
+    # The doubling passes the ceiling at the seventh; a higher power may overflow.
+    wait = DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1)
+    return now + min(wait, DELIVERY_CEILING)

@@ -1,0 +1,246 @@
+"""How fast the records answer at scale, beside plain sqlite3 on the same file.
+
+::
+
+    python benchmarks/store.py            # 100,000 runs
+    python benchmarks/store.py 1000000    # takes a while, and 1 GB of disk
+
+The plain side runs the smallest statement that finds the same rows by the same indexes
+and fetches their columns; the records also build facts of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from python_runner.model import Attempt, Outcome, Run, RunStatus, ScriptResult
+from python_runner.records.store import DATABASE_NAME, Store, open_store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+#: A run every half an hour for each of as many projects; one in twenty fails.
+PROJECTS = 20
+SCRIPTS = 3
+REPEATS = 15
+
+
+def project(number: int) -> Path:
+    """Return the folder of a project."""
+    return Path(f"/srv/projects/project_{number}")
+
+
+def fill(path: Path, runs: int) -> None:
+    """Write ``runs`` runs, the newest of them now, in a few statements."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("BEGIN")
+        connection.executemany(
+            "INSERT INTO project (id, path) VALUES (?, ?)",
+            [(number, str(project(number))) for number in range(PROJECTS)],
+        )
+        connection.executemany(
+            "INSERT INTO script (id, project, name) VALUES (?, ?, ?)",
+            [
+                (number * SCRIPTS + place, number, f"{place}.py")
+                for number in range(PROJECTS)
+                for place in range(SCRIPTS)
+            ],
+        )
+        values = {
+            "runs": runs,
+            "projects": PROJECTS,
+            "scripts": SCRIPTS,
+            "newest": int(NOW.timestamp() * 1_000_000),
+            "step": 1_800_000_000 // PROJECTS,
+        }
+        connection.execute(
+            """
+            WITH RECURSIVE n(i) AS (
+                SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT :runs
+            )
+            INSERT INTO run (id, run_id, project, name, status, started_at, duration)
+            SELECT i + 1, printf('%013x', i), i % :projects, 'project',
+                iif(i % 20 = 7, 'failure', 'success'),
+                :newest - (:runs - i) * :step, 60.0 + i % 17
+            FROM n
+            """,
+            values,
+        )
+        connection.execute(
+            """
+            WITH RECURSIVE n(place) AS (
+                SELECT 0 UNION ALL SELECT place + 1 FROM n LIMIT :scripts
+            )
+            INSERT INTO result (run, number, script, state, started_at, duration)
+            SELECT id, place + 1, project * :scripts + place, status, started_at,
+                20.0 + id % 31
+            FROM run, n
+            """,
+            values,
+        )
+        connection.execute(
+            """
+            INSERT INTO attempt (run, number, attempt, outcome, exit_code, started_at,
+                duration, traceback, exception)
+            SELECT run, number, 1, state, state <> 'success', started_at, duration,
+                iif(state <> 'success', printf('%.800c', 'x'), NULL),
+                iif(state <> 'success', 'KeyError: 1', NULL)
+            FROM result
+            """
+        )
+        connection.execute("COMMIT")
+
+
+def plain_runs(connection: sqlite3.Connection, where: str, *values: object) -> None:
+    """Fetch runs, results and attempts as tuples."""
+    keys = [
+        key
+        for (key,) in connection.execute(
+            f"SELECT id FROM run WHERE {where} ORDER BY started_at DESC LIMIT 50",  # noqa: S608 - our own words
+            values,
+        )
+    ]
+    marks = ", ".join("?" * len(keys))
+    for table, column in (("run", "id"), ("result", "run"), ("attempt", "run")):
+        connection.execute(
+            f"SELECT * FROM {table} WHERE {column} IN ({marks})",  # noqa: S608 - likewise
+            keys,
+        ).fetchall()
+
+
+def milliseconds(act: Callable[[], object]) -> float:
+    """Return the median of some repetitions."""
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        act()
+        times.append((time.perf_counter() - started) * 1000)
+    return statistics.median(times)
+
+
+def p95(durations: list[float]) -> float:
+    """Return the value that 95 of 100 do not pass."""
+    return statistics.quantiles(durations, n=20)[-1]
+
+
+def compare(store: Store, connection: sqlite3.Connection) -> None:
+    """Print each question's time, the plain one, and their ratio."""
+    week = NOW - timedelta(days=7)
+    microseconds = int(week.timestamp() * 1_000_000)
+
+    def plain_durations() -> float:
+        cursor = connection.execute(
+            """
+            SELECT duration FROM result WHERE script = 0 AND state = 'success'
+            ORDER BY started_at DESC LIMIT 1000
+            """
+        )
+        return p95([duration for (duration,) in cursor])
+
+    questions: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
+        "last 50 runs of a project": (
+            lambda: store.runs(projects=[project(0)]),
+            lambda: plain_runs(connection, "project = ?", 0),
+        ),
+        "failures of 7 days, 50": (
+            lambda: store.runs(failed=True, since=week),
+            lambda: plain_runs(
+                connection, "status <> 'success' AND started_at >= ?", microseconds
+            ),
+        ),
+        "p95 of a script, 1000 runs": (
+            lambda: p95(store.durations(project(0), "0.py", 1000)),
+            plain_durations,
+        ),
+        "past of a script, 100 runs": (
+            lambda: store.past_results(project(0), "0.py", 100),
+            lambda: connection.execute(
+                """
+                SELECT * FROM result WHERE script = 0 ORDER BY started_at DESC LIMIT 100
+                """
+            ).fetchall(),
+        ),
+    }
+    print(f"{'':<28}{'records':>10}{'plain':>10}{'ratio':>8}")
+    for question, (records, plain) in questions.items():
+        mine, theirs = milliseconds(records), milliseconds(plain)
+        print(f"{question:<28}{mine:>7.2f} ms{theirs:>7.2f} ms{mine / theirs:>8.1f}")
+
+
+def compare_writing(store: Store, connection: sqlite3.Connection) -> None:
+    """Print what a result costs beside the smallest transaction that reaches the disk."""
+    attempt = Attempt(
+        outcome=Outcome.SUCCESS, exit_code=0, started_at=NOW, duration=1.0
+    )
+    run = Run(
+        run_id="f" * 13,
+        project="project",
+        path=project(0),
+        status=RunStatus.SUCCESS,
+        started_at=NOW,
+        duration=1.0,
+    )
+    names = [f"{number}.py" for number in range(REPEATS)]
+    store.begin_run(
+        run_id=run.run_id,
+        project=run.project,
+        path=run.path,
+        started_at=NOW,
+        scripts=names,
+    )
+    results = iter(
+        ScriptResult(
+            script=name,
+            run_id=run.run_id,
+            number=number,
+            outcome=Outcome.SUCCESS,
+            started_at=NOW,
+            attempts=(attempt,),
+        )
+        for number, name in enumerate(names, 1)
+    )
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("CREATE TABLE plain (name TEXT)")
+    mine = milliseconds(lambda: store.script_ended(next(results)))
+    theirs = milliseconds(lambda: connection.execute("INSERT INTO plain VALUES ('x')"))
+    print(
+        f"{'adding a result':<28}{mine:>7.2f} ms{theirs:>7.2f} ms{mine / theirs:>8.1f}"
+    )
+
+
+def main(runs: int) -> None:
+    """Build the records in a temporary folder, ask, and throw them away."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        open_store(home, NOW).close()
+        started = time.perf_counter()
+        fill(home / DATABASE_NAME, runs)
+        size = (home / DATABASE_NAME).stat().st_size / 1e6
+        seconds = time.perf_counter() - started
+        print(f"{runs:,} runs of {SCRIPTS} scripts: {size:.0f} MB in {seconds:.0f} s")
+        opening = milliseconds(lambda: open_store(home, NOW).close())
+        print(f"{'opening':<28}{opening:>7.2f} ms")
+        with (
+            open_store(home, NOW) as store,
+            closing(
+                sqlite3.connect(home / DATABASE_NAME, isolation_level=None)
+            ) as connection,
+        ):
+            compare(store, connection)
+            compare_writing(store, connection)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

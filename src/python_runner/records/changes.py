@@ -1,0 +1,226 @@
+"""The statements that change runs and results, within the caller's transaction.
+
+A run goes by its row's key here, not by its public id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_runner.records import queries, rows
+from python_runner.records.database import StoreError
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from sqlite3 import Connection
+
+    from python_runner.model import Attempt, Run, ScriptResult
+
+
+def run_key(connection: Connection, run_id: str) -> int:
+    """Return the key of a run.
+
+    Raises:
+        StoreError: there is none; an earlier failure kept it from the records.
+    """
+    row = connection.execute(
+        "SELECT id FROM run WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    if row is None:
+        template = N_("run {run_id} is not in the records")
+        raise StoreError(Text(template, {"run_id": run_id}))
+    return int(row["id"])
+
+
+def open_run(
+    connection: Connection,
+    *,
+    run_id: str,
+    project: str,
+    path: Path,
+    started_at: datetime,
+    scripts: Sequence[str],
+    interpreter: str | None,
+) -> None:
+    """Add a run without a status, and its scripts as planned."""
+    project_key = _project_key(connection, path)
+    run = connection.execute(
+        """
+        INSERT INTO run (run_id, project, name, started_at, duration, interpreter)
+        VALUES (?, ?, ?, ?, 0, ?)
+        """,
+        (
+            run_id,
+            project_key,
+            rows.from_string(project),
+            rows.from_time(started_at),
+            interpreter and rows.from_string(interpreter),
+        ),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO result (run, number, script, state) VALUES (?, ?, ?, 'planned')",
+        [
+            (run, number, _script_key(connection, project_key, script))
+            for number, script in enumerate(scripts, 1)
+        ],
+    )
+
+
+def start_script(
+    connection: Connection, run: int, number: int, started_at: datetime
+) -> None:
+    """Turn a planned script into a running one; its first start is kept."""
+    connection.execute(
+        """
+        UPDATE result SET state = 'running', started_at = coalesce(started_at, ?)
+        WHERE run = ? AND number = ? AND state IN ('planned', 'running')
+        """,
+        (rows.from_time(started_at), run, number),
+    )
+
+
+def add_attempt(
+    connection: Connection, run: int, number: int, attempt: Attempt
+) -> None:
+    """Add a script's next attempt."""
+    (last,) = connection.execute(
+        "SELECT coalesce(max(attempt), 0) FROM attempt WHERE run = ? AND number = ?",
+        (run, number),
+    ).fetchone()
+    _write_attempt(connection, run, number, last + 1, attempt)
+
+
+def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
+    """Write a script's end and all its attempts, unless it has ended before."""
+    (project,) = connection.execute(
+        "SELECT project FROM run WHERE id = ?", (run,)
+    ).fetchone()
+    ended = connection.execute(
+        """
+        INSERT INTO result
+            (run, number, script, state, started_at, duration, reason, output)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET
+            state = excluded.state, started_at = excluded.started_at,
+            duration = excluded.duration, reason = excluded.reason,
+            output = excluded.output
+        WHERE state IN ('planned', 'running')
+        """,
+        (
+            run,
+            result.number,
+            _script_key(connection, project, result.script),
+            result.outcome.value,
+            rows.from_time(result.started_at),
+            result.duration,
+            rows.from_text(result.reason),
+            result.output and rows.from_path(result.output),
+        ),
+    ).rowcount
+    if ended:
+        for place, attempt in enumerate(result.attempts, 1):
+            _write_attempt(connection, run, result.number, place, attempt)
+
+
+def close_run(connection: Connection, run: Run) -> int:
+    """Write a run's end and whatever is missing of it; return its key."""
+    (key,) = connection.execute(
+        """
+        INSERT INTO run (run_id, project, name, status, started_at, duration,
+            interpreter, error, warnings)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (run_id) DO UPDATE SET
+            status = excluded.status, duration = excluded.duration,
+            interpreter = coalesce(excluded.interpreter, interpreter),
+            error = excluded.error, warnings = excluded.warnings
+        RETURNING id
+        """,
+        (
+            run.run_id,
+            _project_key(connection, run.path),
+            rows.from_string(run.project),
+            run.status.value,
+            rows.from_time(run.started_at),
+            run.duration,
+            run.interpreter and rows.from_string(run.interpreter),
+            rows.from_text(run.error),
+            rows.from_texts(run.warnings),
+        ),
+    ).fetchone()
+    for result in run.scripts:
+        end_script(connection, key, result)
+    return int(key)
+
+
+def abandon(connection: Connection, runs: Sequence[int], now: datetime) -> None:
+    """End what never ended in ``runs``: their runner is gone."""
+    for run in runs:
+        connection.execute(
+            "UPDATE result SET started_at = ? WHERE run = ? AND started_at IS NULL",
+            (rows.from_time(now), run),
+        )
+    for run, facts in zip(runs, queries.load(connection, runs), strict=True):
+        for result in facts.scripts:
+            end_script(connection, run, result)
+
+
+def delete_runs(connection: Connection, older_than: datetime, limit: int) -> int:
+    """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
+    return connection.execute(
+        """
+        DELETE FROM run WHERE id IN (
+            SELECT id FROM run
+            WHERE started_at < ? AND status IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM message
+                WHERE message.run = run.id AND state IN ('queued', 'failed')
+            )
+            LIMIT ?
+        )
+        """,
+        (rows.from_time(older_than), limit),
+    ).rowcount
+
+
+def _write_attempt(
+    connection: Connection, run: int, number: int, place: int, attempt: Attempt
+) -> None:
+    connection.execute(
+        """
+        INSERT OR REPLACE INTO attempt (run, number, attempt, outcome, exit_code,
+            started_at, duration, reason, traceback, exception, file, line, function,
+            fingerprint, warnings, peak_memory, cpu_seconds)
+        VALUES (:run, :number, :attempt, :outcome, :exit_code, :started_at, :duration,
+            :reason, :traceback, :exception, :file, :line, :function, :fingerprint,
+            :warnings, :peak_memory, :cpu_seconds)
+        """,
+        {
+            "run": run,
+            "number": number,
+            "attempt": place,
+            **rows.from_attempt(attempt),
+        },
+    )
+
+
+def _project_key(connection: Connection, path: Path) -> int:
+    name = rows.from_path(path)
+    connection.execute("INSERT OR IGNORE INTO project (path) VALUES (?)", (name,))
+    (key,) = connection.execute(
+        "SELECT id FROM project WHERE path = ?", (name,)
+    ).fetchone()
+    return int(key)
+
+
+def _script_key(connection: Connection, project: int, name: str) -> int:
+    values = (project, rows.from_string(name))
+    connection.execute(
+        "INSERT OR IGNORE INTO script (project, name) VALUES (?, ?)", values
+    )
+    (key,) = connection.execute(
+        "SELECT id FROM script WHERE project = ? AND name = ?", values
+    ).fetchone()
+    return int(key)

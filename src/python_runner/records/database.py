@@ -1,0 +1,156 @@
+"""The door to SQLite: one connection, its transactions, its errors.
+
+Whatever SQLite or the file system refuses leaves this room as a :class:`StoreError`: the
+scripts go on without records, and the report says so.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from python_runner.exceptions import PythonRunnerError
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Seconds to wait for another process that writes.
+BUSY_SECONDS = 10.0
+
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: N_("{file} is locked by another program"),
+    sqlite3.SQLITE_CANTOPEN: N_("{file} cannot be opened or written"),
+    sqlite3.SQLITE_CORRUPT: N_("{file} is damaged"),
+    sqlite3.SQLITE_FULL: N_("there is no space left for {file}"),
+    sqlite3.SQLITE_NOTADB: N_("{file} is damaged"),
+    sqlite3.SQLITE_READONLY: N_("{file} is read-only"),
+}
+
+
+class StoreError(PythonRunnerError):
+    """The records cannot be read or written; ``reason`` is one sentence that says why.
+
+    Nothing is half done: the transaction that met the error has been undone.
+    """
+
+    def __init__(self, reason: Text) -> None:
+        self.reason = reason
+        super().__init__(str(reason))
+
+
+class Database:
+    """One connection, shared by the threads of this process one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        with translated(path):
+            self._connection = connect(path)
+
+    def close(self) -> None:
+        """Let go of the file; a transaction of another thread ends first."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction that is on disk when the block is left without an error.
+
+        Raises:
+            StoreError: nothing of the transaction has been kept.
+        """
+        # A deferred transaction that turns into a writer fails at once when another
+        # one writes, whatever the busy timeout.
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Open a transaction in which several queries see one moment.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    def copy_to(self, target: sqlite3.Connection) -> None:
+        """Copy everything as it is at one moment; others may write before and after.
+
+        Raises:
+            sqlite3.Error: the records cannot be read, or the copy cannot be written.
+        """
+        with self._lock:
+            self._connection.backup(target)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, translated(self.path):
+            try:
+                self._connection.execute(begin)
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException as error:
+                if isinstance(error, sqlite3.Error) and is_damage(error):
+                    with suppress(OSError):
+                        suspicion(self.path).touch()
+                # SQLite may have rolled back by itself, on a full disk for instance.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open ``path`` the way every connection to the records is opened."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.row_factory = sqlite3.Row
+    try:
+        # Not WAL: up to SQLite 3.51.2, which the Pythons of these years carry, a reset
+        # of the WAL can corrupt the file, and WAL would stay in the file for whichever
+        # version opens it next. EXTRA also syncs the folder after the journal's
+        # removal: without it a power cut could bring the journal back, and with it
+        # the moment before the commit.
+        connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise into a :class:`StoreError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _primary_code(error)
+        template = _SENTENCES.get(code, N_("{file}: {error}"))
+        values = {"file": str(path), "error": str(error)}
+        raise StoreError(Text(template, values)) from error
+    except OSError as error:
+        values = {"file": str(path), "error": error.strerror or str(error)}
+        raise StoreError(Text(N_("{file}: {error}"), values)) from error
+
+
+def suspicion(path: Path) -> Path:
+    """Return the mark that damage was met: the next opening looks closely."""
+    return path.with_name(f"{path.name}.suspect")
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Say whether ``error`` tells of a broken file, not of a passing trouble."""
+    return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    # Errors of the Python module itself, such as a closed connection, have no code.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

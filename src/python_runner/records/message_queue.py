@@ -1,0 +1,274 @@
+"""The outbox as rows: reports that are on their way, sent, given up or dropped."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from python_runner.model import Delivery
+from python_runner.records import rows
+from python_runner.records.messages import UNDELIVERED, MessageState, load
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+    from sqlite3 import Connection
+
+    from python_runner.model import MailStatus, Message, Receipt
+    from python_runner.records.database import Database
+    from python_runner.records.messages import QueuedMessage
+
+#: No wait and no lease is meant to be longer: the clock was wrong when it was set.
+_CREDIBLE_WAIT = timedelta(days=1)
+#: Who a report of a run is for; further channels get a name of their own.
+_RECIPIENTS = "recipients"
+_STATE_AFTER = {
+    Delivery.SENT: "sent",
+    Delivery.DEFERRED: "pending",
+    Delivery.FAILED: "failed",
+}
+
+
+class MessageQueue:
+    """The outbox of one database; raises :class:`StoreError` as the store does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(
+        self,
+        connection: Connection,
+        run: int,
+        message: Message,
+        now: datetime,
+        *,
+        announces: Sequence[int] = (),
+    ) -> None:
+        """Queue a run's report in the caller's transaction; the first one stays."""
+        row = connection.execute(
+            """
+            INSERT INTO message (run, audience, message_id, sender, subject, content,
+                queued_at, next_try_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO NOTHING RETURNING id
+            """,
+            (
+                run,
+                _RECIPIENTS,
+                message.message_id,
+                rows.from_string(message.sender),
+                rows.from_string(message.subject),
+                message.content,
+                rows.from_time(now),
+                rows.from_time(now),
+            ),
+        ).fetchone()
+        if row is not None:
+            connection.executemany(
+                "INSERT OR IGNORE INTO recipient (message, address) VALUES (?, ?)",
+                [
+                    (row["id"], rows.from_string(address))
+                    for address in message.recipients
+                ],
+            )
+            connection.executemany(
+                "UPDATE message SET announced_by = ? WHERE id = ?",
+                [(row["id"], number) for number in announces],
+            )
+
+    def claim_due(
+        self, now: datetime, *, owner: str, lease_seconds: float
+    ) -> QueuedMessage | None:
+        """Take the message that has been due longest, for nobody else to send.
+
+        The claim ends with :meth:`record_receipts`, or by itself after
+        ``lease_seconds``: its owner is taken for dead then.
+        """
+        lease = timedelta(seconds=lease_seconds)
+        with self._database.write() as connection:
+            row = connection.execute(
+                """
+                UPDATE message SET owner = :owner, leased_until = :lease
+                WHERE id = (
+                    SELECT id FROM message WHERE state = 'queued'
+                        AND (next_try_at <= :now OR next_try_at > :beyond)
+                        AND (leased_until <= :now OR leased_until > :beyond)
+                    ORDER BY next_try_at, id LIMIT 1
+                )
+                RETURNING id
+                """,
+                {
+                    "owner": owner,
+                    "now": rows.from_time(now),
+                    "lease": rows.from_time(now + lease),
+                    "beyond": rows.from_time(now + _CREDIBLE_WAIT),
+                },
+            ).fetchone()
+            return load(connection, [row["id"]])[0] if row else None
+
+    def record_receipts(
+        self,
+        number: int,
+        receipts: Iterable[Receipt],
+        *,
+        owner: str,
+        next_try_at: datetime | None,
+    ) -> MessageState:
+        """Write down the answers for a claimed message and let go of it.
+
+        What one recipient got once stays: a late answer of a claim that has expired
+        cannot undo it.
+
+        Args:
+            number: the message.
+            receipts: at most one answer per recipient.
+            owner: who claimed it.
+            next_try_at: when those who wait are tried again; None gives them up.
+
+        Returns:
+            Where the message is now.
+        """
+        with self._database.write() as connection:
+            connection.executemany(
+                """
+                UPDATE recipient SET state = ?, detail = ?
+                WHERE message = ? AND address = ? AND state = 'pending'
+                """,
+                [
+                    (
+                        _STATE_AFTER[receipt.delivery],
+                        rows.from_text(receipt.detail),
+                        number,
+                        rows.from_string(receipt.recipient),
+                    )
+                    for receipt in receipts
+                ],
+            )
+            if next_try_at is None:
+                _give_up(connection, number)
+            return _settle(connection, number, owner, next_try_at)
+
+    def message(self, number: int) -> QueuedMessage | None:
+        """Return one message, whatever became of it."""
+        with self._database.read() as connection:
+            return next(iter(load(connection, [number])), None)
+
+    def messages(
+        self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
+    ) -> list[QueuedMessage]:
+        """Return the messages in one of ``states``, newest first."""
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                """
+                SELECT id FROM message WHERE state IN (SELECT value FROM json_each(?))
+                ORDER BY id DESC LIMIT ?
+                """,
+                (json.dumps([state.value for state in states]), limit),
+            )
+            return load(connection, [number for (number,) in cursor])
+
+    def unannounced(self) -> list[QueuedMessage]:
+        """Return the given up messages that no later one tells of, newest first.
+
+        A message that tells of them and is given up itself does not count.
+        """
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                """
+                SELECT id FROM message AS given_up
+                WHERE state = 'failed' AND (announced_by IS NULL OR EXISTS (
+                    SELECT 1 FROM message WHERE id = given_up.announced_by
+                        AND state IN ('failed', 'dropped')
+                ))
+                """
+            )
+            return load(connection, [number for (number,) in cursor])
+
+    def waiting(self) -> int:
+        """Return how many messages are queued, due or not."""
+        with self._database.read() as connection:
+            (count,) = connection.execute(
+                "SELECT count(*) FROM message WHERE state = 'queued'"
+            ).fetchone()
+            return int(count)
+
+    def make_due(self, now: datetime, *, given_up: bool = False) -> int:
+        """Let queued messages be tried now; return how many are queued then.
+
+        Args:
+            now: the present moment.
+            given_up: queue those again that were given up, for one more attempt.
+        """
+        with self._database.write() as connection:
+            if given_up:
+                connection.execute(
+                    """
+                    UPDATE recipient SET state = 'pending' WHERE state = 'failed'
+                        AND message IN (SELECT id FROM message WHERE state = 'failed')
+                    """
+                )
+                connection.execute(
+                    "UPDATE message SET state = 'queued' WHERE state = 'failed'"
+                )
+            return connection.execute(
+                "UPDATE message SET next_try_at = ? WHERE state = 'queued'",
+                (rows.from_time(now),),
+            ).rowcount
+
+    def drop(self, number: int) -> bool:
+        """Give up an undelivered message; return whether there was one to give up."""
+        with self._database.write() as connection:
+            dropped = connection.execute(
+                """
+                UPDATE message SET state = 'dropped'
+                WHERE id = ? AND state IN ('queued', 'failed')
+                """,
+                (number,),
+            ).rowcount
+            return dropped > 0
+
+    def status(self, message_id: str) -> MailStatus:
+        """Return what became of a message; ``none`` if it never was here."""
+        with self._database.read() as connection:
+            (states,) = connection.execute(
+                "SELECT group_concat(state) FROM message WHERE message_id = ?",
+                (message_id,),
+            ).fetchone()
+            return rows.to_mail_status(states)
+
+
+def _give_up(connection: Connection, number: int) -> None:
+    connection.execute(
+        "UPDATE recipient SET state = 'failed' WHERE message = ? AND state = 'pending'",
+        (number,),
+    )
+
+
+def _settle(
+    connection: Connection, number: int, owner: str, next_try_at: datetime | None
+) -> MessageState:
+    """Derive where a message is from its recipients; a dropped one stays dropped."""
+    (state,) = connection.execute(
+        """
+        UPDATE message SET
+            attempts = attempts + 1,
+            next_try_at = coalesce(:next_try_at, next_try_at),
+            leased_until = CASE WHEN owner = :owner THEN 0 ELSE leased_until END,
+            state = CASE
+                WHEN state = 'dropped' THEN 'dropped'
+                WHEN 'pending' IN (SELECT state FROM recipient WHERE message = :number)
+                    THEN 'queued'
+                WHEN 'failed' IN (SELECT state FROM recipient WHERE message = :number)
+                    THEN 'failed'
+                ELSE 'sent' END
+        WHERE id = :number RETURNING state
+        """,
+        {
+            "number": number,
+            "owner": owner,
+            "next_try_at": rows.from_time(next_try_at) if next_try_at else None,
+        },
+    ).fetchone()
+    return MessageState(state)

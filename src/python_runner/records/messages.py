@@ -1,0 +1,126 @@
+"""Messages of the outbox as facts, and how their rows are read."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from python_runner.model import Message
+from python_runner.records import rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from sqlite3 import Connection, Row
+
+    from python_runner.texts import Text
+
+
+class MessageState(StrEnum):
+    """Where a message is."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    #: At least one recipient will never get it.
+    FAILED = "failed"
+    #: Given up by a person.
+    DROPPED = "dropped"
+
+
+#: What still has no happy end.
+UNDELIVERED = (MessageState.QUEUED, MessageState.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressee:
+    """One recipient of a queued message.
+
+    Attributes:
+        address: of the envelope.
+        state: ``pending``, ``sent`` or ``failed``.
+        detail: the last answer, or None.
+    """
+
+    address: str
+    state: str
+    detail: Text | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedMessage:
+    """A message in the outbox.
+
+    Attributes:
+        number: what people call it.
+        run_id: the run it tells of.
+        project: name of the project of that run.
+        message: as it leaves; its recipients are those that still wait for it.
+        addressees: every recipient, whatever became of it.
+        state: where the message is.
+        queued_at: when its run was closed.
+        attempts: how often it has been tried.
+        next_try_at: not before then, while it is queued.
+    """
+
+    number: int
+    run_id: str
+    project: str
+    message: Message
+    addressees: tuple[Addressee, ...]
+    state: MessageState
+    queued_at: datetime
+    attempts: int
+    next_try_at: datetime
+
+
+def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
+    """Return the messages with these numbers, newest first."""
+    keys = json.dumps(numbers)
+    addressees: defaultdict[int, list[Addressee]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT * FROM recipient WHERE message IN (SELECT value FROM json_each(?))
+        ORDER BY rowid
+        """,
+        (keys,),
+    ):
+        addressee = Addressee(
+            address=row["address"],
+            state=row["state"],
+            detail=rows.to_text(row["detail"]),
+        )
+        addressees[row["message"]].append(addressee)
+    cursor = connection.execute(
+        """
+        SELECT message.*, run_id, run.name AS project
+        FROM message JOIN run ON run.id = message.run
+        WHERE message.id IN (SELECT value FROM json_each(?)) ORDER BY message.id DESC
+        """,
+        (keys,),
+    )
+    return [_to_message(row, tuple(addressees[row["id"]])) for row in cursor]
+
+
+def _to_message(row: Row, addressees: tuple[Addressee, ...]) -> QueuedMessage:
+    message = Message(
+        message_id=row["message_id"],
+        sender=row["sender"],
+        recipients=tuple(a.address for a in addressees if a.state == "pending"),
+        subject=row["subject"],
+        content=row["content"],
+    )
+    return QueuedMessage(
+        number=row["id"],
+        run_id=row["run_id"],
+        project=row["project"],
+        message=message,
+        addressees=addressees,
+        state=MessageState(row["state"]),
+        queued_at=rows.to_time(row["queued_at"]),
+        attempts=row["attempts"],
+        next_try_at=rows.to_time(row["next_try_at"]),
+    )

@@ -1,0 +1,246 @@
+"""The statements that read runs and results, within the caller's transaction.
+
+Runs are found first, by the key of their row, and loaded together then: three statements,
+however many runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from python_runner.model import Outcome, PastResult
+from python_runner.records import rows
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+    from sqlite3 import Connection
+
+    from python_runner.model import Attempt, OpenRun, Run, ScriptResult
+
+_NEWEST = """
+    SELECT id FROM run WHERE started_at >= :since AND status IS NOT NULL
+    ORDER BY started_at DESC, id DESC LIMIT :limit
+"""
+_NEWEST_FAILED = """
+    SELECT id FROM run WHERE started_at >= :since AND status <> 'success'
+    ORDER BY started_at DESC, id DESC LIMIT :limit
+"""
+# The newest of each project first: one sort over all their runs would be slow.
+_NEWEST_OF_PROJECTS = """
+    SELECT run.id FROM project JOIN run ON run.id IN (
+        SELECT id FROM run
+        WHERE project = project.id AND started_at >= :since AND status IS NOT NULL
+        ORDER BY started_at DESC, id DESC LIMIT :limit
+    )
+    WHERE project.path IN (SELECT value FROM json_each(:projects))
+    ORDER BY started_at DESC, run.id DESC LIMIT :limit
+"""
+_NEWEST_FAILED_OF_PROJECTS = """
+    SELECT run.id FROM project JOIN run ON run.id IN (
+        SELECT id FROM run
+        WHERE project = project.id AND started_at >= :since AND status <> 'success'
+        ORDER BY started_at DESC, id DESC LIMIT :limit
+    )
+    WHERE project.path IN (SELECT value FROM json_each(:projects))
+    ORDER BY started_at DESC, run.id DESC LIMIT :limit
+"""
+_STATEMENTS = {
+    (False, False): _NEWEST,
+    (False, True): _NEWEST_FAILED,
+    (True, False): _NEWEST_OF_PROJECTS,
+    (True, True): _NEWEST_FAILED_OF_PROJECTS,
+}
+#: Microseconds since 1970: earlier than any run.
+_EVER = -(2**63)
+
+
+def newest(
+    connection: Connection,
+    *,
+    projects: Sequence[Path],
+    failed: bool,
+    since: datetime | None,
+    limit: int,
+) -> list[int]:
+    """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
+    cursor = connection.execute(
+        _STATEMENTS[bool(projects), failed],
+        {
+            "projects": json.dumps([rows.from_path(path) for path in projects]),
+            "since": rows.from_time(since) if since else _EVER,
+            "limit": limit,
+        },
+    )
+    return [key for (key,) in cursor]
+
+
+def by_prefix(connection: Connection, prefix: str) -> list[int]:
+    """Return the first two ended runs whose id begins with ``prefix``."""
+    cursor = connection.execute(
+        """
+        SELECT id FROM run
+        WHERE run_id >= :prefix AND run_id < :beyond AND status IS NOT NULL
+        ORDER BY run_id LIMIT 2
+        """,
+        # "g" comes after every hexadecimal digit.
+        {"prefix": prefix, "beyond": f"{prefix}g"},
+    )
+    return [key for (key,) in cursor]
+
+
+def open_runs(connection: Connection, path: Path) -> list[int]:
+    """Return the runs of a project that never ended, oldest first."""
+    cursor = connection.execute(
+        """
+        SELECT id FROM run
+        WHERE project = (SELECT id FROM project WHERE path = ?) AND status IS NULL
+        ORDER BY started_at, id
+        """,
+        (rows.from_path(path),),
+    )
+    return [key for (key,) in cursor]
+
+
+def unended(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
+    """Return the open runs of ``projects``, of all where none is named, newest first."""
+    cursor = connection.execute(
+        """
+        SELECT run.*, path FROM run JOIN project ON project.id = run.project
+        WHERE status IS NULL
+            AND (:all OR path IN (SELECT value FROM json_each(:projects)))
+        ORDER BY run.started_at DESC, run.id DESC
+        """,
+        {
+            "all": not projects,
+            "projects": json.dumps([rows.from_path(path) for path in projects]),
+        },
+    )
+    return [
+        rows.to_open_run(
+            run,
+            connection.execute(
+                """
+                SELECT result.*, name FROM result
+                JOIN script ON script.id = result.script
+                WHERE run = ? ORDER BY number
+                """,
+                (run["id"],),
+            ),
+        )
+        for run in cursor.fetchall()
+    ]
+
+
+def last_real(connection: Connection, path: Path) -> list[int]:
+    """Return a project's last ended run that took place, if there is one."""
+    cursor = connection.execute(
+        """
+        SELECT id FROM run
+        WHERE project = (SELECT id FROM project WHERE path = ?)
+            AND status IN ('success', 'failure', 'stopped', 'interrupted')
+        ORDER BY started_at DESC, id DESC LIMIT 1
+        """,
+        (rows.from_path(path),),
+    )
+    return [key for (key,) in cursor]
+
+
+def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
+    """Return the facts of ``runs``, in that order."""
+    keys = json.dumps(runs)
+    found = {
+        row["id"]: row
+        for row in connection.execute(
+            """
+            SELECT run.*, path, (
+                SELECT group_concat(state) FROM message WHERE message.run = run.id
+            ) AS mail
+            FROM run JOIN project ON project.id = run.project
+            WHERE run.id IN (SELECT value FROM json_each(?))
+            """,
+            (keys,),
+        )
+    }
+    attempts = _attempts(connection, keys)
+    scripts: defaultdict[int, list[ScriptResult]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT result.*, name FROM result JOIN script ON script.id = result.script
+        WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, number
+        """,
+        (keys,),
+    ):
+        run = row["run"]
+        tries = tuple(attempts[run, row["number"]])
+        scripts[run].append(rows.to_result(row, found[run]["run_id"], tries))
+    return [rows.to_run(found[run], tuple(scripts[run])) for run in runs]
+
+
+def _attempts(
+    connection: Connection, keys: str
+) -> defaultdict[tuple[int, int], list[Attempt]]:
+    attempts: defaultdict[tuple[int, int], list[Attempt]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT * FROM attempt WHERE run IN (SELECT value FROM json_each(?))
+        ORDER BY run, number, attempt
+        """,
+        (keys,),
+    ):
+        attempts[row["run"], row["number"]].append(rows.to_attempt(row))
+    return attempts
+
+
+def past_results(
+    connection: Connection, path: Path, script: str, limit: int
+) -> list[PastResult]:
+    """Return how a script ended in closed runs, newest first."""
+    cursor = connection.execute(
+        """
+        SELECT run_id, state, result.started_at, result.duration, (
+            SELECT fingerprint FROM attempt
+            WHERE attempt.run = result.run AND attempt.number = result.number
+            ORDER BY attempt DESC LIMIT 1
+        ) AS fingerprint
+        FROM result JOIN run ON run.id = result.run
+        WHERE script = (
+            SELECT script.id FROM script JOIN project ON project.id = script.project
+            WHERE path = ? AND script.name = ?
+        ) AND status IS NOT NULL
+        ORDER BY result.started_at DESC, run DESC LIMIT ?
+        """,
+        (rows.from_path(path), rows.from_string(script), limit),
+    )
+    return [
+        PastResult(
+            run_id=row["run_id"],
+            outcome=Outcome(row["state"]),
+            started_at=rows.to_time(row["started_at"]),
+            duration=row["duration"],
+            fingerprint=row["fingerprint"],
+        )
+        for row in cursor
+    ]
+
+
+def durations(
+    connection: Connection, path: Path, script: str, limit: int
+) -> list[float]:
+    """Return what a script's successes took, in seconds, newest first."""
+    cursor = connection.execute(
+        """
+        SELECT duration FROM result
+        WHERE script = (
+            SELECT script.id FROM script JOIN project ON project.id = script.project
+            WHERE path = ? AND script.name = ?
+        ) AND state = 'success'
+        ORDER BY started_at DESC LIMIT ?
+        """,
+        (rows.from_path(path), rows.from_string(script), limit),
+    )
+    return [duration for (duration,) in cursor]

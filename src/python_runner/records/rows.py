@@ -1,0 +1,203 @@
+"""Facts to columns and back: times, sentences, attempts, results, runs."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from python_runner.model import (
+    Attempt,
+    MailStatus,
+    OpenRun,
+    OpenScript,
+    Outcome,
+    Run,
+    RunStatus,
+    ScriptResult,
+    Traceback,
+)
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from sqlite3 import Row
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+PLANNED = "planned"
+RUNNING = "running"
+#: What becomes of a script whose runner died, and the sentence for it.
+_ABANDONED = {
+    RUNNING: (Outcome.INTERRUPTED, Text(N_("the runner ended while the script ran"))),
+    PLANNED: (Outcome.SKIPPED, Text(N_("not started: the runner ended before"))),
+}
+
+
+def from_time(moment: datetime) -> int:
+    """Return an aware time as whole microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_time(microseconds: int) -> datetime:
+    """Return the aware local time of ``microseconds`` since 1970 UTC."""
+    return (_EPOCH + microseconds * _MICROSECOND).astimezone()
+
+
+def from_string(string: str) -> str:
+    """Return ``string`` with lone surrogates escaped: SQLite takes UTF-8 only."""
+    return string.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def from_path(path: Path) -> str:
+    """Return what stands for ``path`` in the records, and finds it again."""
+    return from_string(str(path))
+
+
+def from_text(text: Text | None) -> str | None:
+    """Return a sentence as JSON; values that JSON does not know become strings."""
+    return json.dumps(_sentence(text), default=str) if text else None
+
+
+def to_text(column: str | None) -> Text | None:
+    """Return the sentence that :func:`from_text` wrote."""
+    return Text(**json.loads(column)) if column else None
+
+
+def from_texts(texts: Iterable[Text]) -> str | None:
+    """Return several sentences as JSON, or None for none."""
+    sentences = [_sentence(text) for text in texts]
+    return json.dumps(sentences, default=str) if sentences else None
+
+
+def to_texts(column: str | None) -> tuple[Text, ...]:
+    """Return the sentences that :func:`from_texts` wrote."""
+    return tuple(Text(**sentence) for sentence in json.loads(column or "[]"))
+
+
+def _sentence(text: Text) -> dict[str, Any]:
+    return {"template": text.template, "values": dict(text.values)}
+
+
+def from_attempt(attempt: Attempt) -> dict[str, Any]:
+    """Return the columns of ``attempt``, those of its place aside."""
+    traceback = attempt.traceback
+    columns = {
+        "outcome": attempt.outcome.value,
+        "exit_code": attempt.exit_code,
+        "started_at": from_time(attempt.started_at),
+        "duration": attempt.duration,
+        "reason": from_text(attempt.reason),
+        "traceback": traceback and traceback.text,
+        "exception": traceback and traceback.exception,
+        "file": traceback and traceback.file,
+        "line": traceback and traceback.line,
+        "function": traceback and traceback.function,
+        "fingerprint": traceback and traceback.fingerprint,
+        "warnings": from_texts(attempt.warnings),
+        "peak_memory": attempt.peak_memory,
+        "cpu_seconds": attempt.cpu_seconds,
+    }
+    return {
+        name: from_string(value) if isinstance(value, str) else value
+        for name, value in columns.items()
+    }
+
+
+def to_attempt(row: Row) -> Attempt:
+    """Return the attempt a row holds."""
+    traceback = None
+    if row["traceback"] is not None:
+        traceback = Traceback(
+            text=row["traceback"],
+            exception=row["exception"],
+            file=row["file"],
+            line=row["line"],
+            function=row["function"],
+        )
+    return Attempt(
+        outcome=Outcome(row["outcome"]),
+        exit_code=row["exit_code"],
+        started_at=to_time(row["started_at"]),
+        duration=row["duration"],
+        reason=to_text(row["reason"]),
+        traceback=traceback,
+        warnings=to_texts(row["warnings"]),
+        peak_memory=row["peak_memory"],
+        cpu_seconds=row["cpu_seconds"],
+    )
+
+
+def to_result(
+    row: Row, run_id: str, attempts: tuple[Attempt, ...] = ()
+) -> ScriptResult:
+    """Return the result a row holds; what never ended counts as abandoned."""
+    started_at = to_time(row["started_at"])
+    duration = row["duration"]
+    abandoned, why = _ABANDONED.get(row["state"], (None, None))
+    if abandoned and attempts:
+        last = attempts[-1]
+        duration = (last.started_at - started_at).total_seconds() + last.duration
+    return ScriptResult(
+        script=row["name"],
+        run_id=run_id,
+        number=row["number"],
+        outcome=abandoned or Outcome(row["state"]),
+        started_at=started_at,
+        duration=duration,
+        attempts=attempts,
+        reason=why or to_text(row["reason"]),
+        output=Path(row["output"]) if row["output"] else None,
+    )
+
+
+def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
+    """Return the run a row holds; one that never ended counts as interrupted."""
+    return Run(
+        run_id=row["run_id"],
+        project=row["name"],
+        path=Path(row["path"]),
+        status=RunStatus(row["status"] or RunStatus.INTERRUPTED),
+        started_at=to_time(row["started_at"]),
+        duration=row["duration"],
+        scripts=scripts,
+        error=to_text(row["error"]),
+        warnings=to_texts(row["warnings"]),
+        mail=to_mail_status(row["mail"]),
+        interpreter=row["interpreter"],
+    )
+
+
+def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
+    """Return what is known so far of a run that has not ended."""
+    return OpenRun(
+        run_id=row["run_id"],
+        project=row["name"],
+        path=Path(row["path"]),
+        started_at=to_time(row["started_at"]),
+        scripts=tuple(map(_to_open_script, scripts)),
+    )
+
+
+def _to_open_script(row: Row) -> OpenScript:
+    begun, ended = row["started_at"] is not None, row["state"] not in _ABANDONED
+    return OpenScript(
+        script=row["name"],
+        number=row["number"],
+        outcome=Outcome(row["state"]) if ended else None,
+        started_at=to_time(row["started_at"]) if begun else None,
+        output=Path(row["output"]) if row["output"] else None,
+    )
+
+
+def to_mail_status(states: str | None) -> MailStatus:
+    """Reduce the states of a run's messages, joined by commas, to one word."""
+    found = set((states or "").split(","))
+    if "queued" in found:
+        return MailStatus.QUEUED
+    if found & {"failed", "dropped"}:
+        return MailStatus.FAILED
+    return MailStatus.SENT if "sent" in found else MailStatus.NONE

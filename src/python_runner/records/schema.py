@@ -1,0 +1,182 @@
+"""The tables, as a history: each migration is applied once, in order, for ever.
+
+A published migration never changes; what comes later is appended. ``user_version`` of
+the file counts those it has.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+from python_runner.records.database import StoreError
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from python_runner.records.database import Database
+
+#: First SQLite with STRICT tables. An older one would call our file malformed.
+OLDEST_SQLITE = (3, 37, 0)
+
+# Times are whole microseconds since 1970 UTC: exact, and the quickest thing to sort.
+# Sentences (reason, error, warnings, detail) are JSON of a Text. A run is open while
+# its status is NULL. The results of a run lie together, in the order of the series.
+# What may be long comes last in its row: reading the columns before it is quick then.
+_RUNS_AND_OUTBOX = (
+    """
+    CREATE TABLE project (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL UNIQUE
+    ) STRICT
+    """,
+    """
+    CREATE TABLE script (
+        id INTEGER PRIMARY KEY,
+        project INTEGER NOT NULL REFERENCES project,
+        name TEXT NOT NULL,
+        UNIQUE (project, name)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL UNIQUE,
+        project INTEGER NOT NULL REFERENCES project,
+        name TEXT NOT NULL,
+        status TEXT CHECK (status IN ('success', 'failure', 'stopped', 'interrupted',
+            'skipped', 'not_started')),
+        started_at INTEGER NOT NULL,
+        duration REAL NOT NULL,
+        interpreter TEXT,
+        error TEXT,
+        warnings TEXT
+    ) STRICT
+    """,
+    """
+    CREATE TABLE result (
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        script INTEGER NOT NULL REFERENCES script,
+        state TEXT NOT NULL CHECK (state IN ('planned', 'running', 'success', 'failure',
+            'timeout', 'stopped', 'skipped', 'interrupted', 'not_started')),
+        started_at INTEGER,
+        duration REAL NOT NULL DEFAULT 0,
+        reason TEXT,
+        output TEXT,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE attempt (
+        run INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        exit_code INTEGER,
+        started_at INTEGER NOT NULL,
+        duration REAL NOT NULL,
+        reason TEXT,
+        exception TEXT,
+        file TEXT,
+        line INTEGER,
+        function TEXT,
+        fingerprint TEXT,
+        warnings TEXT,
+        peak_memory INTEGER,
+        cpu_seconds REAL,
+        traceback TEXT,
+        PRIMARY KEY (run, number, attempt),
+        FOREIGN KEY (run, number) REFERENCES result ON DELETE CASCADE
+    ) STRICT
+    """,
+    """
+    CREATE TABLE message (
+        id INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        audience TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL DEFAULT 'queued'
+            CHECK (state IN ('queued', 'sent', 'failed', 'dropped')),
+        next_try_at INTEGER NOT NULL,
+        owner TEXT,
+        leased_until INTEGER NOT NULL DEFAULT 0,
+        announced_by INTEGER,
+        content BLOB NOT NULL,
+        UNIQUE (run, audience)
+    ) STRICT
+    """,
+    """
+    CREATE TABLE recipient (
+        message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,
+        address TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending'
+            CHECK (state IN ('pending', 'sent', 'failed')),
+        detail TEXT,
+        PRIMARY KEY (message, address)
+    ) STRICT
+    """,
+    "CREATE INDEX run_newest ON run (started_at)",
+    "CREATE INDEX run_of_project ON run (project, started_at)",
+    """
+    CREATE INDEX run_not_successful ON run (started_at)
+    WHERE status <> 'success'
+    """,
+    """
+    CREATE INDEX run_of_project_not_successful ON run (project, started_at)
+    WHERE status <> 'success'
+    """,
+    "CREATE INDEX run_open ON run (project) WHERE status IS NULL",
+    "CREATE INDEX result_of_script ON result (script, started_at, state, duration)",
+    "CREATE INDEX message_by_id ON message (message_id)",
+    "CREATE INDEX message_in_state ON message (state)",
+    "CREATE INDEX message_due ON message (next_try_at) WHERE state = 'queued'",
+)
+
+MIGRATIONS = (_RUNS_AND_OUTBOX,)
+
+
+def migrate(database: Database) -> None:
+    """Bring the file to the present form; each migration is one transaction.
+
+    Raises:
+        StoreError: the file is of a newer version, or cannot be written.
+    """
+    while (version := _version(database)) < len(MIGRATIONS):
+        with database.write() as connection:
+            # Another process may have done it since.
+            if connection.execute("PRAGMA user_version").fetchone()[0] != version:
+                continue
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+    if version > len(MIGRATIONS):
+        template = N_("{file} was written by a newer version of Python Runner")
+        raise StoreError(Text(template, {"file": str(database.path)}))
+
+
+def require_sqlite(
+    version: tuple[int, ...] = sqlite3.sqlite_version_info,
+) -> None:
+    """Refuse a SQLite ``version`` that cannot read our tables.
+
+    Raises:
+        StoreError: it is too old.
+    """
+    if version < OLDEST_SQLITE:
+        template = N_("records need SQLite {needed} or newer; this Python has {found}")
+        values = {"needed": _dotted(OLDEST_SQLITE), "found": _dotted(version)}
+        raise StoreError(Text(template, values))
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _version(database: Database) -> int:
+    with database.read() as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])

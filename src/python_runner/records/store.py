@@ -1,0 +1,287 @@
+"""What happened, kept: runs, their scripts, and the reports that tell of them.
+
+A run is opened before its first script and closed together with its report, in one
+transaction; each step between is on disk before the next act. So whoever comes after a
+crash finds what is known, and nothing else has to remember it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Self
+
+from python_runner.model import Outcome, RunStatus
+from python_runner.records import changes, queries
+from python_runner.records.damage import set_aside_if_damaged
+from python_runner.records.database import Database, StoreError, translated
+from python_runner.records.message_queue import MessageQueue
+from python_runner.records.schema import migrate, require_sqlite
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.model import (
+        Attempt,
+        MailStatus,
+        Message,
+        OpenRun,
+        PastResult,
+        Run,
+        ScriptResult,
+    )
+
+__all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
+
+#: File name of the records, in the state folder.
+DATABASE_NAME = "records.sqlite3"
+#: Runs that one transaction of a thinning deletes: others may write in between.
+_THINNED_AT_ONCE = 500
+
+
+def open_store(home: Path, now: datetime) -> Store:
+    """Open the records of the state folder ``home``, made where it is missing.
+
+    A damaged file is set aside under a dated name and new records are begun; the
+    store's ``notice`` says so.
+
+    Raises:
+        StoreError: no records can be kept: read-only, full disk, locked, too new.
+    """
+    require_sqlite()
+    path = home / DATABASE_NAME
+    notice = None
+    with translated(path):
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if damaged := set_aside_if_damaged(path, now):
+            template = N_("the records were damaged: new ones begin; see {file}")
+            notice = Text(template, {"file": str(damaged)})
+        # Only ever made here, never opened: closing any descriptor of the file would
+        # drop the locks that another connection of this process holds on it.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    return Store(path, notice=notice)
+
+
+class Store:
+    """The records of one state folder.
+
+    Every method may be called from any thread, and raises :class:`StoreError` when the
+    records cannot be read or written.
+
+    Attributes:
+        notice: what people must know about the records, or None.
+        mail: the reports on their way.
+    """
+
+    def __init__(self, path: Path, *, notice: Text | None = None) -> None:
+        self.notice = notice
+        self._database = Database(path)
+        try:
+            migrate(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+        self.mail = MessageQueue(self._database)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    # Transitions: each is on disk when its method returns.
+
+    def begin_run(
+        self,
+        *,
+        run_id: str,
+        project: str,
+        path: Path,
+        started_at: datetime,
+        scripts: Sequence[str],
+        interpreter: str | None = None,
+    ) -> None:
+        """Open a run; its scripts are planned, in the order of the series."""
+        with self._database.write() as connection:
+            changes.open_run(
+                connection,
+                run_id=run_id,
+                project=project,
+                path=path,
+                started_at=started_at,
+                scripts=scripts,
+                interpreter=interpreter,
+            )
+
+    def script_started(self, run_id: str, number: int, started_at: datetime) -> None:
+        """Record that an attempt of a script begins; the first one's time stays."""
+        with self._database.write() as connection:
+            run = changes.run_key(connection, run_id)
+            changes.start_script(connection, run, number, started_at)
+
+    def attempt_ended(self, run_id: str, number: int, attempt: Attempt) -> None:
+        """Record what came of a script's next attempt."""
+        with self._database.write() as connection:
+            run = changes.run_key(connection, run_id)
+            changes.add_attempt(connection, run, number, attempt)
+
+    def script_ended(self, result: ScriptResult) -> None:
+        """Record a script's end; an end once recorded stays."""
+        with self._database.write() as connection:
+            run = changes.run_key(connection, result.run_id)
+            changes.end_script(connection, run, result)
+
+    def finish_run(
+        self,
+        run: Run,
+        message: Message | None,
+        now: datetime,
+        *,
+        announces: Sequence[int] = (),
+    ) -> None:
+        """Close a run and queue its report: both or neither.
+
+        The run may be unknown so far, in whole or in part: ``run`` holds everything.
+        A report that is in the outbox already stays as it is.
+
+        Args:
+            run: how it ended.
+            message: its report, or None when none is due.
+            now: when it is queued.
+            announces: numbers of the given up messages that the report tells of.
+        """
+        with self._database.write() as connection:
+            key = changes.close_run(connection, run)
+            changes.abandon(connection, [key], now)
+            if message is not None:
+                self.mail.put(connection, key, message, now, announces=announces)
+
+    def interrupt_unfinished(self, path: Path, now: datetime) -> list[Run]:
+        """Settle the runs of a project that died before their end, oldest first.
+
+        The caller holds the project's lock: nobody else can be running it. Scripts that
+        ran become ``interrupted``, those to come ``skipped``. The run itself stays open
+        until :meth:`finish_run` closes it together with its report, so that a crash in
+        between costs neither.
+        """
+        with self._database.write() as connection:
+            keys = queries.open_runs(connection, path)
+            changes.abandon(connection, keys, now)
+            runs = queries.load(connection, keys)
+        return [_with_known_duration(run) for run in runs]
+
+    # Reading back.
+
+    def run(self, run_id: str) -> Run | None:
+        """Return the ended run with this id, or with the only id that begins so."""
+        with self._database.read() as connection:
+            runs = queries.load(connection, queries.by_prefix(connection, run_id))
+        unique = len(runs) == 1 or any(run.run_id == run_id for run in runs)
+        return runs[0] if unique else None
+
+    def runs(
+        self,
+        *,
+        projects: Sequence[Path] = (),
+        failed: bool = False,
+        since: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Run]:
+        """Return ended runs, newest first.
+
+        Args:
+            projects: folders of the projects; none means all.
+            failed: leave out the runs that succeeded.
+            since: leave out what began earlier.
+            limit: how many at most.
+        """
+        with self._database.read() as connection:
+            keys = queries.newest(
+                connection, projects=projects, failed=failed, since=since, limit=limit
+            )
+            return queries.load(connection, keys)
+
+    def open_runs(self, projects: Sequence[Path] = ()) -> list[OpenRun]:
+        """Return the runs that have not ended, newest first.
+
+        Each is active, or its runner died and nobody has settled it yet.
+
+        Args:
+            projects: folders of the projects; none means all.
+        """
+        with self._database.read() as connection:
+            return queries.unended(connection, projects)
+
+    def last_unsuccessful(self, path: Path) -> Run | None:
+        """Return the project's last run if it did not succeed: what may be resumed.
+
+        Runs that did not take place at all are passed over.
+        """
+        with self._database.read() as connection:
+            runs = queries.load(connection, queries.last_real(connection, path))
+        return next((r for r in runs if r.status is not RunStatus.SUCCESS), None)
+
+    def past_results(self, path: Path, script: str, limit: int) -> list[PastResult]:
+        """Return how a script of a project ended, newest first; open runs left out."""
+        with self._database.read() as connection:
+            return queries.past_results(connection, path, script, limit)
+
+    def durations(self, path: Path, script: str, limit: int) -> list[float]:
+        """Return the seconds a script's successes took, newest first."""
+        with self._database.read() as connection:
+            return queries.durations(connection, path, script, limit)
+
+    def mail_status(self, message_id: str) -> MailStatus:
+        """Return what became of a message; ``none`` if it never was in the outbox."""
+        return self.mail.status(message_id)
+
+    # Care.
+
+    def backup(self, target: Path) -> None:
+        """Write a consistent copy to the new file ``target`` while runs go on.
+
+        Raises:
+            StoreError: ``target`` exists or cannot be written; no part of it is left.
+        """
+        with translated(target):
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            try:
+                with closing(sqlite3.connect(target)) as copy:
+                    self._database.copy_to(copy)
+            except BaseException:
+                target.unlink(missing_ok=True)
+                raise
+
+    def thin(self, older_than: datetime) -> int:
+        """Delete ended runs that began before; return how many.
+
+        A run whose report is not delivered stays, and so does an open one.
+        """
+        deleted = 0
+        while True:
+            with self._database.write() as connection:
+                count = changes.delete_runs(connection, older_than, _THINNED_AT_ONCE)
+            deleted += count
+            if count < _THINNED_AT_ONCE:
+                return deleted
+
+
+def _with_known_duration(run: Run) -> Run:
+    """Let an interrupted run last until the last thing that is known of it."""
+    known = (
+        (result.started_at - run.started_at).total_seconds() + result.duration
+        for result in run.scripts
+        if result.outcome is not Outcome.SKIPPED
+    )
+    return replace(run, duration=max(known, default=0.0))

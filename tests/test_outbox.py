@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.mail.outbox import MESSAGES_A_MINUTE, DrainReport, drain
+from python_runner.mail.transports.memory import MemoryTransport
+from python_runner.model import (
+    Delivery,
+    MailStatus,
+    Message,
+    Receipt,
+    Run,
+    RunStatus,
+)
+from python_runner.policy import DELIVERY_LIFE
+from python_runner.records.store import Store, StoreError, open_store
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+A, B = "a@example.org", "b@example.org"
+
+
+@pytest.fixture
+def store(shielded: Path) -> Iterator[Store]:
+    """Return new records."""
+    with open_store(shielded, NOW) as store:
+        yield store
+
+
+def queue(store: Store, *run_ids: str, recipients: tuple[str, ...] = (A, B)) -> None:
+    """Close runs and queue their reports."""
+    for run_id in run_ids:
+        run = Run(
+            run_id=run_id,
+            project="project_1",
+            path=Path("/srv/project_1"),
+            status=RunStatus.SUCCESS,
+            started_at=NOW,
+            duration=1.0,
+        )
+        message = Message(
+            message_id=f"<{run_id}@localhost>",
+            sender="runner@example.org",
+            recipients=recipients,
+            subject="a report",
+            content=f"Date: fixed\r\n\r\n{run_id}\r\n".encode(),
+        )
+        store.finish_run(run, message, NOW)
+
+
+def deliver(
+    store: Store,
+    transport: MemoryTransport,
+    *,
+    now: datetime = NOW,
+    deadline_seconds: float = 30.0,
+) -> DrainReport:
+    """Drain through ``transport`` at ``now``."""
+    return drain(
+        store, lambda: transport, now=lambda: now, deadline_seconds=deadline_seconds
+    )
+
+
+@dataclass
+class FakeTime:
+    """A clock that only sleeping moves."""
+
+    seconds: float = 0.0
+    naps: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        """Return the seconds."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let that many pass."""
+        self.naps.append(seconds)
+        self.seconds += seconds
+
+
+class Broken(MemoryTransport):
+    """Raises, which no transport may."""
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Fail as a defect does."""
+        super().send(message)
+        raise RuntimeError("a defect")
+
+    def close(self) -> None:
+        """Fail again."""
+        super().close()
+        raise RuntimeError("another")
+
+
+class Tarpit(MemoryTransport):
+    """A server that does not answer before it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached = threading.Event()
+        self.released = threading.Event()
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Keep whoever calls waiting."""
+        self.reached.set()
+        self.released.wait(30)
+        return super().send(message)
+
+
+def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
+    """All messages leave in order, through one transport, which is closed then."""
+    queue(store, "a", "b", "c")
+    opened = []
+
+    def open_transport() -> MemoryTransport:
+        opened.append(MemoryTransport())
+        return opened[-1]
+
+    report = drain(store, open_transport, now=lambda: NOW, deadline_seconds=30)
+    assert report == DrainReport(sent=3)
+    (transport,) = opened
+    assert transport.closed
+    assert [m.message_id for m in transport.messages] == [
+        "<a@localhost>",
+        "<b@localhost>",
+        "<c@localhost>",
+    ]
+    assert {run.mail for run in store.runs()} == {MailStatus.SENT}
+
+
+def test_nothing_due_opens_nothing(store: Store) -> None:
+    """Without a message there is no connection."""
+
+    def never() -> MemoryTransport:
+        raise AssertionError
+
+    report = drain(store, never, now=lambda: NOW, deadline_seconds=30)
+    assert report == DrainReport()
+
+
+def test_a_deferred_message_leaves_later_unchanged(store: Store) -> None:
+    """The retry goes to whoever waits, with the same bytes and identity."""
+    queue(store, "a")
+    shut = MemoryTransport({B: Delivery.DEFERRED})
+    assert deliver(store, shut) == DrainReport(deferred=1, remaining=1)
+    early = NOW + timedelta(minutes=4)
+    assert deliver(store, MemoryTransport(), now=early) == DrainReport(remaining=1)
+    again = MemoryTransport()
+    later = NOW + timedelta(minutes=5)
+    assert deliver(store, again, now=later) == DrainReport(sent=1)
+    first, second = *shut.messages, *again.messages
+    assert (first.recipients, second.recipients) == ((A, B), (B,))
+    assert (first.content, first.message_id) == (second.content, second.message_id)
+
+
+def test_a_closed_door_is_tried_once(store: Store) -> None:
+    """When nobody gets a message, the others are not tried: no storm of logins."""
+    queue(store, "a", "b", "c")
+    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
+    assert deliver(store, down) == DrainReport(deferred=1, remaining=3)
+    assert len(down.messages) == 1
+    # The next drain begins with those that have not been tried.
+    up = MemoryTransport()
+    assert deliver(store, up) == DrainReport(sent=2, remaining=1)
+
+
+def test_a_refused_message_does_not_stop_the_others(store: Store) -> None:
+    """A permanent refusal is that message's own."""
+    queue(store, "a", recipients=(B,))
+    queue(store, "b", recipients=(A,))
+    transport = MemoryTransport({B: Delivery.FAILED})
+    assert deliver(store, transport) == DrainReport(sent=1, failed=1)
+
+
+def test_a_message_is_given_up_in_the_end(store: Store) -> None:
+    """After five days it is failed, and still there for people to see."""
+    queue(store, "a")
+    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
+    moment = NOW
+    while deliver(store, down, now=moment).deferred:
+        (message,) = store.mail.messages()
+        moment = message.next_try_at
+    # 5, 10, 20, 40, 80, 160 minutes, then every four hours until the fifth day is over.
+    assert DELIVERY_LIFE <= moment - NOW < DELIVERY_LIFE + timedelta(hours=4)
+    assert len(down.messages) == 36
+    assert deliver(store, MemoryTransport(), now=moment) == DrainReport()
+    assert store.mail_status("<a@localhost>") is MailStatus.FAILED
+    assert [m.run_id for m in store.mail.unannounced()] == ["a"]
+
+
+def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
+    """Whatever a transport raises, the message waits and says why."""
+    queue(store, "a", "b")
+    broken = Broken()
+    assert deliver(store, broken) == DrainReport(deferred=1, remaining=2)
+    assert broken.closed
+    (_, message) = store.mail.messages()
+    assert "a defect" in str(message.addressees[0].detail)
+
+
+def test_a_transport_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
+    """So is a way out that does not exist."""
+    queue(store, "a")
+
+    def nowhere() -> MemoryTransport:
+        raise KeyError("pigeon")
+
+    report = drain(store, nowhere, now=lambda: NOW, deadline_seconds=30)
+    assert report == DrainReport(deferred=1, remaining=1)
+
+
+def test_a_tarpit_delays_nobody(store: Store) -> None:
+    """The drain ends at its deadline; what hung may still end well."""
+    queue(store, "a", "b")
+    tarpit = Tarpit()
+    started = time.monotonic()
+    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=2)
+    assert time.monotonic() - started < 5
+    # Nobody else sends it meanwhile.
+    assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
+    tarpit.released.set()
+    while store.mail.waiting():
+        time.sleep(0.01)
+    assert len(tarpit.messages) == 1
+    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+
+
+def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
+    """Once the claim has lapsed the message leaves another way, the same as it was."""
+    queue(store, "a")
+    tarpit = Tarpit()
+    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=1)
+    again = MemoryTransport()
+    later = NOW + timedelta(minutes=2)
+    assert deliver(store, again, now=later) == DrainReport(sent=1)
+    tarpit.released.set()
+    while not tarpit.closed:
+        time.sleep(0.01)
+    assert tarpit.messages == again.messages
+    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+
+
+def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> None:
+    """The process may end while a server does not answer."""
+    tarpit = Tarpit()
+    with open_store(shielded, NOW) as store:
+        queue(store, "a")
+        deliver(store, tarpit, deadline_seconds=0.3)
+    tarpit.released.set()
+    while not tarpit.closed:
+        time.sleep(0.01)
+
+
+def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
+    """Asked to stop, the drain waits a little for the server, and no more."""
+    queue(store, "a", "b")
+    tarpit = Tarpit()
+    started = time.monotonic()
+    report = drain(
+        store,
+        lambda: tarpit,
+        now=lambda: NOW,
+        deadline_seconds=600,
+        monotonic=lambda: 10 * time.monotonic(),
+        stopping=tarpit.reached.is_set,
+    )
+    assert report == DrainReport(remaining=2)
+    assert time.monotonic() - started < 5
+    tarpit.released.set()
+    while not tarpit.closed:
+        time.sleep(0.01)
+    assert len(tarpit.messages) == 1
+
+
+def test_a_runner_that_stops_still_sends(store: Store) -> None:
+    """A server that answers gets the report of the stopped run."""
+    queue(store, "a")
+    report = drain(
+        store,
+        MemoryTransport,
+        now=lambda: NOW,
+        deadline_seconds=60,
+        stopping=lambda: True,
+    )
+    assert report == DrainReport(sent=1)
+
+
+def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
+    """The thirty-first waits until the first is a minute ago."""
+    queue(store, *(f"{number:x}" for number in range(MESSAGES_A_MINUTE + 2)))
+    clock = FakeTime()
+    report = drain(
+        store,
+        MemoryTransport,
+        now=lambda: NOW,
+        deadline_seconds=100,
+        monotonic=clock.monotonic,
+        sleep=clock.sleep,
+    )
+    assert report == DrainReport(sent=MESSAGES_A_MINUTE + 2)
+    assert clock.naps == [60.0]
+
+
+def test_the_pace_does_not_outlast_the_deadline(store: Store) -> None:
+    """What would have to wait too long is left for the next drain, at once."""
+    queue(store, *(f"{number:x}" for number in range(MESSAGES_A_MINUTE + 2)))
+    clock = FakeTime()
+    report = drain(
+        store,
+        MemoryTransport,
+        now=lambda: NOW,
+        deadline_seconds=59,
+        monotonic=clock.monotonic,
+        sleep=clock.sleep,
+    )
+    assert report == DrainReport(sent=MESSAGES_A_MINUTE, remaining=2)
+    assert clock.naps == []
+
+
+def test_no_time_sends_nothing(store: Store) -> None:
+    """A deadline that has passed already lets nothing out."""
+    queue(store, "a")
+    transport = MemoryTransport()
+    assert deliver(store, transport, deadline_seconds=0) == DrainReport(remaining=1)
+    assert transport.messages == []
+
+
+def test_drains_at_the_same_time_send_everything_once(shielded: Path) -> None:
+    """Two processes' drains share the messages; none leaves twice."""
+    with open_store(shielded, NOW) as first, open_store(shielded, NOW) as second:
+        queue(first, *(f"{number:x}" for number in range(20)))
+        transports = [MemoryTransport() for _ in range(2)]
+        reports = []
+        threads = [
+            threading.Thread(
+                target=lambda s=store, t=transport: reports.append(deliver(s, t))
+            )
+            for store, transport in zip((first, second), transports, strict=True)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert sum(report.sent for report in reports) == 20
+    sent = Counter(m.message_id for t in transports for m in t.messages)
+    assert set(sent.values()) == {1}
+    assert len(sent) == 20
+
+
+def test_records_that_fail_are_the_callers_matter(shielded: Path) -> None:
+    """A StoreError reaches whoever asked for the drain."""
+    store = open_store(shielded, NOW)
+    store.close()
+    with pytest.raises(StoreError):
+        deliver(store, MemoryTransport())

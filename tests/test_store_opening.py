@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+import errno
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.exceptions import PythonRunnerError
+from python_runner.model import Run, RunStatus
+from python_runner.records import database
+from python_runner.records.schema import MIGRATIONS, require_sqlite
+from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 24, 3, 0, 7, tzinfo=UTC)
+#: Keeps processes from setting the same file aside; empty, and never deleted.
+LOCK = f"{DATABASE_NAME}.lock"
+SET_ASIDE = "records.sqlite3.corrupt-2026-11-24_03-00-07"
+
+
+def a_run(run_id: str, home: Path, project: str = "project_1") -> Run:
+    """Return an ended run without scripts."""
+    return Run(
+        run_id=run_id,
+        project=project,
+        path=home,
+        status=RunStatus.SUCCESS,
+        started_at=NOW,
+        duration=1.0,
+    )
+
+
+def fill(home: Path, runs: int = 1, project: str = "project_1") -> None:
+    """Make records in ``home`` that hold some runs."""
+    with open_store(home, NOW) as store:
+        for number in range(runs):
+            store.finish_run(a_run(f"{number:x}", home, project), None, NOW)
+
+
+def files(home: Path) -> set[str]:
+    """Return the names in a folder."""
+    return {path.name for path in home.iterdir()}
+
+
+def overwrite(path: Path, offset: int, junk: bytes) -> None:
+    """Damage a file in place."""
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(junk)
+
+
+def test_new_records_say_nothing(tmp_path: Path) -> None:
+    """The folder is made, the file is begun, and there is nothing to tell."""
+    home = tmp_path / "state" / "python-runner"
+    with open_store(home, NOW) as store:
+        assert store.notice is None
+        assert store.runs() == []
+    assert files(home) == {DATABASE_NAME, LOCK}
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_records_are_private(tmp_path: Path) -> None:
+    """Tracebacks may hold secrets: nobody else reads folder, file and copy."""
+    home = tmp_path / "home"
+    fill(home)
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / DATABASE_NAME).stat().st_mode) == 0o600
+    with open_store(home, NOW) as store:
+        store.backup(home / "copy")
+    assert stat.S_IMODE((home / "copy").stat().st_mode) == 0o600
+
+
+def test_records_are_found_again(tmp_path: Path) -> None:
+    """What one process wrote, the next one reads."""
+    fill(tmp_path)
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is None
+        assert [run.run_id for run in store.runs()] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("offset", "junk"),
+    [
+        pytest.param(0, b"this is no database at all", id="not a database"),
+        pytest.param(4096 + 8, b"\xff" * 64, id="page"),
+        pytest.param(100, b"\xff" * 200, id="schema"),
+    ],
+)
+def test_a_damaged_file_is_set_aside(tmp_path: Path, offset: int, junk: bytes) -> None:
+    """It keeps every byte under a dated name, new records begin, and people know."""
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    overwrite(path, offset, junk)
+    damaged = path.read_bytes()
+    with open_store(tmp_path, NOW) as store:
+        assert SET_ASIDE in str(store.notice)
+        assert store.runs() == []
+        store.finish_run(a_run("a", tmp_path), None, NOW)
+    assert (tmp_path / SET_ASIDE).read_bytes() == damaged
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is None
+        assert len(store.runs()) == 1
+
+
+def test_a_truncated_file_is_set_aside(tmp_path: Path) -> None:
+    """A file that lost its end is damaged too."""
+    fill(tmp_path, 50)
+    path = tmp_path / DATABASE_NAME
+    os.truncate(path, path.stat().st_size - 4096 - 100)
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is not None
+    assert (tmp_path / SET_ASIDE).exists()
+
+
+def test_a_journal_goes_with_its_file(tmp_path: Path) -> None:
+    """What belongs to the damaged file lies beside it, not beside the new one."""
+    path = tmp_path / DATABASE_NAME
+    path.write_bytes(b"junk" * 1000)
+    # Ended, but kept, as a program with another journal mode leaves it.
+    path.with_name(f"{path.name}-journal").write_bytes(bytes(4096))
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is not None
+    assert (tmp_path / f"{SET_ASIDE}-journal").read_bytes() == bytes(4096)
+    assert f"{DATABASE_NAME}-journal" not in files(tmp_path)
+
+
+def test_two_damaged_files_of_one_second_are_both_kept(tmp_path: Path) -> None:
+    """A name that is taken is not taken again."""
+    for junk in (b"first " * 100, b"second " * 100, b"third " * 100):
+        (tmp_path / DATABASE_NAME).write_bytes(junk)
+        open_store(tmp_path, NOW).close()
+    kept = [path.read_bytes()[:5] for path in sorted(tmp_path.glob("*corrupt*"))]
+    assert kept == [b"first", b"secon", b"third"]
+
+
+def test_damage_met_in_use_is_found_at_the_next_opening(tmp_path: Path) -> None:
+    """A file too large to be checked each time is checked once it gave trouble."""
+    fill(tmp_path, 400, project="x" * 20_000)
+    path = tmp_path / DATABASE_NAME
+    size = path.stat().st_size
+    assert size > 4_000_000
+    # Everything but the first pages: the schema is whole.
+    overwrite(path, size // 2, b"\xff" * (size - size // 2))
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is None
+        with pytest.raises(StoreError, match="is damaged"):
+            store.runs(limit=1000)
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is not None
+        assert store.runs() == []
+
+
+def test_a_false_alarm_is_forgotten(tmp_path: Path) -> None:
+    """A suspected file that proves sound goes on, and is not suspected again."""
+    fill(tmp_path)
+    database.suspicion(tmp_path / DATABASE_NAME).touch()
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is None
+        assert len(store.runs()) == 1
+    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_processes_that_meet_damage_together_begin_one_new_file(tmp_path: Path) -> None:
+    """However many find the damage, it is set aside once and all share the new file."""
+    (tmp_path / DATABASE_NAME).write_bytes(b"junk" * 1000)
+    code = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from python_runner.model import Run, RunStatus
+from python_runner.records.store import open_store
+home, run_id = Path(sys.argv[1]), sys.argv[2]
+now = datetime.now(UTC)
+sys.stdin.readline()
+with open_store(home, now) as store:
+    store.finish_run(Run(run_id=run_id, project="p", path=home, duration=1.0,
+        status=RunStatus.SUCCESS, started_at=now), None, now)
+"""
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), f"{number}"],
+            stdin=subprocess.PIPE,
+        )
+        for number in range(4)
+    ]
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.close()
+    assert [child.wait(60) for child in children] == [0, 0, 0, 0]
+    assert len(list(tmp_path.glob("*corrupt*"))) == 1
+    with open_store(tmp_path, NOW) as store:
+        assert len(store.runs()) == 4
+
+
+def test_many_open_new_records_at_once(tmp_path: Path) -> None:
+    """Whoever comes second finds the tables made."""
+    notices: list[object] = []
+    together = threading.Barrier(8)
+
+    def use() -> None:
+        together.wait()
+        with Store(tmp_path / DATABASE_NAME) as store:
+            notices.append(store.notice)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert notices == [None] * 8
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    """An older program does not touch what it may not understand."""
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(StoreError, match="newer version of Python Runner"):
+        open_store(tmp_path, NOW)
+    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_an_old_sqlite_is_refused() -> None:
+    """It would take our tables for damage: nothing is opened, and people know why."""
+    with pytest.raises(StoreError, match=r"SQLite 3\.37\.0 or newer.*has 3\.34\.1"):
+        require_sqlite((3, 34, 1))
+
+
+def test_a_wal_file_is_turned_back(tmp_path: Path) -> None:
+    """A file that somebody switched to WAL is switched back."""
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal"
+    with open_store(tmp_path, NOW) as store:
+        assert len(store.runs()) == 1
+    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
+    """What the file system refuses is a StoreError that names the file."""
+    home = tmp_path / "home"
+    home.write_text("not a folder", encoding="utf-8")
+    with pytest.raises(StoreError, match=re.escape(str(home))) as caught:
+        open_store(home, NOW)
+    assert isinstance(caught.value, PythonRunnerError)
+    assert caught.value.reason.values["file"] == str(home / DATABASE_NAME)
+
+
+def test_a_file_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
+    """What cannot be opened is not damaged: nothing is set aside."""
+    (tmp_path / DATABASE_NAME).mkdir()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store(tmp_path, NOW)
+    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_a_locked_file_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits too long goes on without records, and nothing is set aside."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    fill(tmp_path)
+    with (
+        open_store(tmp_path, NOW) as store,
+        closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as other,
+    ):
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="locked by another program"):
+            store.finish_run(a_run("a", tmp_path), None, NOW)
+        with pytest.raises(StoreError, match="locked by another program"):
+            store.runs()
+        with pytest.raises(StoreError, match="locked by another program"):
+            open_store(tmp_path, NOW)
+        other.rollback()
+        store.finish_run(a_run("a", tmp_path), None, NOW)
+        assert len(store.runs()) == 2
+    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_a_reader_delays_a_writer_but_stops_nothing(tmp_path: Path) -> None:
+    """A commit waits for those who read, within the busy timeout."""
+    fill(tmp_path)
+    with (
+        open_store(tmp_path, NOW) as store,
+        closing(
+            sqlite3.connect(tmp_path / DATABASE_NAME, check_same_thread=False)
+        ) as reader,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM run").fetchall()
+        timer = threading.Timer(0.2, reader.rollback)
+        timer.start()
+        store.finish_run(a_run("a", tmp_path), None, NOW)
+        timer.join()
+        assert len(store.runs()) == 2
+
+
+def test_a_closed_store_is_an_error(tmp_path: Path) -> None:
+    """A late thread gets a StoreError, not a crash."""
+    store = open_store(tmp_path, NOW)
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.runs()
+
+
+def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
+    """Records that cannot be written can still be read."""
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    path.chmod(stat.S_IREAD)
+    try:
+        if os.access(path, os.W_OK):
+            pytest.skip("this account may write everything")
+        with Store(path) as store:
+            assert len(store.runs()) == 1
+            with pytest.raises(StoreError, match="read-only"):
+                store.finish_run(a_run("a", tmp_path), None, NOW)
+    finally:
+        path.chmod(stat.S_IREAD | stat.S_IWRITE)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX")
+def test_a_full_disk_costs_only_what_came_too_late(tmp_path: Path) -> None:
+    """A write that finds no space is an error; what was there stays, all of it."""
+    code = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from python_runner.model import Run, RunStatus
+from python_runner.records.store import StoreError, open_store
+home, now = Path(sys.argv[1]), datetime.now(UTC)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+written = 0
+with open_store(home, now) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    try:
+        while True:
+            store.finish_run(Run(run_id=f"{written:x}", project="p" * 5_000, path=home,
+                status=RunStatus.SUCCESS, started_at=now, duration=1.0), None, now)
+            written += 1
+    except StoreError as error:
+        assert len(store.runs(limit=1000)) == written
+        print(written, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    written, _, sentence = done.stdout.partition(" ")
+    assert int(written) > 10
+    assert str(tmp_path) in sentence
+    with open_store(tmp_path, NOW) as store:
+        assert store.notice is None
+        assert len(store.runs(limit=1000)) == int(written)
+        store.finish_run(a_run("fff", tmp_path), None, NOW)
+
+
+def test_errors_of_the_file_system_are_translated(tmp_path: Path) -> None:
+    """The door turns an OSError into a sentence with the file and the reason."""
+    with (
+        pytest.raises(StoreError, match="No space left"),
+        database.translated(tmp_path),
+    ):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,0 +1,257 @@
+"""Whatever is recorded, in whatever order, and however often the runner dies."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from python_runner.model import (
+    Attempt,
+    MailStatus,
+    Message,
+    Outcome,
+    Run,
+    RunStatus,
+    ScriptResult,
+)
+from python_runner.records.store import DATABASE_NAME, open_store
+
+
+START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+PROJECTS = (Path("/srv/project_1"), Path("/srv/project_2"))
+ENDS = st.sampled_from([Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT])
+
+
+@dataclass
+class ModelScript:
+    """What the machine knows of one script of an open run."""
+
+    started_at: datetime | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    result: ScriptResult | None = None
+
+    @property
+    def state(self) -> str:
+        """Say how far it is."""
+        if self.result:
+            return "ended"
+        return "running" if self.started_at else "planned"
+
+    def ended(
+        self, run_id: str, number: int, outcome: Outcome, now: datetime
+    ) -> ScriptResult:
+        """Return its end."""
+        return ScriptResult(
+            script=f"{number}.py",
+            run_id=run_id,
+            number=number,
+            outcome=outcome,
+            started_at=self.started_at or now,
+            duration=2.0,
+            attempts=tuple(self.attempts),
+        )
+
+
+@dataclass
+class ModelRun:
+    """What the machine knows of an open run; ``alive`` until its runner dies."""
+
+    run_id: str
+    path: Path
+    started_at: datetime
+    scripts: list[ModelScript]
+    alive: bool = True
+
+
+class Records(RuleBasedStateMachine):
+    """Runners of two projects come, write and die; a model knows what must be there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp())
+        self.now = START
+        self.store = open_store(self.home, self.now)
+        self.count = 0
+        self.open: dict[Path, ModelRun] = {}
+        self.ended: list[Run] = []
+
+    def teardown(self) -> None:
+        """Let the last runner leave sound records behind."""
+        self.store.close()
+        with closing(sqlite3.connect(self.home / DATABASE_NAME)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        shutil.rmtree(self.home)
+
+    def tick(self) -> datetime:
+        """Let time pass: the order of runs is the order of their beginning."""
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    @rule(path=st.sampled_from(PROJECTS), scripts=st.integers(1, 3))
+    def begin(self, path: Path, scripts: int) -> None:
+        """Take the project's lock, settle the past, open a run."""
+        if path in self.open:
+            if self.open[path].alive:
+                return
+            self.settle(path)
+        self.count += 1
+        run = ModelRun(
+            f"{self.count:013x}",
+            path,
+            self.tick(),
+            [ModelScript() for _ in range(scripts)],
+        )
+        self.open[path] = run
+        self.store.begin_run(
+            run_id=run.run_id,
+            project=path.name,
+            path=path,
+            started_at=run.started_at,
+            scripts=[f"{number}.py" for number in range(1, scripts + 1)],
+        )
+
+    def living(self) -> list[ModelRun]:
+        """Return the runs whose runner lives."""
+        return [run for run in self.open.values() if run.alive]
+
+    def scripts(self, state: str) -> list[tuple[ModelRun, int, ModelScript]]:
+        """Return the scripts of living runs that are in ``state``, with their number."""
+        return [
+            (run, number, script)
+            for run in self.living()
+            for number, script in enumerate(run.scripts, 1)
+            if script.state == state
+        ]
+
+    @precondition(lambda self: self.scripts("planned"))
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        """Start a script."""
+        run, number, script = data.draw(st.sampled_from(self.scripts("planned")))
+        script.started_at = self.tick()
+        self.store.script_started(run.run_id, number, script.started_at)
+
+    @precondition(lambda self: self.scripts("running"))
+    @rule(data=st.data(), outcome=ENDS)
+    def attempt(self, data: st.DataObject, outcome: Outcome) -> None:
+        """End an attempt; the next one starts at once."""
+        run, number, script = data.draw(st.sampled_from(self.scripts("running")))
+        attempt = Attempt(
+            outcome=outcome, exit_code=1, started_at=self.now, duration=0.5
+        )
+        script.attempts.append(attempt)
+        self.store.attempt_ended(run.run_id, number, attempt)
+        self.store.script_started(run.run_id, number, self.tick())
+
+    @precondition(lambda self: self.scripts("running"))
+    @rule(data=st.data(), outcome=ENDS)
+    def end(self, data: st.DataObject, outcome: Outcome) -> None:
+        """End a script."""
+        run, number, script = data.draw(st.sampled_from(self.scripts("running")))
+        script.result = script.ended(run.run_id, number, outcome, self.now)
+        self.store.script_ended(script.result)
+
+    @precondition(lambda self: self.living())
+    @rule(data=st.data(), reported=st.booleans())
+    def finish(self, data: st.DataObject, *, reported: bool) -> None:
+        """Close a run; scripts that did not end were stopped."""
+        run = data.draw(st.sampled_from(self.living()))
+        del self.open[run.path]
+        scripts = tuple(
+            script.result or script.ended(run.run_id, number, Outcome.STOPPED, self.now)
+            for number, script in enumerate(run.scripts, 1)
+        )
+        facts = Run(
+            run_id=run.run_id,
+            project=run.path.name,
+            path=run.path,
+            status=RunStatus.STOPPED,
+            started_at=run.started_at,
+            duration=3.0,
+            scripts=scripts,
+        )
+        self.close(facts, reported=reported)
+
+    def close(self, run: Run, *, reported: bool) -> None:
+        """Close a run in the records and in the model."""
+        message = Message(
+            message_id=f"<{run.run_id}@localhost>",
+            sender="runner@example.org",
+            recipients=("a@example.org",),
+            subject=run.project,
+            content=run.run_id.encode(),
+        )
+        self.store.finish_run(run, message if reported else None, self.now)
+        mail = MailStatus.QUEUED if reported else MailStatus.NONE
+        self.ended.append(replace(run, mail=mail))
+
+    @precondition(lambda self: self.open)
+    @rule()
+    def die(self) -> None:
+        """Every runner dies; the next process opens the records."""
+        self.store.close()
+        for run in self.open.values():
+            run.alive = False
+        self.store = open_store(self.home, self.tick())
+        assert self.store.notice is None
+
+    @precondition(lambda self: len(self.open) > len(self.living()))
+    @rule()
+    def interrupt(self) -> None:
+        """Settle, and die before the report: the runs are found again."""
+        for path, run in self.open.items():
+            if not run.alive:
+                runs = self.store.interrupt_unfinished(path, self.tick())
+                self.check_settled(runs, path)
+
+    def settle(self, path: Path) -> None:
+        """Settle and report."""
+        runs = self.store.interrupt_unfinished(path, self.tick())
+        self.check_settled(runs, path)
+        del self.open[path]
+        self.close(runs[0], reported=True)
+
+    def check_settled(self, runs: list[Run], path: Path) -> None:
+        """Compare what was found with what the dead runner wrote."""
+        (run,) = runs
+        model = self.open[path]
+        assert (run.run_id, run.status) == (model.run_id, RunStatus.INTERRUPTED)
+        assert len(run.scripts) == len(model.scripts)
+        for script, result in zip(model.scripts, run.scripts, strict=True):
+            if script.result:
+                assert result == script.result
+            elif script.started_at:
+                assert result.outcome is Outcome.INTERRUPTED
+                assert result.started_at == script.started_at
+                assert result.attempts == tuple(script.attempts)
+            else:
+                assert result.outcome is Outcome.SKIPPED
+
+    @invariant()
+    def everything_that_ended_is_there(self) -> None:
+        """The records hold the ended runs, each fact of them, newest first."""
+        expected = sorted(self.ended, key=lambda run: run.started_at, reverse=True)
+        assert self.store.runs(limit=1000) == expected
+
+
+def test_any_order_of_transitions_and_deaths() -> None:
+    """The records hold what the model expects after each step."""
+    run_state_machine_as_test(
+        Records,
+        settings=settings(max_examples=30, stateful_step_count=50, deadline=None),
+    )
