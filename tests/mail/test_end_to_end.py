@@ -145,3 +145,30 @@ def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
 
     assert one["mail"] == "failed"
     assert one["status"] == "success"
+
+
+def test_a_given_up_report_is_told_of_by_the_next_that_works(
+    make_project: MakeProject, serve: Any, authority: Any
+) -> None:
+    """Somebody learns of a report that nobody got, once."""
+    lost = make_project("a", recipients=["gone@example.org"], email_strategy="all")
+    other = make_project("b", recipients=["ann@example.org"], email_strategy="all")
+    refusing = serve(
+        {"EHLO": EHLO, "RCPT": "550 5.1.1 no such user"},
+        tls=authority.context("localhost"),
+    )
+    working = serve({"EHLO": EHLO}, tls=authority.context("localhost"))
+
+    run([lost], refusing, authority.file)
+    run([other], working, authority.file)
+    run([other], working, authority.file)
+
+    first, second = (
+        email.message_from_bytes(data, policy=email.policy.default)
+        for data in working.messages
+    )
+    told, quiet = first.get_body(("plain",)), second.get_body(("plain",))
+    assert told is not None
+    assert quiet is not None
+    assert "gone@example.org" in told.get_content()
+    assert "gone@example.org" not in quiet.get_content()

@@ -106,7 +106,7 @@ def _show_log(project: Path) -> None:
 
 
 def _show_mails(folder: Path) -> None:
-    for path in sorted(folder.glob("*.eml")):
+    for path in sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime_ns):
         message = email.message_from_bytes(
             path.read_bytes(), policy=email.policy.default
         )

@@ -66,10 +66,10 @@ def _line_of(event: Event) -> str | None:
         case ScriptStarted():
             name = f"{event.project.name}: {event.script.name}"
             if event.attempt == 1:
-                return _("{name}: started").format(name=name)
-            return _("{name}: attempt {attempt} of {total}").format(
-                name=name, attempt=event.attempt, total=event.script.retries + 1
-            )
+                return f"{name}: {_('started')}"
+            words = _("attempt {attempt} of {total}")
+            total = event.script.retries + 1
+            return f"{name}: {words.format(attempt=event.attempt, total=total)}"
         case ScriptEnded():
             return wording.result_line(event.project.name, event.result)
         case RunEnded():

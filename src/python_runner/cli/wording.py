@@ -30,6 +30,11 @@ _STATUSES = {
     RunStatus.SKIPPED: N_("skipped"),
     RunStatus.NOT_STARTED: N_("not started"),
 }
+_MAIL_WORDS = {
+    MailStatus.SENT: N_("sent"),
+    MailStatus.QUEUED: N_("queued"),
+    MailStatus.FAILED: N_("given up"),
+}
 _MAIL = {
     MailStatus.SENT: N_("report sent"),
     MailStatus.QUEUED: N_("report queued, it will be sent later"),
@@ -40,6 +45,16 @@ _MAIL = {
 def outcome_word(outcome: Outcome) -> str:
     """Return the word for a script's outcome."""
     return _(_OUTCOMES[outcome])
+
+
+def status_word(status: RunStatus) -> str:
+    """Return the word for a run's status."""
+    return _(_STATUSES[status])
+
+
+def mail_word(mail: MailStatus) -> str:
+    """Return the word for what became of a report; nothing where there was none."""
+    return _(_MAIL_WORDS[mail]) if mail in _MAIL_WORDS else ""
 
 
 def duration(seconds: float) -> str:
@@ -79,10 +94,8 @@ def run_line(run: Run) -> str:
     """Return the line that tells of a run's end."""
     done = sum(result.succeeded for result in run.scripts)
     parts = [
-        f"{run.project}: {_(_STATUSES[run.status])}",
-        _("{done} of {total} scripts succeeded").format(
-            done=done, total=len(run.scripts)
-        ),
+        f"{run.project}: {status_word(run.status)}",
+        _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
         duration(run.duration),
     ]
     if run.mail in _MAIL:

@@ -18,7 +18,7 @@ from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from python_runner.model import Attempt, Message, Project, Run, Script
@@ -132,16 +132,27 @@ class Books:
 
         self._write_log(rotate)
 
-    def close_run(self, run: Run, message: Message | None) -> bool:
+    def close_run(
+        self, run: Run, message: Message | None, announces: Sequence[int] = ()
+    ) -> bool:
         """Close the run and queue its report, in one transaction.
 
         A store that failed on the way gets another chance: the run holds every result.
+
+        Args:
+            run: with every result.
+            message: its report, or None when none is due.
+            announces: numbers of given-up reports that this one tells of.
 
         Returns:
             Whether both are safe.
         """
         self._store_failed = False
-        return self._record(lambda store: store.finish_run(run, message, self.now()))
+        return self._record(
+            lambda store: store.finish_run(
+                run, message, self.now(), announces=announces
+            )
+        )
 
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self.store is None or self._store_failed:

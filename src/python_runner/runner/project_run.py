@@ -20,7 +20,12 @@ from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
-from python_runner.runner.reporting import deliver, report_of
+from python_runner.runner.reporting import (
+    deliver,
+    lost_reports,
+    report_of,
+    told_as_lost,
+)
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.series import Series
 from python_runner.texts import N_, Text
@@ -250,8 +255,10 @@ class _ProjectRun:
             error=error,
             warnings=(*self.session.notices, *self.books.warnings),
         )
-        message = report_of(run, self.project, self.session)
-        saved = self.books.close_run(run, message)
+        lost = lost_reports(self.session)
+        told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
+        message = report_of(told, self.project, self.session)
+        saved = self.books.close_run(run, message, [m.number for m in lost])
         run = replace(run, mail=deliver(message, self.session, saved=saved))
         self.session.tell(RunEnded(project=self.project, run=run))
         return run

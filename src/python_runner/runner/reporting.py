@@ -15,12 +15,14 @@ from python_runner.model import Delivery, MailStatus
 from python_runner.policy import mail_due
 from python_runner.records.outputs import read_tail
 from python_runner.records.store import StoreError
+from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Message, Project, Run
+    from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
     from python_runner.runner.session import Session
 
@@ -52,6 +54,28 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
         sender=sender_address(session.settings.mail),
         recipients=project.recipients,
         date=session.now(),
+    )
+
+
+def lost_reports(session: Session) -> tuple[QueuedMessage, ...]:
+    """Return the reports that were given up and that nobody has been told of."""
+    try:
+        return tuple(session.store.mail.unannounced()) if session.store else ()
+    except StoreError:
+        return ()
+
+
+def told_as_lost(message: QueuedMessage) -> Text:
+    """Return the sentence by which a later report tells of one that was given up."""
+    return Text(
+        N_("an earlier report was given up: {subject} ({date}, for {recipients})"),
+        {
+            "subject": message.message.subject,
+            "date": message.queued_at.strftime("%Y-%m-%d %H:%M"),
+            "recipients": ", ".join(
+                a.address for a in message.addressees if a.state != "sent"
+            ),
+        },
     )
 
 
