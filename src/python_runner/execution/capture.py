@@ -1,0 +1,283 @@
+"""The file a script writes its output to, kept within bounds.
+
+The script writes to the file itself: no byte passes through the runner. Whatever is too
+much is given back to the disk behind the script's back, and cut out at the end.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from python_runner.execution.disk import disk_full, free_space, punch_hole, replace
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    #: Of a file: ranges of it, and bytes between them.
+    Parts = Sequence[bytes | tuple[int, int]]
+
+#: The end of the output that is searched for a traceback, in bytes.
+TAIL = 1024 * 1024
+#: Free bytes of the disk below which a script keeps only :data:`SCANT` of its output.
+RESERVE = 100_000_000
+#: Free bytes below which its disk is left alone.
+FLOOR = 10_000_000
+#: Bytes of output kept on a disk that is nearly full.
+SCANT = 1_000_000
+#: Seconds between two looks at the file: usually, and while a flood comes in.
+_CALM = 0.5
+_ALERT = 0.05
+#: How far a cut moves at most for the sake of a whole line, in bytes.
+_LINE = 4096
+_CHUNK = 1024 * 1024
+
+
+class Capture:
+    """The output of one attempt, in a file that may hold earlier ones.
+
+    Attributes:
+        warnings: what became of output that could not be kept.
+    """
+
+    def __init__(
+        self, wanted: Path, limit: int, now: float, place: Path | None = None
+    ) -> None:
+        """Open ``place`` for the output that should go to ``wanted``.
+
+        Raises:
+            OSError: the file cannot be written, or its disk is full.
+        """
+        self.warnings: list[Text] = []
+        self._wanted = wanted
+        self._path = place or wanted
+        self._limit = limit
+        if free_space(self._path.parent) < FLOOR:
+            raise disk_full(self._path.parent)
+        # Apart from the script's, which shares its position with all who inherit it.
+        self._file: BinaryIO = self._path.open("a+b", buffering=0)
+        self._writer = self._path.open("ab", buffering=0)
+        self._start = self._size()
+        self._hole: tuple[int, int] | None = None
+        self._scarce = False
+        self._seen = self._start
+        self._next_look = now + _CALM
+
+    @property
+    def descriptor(self) -> int:
+        """Where the script writes to."""
+        return self._writer.fileno()
+
+    def started(self) -> None:
+        """Let go of the descriptor, now that the script has it."""
+        self._writer.close()
+
+    def watch(self, now: float) -> None:
+        """Bound the space that the output takes on the disk, where that can be done."""
+        if now < self._next_look:
+            return
+        size = self._size()
+        with suppress(OSError):
+            self._scarce |= free_space(self._path.parent) < max(RESERVE, self._limit)
+        keep = min(self._limit, SCANT) if self._scarce else self._limit
+        self._bound(size, keep)
+        calm = size - self._seen < keep and not self._scarce
+        self._next_look = now + (_CALM if calm else _ALERT)
+        self._seen = size
+
+    def tail(self) -> str:
+        """Return the end of this attempt's output as text."""
+        size = self._size()
+        kept = self._hole[1] if self._hole else self._start
+        content = b""
+        with suppress(OSError):
+            content = self._read(max(kept, self._start, size - TAIL), size)
+        return content.decode("utf-8", "backslashreplace")
+
+    def close(self) -> None:
+        """Cut the output to its limit, and put it where it was wanted."""
+        self._writer.close()
+        with self._file:
+            try:
+                self._settle()
+            except OSError as error:
+                self._keep_as_it_is(error)
+
+    def _settle(self) -> None:
+        size, limit, moved = self._size(), self._limit, self._path != self._wanted
+        if moved:
+            limit = min(limit, free_space(self._wanted.parent) // 2)
+        parts: list[bytes | tuple[int, int]] = [(0, size)]
+        if size - self._start > limit or self._hole:
+            head, tail = self._cut(size, limit)
+            parts = [(0, head), self._note(head, tail), (tail, size)]
+            self._tell(tail - head, scarce=self._scarce or limit < self._limit)
+        if moved:
+            self._append(parts)
+        elif len(parts) > 1:
+            self._rewrite(parts)
+
+    def _tell(self, count: int, *, scarce: bool) -> None:
+        if scarce:
+            template = N_(
+                "{count} bytes of its output were left out: the disk is nearly full"
+            )
+        else:
+            template = N_(
+                "{count} bytes of its output were left out: its limit is {limit} bytes"
+            )
+        self._warn(template, count=count, limit=self._limit)
+
+    def _keep_as_it_is(self, error: OSError) -> None:
+        if self._path == self._wanted:
+            template = N_("its output could not be cut to its limit: {error}")
+        else:
+            template = N_("its output is in {file}: {error}")
+        self.warnings = []
+        self._warn(template, file=str(self._path), error=error.strerror or str(error))
+
+    def _warn(self, template: str, **values: object) -> None:
+        self.warnings.append(Text(template, values))
+
+    def _size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def _read(self, start: int, end: int) -> bytes:
+        self._file.seek(start)
+        return self._file.read(max(0, end - start)) or b""
+
+    def _bound(self, size: int, keep: int) -> None:
+        """Punch a hole between the head and the newest ``keep`` bytes."""
+        start = min(self._start + keep // 2, *(self._hole or (size,)))
+        end = size - keep
+        done = self._hole[1] if self._hole else start
+        # Twice the limit is allowed: the work is done now and then, not all the time.
+        if end - done > keep and punch_hole(self._file.fileno(), start, end):
+            self._hole = (start, end)
+
+    def _cut(self, size: int, limit: int) -> tuple[int, int]:
+        """Return where the head ends and where the tail starts."""
+        head = self._start + limit // 2
+        tail = size - (limit - limit // 2)
+        if self._hole:
+            head, tail = min(head, self._hole[0]), max(tail, self._hole[1])
+        before = self._read(max(self._start, head - _near(head - self._start)), head)
+        after = self._read(tail, min(size, tail + _near(size - tail)))
+        return head - _ragged_end(before), tail + _ragged_start(after)
+
+    def _note(self, head: int, tail: int) -> bytes:
+        new_line = b"" if self._read(max(0, head - 1), head) in {b"", b"\n"} else b"\n"
+        return new_line + b"[... %d bytes left out ...]\n" % (tail - head)
+
+    def _rewrite(self, parts: Parts) -> None:
+        """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
+        new = self._path.with_name(f".{self._path.name}.new")
+        try:
+            with new.open("wb") as file:
+                file.writelines(self._chunks(parts))
+            # Windows replaces no file that is open.
+            self._file.close()
+            replace(new, self._path)
+        except OSError:
+            new.unlink(missing_ok=True)
+            raise
+
+    def _append(self, parts: Parts) -> None:
+        """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
+        with self._wanted.open("ab") as file:
+            file.writelines(self._chunks(parts))
+        self._file.close()
+        self._path.unlink()
+
+    def _chunks(self, parts: Parts) -> Iterator[bytes]:
+        for part in parts:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            start, end = part
+            for position in range(start, end, _CHUNK):
+                yield self._read(position, min(end, position + _CHUNK))
+
+
+class Discard:
+    """The last resort: a script whose output can be kept nowhere still runs."""
+
+    def __init__(self, error: OSError) -> None:
+        self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
+        reason = {"error": error.strerror or str(error)}
+        self.warnings = [Text(N_("its output could not be kept: {error}"), reason)]
+
+    @property
+    def descriptor(self) -> int:
+        """Where the script writes to."""
+        return self._writer.fileno()
+
+    def started(self) -> None:
+        """Let go of the descriptor, now that the script has it."""
+        self._writer.close()
+
+    def watch(self, now: float) -> None:
+        """Nothing grows."""
+
+    def tail(self) -> str:
+        """Nothing was kept."""
+        return ""
+
+    def close(self) -> None:
+        """Let go of the descriptor, if the script did not start."""
+        self._writer.close()
+
+
+def open_capture(wanted: Path, limit: int, now: float) -> Capture | Discard:
+    """Open the file for a script's output; never raises.
+
+    ``now`` is a monotonic time, as for :meth:`Capture.watch`.
+
+    Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
+    takes the output first, and is moved at the end if that works by then.
+    """
+    try:
+        return Capture(wanted, limit, now)
+    except OSError:
+        import tempfile  # noqa: PLC0415 - rarely needed
+
+        try:
+            descriptor, name = tempfile.mkstemp(".log", "python-runner-")
+            os.close(descriptor)
+            return Capture(wanted, limit, now, Path(name))
+        except OSError as error:
+            return Discard(error)
+
+
+def _near(length: int) -> int:
+    """Return how far a cut may move at the end of a part of this length."""
+    return max(4, min(_LINE, length // 4))
+
+
+def _ragged_end(text: bytes) -> int:
+    """Return how many bytes to leave out so that ``text`` ends with a whole line.
+
+    Where no line ends, a whole character has to do.
+    """
+    if (end := text.rfind(b"\n")) >= 0:
+        return len(text) - end - 1
+    for back in range(1, min(4, len(text)) + 1):
+        byte = text[-back]
+        if byte >= 0xC0:  # noqa: PLR2004 - UTF-8: the first byte of a character
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
+            return back if length > back else 0
+    return 0
+
+
+def _ragged_start(text: bytes) -> int:
+    """Return how many bytes to leave out so that ``text`` starts with a whole line."""
+    if (end := text.find(b"\n")) >= 0:
+        return end + 1
+    start = 0
+    while start < min(3, len(text)) and 0x80 <= text[start] < 0xC0:  # noqa: PLR2004
+        start += 1
+    return start

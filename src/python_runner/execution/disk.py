@@ -1,0 +1,85 @@
+"""Room on a disk: how much there is, and how to get some back."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What Windows says while an antivirus, an indexer or a backup looks at a file:
+#: access denied, sharing violation, lock violation.
+_BUSY = frozenset({5, 32, 33})
+#: Seconds to wait for such a program, one after the other.
+_PATIENCE = (0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+
+_FALLOC_FL_KEEP_SIZE = 0x01
+_FALLOC_FL_PUNCH_HOLE = 0x02
+
+
+def free_space(folder: Path) -> int:
+    """Return the bytes that may still be written into ``folder``.
+
+    Raises:
+        OSError: the folder cannot be asked.
+    """
+    return shutil.disk_usage(folder).free
+
+
+def punch_hole(descriptor: int, start: int, end: int) -> bool:
+    """Give the bytes of a file from ``start`` to ``end`` back to the disk.
+
+    The file keeps its size, so that whoever appends to it notices nothing.
+
+    Returns:
+        Whether this platform and this file system can do that.
+    """
+    fallocate = _fallocate()
+    if fallocate is None:
+        return False
+    mode = _FALLOC_FL_PUNCH_HOLE | _FALLOC_FL_KEEP_SIZE
+    return bool(fallocate(descriptor, mode, start, end - start) == 0)
+
+
+@cache
+def _fallocate() -> Any:
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - only a flood of output needs it
+
+    function = getattr(ctypes.CDLL(None), "fallocate64", None)
+    if function is not None:
+        offset = ctypes.c_int64
+        function.argtypes = (ctypes.c_int, ctypes.c_int, offset, offset)
+    return function
+
+
+def replace(source: Path, target: Path) -> None:
+    """Put ``source`` in the place of ``target``, at once or not at all.
+
+    Raises:
+        OSError: it cannot be done; on Windows after waiting for a program that has the
+            file open.
+    """
+    for pause in _PATIENCE:
+        try:
+            os.replace(source, target)  # noqa: PTH105 - the same on all platforms
+        except OSError as error:
+            if getattr(error, "winerror", None) not in _BUSY:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    os.replace(source, target)  # noqa: PTH105
+
+
+def disk_full(folder: Path) -> OSError:
+    """Return the error of a disk that has no room left."""
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))

@@ -1,0 +1,156 @@
+"""How a script ended, in words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from dataclasses import dataclass
+
+from python_runner.texts import N_, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process of a script's tree."""
+
+    pid: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What the platform tells about a script that is over.
+
+    Attributes:
+        exit_code: as the platform gives it (negative: a signal); None if unknown.
+        peak_memory: bytes; None if unknown.
+        cpu_seconds: processor time of the script and its children; None if unknown.
+    """
+
+    exit_code: int | None
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+
+
+#: Exit codes of Windows that people meet (ntstatus.h).
+_NTSTATUS = {
+    0x40010004: "DBG_TERMINATE_PROCESS",
+    0xC0000005: "STATUS_ACCESS_VIOLATION",
+    0xC000001D: "STATUS_ILLEGAL_INSTRUCTION",
+    0xC0000094: "STATUS_INTEGER_DIVIDE_BY_ZERO",
+    0xC00000FD: "STATUS_STACK_OVERFLOW",
+    0xC0000135: "STATUS_DLL_NOT_FOUND",
+    0xC000013A: "STATUS_CONTROL_C_EXIT",
+    0xC0000142: "STATUS_DLL_INIT_FAILED",
+    0xC0000374: "STATUS_HEAP_CORRUPTION",
+    0xC0000409: "STATUS_STACK_BUFFER_OVERRUN",
+}
+_CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"})
+#: From here on, exit codes are NTSTATUS values; POSIX ends at 255.
+_FIRST_NTSTATUS = 0x40000000
+
+_START_FAILURES = {
+    errno.EACCES: N_("could not be started: no permission to run {file}"),
+    errno.EPERM: N_("could not be started: no permission to run {file}"),
+    errno.ENOENT: N_("could not be started: {file} does not exist"),
+    errno.ENOTDIR: N_("could not be started: {file} is not a folder"),
+    errno.ENOEXEC: N_("could not be started: {file} is not a program of this system"),
+    errno.E2BIG: N_("could not be started: its arguments and variables are too long"),
+}
+#: ERROR_FILENAME_EXCED_RANGE: what Windows says for a command line that is too long.
+_WINDOWS_TOO_LONG = 206
+
+
+def exit_reason(exit_code: int | None) -> Text:
+    """Say why a script with this exit code did not succeed."""
+    if exit_code is None:
+        return Text(N_("its exit code is unknown"))
+    if exit_code < 0:
+        return _signal_reason(-exit_code)
+    if exit_code >= _FIRST_NTSTATUS:
+        return _ntstatus_reason(exit_code)
+    return Text(N_("exit code {code}"), {"code": exit_code})
+
+
+def _signal_reason(number: int) -> Text:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return Text(N_("killed by signal {number}"), {"number": number})
+    values = {"number": number, "name": name}
+    if name in _CRASHES:
+        return Text(N_("crashed: signal {number} ({name})"), values)
+    if name == "SIGKILL":
+        # Nobody here did it: a time-out and a stop have reasons of their own.
+        return Text(
+            N_(
+                "killed by signal {number} ({name}): "
+                "by somebody else, or because memory ran out"
+            ),
+            values,
+        )
+    return Text(N_("killed by signal {number} ({name})"), values)
+
+
+def _ntstatus_reason(exit_code: int) -> Text:
+    code = f"0x{exit_code:08X}"
+    if name := _NTSTATUS.get(exit_code):
+        return Text(N_("crashed: {code} ({name})"), {"code": code, "name": name})
+    return Text(N_("crashed: {code}"), {"code": code})
+
+
+def timeout_reason(seconds: float) -> Text:
+    """Say that a script took too long."""
+    return Text(N_("timed out after {limit}"), {"limit": _span(seconds)})
+
+
+def stop_reason() -> Text:
+    """Say that a script ended because the runner did."""
+    return Text(N_("stopped together with the runner"))
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def start_failure(error: OSError | ValueError, program: str) -> Text:
+    """Say why ``program`` could not be started.
+
+    A ``ValueError`` is an argument or a variable that no program can receive.
+    """
+    if not isinstance(error, OSError):
+        return Text(N_("could not be started: {error}"), {"error": str(error)})
+    number = error.errno
+    if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
+        number = errno.E2BIG
+    file = os.fsdecode(error.filename or program)
+    if number == errno.ENOENT and os.path.exists(file):  # noqa: PTH110 - may be any text
+        return Text(
+            N_("could not be started: what {file} itself needs to run is missing"),
+            {"file": file},
+        )
+    if template := _START_FAILURES.get(number or 0):
+        return Text(template, {"file": file})
+    return Text(
+        N_("could not be started: {error}"), {"error": error.strerror or str(error)}
+    )
+
+
+def left_behind(member: Member) -> Text:
+    """Say that a script left a process behind."""
+    return Text(
+        N_("process {pid} ({name}) was left behind and was stopped"),
+        {"pid": member.pid, "name": member.name},
+    )
+
+
+def not_stopped(member: Member) -> Text:
+    """Say that even a kill did not end a process."""
+    return Text(
+        N_("process {pid} ({name}) could not be stopped"),
+        {"pid": member.pid, "name": member.name},
+    )

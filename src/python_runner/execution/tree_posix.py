@@ -1,0 +1,314 @@
+"""A script and all its descendants, on POSIX: session, marker, and on Linux adoption."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+from python_runner.execution.endings import Ending, Member
+
+
+assert sys.platform != "win32"  # noqa: S101 - tells the type checker who is meant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import psutil
+
+#: Marks every process of one attempt. Runs may nest: the value is a path of attempts,
+#: the outermost first.
+TASK_MARKER = "PYTHON_RUNNER_TASK"
+
+_PR_SET_CHILD_SUBREAPER = 36
+#: How often to look again for processes that come and go all the time.
+_MOST_SCANS = 20
+
+
+class Tree:
+    """A running script with its descendants.
+
+    The script leads a session of its own. Descendants are found by that session, by
+    their parents, and by a marker in their environment; on Linux, those whose parents
+    have ended are adopted, so that it is known when nobody is left.
+
+    Attributes:
+        ended: set as soon as the script itself has ended.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], task: str, output: int
+    ) -> None:
+        self.ended = threading.Event()
+        self._process = process
+        self._pid = process.pid
+        self._task = task
+        self._output = os.fstat(output)
+        self._known: dict[int, psutil.Process] = {}
+        #: The script itself stays a zombie for a while: no reason to look again.
+        self._dead = {process.pid}
+        self._ending: Ending | None = None
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        output: int,
+        inherit: tuple[int, ...],
+    ) -> Self:
+        """Start a script whose two streams go to the descriptor ``output``.
+
+        Raises:
+            OSError: it cannot be started.
+            ValueError: an argument or a variable cannot be passed to a program.
+        """
+        task = os.urandom(8).hex()
+        path = f"{outer}/{task}" if (outer := env.get(TASK_MARKER)) else task
+        _ADOPTION.begin()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - running scripts is the purpose
+                argv,
+                cwd=cwd,
+                env={**env, TASK_MARKER: path},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=inherit,
+            )
+        except BaseException:
+            _ADOPTION.end()
+            raise
+        return cls(process, task, output)
+
+    def wait(self) -> None:
+        """Block until the script itself has ended; called in a thread of its own."""
+        if sys.platform == "linux":
+            # Not reaped yet: its number, which names session and group, stays taken.
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self._reap()
+        self.ended.set()
+
+    def tidy(self) -> None:
+        """Bury adopted descendants, as init would: there may be many."""
+        if not _ADOPTION.active:
+            return
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):
+            while info := os.waitid(os.P_PGID, self._pid, options):
+                if info.si_pid == self._pid:
+                    return
+                os.waitpid(info.si_pid, os.WNOHANG)
+
+    def left_behind(self) -> tuple[Member, ...]:
+        """Return the descendants of a script that has ended."""
+        self._reap()
+        if _ADOPTION.active and not _has_children():
+            return ()
+        return self.members()
+
+    def members(self) -> tuple[Member, ...]:
+        """Return every process of the tree that is alive."""
+        for _ in range(_MOST_SCANS):
+            settled = self._scan()
+            alive = self._alive()
+            if alive or settled:
+                break
+        return alive
+
+    def ask(self) -> bool:
+        """Ask every process of the tree to end.
+
+        Returns:
+            Whether there is a way to ask.
+        """
+        # Those known now are found again when their parents are gone.
+        self.members()
+        self._signal(signal.SIGTERM)
+        return True
+
+    def kill(self) -> None:
+        """Kill every process of the tree, those first that were born last."""
+        self._scan(kill=True)
+        self._signal(signal.SIGKILL)
+
+    def close(self) -> Ending:
+        """Let go of the tree, and tell how the script ended."""
+        if self._ending is None and self.ended.is_set():
+            self._reap()
+        _ADOPTION.end()
+        return self._ending or Ending(None)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Send a signal to the processes known, each with its whole group.
+
+        A group gets it at once: what forks there cannot escape.
+        """
+        groups = set()
+        for pid in self._known:
+            with suppress(ProcessLookupError):
+                groups.add(os.getpgid(pid))
+        for group in groups - {os.getpgrp()}:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+
+    def _scan(self, *, kill: bool = False) -> bool:
+        """Look for members of the tree among all processes.
+
+        Args:
+            kill: kill those that are found by session, output or marker at once: they
+                may be about to flee by forking.
+
+        Returns:
+            Whether one look was enough: a process that ended while the others were
+            looked at may have had a child that nobody has seen.
+        """
+        import psutil  # noqa: PLC0415 - not needed while scripts behave
+
+        settled = True
+        others = {}
+        for pid in sorted(psutil.pids(), reverse=True):
+            try:
+                process = psutil.Process(pid)
+                with process.oneshot():
+                    parent = process.ppid()
+                    if process.status() == psutil.STATUS_ZOMBIE:
+                        raise psutil.ZombieProcess(pid)
+                others[pid] = parent, process
+                if self._belongs(process, parent):
+                    self._known[pid] = process
+                    if kill:
+                        os.killpg(os.getpgid(pid), signal.SIGKILL)
+            except (psutil.NoSuchProcess, ProcessLookupError):
+                settled &= pid in self._dead
+                self._dead.add(pid)
+            except (psutil.Error, OSError):
+                continue  # somebody else's
+        self._add_children(others)
+        return settled
+
+    def _add_children(self, others: Mapping[int, tuple[int, psutil.Process]]) -> None:
+        """Add the descendants of those who are known."""
+        size = -1
+        while size != len(self._known):
+            size = len(self._known)
+            for pid, (parent, process) in others.items():
+                if parent in self._known and pid not in self._known:
+                    self._known[pid] = process
+
+    def _alive(self) -> tuple[Member, ...]:
+        """Return the known who are alive, and forget the others."""
+        import psutil  # noqa: PLC0415
+
+        alive = []
+        for pid, process in list(self._known.items()):
+            try:
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    alive.append(Member(pid, process.name()))
+                    continue
+            except psutil.Error:
+                pass
+            self._bury(process)
+        return tuple(alive)
+
+    def _belongs(self, process: psutil.Process, parent: int) -> bool:
+        if os.getsid(process.pid) == self._pid:
+            return True
+        if parent == os.getpid() and self._writes_output(process.pid):
+            return True
+        marker = process.environ().get(TASK_MARKER, "")
+        return self._task in marker.split("/")
+
+    def _writes_output(self, pid: int) -> bool:
+        """Say whether an adopted process, which may have no marker, has our output."""
+        if not stat.S_ISREG(self._output.st_mode):
+            return False  # the null device is everybody's
+        for stream in (1, 2):
+            with suppress(OSError):
+                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{stream}"), self._output):  # noqa: PTH116
+                    return True
+        return False
+
+    def _bury(self, process: psutil.Process) -> None:
+        """Forget a dead descendant, and reap it if it was adopted."""
+        del self._known[process.pid]
+        if process.pid != self._pid and process.is_running():
+            with suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+
+    def _reap(self) -> None:
+        if self._ending is not None:
+            return
+        try:
+            _, status, usage = os.wait4(self._pid, 0)
+        except ChildProcessError:
+            # The program around us ignores SIGCHLD: the kernel keeps nothing.
+            self._process.returncode = 0
+            self._ending = Ending(None)
+            return
+        exit_code = os.waitstatus_to_exitcode(status)
+        # Tells Popen that there is nothing left to wait for.
+        self._process.returncode = exit_code
+        unit = 1 if sys.platform == "darwin" else 1024
+        self._ending = Ending(
+            exit_code, usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime
+        )
+
+
+class _Adoption:
+    """Makes this process adopt orphaned descendants while scripts run (Linux)."""
+
+    def __init__(self) -> None:
+        self.active = False
+        self._lock = threading.Lock()
+        self._trees = 0
+
+    def begin(self) -> None:
+        with self._lock:
+            self._trees += 1
+            if self._trees == 1:
+                self.active = _set_subreaper(1)
+
+    def end(self) -> None:
+        with self._lock:
+            self._trees -= 1
+            if self._trees == 0 and self.active:
+                self.active = not _set_subreaper(0)
+
+
+_ADOPTION = _Adoption()
+
+
+def _set_subreaper(value: int) -> bool:
+    prctl = _prctl()
+    return prctl is not None and prctl(_PR_SET_CHILD_SUBREAPER, value, 0, 0, 0) == 0
+
+
+@cache
+def _prctl() -> Any:
+    if sys.platform != "linux":
+        return None
+    import ctypes  # noqa: PLC0415 - only Linux needs it
+
+    prctl = ctypes.CDLL(None).prctl
+    prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
+    return prctl
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

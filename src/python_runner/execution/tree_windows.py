@@ -1,0 +1,307 @@
+"""A script and all its descendants, on Windows: a Job Object.
+
+The script is created suspended, put into its job, and only then runs: no descendant can
+be outside. The job ends with its last handle, so that scripts never outlive the runner.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+from python_runner.execution.endings import Ending, Member
+
+
+assert sys.platform == "win32"  # noqa: S101 - tells the type checker who is meant
+
+from ctypes import wintypes  # noqa: E402 - cannot be imported elsewhere
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_CREATE_SUSPENDED = 0x00000004
+_PROCESS_TERMINATE = 0x0001
+_PROCESS_SET_QUOTA = 0x0100
+_PROCESS_SUSPEND_RESUME = 0x0800
+_PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
+_SYNCHRONIZE = 0x00100000
+_WAIT_TIMEOUT = 0x102
+_LONGEST_PATH = 32_768
+_LIMIT_KILL_ON_JOB_CLOSE = 0x00002000
+#: JOBOBJECTINFOCLASS.
+_BASIC_ACCOUNTING = 1
+_PROCESS_ID_LIST = 3
+_EXTENDED_LIMITS = 9
+_MOST_MEMBERS = 4096
+_TICKS_PER_SECOND = 10_000_000
+#: Exit code of those that are killed; taskkill uses it too.
+_KILLED = 1
+#: Seconds that those who end together with their script have for it.
+_FAREWELL = 0.3
+#: Windows' own helper of every console, which ends by itself.
+_CONSOLE_HOST = "conhost.exe"
+
+
+class _BasicLimits(ctypes.Structure):
+    _fields_ = (
+        ("PerProcessUserTimeLimit", ctypes.c_int64),
+        ("PerJobUserTimeLimit", ctypes.c_int64),
+        ("LimitFlags", wintypes.DWORD),
+        ("MinimumWorkingSetSize", ctypes.c_size_t),
+        ("MaximumWorkingSetSize", ctypes.c_size_t),
+        ("ActiveProcessLimit", wintypes.DWORD),
+        ("Affinity", ctypes.c_size_t),
+        ("PriorityClass", wintypes.DWORD),
+        ("SchedulingClass", wintypes.DWORD),
+    )
+
+
+class _ExtendedLimits(ctypes.Structure):
+    _fields_ = (
+        ("BasicLimitInformation", _BasicLimits),
+        ("IoInfo", ctypes.c_uint64 * 6),
+        ("ProcessMemoryLimit", ctypes.c_size_t),
+        ("JobMemoryLimit", ctypes.c_size_t),
+        ("PeakProcessMemoryUsed", ctypes.c_size_t),
+        ("PeakJobMemoryUsed", ctypes.c_size_t),
+    )
+
+
+class _Accounting(ctypes.Structure):
+    _fields_ = (
+        ("TotalUserTime", ctypes.c_int64),
+        ("TotalKernelTime", ctypes.c_int64),
+        ("ThisPeriodTotalUserTime", ctypes.c_int64),
+        ("ThisPeriodTotalKernelTime", ctypes.c_int64),
+        ("TotalPageFaultCount", wintypes.DWORD),
+        ("TotalProcesses", wintypes.DWORD),
+        ("ActiveProcesses", wintypes.DWORD),
+        ("TotalTerminatedProcesses", wintypes.DWORD),
+    )
+
+
+class _ProcessIds(ctypes.Structure):
+    _fields_ = (
+        ("NumberOfAssignedProcesses", wintypes.DWORD),
+        ("NumberOfProcessIdsInList", wintypes.DWORD),
+        ("ProcessIdList", ctypes.c_size_t * _MOST_MEMBERS),
+    )
+
+
+_kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+_ntdll = ctypes.WinDLL("ntdll")
+_kernel32.CreateJobObjectW.argtypes = (wintypes.LPVOID, wintypes.LPCWSTR)
+_kernel32.CreateJobObjectW.restype = wintypes.HANDLE
+_kernel32.SetInformationJobObject.argtypes = (
+    wintypes.HANDLE,
+    ctypes.c_int,
+    wintypes.LPVOID,
+    wintypes.DWORD,
+)
+_kernel32.QueryInformationJobObject.argtypes = (
+    wintypes.HANDLE,
+    ctypes.c_int,
+    wintypes.LPVOID,
+    wintypes.DWORD,
+    wintypes.LPVOID,
+)
+_kernel32.AssignProcessToJobObject.argtypes = (wintypes.HANDLE, wintypes.HANDLE)
+_kernel32.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
+_kernel32.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
+_kernel32.OpenProcess.restype = wintypes.HANDLE
+_kernel32.WaitForSingleObject.argtypes = (wintypes.HANDLE, wintypes.DWORD)
+_kernel32.QueryFullProcessImageNameW.argtypes = (
+    wintypes.HANDLE,
+    wintypes.DWORD,
+    wintypes.LPWSTR,
+    wintypes.LPVOID,
+)
+_kernel32.GenerateConsoleCtrlEvent.argtypes = (wintypes.DWORD, wintypes.DWORD)
+_kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
+_ntdll.NtResumeProcess.argtypes = (wintypes.HANDLE,)
+_ntdll.NtResumeProcess.restype = wintypes.LONG
+
+
+class Tree:
+    """A running script with its descendants, all in one job.
+
+    Attributes:
+        ended: set as soon as the script itself has ended.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], job: int) -> None:
+        self.ended = threading.Event()
+        self._process = process
+        self._job = job
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: str,
+        env: Mapping[str, str],
+        output: int,
+        inherit: tuple[int, ...],  # noqa: ARG003 - a job ends with the runner
+    ) -> Self:
+        """Start a script whose two streams go to the descriptor ``output``.
+
+        Raises:
+            OSError: it cannot be started.
+            ValueError: an argument or a variable cannot be passed to a program.
+        """
+        # CTRL_BREAK reaches only who shares the runner's console; where there is none,
+        # a script must not open a window of its own.
+        console = 0 if _has_console() else subprocess.CREATE_NO_WINDOW
+        group = subprocess.CREATE_NEW_PROCESS_GROUP
+        job = _create_job()
+        try:
+            process = subprocess.Popen(  # noqa: S603 - running scripts is the purpose
+                argv,
+                cwd=cwd,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                creationflags=_CREATE_SUSPENDED | group | console,
+            )
+            try:
+                _release_into(job, process.pid)
+            except OSError:
+                process.kill()
+                process.wait()
+                raise
+        except BaseException:
+            _kernel32.CloseHandle(job)
+            raise
+        return cls(process, job)
+
+    def wait(self) -> None:
+        """Block until the script itself has ended; called in a thread of its own."""
+        self._process.wait()
+        self.ended.set()
+
+    def tidy(self) -> None:
+        """Windows buries its dead itself."""
+
+    def left_behind(self) -> tuple[Member, ...]:
+        """Return the descendants of a script that has ended."""
+        # Windows takes a moment to forget those that end at the same time.
+        until = time.monotonic() + _FAREWELL
+        while (members := self.members()) and time.monotonic() < until:
+            time.sleep(_FAREWELL / 10)
+        return members
+
+    def members(self) -> tuple[Member, ...]:
+        """Return every process of the tree that is alive."""
+        ids = _ProcessIds()
+        with suppress(OSError):
+            _query(self._job, _PROCESS_ID_LIST, ids)
+        pids = ids.ProcessIdList[: ids.NumberOfProcessIdsInList]
+        names = {pid: name for pid in pids if (name := _name(pid))}
+        return tuple(
+            Member(pid, name) for pid, name in names.items() if name != _CONSOLE_HOST
+        )
+
+    def ask(self) -> bool:
+        """Ask every process of the tree to end.
+
+        Returns:
+            Whether there is a way to ask.
+        """
+        # Not os.kill(): where this fails, that one goes on and kills the process.
+        group = self._process.pid
+        return bool(
+            _has_console()
+            and _kernel32.GenerateConsoleCtrlEvent(signal.CTRL_BREAK_EVENT, group)
+        )
+
+    def kill(self) -> None:
+        """Kill every process of the tree."""
+        _kernel32.TerminateJobObject(self._job, _KILLED)
+
+    def close(self) -> Ending:
+        """Let go of the tree, and tell how the script ended."""
+        ending = Ending(self._process.poll(), *_usage(self._job))
+        _kernel32.CloseHandle(self._job)
+        return ending
+
+
+def _has_console() -> bool:
+    return bool(_kernel32.GetConsoleCP())
+
+
+def _create_job() -> int:
+    """Create a job that ends with its last handle, which nobody inherits."""
+    job = _kernel32.CreateJobObjectW(None, None)
+    if not job:
+        raise ctypes.WinError(ctypes.get_last_error())
+    limits = _ExtendedLimits()
+    limits.BasicLimitInformation.LimitFlags = _LIMIT_KILL_ON_JOB_CLOSE
+    size = ctypes.sizeof(limits)
+    if not _kernel32.SetInformationJobObject(
+        job, _EXTENDED_LIMITS, ctypes.byref(limits), size
+    ):
+        error = ctypes.get_last_error()
+        _kernel32.CloseHandle(job)
+        raise ctypes.WinError(error)
+    return int(job)
+
+
+def _release_into(job: int, pid: int) -> None:
+    """Put a suspended process into a job and let it run."""
+    access = _PROCESS_SET_QUOTA | _PROCESS_TERMINATE | _PROCESS_SUSPEND_RESUME
+    process = _kernel32.OpenProcess(access, 0, pid)
+    if not process:
+        raise ctypes.WinError(ctypes.get_last_error())
+    try:
+        if not _kernel32.AssignProcessToJobObject(job, process):
+            raise ctypes.WinError(ctypes.get_last_error())
+        if status := _ntdll.NtResumeProcess(process):
+            raise ctypes.WinError(_ntdll.RtlNtStatusToDosError(status))
+    finally:
+        _kernel32.CloseHandle(process)
+
+
+def _query(job: int, kind: int, answer: ctypes.Structure) -> None:
+    size = ctypes.sizeof(answer)
+    if not _kernel32.QueryInformationJobObject(
+        job, kind, ctypes.byref(answer), size, None
+    ):
+        raise ctypes.WinError(ctypes.get_last_error())
+
+
+def _usage(job: int) -> tuple[int | None, float | None]:
+    """Return a job's peak memory in bytes and its processor time in seconds."""
+    limits, times = _ExtendedLimits(), _Accounting()
+    try:
+        _query(job, _EXTENDED_LIMITS, limits)
+        _query(job, _BASIC_ACCOUNTING, times)
+    except OSError:
+        return None, None
+    seconds = (times.TotalUserTime + times.TotalKernelTime) / _TICKS_PER_SECOND
+    return limits.PeakJobMemoryUsed or None, seconds
+
+
+def _name(pid: int) -> str | None:
+    """Return the file name of a process's program, None if the process has ended."""
+    access = _PROCESS_QUERY_LIMITED_INFORMATION | _SYNCHRONIZE
+    process = _kernel32.OpenProcess(access, 0, pid)
+    if not process:
+        return None
+    try:
+        if _kernel32.WaitForSingleObject(process, 0) != _WAIT_TIMEOUT:
+            return None
+        path = ctypes.create_unicode_buffer(_LONGEST_PATH)
+        size = wintypes.DWORD(_LONGEST_PATH)
+        _kernel32.QueryFullProcessImageNameW(process, 0, path, ctypes.byref(size))
+        return path.value.rpartition("\\")[2] or "?"
+    finally:
+        _kernel32.CloseHandle(process)

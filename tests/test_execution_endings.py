@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import pytest
+
+from python_runner.execution.endings import (
+    Member,
+    exit_reason,
+    left_behind,
+    not_stopped,
+    start_failure,
+    timeout_reason,
+)
+
+
+posix = pytest.mark.posix
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "expected"),
+    [
+        (None, "its exit code is unknown"),
+        (3, "exit code 3"),
+        (255, "exit code 255"),
+        (0xC0000005, "crashed: 0xC0000005 (STATUS_ACCESS_VIOLATION)"),
+        (0xC0FFEE00, "crashed: 0xC0FFEE00"),
+    ],
+)
+def test_exit_code(exit_code: int | None, expected: str) -> None:
+    """An exit code is told in the platform's own terms."""
+    assert str(exit_reason(exit_code)) == expected
+
+
+@posix
+@posix_only
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (9, "killed by signal 9 (SIGKILL): by somebody else, or because memory"),
+        (11, "crashed: signal 11 (SIGSEGV)"),
+        (15, "killed by signal 15 (SIGTERM)"),
+        (45, "killed by signal 45"),
+    ],
+)
+def test_signal(number: int, expected: str) -> None:
+    """A signal is told with its name, and with what it usually means."""
+    assert str(exit_reason(-number)).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.5, "0.5 s"),
+        (45, "45 s"),
+        (90, "90 s"),
+        (1800, "30 min"),
+        (7200, "2 h"),
+    ],
+)
+def test_timeout(seconds: float, expected: str) -> None:
+    """A time-out is told in the largest unit that fits."""
+    assert str(timeout_reason(seconds)) == f"timed out after {expected}"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(errno.ENOENT, "x", "/gone"), "/gone does not exist"),
+        (PermissionError(errno.EACCES, "x", "/f"), "no permission to run /f"),
+        (NotADirectoryError(errno.ENOTDIR, "x", "/f"), "/f is not a folder"),
+        (OSError(errno.ENOEXEC, "x", "/f"), "/f is not a program of this system"),
+        (OSError(errno.E2BIG, "x"), "its arguments and variables are too long"),
+        (OSError(errno.ENOENT, "x", os.curdir), "itself needs to run is missing"),
+        (BlockingIOError(errno.EAGAIN, "busy now"), "could not be started: busy now"),
+        (ValueError("embedded null byte"), "could not be started: embedded null byte"),
+    ],
+)
+def test_start_failure(error: OSError | ValueError, expected: str) -> None:
+    """What the system says at the start becomes a sentence."""
+    assert expected in str(start_failure(error, "python"))
+
+
+def test_windows_command_line_too_long() -> None:
+    """Windows' answer to a long command line is not taken for a missing file."""
+    error = FileNotFoundError(errno.ENOENT, "x", "python", 206)
+    if sys.platform != "win32":
+        vars(error)["winerror"] = 206
+    assert "too long" in str(start_failure(error, "python"))
+
+
+def test_members() -> None:
+    """Processes are named with number and name."""
+    member = Member(1234, "sleep")
+    assert str(left_behind(member)) == (
+        "process 1234 (sleep) was left behind and was stopped"
+    )
+    assert str(not_stopped(member)) == "process 1234 (sleep) could not be stopped"

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from python_runner.exceptions import BadPythonInterpreter
+from python_runner.execution.interpreters import find_interpreter, find_script
+
+
+WINDOWS = sys.platform == "win32"
+#: Where a virtual environment of this platform has its interpreter, and of the other.
+OWN = ".venv/Scripts/python.exe" if WINDOWS else ".venv/bin/python"
+OTHER = ".venv/bin/python" if WINDOWS else ".venv/Scripts/python"
+
+posix_only = pytest.mark.skipif(WINDOWS, reason="POSIX only")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty project, with the current directory elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return folder
+
+
+def make_python(path: Path, mode: int = 0o755) -> Path:
+    """Make a file that looks like an interpreter."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n", encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def make_venv(project: Path, name: str = ".venv") -> Path:
+    """Make what looks like a virtual environment; return its interpreter."""
+    (project / name).mkdir()
+    (project / name / "pyvenv.cfg").touch()
+    return make_python(project / OWN.replace(".venv", name))
+
+
+def find(command: str | None, project: Path, path: str = "") -> Path:
+    """Look an interpreter up with nothing but ``path`` on PATH."""
+    return find_interpreter(command, project, environ={"PATH": path})
+
+
+def refusal(command: str | None, project: Path, path: str = "") -> str:
+    """Return what is said when there is no interpreter."""
+    with pytest.raises(BadPythonInterpreter) as caught:
+        find(command, project, path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", [".venv", "venv"])
+def test_default_is_the_own_environment(project: Path, name: str) -> None:
+    """Without a command, the project's virtual environment is used."""
+    python = make_venv(project, name)
+    assert find(None, project) == python
+
+
+def test_default_without_an_environment(project: Path) -> None:
+    """Without a command and an environment, the running interpreter is used."""
+    (project / ".venv").mkdir()
+    assert find(None, project) == Path(sys.executable)
+
+
+def test_default_of_the_other_platform(project: Path) -> None:
+    """An environment that was made on another system is not silently passed over."""
+    make_venv(project)
+    (project / OWN).unlink()
+    assert "does not exist" in refusal(None, project)
+
+
+def test_path_in_the_project_first(project: Path) -> None:
+    """A path is looked up in the project, then in the current directory."""
+    here = make_python(Path.cwd() / "tools/python")
+    assert find("tools/python", project) == here
+    there = make_python(project / "tools/python")
+    assert find("tools/python", project) == there
+
+
+def test_absolute_path(project: Path) -> None:
+    """An absolute path is taken as it is."""
+    python = make_python(project.parent / "opt/python")
+    assert find(str(python), project) == python
+
+
+def test_windows_suffix(project: Path) -> None:
+    """A path is found with and without .exe, and with Windows' separators."""
+    python = make_python(project / ".venv/Scripts/python.exe")
+    assert find(".venv/Scripts/python", project) == python
+    assert find(".venv\\Scripts\\python.exe", project) == python
+    bare = make_python(project / "bin/python")
+    assert find("bin/python.exe", project) == bare
+
+
+@posix_only
+@pytest.mark.posix
+def test_links_are_kept(project: Path) -> None:
+    """The link that makes an interpreter part of its environment is not resolved."""
+    real = make_python(project.parent / "usr/python")
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/python").symlink_to(real)
+    assert find(".venv/bin/python", project) == project / ".venv/bin/python"
+
+
+@posix_only
+@pytest.mark.posix
+@pytest.mark.parametrize("command", [None, ".venv/bin/python"])
+def test_broken_environment(project: Path, command: str | None) -> None:
+    """A virtual environment whose interpreter has gone is called broken."""
+    make_venv(project).unlink()
+    (project / OWN).symlink_to("/nowhere/python3.9")
+    message = refusal(command, project)
+    assert "/nowhere/python3.9, which is gone" in message
+    assert "broken" in message
+
+
+def test_other_layout_is_named(project: Path) -> None:
+    """Who asks for the other platform's path is told of the one that is there."""
+    make_venv(project)
+    message = refusal(OTHER, project)
+    assert message == f"{OTHER} does not exist; there is {OWN}"
+
+
+def test_other_environment_is_named(project: Path) -> None:
+    """Who asks for a missing environment is told of the project's own."""
+    make_venv(project, "venv")
+    assert refusal("env/bin/python", project).endswith(
+        f"; there is {OWN.replace('.venv', 'venv')}"
+    )
+
+
+def test_nothing_is_there(project: Path) -> None:
+    """Where there is no interpreter at all, none is named."""
+    assert refusal("env/bin/python", project) == "env/bin/python does not exist"
+
+
+def test_folder(project: Path) -> None:
+    """A folder is no interpreter."""
+    (project / "env/bin").mkdir(parents=True)
+    assert "is a folder, not an interpreter" in refusal("env/bin", project)
+
+
+@posix_only
+@pytest.mark.posix
+def test_not_executable(project: Path) -> None:
+    """A file without permission to run it is told from a missing one."""
+    make_python(project / "env/python", 0o644)
+    assert "is not executable" in refusal("env/python", project)
+
+
+def test_bare_name(project: Path) -> None:
+    """A bare name is looked up on PATH."""
+    folder = Path(sys.executable).parent
+    name = Path(sys.executable).stem
+    found = find(name, project, str(folder))
+    assert found.parent == folder
+    assert found.stem == name
+
+
+@posix_only
+@pytest.mark.posix
+def test_bare_name_missing(project: Path) -> None:
+    """Where python is missing, python3 is named if it is there."""
+    make_python(project.parent / "usr/python3")
+    message = refusal("python", project, str(project.parent / "usr"))
+    assert message == "there is no python on PATH; there is python3"
+
+
+def test_bare_name_without_path(project: Path) -> None:
+    """Without PATH nothing is found, not even on the runner's own."""
+    name = "cmd" if WINDOWS else "sh"
+    assert shutil.which(name)
+    with pytest.raises(BadPythonInterpreter, match=f"no {name} on PATH"):
+        find_interpreter(name, project, environ={})
+
+
+def test_script_in_the_project_first(project: Path) -> None:
+    """A script is looked up in the project, then in the current directory."""
+    assert find_script("main.py", project) is None
+    here = Path.cwd() / "main.py"
+    here.touch()
+    assert find_script("main.py", project) == here
+    there = project / "main.py"
+    there.touch()
+    assert find_script("main.py", project) == there
+    assert find_script(str(here), project) == here
+
+
+def test_script_of_the_original_example(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``os.path.join(project, script)`` with a relative project finds the script."""
+    monkeypatch.chdir(project.parent)
+    (project / "main.py").touch()
+    path = os.path.join("project", "main.py")  # noqa: PTH118 - as the example has it
+    assert find_script(path, Path("project")) == project / "main.py"
+
+
+def test_script_with_windows_separators(project: Path) -> None:
+    """A path written on Windows is found everywhere; a folder is no script."""
+    (project / "jobs").mkdir()
+    (project / "jobs/load.py").touch()
+    assert find_script("jobs\\load.py", project) == project / "jobs/load.py"
+    assert find_script("jobs", project) is None

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from python_runner.execution.stop import StopRequest
+
+
+def test_starts_unrequested() -> None:
+    """Nobody has asked for anything at first, and a wait runs out."""
+    stop = StopRequest()
+    begin = time.monotonic()
+    assert not stop.wait(0.05)
+    assert time.monotonic() - begin >= 0.05
+    assert not stop.requested
+
+
+def test_request_is_kept() -> None:
+    """A request stays, and nobody waits after it."""
+    stop = StopRequest()
+    stop.request()
+    stop.request()
+    assert stop.requested
+    assert stop.wait(None)
+    assert stop.wait(60)
+
+
+def test_wait_is_woken_from_a_thread() -> None:
+    """A wait without limit ends with the request of another thread."""
+    stop = StopRequest()
+    timer = threading.Timer(0.05, stop.request)
+    timer.start()
+    assert stop.wait(None)
+    timer.join()
+
+
+def test_subscribers_are_called() -> None:
+    """Every subscriber is called, but not those who have left."""
+    stop = StopRequest()
+    called: list[str] = []
+    stop.subscribe(lambda: called.append("stays"))
+    unsubscribe = stop.subscribe(lambda: called.append("leaves"))
+    unsubscribe()
+    unsubscribe()
+    stop.request()
+    assert called == ["stays"]
+
+
+def test_late_subscriber_is_called_at_once() -> None:
+    """Who subscribes after the request is called at once."""
+    stop = StopRequest()
+    stop.request()
+    called: list[bool] = []
+    stop.subscribe(lambda: called.append(stop.requested))
+    assert called == [True]
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX timers")
+def test_request_from_a_signal_handler() -> None:
+    """A signal handler may request while its own thread waits or subscribes."""
+    for delay in (0.0005, 0.001, 0.002, 0.005):
+        stop = StopRequest()
+        previous = signal.signal(signal.SIGALRM, lambda *_, s=stop: s.request())
+        try:
+            signal.setitimer(signal.ITIMER_REAL, delay)
+            while not stop.requested:
+                stop.subscribe(lambda: None)()
+                stop.wait(0.0001)
+        finally:
+            signal.signal(signal.SIGALRM, previous)
+        assert stop.wait(1.0)

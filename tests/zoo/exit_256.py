@@ -1,0 +1,4 @@
+"""Asks for an exit code that POSIX cannot carry."""
+import sys
+
+sys.exit(256)

@@ -1,0 +1,5 @@
+"""Ends without any farewell."""
+import os
+
+print("last words")
+os._exit(3)
