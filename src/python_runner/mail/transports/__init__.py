@@ -1,1 +1,63 @@
-"""The doors a message leaves by; one method each."""
+"""Ways for a message to leave this machine, one method each.
+
+A transport never raises because of a delivery: servers, networks and disks answer with
+receipts, one per recipient, whose sentence says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from python_runner.model import MailSettings, Message, Receipt
+
+
+class Transport(Protocol):
+    """Delivers messages, over one connection as long as that lasts."""
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Try to deliver ``message`` and return one receipt per recipient, in order."""
+
+    def close(self) -> None:
+        """Let go of whatever is open; may be called more than once."""
+
+
+def open_transport(settings: MailSettings) -> Transport:
+    """Return the transport that ``settings`` name; nothing is connected yet.
+
+    A transport lives for one delivery round: what keeps it from working (no network, a
+    refused password) is found out once and answers every later message of the round.
+
+    Raises:
+        KeyError: there is no transport of that name.
+    """
+    return _FACTORIES[settings.transport](settings)
+
+
+def _smtp(settings: MailSettings) -> Transport:
+    from python_runner.mail.transports.smtp import SmtpTransport  # noqa: PLC0415
+
+    return SmtpTransport(settings)
+
+
+def _file(settings: MailSettings) -> Transport:
+    from python_runner.mail.transports.file import FileTransport  # noqa: PLC0415
+
+    return FileTransport(settings.mail_dir)
+
+
+def _memory(_settings: MailSettings) -> Transport:
+    from python_runner.mail.transports.memory import MemoryTransport  # noqa: PLC0415
+
+    return MemoryTransport()
+
+
+#: Imported on first use: a drop folder needs no TLS.
+_FACTORIES: Mapping[str, Callable[[MailSettings], Transport]] = {
+    "smtp": _smtp,
+    "file": _file,
+    "memory": _memory,
+}

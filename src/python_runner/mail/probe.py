@@ -1,0 +1,155 @@
+"""Walks the way of a mail step by step, to say which one fails and why."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_runner.mail.compose import compose
+from python_runner.mail.report import Report
+from python_runner.mail.sanitize import clean, one_line
+from python_runner.mail.transports.dialogue import Dialogue, Refusal
+from python_runner.mail.transports.file import FileTransport
+from python_runner.mail.view import LINE
+from python_runner.texts import N_, Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from python_runner.model import MailSettings, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way.
+
+    Attributes:
+        name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``; for a
+            drop folder ``FILE``.
+        ok: whether it went well; the last step is the first that did not.
+        detail: what was found, or what is wrong and what to do.
+    """
+
+    name: str
+    ok: bool
+    detail: Text
+
+
+def probe(
+    settings: MailSettings,
+    recipient: str,
+    *,
+    now: datetime,
+    language: str = "en",
+    step_timeout: float = 30.0,
+) -> Iterator[Step]:
+    """Send a test mail to ``recipient`` and tell of each step as it is done.
+
+    Args:
+        settings: how mail leaves this machine.
+        recipient: who gets the test mail.
+        now: aware; date and identity of the mail.
+        language: of the mail; the steps travel as :class:`Text`.
+        step_timeout: seconds each step may take.
+    """
+    message = _test_message(settings, recipient, now, language)
+    if settings.transport == "file":
+        yield _write(FileTransport(settings.mail_dir), message)
+        return
+    dialogue = Dialogue(settings, step_timeout=step_timeout, data_timeout=60.0)
+    walk = _Walk(settings, message, dialogue)
+    try:
+        for name, step in walk.steps():
+            yield Step(name, ok=True, detail=step())
+    except Refusal as refusal:
+        yield Step(name, ok=False, detail=refusal.detail)
+    finally:
+        dialogue.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """The way of one message; each method goes one step and says what it found."""
+
+    settings: MailSettings
+    message: Message
+    dialogue: Dialogue
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Text]], ...]:
+        return (
+            ("DNS", self._resolve),
+            ("TCP", self._connect),
+            ("TLS", self._secure),
+            ("AUTH", self._log_in),
+            ("MAIL", self._mail),
+            ("RCPT", self._rcpt),
+            ("DATA", self._data),
+        )
+
+    def _resolve(self) -> Text:
+        values = {
+            "host": self.settings.smtp_host,
+            "addresses": self.dialogue.resolve(),
+        }
+        return Text(N_("{host} is {addresses}"), values)
+
+    def _connect(self) -> Text:
+        self.dialogue.connect()
+        values = {"host": self.settings.smtp_host, "port": self.settings.smtp_port}
+        return Text(N_("{host} answers on port {port}"), values)
+
+    def _secure(self) -> Text:
+        self.dialogue.secure()
+        if version := self.dialogue.encryption():
+            template = N_("encrypted with {version}, and the certificate is right")
+            return Text(template, {"version": version})
+        return Text(N_("not encrypted (SMTP_SECURITY=none)"))
+
+    def _log_in(self) -> Text:
+        if self.dialogue.log_in():
+            return Text(N_("logged in as {login}"), {"login": self.settings.login})
+        return Text(N_("no password is set: sending without a login"))
+
+    def _mail(self) -> Text:
+        self.dialogue.mail(self.message.sender, len(self.message.content))
+        values = {"sender": self.message.sender}
+        return Text(N_("the sender {sender} is accepted"), values)
+
+    def _rcpt(self) -> Text:
+        (recipient,) = self.message.recipients
+        self.dialogue.rcpt(recipient)
+        values = {"recipient": recipient}
+        return Text(N_("the recipient {recipient} is accepted"), values)
+
+    def _data(self) -> Text:
+        answer = self.dialogue.data(self.message.content)
+        values = {"answer": one_line(answer, LINE)}
+        return Text(N_("the server has taken the mail: {answer}"), values)
+
+
+def _write(folder: FileTransport, message: Message) -> Step:
+    try:
+        values = {"file": str(folder.write(message))}
+    except OSError as error:
+        return Step("FILE", ok=False, detail=folder.problem(error))
+    return Step("FILE", ok=True, detail=Text(N_("written: {file}"), values))
+
+
+def _test_message(
+    settings: MailSettings, recipient: str, now: datetime, language: str
+) -> Message:
+    subject = Text(N_("Python Runner: test mail")).in_language(language)
+    template = N_(
+        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
+    )
+    text = Text(template, {"host": socket.gethostname()}).in_language(language)
+    return compose(
+        Report(subject, f"{clean(text)}\n", ""),
+        run_id=f"test-{now.timestamp():.6f}",
+        sender=settings.sender or settings.login or recipient,
+        recipients=(recipient,),
+        date=now,
+    )

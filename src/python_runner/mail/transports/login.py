@@ -1,0 +1,45 @@
+"""Logging in with a password: what is said, and what must not be repeated."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def login_steps(
+    login: str, password: str, offered: Collection[str]
+) -> tuple[tuple[str, int], ...]:
+    """Return the commands of one login and the code that each must be answered with.
+
+    One mechanism only, the first of PLAIN and LOGIN that is offered: trying the next
+    one after a refusal counts as a second failed login, and accounts get locked.
+
+    Returns:
+        Nothing when none of the two is offered.
+    """
+    if "PLAIN" in offered:
+        return ((f"AUTH PLAIN {_credentials(login, password)}", 235),)
+    if "LOGIN" in offered:
+        return (("AUTH LOGIN", 334), (_b64(login), 334), (_b64(password), 235))
+    return ()
+
+
+def masked(text: str, login: str | None, password: str | None) -> str:
+    """Return ``text`` without the password, in any form in which it was sent."""
+    if not password:
+        return text
+    for secret in (_credentials(login or "", password), _b64(password), password):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _credentials(login: str, password: str) -> str:
+    return _b64(f"\0{login}\0{password}")
+
+
+def _b64(text: str) -> str:
+    return b64encode(text.encode()).decode("ascii")

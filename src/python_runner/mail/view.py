@@ -1,0 +1,266 @@
+"""What a report shows: the facts of a run, worded, bounded and made harmless.
+
+The templates only lay out; every choice about content is made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_runner.mail.sanitize import clean, cut_middle, one_line
+from python_runner.mail.wording import duration, moment, number
+from python_runner.model import Outcome, RunStatus
+from python_runner.policy import reported_scripts
+from python_runner.texts import N_, Text, catalogue
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
+
+#: Characters of a name, an exception or any other thing that takes one line.
+LINE = 200
+#: Characters of a sentence: a reason, a warning.
+SENTENCE = 2000
+#: Warnings shown; more of them are no longer read.
+WARNINGS = 20
+
+OUTCOMES = {
+    Outcome.SUCCESS: N_("succeeded"),
+    Outcome.FAILURE: N_("failed"),
+    Outcome.TIMEOUT: N_("timed out"),
+    Outcome.STOPPED: N_("stopped"),
+    Outcome.SKIPPED: N_("skipped"),
+    Outcome.INTERRUPTED: N_("interrupted"),
+    Outcome.NOT_STARTED: N_("not started"),
+}
+STATUSES = {
+    RunStatus.SUCCESS: N_("Succeeded"),
+    RunStatus.FAILURE: N_("Failed"),
+    RunStatus.STOPPED: N_("Stopped"),
+    RunStatus.INTERRUPTED: N_("Interrupted"),
+    RunStatus.SKIPPED: N_("Skipped"),
+    RunStatus.NOT_STARTED: N_("Not started"),
+}
+#: Colours are chosen by these three; the word beside them says it without colour.
+GOOD, BAD, IDLE = "good", "bad", "idle"
+_MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
+_KINDS = {
+    Outcome.SUCCESS: GOOD,
+    Outcome.SKIPPED: IDLE,
+    RunStatus.SUCCESS: GOOD,
+    RunStatus.SKIPPED: IDLE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptView:
+    """One script as a report shows it; empty strings are left out."""
+
+    name: str
+    kind: str
+    mark: str
+    word: str
+    duration: str
+    attempts: int
+    failed: bool
+    exception: str
+    place: str
+    reason: str
+    traceback: str
+    tail: str
+    output: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    """One run as a report shows it.
+
+    Attributes:
+        scripts: those the report names, at most as many as it has room for.
+        hidden: how many more it would name.
+        facts: label and value, in the order shown.
+    """
+
+    project: str
+    kind: str
+    mark: str
+    status: str
+    counts: str
+    error: str
+    warnings: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    scripts: tuple[ScriptView, ...]
+    hidden: int
+
+    @property
+    def failures(self) -> tuple[ScriptView, ...]:
+        """The scripts whose failure is told at length."""
+        return tuple(s for s in self.scripts if s.failed and s.kind != IDLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """How much a report may show.
+
+    Attributes:
+        details: bytes of traceback and output together, per script.
+        scripts: how many scripts are named.
+    """
+
+    details: int
+    scripts: int
+
+
+def view_run(
+    run: Run,
+    *,
+    strategy: EmailStrategy,
+    language: str,
+    tails: Mapping[str, str],
+    host: str,
+    log: Path | None,
+    bounds: Bounds,
+) -> RunView:
+    """Word everything a report of ``run`` shows."""
+    _ = catalogue(language).gettext
+    named = reported_scripts(run, strategy)
+    shown = _most_important(named, bounds.scripts)
+    kind = _KINDS.get(run.status, BAD)
+    facts = (
+        (_("Start"), moment(run.started_at, language)),
+        (_("Duration"), duration(run.duration, language)),
+        (_("Computer"), one_line(host, LINE)),
+        (_("Folder"), one_line(str(run.path), SENTENCE)),
+        (_("Log"), one_line(str(log), SENTENCE) if log else ""),
+        (_("Run"), one_line(run.run_id, LINE)),
+    )
+    return RunView(
+        project=one_line(run.project, LINE),
+        kind=kind,
+        mark=_MARKS[kind],
+        status=_(STATUSES[run.status]),
+        counts=counts(run, language),
+        error=_sentence(run.error, language),
+        warnings=_sentences(run.warnings, language),
+        facts=tuple((label, value) for label, value in facts if value),
+        scripts=tuple(
+            _view_script(r, language, tails.get(r.script, ""), bounds.details)
+            for r in shown
+        ),
+        hidden=len(named) - len(shown),
+    )
+
+
+def counts(run: Run, language: str) -> str:
+    """Return how many scripts ended how: ``5 scripts, 3 succeeded, 2 failed``."""
+    ngettext = catalogue(language).ngettext
+    total, bad = len(run.scripts), len(run.failed_scripts)
+    scripts = ngettext("{count} script", "{count} scripts", total)
+    parts = [scripts.format(count=number(total, language))]
+    if bad and total > bad:
+        good = ngettext("{count} succeeded", "{count} succeeded", total - bad)
+        parts.append(good.format(count=number(total - bad, language)))
+    if bad:
+        not_good = ngettext("{count} did not succeed", "{count} did not succeed", bad)
+        parts.append(not_good.format(count=number(bad, language)))
+    return ", ".join(parts)
+
+
+def own_failures(run: Run) -> tuple[ScriptResult, ...]:
+    """Return the scripts that failed by themselves, else those given up for others."""
+    failed = run.failed_scripts
+    return tuple(r for r in failed if r.outcome is not Outcome.SKIPPED) or failed
+
+
+def headline(result: ScriptResult, language: str) -> str:
+    """Return what went wrong in one line: the exception, else the reason."""
+    traceback = _traceback(result)
+    if traceback and result.outcome is Outcome.FAILURE:
+        return one_line(traceback.exception, LINE)
+    if result.reason:
+        return one_line(result.reason.in_language(language), LINE)
+    return catalogue(language).gettext(OUTCOMES[result.outcome])
+
+
+def _most_important(
+    results: Sequence[ScriptResult], limit: int
+) -> Sequence[ScriptResult]:
+    """Keep ``limit`` results, failures first, in the order of the series."""
+    if len(results) <= limit:
+        return results
+    kept = sorted(results, key=lambda r: (r.succeeded, r.number))[:limit]
+    return sorted(kept, key=lambda r: r.number)
+
+
+def _view_script(
+    result: ScriptResult, language: str, tail: str, details: int
+) -> ScriptView:
+    kind = _KINDS.get(result.outcome, BAD)
+    failed = not result.succeeded
+    traceback = _traceback(result) if failed else None
+    trace = cut_middle(clean(traceback.text), details, language) if traceback else ""
+    room = details - len(trace.encode())
+    return ScriptView(
+        name=one_line(result.script, LINE),
+        kind=kind,
+        mark=_MARKS[kind],
+        word=catalogue(language).gettext(OUTCOMES[result.outcome]),
+        duration=duration(result.duration, language) if result.attempts else "",
+        attempts=len(result.attempts),
+        failed=failed,
+        exception=one_line(traceback.exception, SENTENCE) if traceback else "",
+        place=_place(traceback, language),
+        reason=_sentence(result.reason, language) if failed else "",
+        traceback=trace.strip("\n"),
+        tail=cut_middle(
+            _before(traceback, tail) if failed else "",
+            max(room, details // 4),
+            language,
+        ),
+        output=one_line(str(result.output), SENTENCE) if result.output else "",
+        warnings=_sentences(result.warnings, language),
+    )
+
+
+def _traceback(result: ScriptResult) -> Traceback | None:
+    return result.attempts[-1].traceback if result.attempts else None
+
+
+def _before(traceback: Traceback | None, tail: str) -> str:
+    """Return the end of the output without the traceback, which stands above it."""
+    tail = clean(tail).rstrip()
+    if traceback is not None:
+        tail = tail.removesuffix(clean(traceback.text).rstrip())
+    return tail.strip("\n")
+
+
+def _place(traceback: Traceback | None, language: str) -> str:
+    """Say where in the project it happened: the line its reader can mend."""
+    if traceback is None or not traceback.file:
+        return ""
+    values = {
+        "file": one_line(traceback.file, LINE),
+        "line": traceback.line,
+        "function": one_line(traceback.function or "", LINE),
+    }
+    if traceback.line is None:
+        return str(values["file"])
+    # Names such as <module> and <genexpr> are Python's, and say nothing to a reader.
+    if not traceback.function or traceback.function.startswith("<"):
+        return Text(N_("{file}, line {line}"), values).in_language(language)
+    return Text(N_("{file}, line {line}, in {function}"), values).in_language(language)
+
+
+def _sentences(texts: Iterable[Text], language: str) -> tuple[str, ...]:
+    """Word each sentence once: every attempt may have warned of the same."""
+    worded = dict.fromkeys(_sentence(text, language) for text in texts)
+    return tuple(worded)[:WARNINGS]
+
+
+def _sentence(text: Text | None, language: str) -> str:
+    return clean(text.in_language(language))[:SENTENCE].strip() if text else ""

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import datetime as dt
+from email import message_from_bytes
+from email.policy import default
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner.mail.probe import Step, probe
+from python_runner.model import MailSettings
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
+NAMES = ["DNS", "TCP", "TLS", "AUTH", "MAIL", "RCPT", "DATA"]
+LOGIN = {"login": "robot@example.com", "password": "càn4ry"}
+
+
+def _probe(settings: MailSettings, **options: Any) -> list[Step]:
+    return list(
+        probe(settings, "ann@example.com", now=NOW, step_timeout=0.5, **options)
+    )
+
+
+def test_a_good_way_is_walked_to_its_end(
+    serve: Callable[..., Any],
+    authority: Any,
+    mail_settings: Callable[..., MailSettings],
+) -> None:
+    """Seven steps, each with what it found, and a test mail at the end."""
+    server = serve(
+        {"EHLO": "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN"}, tls=authority.context()
+    )
+    settings = mail_settings(
+        server, smtp_security="starttls", smtp_ca_file=authority.file, **LOGIN
+    )
+    steps = _probe(settings, language="en")
+    assert [step.name for step in steps] == NAMES
+    assert all(step.ok for step in steps)
+    details = [str(step.detail) for step in steps]
+    assert "127.0.0.1" in details[0]
+    assert "TLSv1." in details[2]
+    assert "logged in as robot@example.com" in details[3]
+    assert "queued as 42" in details[6]
+    assert not any("càn4ry" in detail for detail in details)
+    (content,) = server.messages
+    assert message_from_bytes(content, policy=default)["To"] == "ann@example.com"
+    assert server.verbs()[-1] == "QUIT"
+
+
+@pytest.mark.parametrize(
+    ("answers", "changes", "last", "says"),
+    [
+        ({}, {"smtp_host": "a..b"}, "DNS", "not known"),
+        ({"CONNECT": "<drop>"}, {}, "TCP", "lost"),
+        ({}, {"smtp_security": "starttls"}, "TLS", "STARTTLS"),
+        ({"AUTH": "535 5.7.3 no"}, LOGIN, "AUTH", "refused LOGIN_MAIL"),
+        ({"MAIL": "550 5.1.8 bad sender"}, {}, "MAIL", "bad sender"),
+        ({"RCPT": "550 5.1.1 unknown"}, {}, "RCPT", "unknown"),
+        ({".": "554 5.6.0 spam"}, {}, "DATA", "spam"),
+    ],
+)
+def test_the_first_step_that_fails_is_the_last_one_told(
+    *,
+    answers: Mapping[str, str],
+    changes: Mapping[str, Any],
+    last: str,
+    says: str,
+    serve: Callable[..., Any],
+    mail_settings: Callable[..., MailSettings],
+) -> None:
+    """The walk stops where the way is barred and says why."""
+    server = serve(answers)
+    steps = _probe(mail_settings(server, **changes))
+    assert [step.name for step in steps] == NAMES[: NAMES.index(last) + 1]
+    assert [step.ok for step in steps] == [True] * (len(steps) - 1) + [False]
+    assert says in str(steps[-1].detail)
+
+
+def test_nobody_listening_is_told_at_tcp(free_port: int) -> None:
+    """A closed port is not a wrong name."""
+    steps = _probe(MailSettings(smtp_host="127.0.0.1", smtp_port=free_port))
+    assert [(step.name, step.ok) for step in steps] == [("DNS", True), ("TCP", False)]
+
+
+def test_sending_without_encryption_and_login_is_said(
+    serve: Callable[..., Any], mail_settings: Callable[..., MailSettings]
+) -> None:
+    """A relay that wants neither is no error, but nobody is left to guess."""
+    steps = {step.name: str(step.detail) for step in _probe(mail_settings(serve()))}
+    assert "not encrypted" in steps["TLS"]
+    assert "without a login" in steps["AUTH"]
+
+
+def test_a_drop_folder_is_probed_by_writing(tmp_path: Path) -> None:
+    """The one step of the ``file`` transport names the file it wrote, or the trouble."""
+    folder = tmp_path / "mail"
+    settings = MailSettings(transport="file", mail_dir=folder)
+    (step,) = _probe(settings, language="fr")
+    (file,) = folder.iterdir()
+    assert step.ok
+    assert str(file) in str(step.detail)
+
+    (step,) = _probe(MailSettings(transport="file", mail_dir=file))
+    assert not step.ok
+    assert "MAIL_DIR" in str(step.detail)
+
+
+def test_two_probes_are_two_mails(tmp_path: Path) -> None:
+    """A test mail sent again is not taken for a duplicate of the first."""
+    settings = MailSettings(transport="file", mail_dir=tmp_path)
+    _probe(settings)
+    later = NOW + dt.timedelta(milliseconds=1)
+    list(probe(settings, "ann@example.com", now=later))
+    assert len(list(tmp_path.glob("*.eml"))) == 2
