@@ -28,25 +28,6 @@ BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
 SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
 
 
-@pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Return a function that runs the real command in the test's folder."""
-
-    def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            cwd=tmp_path,
-            env=os.environ | variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            timeout=100,
-            check=False,
-        )
-
-    return run
-
-
 def test_run_reports_each_script_and_exits_with_1(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -59,7 +40,7 @@ def test_run_reports_each_script_and_exits_with_1(
     assert "project_1: first.py: success" in done.stdout
     assert "project_1: bad.py: failure" in done.stdout
     assert "project_1: last.py: success" in done.stdout
-    assert "2 of 3 scripts succeeded" in done.stdout
+    assert "2 of 3 succeeded" in done.stdout
     assert "KeyError: 'montant'" in done.stderr
     assert "bad.py:2" in done.stderr
     assert "02_bad.py.log" in done.stderr

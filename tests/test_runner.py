@@ -338,6 +338,47 @@ def test_an_unwritable_home_stops_no_script(
     assert len(log_lines(folder)) == 1
 
 
+def test_without_records_the_report_still_leaves(
+    make_project: MakeProject,
+    mail_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Where nothing can be queued the report is sent at once, and says why."""
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder", encoding="utf-8")
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(blocked / "home"))
+
+    Runner(make_project(), ["a@example.org"]).run(["main.py"])
+
+    (mail,) = mails(mail_dir)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "no records are kept" in body.get_content()
+    assert "could not be locked" in body.get_content()
+
+
+def test_records_that_break_on_the_way_stop_nothing(
+    make_project: MakeProject, mail_dir: Path, shielded: Path
+) -> None:
+    """A database destroyed in the middle of a run: scripts, log and report go on."""
+    destroy = f"open({str(shielded / 'records.sqlite3')!r}, 'wb').write(b'x' * 20000)"
+    folder = make_project(sources={"a.py": destroy, "b.py": GOOD})
+
+    results = Runner(folder, ["a@example.org"]).run(["a.py", "b.py"])
+    Runner(folder, ["a@example.org"]).run(["b.py"])
+
+    assert all(result["success"] for result in results)
+    assert len(log_lines(folder)) == 3
+    first, second = mails(mail_dir)
+    told, after = first.get_body(("plain",)), second.get_body(("plain",))
+    assert told is not None
+    assert after is not None
+    assert "the records are incomplete" in told.get_content()
+    assert "records.sqlite3.corrupt-" in after.get_content()
+    assert len(list(shielded.glob("records.sqlite3.corrupt-*"))) == 1
+
+
 def test_a_log_that_cannot_be_written_stops_no_script(
     make_project: MakeProject, mail_dir: Path
 ) -> None:

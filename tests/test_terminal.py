@@ -87,3 +87,20 @@ def test_marks_fit_the_terminals_encoding(make_project: Callable[..., Path]) -> 
 
     assert "+" in text
     assert "main.py" in text
+
+
+def test_history_is_a_table_that_cuts_nothing(
+    make_project: Callable[..., Path],
+) -> None:
+    """What did not succeed is red; on a narrow terminal long names are broken."""
+    folder = make_project("a-project-with-a-long-name", sources={"bad.py": "1/0"})
+    on_terminal("run", folder)
+
+    code, wide = on_terminal("history", COLUMNS="150")
+    _code, narrow = on_terminal("history", COLUMNS="70")
+
+    assert code == 0
+    assert re.search(r"\x1b\[31m[0-9a-f]{13} .*a-project-with-a-long-name", wide)
+    assert re.search(r"[0-9a-f]{13} +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", narrow)
+    assert "a-project-with-a-long-name" not in narrow
+    assert "…" not in wide + narrow

@@ -34,7 +34,12 @@ class LazyGroup(click.Group):
         "run": "run",
         "check": "check",
         "init": "init",
+        "history": "history",
+        "show": "show",
+        "output": "output",
+        "logs": "logs",
         "mail": "mail",
+        "backup": "backup",
         "demo": "demo",
         "completion": "completion",
     }

@@ -1,11 +1,14 @@
-"""``python-runner mail``: is the way out open?"""
+"""``python-runner mail``: is the way out open, and what waits for it?"""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.letters import letter_lines, plain_text
+from python_runner.cli.recorded import open_records
 from python_runner.cli.targets import env_file_option
 from python_runner.config.addresses import address_problems
 from python_runner.config.settings import (
@@ -13,18 +16,32 @@ from python_runner.config.settings import (
     require_mail,
     sender_address,
 )
+from python_runner.exceptions import PythonRunnerError
+from python_runner.mail.outbox import drain
 from python_runner.mail.probe import probe
-from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS
+from python_runner.mail.transports import open_transport
+from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
+from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.runner.session import local_now
+from python_runner.runner.signals import StopSignals
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from python_runner.mail.outbox import DrainReport
+    from python_runner.model import Settings
+    from python_runner.records.messages import QueuedMessage
+    from python_runner.records.store import Store
 
-@click.group(help=_("Test the mail settings."))
+#: Seconds a flush may take: a mailbox takes 30 messages a minute.
+FLUSH_SECONDS = 600.0
+
+
+@click.group(help=_("Test the mail settings; look after the reports on their way."))
 def command() -> None:
     """Group the commands about mail."""
 
@@ -55,3 +72,121 @@ def test(recipient: str | None, env_file: Path | None) -> int:
             _("The test mail for {recipient} is out.").format(recipient=recipient)
         )
     return EXIT_SUCCESS if reached else EXIT_FAILURE
+
+
+@command.command("list", help=_("List the reports that wait or were given up."))
+@click.option(
+    "--all", "everything", is_flag=True, help=_("Also those sent and dropped.")
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help=_("Reports to list at most."),
+)
+@env_file_option
+def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
+    """Print the outbox, newest first."""
+    states = tuple(MessageState) if everything else UNDELIVERED
+    with open_records(load_settings(env_file)) as store:
+        messages = store.mail.messages(states, limit=limit)
+    if not messages:
+        click.echo(_("No report waits."))
+    _print(messages)
+    return EXIT_SUCCESS
+
+
+@command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
+@click.argument("number", type=int)
+@click.option(
+    "--raw", is_flag=True, help=_("Print the mail as it is sent, headers too.")
+)
+@env_file_option
+def show(number: int, *, raw: bool, env_file: Path | None) -> int:
+    """Print one message and what became of it for each recipient."""
+    with open_records(load_settings(env_file)) as store:
+        queued = _find(store, number)
+    if raw:
+        sys.stdout.buffer.write(queued.message.content)
+        return EXIT_SUCCESS
+    _print([queued])
+    click.echo("\n" + plain_text(queued.message.content))
+    return EXIT_SUCCESS
+
+
+@command.command("flush", help=_("Send now what waits, whenever it would be due."))
+@click.option(
+    "--all", "given_up", is_flag=True, help=_("Also try again what was given up.")
+)
+@env_file_option
+def flush(*, given_up: bool, env_file: Path | None) -> int:
+    """Empty the outbox; 0 when nothing waits or has been given up any more."""
+    settings = load_settings(env_file)
+    require_mail(settings.mail)
+    with (
+        open_records(settings) as store,
+        StopSignals(lambda: None) as signals,
+    ):
+        store.mail.make_due(local_now(), given_up=given_up)
+        report = _drain(store, settings, signals)
+        left = store.mail.messages(UNDELIVERED)
+    click.echo(
+        _("{sent} sent, {waiting} waiting, {given_up} given up").format(
+            sent=report.sent,
+            waiting=report.remaining,
+            given_up=sum(queued.state is MessageState.FAILED for queued in left),
+        )
+    )
+    _print(left)
+    if signals.received:
+        return exit_code((), signal=signals.received.name)
+    return EXIT_FAILURE if left else EXIT_SUCCESS
+
+
+def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainReport:
+    return drain(
+        store,
+        lambda: open_transport(settings.mail),
+        now=local_now,
+        deadline_seconds=FLUSH_SECONDS,
+        stopping=lambda: signals.received is not None,
+    )
+
+
+@command.command(
+    "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
+)
+@click.argument("number", type=int)
+@env_file_option
+def drop(number: int, env_file: Path | None) -> int:
+    """Show a message that is not delivered, then drop it."""
+    with open_records(load_settings(env_file)) as store:
+        queued = _find(store, number)
+        _print([queued])
+        if not store.mail.drop(number):
+            raise PythonRunnerError(
+                _("report {number} neither waits nor was given up").format(
+                    number=number
+                )
+            )
+    click.echo(_("Report {number} is dropped.").format(number=number))
+    return EXIT_SUCCESS
+
+
+def _find(store: Store, number: int) -> QueuedMessage:
+    queued = store.mail.message(number)
+    if queued is None:
+        raise PythonRunnerError(
+            _("there is no report {number}; see `python-runner mail list`").format(
+                number=number
+            )
+        )
+    return queued
+
+
+def _print(messages: Iterable[QueuedMessage]) -> None:
+    for queued in messages:
+        for line in letter_lines(queued):
+            click.echo(line)

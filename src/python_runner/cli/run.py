@@ -6,7 +6,8 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
+from python_runner.cli.recorded import open_records
+from python_runner.cli.selection import select, unfinished
 from python_runner.cli.targets import (
     Targets,
     env_file_option,
@@ -40,11 +43,12 @@ from python_runner.texts import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
     from typing import Any
 
     from python_runner.model import Project, Script, Settings
+    from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
 
@@ -58,6 +62,7 @@ class Options:
 
     jobs: int
     only: tuple[str, ...]
+    resume: bool
     mail: bool
     json: bool
     quiet: bool
@@ -85,6 +90,11 @@ class Options:
     metavar="SCRIPT",
     help=_("Run this script of the series only; may be repeated."),
 )
+@click.option(
+    "--resume",
+    is_flag=True,
+    help=_("Continue each project's last run with the scripts that did not succeed."),
+)
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
@@ -98,6 +108,7 @@ def command(
     *,
     jobs: int,
     only: tuple[str, ...],
+    resume: bool,
     dry_run: bool,
     no_mail: bool,
     as_json: bool,
@@ -106,18 +117,21 @@ def command(
     env_file: Path | None,
 ) -> int:
     """Run projects; the exit code says how it went."""
+    if only and resume:
+        raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
     settings = load_settings(env_file)
     options = Options(
         jobs=jobs,
         only=only,
+        resume=resume,
         mail=not no_mail,
         json=as_json,
         quiet=quiet,
         verbose=verbose,
     )
     if dry_run:
-        return show_plan(targets, settings, only)
+        return show_plan(targets, settings, options)
     runs, signal_name = run_all(targets, settings, options)
     show_failures(runs)
     if as_json:
@@ -143,13 +157,15 @@ def run_all(
     ):
         for notice in session.notices:
             click.echo(notice.in_language(system_language()), err=True)
+        if options.resume and session.store is None:
+            raise PythonRunnerError(_("without records there is nothing to resume"))
         futures = [
-            executor.submit(_run_one, folder, targets.defaults, session, options.only)
+            executor.submit(_run_one, folder, targets.defaults, session, options)
             for folder in targets.folders
         ]
         while wait(futures, _SLICE).not_done:
             pass
-    runs = [future.result() for future in futures]
+    runs = [run for future in futures if (run := future.result())]
     return runs, signals.received.name if signals.received else None
 
 
@@ -176,11 +192,17 @@ def _run_one(
     folder: Path,
     defaults: Mapping[str, Any],
     session: Session,
-    only: Sequence[str],
-) -> Run:
-    """Run one project; what keeps it from running is a run that was not started."""
+    options: Options,
+) -> Run | None:
+    """Run one project; what keeps it from running is a run that was not started.
+
+    Returns:
+        The run; None where there is nothing to resume.
+    """
     try:
-        project = select(load_project(folder, defaults=defaults), only)
+        project = _chosen(
+            load_project(folder, defaults=defaults), options, session.store
+        )
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -191,41 +213,25 @@ def _run_one(
             duration=0.0,
             error=as_text(error),
         )
+    if project is None:
+        if not options.quiet:
+            click.echo(_nothing_to_resume(folder), err=options.json)
+        return None
     try:
         return run_project(project, session)
     except PythonRunnerError as error:
         return refuse_project(project, session, error)
 
 
-def select(project: Project, only: Sequence[str]) -> Project:
-    """Return the project with the named scripts alone.
+def _chosen(project: Project, options: Options, store: Store | None) -> Project | None:
+    """Return the project with the scripts to run; None if none is left to resume."""
+    if options.resume and store is not None:
+        return unfinished(project, store)
+    return select(project, options.only)
 
-    Raises:
-        PythonRunnerError: a name is none of the series.
-    """
-    if not only:
-        return project
-    wanted = {name.replace("\\", "/") for name in only}
-    chosen = tuple(
-        script for script in project.scripts if wanted & {script.name, script.path}
-    )
-    known = {name for script in chosen for name in (script.name, script.path)}
-    if missing := wanted - known:
-        raise PythonRunnerError(
-            _("{project} has no script {names}; its series: {series}").format(
-                project=project.name,
-                names=", ".join(sorted(missing)),
-                series=", ".join(script.name for script in project.scripts),
-            )
-        )
-    names = {script.name for script in chosen}
-    return replace(
-        project,
-        scripts=tuple(
-            replace(script, needs=tuple(n for n in script.needs if n in names))
-            for script in chosen
-        ),
-    )
+
+def _nothing_to_resume(folder: Path) -> str:
+    return _("{project}: nothing to resume").format(project=folder.name)
 
 
 def show_failures(runs: Iterable[Run]) -> None:
@@ -249,23 +255,30 @@ def show_failures(runs: Iterable[Run]) -> None:
                 click.echo(f"    {line}", err=True)
 
 
-def show_plan(targets: Targets, settings: Settings, only: Sequence[str]) -> int:
+def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
-    for folder in targets.folders:
-        try:
-            project = select(load_project(folder, defaults=targets.defaults), only)
-            interpreter = find_interpreter(
-                project.python_command, project.path, environ=settings.environ
-            )
-        except PythonRunnerError as error:
-            click.echo(str(error), err=True)
-            code = EXIT_USAGE
-            continue
-        click.echo(f"{project.name}: {interpreter}")
-        for script in project.scripts:
-            click.echo("  " + _plan_line(project, script))
+    with open_records(settings) if options.resume else nullcontext() as store:
+        for folder in targets.folders:
+            try:
+                project = load_project(folder, defaults=targets.defaults)
+                _print_plan(_chosen(project, options, store), folder, settings)
+            except PythonRunnerError as error:
+                click.echo(str(error), err=True)
+                code = EXIT_USAGE
     return code
+
+
+def _print_plan(project: Project | None, folder: Path, settings: Settings) -> None:
+    if project is None:
+        click.echo(_nothing_to_resume(folder))
+        return
+    interpreter = find_interpreter(
+        project.python_command, project.path, environ=settings.environ
+    )
+    click.echo(f"{project.name}: {interpreter}")
+    for script in project.scripts:
+        click.echo("  " + _plan_line(project, script))
 
 
 def _plan_line(project: Project, script: Script) -> str:

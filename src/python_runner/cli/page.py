@@ -1,0 +1,58 @@
+"""A past run as a web page that needs nothing else."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from python_runner.exceptions import PythonRunnerError
+from python_runner.mail.report import render
+from python_runner.model import EmailStrategy
+from python_runner.records.outputs import read_tail
+from python_runner.runner.reporting import TAIL_BYTES
+from python_runner.texts import system_language
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.model import Run
+
+
+def write_page(run: Run, path: Path) -> None:
+    """Write the report of ``run`` as a page that needs nothing else.
+
+    Raises:
+        PythonRunnerError: the file cannot be written; what was there is still there.
+    """
+    report = render(
+        run,
+        strategy=EmailStrategy.ALL,
+        language=system_language(),
+        tails=_tails(run),
+        host=socket.gethostname(),
+    )
+    new = path.with_name(f".{path.name}.new")
+    try:
+        new.write_text(report.html or report.text, encoding="utf-8")
+        os.replace(new, path)  # noqa: PTH105 - says that it overwrites
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        message = _("{path} cannot be written: {error}")
+        raise PythonRunnerError(
+            message.format(path=path, error=error.strerror)
+        ) from error
+
+
+def _tails(run: Run) -> dict[str, str]:
+    tails = {}
+    for result in run.failed_scripts:
+        # Output is kept for some days only.
+        with suppress(OSError):
+            if result.output:
+                tails[result.script] = read_tail(result.output, TAIL_BYTES)
+    return tails

@@ -1,0 +1,85 @@
+"""Tables for people: drawn on a terminal, plain columns wherever else they go."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.mail.sanitize import clean
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: what stands above it.
+        numbers: whether its values are aligned like numbers.
+        whole: whether its values stay on one line while others can be broken.
+    """
+
+    heading: str
+    numbers: bool = False
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value a column; ``alarming`` marks what people look for."""
+
+    cells: tuple[str, ...]
+    alarming: bool = False
+
+
+def flat(text: str) -> str:
+    """Return ``text`` as one line that no control character can spoil."""
+    return clean(text).replace("\n", " ").replace("\t", " ")
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Print ``rows``; no value is ever cut."""
+    if sys.stdout.isatty():
+        _draw(columns, rows)
+        return
+    for line in plain_lines(columns, rows):
+        click.echo(line)
+
+
+def plain_lines(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """Return heading and rows with their columns aligned, two spaces apart."""
+    headings = [column.heading for column in columns]
+    table = [headings, *([flat(cell) for cell in row.cells] for row in rows)]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if column.numbers else cell.ljust(width)
+            for cell, width, column in zip(cells, widths, columns, strict=True)
+        ).rstrip()
+        for cells in table
+    ]
+
+
+def _draw(columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only where a terminal is
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="right" if column.numbers else "left",
+            no_wrap=column.whole,
+            overflow="fold",
+        )
+    for row in rows:
+        style = "red" if row.alarming else None
+        table.add_row(*(Text(flat(cell)) for cell in row.cells), style=style)
+    Console(highlight=False).print(table)
