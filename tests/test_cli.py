@@ -278,13 +278,10 @@ def test_a_second_run_is_skipped_and_says_why(
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
-    if sys.platform != "win32"
-    else [],
+    ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)]
 )
 def test_a_signal_ends_with_every_project_accounted_for(
-    make_project: MakeProject, tmp_path: Path, number: int, code: int
+    make_project: MakeProject, tmp_path: Path, name: str, code: int
 ) -> None:
     """Running scripts are stopped, the rest is skipped, in all projects."""
     folder = make_project(
@@ -300,7 +297,7 @@ def test_a_signal_ends_with_every_project_accounted_for(
         stderr=subprocess.DEVNULL,
     ) as process:
         wait_for(folder / "up")
-        process.send_signal(number)
+        process.send_signal(signal.Signals[name])
         output, _ = process.communicate(timeout=40)
 
     runs = json.loads(output)["runs"]
@@ -510,8 +507,11 @@ def test_help_speaks_french(cli: Cli) -> None:
     """Our words and click's own follow the account's language."""
     done = cli("run", "--help", LANGUAGE="fr")
 
-    assert "Utilisation" in done.stdout or "Usage" in done.stdout
-    assert "Lance" in done.stdout or "Exécute" in done.stdout
+    assert done.stdout.startswith("Utilisation : python-runner run")
+    assert "Affiche cette aide et termine." in done.stdout
+    assert "Run the series" not in done.stdout
+    wrong = cli("rum", LANGUAGE="fr")
+    assert "La commande 'rum' n'existe pas. Vouliez-vous dire 'run' ?" in wrong.stderr
 
 
 def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:

@@ -108,7 +108,8 @@ def wait_for(ready: Callable[[], object]) -> None:
 def last_run_id() -> str:
     """Return the id of the newest run: the one that is open, else the last ended."""
     with open_store(Path(os.environ["PYTHON_RUNNER_HOME"]), NOW) as store:
-        return [*store.open_runs(), *store.runs(limit=1)][0].run_id
+        active = store.open_runs()
+        return active[0].run_id if active else store.runs(limit=1)[0].run_id
 
 
 @contextmanager

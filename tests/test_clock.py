@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime, timedelta
-
 from typing import TYPE_CHECKING
 
 import pytest

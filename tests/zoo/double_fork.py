@@ -1,4 +1,5 @@
 """Makes a daemon by the book; with "leave", ends at once and leaves it behind."""
+
 import os, signal, sys, time
 
 if os.fork() == 0:

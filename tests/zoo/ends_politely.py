@@ -1,4 +1,5 @@
 """Tidies up on the polite signal, and says so."""
+
 import signal, sys, time
 
 polite = signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM

@@ -1,4 +1,5 @@
 """Asks for an exit code that POSIX cannot carry."""
+
 import sys
 
 sys.exit(256)

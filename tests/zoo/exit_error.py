@@ -1,4 +1,5 @@
 """Fails at exit, which changes no exit code."""
+
 import atexit
 
 

@@ -1,4 +1,5 @@
 """Gives a message instead of an exit code."""
+
 import sys
 
 print("working")

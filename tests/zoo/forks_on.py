@@ -1,4 +1,5 @@
 """Every process forks the next and ends; each in a session of its own."""
+
 import os, sys, time
 
 print("forking", flush=True)

@@ -1,4 +1,5 @@
 """Ends without any farewell."""
+
 import os
 
 print("last words")

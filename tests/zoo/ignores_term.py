@@ -1,4 +1,5 @@
 """Ignores the polite signal, and so does its child."""
+
 import signal, subprocess, sys, time
 
 polite = signal.SIGBREAK if sys.platform == "win32" else signal.SIGTERM

@@ -1,4 +1,5 @@
 """Kills itself as the kernel does when memory runs out."""
+
 import os, signal
 
 print("before", flush=True)

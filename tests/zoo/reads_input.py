@@ -1,2 +1,3 @@
 """Waits for somebody at the keyboard."""
+
 input("Your name? ")

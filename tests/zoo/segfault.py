@@ -1,4 +1,5 @@
 """Reads where nothing is."""
+
 import faulthandler
 
 

@@ -1,4 +1,5 @@
 """Fails in a thread, which changes no exit code."""
+
 import threading
 
 

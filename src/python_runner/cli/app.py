@@ -6,7 +6,7 @@ import gettext
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,7 @@ from python_runner.policy import (
     EXIT_SUCCESS,
     EXIT_USAGE,
 )
-from python_runner.texts import DOMAIN, LOCALE_DIR, system_language
+from python_runner.texts import LOCALE_DIR, N_, system_language
 from python_runner.texts import translate as _
 from python_runner.version import __version__
 
@@ -26,36 +26,39 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: The commands in the order people meet them, each with its line in the list. A command
+#: is the object ``command`` of the module of its name.
+COMMANDS = {
+    "run": N_("Run the series of projects."),
+    "check": N_("Validate everything, run nothing."),
+    "init": N_("Write a project's configuration."),
+    "history": N_("List past runs."),
+    "show": N_("Show one run."),
+    "output": N_("Show what the scripts of a run wrote."),
+    "logs": N_("Show a project's log and its archives."),
+    "mail": N_("Test the mail settings, manage the outbox."),
+    "backup": N_("Copy the records."),
+    "demo": N_("Run two small projects before your eyes."),
+    "completion": N_("Print a shell's completion script."),
+}
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for."""
-
-    #: Name of the command, and the module of this package that has it as ``command``.
-    modules: ClassVar[dict[str, str]] = {
-        "run": "run",
-        "check": "check",
-        "init": "init",
-        "history": "history",
-        "show": "show",
-        "output": "output",
-        "logs": "logs",
-        "mail": "mail",
-        "backup": "backup",
-        "demo": "demo",
-        "completion": "completion",
-    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order people meet them."""
         del ctx
-        return list(self.modules)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         del ctx
-        if cmd_name not in self.modules:
+        if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"python_runner.cli.{self.modules[cmd_name]}")
+        module = importlib.import_module(f"python_runner.cli.{cmd_name}")
         command: click.Command = module.command
+        command.short_help = _(COMMANDS[cmd_name])
         return command
 
 
@@ -66,6 +69,8 @@ def make_app() -> click.Group:
     """Return the command tree, worded in the system's language."""
     app = LazyGroup(
         name="python-runner",
+        # Placeholders, from which click suggests the nearest name.
+        commands={name: click.Command(name) for name in COMMANDS},
         help=_(
             "Run series of Python scripts of several projects, unattended, and tell"
             " people by mail."
@@ -105,9 +110,9 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
 
 
 def _speak_the_users_language() -> None:
-    """Let click find its own words in our catalogue."""
-    gettext.bindtextdomain(DOMAIN, str(LOCALE_DIR))
-    gettext.textdomain(DOMAIN)
+    """Let click find its own words in a catalogue of ours."""
+    gettext.bindtextdomain("click", str(LOCALE_DIR))
+    gettext.textdomain("click")
     if sys.platform == "win32":
         # gettext reads the language from variables that Windows does not set.
         os.environ.setdefault("LANGUAGE", system_language())
