@@ -14,7 +14,12 @@ from python_runner.config.settings import load_settings
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
-from python_runner.runner.session import Session, local_now, open_session
+from python_runner.runner.session import (
+    Session,
+    local_now,
+    open_session,
+    thin_records,
+)
 
 
 if TYPE_CHECKING:
@@ -346,3 +351,18 @@ def test_a_missing_project_folder_in_the_middle(
     run = run_project(project, session)
 
     assert run.scripts[0].outcome is Outcome.NOT_STARTED
+
+
+def test_records_are_thinned_by_age(make_project: MakeProject) -> None:
+    """keep_days forgets old runs and keeps the others; without it all are kept."""
+    project = load_project(make_project())
+    start = local_now()
+    for days in (0, 5):
+        clock = partial(datetime.astimezone, start + timedelta(days=days))
+        with open_session(load_settings(), now=clock) as opened:
+            run_project(project, opened)
+            thin_records(opened, None)
+            assert opened.store is not None
+            assert len(opened.store.runs()) == (1 if days == 0 else 2)
+            thin_records(opened, 3)
+            assert len(opened.store.runs()) == 1

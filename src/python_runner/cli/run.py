@@ -36,7 +36,7 @@ from python_runner.runner.project_run import (
     refuse_project,
     run_project,
 )
-from python_runner.runner.session import local_now, open_session
+from python_runner.runner.session import local_now, open_session, thin_records
 from python_runner.runner.signals import StopSignals
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
@@ -165,6 +165,7 @@ def run_all(
         ]
         while wait(futures, _SLICE).not_done:
             pass
+        thin_records(session, targets.keep_days)
     runs = [run for future in futures if (run := future.result())]
     return runs, signals.received.name if signals.received else None
 

@@ -21,10 +21,11 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Folders, each once, and the defaults that hold for all of them."""
+    """Folders, each once, and what python-runner.toml says for all of them."""
 
     folders: tuple[Path, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    keep_days: int | None = None
 
 
 def find_targets(arguments: Sequence[Path]) -> Targets:
@@ -44,7 +45,9 @@ def find_targets(arguments: Sequence[Path]) -> Targets:
             ).format(file=WORKSPACE_FILE)
         )
     unique = dict.fromkeys(absolute(folder) for folder in folders)
-    return Targets(tuple(unique), workspace.defaults if workspace else {})
+    if workspace is None:
+        return Targets(tuple(unique))
+    return Targets(tuple(unique), workspace.defaults, workspace.keep_days)
 
 
 def projects_argument(function: _F) -> _F:

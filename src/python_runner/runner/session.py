@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from python_runner.execution.stop import StopRequest
@@ -71,6 +71,15 @@ class Session:
     def reports(self, project: Project) -> bool:
         """Say whether a report of ``project`` may be due."""
         return self.mail and project.email_strategy is not EmailStrategy.NONE
+
+
+def thin_records(session: Session, keep_days: int | None) -> None:
+    """Delete records of runs older than ``keep_days`` days; None keeps all."""
+    if session.store is None or keep_days is None:
+        return
+    # What cannot be thinned today is thinned by a later run.
+    with suppress(StoreError):
+        session.store.thin(session.now() - timedelta(days=keep_days))
 
 
 def open_session(
