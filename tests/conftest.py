@@ -44,6 +44,8 @@ def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.
     monkeypatch.setenv("LANGUAGE", "en")
+    # A redirected stream on Windows is cp1252; the tests read what they start as UTF-8.
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8")
     return home
 
 
