@@ -98,3 +98,9 @@ def test_the_compiled_catalogue_is_the_written_one(
             ]
             one, many = message.string
             assert shown == [one, one, many], HOW
+
+
+def test_no_sentence_hides_from_the_extraction() -> None:
+    """Babel does not look inside f-strings: a sentence there would stay English."""
+    for path in SOURCE.rglob("*.py"):
+        assert not re.search(r"""\{_\(['"]""", path.read_text(encoding="utf-8")), path

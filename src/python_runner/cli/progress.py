@@ -66,7 +66,7 @@ def _line_of(event: Event) -> str | None:
         case ScriptStarted():
             name = f"{event.project.name}: {event.script.name}"
             if event.attempt == 1:
-                return f"{name}: {_('started')}"
+                return name + ": " + _("started")
             words = _("attempt {attempt} of {total}")
             total = event.script.retries + 1
             return f"{name}: {words.format(attempt=event.attempt, total=total)}"

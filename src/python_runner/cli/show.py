@@ -74,15 +74,15 @@ def command(
 
 def _run_lines(run: Run) -> Iterator[str]:
     yield flat(wording.run_line(run))
-    yield f"  {_('run')}: {run.run_id}"
-    yield f"  {_('start')}: {moment(run.started_at, system_language())}"
-    yield f"  {_('folder')}: {run.path}"
+    yield "  " + _("run") + f": {run.run_id}"
+    yield "  " + _("start") + f": {moment(run.started_at, system_language())}"
+    yield "  " + _("folder") + f": {run.path}"
     if run.interpreter:
-        yield f"  {_('interpreter')}: {run.interpreter}"
+        yield "  " + _("interpreter") + f": {run.interpreter}"
     if run.error:
         yield f"  {_words(run.error)}"
     for warning in run.warnings:
-        yield f"  {_('warning')}: {_words(warning)}"
+        yield "  " + _("warning") + f": {_words(warning)}"
     for result in run.scripts:
         yield ""
         yield from _script_lines(result)
@@ -102,7 +102,7 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
             yield "    " + _("at {place}").format(place=frame)
         yield from (f"      {line}" for line in clean(traceback.text).splitlines())
     for warning in result.warnings:
-        yield f"    {_('warning')}: {_words(warning)}"
+        yield "    " + _("warning") + f": {_words(warning)}"
     if result.output:
         yield "    " + _("output: {path}").format(path=result.output)
 
