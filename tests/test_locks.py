@@ -232,6 +232,12 @@ def test_waiting_is_real(
     assert process.wait(timeout=30) == 0
 
 
+def _is_told(holder: Holder, process: subprocess.Popen[str]) -> None:
+    """Check who holds the lock; a Windows venv's python starts another process."""
+    if sys.platform != "win32":
+        assert holder.pid == process.pid
+
+
 def test_another_process_is_kept_out(
     path: Path, processes: list[subprocess.Popen[str]]
 ) -> None:
@@ -240,7 +246,8 @@ def test_another_process_is_kept_out(
     assert not _is_free(path)
     holder = FileLock(path).holder()
     assert holder is not None
-    assert (holder.pid, holder.run_id) == (process.pid, "runid")
+    assert holder.run_id == "runid"
+    _is_told(holder, process)
 
 
 def test_a_killed_holder_holds_nothing(
@@ -252,8 +259,9 @@ def test_a_killed_holder_holds_nothing(
     process.wait(timeout=30)
     holder = lock.holder()
     assert holder is not None
-    assert holder.pid == process.pid
-    assert lock.acquire(ME, wait=False)
+    _is_told(holder, process)
+    # What the redirector of a virtual environment started ends a moment after it.
+    assert lock.acquire(ME, wait=sys.platform == "win32")
     assert lock.holder() == ME
 
 
@@ -437,7 +445,7 @@ def test_a_project_has_one_lock_however_its_path_is_written(
         ways.append(Path(str(project).upper()))
     assert {project_lock(tmp_path / "home", way).path for way in ways} == {expected}
     assert expected.parent == tmp_path / "home" / "locks"
-    assert expected.name.startswith("My_project_1_2-")
+    assert expected.name.lower().startswith("my_project_1_2-")
     namesake = tmp_path / "other" / project.name
     assert project_lock(tmp_path / "home", namesake).path != expected
 
