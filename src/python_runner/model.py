@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from python_runner.masking import Masker
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,11 +104,11 @@ class Script:
 
     name: str
     path: str
-    args: tuple[str, ...] = ()
+    args: tuple[str, ...] = field(default=(), repr=False)
     timeout: float | None = None
     retries: int = 0
     retry_delay: float = 30.0
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
 
 
@@ -142,7 +144,7 @@ class Project:
     on_failure: OnFailure = OnFailure.CONTINUE
     max_parallel: int = 1
     overlap: Overlap = Overlap.SKIP
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     log_rotation_days: int = 3
     output_limit: int = 10_000_000
     output_keep_days: int = 30
@@ -198,9 +200,10 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
+        masker: takes the known secrets out of the output and of what is told of it.
     """
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = field(repr=False)
     cwd: str
     env: Mapping[str, str] = field(repr=False)
     output: str
@@ -210,6 +213,7 @@ class Command:
     project: str
     run_id: str
     inherit: tuple[int, ...] = ()
+    masker: Masker = field(default_factory=Masker, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

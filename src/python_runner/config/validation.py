@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +17,7 @@ import msgspec
 
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
+from python_runner.masking import MASK, Masker, is_secret_name
 from python_runner.texts import translate as _
 
 
@@ -28,15 +30,21 @@ _FOUND_LENGTH = 60
 
 @dataclass(slots=True)
 class Findings:
-    """The problems of one file, in the order they were met."""
+    """The problems of one file, in the order they were met.
+
+    Attributes:
+        masker: knows what a problem must not quote.
+    """
 
     file: str
     problems: list[Problem] = field(default_factory=list)
     missing: bool = False
+    masker: Masker = field(default_factory=Masker)
 
     def add(self, key: str, message: str) -> None:
         """Note one problem."""
-        self.problems.append(Problem(self.file, key, message))
+        text = self.masker.text
+        self.problems.append(Problem(self.file, text(key), text(message)))
 
 
 def check_struct(
@@ -126,9 +134,8 @@ def _try_convert(
         return (convert(value, kind),)
     except msgspec.ValidationError:
         message = _("expected {expected}, found {found}")
-        findings.add(
-            key, message.format(expected=_(expected_by(kind)), found=_shown(shown))
-        )
+        found = MASK if _is_secret(key) else _shown(shown, findings.masker)
+        findings.add(key, message.format(expected=_(expected_by(kind)), found=found))
         return ()
 
 
@@ -139,6 +146,14 @@ def _entry_struct(kind: Any) -> type[msgspec.Struct] | None:
     return next((entry for entry in found if entry), None)
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _is_secret(key: str) -> bool:
+    """Say whether a wrong value may be a secret, which no message quotes."""
+    names = re.sub(r"\[[0-9]+\]", "", key).split(".")
+    # Variables that are no mapping are all of them, in one piece.
+    return names[-1] == "env" or any(map(is_secret_name, names))
+
+
+def _shown(value: Any, masker: Masker) -> str:
+    # Before it is cut: nobody recognises half a secret.
+    text = masker.text(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

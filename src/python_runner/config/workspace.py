@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from python_runner.config.project import CONFIG_FILE, check_not_yet
+from python_runner.config.project import CONFIG_FILE, check_not_yet, variables_of
 from python_runner.config.reading import read_toml
 from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.masking import Masker, secret_values
 from python_runner.texts import N_
 from python_runner.texts import translate as _
 
@@ -61,7 +62,7 @@ class Workspace:
     """
 
     projects: tuple[Path, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
 
 
@@ -76,6 +77,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         return None
     findings = Findings(str(path))
     good = check_struct(WorkspaceFile, read_toml(path), findings)
+    findings.masker = Masker(secret_values(*variables_of(good.get("defaults", {}))))
     defaults = check_struct(
         ExecConfig,
         good.get("defaults", {}),
