@@ -127,8 +127,15 @@ class Masker:
 
         Only what may be the beginning of a secret is held back until the next block.
         """
-        for piece, secret in self.pieces(blocks):
-            yield MASK.encode() if secret else piece
+        yield from map(_replaced, self.pieces(blocks))
+
+    def part(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return ``data`` without the secrets, and what may be the beginning of one.
+
+        The latter belongs before whatever comes next.
+        """
+        pieces, rest = self._split(data, len(data) - self._overlap(data))
+        return b"".join(map(_replaced, pieces)), rest
 
     def pieces(self, blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
         """Yield everything in pieces, and whether a piece is a secret."""
@@ -169,6 +176,10 @@ class Masker:
         end = max((_overlap(turned, form[::-1]) for form in self._data), default=0)
         # Never to the middle of a whole one.
         return max([end, *(stop for _start, stop in self._found(data, end))])
+
+
+def _replaced(piece: tuple[bytes, bool]) -> bytes:
+    return MASK.encode() if piece[1] else piece[0]
 
 
 def _overlap(data: bytes, form: bytes) -> int:

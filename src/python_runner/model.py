@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from python_runner.masking import Masker
+from python_runner.masking import Masker, secret_values
 
 
 if TYPE_CHECKING:
@@ -150,6 +150,11 @@ class Project:
     output_keep_days: int = 30
     language: str = "en"
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of the variables of its scripts."""
+        return tuple(secret_values(self.env, *(script.env for script in self.scripts)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
@@ -182,6 +187,11 @@ class Settings:
     home: Path
     mail: MailSettings
     environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of the environment."""
+        return (*secret_values(self.environ), self.mail.password or "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

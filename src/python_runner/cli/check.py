@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +14,7 @@ from python_runner.config.schema import json_schema
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts import translate as _
@@ -47,7 +49,7 @@ def command(
     targets = find_targets(projects)
     settings = load_settings(env_file)
     found = {
-        folder: list(project_problems(folder, targets.defaults, settings))
+        folder: list(_told_problems(folder, targets.defaults, settings))
         for folder in targets.folders
     }
     if as_json:
@@ -55,6 +57,15 @@ def command(
     else:
         _print(found)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
+
+
+def _told_problems(
+    folder: Path, defaults: Mapping[str, Any], settings: Settings
+) -> Iterator[Problem]:
+    """Yield the problems of a project without the secrets of the environment."""
+    masker = Masker(settings.secrets)
+    for problem in project_problems(folder, defaults, settings):
+        yield replace(problem, message=masker.text(problem.message))
 
 
 def project_problems(
@@ -70,13 +81,14 @@ def project_problems(
         yield Problem(str(folder), "", str(error))
         return
     file = str(folder / "exec_config.json")
+    masked = Masker(project.secrets).text
     try:
         find_interpreter(project.python_command, project.path, environ=settings.environ)
     except PythonRunnerError as error:
-        yield Problem(file, "python_command", str(error))
+        yield Problem(file, "python_command", masked(str(error)))
     for place, script in enumerate(project.scripts):
         if find_script(script.path, project.path) is None:
-            message = _("script not found: {path}").format(path=script.path)
+            message = _("script not found: {path}").format(path=masked(script.path))
             yield Problem(file, f"scripts[{place}]", message)
     if project.email_strategy is not EmailStrategy.NONE:
         try:

@@ -20,6 +20,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.outbox import drain
 from python_runner.mail.probe import probe
 from python_runner.mail.transports import open_transport
+from python_runner.masking import Masker
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.runner.session import local_now
@@ -55,7 +56,8 @@ def command() -> None:
 @env_file_option
 def test(recipient: str | None, env_file: Path | None) -> int:
     """Walk every step to the recipient's mailbox."""
-    mail = load_settings(env_file).mail
+    settings = load_settings(env_file)
+    mail, masker = settings.mail, Masker(settings.secrets)
     require_mail(mail)
     recipient = recipient or sender_address(mail)
     for _place, message in address_problems([recipient]):
@@ -64,7 +66,7 @@ def test(recipient: str | None, env_file: Path | None) -> int:
     language = system_language()
     for step in probe(mail, recipient, now=local_now(), language=language):
         word = _("ok") if step.ok else _("failed")
-        detail = step.detail.in_language(language)
+        detail = masker.text(step.detail.in_language(language))
         click.echo(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
     if reached:
@@ -152,6 +154,7 @@ def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainRepor
         now=local_now,
         deadline_seconds=FLUSH_SECONDS,
         stopping=lambda: signals.received is not None,
+        masker=Masker(settings.secrets),
     )
 
 

@@ -28,8 +28,14 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.masking import Masker
 from python_runner.model import Run, RunStatus
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
+from python_runner.policy import (
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+    exit_code,
+    without_secrets,
+)
 from python_runner.runner.project_run import (
     as_text,
     new_run_id,
@@ -147,7 +153,8 @@ def run_all(
     listener: Callable[[Event], None] = progress
     if options.verbose:
         listener = _both(
-            progress, OutputFollower(partial(click.echo, err=options.json))
+            progress,
+            OutputFollower(partial(click.echo, err=options.json), settings.secrets),
         )
     with (
         open_session(settings, listener=listener, mail=options.mail) as session,
@@ -201,9 +208,9 @@ def _run_one(
         The run; None where there is nothing to resume.
     """
     try:
-        project = _chosen(
-            load_project(folder, defaults=defaults), options, session.store
-        )
+        configured = load_project(folder, defaults=defaults)
+        masker = session.masker(configured)
+        project = _chosen(configured, options, session.store, masker)
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -212,7 +219,7 @@ def _run_one(
             status=RunStatus.NOT_STARTED,
             started_at=local_now(),
             duration=0.0,
-            error=as_text(error),
+            error=session.masker().sentence(as_text(error)),
         )
     if project is None:
         if not options.quiet:
@@ -224,10 +231,13 @@ def _run_one(
         return refuse_project(project, session, error)
 
 
-def _chosen(project: Project, options: Options, store: Store | None) -> Project | None:
+def _chosen(
+    project: Project, options: Options, store: Store | None, masker: Masker
+) -> Project | None:
     """Return the project with the scripts to run; None if none is left to resume."""
     if options.resume and store is not None:
-        return unfinished(project, store)
+        # The records know the scripts by names without secrets.
+        return unfinished(without_secrets(project, masker), store)
     return select(project, options.only)
 
 
@@ -259,27 +269,32 @@ def show_failures(runs: Iterable[Run]) -> None:
 def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
+    masker = Masker(settings.secrets)
     with open_records(settings) if options.resume else nullcontext() as store:
         for folder in targets.folders:
             try:
                 project = load_project(folder, defaults=targets.defaults)
-                _print_plan(_chosen(project, options, store), folder, settings)
+                masker = Masker((*settings.secrets, *project.secrets))
+                chosen = _chosen(project, options, store, masker)
+                _print_plan(chosen, folder, settings, masker)
             except PythonRunnerError as error:
-                click.echo(str(error), err=True)
+                click.echo(masker.text(str(error)), err=True)
                 code = EXIT_USAGE
     return code
 
 
-def _print_plan(project: Project | None, folder: Path, settings: Settings) -> None:
+def _print_plan(
+    project: Project | None, folder: Path, settings: Settings, masker: Masker
+) -> None:
     if project is None:
         click.echo(_nothing_to_resume(folder))
         return
     interpreter = find_interpreter(
         project.python_command, project.path, environ=settings.environ
     )
-    click.echo(f"{project.name}: {interpreter}")
+    click.echo(masker.text(f"{project.name}: {interpreter}"))
     for script in project.scripts:
-        click.echo("  " + _plan_line(project, script))
+        click.echo(masker.text("  " + _plan_line(project, script)))
 
 
 def _plan_line(project: Project, script: Script) -> str:

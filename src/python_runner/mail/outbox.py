@@ -12,9 +12,10 @@ import threading
 import time
 from collections import Counter, deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from python_runner.masking import Masker
 from python_runner.model import Delivery, Receipt
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
@@ -66,6 +67,7 @@ def drain(
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
     stopping: Callable[[], bool] = lambda: False,
+    masker: Masker | None = None,
 ) -> DrainReport:
     """Send what is due, over one connection, until all is tried or time is up.
 
@@ -81,6 +83,7 @@ def drain(
         monotonic: the clock of deadline and pace, in seconds.
         sleep: waits that many seconds.
         stopping: whether the runner is asked to stop; only seconds are left then.
+        masker: takes secrets out of what servers and libraries say.
 
     Raises:
         StoreError: the records cannot be read or written. Nothing that a transport
@@ -93,6 +96,7 @@ def drain(
         pace=_Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep),
         deadline=monotonic() + deadline_seconds,
         lease_seconds=deadline_seconds + _LEASE_MARGIN,
+        masker=masker or Masker(),
     )
     # A daemon: a process that is done must not wait for a server that is not.
     thread = threading.Thread(target=work.run, name="outbox", daemon=True)
@@ -147,6 +151,7 @@ class _Drain:
     pace: _Pace
     deadline: float
     lease_seconds: float
+    masker: Masker
     owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
     transport: Transport | None = None
     counts: Counter[MessageState] = field(default_factory=Counter)
@@ -180,7 +185,7 @@ class _Drain:
 
     def _deliver_due(self) -> None:
         while self.pace.wait(self.deadline) and (claim := self._claim()):
-            receipts = self._send(claim.message)
+            receipts = tuple(map(self._masked, self._send(claim.message)))
             state = self._mark(claim, receipts)
             self.counts[state] += 1
             if all(receipt.delivery is Delivery.DEFERRED for receipt in receipts):
@@ -205,6 +210,10 @@ class _Drain:
                 Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
                 for recipient in message.recipients
             )
+
+    def _masked(self, receipt: Receipt) -> Receipt:
+        detail = receipt.detail and self.masker.sentence(receipt.detail)
+        return replace(receipt, detail=detail)
 
     def _mark(
         self, claim: QueuedMessage, receipts: tuple[Receipt, ...]

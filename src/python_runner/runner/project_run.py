@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail
-from python_runner.exceptions import MissingEnvironmentVariable
+from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
-from python_runner.policy import run_status
+from python_runner.policy import run_status, without_secrets
 from python_runner.records import outputs
 from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
@@ -56,9 +56,13 @@ def run_project(project: Project, session: Session) -> Run:
         BadPythonInterpreter: the scripts' interpreter is not there.
         MissingEnvironmentVariable: a mail may be due and could not leave.
     """
-    interpreter = find_interpreter(
-        project.python_command, project.path, environ=session.settings.environ
-    )
+    try:
+        interpreter = find_interpreter(
+            project.python_command, project.path, environ=session.settings.environ
+        )
+    except BadPythonInterpreter as error:
+        words = session.masker(project).text(str(error))
+        raise BadPythonInterpreter(words) from None
     if session.reports(project):
         require_mail(session.settings.mail)
     return _ProjectRun.begin(project, session).conduct(interpreter)
@@ -93,6 +97,8 @@ class _ProjectRun:
     def begin(cls, project: Project, session: Session) -> _ProjectRun:
         run_id = new_run_id()
         started_at = session.now()
+        masker = session.masker(project)
+        project = without_secrets(project, masker)
         return cls(
             project=project,
             session=session,
@@ -105,6 +111,7 @@ class _ProjectRun:
                 host=socket.gethostname(),
                 now=session.now,
                 store=session.store,
+                masker=masker,
             ),
         )
 
@@ -116,7 +123,9 @@ class _ProjectRun:
                     RunStatus.SKIPPED, Outcome.SKIPPED, self._why_locked()
                 )
             self._settle_the_past()
-            self.books.open_run(self.started_at, str(interpreter))
+            self.books.open_run(
+                self.started_at, self.books.masker.text(str(interpreter))
+            )
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             results = self._run_series(interpreter)
@@ -244,6 +253,7 @@ class _ProjectRun:
         results: Sequence[ScriptResult],
         error: Text | None = None,
     ) -> Run:
+        masked = self.books.masker.sentence
         run = Run(
             run_id=self.run_id,
             project=self.project.name,
@@ -252,8 +262,8 @@ class _ProjectRun:
             started_at=self.started_at,
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
-            error=error,
-            warnings=(*self.session.notices, *self.books.warnings),
+            error=masked(error) if error else None,
+            warnings=tuple(map(masked, (*self.session.notices, *self.books.warnings))),
         )
         lost = lost_reports(self.session)
         told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))

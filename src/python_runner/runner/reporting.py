@@ -21,6 +21,7 @@ from python_runner.texts import N_, Text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from python_runner.masking import Masker
     from python_runner.model import Message, Project, Run
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
@@ -40,11 +41,7 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
         run,
         strategy=project.email_strategy,
         language=project.language,
-        tails={
-            result.script: _tail(result.output)
-            for result in run.failed_scripts
-            if result.output
-        },
+        tails=_tails(run, session.masker(project)),
         host=socket.gethostname(),
         log=project.path / "logs" / project.log_filename,
     )
@@ -77,6 +74,15 @@ def told_as_lost(message: QueuedMessage) -> Text:
             ),
         },
     )
+
+
+def _tails(run: Run, masker: Masker) -> dict[str, str]:
+    # What a killed runner left was never masked.
+    return {
+        result.script: masker.text(_tail(result.output))
+        for result in run.failed_scripts
+        if result.output
+    }
 
 
 def _tail(output: Path) -> str:
@@ -124,6 +130,7 @@ def _drain(session: Session, store: Store) -> None:
             now=session.now,
             deadline_seconds=DELIVERY_SECONDS,
             stopping=lambda: session.stop.requested,
+            masker=session.masker(),
         )
 
 
