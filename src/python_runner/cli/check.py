@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
 from python_runner.config.schema import json_schema
 from python_runner.config.settings import load_settings, require_mail
@@ -22,7 +24,6 @@ from python_runner.texts import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from python_runner.model import Settings
 
@@ -52,10 +53,14 @@ def command(
         folder: list(_told_problems(folder, targets.defaults, settings))
         for folder in targets.folders
     }
+    warnings = [w for folder in targets.folders for w in open_to_others(folder)]
+    warnings += readable_secrets(env_file or Path(".env").absolute())
     if as_json:
-        click.echo(json.dumps(_document(found), indent=2))
+        click.echo(json.dumps(_document(found, warnings), indent=2))
     else:
         _print(found)
+        for warning in warnings:
+            click.echo(_("warning") + f": {warning}", err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 
@@ -97,8 +102,11 @@ def project_problems(
             yield Problem(file, "email_strategy", str(error))
 
 
-def _document(found: Mapping[Path, list[Problem]]) -> dict[str, Any]:
+def _document(
+    found: Mapping[Path, list[Problem]], warnings: list[Problem]
+) -> dict[str, Any]:
     return {
+        "warnings": [{"file": w.file, "message": w.message} for w in warnings],
         "projects": [
             {
                 "path": str(folder),
@@ -109,7 +117,7 @@ def _document(found: Mapping[Path, list[Problem]]) -> dict[str, Any]:
                 ],
             }
             for folder, problems in found.items()
-        ]
+        ],
     }
 
 

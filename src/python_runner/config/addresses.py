@@ -26,12 +26,16 @@ _NAMED = re.compile(
 def is_address(address: str) -> bool:
     """Say whether ``address`` is one mail address that any server takes."""
     local, _, domain = address.rpartition("@")
+    # The header parser would decode the latter, and what comes out is no name any more.
+    if not _LOCAL.fullmatch(local) or "=?" in local:
+        return False
     try:
         # Letters of any language are fine there, under another name.
-        domain = domain.encode("idna").decode("ascii")
+        ascii_domain = domain.encode("idna").decode("ascii")
     except UnicodeError:
         return False
-    return bool(_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain))
+    # What has no width vanishes on the way to the other name.
+    return bool(re.fullmatch(r"[\w.-]+", domain) and _DOMAIN.fullmatch(ascii_domain))
 
 
 def is_sender(sender: str) -> bool:

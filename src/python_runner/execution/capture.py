@@ -17,7 +17,7 @@ from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     #: Of a file: ranges of it, and bytes between them.
     Parts = Sequence[bytes | tuple[int, int]]
@@ -212,16 +212,8 @@ class Capture:
 
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
-        new = self._path.with_name(f".{self._path.name}.new")
-        try:
-            with new.open("wb") as file:
-                file.writelines(self._masked(parts))
-            # Windows replaces no file that is open.
-            self._file.close()
-            replace(new, self._path)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
+        # Windows replaces no file that is open.
+        _write_anew(self._path, self._masked(parts), self._file.close)
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
@@ -294,6 +286,37 @@ def open_capture(
             return Capture(wanted, limit, now, Path(name), masker)
         except OSError as error:
             return Discard(error)
+
+
+def mask_file(path: Path, masker: Masker) -> None:
+    """Take the secrets out of output whose runner was killed before it could.
+
+    Raises:
+        OSError: the file cannot be read or replaced.
+    """
+
+    def blocks() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            while block := file.read(_CHUNK):
+                yield block
+
+    if any(secret for _piece, secret in masker.pieces(blocks())):
+        _write_anew(path, masker.stream(blocks()))
+
+
+def _write_anew(
+    path: Path, blocks: Iterable[bytes], let_go: Callable[[], object] = lambda: None
+) -> None:
+    """Replace a file, at once or not at all; ``let_go`` closes the old one before."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            file.writelines(blocks)
+        let_go()
+        replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _near(length: int) -> int:

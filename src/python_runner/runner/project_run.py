@@ -6,11 +6,13 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail
 from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
+from python_runner.execution.capture import mask_file
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
@@ -217,8 +219,15 @@ class _ProjectRun:
             self.books.warnings.append(as_text(error))
             return
         for run in unfinished:
+            self._mask_outputs(run.run_id)
             self.books.log_missing(run)
             self.books.close_run(run, report_of(run, self.project, self.session))
+
+    def _mask_outputs(self, run_id: str) -> None:
+        for path in (self.project.path / "logs" / "runs").glob(f"*_{run_id}/*.log"):
+            # What cannot be replaced is still masked wherever it is shown.
+            with suppress(OSError):
+                mask_file(path, self.books.masker)
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
