@@ -90,7 +90,14 @@ class _Skeleton(HTMLParser):
     def handle_comment(self, data: str) -> None:
         self.parts.append(data)
 
-    handle_decl = unknown_decl = handle_pi = handle_comment
+    def handle_decl(self, decl: str) -> None:
+        self.parts.append(decl)
+
+    def handle_pi(self, data: str) -> None:
+        self.parts.append(data)
+
+    def unknown_decl(self, data: str) -> None:
+        self.parts.append(data)
 
 
 def hostile_report(make_result: Any, make_run: Any, text: str) -> tuple[Run, Report]:
@@ -320,3 +327,43 @@ def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:
     """A relay's account may be any word, where MAIL_FROM says who sends."""
     environ = {"LOGIN_MAIL": r"OFFICE\robot", "MAIL_FROM": "robot@example.org"}
     assert load_settings(environ=environ, folder=tmp_path).mail.login == r"OFFICE\robot"
+
+
+def test_a_terminal_is_not_obeyed_nor_deceived(
+    make_project: Callable[..., Path], cli: Callable[..., Any]
+) -> None:
+    """What commands tell of an error moves no cursor, hides no link, turns no letters."""
+    evil = (
+        "\x1b]8;;http://eve.example.com\x07link\x1b]8;;\x07\x1b[2K\rproject_1: main.py:"
+        " success\x1b[1A \u202egnp.exe\u2066 \x9b31m \x07"
+    )
+    folder = make_project(
+        sources={
+            "main.py": f"raise RuntimeError({evil!r})",
+            "exit.py": f"import sys; sys.exit({evil!r})",
+        },
+        recipients=["ann@example.org"],
+        email_strategy="all",
+    )
+    wrong = make_project("wrong", timeout=evil, env={evil: 1})
+    to_files = {"MAIL_TRANSPORT": "file", "MAIL_DIR": str(folder / "mail")}
+
+    said = [
+        cli("run", folder, wrong, **to_files),
+        cli("check", folder, wrong, **to_files),
+        cli("history"),
+        cli("logs", folder),
+        cli("mail", "list", "--all"),
+        cli("mail", "show", 1),
+        cli("mail", "show", "1"),
+        cli("show", evil),
+        cli("run", "--only", evil, folder, **to_files),
+    ]
+    run_id = said[2].stdout.split("\n")[1].split()[0]
+    said += [cli("show", run_id), cli("show", run_id, "--json")]
+
+    assert "gnp.exe" in said[0].stdout
+    for done in said:
+        for text in (done.stdout, done.stderr):
+            assert not set(text) & set("\x1b\r\x07\x9b\u202e\u2066"), done.args
+            assert "link" in text or "eve.example.com" not in text

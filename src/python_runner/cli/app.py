@@ -99,13 +99,13 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(told)
-        click.echo(_without_secrets(told.getvalue()), err=True, nl=False)
+        click.echo(_fit_to_show(told.getvalue()), err=True, nl=False)
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
-        click.echo(_without_secrets(str(error)), err=True)
+        click.echo(_fit_to_show(str(error)), err=True)
         code = EXIT_USAGE
     except BrokenPipeError:
         code = EXIT_FAILURE
@@ -113,15 +113,17 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _without_secrets(message: str) -> str:
-    """Mask what an error may quote of the arguments and the environment."""
-    from python_runner.config.settings import load_settings  # noqa: PLC0415 - seldom
+def _fit_to_show(message: str) -> str:
+    """Mask what an error quotes of arguments and environment, and escape controls."""
+    # Seldom needed, and --help has to be quick.
+    from python_runner.config.settings import load_settings  # noqa: PLC0415
+    from python_runner.mail.sanitize import clean  # noqa: PLC0415
 
     try:
         secrets = load_settings().secrets
     except PythonRunnerError:
         secrets = tuple(secret_values(os.environ))
-    return Masker(secrets).text(message)
+    return clean(Masker(secrets).text(message))
 
 
 def _speak_the_users_language() -> None:

@@ -16,6 +16,7 @@ from python_runner.config.schema import json_schema
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.mail.sanitize import clean
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -67,10 +68,11 @@ def command(
 def _told_problems(
     folder: Path, defaults: Mapping[str, Any], settings: Settings
 ) -> Iterator[Problem]:
-    """Yield the problems of a project without the secrets of the environment."""
+    """Yield a project's problems without the secrets of the environment."""
     masker = Masker(settings.secrets)
     for problem in project_problems(folder, defaults, settings):
-        yield replace(problem, message=masker.text(problem.message))
+        message = clean(masker.text(problem.message))
+        yield replace(problem, key=clean(problem.key), message=message)
 
 
 def project_problems(

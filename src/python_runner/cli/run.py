@@ -18,6 +18,7 @@ from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
 from python_runner.cli.recorded import open_records
 from python_runner.cli.selection import select, unfinished
+from python_runner.cli.tables import flat
 from python_runner.cli.targets import (
     Targets,
     env_file_option,
@@ -28,6 +29,7 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.mail.sanitize import clean
 from python_runner.masking import Masker
 from python_runner.model import Run, RunStatus
 from python_runner.policy import (
@@ -249,20 +251,17 @@ def show_failures(runs: Iterable[Run]) -> None:
     """Print to stderr what did not succeed and where to look."""
     for run in runs:
         if run.error:
-            click.echo(
-                f"\n{run.project}: {run.error.in_language(system_language())}", err=True
-            )
+            words = clean(run.error.in_language(system_language()))
+            click.echo(f"\n{flat(run.project)}: {words}", err=True)
             continue
         for warning in run.warnings:
             text = warning.in_language(system_language())
-            click.echo(f"{run.project}: {text}", err=True)
+            click.echo(flat(f"{run.project}: {text}"), err=True)
         for result in run.failed_scripts:
-            head, *lines = [
-                f"{run.project}: {result.script}: {wording.outcome_word(result.outcome)}",
-                *wording.failure_lines(result),
-            ]
+            word = wording.outcome_word(result.outcome)
+            head = flat(f"{run.project}: {result.script}: {word}")
             click.echo("\n" + head, err=True)
-            for line in lines:
+            for line in wording.failure_lines(result):
                 click.echo(f"    {line}", err=True)
 
 
@@ -292,9 +291,9 @@ def _print_plan(
     interpreter = find_interpreter(
         project.python_command, project.path, environ=settings.environ
     )
-    click.echo(masker.text(f"{project.name}: {interpreter}"))
+    click.echo(flat(masker.text(f"{project.name}: {interpreter}")))
     for script in project.scripts:
-        click.echo(masker.text("  " + _plan_line(project, script)))
+        click.echo("  " + flat(masker.text(_plan_line(project, script))))
 
 
 def _plan_line(project: Project, script: Script) -> str:
