@@ -25,7 +25,7 @@ from python_runner.texts import Text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from python_runner.model import Run
+    from python_runner.model import Message
 
 NOW = datetime(2026, 11, 23, 9, 51, 58, tzinfo=UTC)
 #: What has forged headers, pages, lines and terminals before.
@@ -100,8 +100,8 @@ class _Skeleton(HTMLParser):
         self.parts.append(data)
 
 
-def hostile_report(make_result: Any, make_run: Any, text: str) -> tuple[Run, Report]:
-    """Return a run in which every word is ``text``, and its report."""
+def hostile_report(make_result: Any, make_run: Any, text: str) -> Report:
+    """Return the report of a run in which every word is ``text``."""
     # Something in front, or a word that is left out would change the page.
     text = f"x{text}"
     sentence = Text("{x}", {"x": text})
@@ -121,7 +121,7 @@ def hostile_report(make_result: Any, make_run: Any, text: str) -> tuple[Run, Rep
         warnings=(sentence,),
         error=sentence,
     )
-    report = render(
+    return render(
         run,
         strategy=EmailStrategy.ALL,
         language="fr",
@@ -129,7 +129,17 @@ def hostile_report(make_result: Any, make_run: Any, text: str) -> tuple[Run, Rep
         host=text,
         log=Path(text.replace("\0", "")),
     )
-    return run, report
+
+
+def mailed(report: Report) -> Message:
+    """Return the mail of a report."""
+    return compose(
+        report,
+        run_id="39be3d37aed64",
+        sender="robot@example.com",
+        recipients=("ann@example.com",),
+        date=NOW,
+    )
 
 
 @MANY
@@ -139,8 +149,8 @@ def test_a_page_has_no_element_but_the_templates(
     make_result: Any, make_run: Any, trick: str
 ) -> None:
     """Whatever is told, the page's elements, attributes and comments stay the same."""
-    _run, plain = hostile_report(make_result, make_run, "")
-    _run, report = hostile_report(make_result, make_run, trick)
+    plain = hostile_report(make_result, make_run, "")
+    report = hostile_report(make_result, make_run, trick)
     assert report.html
     assert _Skeleton(report.html).parts == _Skeleton(plain.html).parts
 
@@ -156,14 +166,8 @@ def test_a_mail_has_no_header_but_ours(
     make_result: Any, make_run: Any, trick: str, policy: Any
 ) -> None:
     """Names and errors cannot add a header, an addressee or a line to a subject."""
-    run, report = hostile_report(make_result, make_run, trick)
-    message = compose(
-        report,
-        run_id=run.run_id,
-        sender="robot@example.com",
-        recipients=("ann@example.com",),
-        date=NOW,
-    )
+    report = hostile_report(make_result, make_run, trick)
+    message = mailed(report)
     assert b"\r" not in message.content.replace(b"\r\n", b"")
     mail = message_from_bytes(message.content, policy=policy)
     assert set(mail.keys()) == HEADERS
@@ -178,14 +182,8 @@ def test_a_subject_says_literally_what_happened(
     make_result: Any, make_run: Any, trick: str
 ) -> None:
     """What looks encoded is not decoded: its reader sees the characters of the error."""
-    run, report = hostile_report(make_result, make_run, trick)
-    message = compose(
-        report,
-        run_id=run.run_id,
-        sender="robot@example.com",
-        recipients=("ann@example.com",),
-        date=NOW,
-    )
+    report = hostile_report(make_result, make_run, trick)
+    message = mailed(report)
     mail = message_from_bytes(message.content, policy=default)
     assert mail["Subject"] == message.subject
     assert message.subject == report.subject.replace("=?", "= ?")

@@ -209,10 +209,10 @@ def _run_one(
     Returns:
         The run; None where there is nothing to resume.
     """
+    settings = session.settings
     try:
         configured = load_project(folder, defaults=defaults)
-        masker = session.masker(configured)
-        project = _chosen(configured, options, session.store, masker)
+        project = _chosen(configured, options, session.store, settings)
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -234,11 +234,12 @@ def _run_one(
 
 
 def _chosen(
-    project: Project, options: Options, store: Store | None, masker: Masker
+    project: Project, options: Options, store: Store | None, settings: Settings
 ) -> Project | None:
     """Return the project with the scripts to run; None if none is left to resume."""
     if options.resume and store is not None:
         # The records know the scripts by names without secrets.
+        masker = Masker((*settings.secrets, *project.secrets))
         return unfinished(without_secrets(project, masker), store)
     return select(project, options.only)
 
@@ -274,7 +275,7 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
-                chosen = _chosen(project, options, store, masker)
+                chosen = _chosen(project, options, store, settings)
                 _print_plan(chosen, folder, settings, masker)
             except PythonRunnerError as error:
                 click.echo(masker.text(str(error)), err=True)

@@ -19,7 +19,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
-from python_runner.masking import Masker, is_own_secret, secret_values
+from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.policy import display_names
 from python_runner.texts import system_language
@@ -83,7 +83,7 @@ def load_project(
     path = config_path(absolute(folder))
     findings = Findings(str(path))
     raw = _tolerate_case(read_json(path, findings))
-    findings.masker = Masker(secret_values(*variables_of(raw)))
+    findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
     check_not_yet(good, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)

@@ -33,18 +33,22 @@ class Findings:
     """The problems of one file, in the order they were met.
 
     Attributes:
-        masker: knows what a problem must not quote.
+        secrets: values that no problem quotes.
     """
 
     file: str
     problems: list[Problem] = field(default_factory=list)
     missing: bool = False
-    masker: Masker = field(default_factory=Masker)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def add(self, key: str, message: str) -> None:
         """Note one problem."""
-        text = self.masker.text
-        self.problems.append(Problem(self.file, text(key), text(message)))
+        problem = Problem(self.file, self.masked(key), self.masked(message))
+        self.problems.append(problem)
+
+    def masked(self, text: str) -> str:
+        """Return ``text`` without the secrets."""
+        return Masker(self.secrets).text(text)
 
 
 def check_struct(
@@ -134,7 +138,7 @@ def _try_convert(
         return (convert(value, kind),)
     except msgspec.ValidationError:
         message = _("expected {expected}, found {found}")
-        found = MASK if _is_secret(key) else _shown(shown, findings.masker)
+        found = MASK if _is_secret(key) else _shown(shown, findings)
         findings.add(key, message.format(expected=_(expected_by(kind)), found=found))
         return ()
 
@@ -153,7 +157,7 @@ def _is_secret(key: str) -> bool:
     return names[-1] == "env" or any(map(is_secret_name, names))
 
 
-def _shown(value: Any, masker: Masker) -> str:
+def _shown(value: Any, findings: Findings) -> str:
     # Before it is cut: nobody recognises half a secret.
-    text = masker.text(json.dumps(value, ensure_ascii=False, default=str))
+    text = findings.masked(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from python_runner.config.reading import read_toml
 from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
-from python_runner.masking import Masker, secret_values
+from python_runner.masking import secret_values
 from python_runner.texts import N_
 from python_runner.texts import translate as _
 
@@ -77,7 +78,8 @@ def load_workspace(folder: Path) -> Workspace | None:
         return None
     findings = Findings(str(path))
     good = check_struct(WorkspaceFile, read_toml(path), findings)
-    findings.masker = Masker(secret_values(*variables_of(good.get("defaults", {}))))
+    variables = variables_of(good.get("defaults", {}))
+    findings.secrets = tuple(secret_values(os.environ, *variables))
     defaults = check_struct(
         ExecConfig,
         good.get("defaults", {}),
