@@ -185,6 +185,27 @@ def test_output_is_followed_into_the_file_that_replaces_it(tmp_path: Path) -> No
     assert output.read() + output.read() + output.rest() == b"*** three"
 
 
+def test_output_that_was_cut_is_followed_from_its_end(tmp_path: Path) -> None:
+    """The place is lost with what was cut out; no half of a secret is shown for it."""
+    path = tmp_path / "output.log"
+    path.write_bytes(SECRET.encode() * 90)
+    output = GrowingOutput(path, MASKER)
+    assert output.read() == b"***" * 90
+    new = tmp_path / "new"
+    new.write_bytes(b"***\n[...]\n***\n" + SECRET.encode()[:4])
+    new.replace(path)
+    assert output.read() == b""
+    with path.open("ab") as file:
+        file.write(SECRET.encode()[4:] + b" second " + SECRET.encode() + b"\n")
+    assert output.read() == b" second ***\n"
+    new.write_bytes(b"short ***\n")
+    new.replace(path)
+    assert output.read() == b""
+    new.write_bytes(b"short ***\nthird\n")
+    new.replace(path)
+    assert output.read() + output.rest() == b"third\n"
+
+
 def test_a_file_that_ends_like_a_secret_begins_is_shown_whole(tmp_path: Path) -> None:
     """What waited for more is shown at the end; a file that is not there is empty."""
     path = tmp_path / "output.log"

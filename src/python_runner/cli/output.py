@@ -7,6 +7,7 @@ import io
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
+from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.model import OpenRun
@@ -27,7 +29,6 @@ from python_runner.texts import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from python_runner.model import OpenScript, Run, Settings
 
@@ -95,7 +96,9 @@ def _masker(settings: Settings, project: Path) -> Masker:
     secrets = settings.secrets
     # A project that is gone, or wrong by now, has no secrets that could be looked up.
     with suppress(PythonRunnerError):
-        secrets += load_project(project).secrets
+        workspace = load_workspace(Path.cwd())
+        defaults = workspace.defaults if workspace else {}
+        secrets += load_project(project, defaults=defaults).secrets
     return Masker(secrets)
 
 

@@ -209,10 +209,11 @@ def _run_one(
     Returns:
         The run; None where there is nothing to resume.
     """
-    settings = session.settings
+    secrets = session.settings.secrets
     try:
         configured = load_project(folder, defaults=defaults)
-        project = _chosen(configured, options, session.store, settings)
+        secrets += configured.secrets
+        project = _chosen(configured, options, session.store, Masker(secrets))
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -221,7 +222,7 @@ def _run_one(
             status=RunStatus.NOT_STARTED,
             started_at=local_now(),
             duration=0.0,
-            error=session.masker().sentence(as_text(error)),
+            error=Masker(secrets).sentence(as_text(error)),
         )
     if project is None:
         if not options.quiet:
@@ -234,12 +235,11 @@ def _run_one(
 
 
 def _chosen(
-    project: Project, options: Options, store: Store | None, settings: Settings
+    project: Project, options: Options, store: Store | None, masker: Masker
 ) -> Project | None:
     """Return the project with the scripts to run; None if none is left to resume."""
     if options.resume and store is not None:
         # The records know the scripts by names without secrets.
-        masker = Masker((*settings.secrets, *project.secrets))
         return unfinished(without_secrets(project, masker), store)
     return select(project, options.only)
 
@@ -275,10 +275,10 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
-                chosen = _chosen(project, options, store, settings)
+                chosen = _chosen(project, options, store, masker)
                 _print_plan(chosen, folder, settings, masker)
             except PythonRunnerError as error:
-                click.echo(masker.text(str(error)), err=True)
+                click.echo(clean(masker.text(str(error))), err=True)
                 code = EXIT_USAGE
     return code
 
