@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 #: Variables of the developer's machine that would change what is tested.
 SHIELDED = (
+    "ALL_PROXY",
+    "all_proxy",
     "GRAPH_URL",
+    "HTTPS_PROXY",
+    "https_proxy",
     "LANG",
     "LANGUAGE",
     "LC_ALL",
@@ -25,7 +29,14 @@ SHIELDED = (
     "MAIL_FROM",
     "MAIL_TRANSPORT",
     "NO_COLOR",
+    "NO_PROXY",
+    "no_proxy",
     "FORCE_COLOR",
+    "OAUTH_AUTHORITY",
+    "OAUTH_CLIENT_CERTIFICATE",
+    "OAUTH_CLIENT_ID",
+    "OAUTH_CLIENT_SECRET",
+    "OAUTH_TENANT_ID",
     "PASSWORD_MAIL",
     "PYTHONUNBUFFERED",
     "SMTP_CA_FILE",

@@ -13,7 +13,7 @@ import python_runner
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PACKAGE = Path(python_runner.__file__).parent
 ROOMS = {
@@ -66,6 +66,7 @@ ALONE = {
     "subprocess": {"execution"},
     "smtplib": {"mail"},
     "jinja2": {"mail"},
+    "msal": {"mail"},
     "rich": {"cli"},
     "click": {"cli"},
 }
@@ -133,6 +134,29 @@ def test_importing_the_package_is_cheap() -> None:
     ).stdout.split()
 
     assert not {"jinja2", "smtplib", "sqlite3", "rich", "click", "psutil"} & set(loaded)
+
+
+def test_a_run_without_an_application_signs_nothing_in(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What only the token transports need is not loaded by a run that sends a mail."""
+    folder = make_project(recipients=["ann@example.org"], email_strategy="all")
+    environ = os.environ | {"MAIL_TRANSPORT": "file", "MAIL_DIR": str(tmp_path / "m")}
+    code = (
+        "import sys; from python_runner import Runner;"
+        f"Runner({str(folder)!r}, ['ann@example.org']).run(['main.py']);"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+
+    assert list((tmp_path / "m").glob("*.eml"))
+    assert not {"msal", "requests", "http.client"} & set(loaded)
 
 
 def test_exported_names_are_sorted_and_there() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,6 +101,25 @@ class Broken(MemoryTransport):
         """Fail again."""
         super().close()
         raise RuntimeError("another")
+
+
+class Busy(MemoryTransport):
+    """Asks for a wait some times, then takes everything."""
+
+    def __init__(self, asked: float, times: int) -> None:
+        super().__init__()
+        self.asked = asked
+        self.times = times
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Defer with a wait, or answer as usual."""
+        receipts = super().send(message)
+        if len(self.messages) > self.times:
+            return receipts
+        return tuple(
+            replace(r, delivery=Delivery.DEFERRED, retry_after=self.asked)
+            for r in receipts
+        )
 
 
 class Tarpit(MemoryTransport):
@@ -364,3 +383,45 @@ def test_records_that_fail_are_the_callers_matter(shielded: Path) -> None:
     store.close()
     with pytest.raises(StoreError):
         deliver(store, MemoryTransport())
+
+
+def _busy_drain(store: Store, busy: Busy, clock: FakeTime) -> DrainReport:
+    return drain(
+        store,
+        lambda: busy,
+        now=lambda: NOW,
+        deadline_seconds=60,
+        monotonic=clock.monotonic,
+        sleep=clock.sleep,
+    )
+
+
+def test_a_wait_the_server_asks_for_is_kept_within_the_deadline(store: Store) -> None:
+    """Who is asked to come back in twenty seconds does, while there is time."""
+    queue(store, "a", "b")
+    clock = FakeTime()
+    assert _busy_drain(store, Busy(20, 1), clock) == DrainReport(sent=2)
+    assert clock.naps == [20]
+
+
+def test_a_wait_is_kept_once_a_message(store: Store) -> None:
+    """A server that always asks for one more second does not keep a drain busy."""
+    queue(store, "a", "b")
+    clock = FakeTime()
+    busy = Busy(1, 99)
+    assert _busy_drain(store, busy, clock) == DrainReport(deferred=1, remaining=2)
+    assert len(busy.messages) == 2
+
+
+@pytest.mark.parametrize(("asked", "minutes"), [(61, 5), (900, 15), (10**9, 24 * 60)])
+def test_a_longer_wait_is_kept_by_a_later_drain(
+    store: Store, asked: float, minutes: int
+) -> None:
+    """Beyond the deadline nobody waits: the message is due when the server is ready."""
+    queue(store, "a")
+    clock = FakeTime()
+    busy = Busy(asked, 1)
+    assert _busy_drain(store, busy, clock) == DrainReport(deferred=1, remaining=1)
+    assert clock.naps == []
+    (queued,) = store.mail.messages()
+    assert queued.next_try_at == NOW + timedelta(minutes=minutes)

@@ -122,13 +122,139 @@ def test_what_is_no_port(tmp_path: Path, port: str) -> None:
         load_settings(environ={"SMTP_PORT": port}, folder=tmp_path)
 
 
+OAUTH = {
+    "MAIL_TRANSPORT": "graph",
+    "LOGIN_MAIL": "a@b.fr",
+    "OAUTH_TENANT_ID": "contoso.example",
+    "OAUTH_CLIENT_ID": "11111111-2222-3333-4444-555555555555",
+    "OAUTH_CLIENT_SECRET": "canary-7392",
+}
+
+
 @pytest.mark.parametrize("transport", ["smtp-oauth2", "graph"])
-def test_a_transport_that_is_not_acted_on_is_refused(
-    tmp_path: Path, transport: str
+def test_an_application_needs_no_password(tmp_path: Path, transport: str) -> None:
+    """Mailbox, tenant, application and its secret are enough, and the secret is one."""
+    environ = OAUTH | {"MAIL_TRANSPORT": transport}
+    settings = load_settings(environ=environ, folder=tmp_path)
+
+    require_mail(settings.mail)
+    assert settings.mail.oauth_secret == "canary-7392"
+    assert "canary-7392" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "authority", "graph", "outlook"),
+    [
+        (
+            {},
+            "https://login.microsoftonline.com",
+            "https://graph.microsoft.com",
+            "https://outlook.office365.com",
+        ),
+        (
+            {"OAUTH_AUTHORITY": "https://login.microsoftonline.us/"},
+            "https://login.microsoftonline.us",
+            "https://graph.microsoft.us",
+            "https://outlook.office365.us",
+        ),
+        (
+            {"OAUTH_AUTHORITY": "https://login.partner.microsoftonline.cn"},
+            "https://login.partner.microsoftonline.cn",
+            "https://microsoftgraph.chinacloudapi.cn",
+            "https://partner.outlook.cn",
+        ),
+        (
+            {
+                "OAUTH_AUTHORITY": "https://localhost:8443",
+                "GRAPH_URL": "https://localhost:8444/",
+            },
+            "https://localhost:8443",
+            "https://localhost:8444",
+            "https://outlook.office365.com",
+        ),
+    ],
+)
+def test_each_cloud_has_its_addresses(
+    tmp_path: Path, environ: dict[str, str], authority: str, graph: str, outlook: str
 ) -> None:
-    """A transport of a later version is refused with that sentence."""
-    with pytest.raises(InvalidConfiguration, match="does not act on"):
-        load_settings(environ={"MAIL_TRANSPORT": transport}, folder=tmp_path)
+    """One variable chooses a cloud; what is set wins."""
+    mail = load_settings(environ=environ, folder=tmp_path).mail
+
+    assert (mail.oauth_authority, mail.graph_url, mail.outlook_url) == (
+        authority,
+        graph,
+        outlook,
+    )
+
+
+@pytest.mark.parametrize("name", ["OAUTH_AUTHORITY", "GRAPH_URL"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://login.example.com",
+        "http://localhost:8080",
+        "login.example.com",
+        "https://",
+        "https://login.example.com/tenant",
+        "https://login.example.com?x=1",
+        "https://user:pw@login.example.com",
+        "https://login.example.com:99999",
+        "https://login. example.com",
+        "https://[::1",
+    ],
+)
+def test_a_secret_goes_to_a_server_by_https(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    """An address is https and a name alone: nothing else may see the secret."""
+    with pytest.raises(InvalidConfiguration, match=name):
+        load_settings(environ={name: value}, folder=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["OAUTH_TENANT_ID", "OAUTH_CLIENT_ID"])
+@pytest.mark.parametrize("value", ["a/b", "a b", "../x", "é"])
+def test_what_is_no_identifier(tmp_path: Path, name: str, value: str) -> None:
+    """An identifier becomes part of an address, and cannot change where it leads."""
+    with pytest.raises(InvalidConfiguration, match=name):
+        load_settings(environ={name: value}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "does not exist"),
+        ("-----BEGIN CERTIFICATE-----", "must hold a certificate and its private key"),
+        ("-----BEGIN PRIVATE KEY-----", "must hold a certificate and its private key"),
+        ("\0\x80", "must hold a certificate and its private key"),
+        ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "must not be encrypted"),
+    ],
+)
+def test_a_certificate_that_cannot_serve(
+    tmp_path: Path, content: str | None, says: str
+) -> None:
+    """What can be known of the file beforehand is known beforehand."""
+    file = tmp_path / "application.pem"
+    if content is not None:
+        file.write_text(content, encoding="latin-1")
+    with pytest.raises(InvalidConfiguration, match=says) as caught:
+        load_settings(environ={"OAUTH_CLIENT_CERTIFICATE": str(file)}, folder=tmp_path)
+    assert [p.key for p in caught.value.problems] == ["OAUTH_CLIENT_CERTIFICATE"]
+
+
+def test_a_certificate_stands_in_for_the_secret(tmp_path: Path) -> None:
+    """One of them is enough, and both are one too many."""
+    file = tmp_path / "application.pem"
+    file.write_text(
+        "-----BEGIN PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n", encoding="ascii"
+    )
+    environ = OAUTH | {"OAUTH_CLIENT_CERTIFICATE": str(file)}
+    with pytest.raises(InvalidConfiguration, match="not both"):
+        load_settings(environ=environ, folder=tmp_path)
+
+    del environ["OAUTH_CLIENT_SECRET"]
+    mail = load_settings(environ=environ, folder=tmp_path).mail
+    require_mail(mail)
+    assert mail.oauth_certificate == file
 
 
 @pytest.mark.parametrize(
@@ -139,6 +265,24 @@ def test_a_transport_that_is_not_acted_on_is_refused(
         ({"PASSWORD_MAIL": "pw"}, ["LOGIN_MAIL"]),
         ({"LOGIN_MAIL": "a@b.fr", "PASSWORD_MAIL": ""}, ["PASSWORD_MAIL"]),
         ({"MAIL_TRANSPORT": "file"}, ["MAIL_DIR"]),
+        (
+            {"MAIL_TRANSPORT": "graph", "PASSWORD_MAIL": "pw"},
+            [
+                "LOGIN_MAIL",
+                "OAUTH_TENANT_ID",
+                "OAUTH_CLIENT_ID",
+                "OAUTH_CLIENT_SECRET",
+            ],
+        ),
+        (
+            {"MAIL_TRANSPORT": "smtp-oauth2", "MAIL_FROM": "a@b.fr"},
+            [
+                "LOGIN_MAIL",
+                "OAUTH_TENANT_ID",
+                "OAUTH_CLIENT_ID",
+                "OAUTH_CLIENT_SECRET",
+            ],
+        ),
     ],
 )
 def test_what_a_transport_lacks_is_named(

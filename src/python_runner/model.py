@@ -160,7 +160,7 @@ class Project:
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
-    The password never shows in ``repr``: settings end up in tracebacks.
+    Neither password nor secret ever shows in ``repr``: settings end up in tracebacks.
     """
 
     transport: str = "smtp"
@@ -171,6 +171,13 @@ class MailSettings:
     smtp_port: int = 587
     smtp_security: str = "starttls"
     smtp_ca_file: Path | None = None
+    oauth_tenant: str | None = None
+    oauth_client: str | None = None
+    oauth_secret: str | None = field(default=None, repr=False)
+    oauth_certificate: Path | None = None
+    oauth_authority: str = "https://login.microsoftonline.com"
+    outlook_url: str = "https://outlook.office365.com"
+    graph_url: str = "https://graph.microsoft.com"
     mail_dir: Path | None = None
 
 
@@ -191,7 +198,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must not be told of the environment."""
-        return (*secret_values(self.environ), self.mail.password or "")
+        own = (self.mail.password, self.mail.oauth_secret)
+        return (*secret_values(self.environ), *filter(None, own))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,8 +490,16 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer for one recipient, with the server's or the transport's words."""
+    """The answer for one recipient.
+
+    Attributes:
+        recipient: who it is about.
+        delivery: what became of the message.
+        detail: the server's or the transport's words.
+        retry_after: seconds the server asks to be left alone, or None.
+    """
 
     recipient: str
     delivery: Delivery
     detail: Text | None = None
+    retry_after: float | None = None

@@ -37,6 +37,8 @@ RETRY_CEILING = 3600.0
 DELIVERY_WAIT = timedelta(minutes=5)
 DELIVERY_CEILING = timedelta(hours=4)
 DELIVERY_LIFE = timedelta(days=5)
+#: Longest wait a mail server may ask for.
+DELIVERY_ASKED = timedelta(days=1)
 
 #: Every script succeeded.
 EXIT_SUCCESS = 0
@@ -215,13 +217,22 @@ def deserves_retry(outcome: Outcome) -> bool:
     return outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
 
 
-def next_try(queued_at: datetime, attempts: int, now: datetime) -> datetime | None:
+def next_try(
+    queued_at: datetime, attempts: int, now: datetime, *, asked: float = 0.0
+) -> datetime | None:
     """Return when a message is tried again after ``attempts`` that failed.
 
     Five minutes, doubling to four hours; None five days after it was queued: given up.
+
+    Args:
+        queued_at: when the message was made.
+        attempts: how many failed.
+        now: the present moment.
+        asked: seconds the server asks to be left alone, which may be longer.
     """
     if now - queued_at >= DELIVERY_LIFE:
         return None
     # The doubling passes the ceiling at the seventh; a higher power may overflow.
     wait = DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1)
-    return now + min(wait, DELIVERY_CEILING)
+    seconds = min(asked, DELIVERY_ASKED.total_seconds())
+    return now + max(min(wait, DELIVERY_CEILING), timedelta(seconds=seconds))

@@ -117,3 +117,84 @@ def test_two_probes_are_two_mails(tmp_path: Path) -> None:
     later = NOW + dt.timedelta(milliseconds=1)
     list(probe(settings, "ann@example.com", now=later))
     assert len(list(tmp_path.glob("*.eml"))) == 2
+
+
+OAUTH_NAMES = ["TOKEN", *NAMES]
+
+
+def test_a_way_with_a_token_has_a_step_more(
+    cloud: Any,
+    serve: Callable[..., Any],
+    token_settings: Callable[..., MailSettings],
+) -> None:
+    """Who gave the token, and to which application, is said first."""
+    server = serve({"EHLO": "250-fake\r\n250 AUTH XOAUTH2"})
+    steps = _probe(token_settings(server))
+    assert [step.name for step in steps] == OAUTH_NAMES
+    assert all(step.ok for step in steps)
+    details = {step.name: str(step.detail) for step in steps}
+    assert (
+        details["TOKEN"] == f"{cloud.url} gave the application {cloud.CLIENT} a token"
+    )
+    assert "logged in as robot@example.com" in details["AUTH"]
+    assert cloud.counted()["token"] == 1
+    assert not any("token-0" in detail for detail in details.values())
+
+
+@pytest.mark.parametrize(
+    ("answers", "changes", "last", "says"),
+    [
+        ({}, {"oauth_secret": "wrong"}, "TOKEN", "refuses OAUTH_CLIENT_SECRET"),
+        ({}, {"oauth_tenant": "elsewhere"}, "TOKEN", "OAUTH_TENANT_ID"),
+        ({"AUTH": "535 5.7.3 no"}, {}, "AUTH", "New-ServicePrincipal"),
+        ({"EHLO": "250-fake\r\n250 AUTH PLAIN"}, {}, "AUTH", "no login with a token"),
+        ({".": "430 4.2.0 STOREDRV; mailbox logon failure"}, {}, "DATA", "FullAccess"),
+    ],
+)
+def test_the_step_where_a_token_fails_is_named(
+    *,
+    answers: Mapping[str, str],
+    changes: Mapping[str, Any],
+    last: str,
+    says: str,
+    serve: Callable[..., Any],
+    token_settings: Callable[..., MailSettings],
+) -> None:
+    """No token, a token that is not taken, and a mailbox that is not opened differ."""
+    server = serve({"EHLO": "250-fake\r\n250 AUTH XOAUTH2"} | dict(answers))
+    steps = _probe(token_settings(server, **changes))
+    assert [s.name for s in steps] == OAUTH_NAMES[: OAUTH_NAMES.index(last) + 1]
+    assert [s.ok for s in steps] == [True] * (len(steps) - 1) + [False]
+    assert says in str(steps[-1].detail)
+
+
+def test_graph_is_two_steps(cloud: Any, authority: Any) -> None:
+    """A token, and the mail: what else is on the way is said when it fails."""
+    steps = _probe(cloud.settings(smtp_ca_file=authority.file))
+    assert [(step.name, step.ok) for step in steps] == [
+        ("TOKEN", True),
+        ("GRAPH", True),
+    ]
+    assert "has taken the mail: 202" in str(steps[1].detail)
+    ((mailbox, content),) = cloud.mails
+    assert mailbox == "robot@example.com"
+    assert message_from_bytes(content, policy=default)["To"] == "ann@example.com"
+
+
+def test_the_step_where_graph_fails_is_named(
+    cloud: Any, authority: Any, free_port: int
+) -> None:
+    """Sign-in and delivery are different rooms of the admin centre."""
+    settings = cloud.settings(smtp_ca_file=authority.file)
+    cloud.token_replies = [cloud.aadsts(7000222)]
+    (token,) = _probe(settings)
+    cloud.graph_replies = [cloud.graph_error(403, "ErrorAccessDenied")]
+    _, refused = _probe(settings)
+    away = f"https://localhost:{free_port}"
+    _, gone = _probe(cloud.settings(smtp_ca_file=authority.file, graph_url=away))
+    assert (token.name, token.ok) == ("TOKEN", False)
+    assert "has expired" in str(token.detail)
+    assert (refused.name, refused.ok) == ("GRAPH", False)
+    assert "Mail.Send" in str(refused.detail)
+    assert (gone.name, gone.ok) == ("GRAPH", False)
+    assert "check GRAPH_URL" in str(gone.detail)

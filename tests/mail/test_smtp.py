@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.mail.transports import open_transport
-from python_runner.mail.transports.answers import explain
+from python_runner.mail.transports.answers import explain, is_about_size
 from python_runner.mail.transports.smtp import SmtpTransport
 from python_runner.model import Delivery, MailSettings
 
@@ -192,16 +192,9 @@ def test_a_wrong_certificate_never_sees_the_password(
     message: Message,
 ) -> None:
     """Whoever cannot prove who he is gets neither login nor mail."""
-    contexts = {
-        "unknown authority": lambda: type(authority)(
-            type(authority.ca)(), authority.file
-        ).context(),
-        "wrong name": lambda: authority.context("mail.example.com"),
-        "expired": authority.expired,
-    }
     server = serve(
         {"EHLO": "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN"},
-        tls=contexts[certificate](),
+        tls=authority.impostor(certificate),
         implicit=security == "tls",
     )
     settings = mail_settings(
@@ -428,6 +421,31 @@ def test_known_answers_say_what_to_do(
     assert receipt.delivery is Delivery.DEFERRED
     assert part in str(receipt.detail)
     assert code in str(receipt.detail)
+
+
+@pytest.mark.parametrize(
+    ("answers", "about_size"),
+    [
+        ({"EHLO": "250-fake\r\n250 SIZE 10"}, True),
+        ({"MAIL": "552 5.3.4 message size exceeds fixed maximum"}, True),
+        ({".": "552 message too large"}, True),
+        ({".": "554 5.2.3 message length exceeds administrative limit"}, True),
+        ({"RCPT": "552 5.2.2 mailbox full"}, False),
+        ({".": "554 5.6.0 spam"}, False),
+    ],
+)
+def test_a_refusal_for_the_size_can_be_told_from_others(
+    *,
+    answers: dict[str, str],
+    about_size: bool,
+    serve: Callable[..., Any],
+    mail_settings: Callable[..., MailSettings],
+    message: Message,
+) -> None:
+    """Who has a smaller mail to offer must know that it would be taken."""
+    receipts = _send(mail_settings(serve(answers)), message)
+    assert {receipt.delivery for receipt in receipts} == {Delivery.FAILED}
+    assert [is_about_size(receipt.detail) for receipt in receipts] == [about_size] * 2
 
 
 def test_unknown_answers_are_passed_on() -> None:

@@ -17,9 +17,11 @@ from python_runner.config.settings import load_settings, require_mail
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.mail.sanitize import clean
+from python_runner.mail.transports import missing_extra
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
 
@@ -102,6 +104,9 @@ def project_problems(
             require_mail(settings.mail)
         except PythonRunnerError as error:
             yield Problem(file, "email_strategy", str(error))
+        if missing := missing_extra(settings.mail):
+            message = missing.in_language(system_language())
+            yield Problem(file, "email_strategy", message)
 
 
 def _document(

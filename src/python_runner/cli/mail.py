@@ -19,7 +19,7 @@ from python_runner.config.settings import (
 from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.outbox import drain
 from python_runner.mail.probe import probe
-from python_runner.mail.transports import open_transport
+from python_runner.mail.transports import missing_extra, open_transport
 from python_runner.masking import Masker
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
@@ -59,6 +59,8 @@ def test(recipient: str | None, env_file: Path | None) -> int:
     settings = load_settings(env_file)
     mail, masker = settings.mail, Masker(settings.secrets)
     require_mail(mail)
+    if missing := missing_extra(mail):
+        raise PythonRunnerError(missing.in_language(system_language()))
     recipient = recipient or sender_address(mail)
     for _place, message in address_problems([recipient]):
         raise click.UsageError(message)

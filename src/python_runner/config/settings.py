@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from python_runner.config.addresses import is_sender
+from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
 from python_runner.config.reading import read_env
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -25,8 +26,8 @@ from python_runner.texts import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-TRANSPORTS = ("smtp", "file")
-_NOT_YET_TRANSPORTS = ("smtp-oauth2", "graph")
+TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
+_OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 
@@ -87,6 +88,8 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         return Path(value).expanduser().absolute() if value else None
 
     login = text("LOGIN_MAIL")
+    authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
+    cloud = cloud_of(authority)
     return MailSettings(
         transport=variables.get("MAIL_TRANSPORT") or "smtp",
         login=login,
@@ -96,6 +99,13 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         smtp_port=int(variables.get("SMTP_PORT") or 587),
         smtp_security=variables.get("SMTP_SECURITY") or "starttls",
         smtp_ca_file=path("SMTP_CA_FILE"),
+        oauth_tenant=text("OAUTH_TENANT_ID"),
+        oauth_client=text("OAUTH_CLIENT_ID"),
+        oauth_secret=text("OAUTH_CLIENT_SECRET"),
+        oauth_certificate=path("OAUTH_CLIENT_CERTIFICATE"),
+        oauth_authority=authority,
+        outlook_url=cloud.outlook,
+        graph_url=(text("GRAPH_URL") or cloud.graph).rstrip("/"),
         mail_dir=path("MAIL_DIR"),
     )
 
@@ -103,13 +113,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
     where = _("environment")
     transport = variables.get("MAIL_TRANSPORT") or "smtp"
-    if transport in _NOT_YET_TRANSPORTS:
-        yield Problem(
-            where,
-            "MAIL_TRANSPORT",
-            _("this version does not act on {value} yet").format(value=transport),
-        )
-    elif transport not in TRANSPORTS:
+    if transport not in TRANSPORTS:
         yield _not_one_of(where, "MAIL_TRANSPORT", transport, TRANSPORTS)
     security = variables.get("SMTP_SECURITY") or "starttls"
     if security not in SECURITIES:
@@ -127,6 +131,8 @@ def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
     if ca_file and not Path(ca_file).expanduser().is_file():
         message = _("{path} does not exist").format(path=ca_file)
         yield Problem(where, "SMTP_CA_FILE", message)
+    for name, message in oauth_problems(variables):
+        yield Problem(where, name, message)
 
 
 def _not_one_of(where: str, name: str, found: str, known: tuple[str, ...]) -> Problem:
@@ -157,10 +163,24 @@ def _missing(mail: MailSettings) -> Iterator[str]:
         if mail.mail_dir is None:
             yield "MAIL_DIR"
         return
+    if mail.transport in _OAUTH:
+        yield from _missing_for_tokens(mail)
+        return
     if mail.sender is None:
         yield "LOGIN_MAIL"
     if mail.password is None and (mail.login or mail.sender is None):
         yield "PASSWORD_MAIL"
+
+
+def _missing_for_tokens(mail: MailSettings) -> Iterator[str]:
+    if mail.login is None:
+        yield "LOGIN_MAIL"
+    if mail.oauth_tenant is None:
+        yield "OAUTH_TENANT_ID"
+    if mail.oauth_client is None:
+        yield "OAUTH_CLIENT_ID"
+    if mail.oauth_secret is None and mail.oauth_certificate is None:
+        yield "OAUTH_CLIENT_SECRET"
 
 
 def sender_address(mail: MailSettings) -> str:

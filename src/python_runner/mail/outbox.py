@@ -140,6 +140,13 @@ class _Pace:
         self._acts.append(moment)
         return True
 
+    def pause(self, seconds: float, deadline: float) -> bool:
+        """Wait ``seconds``; False, at once, if they end too late."""
+        if self._monotonic() + seconds >= deadline:
+            return False
+        self._sleep(seconds)
+        return True
+
 
 @dataclass(slots=True, kw_only=True)
 class _Drain:
@@ -185,7 +192,7 @@ class _Drain:
 
     def _deliver_due(self) -> None:
         while self.pace.wait(self.deadline) and (claim := self._claim()):
-            receipts = tuple(map(self._masked, self._send(claim.message)))
+            receipts = tuple(map(self._masked, self._send_politely(claim.message)))
             state = self._mark(claim, receipts)
             self.counts[state] += 1
             if all(receipt.delivery is Delivery.DEFERRED for receipt in receipts):
@@ -196,6 +203,19 @@ class _Drain:
         return self.store.mail.claim_due(
             self.now(), owner=self.owner, lease_seconds=self.lease_seconds
         )
+
+    def _send_politely(self, message: Message) -> tuple[Receipt, ...]:
+        """Send; wait and try once more if the server asks for that and time allows."""
+        receipts = self._send(message)
+        asked = _asked_wait(receipts)
+        if (
+            asked
+            and all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
+            and self.pace.pause(asked, self.deadline)
+            and self.pace.wait(self.deadline)
+        ):
+            return self._send(message)
+        return receipts
 
     def _send(self, message: Message) -> tuple[Receipt, ...]:
         try:
@@ -222,5 +242,15 @@ class _Drain:
             claim.number,
             receipts,
             owner=self.owner,
-            next_try_at=next_try(claim.queued_at, claim.attempts + 1, self.now()),
+            next_try_at=next_try(
+                claim.queued_at,
+                claim.attempts + 1,
+                self.now(),
+                asked=_asked_wait(receipts),
+            ),
         )
+
+
+def _asked_wait(receipts: tuple[Receipt, ...]) -> float:
+    """Return the seconds the server asks to be left alone; 0 if it does not."""
+    return max((receipt.retry_after or 0.0 for receipt in receipts), default=0.0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from python_runner.mail.compose import compose
 from python_runner.mail.report import Report
 from python_runner.mail.sanitize import clean, one_line
-from python_runner.mail.transports.dialogue import Dialogue, Refusal
+from python_runner.mail.transports.dialogue import Dialogue
 from python_runner.mail.transports.file import FileTransport
+from python_runner.mail.transports.refusal import Refusal
 from python_runner.mail.view import LINE
 from python_runner.texts import N_, Text
 
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from python_runner.mail.transports.graph import GraphTransport
+    from python_runner.mail.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message
+
+#: Seconds a server may take to accept the test mail.
+_DATA_TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +34,9 @@ class Step:
     """One step of the way.
 
     Attributes:
-        name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``; for a
-            drop folder ``FILE``.
+        name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, with
+            ``TOKEN`` before them where a token logs in; ``TOKEN`` and ``GRAPH`` for
+            Microsoft Graph; ``FILE`` for a drop folder.
         ok: whether it went well; the last step is the first that did not.
         detail: what was found, or what is wrong and what to do.
     """
@@ -59,27 +67,87 @@ def probe(
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
         return
-    dialogue = Dialogue(settings, step_timeout=step_timeout, data_timeout=60.0)
-    walk = _Walk(settings, message, dialogue)
+    walk = (_graph_walk if settings.transport == "graph" else _smtp_walk)(
+        settings, message, step_timeout
+    )
     try:
         for name, step in walk.steps():
             yield Step(name, ok=True, detail=step())
     except Refusal as refusal:
         yield Step(name, ok=False, detail=refusal.detail)
     finally:
-        dialogue.close()
+        walk.close()
+
+
+class _Walk(Protocol):
+    """The way of one message; each step goes on and says what it found."""
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Text]], ...]:
+        """Return the steps with their names, in order."""
+
+    def close(self) -> None:
+        """Leave the way."""
+
+
+def _smtp_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+    tokens = None
+    if settings.transport == "smtp-oauth2":
+        from python_runner.mail.transports.tokens import Tokens  # noqa: PLC0415
+
+        tokens = Tokens(settings, step_timeout=timeout)
+    dialogue = Dialogue(
+        settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
+    )
+    return _SmtpWalk(settings, message, dialogue, tokens)
+
+
+def _graph_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+    from python_runner.mail.transports.graph import GraphTransport  # noqa: PLC0415
+
+    transport = GraphTransport(
+        settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
+    )
+    return _GraphWalk(settings, message, transport)
 
 
 @dataclass(frozen=True, slots=True)
-class _Walk:
-    """The way of one message; each method goes one step and says what it found."""
+class _GraphWalk:
+    settings: MailSettings
+    message: Message
+    transport: GraphTransport
 
+    def steps(self) -> tuple[tuple[str, Callable[[], Text]], ...]:
+        return (("TOKEN", self._token), ("GRAPH", self._submit))
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def _token(self) -> Text:
+        self.transport.authorize()
+        return _has_token(self.settings)
+
+    def _submit(self) -> Text:
+        answer = self.transport.submit(self.message.content)
+        values = {"answer": one_line(answer, LINE)}
+        return Text(N_("Microsoft Graph has taken the mail: {answer}"), values)
+
+
+def _has_token(settings: MailSettings) -> Text:
+    template = N_("{authority} gave the application {client} a token")
+    values = {"authority": settings.oauth_authority, "client": settings.oauth_client}
+    return Text(template, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _SmtpWalk:
     settings: MailSettings
     message: Message
     dialogue: Dialogue
+    tokens: Tokens | None
 
     def steps(self) -> tuple[tuple[str, Callable[[], Text]], ...]:
         return (
+            *([("TOKEN", partial(self._token, self.tokens))] if self.tokens else []),
             ("DNS", self._resolve),
             ("TCP", self._connect),
             ("TLS", self._secure),
@@ -88,6 +156,11 @@ class _Walk:
             ("RCPT", self._rcpt),
             ("DATA", self._data),
         )
+
+    def close(self) -> None:
+        self.dialogue.close()
+        if self.tokens:
+            self.tokens.close()
 
     def _resolve(self) -> Text:
         values = {
@@ -107,6 +180,10 @@ class _Walk:
             template = N_("encrypted with {version}, and the certificate is right")
             return Text(template, {"version": version})
         return Text(N_("not encrypted (SMTP_SECURITY=none)"))
+
+    def _token(self, tokens: Tokens) -> Text:
+        tokens.get()
+        return _has_token(self.settings)
 
     def _log_in(self) -> Text:
         if self.dialogue.log_in():

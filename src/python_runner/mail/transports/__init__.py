@@ -6,7 +6,10 @@ receipts, one per recipient, whose sentence says what to do.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
+
+from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
@@ -37,10 +40,34 @@ def open_transport(settings: MailSettings) -> Transport:
     return _FACTORIES[settings.transport](settings)
 
 
+def missing_extra(settings: MailSettings) -> Text | None:
+    """Return what to install for the transport that ``settings`` name, or None."""
+    if settings.transport not in {"smtp-oauth2", "graph"} or find_spec("msal"):
+        return None
+    template = N_(
+        "MAIL_TRANSPORT={transport} needs the package msal: pip install"
+        ' "python-runner[outlook]"'
+    )
+    return Text(template, {"transport": settings.transport})
+
+
 def _smtp(settings: MailSettings) -> Transport:
     from python_runner.mail.transports.smtp import SmtpTransport  # noqa: PLC0415
 
     return SmtpTransport(settings)
+
+
+def _smtp_oauth2(settings: MailSettings) -> Transport:
+    from python_runner.mail.transports.smtp import SmtpTransport  # noqa: PLC0415
+    from python_runner.mail.transports.tokens import Tokens  # noqa: PLC0415
+
+    return SmtpTransport(settings, tokens=Tokens(settings))
+
+
+def _graph(settings: MailSettings) -> Transport:
+    from python_runner.mail.transports.graph import GraphTransport  # noqa: PLC0415
+
+    return GraphTransport(settings)
 
 
 def _file(settings: MailSettings) -> Transport:
@@ -58,6 +85,8 @@ def _memory(_settings: MailSettings) -> Transport:
 #: Imported on first use: a drop folder needs no TLS.
 _FACTORIES: Mapping[str, Callable[[MailSettings], Transport]] = {
     "smtp": _smtp,
+    "smtp-oauth2": _smtp_oauth2,
+    "graph": _graph,
     "file": _file,
     "memory": _memory,
 }

@@ -1,4 +1,4 @@
-"""What servers and networks answer, in words that say what to do.
+"""What mail servers and networks answer, in words that say what to do.
 
 The answers of Exchange Online are recognised by their text: their codes alone do not
 tell a wrong password from a mailbox whose administrator has to act.
@@ -18,6 +18,7 @@ from python_runner.texts import N_, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from http.client import HTTPException
     from pathlib import Path
 
 #: Characters of a server's answer that are passed on.
@@ -114,25 +115,54 @@ _BAD_PASSWORD = N_(
     " verification needs an app password. To keep the account from being locked there is"
     " one attempt per delivery round ({answer})"
 )
+_BAD_TOKEN = N_(
+    "the server refused the token of the application. Check that LOGIN_MAIL is the address"
+    " of the mailbox, and let an administrator make sure that the application has"
+    " SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that Exchange"
+    " PowerShell has been told of it: New-ServicePrincipal with the object id of the"
+    " enterprise application, Add-MailboxPermission with FullAccess. Changes may take two"
+    " hours ({answer})"
+)
 #: RFC 4954, 6: authentication credentials invalid.
 _REFUSED_LOGIN = 535
+#: RFC 1870, 6: the message exceeds the size limit.
+_TOO_LARGE = 552
 #: Answers to a login, RFC 4954: whatever their text, the way in is what is wrong.
 _LOGIN_CODES = {530, 534, 535, 538}
 
 
-def explain(code: int, text: str) -> Text | None:
-    """Return what a known answer of a server means and what to do, or None."""
+def explain(code: int, text: str, *, token: bool = False) -> Text | None:
+    """Return what a known answer of a server means and what to do, or None.
+
+    Args:
+        code: of the answer.
+        text: of the answer.
+        token: the login was made with a token, not with a password.
+    """
     values = {"answer": one_line(f"{code} {text}", _ANSWER)}
     for pattern, advice in _KNOWN:
         if re.search(pattern, text, re.IGNORECASE):
             return Text(advice, values)
-    return Text(_BAD_PASSWORD, values) if code == _REFUSED_LOGIN else None
+    if code != _REFUSED_LOGIN:
+        return None
+    return Text(_BAD_TOKEN if token else _BAD_PASSWORD, values)
 
 
-def described(code: int, text: str) -> Text:
+def described(code: int, text: str, *, token: bool = False) -> Text:
     """Return a server's answer as a sentence, explained where it is known."""
-    values = {"answer": one_line(f"{code} {text}", _ANSWER)}
-    return explain(code, text) or Text(N_("the server answered: {answer}"), values)
+    if known := explain(code, text, token=token):
+        return known
+    answer = one_line(f"{code} {text}", _ANSWER)
+    if _for_size(code, text):
+        return refused_size(answer)
+    return Text(N_("the server answered: {answer}"), {"answer": answer})
+
+
+def _for_size(code: int, text: str) -> bool:
+    """Say whether an answer means "too large"; a full mailbox (5.2.2) has 552 as well."""
+    if re.match(r"5\.(3\.4|2\.3)\b", text):
+        return True
+    return code == _TOO_LARGE and not text.startswith("5.2.2")
 
 
 def delivery_of(code: int, text: str) -> Delivery:
@@ -144,15 +174,36 @@ def delivery_of(code: int, text: str) -> Delivery:
     return Delivery.DEFERRED if waits else Delivery.FAILED
 
 
-def unreachable(error: OSError | ValueError, host: str, port: int) -> Text:
-    """Return why no connection came about and what to check."""
-    values = {"host": host, "port": port, "error": one_line(str(error), _ANSWER)}
+def unreachable(
+    error: OSError | ValueError | HTTPException,
+    host: str,
+    port: int,
+    variable: str = "SMTP_HOST",
+) -> Text:
+    """Return why no connection came about and what to check.
+
+    Args:
+        error: what went wrong.
+        host: who was called.
+        port: where.
+        variable: the setting that names ``host``.
+    """
+    values = _values(error, host, port, variable)
     # A name with an empty or endless label is refused by the codec, before DNS.
     if isinstance(error, (socket.gaierror, ValueError)):
         return Text(
             N_(
-                "the name {host} is not known to this network ({error}): check SMTP_HOST"
+                "the name {host} is not known to this network ({error}): check {variable}"
                 " and the network connection"
+            ),
+            values,
+        )
+    if variable != "SMTP_HOST":
+        return Text(
+            N_(
+                "{host} does not answer on port {port} ({error}): check {variable}, the"
+                " network connection, the firewall and whether a proxy is needed"
+                " (HTTPS_PROXY)"
             ),
             values,
         )
@@ -165,39 +216,50 @@ def unreachable(error: OSError | ValueError, host: str, port: int) -> Text:
     )
 
 
-def insecure(error: OSError, host: str, port: int) -> Text:
+def insecure(error: OSError, host: str, port: int, variable: str = "SMTP_HOST") -> Text:
     """Return why no encrypted connection came about; nothing secret was sent."""
-    values = {"host": host, "port": port, "error": one_line(str(error), _ANSWER)}
-    return Text(_insecure_template(error), values)
+    values = _values(error, host, port, variable)
+    return Text(_insecure_template(error, variable), values)
 
 
-def _insecure_template(error: OSError) -> str:
+def _insecure_template(error: OSError, variable: str) -> str:
     if not isinstance(error, ssl.SSLCertVerificationError):
+        if variable != "SMTP_HOST":
+            return N_(
+                "no encrypted connection to {host} on port {port} ({error}): something on"
+                " the way interferes, such as a proxy, a firewall or an antivirus program"
+            )
         return N_(
             "no encrypted connection to {host} on port {port} ({error}). As a rule port"
             " 587 wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls"
         )
     if error.verify_code == _EXPIRED:
         return N_(
-            "the certificate of {host} has expired, so no password was sent: whoever runs"
-            " the server has to renew it; check this computer's clock as well ({error})"
+            "the certificate of {host} has expired, so nothing secret was sent: whoever"
+            " runs the server has to renew it; check this computer's clock as well"
+            " ({error})"
         )
     if error.verify_code in {_WRONG_NAME, _WRONG_ADDRESS}:
         return N_(
-            "the certificate shown for {host} belongs to another name, so no password was"
-            " sent: set SMTP_HOST to the name in the certificate ({error})"
+            "the certificate shown for {host} belongs to another name, so nothing secret"
+            " was sent: set {variable} to the name in the certificate ({error})"
         )
     return N_(
         "the certificate of {host} comes from an authority this computer does not trust,"
-        " so no password was sent: set SMTP_CA_FILE to the certificate of your"
+        " so nothing secret was sent: set SMTP_CA_FILE to the certificate of your"
         " organisation's authority, but only if you know who answers there ({error})"
     )
 
 
+def _values(error: Exception, host: str, port: int, variable: str) -> dict[str, object]:
+    said = one_line(str(error), _ANSWER)
+    return {"host": host, "port": port, "error": said, "variable": variable}
+
+
 #: Why there was no login over an open line.
-PASSWORD_KEPT = N_(
-    "the password was not sent, because SMTP_SECURITY=none would show it to the whole"
-    " network: set SMTP_SECURITY to starttls or tls"
+LOGIN_KEPT = N_(
+    "there was no login, because SMTP_SECURITY=none would show it to the whole network:"
+    " set SMTP_SECURITY to starttls or tls"
 )
 #: Why a message that may have arrived is sent again.
 OUTCOME_UNKNOWN = N_(
@@ -205,8 +267,13 @@ OUTCOME_UNKNOWN = N_(
     " is sent again with the same identity, by which mail programs recognise a duplicate"
 )
 
+#: Why nobody was called.
+NO_PROXY = N_("the address of the proxy cannot be used: check HTTPS_PROXY")
+#: Why a message is not even tried.
+NO_ANSWER = N_("the server gave no answer to an earlier mail; it is tried again later")
 
-def connection_lost(error: OSError, host: str) -> Text:
+
+def connection_lost(error: OSError | HTTPException, host: str) -> Text:
     """Return that the conversation broke off."""
     values = {"host": host, "error": one_line(str(error), _ANSWER)}
     return Text(N_("the connection to {host} was lost: {error}"), values)
@@ -230,7 +297,7 @@ def no_mail_server(host: str, port: int) -> Text:
 def no_starttls(host: str) -> Text:
     """Return that the server, or who poses as it, offers no encryption."""
     template = N_(
-        "{host} does not offer STARTTLS, so no password was sent. Either the server wants"
+        "{host} does not offer STARTTLS, so nothing secret was sent. Either the server wants"
         " SMTP_SECURITY=tls (port 465), or something between here and there removes the"
         " offer: an antivirus program, a firewall, an attacker"
     )
@@ -249,10 +316,34 @@ def no_password_login(host: str, offered: Iterable[str]) -> Text:
     )
 
 
+def no_token_login(host: str, offered: Iterable[str]) -> Text:
+    """Return that a token is no way in, and what ``offered`` says is one."""
+    template = N_(
+        "{host} takes no login with a token (it offers: {offered}): check SMTP_HOST, or"
+        " use MAIL_TRANSPORT=smtp with a password"
+    )
+    return Text(
+        template, {"host": host, "offered": one_line(" ".join(offered), _ANSWER) or "-"}
+    )
+
+
+_OVER_LIMIT = N_("the mail has {size} bytes, and the server takes {limit} at most")
+_REFUSED_SIZE = N_("the mail is too large for the server ({answer})")
+
+
 def too_large(size: int, limit: int) -> Text:
     """Return that the server says beforehand it takes no mail of that size (bytes)."""
-    template = N_("the mail has {size} bytes, and the server takes {limit} at most")
-    return Text(template, {"size": size, "limit": limit})
+    return Text(_OVER_LIMIT, {"size": size, "limit": limit})
+
+
+def refused_size(answer: str) -> Text:
+    """Return that the server refused a mail for its size."""
+    return Text(_REFUSED_SIZE, {"answer": one_line(answer, _ANSWER)})
+
+
+def is_about_size(detail: Text | None) -> bool:
+    """Say whether a receipt's ``detail`` means: a smaller mail would be taken."""
+    return detail is not None and detail.template in {_OVER_LIMIT, _REFUSED_SIZE}
 
 
 def no_address(address: str) -> Text:

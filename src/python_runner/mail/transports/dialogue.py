@@ -12,60 +12,44 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
 from python_runner.mail.transports.answers import (
+    LOGIN_KEPT,
     OUTCOME_UNKNOWN,
-    PASSWORD_KEPT,
     connection_lost,
     delivery_of,
     described,
     insecure,
-    no_address,
     no_mail_server,
     no_password_login,
     no_starttls,
+    no_token_login,
     too_large,
     unreachable,
-    unusable_authority,
 )
-from python_runner.mail.transports.login import login_secrets, login_steps
+from python_runner.mail.transports.envelope import ascii_address
+from python_runner.mail.transports.login import (
+    login_secrets,
+    login_steps,
+    token_complaint,
+    token_login,
+)
+from python_runner.mail.transports.refusal import Refusal
+from python_runner.mail.transports.tls import trusting
 from python_runner.masking import Masker
 from python_runner.model import Delivery
 from python_runner.texts import Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from python_runner.mail.transports.tokens import Tokens
     from python_runner.model import MailSettings
 
 #: Seconds the last words may take: nothing depends on them any more.
 _GOODBYE = 5.0
 _CLOSING = 421
+_CHALLENGE = 334
 _T = TypeVar("_T")
-
-
-class Refusal(Exception):
-    """A step did not succeed.
-
-    Attributes:
-        delivery: deferred or failed.
-        detail: why, and what to do.
-        lost: whether the connection is gone.
-        answered: whether the server said it, and did not just vanish.
-    """
-
-    def __init__(
-        self,
-        delivery: Delivery,
-        detail: Text,
-        *,
-        lost: bool = False,
-        answered: bool = False,
-    ) -> None:
-        super().__init__(delivery, detail)
-        self.delivery = delivery
-        self.detail = detail
-        self.lost = lost
-        self.answered = answered
 
 
 class Dialogue:
@@ -75,12 +59,18 @@ class Dialogue:
     """
 
     def __init__(
-        self, settings: MailSettings, *, step_timeout: float, data_timeout: float
+        self,
+        settings: MailSettings,
+        *,
+        step_timeout: float,
+        data_timeout: float,
+        tokens: Tokens | None = None,
     ) -> None:
         """Prepare; nothing is connected.
 
         Args:
             settings: where to, and as whom.
+            tokens: what to log in with; None for the password of ``settings``.
             step_timeout: seconds any step but the last may take.
             data_timeout: seconds the server may take to accept a message. Giving up too
                 early makes duplicates: it may have been accepted.
@@ -90,6 +80,7 @@ class Dialogue:
         self._masker = Masker(login_secrets(settings.login, settings.password))
         self._step_timeout = step_timeout
         self._data_timeout = data_timeout
+        self._tokens = tokens
         self._smtp = smtplib.SMTP(local_hostname=_own_name(), timeout=step_timeout)
 
     def resolve(self) -> str:
@@ -134,19 +125,55 @@ class Dialogue:
         return sock.version() if isinstance(sock, ssl.SSLSocket) else None
 
     def log_in(self) -> bool:
-        """Log in, once, and return True; without a password there is no login."""
+        """Log in and return True; without password and tokens there is no login.
+
+        A password is tried once; a token too, unless it had been good before.
+        """
         login, password = self._settings.login, self._settings.password
-        if not login or not password:
+        if not login or not (password or self._tokens):
             return False
         if self._settings.smtp_security == "none" and not self._is_loopback():
-            raise Refusal(Delivery.DEFERRED, Text(PASSWORD_KEPT))
+            raise Refusal(Delivery.DEFERRED, Text(LOGIN_KEPT))
         offered = self._smtp.esmtp_features.get("auth", "").upper().split()
-        steps = login_steps(login, password, offered)
+        if self._tokens:
+            self._log_in_with_token(self._tokens, login, offered)
+            return True
+        steps = login_steps(login, password or "", offered)
         if not steps:
             raise Refusal(Delivery.DEFERRED, no_password_login(self._host, offered))
         for command, code in steps:
             self._expect(code, partial(self._smtp.docmd, command))
         return True
+
+    def _log_in_with_token(
+        self, tokens: Tokens, login: str, offered: Collection[str]
+    ) -> None:
+        if "XOAUTH2" not in offered:
+            raise Refusal(Delivery.DEFERRED, no_token_login(self._host, offered))
+        try:
+            self._show_token(tokens, login)
+        except Refusal as refusal:
+            if refusal.lost or not tokens.proven:
+                raise
+            tokens.forget()
+            self._show_token(tokens, login)
+
+    def _show_token(self, tokens: Tokens, login: str) -> None:
+        token = tokens.get()
+        said = token_login(login, token)
+        self._masker = Masker((said, token))
+        self._expect(235, lambda: self._xoauth2(said))
+        tokens.proven = True
+
+    def _xoauth2(self, said: str) -> tuple[int, bytes]:
+        """Say it and return the answer, with what a challenge has against the token."""
+        code, answer = self._smtp.docmd(f"AUTH XOAUTH2 {said}")
+        if code != _CHALLENGE:
+            return code, answer
+        complaint = token_complaint(answer.decode("latin-1"))
+        # The refusal itself comes after an empty line.
+        code, answer = self._smtp.docmd("")
+        return code, answer + b" " + complaint.encode()
 
     def mail(self, sender: str, size: int) -> None:
         """Open a message of ``size`` bytes from ``sender``."""
@@ -154,12 +181,12 @@ class Dialogue:
         if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < size:
             raise Refusal(Delivery.FAILED, too_large(size, int(limit)))
         options = [f"size={size}"] if self._smtp.has_extn("size") else []
-        address = _envelope(sender)
+        address = ascii_address(sender)
         self._expect(250, lambda: self._smtp.mail(address, options))
 
     def rcpt(self, recipient: str) -> None:
         """Name one recipient."""
-        address = _envelope(recipient)
+        address = ascii_address(recipient)
         self._expect({250, 251, 252}, lambda: self._smtp.rcpt(address))
 
     def data(self, content: bytes) -> str:
@@ -202,7 +229,7 @@ class Dialogue:
     def _wrap(self) -> None:
         """Encrypt, against the name in the settings; what was said before is forgotten."""
         smtp = self._smtp
-        context = self._context()
+        context = trusting(self._settings.smtp_ca_file)
         try:
             smtp.sock = context.wrap_socket(self._sock, server_hostname=self._host)
         except OSError as error:
@@ -213,15 +240,6 @@ class Dialogue:
         smtp.ehlo_resp = smtp.helo_resp = None
         smtp.esmtp_features = {}
         smtp.does_esmtp = False
-
-    def _context(self) -> ssl.SSLContext:
-        file = self._settings.smtp_ca_file
-        try:
-            context = ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise Refusal(Delivery.DEFERRED, unusable_authority(error, file)) from error
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return context
 
     def _is_loopback(self) -> bool:
         host = str(self._sock.getpeername()[0]).partition("%")[0]
@@ -256,7 +274,7 @@ class Dialogue:
         if lost:
             self.hang_up()
         detail = (
-            described(code, text)
+            self._described(code, text)
             if code >= 0
             else no_mail_server(self._host, self._port)
         )
@@ -269,15 +287,18 @@ class Dialogue:
         except smtplib.SMTPResponseException as error:
             text = self._words(error.smtp_error)
             self.hang_up()
-            detail = described(error.smtp_code, text)
+            detail = self._described(error.smtp_code, text)
             raise Refusal(Delivery.DEFERRED, detail, lost=True) from error
         except OSError as error:  # SMTPException is one
             self.hang_up()
             detail = connection_lost(error, self._host)
             raise Refusal(Delivery.DEFERRED, detail, lost=True) from error
 
+    def _described(self, code: int, text: str) -> Text:
+        return described(code, text, token=self._tokens is not None)
+
     def _words(self, answer: bytes | str) -> str:
-        """Return an answer as text; a server that repeats the password is not quoted."""
+        """Return an answer as text; a server that repeats a secret is not quoted."""
         # smtplib has both: bytes from the wire, a sentence of its own where it gave up.
         if isinstance(answer, bytes):
             answer = answer.decode("utf-8", "backslashreplace")
@@ -289,15 +310,3 @@ def _own_name() -> str:
     name = socket.gethostname()
     # Computers have names with accents, servers take none.
     return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "[127.0.0.1]"
-
-
-def _envelope(address: str) -> str:
-    """Return an address as a server takes it: ASCII, or refused."""
-    local, at, domain = address.rpartition("@")
-    try:
-        ascii_address = local + at + domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        ascii_address = ""
-    if not re.fullmatch(r"[!-~]+@[!-~]+", ascii_address):
-        raise Refusal(Delivery.FAILED, no_address(address))
-    return ascii_address

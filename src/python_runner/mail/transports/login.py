@@ -1,8 +1,8 @@
-"""Logging in with a password: what is said, and what must not be repeated."""
+"""Logging in: what is said, and what must not be repeated."""
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING
 
 
@@ -31,6 +31,19 @@ def login_steps(
 def login_secrets(login: str | None, password: str | None) -> tuple[str, ...]:
     """Return what must not be repeated: the password, alone and as it is sent."""
     return (password, _credentials(login or "", password)) if password else ()
+
+
+def token_login(login: str, token: str) -> str:
+    """Return what logs in with a token, for ``AUTH XOAUTH2``."""
+    return _b64(f"user={login}\1auth=Bearer {token}\1\1")
+
+
+def token_complaint(challenge: str) -> str:
+    """Return what the server's challenge says against a token; it is base64 of JSON."""
+    try:
+        return b64decode(challenge, validate=True).decode()
+    except ValueError:
+        return challenge
 
 
 def _credentials(login: str, password: str) -> str:

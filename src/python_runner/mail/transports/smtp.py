@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.mail.transports.dialogue import Dialogue, Refusal
-from python_runner.model import Delivery, Receipt
+from python_runner.mail.transports.dialogue import Dialogue
+from python_runner.mail.transports.refusal import Refusal, everyone, receipt
+from python_runner.model import Delivery
 
 
 if TYPE_CHECKING:
-    from python_runner.model import MailSettings, Message
+    from python_runner.mail.transports.tokens import Tokens
+    from python_runner.model import MailSettings, Message, Receipt
     from python_runner.texts import Text
 
 
@@ -18,7 +20,7 @@ class SmtpTransport:
 
     The connection is made for the first message. If the server hangs up between two
     messages there is one new connection. If the way there is barred (no network, wrong
-    certificate, refused password) it is not tried again for the life of this object:
+    certificate, refused login) it is not tried again for the life of this object:
     repeated logins lock accounts.
     """
 
@@ -28,16 +30,19 @@ class SmtpTransport:
         *,
         step_timeout: float = 30.0,
         data_timeout: float = 300.0,
+        tokens: Tokens | None = None,
     ) -> None:
         """Take the settings; nothing is connected.
 
         Args:
             settings: where to, and as whom.
+            tokens: what to log in with; None for the password of ``settings``.
             step_timeout: seconds to connect, and for each answer.
             data_timeout: seconds the server may take to accept a message.
         """
         self._settings = settings
         self._timeouts = {"step_timeout": step_timeout, "data_timeout": data_timeout}
+        self._tokens = tokens
         self._dialogue: Dialogue | None = None
         self._barred: Text | None = None
 
@@ -46,7 +51,7 @@ class SmtpTransport:
         try:
             dialogue = self._open_message(message)
         except Refusal as refusal:
-            return _everyone(message.recipients, refusal)
+            return everyone(message.recipients, refusal)
         refused = self._name_recipients(dialogue, message.recipients)
         if accepted := [r for r in message.recipients if r not in refused]:
             try:
@@ -54,13 +59,15 @@ class SmtpTransport:
             except Refusal as refusal:
                 refused |= dict.fromkeys(accepted, refusal)
                 self._recover(dialogue, refusal)
-        return tuple(_receipt(r, refused.get(r)) for r in message.recipients)
+        return tuple(receipt(r, refused.get(r)) for r in message.recipients)
 
     def close(self) -> None:
         """Say goodbye; another message would make a new connection."""
         if self._dialogue is not None:
             self._dialogue.close()
             self._dialogue = None
+        if self._tokens is not None:
+            self._tokens.close()
 
     def _open_message(self, message: Message) -> Dialogue:
         """Return a dialogue that has taken the sender, over an old connection or a new."""
@@ -80,8 +87,11 @@ class SmtpTransport:
         if self._barred is not None:
             raise Refusal(Delivery.DEFERRED, self._barred)
         if self._dialogue is None:
-            dialogue = Dialogue(self._settings, **self._timeouts)
+            dialogue = Dialogue(self._settings, tokens=self._tokens, **self._timeouts)
             try:
+                if self._tokens is not None:
+                    # It may take its time, while nobody waits at the other end.
+                    self._tokens.get()
                 dialogue.connect()
                 dialogue.secure()
                 dialogue.log_in()
@@ -124,15 +134,3 @@ class SmtpTransport:
             pass
         dialogue.hang_up()
         self._dialogue = None
-
-
-def _everyone(recipients: tuple[str, ...], refusal: Refusal) -> tuple[Receipt, ...]:
-    return tuple(_receipt(recipient, refusal) for recipient in recipients)
-
-
-def _receipt(recipient: str, refusal: Refusal | None) -> Receipt:
-    if refusal is None:
-        return Receipt(recipient=recipient, delivery=Delivery.SENT)
-    return Receipt(
-        recipient=recipient, delivery=refusal.delivery, detail=refusal.detail
-    )

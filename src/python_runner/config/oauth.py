@@ -1,0 +1,95 @@
+"""What Microsoft's sign-in needs: addresses that are safe, and files that are whole."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from python_runner.texts import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+class Cloud(NamedTuple):
+    """The addresses that belong together in one of Microsoft's clouds.
+
+    Attributes:
+        graph: Microsoft Graph.
+        outlook: Exchange Online, as tokens for SMTP name it.
+    """
+
+    graph: str
+    outlook: str
+
+
+DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
+_WORLDWIDE = Cloud("https://graph.microsoft.com", "https://outlook.office365.com")
+_CLOUDS = {
+    "https://login.microsoftonline.us": Cloud(
+        "https://graph.microsoft.us", "https://outlook.office365.us"
+    ),
+    "https://login.partner.microsoftonline.cn": Cloud(
+        "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"
+    ),
+}
+
+
+def cloud_of(authority: str) -> Cloud:
+    """Return the cloud of ``authority``; an unknown one signs in for the worldwide."""
+    return _CLOUDS.get(authority.lower(), _WORLDWIDE)
+
+
+def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each variable that is wrong, and what is wrong with it."""
+    for name in ("OAUTH_AUTHORITY", "GRAPH_URL"):
+        value = variables.get(name)
+        if value and not _is_place(value):
+            message = _("expected https:// and a server's name alone, found {found}")
+            yield name, message.format(found=value)
+    for name in ("OAUTH_TENANT_ID", "OAUTH_CLIENT_ID"):
+        value = variables.get(name)
+        if value and not re.fullmatch(r"[A-Za-z0-9._-]+", value):
+            message = _("expected letters, digits, dots and hyphens, found {found}")
+            yield name, message.format(found=value)
+    if file := variables.get("OAUTH_CLIENT_CERTIFICATE"):
+        for message in _certificate_problems(Path(file).expanduser()):
+            yield "OAUTH_CLIENT_CERTIFICATE", message
+        if variables.get("OAUTH_CLIENT_SECRET"):
+            message = _("set this or OAUTH_CLIENT_SECRET, not both")
+            yield "OAUTH_CLIENT_CERTIFICATE", message
+
+
+def _is_place(url: str) -> bool:
+    """Say whether a secret may go there: encrypted, and a path cannot change where."""
+    try:
+        parts = urlsplit(url)
+        _port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme == "https"
+        and bool(parts.hostname)
+        and parts.path in {"", "/"}
+        and not (parts.query or parts.fragment or "@" in parts.netloc)
+        and not re.search(r"\s", url)
+    )
+
+
+def _certificate_problems(file: Path) -> Iterator[str]:
+    if not file.is_file():
+        yield _("{path} does not exist").format(path=file)
+        return
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if "-----BEGIN ENCRYPTED PRIVATE KEY" in text:
+        message = _("the private key in {path} must not be encrypted")
+        yield message.format(path=file)
+    elif not ("PRIVATE KEY-----" in text and "-----BEGIN CERTIFICATE-----" in text):
+        message = _("{path} must hold a certificate and its private key, both as PEM")
+        yield message.format(path=file)

@@ -1,0 +1,58 @@
+"""What a step on the way out raises when it does not succeed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_runner.model import Delivery, Receipt
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from python_runner.texts import Text
+
+
+class Refusal(Exception):
+    """A step did not succeed.
+
+    Attributes:
+        delivery: deferred or failed.
+        detail: why, and what to do.
+        lost: whether the connection is gone.
+        answered: whether the server said it, and did not just vanish.
+        retry_after: seconds the server asks to be left alone, or None.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        detail: Text,
+        *,
+        lost: bool = False,
+        answered: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(delivery, detail)
+        self.delivery = delivery
+        self.detail = detail
+        self.lost = lost
+        self.answered = answered
+        self.retry_after = retry_after
+
+
+def receipt(recipient: str, refusal: Refusal | None) -> Receipt:
+    """Return the answer for one recipient; None is success."""
+    if refusal is None:
+        return Receipt(recipient=recipient, delivery=Delivery.SENT)
+    return Receipt(
+        recipient=recipient,
+        delivery=refusal.delivery,
+        detail=refusal.detail,
+        retry_after=refusal.retry_after,
+    )
+
+
+def everyone(recipients: Iterable[str], refusal: Refusal | None) -> tuple[Receipt, ...]:
+    """Return the same answer for all."""
+    return tuple(receipt(recipient, refusal) for recipient in recipients)
