@@ -359,6 +359,7 @@ class Run:
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
         mail: what became of the report.
+        mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
     """
 
@@ -372,6 +373,7 @@ class Run:
     error: Text | None = None
     warnings: tuple[Text, ...] = ()
     mail: MailStatus = MailStatus.NONE
+    mail_reason: Text | None = None
     interpreter: str | None = None
 
     @property
@@ -482,8 +484,16 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer for one recipient, with the server's or the transport's words."""
+    """The answer for one recipient, with the server's or the transport's words.
+
+    Attributes:
+        recipient: address.
+        delivery: what became of the message for him.
+        detail: why.
+        barred: whether nothing at all can leave now, whoever it is for.
+    """
 
     recipient: str
     delivery: Delivery
     detail: Text | None = None
+    barred: bool = False
