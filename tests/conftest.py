@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.runner.session import way_out
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Variables of the developer's machine that would change what is tested.
 SHIELDED = (
@@ -51,6 +54,8 @@ def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Keep the machine's settings out, and records and locks in the test's folder."""
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
+    # A port may be used again by another test: nothing is known of who answers there.
+    way_out.cache_clear()
     home = tmp_path / "home"
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.
@@ -114,3 +119,28 @@ def in_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make the test's folder the current one."""
     monkeypatch.chdir(tmp_path)
     return Path(os.curdir)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder on a disk of 2 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0:
+        pytest.skip("needs the right to mount a disk")
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a disk")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def memory_folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder in memory where there is one: kills need no syncs to count."""
+    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        yield Path(name)

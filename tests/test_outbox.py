@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.mail.outbox import MESSAGES_A_MINUTE, DrainReport, drain
+from python_runner.mail.outbox import DrainReport, drain, send_once
 from python_runner.mail.transports.memory import MemoryTransport
+from python_runner.mail.way import MESSAGES_A_MINUTE, WayOut
 from python_runner.model import (
     Delivery,
     MailStatus,
@@ -21,7 +26,8 @@ from python_runner.model import (
     RunStatus,
 )
 from python_runner.policy import DELIVERY_LIFE
-from python_runner.records.store import Store, StoreError, open_store
+from python_runner.records import database
+from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 
 
 if TYPE_CHECKING:
@@ -59,16 +65,28 @@ def queue(store: Store, *run_ids: str, recipients: tuple[str, ...] = (A, B)) -> 
         store.finish_run(run, message, NOW)
 
 
+def mail_of(store: Store, run_id: str) -> MailStatus:
+    """Return what became of a run's report."""
+    run = store.run(run_id)
+    assert run is not None
+    return run.mail
+
+
 def deliver(
     store: Store,
     transport: MemoryTransport,
     *,
     now: datetime = NOW,
     deadline_seconds: float = 30.0,
+    way: WayOut | None = None,
 ) -> DrainReport:
     """Drain through ``transport`` at ``now``."""
     return drain(
-        store, lambda: transport, now=lambda: now, deadline_seconds=deadline_seconds
+        store,
+        lambda: transport,
+        now=lambda: now,
+        deadline_seconds=deadline_seconds,
+        way=way,
     )
 
 
@@ -123,18 +141,31 @@ class Busy(MemoryTransport):
 
 
 class Tarpit(MemoryTransport):
-    """A server that does not answer before it is let go."""
+    """A server that does not answer before it is let go, but for the first messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes: int = 0) -> None:
         super().__init__()
+        self.takes = takes
         self.reached = threading.Event()
         self.released = threading.Event()
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Keep whoever calls waiting."""
-        self.reached.set()
-        self.released.wait(30)
+        if len(self.messages) >= self.takes:
+            self.reached.set()
+            self.released.wait(30)
         return super().send(message)
+
+    def let_go(self) -> None:
+        """Answer at last, and wait for what comes of it."""
+        self.released.set()
+        while not self.closed:
+            time.sleep(0.01)
+
+
+def down() -> MemoryTransport:
+    """Return a server that takes nothing now."""
+    return MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
 
 
 def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
@@ -183,15 +214,106 @@ def test_a_deferred_message_leaves_later_unchanged(store: Store) -> None:
     assert (first.content, first.message_id) == (second.content, second.message_id)
 
 
-def test_a_closed_door_is_tried_once(store: Store) -> None:
-    """When nobody gets a message, the others are not tried: no storm of logins."""
-    queue(store, "a", "b", "c")
-    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
-    assert deliver(store, down) == DrainReport(deferred=1, remaining=3)
-    assert len(down.messages) == 1
+def test_a_closed_door_is_known_by_two_messages(store: Store) -> None:
+    """When nobody gets two messages in a row, the others are not tried."""
+    queue(store, "a", "b", "c", "d")
+    assert deliver(store, down()) == DrainReport(deferred=2, remaining=4)
     # The next drain begins with those that have not been tried.
     up = MemoryTransport()
-    assert deliver(store, up) == DrainReport(sent=2, remaining=1)
+    assert deliver(store, up) == DrainReport(sent=2, remaining=2)
+
+
+def test_a_full_mailbox_is_no_closed_door(store: Store) -> None:
+    """One message that nobody can get now does not hold the others back."""
+    queue(store, "a", recipients=(B,))
+    queue(store, "b", "c", recipients=(A,))
+    full = MemoryTransport({B: Delivery.DEFERRED})
+    assert deliver(store, full) == DrainReport(sent=2, deferred=1, remaining=1)
+
+
+def test_a_closed_door_is_left_alone_for_a_while(store: Store) -> None:
+    """The drains of a process do not pay for one dead server again and again."""
+    clock = FakeTime()
+    way = WayOut(clock.monotonic, clock.sleep)
+    knocks = []
+    for number in range(60):
+        queue(store, f"{number:x}")
+        knocks.append(bool(deliver(store, down(), way=way).deferred))
+        clock.seconds += 60.0
+    # Two that prove it, then after 5, 10, 20 minutes; the next would be after 40.
+    assert [place for place, knock in enumerate(knocks) if knock] == [0, 1, 6, 16, 36]
+
+    way.wake()
+    up = MemoryTransport()
+    assert deliver(store, up, way=way).sent == MESSAGES_A_MINUTE
+    clock.seconds += 60.0
+    assert deliver(store, down(), way=way).deferred == 2
+
+
+def test_time_that_ran_out_is_a_closed_door(store: Store) -> None:
+    """A tarpit costs a process its deadline once."""
+    queue(store, "a", "b")
+    way = WayOut()
+    tarpit = Tarpit()
+    assert deliver(store, tarpit, deadline_seconds=0.3, way=way).deferred == 1
+    assert deliver(store, MemoryTransport(), way=way) == DrainReport(remaining=2)
+    assert "had not taken the mail" in str(way.reason)
+    way.wake()
+    assert deliver(store, MemoryTransport(), way=way) == DrainReport(
+        sent=1, remaining=1
+    )
+    assert way.reason is None
+    tarpit.let_go()
+
+
+def test_a_slow_server_is_no_closed_door(store: Store) -> None:
+    """Who took a message and let the next one wait is asked again by the next run."""
+    queue(store, "a", "b", "c")
+    way = WayOut()
+    slow = Tarpit(takes=1)
+    report = deliver(store, slow, deadline_seconds=0.5, way=way)
+    assert report == DrainReport(sent=1, deferred=1, remaining=2)
+    assert deliver(store, MemoryTransport(), way=way).sent == 1
+    slow.let_go()
+
+
+def test_drains_of_one_process_take_turns(store: Store) -> None:
+    """A second drain waits for the first, and for no longer than its own deadline."""
+    queue(store, "a")
+    way, tarpit = WayOut(), Tarpit()
+    first = threading.Thread(target=lambda: deliver(store, tarpit, way=way))
+    first.start()
+    assert tarpit.reached.wait(30)
+    queue(store, "b")
+    started = time.monotonic()
+    report = deliver(store, MemoryTransport(), deadline_seconds=0.2, way=way)
+    assert report == DrainReport(remaining=2)
+    assert time.monotonic() - started < 5
+    tarpit.let_go()
+    first.join(30)
+
+
+def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
+    """What no records hold is tried once; a tarpit cannot keep its sender."""
+    message = Message(
+        message_id="<a@localhost>",
+        sender="runner@example.org",
+        recipients=(A, B),
+        subject="a report",
+        content=b"",
+    )
+    tarpit = Tarpit()
+    started = time.monotonic()
+    receipts = send_once(message, lambda: tarpit, deadline_seconds=0.3)
+    assert time.monotonic() - started < 5
+    assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
+    assert "had not taken the mail" in str(receipts[0].detail)
+    tarpit.let_go()
+
+    up = MemoryTransport({B: Delivery.FAILED})
+    receipts = send_once(message, lambda: up, deadline_seconds=30)
+    assert [r.delivery for r in receipts] == [Delivery.SENT, Delivery.FAILED]
+    assert up.closed
 
 
 def test_a_refused_message_does_not_stop_the_others(store: Store) -> None:
@@ -205,16 +327,16 @@ def test_a_refused_message_does_not_stop_the_others(store: Store) -> None:
 def test_a_message_is_given_up_in_the_end(store: Store) -> None:
     """After five days it is failed, and still there for people to see."""
     queue(store, "a")
-    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
+    shut = down()
     moment = NOW
-    while deliver(store, down, now=moment).deferred:
+    while deliver(store, shut, now=moment).deferred:
         (message,) = store.mail.messages()
         moment = message.next_try_at
     # 5, 10, 20, 40, 80, 160 minutes, then every four hours until the fifth day is over.
     assert DELIVERY_LIFE <= moment - NOW < DELIVERY_LIFE + timedelta(hours=4)
-    assert len(down.messages) == 36
+    assert len(shut.messages) == 36
     assert deliver(store, MemoryTransport(), now=moment) == DrainReport()
-    assert store.mail_status("<a@localhost>") is MailStatus.FAILED
+    assert mail_of(store, "a") is MailStatus.FAILED
     assert [m.run_id for m in store.mail.unannounced()] == ["a"]
 
 
@@ -222,7 +344,7 @@ def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
     """Whatever a transport raises, the message waits and says why."""
     queue(store, "a", "b")
     broken = Broken()
-    assert deliver(store, broken) == DrainReport(deferred=1, remaining=2)
+    assert deliver(store, broken) == DrainReport(deferred=2, remaining=2)
     assert broken.closed
     (_, message) = store.mail.messages()
     assert "a defect" in str(message.addressees[0].detail)
@@ -244,7 +366,8 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     queue(store, "a", "b")
     tarpit = Tarpit()
     started = time.monotonic()
-    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=2)
+    left = DrainReport(deferred=1, remaining=2)
+    assert deliver(store, tarpit, deadline_seconds=0.3) == left
     assert time.monotonic() - started < 5
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
@@ -252,22 +375,23 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     while store.mail.waiting():
         time.sleep(0.01)
     assert len(tarpit.messages) == 1
-    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+    assert mail_of(store, "a") is MailStatus.SENT
 
 
 def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
-    """Once the claim has lapsed the message leaves another way, the same as it was."""
+    """Minutes later the message leaves another way, the same as it was."""
     queue(store, "a")
     tarpit = Tarpit()
-    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=1)
+    left = DrainReport(deferred=1, remaining=1)
+    assert deliver(store, tarpit, deadline_seconds=0.3) == left
+    (waiting,) = store.mail.messages()
+    assert "had not taken the mail" in str(waiting.addressees[0].detail)
     again = MemoryTransport()
-    later = NOW + timedelta(minutes=2)
+    later = NOW + timedelta(minutes=5)
     assert deliver(store, again, now=later) == DrainReport(sent=1)
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
     assert tarpit.messages == again.messages
-    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+    assert mail_of(store, "a") is MailStatus.SENT
 
 
 def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> None:
@@ -276,9 +400,7 @@ def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> 
     with open_store(shielded, NOW) as store:
         queue(store, "a")
         deliver(store, tarpit, deadline_seconds=0.3)
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
 
 
 def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
@@ -291,14 +413,12 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
         lambda: tarpit,
         now=lambda: NOW,
         deadline_seconds=600,
-        monotonic=lambda: 10 * time.monotonic(),
+        way=WayOut(lambda: 10 * time.monotonic()),
         stopping=tarpit.reached.is_set,
     )
-    assert report == DrainReport(remaining=2)
+    assert report == DrainReport(deferred=1, remaining=2)
     assert time.monotonic() - started < 5
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
     assert len(tarpit.messages) == 1
 
 
@@ -324,10 +444,23 @@ def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
         MemoryTransport,
         now=lambda: NOW,
         deadline_seconds=100,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        way=WayOut(clock.monotonic, clock.sleep),
     )
     assert report == DrainReport(sent=MESSAGES_A_MINUTE + 2)
+    assert clock.naps == [60.0]
+
+
+def test_the_pace_counts_messages_over_all_drains(store: Store) -> None:
+    """Thirty projects in a minute wait for nothing; the next one does."""
+    clock = FakeTime()
+    way = WayOut(clock.monotonic, clock.sleep)
+    for number in range(MESSAGES_A_MINUTE):
+        queue(store, f"{number:x}")
+        assert deliver(store, MemoryTransport(), way=way).sent == 1
+        assert deliver(store, MemoryTransport(), way=way).sent == 0
+    assert clock.naps == []
+    queue(store, "last")
+    assert deliver(store, MemoryTransport(), way=way, deadline_seconds=61).sent == 1
     assert clock.naps == [60.0]
 
 
@@ -340,8 +473,7 @@ def test_the_pace_does_not_outlast_the_deadline(store: Store) -> None:
         MemoryTransport,
         now=lambda: NOW,
         deadline_seconds=59,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        way=WayOut(clock.monotonic, clock.sleep),
     )
     assert report == DrainReport(sent=MESSAGES_A_MINUTE, remaining=2)
     assert clock.naps == []
@@ -391,8 +523,7 @@ def _busy_drain(store: Store, busy: Busy, clock: FakeTime) -> DrainReport:
         lambda: busy,
         now=lambda: NOW,
         deadline_seconds=60,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        way=WayOut(clock.monotonic, clock.sleep),
     )
 
 
@@ -425,3 +556,82 @@ def test_a_longer_wait_is_kept_by_a_later_drain(
     assert clock.naps == []
     (queued,) = store.mail.messages()
     assert queued.next_try_at == NOW + timedelta(minutes=minutes)
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the write lock of the records, as another program does."""
+    connect = partial(sqlite3.connect, isolation_level=None, check_same_thread=False)
+    with closing(connect(file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_records_locked_for_seconds_are_waited_for(
+    store: Store, shielded: Path
+) -> None:
+    """A backup or another runner that writes for a while costs time, not reports."""
+    queue(store, "a", "b")
+    transport = MemoryTransport()
+    with locked(shielded / DATABASE_NAME):
+        thread = threading.Thread(target=lambda: deliver(store, transport))
+        thread.start()
+        time.sleep(2)
+        assert transport.messages == []
+    thread.join(30)
+    assert len(transport.messages) == 2
+    assert store.mail.waiting() == 0
+
+
+def test_records_locked_too_long_send_the_same_message_again(
+    shielded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark that cannot be written costs a duplicate, which is the same to the byte."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+
+    class Locks(MemoryTransport):
+        """Takes the message, and something else takes the records."""
+
+        def __init__(self, stack: ExitStack) -> None:
+            super().__init__()
+            self.stack = stack
+
+        def send(self, message: Message) -> tuple[Receipt, ...]:
+            """Send, then let somebody lock the records."""
+            receipts = super().send(message)
+            self.stack.enter_context(locked(shielded / DATABASE_NAME))
+            return receipts
+
+    with open_store(shielded, NOW) as store:
+        queue(store, "a")
+        with ExitStack() as stack:
+            first = Locks(stack)
+            with pytest.raises(StoreError, match="locked by another program"):
+                deliver(store, first)
+        second = MemoryTransport()
+        assert deliver(store, second) == DrainReport(remaining=1)
+        later = NOW + timedelta(minutes=2)
+        assert deliver(store, second, now=later) == DrainReport(sent=1)
+    assert first.messages == second.messages
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clock_that_jumps_loses_and_doubles_nothing(store: Store, seed: int) -> None:
+    """Forth or back by hours or days: each report is sent once, within the same days."""
+    chance = random.Random(seed)  # noqa: S311 - no secret, a reproducible test
+    queue(store, *(f"{number:x}" for number in range(10)))
+    moment, sent = NOW, []
+    for _ in range(200):
+        broken = {A: Delivery.DEFERRED, B: Delivery.DEFERRED}
+        up = chance.random() < 0.3
+        transport = MemoryTransport({} if up else broken)
+        deliver(store, transport, now=moment)
+        if up:
+            sent += [message.message_id for message in transport.messages]
+        jump = timedelta(hours=chance.choice((-30, -2, -1, 1, 2, 30)))
+        moment = min(
+            max(moment + jump, NOW - timedelta(days=4)), NOW + timedelta(days=4)
+        )
+    assert sorted(sent) == sorted(f"<{number:x}@localhost>" for number in range(10))
+    assert store.mail.waiting() == 0

@@ -367,6 +367,7 @@ class Run:
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
         mail: what became of the report.
+        mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
     """
 
@@ -380,6 +381,7 @@ class Run:
     error: Text | None = None
     warnings: tuple[Text, ...] = ()
     mail: MailStatus = MailStatus.NONE
+    mail_reason: Text | None = None
     interpreter: str | None = None
 
     @property
@@ -497,9 +499,11 @@ class Receipt:
         delivery: what became of the message.
         detail: the server's or the transport's words.
         retry_after: seconds the server asks to be left alone, or None.
+        barred: whether nothing at all can leave now, whoever it is for.
     """
 
     recipient: str
     delivery: Delivery
     detail: Text | None = None
     retry_after: float | None = None
+    barred: bool = False

@@ -189,12 +189,15 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
     return strategy is EmailStrategy.ALL
 
 
-def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
+def exit_code(
+    runs: Iterable[Run], *, signal: str | None = None, given_up: bool = False
+) -> int:
     """Reduce everything that happened to the one number a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
     a skipped project, which outweighs a lost report. ``signal`` is the name of the
-    signal that stopped the runner.
+    signal that stopped the runner; ``given_up`` tells that the report of an earlier run
+    was given up meanwhile.
     """
     if signal is not None:
         interrupted = signal in {"SIGINT", "SIGBREAK"}
@@ -207,7 +210,7 @@ def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
         return EXIT_FAILURE
     if RunStatus.SKIPPED in statuses:
         return EXIT_SKIPPED
-    if any(run.mail is MailStatus.FAILED for run in runs):
+    if given_up or any(run.mail is MailStatus.FAILED for run in runs):
         return EXIT_MAIL
     return EXIT_SUCCESS
 
@@ -222,7 +225,7 @@ def next_try(
 ) -> datetime | None:
     """Return when a message is tried again after ``attempts`` that failed.
 
-    Five minutes, doubling to four hours; None five days after it was queued: given up.
+    None five days after it was queued: given up.
 
     Args:
         queued_at: when the message was made.
@@ -232,7 +235,11 @@ def next_try(
     """
     if now - queued_at >= DELIVERY_LIFE:
         return None
+    longest = timedelta(seconds=min(asked, DELIVERY_ASKED.total_seconds()))
+    return now + max(delivery_wait(attempts), longest)
+
+
+def delivery_wait(attempts: int) -> timedelta:
+    """Return how long to wait after ``attempts``: five minutes, doubling to four hours."""
     # The doubling passes the ceiling at the seventh; a higher power may overflow.
-    wait = DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1)
-    seconds = min(asked, DELIVERY_ASKED.total_seconds())
-    return now + max(min(wait, DELIVERY_CEILING), timedelta(seconds=seconds))
+    return min(DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1), DELIVERY_CEILING)

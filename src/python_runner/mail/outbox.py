@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from python_runner.mail.way import WayOut
 from python_runner.masking import Masker
 from python_runner.model import Delivery, Receipt
 from python_runner.policy import next_try
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
-#: Messages per minute: the limit of a mailbox in Exchange Online.
-MESSAGES_A_MINUTE = 30
 #: Seconds a claim outlives the deadline of its drain: after that its owner is dead.
 _LEASE_MARGIN = 60.0
 #: Seconds a delivery still gets once the runner is asked to stop.
@@ -50,12 +48,14 @@ class DrainReport:
         deferred: tried, and queued again.
         failed: given up, for one recipient at least.
         remaining: still in the outbox, due or not.
+        given_up: the numbers of those that failed.
     """
 
     sent: int = 0
     deferred: int = 0
     failed: int = 0
     remaining: int = 0
+    given_up: tuple[int, ...] = field(default=(), compare=False)
 
 
 def drain(
@@ -64,24 +64,21 @@ def drain(
     *,
     now: Callable[[], datetime],
     deadline_seconds: float,
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], object] = time.sleep,
+    way: WayOut | None = None,
     stopping: Callable[[], bool] = lambda: False,
     masker: Masker | None = None,
 ) -> DrainReport:
     """Send what is due, over one connection, until all is tried or time is up.
 
     A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
-    thread when time is up: it may still end well and be marked; if the process ends
-    before, the claim lapses and the message is sent again.
+    thread when time is up, and counts as deferred: it may still end well and be marked.
 
     Args:
         store: where the messages are.
         open_transport: makes the way out; called when the first message is due.
         now: the clock of the records.
         deadline_seconds: longest time until this function returns.
-        monotonic: the clock of deadline and pace, in seconds.
-        sleep: waits that many seconds.
+        way: what earlier drains of this process have learnt; None: nothing.
         stopping: whether the runner is asked to stop; only seconds are left then.
         masker: takes secrets out of what servers and libraries say.
 
@@ -89,17 +86,74 @@ def drain(
         StoreError: the records cannot be read or written. Nothing that a transport
             does is ever raised: it becomes a deferral.
     """
-    work = _Drain(
-        store=store,
+    way = way or WayOut()
+    deadline = way.monotonic() + deadline_seconds
+    if way.rests or not way.turn.acquire(timeout=deadline_seconds):
+        return DrainReport(remaining=store.mail.waiting())
+    try:
+        work = _Drain(
+            store=store,
+            open_transport=open_transport,
+            now=now,
+            way=way,
+            deadline=deadline,
+            lease_seconds=deadline_seconds + _LEASE_MARGIN,
+            masker=masker or Masker(),
+        )
+        _wait_for(work, stopping)
+        return work.report()
+    finally:
+        way.used_at = way.monotonic()
+        way.turn.release()
+
+
+def send_once(
+    message: Message,
+    open_transport: Callable[[], Transport],
+    *,
+    deadline_seconds: float,
+    way: WayOut | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    masker: Masker | None = None,
+) -> tuple[Receipt, ...]:
+    """Send a message that no records hold, now or never, as patiently as a drain.
+
+    Args:
+        message: what to send.
+        open_transport: makes the way out.
+        deadline_seconds: longest time until this function returns.
+        way: as for :func:`drain`; this is tried even while it rests.
+        stopping: likewise.
+        masker: likewise.
+
+    Returns:
+        One receipt per recipient; ``deferred`` means that nobody tries it again.
+    """
+    way = way or WayOut()
+    started = way.monotonic()
+    work = _Single(
+        message=message,
         open_transport=open_transport,
-        now=now,
-        pace=_Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep),
-        deadline=monotonic() + deadline_seconds,
-        lease_seconds=deadline_seconds + _LEASE_MARGIN,
+        way=way,
+        deadline=started + deadline_seconds,
+        since=started,
         masker=masker or Masker(),
     )
+    if not way.turn.acquire(timeout=deadline_seconds):
+        work.let_go()
+        return work.receipts
+    try:
+        _wait_for(work, stopping)
+        return work.receipts
+    finally:
+        way.turn.release()
+
+
+def _wait_for(work: _Delivery, stopping: Callable[[], bool]) -> None:
+    """Let ``work`` run in a thread of its own, until its deadline."""
     # A daemon: a process that is done must not wait for a server that is not.
     thread = threading.Thread(target=work.run, name="outbox", daemon=True)
+    monotonic = work.way.monotonic
     thread.start()
     hurried = False
     while thread.is_alive() and (moment := monotonic()) < work.deadline:
@@ -107,73 +161,99 @@ def drain(
             hurried = True
             work.deadline = min(work.deadline, moment + _LAST_SECONDS)
         thread.join(_SLICE)
-    return work.report()
-
-
-class _Pace:
-    """Lets ``count`` acts through in any window of ``seconds``."""
-
-    def __init__(
-        self,
-        count: int,
-        seconds: float,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        self._seconds = seconds
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._acts: deque[float] = deque(maxlen=count)
-
-    def wait(self, deadline: float) -> bool:
-        """Wait for a place and take it; False, at once, if it comes too late."""
-        moment = self._monotonic()
-        if len(self._acts) == self._acts.maxlen:
-            place = self._acts[0] + self._seconds
-            if place > moment:
-                if place >= deadline:
-                    return False
-                self._sleep(place - moment)
-                moment = place
-        if moment >= deadline:
-            return False
-        self._acts.append(moment)
-        return True
-
-    def pause(self, seconds: float, deadline: float) -> bool:
-        """Wait ``seconds``; False, at once, if they end too late."""
-        if self._monotonic() + seconds >= deadline:
-            return False
-        self._sleep(seconds)
-        return True
+    if thread.is_alive():
+        work.let_go()
 
 
 @dataclass(slots=True, kw_only=True)
-class _Drain:
-    """One drain, from its first claim to its last mark, in a thread of its own."""
+class _Delivery:
+    """What goes on in a thread that nobody waits for longer than its deadline."""
 
-    store: Store
     open_transport: Callable[[], Transport]
-    now: Callable[[], datetime]
-    pace: _Pace
+    way: WayOut
     deadline: float
-    lease_seconds: float
     masker: Masker
-    owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
     transport: Transport | None = None
-    counts: Counter[MessageState] = field(default_factory=Counter)
-    error: Exception | None = None
+    #: When the message under way was begun, by the clock of ``way``.
+    since: float = 0.0
 
     def run(self) -> None:
-        """Deliver; what goes wrong with the records is kept for the caller."""
+        """Deliver, then say goodbye."""
         try:
-            self._deliver_due()
-        except Exception as error:  # noqa: BLE001 - raised again where drain() waits
-            self.error = error
+            self.deliver()
         finally:
             if self.transport is not None:
                 with suppress(Exception):
                     self.transport.close()
+
+    def deliver(self) -> None:
+        """Do the work; raises nothing."""
+        raise NotImplementedError
+
+    def let_go(self) -> None:
+        """Account for what is under way; it goes on alone."""
+        raise NotImplementedError
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Send one message; whatever a transport raises is a deferral."""
+        self.since = self.way.monotonic()
+        try:
+            if self.transport is None:
+                self.transport = self.open_transport()
+            receipts = self.transport.send(message)
+        except Exception as error:  # noqa: BLE001 - mail never changes a run
+            detail = Text(
+                N_("the transport broke down: {error}"), {"error": repr(error)}
+            )
+            receipts = _deferred(message, detail)
+        return tuple(map(self._masked, receipts))
+
+    def _masked(self, receipt: Receipt) -> Receipt:
+        detail = receipt.detail and self.masker.sentence(receipt.detail)
+        return replace(receipt, detail=detail)
+
+    def too_slow(self) -> Text:
+        """Return why the message under way is not waited for any longer."""
+        template = N_("the mail server had not taken the mail after {seconds} s")
+        return Text(template, {"seconds": round(self.way.monotonic() - self.since)})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Drain(_Delivery):
+    """One drain, from its first claim to its last mark."""
+
+    store: Store
+    now: Callable[[], datetime]
+    lease_seconds: float
+    owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
+    counts: Counter[MessageState] = field(default_factory=Counter)
+    given_up: list[int] = field(default_factory=list)
+    error: Exception | None = None
+    #: The message under way; None once it is marked, by whoever came first.
+    claim: QueuedMessage | None = None
+    marking: threading.Lock = field(default_factory=threading.Lock)
+
+    def deliver(self) -> None:
+        """Send what is due; what goes wrong with the records is kept for the caller."""
+        try:
+            while (
+                not self.way.rests
+                and self.way.pace.wait(self.deadline)
+                and (claim := self._take())
+            ):
+                self.way.pace.take()
+                self._conclude(claim, self._send_politely(claim.message))
+        except Exception as error:  # noqa: BLE001 - raised again where drain() waits
+            self.error = error
+
+    def let_go(self) -> None:
+        """Count the message under way as deferred."""
+        with self.marking:
+            if self.claim is not None:
+                detail = self.too_slow()
+                # A server that took others before is slow, and not out of reach.
+                self.way.failed(detail, sure=not self.counts[MessageState.SENT])
+                self._mark(self.claim, _deferred(self.claim.message, detail))
 
     def report(self) -> DrainReport:
         """Return what has been done so far.
@@ -188,57 +268,45 @@ class _Drain:
             deferred=self.counts[MessageState.QUEUED],
             failed=self.counts[MessageState.FAILED],
             remaining=self.store.mail.waiting(),
+            given_up=tuple(self.given_up),
         )
 
-    def _deliver_due(self) -> None:
-        while self.pace.wait(self.deadline) and (claim := self._claim()):
-            receipts = tuple(map(self._masked, self._send_politely(claim.message)))
-            state = self._mark(claim, receipts)
-            self.counts[state] += 1
-            if all(receipt.delivery is Delivery.DEFERRED for receipt in receipts):
-                # Nobody got anything: the way out is closed, for the others too.
-                return
-
-    def _claim(self) -> QueuedMessage | None:
-        return self.store.mail.claim_due(
+    def _take(self) -> QueuedMessage | None:
+        self.claim = self.store.mail.claim_due(
             self.now(), owner=self.owner, lease_seconds=self.lease_seconds
         )
+        return self.claim
+
+    def _conclude(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+        with self.marking:
+            if not _reached_nobody(receipts):
+                self.way.worked()
+            elif self.claim is None:
+                # It was let go of, and that has been marked.
+                return
+            else:
+                # Who asks to be left alone means it for every message.
+                sure = receipts[-1].barred or _asked_wait(receipts) > 0
+                self.way.failed(receipts[-1].detail, sure=sure)
+            self._mark(claim, receipts)
 
     def _send_politely(self, message: Message) -> tuple[Receipt, ...]:
         """Send; wait and try once more if the server asks for that and time allows."""
-        receipts = self._send(message)
+        receipts = self.send(message)
         asked = _asked_wait(receipts)
         if (
             asked
-            and all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
-            and self.pace.pause(asked, self.deadline)
-            and self.pace.wait(self.deadline)
+            and _reached_nobody(receipts)
+            and self.way.pace.pause(asked, self.deadline)
+            and self.way.pace.wait(self.deadline)
         ):
-            return self._send(message)
+            self.way.pace.take()
+            return self.send(message)
         return receipts
 
-    def _send(self, message: Message) -> tuple[Receipt, ...]:
-        try:
-            if self.transport is None:
-                self.transport = self.open_transport()
-            return self.transport.send(message)
-        except Exception as error:  # noqa: BLE001 - mail never changes a run
-            detail = Text(
-                N_("the transport broke down: {error}"), {"error": repr(error)}
-            )
-            return tuple(
-                Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
-                for recipient in message.recipients
-            )
-
-    def _masked(self, receipt: Receipt) -> Receipt:
-        detail = receipt.detail and self.masker.sentence(receipt.detail)
-        return replace(receipt, detail=detail)
-
-    def _mark(
-        self, claim: QueuedMessage, receipts: tuple[Receipt, ...]
-    ) -> MessageState:
-        return self.store.mail.record_receipts(
+    def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+        self.claim = None
+        state = self.store.mail.record_receipts(
             claim.number,
             receipts,
             owner=self.owner,
@@ -249,6 +317,39 @@ class _Drain:
                 asked=_asked_wait(receipts),
             ),
         )
+        self.counts[state] += 1
+        if state is MessageState.FAILED:
+            self.given_up.append(claim.number)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Single(_Delivery):
+    """One message that is in no outbox."""
+
+    message: Message
+    receipts: tuple[Receipt, ...] = ()
+
+    def deliver(self) -> None:
+        """Send the message."""
+        receipts = self.send(self.message)
+        if not self.receipts:
+            self.receipts = receipts
+
+    def let_go(self) -> None:
+        """Nobody waits for the answer any more."""
+        if not self.receipts:
+            self.receipts = _deferred(self.message, self.too_slow())
+
+
+def _deferred(message: Message, detail: Text) -> tuple[Receipt, ...]:
+    return tuple(
+        Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
+        for recipient in message.recipients
+    )
+
+
+def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
+    return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
 
 
 def _asked_wait(receipts: tuple[Receipt, ...]) -> float:

@@ -23,6 +23,7 @@ from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.reporting import (
+    catch_up,
     deliver,
     lost_reports,
     report_of,
@@ -130,6 +131,7 @@ class _ProjectRun:
             )
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
+            self._catch_up()
             results = self._run_series(interpreter)
             outputs.prune(
                 self.project.path / "logs",
@@ -223,6 +225,16 @@ class _ProjectRun:
             self.books.log_missing(run)
             self.books.close_run(run, report_of(run, self.project, self.session))
 
+    def _catch_up(self) -> None:
+        """Let earlier reports out first, for this series may take hours.
+
+        Not right after another run has done so: no project waits for mail twice.
+        """
+        way = self.session.way
+        if way.monotonic() - way.used_at > self.session.delivery_seconds:
+            catch_up(self.session)
+            self.started = time.monotonic()
+
     def _mask_outputs(self, run_id: str) -> None:
         for path in (self.project.path / "logs" / "runs").glob(f"*_{run_id}/*.log"):
             # What cannot be replaced is still masked wherever it is shown.
@@ -278,6 +290,6 @@ class _ProjectRun:
         told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
         message = report_of(told, self.project, self.session)
         saved = self.books.close_run(run, message, [m.number for m in lost])
-        run = replace(run, mail=deliver(message, self.session, saved=saved))
+        run = deliver(run, message, self.session, saved=saved)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run

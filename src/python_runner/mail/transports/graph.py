@@ -91,7 +91,8 @@ class GraphTransport:
         if reached:
             content = addressed(message.content, reached.values())
             outcome |= dict.fromkeys(reached, self._try(content))
-        return tuple(receipt(r, outcome[r]) for r in message.recipients)
+        barred = self._barred is not None
+        return tuple(receipt(r, outcome[r], barred=barred) for r in message.recipients)
 
     def close(self) -> None:
         """Hang up; another message would make a new connection."""

@@ -41,7 +41,9 @@ class Refusal(Exception):
         self.retry_after = retry_after
 
 
-def receipt(recipient: str, refusal: Refusal | None) -> Receipt:
+def receipt(
+    recipient: str, refusal: Refusal | None, *, barred: bool = False
+) -> Receipt:
     """Return the answer for one recipient; None is success."""
     if refusal is None:
         return Receipt(recipient=recipient, delivery=Delivery.SENT)
@@ -50,9 +52,12 @@ def receipt(recipient: str, refusal: Refusal | None) -> Receipt:
         delivery=refusal.delivery,
         detail=refusal.detail,
         retry_after=refusal.retry_after,
+        barred=barred,
     )
 
 
-def everyone(recipients: Iterable[str], refusal: Refusal | None) -> tuple[Receipt, ...]:
+def everyone(
+    recipients: Iterable[str], refusal: Refusal | None, *, barred: bool = False
+) -> tuple[Receipt, ...]:
     """Return the same answer for all."""
-    return tuple(receipt(recipient, refusal) for recipient in recipients)
+    return tuple(receipt(recipient, refusal, barred=barred) for recipient in recipients)

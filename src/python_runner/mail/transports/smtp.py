@@ -51,7 +51,8 @@ class SmtpTransport:
         try:
             dialogue = self._open_message(message)
         except Refusal as refusal:
-            return everyone(message.recipients, refusal)
+            barred = self._barred is not None
+            return everyone(message.recipients, refusal, barred=barred)
         refused = self._name_recipients(dialogue, message.recipients)
         if accepted := [r for r in message.recipients if r not in refused]:
             try:
