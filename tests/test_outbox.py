@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.mail.outbox import MESSAGES_A_MINUTE, DrainReport, drain
+from python_runner.mail.outbox import (
+    MESSAGES_A_MINUTE,
+    DrainReport,
+    WayOut,
+    drain,
+    send_once,
+)
 from python_runner.mail.transports.memory import MemoryTransport
 from python_runner.model import (
     Delivery,
@@ -59,16 +65,28 @@ def queue(store: Store, *run_ids: str, recipients: tuple[str, ...] = (A, B)) -> 
         store.finish_run(run, message, NOW)
 
 
+def mail_of(store: Store, run_id: str) -> MailStatus:
+    """Return what became of a run's report."""
+    run = store.run(run_id)
+    assert run is not None
+    return run.mail
+
+
 def deliver(
     store: Store,
     transport: MemoryTransport,
     *,
     now: datetime = NOW,
     deadline_seconds: float = 30.0,
+    way: WayOut | None = None,
 ) -> DrainReport:
     """Drain through ``transport`` at ``now``."""
     return drain(
-        store, lambda: transport, now=lambda: now, deadline_seconds=deadline_seconds
+        store,
+        lambda: transport,
+        now=lambda: now,
+        deadline_seconds=deadline_seconds,
+        way=way,
     )
 
 
@@ -117,6 +135,17 @@ class Tarpit(MemoryTransport):
         self.released.wait(30)
         return super().send(message)
 
+    def let_go(self) -> None:
+        """Answer at last, and wait for what comes of it."""
+        self.released.set()
+        while not self.closed:
+            time.sleep(0.01)
+
+
+def down() -> MemoryTransport:
+    """Return a server that takes nothing now."""
+    return MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
+
 
 def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
     """All messages leave in order, through one transport, which is closed then."""
@@ -164,15 +193,95 @@ def test_a_deferred_message_leaves_later_unchanged(store: Store) -> None:
     assert (first.content, first.message_id) == (second.content, second.message_id)
 
 
-def test_a_closed_door_is_tried_once(store: Store) -> None:
-    """When nobody gets a message, the others are not tried: no storm of logins."""
-    queue(store, "a", "b", "c")
-    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
-    assert deliver(store, down) == DrainReport(deferred=1, remaining=3)
-    assert len(down.messages) == 1
+def test_a_closed_door_is_known_by_two_messages(store: Store) -> None:
+    """When nobody gets two messages in a row, the others are not tried."""
+    queue(store, "a", "b", "c", "d")
+    assert deliver(store, down()) == DrainReport(deferred=2, remaining=4)
     # The next drain begins with those that have not been tried.
     up = MemoryTransport()
-    assert deliver(store, up) == DrainReport(sent=2, remaining=1)
+    assert deliver(store, up) == DrainReport(sent=2, remaining=2)
+
+
+def test_a_full_mailbox_is_no_closed_door(store: Store) -> None:
+    """One message that nobody can get now does not hold the others back."""
+    queue(store, "a", recipients=(B,))
+    queue(store, "b", "c", recipients=(A,))
+    full = MemoryTransport({B: Delivery.DEFERRED})
+    assert deliver(store, full) == DrainReport(sent=2, deferred=1, remaining=1)
+
+
+def test_a_closed_door_is_left_alone_for_a_while(store: Store) -> None:
+    """The drains of a process do not pay for one dead server again and again."""
+    clock = FakeTime()
+    way = WayOut(clock.monotonic, clock.sleep)
+    knocks = []
+    for number in range(60):
+        queue(store, f"{number:x}")
+        knocks.append(bool(deliver(store, down(), way=way).deferred))
+        clock.seconds += 60.0
+    # Two that prove it, then after 5, 10, 20 minutes; the next would be after 40.
+    assert [place for place, knock in enumerate(knocks) if knock] == [0, 1, 6, 16, 36]
+
+    way.wake()
+    up = MemoryTransport()
+    assert deliver(store, up, way=way).sent == MESSAGES_A_MINUTE
+    clock.seconds += 60.0
+    assert deliver(store, down(), way=way).deferred == 2
+
+
+def test_time_that_ran_out_is_a_closed_door(store: Store) -> None:
+    """A tarpit costs a process its deadline once."""
+    queue(store, "a", "b")
+    way = WayOut()
+    tarpit = Tarpit()
+    assert deliver(store, tarpit, deadline_seconds=0.3, way=way).deferred == 1
+    assert deliver(store, MemoryTransport(), way=way) == DrainReport(remaining=2)
+    assert "had not taken the mail" in str(way.reason)
+    way.wake()
+    assert deliver(store, MemoryTransport(), way=way) == DrainReport(
+        sent=1, remaining=1
+    )
+    assert way.reason is None
+    tarpit.let_go()
+
+
+def test_drains_of_one_process_take_turns(store: Store) -> None:
+    """A second drain waits for the first, and for no longer than its own deadline."""
+    queue(store, "a")
+    way, tarpit = WayOut(), Tarpit()
+    first = threading.Thread(target=lambda: deliver(store, tarpit, way=way))
+    first.start()
+    assert tarpit.reached.wait(30)
+    queue(store, "b")
+    started = time.monotonic()
+    report = deliver(store, MemoryTransport(), deadline_seconds=0.2, way=way)
+    assert report == DrainReport(remaining=2)
+    assert time.monotonic() - started < 5
+    tarpit.let_go()
+    first.join(30)
+
+
+def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
+    """What no records hold is tried once; a tarpit cannot keep its sender."""
+    message = Message(
+        message_id="<a@localhost>",
+        sender="runner@example.org",
+        recipients=(A, B),
+        subject="a report",
+        content=b"",
+    )
+    tarpit = Tarpit()
+    started = time.monotonic()
+    receipts = send_once(message, lambda: tarpit, deadline_seconds=0.3)
+    assert time.monotonic() - started < 5
+    assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
+    assert "had not taken the mail" in str(receipts[0].detail)
+    tarpit.let_go()
+
+    up = MemoryTransport({B: Delivery.FAILED})
+    receipts = send_once(message, lambda: up, deadline_seconds=30)
+    assert [r.delivery for r in receipts] == [Delivery.SENT, Delivery.FAILED]
+    assert up.closed
 
 
 def test_a_refused_message_does_not_stop_the_others(store: Store) -> None:
@@ -186,16 +295,16 @@ def test_a_refused_message_does_not_stop_the_others(store: Store) -> None:
 def test_a_message_is_given_up_in_the_end(store: Store) -> None:
     """After five days it is failed, and still there for people to see."""
     queue(store, "a")
-    down = MemoryTransport({A: Delivery.DEFERRED, B: Delivery.DEFERRED})
+    shut = down()
     moment = NOW
-    while deliver(store, down, now=moment).deferred:
+    while deliver(store, shut, now=moment).deferred:
         (message,) = store.mail.messages()
         moment = message.next_try_at
     # 5, 10, 20, 40, 80, 160 minutes, then every four hours until the fifth day is over.
     assert DELIVERY_LIFE <= moment - NOW < DELIVERY_LIFE + timedelta(hours=4)
-    assert len(down.messages) == 36
+    assert len(shut.messages) == 36
     assert deliver(store, MemoryTransport(), now=moment) == DrainReport()
-    assert store.mail_status("<a@localhost>") is MailStatus.FAILED
+    assert mail_of(store, "a") is MailStatus.FAILED
     assert [m.run_id for m in store.mail.unannounced()] == ["a"]
 
 
@@ -203,7 +312,7 @@ def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
     """Whatever a transport raises, the message waits and says why."""
     queue(store, "a", "b")
     broken = Broken()
-    assert deliver(store, broken) == DrainReport(deferred=1, remaining=2)
+    assert deliver(store, broken) == DrainReport(deferred=2, remaining=2)
     assert broken.closed
     (_, message) = store.mail.messages()
     assert "a defect" in str(message.addressees[0].detail)
@@ -225,7 +334,8 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     queue(store, "a", "b")
     tarpit = Tarpit()
     started = time.monotonic()
-    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=2)
+    left = DrainReport(deferred=1, remaining=2)
+    assert deliver(store, tarpit, deadline_seconds=0.3) == left
     assert time.monotonic() - started < 5
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
@@ -233,22 +343,23 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     while store.mail.waiting():
         time.sleep(0.01)
     assert len(tarpit.messages) == 1
-    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+    assert mail_of(store, "a") is MailStatus.SENT
 
 
 def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
-    """Once the claim has lapsed the message leaves another way, the same as it was."""
+    """Minutes later the message leaves another way, the same as it was."""
     queue(store, "a")
     tarpit = Tarpit()
-    assert deliver(store, tarpit, deadline_seconds=0.3) == DrainReport(remaining=1)
+    left = DrainReport(deferred=1, remaining=1)
+    assert deliver(store, tarpit, deadline_seconds=0.3) == left
+    (waiting,) = store.mail.messages()
+    assert "had not taken the mail" in str(waiting.addressees[0].detail)
     again = MemoryTransport()
-    later = NOW + timedelta(minutes=2)
+    later = NOW + timedelta(minutes=5)
     assert deliver(store, again, now=later) == DrainReport(sent=1)
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
     assert tarpit.messages == again.messages
-    assert store.mail_status("<a@localhost>") is MailStatus.SENT
+    assert mail_of(store, "a") is MailStatus.SENT
 
 
 def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> None:
@@ -257,9 +368,7 @@ def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> 
     with open_store(shielded, NOW) as store:
         queue(store, "a")
         deliver(store, tarpit, deadline_seconds=0.3)
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
 
 
 def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
@@ -272,14 +381,12 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
         lambda: tarpit,
         now=lambda: NOW,
         deadline_seconds=600,
-        monotonic=lambda: 10 * time.monotonic(),
+        way=WayOut(lambda: 10 * time.monotonic()),
         stopping=tarpit.reached.is_set,
     )
-    assert report == DrainReport(remaining=2)
+    assert report == DrainReport(deferred=1, remaining=2)
     assert time.monotonic() - started < 5
-    tarpit.released.set()
-    while not tarpit.closed:
-        time.sleep(0.01)
+    tarpit.let_go()
     assert len(tarpit.messages) == 1
 
 
@@ -305,8 +412,7 @@ def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
         MemoryTransport,
         now=lambda: NOW,
         deadline_seconds=100,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        way=WayOut(clock.monotonic, clock.sleep),
     )
     assert report == DrainReport(sent=MESSAGES_A_MINUTE + 2)
     assert clock.naps == [60.0]
@@ -321,8 +427,7 @@ def test_the_pace_does_not_outlast_the_deadline(store: Store) -> None:
         MemoryTransport,
         now=lambda: NOW,
         deadline_seconds=59,
-        monotonic=clock.monotonic,
-        sleep=clock.sleep,
+        way=WayOut(clock.monotonic, clock.sleep),
     )
     assert report == DrainReport(sent=MESSAGES_A_MINUTE, remaining=2)
     assert clock.naps == []

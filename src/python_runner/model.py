@@ -345,6 +345,7 @@ class Run:
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
         mail: what became of the report.
+        mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
     """
 
@@ -358,6 +359,7 @@ class Run:
     error: Text | None = None
     warnings: tuple[Text, ...] = ()
     mail: MailStatus = MailStatus.NONE
+    mail_reason: Text | None = None
     interpreter: str | None = None
 
     @property

@@ -171,12 +171,15 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
     return strategy is EmailStrategy.ALL
 
 
-def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
+def exit_code(
+    runs: Iterable[Run], *, signal: str | None = None, given_up: bool = False
+) -> int:
     """Reduce everything that happened to the one number a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
     a skipped project, which outweighs a lost report. ``signal`` is the name of the
-    signal that stopped the runner.
+    signal that stopped the runner; ``given_up`` tells that the report of an earlier run
+    was given up meanwhile.
     """
     if signal is not None:
         interrupted = signal in {"SIGINT", "SIGBREAK"}
@@ -189,7 +192,7 @@ def exit_code(runs: Iterable[Run], *, signal: str | None = None) -> int:
         return EXIT_FAILURE
     if RunStatus.SKIPPED in statuses:
         return EXIT_SKIPPED
-    if any(run.mail is MailStatus.FAILED for run in runs):
+    if given_up or any(run.mail is MailStatus.FAILED for run in runs):
         return EXIT_MAIL
     return EXIT_SUCCESS
 
@@ -202,10 +205,14 @@ def deserves_retry(outcome: Outcome) -> bool:
 def next_try(queued_at: datetime, attempts: int, now: datetime) -> datetime | None:
     """Return when a message is tried again after ``attempts`` that failed.
 
-    Five minutes, doubling to four hours; None five days after it was queued: given up.
+    None five days after it was queued: given up.
     """
     if now - queued_at >= DELIVERY_LIFE:
         return None
+    return now + delivery_wait(attempts)
+
+
+def delivery_wait(attempts: int) -> timedelta:
+    """Return how long to wait after ``attempts``: five minutes, doubling to four hours."""
     # The doubling passes the ceiling at the seventh; a higher power may overflow.
-    wait = DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1)
-    return now + min(wait, DELIVERY_CEILING)
+    return min(DELIVERY_WAIT * 2.0 ** (min(attempts, 7) - 1), DELIVERY_CEILING)

@@ -63,8 +63,9 @@ def translate(message: str) -> str:
 class Text:
     """A sentence kept apart from its values, so that each reader gets his language.
 
-    ``template`` is a ``str.format`` template that was marked with :func:`N_`. ``str()``
-    gives the English sentence: the log and programs read that one.
+    ``template`` is a ``str.format`` template that was marked with :func:`N_`; a value
+    may be a ``Text`` itself. ``str()`` gives the English sentence: the log and programs
+    read that one.
     """
 
     template: str
@@ -75,4 +76,8 @@ class Text:
 
     def in_language(self, language: str) -> str:
         """Return the sentence in ``language``."""
-        return catalogue(language).gettext(self.template).format(**self.values)
+        values = {
+            name: value.in_language(language) if isinstance(value, Text) else value
+            for name, value in self.values.items()
+        }
+        return catalogue(language).gettext(self.template).format(**values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from python_runner.runner.project_run import (
     refuse_project,
     run_project,
 )
+from python_runner.runner.reporting import catch_up_at_last, told_as_lost
 from python_runner.runner.session import local_now, open_session, thin_records
 from python_runner.runner.signals import StopSignals
 from python_runner.texts import system_language
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from python_runner.model import Project, Script, Settings
+    from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
@@ -132,17 +135,23 @@ def command(
     )
     if dry_run:
         return show_plan(targets, settings, options)
-    runs, signal_name = run_all(targets, settings, options)
+    runs, given_up, signal_name = run_all(targets, settings, options)
     show_failures(runs)
+    show_undelivered(runs, given_up)
     if as_json:
         click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
-    return exit_code(runs, signal=signal_name)
+    return exit_code(runs, signal=signal_name, given_up=bool(given_up))
 
 
 def run_all(
     targets: Targets, settings: Settings, options: Options
-) -> tuple[list[Run], str | None]:
-    """Run every project; return the runs in order, and the signal that ended them."""
+) -> tuple[list[Run], list[QueuedMessage], str | None]:
+    """Run every project.
+
+    Returns:
+        The runs in order, the reports given up meanwhile (earlier runs' too), and the
+        signal that ended it all.
+    """
     progress = _progress(options)
     listener: Callable[[Event], None] = progress
     if options.verbose:
@@ -165,9 +174,11 @@ def run_all(
         ]
         while wait(futures, _SLICE).not_done:
             pass
+        runs = [run for future in futures if (run := future.result())]
+        runs = catch_up_at_last(runs, session)
         thin_records(session, targets.keep_days)
-    runs = [run for future in futures if (run := future.result())]
-    return runs, signals.received.name if signals.received else None
+    name = signals.received.name if signals.received else None
+    return runs, session.given_up, name
 
 
 def _both(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
@@ -254,6 +265,24 @@ def show_failures(runs: Iterable[Run]) -> None:
             click.echo("\n" + head, err=True)
             for line in lines:
                 click.echo(f"    {line}", err=True)
+
+
+def show_undelivered(
+    runs: Iterable[Run], given_up: Iterable[QueuedMessage] = ()
+) -> None:
+    """Print to stderr which reports have not reached everybody, and why."""
+    runs = list(runs)
+    projects: defaultdict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        if line := wording.undelivered(run):
+            projects[line].append(run.project)
+    for line, names in projects.items():
+        click.echo(f"{', '.join(names)}: {line}", err=True)
+    own = {run.run_id for run in runs}
+    for queued in given_up:
+        if queued.run_id not in own:
+            text = told_as_lost(queued).in_language(system_language())
+            click.echo(f"{queued.project}: {text}", err=True)
 
 
 def show_plan(targets: Targets, settings: Settings, options: Options) -> int:

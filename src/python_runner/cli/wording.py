@@ -37,7 +37,7 @@ _MAIL_WORDS = {
 }
 _MAIL = {
     MailStatus.SENT: N_("report sent"),
-    MailStatus.QUEUED: N_("report queued, it will be sent later"),
+    MailStatus.QUEUED: N_("report queued"),
     MailStatus.FAILED: N_("report given up"),
 }
 
@@ -101,6 +101,16 @@ def run_line(run: Run) -> str:
     if run.mail in _MAIL:
         parts.append(_(_MAIL[run.mail]))
     return ", ".join(parts)
+
+
+def undelivered(run: Run) -> str | None:
+    """Return why a report has not reached everybody; None where it has, or none was due."""
+    if run.mail not in {MailStatus.QUEUED, MailStatus.FAILED}:
+        return None
+    line = _(_MAIL[run.mail])
+    if run.mail_reason:
+        line += f": {run.mail_reason.in_language(system_language())}"
+    return line
 
 
 def failure_lines(result: ScriptResult) -> list[str]:

@@ -7,6 +7,7 @@ date, which is what lets mail servers recognise a duplicate.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from python_runner.model import Delivery, Receipt
-from python_runner.policy import next_try
+from python_runner.policy import delivery_wait, next_try
 from python_runner.records.messages import MessageState
 from python_runner.texts import N_, Text
 
@@ -38,6 +39,8 @@ _LEASE_MARGIN = 60.0
 _LAST_SECONDS = 3.0
 #: Seconds between two looks at whether that is so.
 _SLICE = 0.1
+#: Messages in a row that reach nobody: one has a full mailbox, two a closed door.
+_CLOSED_DOOR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,12 +52,70 @@ class DrainReport:
         deferred: tried, and queued again.
         failed: given up, for one recipient at least.
         remaining: still in the outbox, due or not.
+        given_up: the numbers of those that failed.
     """
 
     sent: int = 0
     deferred: int = 0
     failed: int = 0
     remaining: int = 0
+    given_up: tuple[int, ...] = field(default=(), compare=False)
+
+
+class WayOut:
+    """What the drains of one process share: they take turns, keep pace, and learn.
+
+    Once the door has proved closed the next drains do not knock for a while, so that
+    twenty projects do not wait for a dead server twenty times, nor lock an account with
+    twenty refused logins. The rest is as long as a message's: five minutes, doubling.
+
+    Attributes:
+        monotonic: the clock of deadlines, pace and rest, in seconds.
+        turn: held by the one drain that is under way.
+        pace: lets so many messages through a minute.
+        reason: why the last delivery reached nobody, or None.
+    """
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Begin with a door that is taken to be open.
+
+        Args:
+            monotonic: the clock, in seconds.
+            sleep: waits that many seconds.
+        """
+        self.monotonic = monotonic
+        self.turn = threading.Lock()
+        self.pace = _Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep)
+        self.reason: Text | None = None
+        self._failures = 0
+        self._rests_until = -math.inf
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is too early to knock again."""
+        return self.monotonic() < self._rests_until
+
+    def wake(self) -> None:
+        """Let the next drain try, whatever the last ones met."""
+        self._rests_until = -math.inf
+
+    def worked(self) -> None:
+        """Take note that a message reached somebody, or was refused for good."""
+        self._failures = 0
+        self.reason = None
+        self.wake()
+
+    def failed(self, reason: Text | None, *, slow: bool = False) -> None:
+        """Take note that a message reached nobody; one ``slow`` failure says it all."""
+        self._failures = max(self._failures + 1, _CLOSED_DOOR if slow else 0)
+        self.reason = reason
+        if self._failures >= _CLOSED_DOOR:
+            wait = delivery_wait(self._failures + 1 - _CLOSED_DOOR)
+            self._rests_until = self.monotonic() + wait.total_seconds()
 
 
 def drain(
@@ -63,39 +124,87 @@ def drain(
     *,
     now: Callable[[], datetime],
     deadline_seconds: float,
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], object] = time.sleep,
+    way: WayOut | None = None,
     stopping: Callable[[], bool] = lambda: False,
 ) -> DrainReport:
     """Send what is due, over one connection, until all is tried or time is up.
 
     A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
-    thread when time is up: it may still end well and be marked; if the process ends
-    before, the claim lapses and the message is sent again.
+    thread when time is up, and counts as deferred: it may still end well and be marked.
 
     Args:
         store: where the messages are.
         open_transport: makes the way out; called when the first message is due.
         now: the clock of the records.
         deadline_seconds: longest time until this function returns.
-        monotonic: the clock of deadline and pace, in seconds.
-        sleep: waits that many seconds.
+        way: what earlier drains of this process have learnt; None: nothing.
         stopping: whether the runner is asked to stop; only seconds are left then.
 
     Raises:
         StoreError: the records cannot be read or written. Nothing that a transport
             does is ever raised: it becomes a deferral.
     """
-    work = _Drain(
-        store=store,
+    way = way or WayOut()
+    deadline = way.monotonic() + deadline_seconds
+    if way.rests or not way.turn.acquire(timeout=deadline_seconds):
+        return DrainReport(remaining=store.mail.waiting())
+    try:
+        work = _Drain(
+            store=store,
+            open_transport=open_transport,
+            now=now,
+            way=way,
+            deadline=deadline,
+            lease_seconds=deadline_seconds + _LEASE_MARGIN,
+        )
+        _wait_for(work, stopping)
+        return work.report()
+    finally:
+        way.turn.release()
+
+
+def send_once(
+    message: Message,
+    open_transport: Callable[[], Transport],
+    *,
+    deadline_seconds: float,
+    way: WayOut | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> tuple[Receipt, ...]:
+    """Send a message that no records hold, now or never, as patiently as a drain.
+
+    Args:
+        message: what to send.
+        open_transport: makes the way out.
+        deadline_seconds: longest time until this function returns.
+        way: as for :func:`drain`; this is tried even while it rests.
+        stopping: likewise.
+
+    Returns:
+        One receipt per recipient; ``deferred`` means that nobody tries it again.
+    """
+    way = way or WayOut()
+    work = _Single(
+        message=message,
         open_transport=open_transport,
-        now=now,
-        pace=_Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep),
-        deadline=monotonic() + deadline_seconds,
-        lease_seconds=deadline_seconds + _LEASE_MARGIN,
+        way=way,
+        deadline=way.monotonic() + deadline_seconds,
     )
+    if not way.turn.acquire(timeout=deadline_seconds):
+        return _deferred(message, _too_slow(deadline_seconds))
+    try:
+        _wait_for(work, stopping)
+        return work.receipts
+    finally:
+        way.turn.release()
+
+
+def _wait_for(work: _Delivery, stopping: Callable[[], bool]) -> None:
+    """Let ``work`` run in a thread of its own, until its deadline."""
     # A daemon: a process that is done must not wait for a server that is not.
     thread = threading.Thread(target=work.run, name="outbox", daemon=True)
+    monotonic = work.way.monotonic
+    started = monotonic()
     thread.start()
     hurried = False
     while thread.is_alive() and (moment := monotonic()) < work.deadline:
@@ -103,7 +212,8 @@ def drain(
             hurried = True
             work.deadline = min(work.deadline, moment + _LAST_SECONDS)
         thread.join(_SLICE)
-    return work.report()
+    if thread.is_alive():
+        work.let_go(monotonic() - started)
 
 
 class _Pace:
@@ -138,30 +248,78 @@ class _Pace:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Drain:
-    """One drain, from its first claim to its last mark, in a thread of its own."""
+class _Delivery:
+    """What goes on in a thread that nobody waits for longer than its deadline."""
 
-    store: Store
     open_transport: Callable[[], Transport]
-    now: Callable[[], datetime]
-    pace: _Pace
+    way: WayOut
     deadline: float
-    lease_seconds: float
-    owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
     transport: Transport | None = None
-    counts: Counter[MessageState] = field(default_factory=Counter)
-    error: Exception | None = None
 
     def run(self) -> None:
-        """Deliver; what goes wrong with the records is kept for the caller."""
+        """Deliver, then say goodbye."""
         try:
-            self._deliver_due()
-        except Exception as error:  # noqa: BLE001 - raised again where drain() waits
-            self.error = error
+            self.deliver()
         finally:
             if self.transport is not None:
                 with suppress(Exception):
                     self.transport.close()
+
+    def deliver(self) -> None:
+        """Do the work; raises nothing."""
+        raise NotImplementedError
+
+    def let_go(self, seconds: float) -> None:
+        """Account for what is under way after that many seconds; it goes on alone."""
+        raise NotImplementedError
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Send one message; whatever a transport raises is a deferral."""
+        try:
+            if self.transport is None:
+                self.transport = self.open_transport()
+            return self.transport.send(message)
+        except Exception as error:  # noqa: BLE001 - mail never changes a run
+            detail = Text(
+                N_("the transport broke down: {error}"), {"error": repr(error)}
+            )
+            return _deferred(message, detail)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Drain(_Delivery):
+    """One drain, from its first claim to its last mark."""
+
+    store: Store
+    now: Callable[[], datetime]
+    lease_seconds: float
+    owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
+    counts: Counter[MessageState] = field(default_factory=Counter)
+    given_up: list[int] = field(default_factory=list)
+    error: Exception | None = None
+    #: The message under way; None once it is marked, by whoever came first.
+    claim: QueuedMessage | None = None
+    marking: threading.Lock = field(default_factory=threading.Lock)
+
+    def deliver(self) -> None:
+        """Send what is due; what goes wrong with the records is kept for the caller."""
+        try:
+            while (
+                not self.way.rests
+                and self.way.pace.wait(self.deadline)
+                and (claim := self._take())
+            ):
+                self._conclude(claim, self.send(claim.message))
+        except Exception as error:  # noqa: BLE001 - raised again where drain() waits
+            self.error = error
+
+    def let_go(self, seconds: float) -> None:
+        """Count the message under way as deferred."""
+        with self.marking:
+            if self.claim is not None:
+                detail = _too_slow(seconds)
+                self.way.failed(detail, slow=True)
+                self._mark(self.claim, _deferred(self.claim.message, detail))
 
     def report(self) -> DrainReport:
         """Return what has been done so far.
@@ -176,42 +334,70 @@ class _Drain:
             deferred=self.counts[MessageState.QUEUED],
             failed=self.counts[MessageState.FAILED],
             remaining=self.store.mail.waiting(),
+            given_up=tuple(self.given_up),
         )
 
-    def _deliver_due(self) -> None:
-        while self.pace.wait(self.deadline) and (claim := self._claim()):
-            receipts = self._send(claim.message)
-            state = self._mark(claim, receipts)
-            self.counts[state] += 1
-            if all(receipt.delivery is Delivery.DEFERRED for receipt in receipts):
-                # Nobody got anything: the way out is closed, for the others too.
-                return
-
-    def _claim(self) -> QueuedMessage | None:
-        return self.store.mail.claim_due(
+    def _take(self) -> QueuedMessage | None:
+        self.claim = self.store.mail.claim_due(
             self.now(), owner=self.owner, lease_seconds=self.lease_seconds
         )
+        return self.claim
 
-    def _send(self, message: Message) -> tuple[Receipt, ...]:
-        try:
-            if self.transport is None:
-                self.transport = self.open_transport()
-            return self.transport.send(message)
-        except Exception as error:  # noqa: BLE001 - mail never changes a run
-            detail = Text(
-                N_("the transport broke down: {error}"), {"error": repr(error)}
-            )
-            return tuple(
-                Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
-                for recipient in message.recipients
-            )
+    def _conclude(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+        with self.marking:
+            reached_nobody = _reached_nobody(receipts)
+            if self.claim is None and reached_nobody:
+                # It was let go of, and that has been marked.
+                return
+            if reached_nobody:
+                self.way.failed(receipts[-1].detail)
+            else:
+                self.way.worked()
+            self._mark(claim, receipts)
 
-    def _mark(
-        self, claim: QueuedMessage, receipts: tuple[Receipt, ...]
-    ) -> MessageState:
-        return self.store.mail.record_receipts(
+    def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+        self.claim = None
+        state = self.store.mail.record_receipts(
             claim.number,
             receipts,
             owner=self.owner,
             next_try_at=next_try(claim.queued_at, claim.attempts + 1, self.now()),
         )
+        self.counts[state] += 1
+        if state is MessageState.FAILED:
+            self.given_up.append(claim.number)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Single(_Delivery):
+    """One message that is in no outbox."""
+
+    message: Message
+    receipts: tuple[Receipt, ...] = ()
+
+    def deliver(self) -> None:
+        """Send the message."""
+        receipts = self.send(self.message)
+        if not self.receipts:
+            self.receipts = receipts
+
+    def let_go(self, seconds: float) -> None:
+        """Nobody waits for the answer any more."""
+        if not self.receipts:
+            self.receipts = _deferred(self.message, _too_slow(seconds))
+
+
+def _deferred(message: Message, detail: Text) -> tuple[Receipt, ...]:
+    return tuple(
+        Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
+        for recipient in message.recipients
+    )
+
+
+def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
+    return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
+
+
+def _too_slow(seconds: float) -> Text:
+    template = N_("the mail server had not taken the mail after {seconds} s")
+    return Text(template, {"seconds": round(seconds)})

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from sqlite3 import Connection
 
-    from python_runner.model import MailStatus, Message, Receipt
+    from python_runner.model import Message, Receipt
     from python_runner.records.database import Database
     from python_runner.records.messages import QueuedMessage
 
@@ -155,6 +155,18 @@ class MessageQueue:
         with self._database.read() as connection:
             return next(iter(load(connection, [number])), None)
 
+    def of_run(self, run_id: str) -> list[QueuedMessage]:
+        """Return the messages that tell of a run, whatever became of them."""
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                """
+                SELECT message.id FROM message JOIN run ON run.id = message.run
+                WHERE run_id = ?
+                """,
+                (run_id,),
+            )
+            return load(connection, [number for (number,) in cursor])
+
     def messages(
         self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
     ) -> list[QueuedMessage]:
@@ -228,15 +240,6 @@ class MessageQueue:
                 (number,),
             ).rowcount
             return dropped > 0
-
-    def status(self, message_id: str) -> MailStatus:
-        """Return what became of a message; ``none`` if it never was here."""
-        with self._database.read() as connection:
-            (states,) = connection.execute(
-                "SELECT group_concat(state) FROM message WHERE message_id = ?",
-                (message_id,),
-            ).fetchone()
-            return rows.to_mail_status(states)
 
 
 def _give_up(connection: Connection, number: int) -> None:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import (
         Attempt,
-        MailStatus,
         Message,
         OpenRun,
         PastResult,
@@ -241,10 +240,6 @@ class Store:
         """Return the seconds a script's successes took, newest first."""
         with self._database.read() as connection:
             return queries.durations(connection, path, script, limit)
-
-    def mail_status(self, message_id: str) -> MailStatus:
-        """Return what became of a message; ``none`` if it never was in the outbox."""
-        return self.mail.status(message_id)
 
     # Care.
 

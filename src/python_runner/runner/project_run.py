@@ -21,6 +21,7 @@ from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.reporting import (
+    catch_up,
     deliver,
     lost_reports,
     report_of,
@@ -119,6 +120,7 @@ class _ProjectRun:
             self.books.open_run(self.started_at, str(interpreter))
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
+            self._catch_up()
             results = self._run_series(interpreter)
             outputs.prune(
                 self.project.path / "logs",
@@ -211,6 +213,11 @@ class _ProjectRun:
             self.books.log_missing(run)
             self.books.close_run(run, report_of(run, self.project, self.session))
 
+    def _catch_up(self) -> None:
+        """Let earlier reports out first: this series may take hours. It counts none."""
+        catch_up(self.session)
+        self.started = time.monotonic()
+
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
             project=self.project,
@@ -259,6 +266,6 @@ class _ProjectRun:
         told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
         message = report_of(told, self.project, self.session)
         saved = self.books.close_run(run, message, [m.number for m in lost])
-        run = replace(run, mail=deliver(message, self.session, saved=saved))
+        run = deliver(run, message, self.session, saved=saved)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run

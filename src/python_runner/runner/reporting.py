@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail, sender_address
 from python_runner.exceptions import MissingEnvironmentVariable
 from python_runner.mail.compose import compose
-from python_runner.mail.outbox import drain
+from python_runner.mail.outbox import drain, send_once
 from python_runner.mail.report import render
 from python_runner.mail.transports import open_transport
-from python_runner.model import Delivery, MailStatus
+from python_runner.model import Delivery, MailStatus, Run
 from python_runner.policy import mail_due
+from python_runner.records.messages import MessageState
 from python_runner.records.outputs import read_tail
 from python_runner.records.store import StoreError
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
-    from python_runner.model import Message, Project, Run
+    from python_runner.model import Message, Project
     from python_runner.records.messages import QueuedMessage
-    from python_runner.records.store import Store
     from python_runner.runner.session import Session
 
 #: Bytes of a failed script's output that a report shows.
 TAIL_BYTES = 8_000
-#: Seconds the outbox may take after a run: mail must not delay the next project.
-DELIVERY_SECONDS = 60.0
 
 
 def report_of(run: Run, project: Project, session: Session) -> Message | None:
@@ -87,52 +88,94 @@ def _tail(output: Path) -> str:
         return ""
 
 
-def deliver(message: Message | None, session: Session, *, saved: bool) -> MailStatus:
+def deliver(run: Run, message: Message | None, session: Session, *, saved: bool) -> Run:
     """Try to get reports out now: this one, and those that wait from earlier runs.
 
     Args:
-        message: the report of this run, or None when none is due.
+        run: what has just ended.
+        message: its report, or None when none is due.
         session: settings, store, clock.
         saved: whether the store holds the message.
 
     Returns:
-        What became of ``message``.
+        ``run``, with what became of its report.
     """
     if not session.mail:
-        return MailStatus.NONE
-    if session.store is None or (message and not saved):
-        return _send_once(message, session) if message else MailStatus.NONE
-    try:
-        _drain(session, session.store)
-        if message:
-            return session.store.mail_status(message.message_id)
-    except StoreError:
-        # It was safe before; a later run looks again.
-        return MailStatus.QUEUED if message else MailStatus.NONE
-    return MailStatus.NONE
+        return run
+    if message and not (session.store and saved):
+        return _deliver_unkept(run, message, session)
+    catch_up(session)
+    return told_by(run, session) if message else run
 
 
-def _drain(session: Session, store: Store) -> None:
-    try:
-        require_mail(session.settings.mail)
-    except MissingEnvironmentVariable:
+def catch_up(session: Session) -> None:
+    """Try to get out what is due, whichever run it tells of, within the deadline."""
+    if not session.mail or session.store is None:
         return
-    with session.mail_lock:
-        drain(
-            store,
+    with suppress(StoreError, MissingEnvironmentVariable):
+        require_mail(session.settings.mail)
+        report = drain(
+            session.store,
             lambda: open_transport(session.settings.mail),
             now=session.now,
-            deadline_seconds=DELIVERY_SECONDS,
+            deadline_seconds=session.delivery_seconds,
+            way=session.way,
             stopping=lambda: session.stop.requested,
         )
+        for number in report.given_up:
+            if message := session.store.mail.message(number):
+                session.given_up.append(message)
 
 
-def _send_once(message: Message, session: Session) -> MailStatus:
+def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
+    """Try once more when no project waits any longer; return the runs as they are then.
+
+    One trouble at the first project may have kept the reports of all the others.
+    """
+    runs = list(runs)
+    if any(run.mail is MailStatus.QUEUED for run in runs):
+        session.way.wake()
+        catch_up(session)
+    return [
+        told_by(run, session) if run.mail is MailStatus.QUEUED else run for run in runs
+    ]
+
+
+def told_by(run: Run, session: Session) -> Run:
+    """Return ``run`` with what the outbox knows of its report."""
+    status, reason = MailStatus.QUEUED, None
+    # Records that cannot be read now were safe before; a later run looks again.
+    with suppress(StoreError):
+        if session.store and (kept := session.store.run(run.run_id)):
+            status = kept.mail
+            reason = why_undelivered(session.store.mail.of_run(run.run_id))
+    if status is MailStatus.QUEUED:
+        reason = reason or session.way.reason
+    return replace(run, mail=status, mail_reason=reason)
+
+
+def why_undelivered(messages: Iterable[QueuedMessage]) -> Text | None:
+    """Return the answer that keeps the first report without a happy end, if any."""
+    for queued in messages:
+        if queued.state is MessageState.SENT:
+            continue
+        for addressee in queued.addressees:
+            if addressee.state != "sent" and addressee.detail:
+                values = {"address": addressee.address, "answer": addressee.detail}
+                return Text(N_("{address}: {answer}"), values)
+    return None
+
+
+def _deliver_unkept(run: Run, message: Message, session: Session) -> Run:
     """Send without an outbox: the last resort when records cannot be kept."""
-    transport = open_transport(session.settings.mail)
-    try:
-        receipts = transport.send(message)
-    finally:
-        transport.close()
-    sent = all(receipt.delivery is Delivery.SENT for receipt in receipts)
-    return MailStatus.SENT if sent else MailStatus.FAILED
+    receipts = send_once(
+        message,
+        lambda: open_transport(session.settings.mail),
+        deadline_seconds=session.delivery_seconds,
+        way=session.way,
+        stopping=lambda: session.stop.requested,
+    )
+    for receipt in receipts:
+        if receipt.delivery is not Delivery.SENT:
+            return replace(run, mail=MailStatus.FAILED, mail_reason=receipt.detail)
+    return replace(run, mail=MailStatus.SENT)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from python_runner.execution.stop import StopRequest
-from python_runner.model import EmailStrategy
+from python_runner.mail.outbox import WayOut
+from python_runner.model import EmailStrategy, MailSettings
 from python_runner.records.store import Store, StoreError, open_store
 from python_runner.texts import N_, Text
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from python_runner.model import Project, Settings
+    from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
+
+
+#: Seconds the outbox may take before a run, and after it.
+DELIVERY_SECONDS = 60.0
 
 
 def local_now() -> datetime:
@@ -42,7 +48,9 @@ class Session:
         now: the clock.
         stop: set when the runner is asked to stop.
         mail: whether reports are made at all (``--no-mail``).
-        mail_lock: one delivery at a time; mailboxes limit connections.
+        delivery_seconds: longest that mail may delay what comes next.
+        way: what is known of the way out of this process.
+        given_up: the reports that this process has given up, earlier runs' too.
     """
 
     settings: Settings
@@ -52,7 +60,9 @@ class Session:
     now: Callable[[], datetime] = local_now
     stop: StopRequest = field(default_factory=StopRequest)
     mail: bool = True
-    mail_lock: threading.Lock = field(default_factory=threading.Lock)
+    delivery_seconds: float = DELIVERY_SECONDS
+    way: WayOut = field(default_factory=WayOut)
+    given_up: list[QueuedMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Return the session; leaving it closes the records."""
@@ -104,4 +114,14 @@ def open_session(
         listener=listener,
         now=now,
         mail=mail,
+        way=way_out(settings.mail),
     )
+
+
+@cache
+def way_out(_settings: MailSettings) -> WayOut:
+    """Return what this process knows of a way out, whichever session learnt it.
+
+    Whoever calls ``Runner`` in a loop has a session for each project, and one server.
+    """
+    return WayOut()
