@@ -470,8 +470,16 @@ class Delivery(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The answer for one recipient, with the server's or the transport's words."""
+    """The answer for one recipient, with the server's or the transport's words.
+
+    Attributes:
+        recipient: address.
+        delivery: what became of the message for him.
+        detail: why.
+        barred: whether nothing at all can leave now, whoever it is for.
+    """
 
     recipient: str
     delivery: Delivery
     detail: Text | None = None
+    barred: bool = False

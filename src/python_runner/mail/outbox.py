@@ -109,9 +109,9 @@ class WayOut:
         self.reason = None
         self.wake()
 
-    def failed(self, reason: Text | None, *, slow: bool = False) -> None:
-        """Take note that a message reached nobody; one ``slow`` failure says it all."""
-        self._failures = max(self._failures + 1, _CLOSED_DOOR if slow else 0)
+    def failed(self, reason: Text | None, *, sure: bool = False) -> None:
+        """Take note that a message reached nobody; ``sure``: nor will any other."""
+        self._failures = max(self._failures + 1, _CLOSED_DOOR if sure else 0)
         self.reason = reason
         if self._failures >= _CLOSED_DOOR:
             wait = delivery_wait(self._failures + 1 - _CLOSED_DOOR)
@@ -318,7 +318,7 @@ class _Drain(_Delivery):
         with self.marking:
             if self.claim is not None:
                 detail = _too_slow(seconds)
-                self.way.failed(detail, slow=True)
+                self.way.failed(detail, sure=True)
                 self._mark(self.claim, _deferred(self.claim.message, detail))
 
     def report(self) -> DrainReport:
@@ -350,7 +350,7 @@ class _Drain(_Delivery):
                 # It was let go of, and that has been marked.
                 return
             if reached_nobody:
-                self.way.failed(receipts[-1].detail)
+                self.way.failed(receipts[-1].detail, sure=receipts[-1].barred)
             else:
                 self.way.worked()
             self._mark(claim, receipts)

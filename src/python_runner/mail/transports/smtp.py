@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.mail.transports.dialogue import Dialogue, Refusal
@@ -46,7 +47,9 @@ class SmtpTransport:
         try:
             dialogue = self._open_message(message)
         except Refusal as refusal:
-            return _everyone(message.recipients, refusal)
+            barred = self._barred is not None
+            receipts = (_receipt(r, refusal) for r in message.recipients)
+            return tuple(replace(receipt, barred=barred) for receipt in receipts)
         refused = self._name_recipients(dialogue, message.recipients)
         if accepted := [r for r in message.recipients if r not in refused]:
             try:
@@ -124,10 +127,6 @@ class SmtpTransport:
             pass
         dialogue.hang_up()
         self._dialogue = None
-
-
-def _everyone(recipients: tuple[str, ...], refusal: Refusal) -> tuple[Receipt, ...]:
-    return tuple(_receipt(recipient, refusal) for recipient in recipients)
 
 
 def _receipt(recipient: str, refusal: Refusal | None) -> Receipt:
