@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 DROP = "<drop>"
 #: The server says nothing until the client gives up.
 SILENT = "<silent>"
+#: The server answers for ever, one byte after the other: no time-out of a step ends that.
+DRIP = "<drip>"
+#: For ``354``: the server goes away while the message comes in.
+CUT = "354 <cut>"
 #: A word that must never leave this machine unencrypted, nor show anywhere.
 PASSWORD = "càn4ry-Pass word"
 DEFAULTS = {
@@ -66,6 +70,7 @@ class FakeServer:
         messages: what came between DATA and the final dot, unstuffed.
         connections: how many there were.
         accepted: messages whose final dot was answered with 250.
+        copies: per message that it has, or may have, taken: for whom.
     """
 
     answers: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -76,11 +81,13 @@ class FakeServer:
     messages: list[bytes] = field(default_factory=list)
     connections: int = 0
     accepted: int = 0
+    copies: list[tuple[str, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._counts: dict[str, int] = {}
+        self._named: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -123,11 +130,19 @@ class FakeServer:
                 verb = text.split(maxsplit=1)[0].upper() if text else ""
                 if not self._answer(client, verb):
                     return
+                self._note(verb, text)
                 if verb == "STARTTLS" and self.tls:
                     client = stack.enter_context(self._wrap(client))
                     encrypted = True
                 if verb == "DATA" and not self._receive(client):
                     return
+
+    def _note(self, verb: str, text: str) -> None:
+        """Remember for whom the message to come is."""
+        if verb == "MAIL":
+            self._named = []
+        if verb == "RCPT" and self._last.startswith("25"):
+            self._named.append(text.partition("<")[2].rstrip(">"))
 
     def _wrap(self, client: socket.socket) -> ssl.SSLSocket:
         assert self.tls is not None
@@ -147,13 +162,19 @@ class FakeServer:
         """Take a message in, if DATA was granted, and answer its final dot."""
         if not self._last.startswith("354"):
             return True
+        if self._last == CUT:
+            self._line(client, encrypted=True)
+            return False
         message = b""
         while (line := self._line(client, encrypted=True)) != b".\r\n":
             if not line:
                 return False
             message += line.removeprefix(b".")
         self.messages.append(message)
-        return self._answer(client, ".")
+        goes_on = self._answer(client, ".")
+        if self._last[0] not in "45":
+            self.copies.append(tuple(self._named))
+        return goes_on
 
     def _answer(self, client: socket.socket, verb: str) -> bool:
         replies = self.answers.get(verb, DEFAULTS.get(verb, "500 what?"))
@@ -168,6 +189,8 @@ class FakeServer:
         if replies == SILENT:
             client.recv(1000)
             return False
+        while replies == DRIP and not self._stop.wait(0.05):
+            client.sendall(b"2")
         client.sendall(replies.encode("utf-8", "surrogateescape") + b"\r\n")
         return not (verb == "QUIT" or replies.startswith("421"))
 

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from python_runner.mail.outbox import drain
 from python_runner.mail.transports.smtp import SmtpTransport
 from python_runner.model import Delivery
+from python_runner.records.store import open_store
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
-    from python_runner.model import MailSettings, Message
+    from python_runner.model import MailSettings, Message, Run
 
-DROP, SILENT = "<drop>", "<silent>"
+DROP, SILENT, CUT = "<drop>", "<silent>", "354 <cut>"
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 BOTH_DEFERRED = (DEFERRED, DEFERRED)
 BOTH_SENT = (SENT, SENT)
@@ -35,6 +41,9 @@ class Fault:
         says: part of the sentence about the last recipient.
         second: outcome of a second message right after it.
         taken: messages the server has accepted or may have accepted in the end.
+        connections: how many there were.
+        settings: what differs from a relay without encryption and login.
+        doubt: whether the first message may have arrived although it is tried again.
     """
 
     name: str
@@ -45,8 +54,11 @@ class Fault:
     taken: int = 1
     connections: int = 1
     settings: Mapping[str, Any] = field(default_factory=dict)
+    doubt: bool = False
 
 
+OFFER = "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN"
+LOGIN = {"login": "robot", "password": "secret"}
 FAULTS = (
     Fault("none", {}, BOTH_SENT, taken=2),
     Fault(
@@ -218,6 +230,7 @@ FAULTS = (
         "it may have arrived",
         taken=2,
         connections=2,
+        doubt=True,
     ),
     Fault(
         "silent after the final dot",
@@ -226,6 +239,7 @@ FAULTS = (
         "it may have arrived",
         taken=2,
         connections=2,
+        doubt=True,
     ),
     Fault(
         "QUIT refused",
@@ -234,6 +248,151 @@ FAULTS = (
         taken=2,
     ),
     Fault("QUIT dropped", {"QUIT": DROP}, BOTH_SENT, taken=2),
+    Fault("QUIT refused for good", {"QUIT": "500 never"}, BOTH_SENT, taken=2),
+    Fault("QUIT hangs", {"QUIT": SILENT}, BOTH_SENT, taken=2),
+    Fault(
+        "hangs up at the hello",
+        {"EHLO": DROP},
+        BOTH_DEFERRED,
+        "lost",
+        second=BOTH_DEFERRED,
+        taken=0,
+    ),
+    Fault(
+        "STARTTLS refused for now",
+        {"EHLO": OFFER, "STARTTLS": "454 4.7.0 TLS not available"},
+        BOTH_DEFERRED,
+        "454 4.7.0 TLS not available",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings={"smtp_security": "starttls"},
+    ),
+    Fault(
+        "STARTTLS refused for good",
+        {"EHLO": OFFER, "STARTTLS": "502 5.5.1 never heard of it"},
+        BOTH_DEFERRED,
+        "502 5.5.1 never heard of it",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings={"smtp_security": "starttls"},
+    ),
+    Fault(
+        "STARTTLS granted, then garbage",
+        {"EHLO": OFFER, "STARTTLS": "220 go\r\n\x00\x01 garbage"},
+        BOTH_DEFERRED,
+        "no encrypted connection",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings={"smtp_security": "starttls"},
+    ),
+    Fault(
+        "login not possible for now",
+        {"AUTH": "454 4.7.0 temporary authentication failure"},
+        BOTH_DEFERRED,
+        "454 4.7.0 temporary",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings=LOGIN,
+    ),
+    Fault(
+        "login refused",
+        {"AUTH": "535 5.7.8 authentication failed"},
+        BOTH_DEFERRED,
+        "refused LOGIN_MAIL or PASSWORD_MAIL",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings=LOGIN,
+    ),
+    Fault(
+        "login unknown after all",
+        {"AUTH": "504 5.5.4 unrecognized authentication type"},
+        BOTH_DEFERRED,
+        "504 5.5.4",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings=LOGIN,
+    ),
+    Fault(
+        "hangs up at the login",
+        {"AUTH": DROP},
+        BOTH_DEFERRED,
+        "lost",
+        second=BOTH_DEFERRED,
+        taken=0,
+        settings=LOGIN,
+    ),
+    Fault(
+        "size refused at the sender",
+        {"MAIL": ("552 5.3.4 message size exceeds fixed limit", "250 ok")},
+        (FAILED, FAILED),
+        "552 5.3.4",
+    ),
+    Fault(
+        "silent at the sender",
+        {"MAIL": (SILENT, "250 ok")},
+        BOTH_DEFERRED,
+        "timed out",
+        connections=2,
+    ),
+    Fault(
+        "silent at the second recipient",
+        {"RCPT": ("250 ok", SILENT, "250 ok")},
+        BOTH_DEFERRED,
+        "timed out",
+        connections=2,
+    ),
+    Fault(
+        "all recipients refused for good",
+        {"RCPT": ("550 5.1.1 unknown", "553 5.1.3 bad address", "250 ok")},
+        (FAILED, FAILED),
+        "553 5.1.3 bad address",
+    ),
+    Fault(
+        "all recipients refused for now",
+        {"RCPT": ("450 4.2.1 busy", "451 4.7.1 greylisted", "250 ok")},
+        BOTH_DEFERRED,
+        "451 4.7.1 greylisted",
+    ),
+    Fault(
+        "silent at DATA",
+        {"DATA": (SILENT, "354 go on")},
+        BOTH_DEFERRED,
+        "timed out",
+        connections=2,
+    ),
+    Fault(
+        "lost before the final dot",
+        {"DATA": (CUT, "354 go on")},
+        BOTH_DEFERRED,
+        "may have arrived",
+        connections=2,
+    ),
+    Fault(
+        "an answer of many lines",
+        {
+            "RCPT": (
+                "250-2.1.5\r\n250-still\r\n250 ok",
+                "550-5.1.1 no\r\n550 user",
+                "250 ok",
+            )
+        },
+        (SENT, FAILED),
+        "550 5.1.1 no user",
+        taken=2,
+    ),
+    Fault(
+        "control bytes in an answer",
+        {"MAIL": ("550 5.1.8 \x00\x1b[31mred\x07\x85 \udcff", "250 ok")},
+        (FAILED, FAILED),
+        r"550 5.1.8 \x00red\x07\x85 \xff",
+    ),
+    Fault(
+        "an answer without a code",
+        {"MAIL": ("what?", "250 ok")},
+        BOTH_DEFERRED,
+        "is no mail server",
+        connections=2,
+    ),
     Fault(
         "too large for the server",
         {"EHLO": "250-fake\r\n250 SIZE 10"},
@@ -310,6 +469,43 @@ def test_every_answer_means_one_thing_for_each_recipient(
     assert len(server.messages) == fault.taken
     assert server.connections == fault.connections
     assert all(m == message.content for m in server.messages)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_later_attempt_duplicates_only_where_nobody_can_know(
+    *,
+    fault: Fault,
+    serve: Callable[..., Any],
+    mail_settings: Callable[..., MailSettings],
+    message: Message,
+    make_run: Callable[..., Run],
+    shielded: Path,
+) -> None:
+    """Once the fault is over each recipient has it once, twice after doubt, or never."""
+    faulty, healthy = serve(fault.answers), serve()
+    ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
+    now = NOW
+    with open_store(shielded, now) as store:
+        store.finish_run(make_run(), message, now)
+        for way in ways:
+            drain(
+                store,
+                lambda way=way: SmtpTransport(way, step_timeout=0.5, data_timeout=0.5),
+                now=lambda now=now: now,
+                deadline_seconds=30,
+            )
+            now += timedelta(minutes=5)
+        kept = store.mail.message(1)
+
+    assert kept is not None
+    assert [a.state for a in kept.addressees] == [
+        "failed" if delivery is FAILED else "sent" for delivery in fault.first
+    ]
+    copies = Counter(r for to in (*faulty.copies, *healthy.copies) for r in to)
+    assert [copies[recipient] for recipient in message.recipients] == [
+        0 if delivery is FAILED else 1 + fault.doubt for delivery in fault.first
+    ]
+    assert {m for s in (faulty, healthy) for m in s.messages} <= {message.content}
 
 
 REPLIES = st.sampled_from(
