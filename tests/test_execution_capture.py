@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,9 +16,6 @@ from python_runner.execution.capture import Capture, Discard, open_capture
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome
 
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 NOTE = re.compile(rb"^\[\.\.\. (\d+) bytes left out \.\.\.\]\n", re.MULTILINE)
 
@@ -243,20 +238,6 @@ def refused(winerror: int) -> OSError:
     if sys.platform != "win32":
         vars(error)["winerror"] = winerror
     return error
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder on a disk of 2 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
-    if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("needs the right to mount a disk")
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a disk")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @linux_only

@@ -19,7 +19,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -45,7 +44,7 @@ from python_runner.records.store import DATABASE_NAME, Store, open_store
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECT = Path("/srv/project_1")
@@ -214,17 +213,6 @@ def die_at_random(home: Path, points: list[int]) -> None:
         os.waitpid(child, 0)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in memory where there is one: kills need no syncs to count."""
-    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as name:
-        yield Path(name)
-
-
 def play(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run this file as the runner that is killed."""
     return subprocess.run(
@@ -284,12 +272,12 @@ def check_mailbox(home: Path) -> None:
 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
-def test_a_kill_before_any_statement_loses_nothing(folder: Path) -> None:
+def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
     """Whatever was acknowledged is there after a kill -9 at every statement."""
-    points = int(play(folder, "every").stdout)
+    points = int(play(memory_folder, "every").stdout)
     assert points > 100
     for point in range(1, points + 1):
-        come_back(folder / str(point))
+        come_back(memory_folder / str(point))
 
 
 @pytest.mark.parametrize("point", [3, 40, 80, 120, 160])
@@ -301,12 +289,12 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")
-def test_no_report_is_lost_over_many_kills(folder: Path) -> None:
+def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:
     """Of 150 runs in one state folder, killed at random, every report arrives."""
     chance = random.Random(20261124)  # noqa: S311 - no secret, a reproducible test
     points = [chance.randint(20, 400) for _ in range(150)]
-    assert play(folder, ",".join(map(str, points))).returncode == 0
-    come_back(folder)
+    assert play(memory_folder, ",".join(map(str, points))).returncode == 0
+    come_back(memory_folder)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ class FakeServer:
         connections: how many there were.
         accepted: messages whose final dot was answered with 250.
         copies: per message that it has, or may have, taken: for whom.
+        watch: told of each answer, by its command, when it is due and when it is given.
     """
 
     answers: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
@@ -82,6 +83,7 @@ class FakeServer:
     connections: int = 0
     accepted: int = 0
     copies: list[tuple[str, ...]] = field(default_factory=list)
+    watch: Callable[[str, str], object] = lambda _moment, _verb: None
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -183,6 +185,7 @@ class FakeServer:
         if not isinstance(replies, str):
             replies = replies[min(count, len(replies) - 1)]
         self._last = replies
+        self.watch("before", verb)
         self.accepted += verb == "." and replies.rpartition("\n")[2].startswith("250 ")
         if replies == DROP:
             return False
@@ -192,6 +195,7 @@ class FakeServer:
         while replies == DRIP and not self._stop.wait(0.05):
             client.sendall(b"2")
         client.sendall(replies.encode("utf-8", "surrogateescape") + b"\r\n")
+        self.watch("after", verb)
         return not (verb == "QUIT" or replies.startswith("421"))
 
 

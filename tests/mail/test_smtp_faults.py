@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from python_runner.model import MailSettings, Message, Run
 
 DROP, SILENT, CUT = "<drop>", "<silent>", "354 <cut>"
+_T = TypeVar("_T")
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 BOTH_DEFERRED = (DEFERRED, DEFERRED)
@@ -471,6 +473,10 @@ def test_every_answer_means_one_thing_for_each_recipient(
     assert all(m == message.content for m in server.messages)
 
 
+def _same(thing: _T) -> _T:
+    return thing
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_later_attempt_duplicates_only_where_nobody_can_know(
     *,
@@ -484,17 +490,17 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
     """Once the fault is over each recipient has it once, twice after doubt, or never."""
     faulty, healthy = serve(fault.answers), serve()
     ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
-    now = NOW
-    with open_store(shielded, now) as store:
-        store.finish_run(make_run(), message, now)
-        for way in ways:
+    with open_store(shielded, NOW) as store:
+        store.finish_run(make_run(), message, NOW)
+        for way, minutes in zip(ways, (0, 5), strict=True):
+            now = NOW + timedelta(minutes=minutes)
+            transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)
             drain(
                 store,
-                lambda way=way: SmtpTransport(way, step_timeout=0.5, data_timeout=0.5),
-                now=lambda now=now: now,
+                partial(_same, transport),
+                now=partial(_same, now),
                 deadline_seconds=30,
             )
-            now += timedelta(minutes=5)
         kept = store.mail.message(1)
 
     assert kept is not None
