@@ -13,6 +13,7 @@ import pytest
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
+from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
 
@@ -20,6 +21,8 @@ from python_runner.runner.session import local_now, open_session
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from python_runner.model import Message, Run
 
     MakeProject = Callable[..., Path]
 
@@ -30,14 +33,22 @@ EHLO = "250-fake\r\n250-STARTTLS\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN"
 
 def run(folders: list[Path], server: Any, ca_file: Path, **variables: str) -> Any:
     """Run projects with the real command and return the runs of its document."""
+    done = start(folders, server.port, ca_file, **variables)
+    return json.loads(done.stdout)["runs"]
+
+
+def start(
+    folders: list[Path], port: int, ca_file: Path, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run projects with the real command, which never shows the password."""
     done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "run", "--json", *folders],
+        [sys.executable, "-m", "python_runner", "run", "--json", "-q", *folders],
         env=os.environ
         | {
             "LOGIN_MAIL": "robot@example.org",
             "PASSWORD_MAIL": CANARY,
             "SMTP_HOST": "localhost",
-            "SMTP_PORT": str(server.port),
+            "SMTP_PORT": str(port),
             "SMTP_CA_FILE": str(ca_file),
         }
         | variables,
@@ -46,7 +57,7 @@ def run(folders: list[Path], server: Any, ca_file: Path, **variables: str) -> An
         timeout=100,
     )
     assert CANARY.encode() not in done.stdout + done.stderr
-    return json.loads(done.stdout)["runs"]
+    return done
 
 
 def test_a_failure_reaches_the_mailbox_over_starttls(
@@ -141,10 +152,56 @@ def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
         tls=authority.context("localhost"),
     )
 
-    (one,) = run([folder], server, authority.file)
+    done = start([folder], server.port, authority.file)
 
+    (one,) = json.loads(done.stdout)["runs"]
+    assert done.returncode == 4
     assert one["mail"] == "failed"
     assert one["status"] == "success"
+    line = b"project_1: report given up: gone@example.org: the server answered: 550"
+    assert line in done.stderr
+
+
+def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
+    *,
+    make_project: MakeProject,
+    make_run: Callable[..., Run],
+    message: Message,
+    authority: Any,
+    free_port: int,
+    shielded: Path,
+) -> None:
+    """After five days a report is given up by whichever run comes then: exit code 4."""
+    past = local_now() - timedelta(days=5)
+    with open_store(shielded, past) as store:
+        store.finish_run(make_run(), message, past)
+    folder = make_project("b", email_strategy="none")
+
+    done = start([folder], free_port, authority.file)
+    again = start([folder], free_port, authority.file, LANGUAGE="fr")
+
+    assert done.returncode == 4
+    assert b"project_1: an earlier report was given up: test (" in done.stderr
+    assert json.loads(done.stdout)["runs"][0]["mail"] == "none"
+    assert again.returncode == 0
+    assert again.stderr == b""
+
+
+def test_a_report_that_waits_says_why(
+    make_project: MakeProject, authority: Any, free_port: int
+) -> None:
+    """The terminal names each reason once, whatever the number of projects."""
+    folders = [
+        make_project(name, recipients=["ann@example.org"], email_strategy="all")
+        for name in "abc"
+    ]
+
+    english = start(folders, free_port, authority.file).stderr.decode()
+    french = start(folders, free_port, authority.file, LANGUAGE="fr").stderr.decode()
+
+    assert english.startswith("a, b, c: report queued: localhost does not answer on ")
+    assert french.startswith("a, b, c: compte rendu en attente: localhost ne répond")
+    assert english.count("\n") == french.count("\n") == 1
 
 
 def test_a_given_up_report_is_told_of_by_the_next_that_works(

@@ -15,7 +15,6 @@ from python_runner.mail.report import render
 from python_runner.mail.transports import open_transport
 from python_runner.model import Delivery, MailStatus, Run
 from python_runner.policy import mail_due
-from python_runner.records.messages import MessageState
 from python_runner.records.outputs import read_tail
 from python_runner.records.store import StoreError
 from python_runner.texts import N_, Text
@@ -155,14 +154,17 @@ def told_by(run: Run, session: Session) -> Run:
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Text | None:
-    """Return the answer that keeps the first report without a happy end, if any."""
+    """Return the first answer that keeps a report from somebody, if there is one.
+
+    Where nobody has got it yet the way is what is wrong, and no address is named.
+    """
     for queued in messages:
-        if queued.state is MessageState.SENT:
-            continue
+        nobody = all(addressee.state == "pending" for addressee in queued.addressees)
         for addressee in queued.addressees:
             if addressee.state != "sent" and addressee.detail:
                 values = {"address": addressee.address, "answer": addressee.detail}
-                return Text(N_("{address}: {answer}"), values)
+                named = Text(N_("{address}: {answer}"), values)
+                return addressee.detail if nobody else named
     return None
 
 
