@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def test_mail_list_tells_what_waits_and_why(cli: Cli) -> None:
     lines = cli("mail", "list").stdout.splitlines()
 
     assert lines[0] == "2  queued  p (2222222222222)  report-2"
-    assert re.search(r"attempts: 1, next try \d{4}-", lines[1])
+    assert re.search(r"attempts: 1, next try with the first run after \d{4}-", lines[1])
     assert lines[2:4] == ["    b@x.org: sent", "    c@x.org: waiting - 451 busy"]
     assert lines[4] == "1  given up  p (1111111111111)  report-1"
     assert "next try" not in lines[5]
@@ -120,6 +121,54 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert len(list((tmp_path / "mails").glob("*.eml"))) == 2
     assert cli("mail", "list").stdout == "No report waits.\n"
     assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) -> None:
+    """With --due a report is tried when its wait is over, however often it is called."""
+    early = cli("mail", "flush", "--due", **drop_folder(tmp_path))
+    both = cli("mail", "flush", "--due", "--all", **drop_folder(tmp_path))
+
+    assert early.returncode == 1
+    assert early.stdout.startswith("0 sent, 1 waiting, 1 given up\n")
+    assert not (tmp_path / "mails").exists()
+    assert both.returncode == 2
+    assert "exclude each other" in both.stderr
+
+
+def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
+    """Recipients who met the same fate share a line."""
+    with open_store(shielded, NOW) as store:
+        fill(store, shielded / "p")
+        busy = Text("451 busy")
+        receipt = Receipt(recipient="b@x.org", delivery=Delivery.DEFERRED, detail=busy)
+        answers = [receipt, replace(receipt, recipient="c@x.org")]
+        run = Run(
+            run_id="3" * 13,
+            project="p",
+            path=shielded,
+            status=RunStatus.SUCCESS,
+            started_at=NOW,
+            duration=1.0,
+        )
+        store.finish_run(run, letter("report-3", "b@x.org", "c@x.org"), NOW)
+        store.mail.record_receipts(
+            3, answers, owner="test", next_try_at=NOW + timedelta(hours=1)
+        )
+
+    lines = cli("mail", "list", "--limit", 1).stdout.splitlines()
+
+    assert lines[2:] == ["    b@x.org, c@x.org: waiting - 451 busy"]
+
+
+@pytest.mark.parametrize("command", ["test", "flush"])
+def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) -> None:
+    """Whoever tests the mail has no email_strategy in mind."""
+    done = cli("mail", command)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("no mail can leave: set LOGIN_MAIL, PASSWORD_MAIL ")
+    assert "email_strategy" not in done.stderr
 
 
 @pytest.mark.usefixtures("outbox")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import random
+import sqlite3
 import threading
 import time
 from collections import Counter
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +31,8 @@ from python_runner.model import (
     RunStatus,
 )
 from python_runner.policy import DELIVERY_LIFE
-from python_runner.records.store import Store, StoreError, open_store
+from python_runner.records import database
+from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 
 
 if TYPE_CHECKING:
@@ -469,3 +474,82 @@ def test_records_that_fail_are_the_callers_matter(shielded: Path) -> None:
     store.close()
     with pytest.raises(StoreError):
         deliver(store, MemoryTransport())
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold the write lock of the records, as another program does."""
+    connect = partial(sqlite3.connect, isolation_level=None, check_same_thread=False)
+    with closing(connect(file)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_records_locked_for_seconds_are_waited_for(
+    store: Store, shielded: Path
+) -> None:
+    """A backup or another runner that writes for a while costs time, not reports."""
+    queue(store, "a", "b")
+    transport = MemoryTransport()
+    with locked(shielded / DATABASE_NAME):
+        thread = threading.Thread(target=lambda: deliver(store, transport))
+        thread.start()
+        time.sleep(2)
+        assert transport.messages == []
+    thread.join(30)
+    assert len(transport.messages) == 2
+    assert store.mail.waiting() == 0
+
+
+def test_records_locked_too_long_send_the_same_message_again(
+    shielded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark that cannot be written costs a duplicate, which is the same to the byte."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+
+    class Locks(MemoryTransport):
+        """Takes the message, and something else takes the records."""
+
+        def __init__(self, stack: ExitStack) -> None:
+            super().__init__()
+            self.stack = stack
+
+        def send(self, message: Message) -> tuple[Receipt, ...]:
+            """Send, then let somebody lock the records."""
+            receipts = super().send(message)
+            self.stack.enter_context(locked(shielded / DATABASE_NAME))
+            return receipts
+
+    with open_store(shielded, NOW) as store:
+        queue(store, "a")
+        with ExitStack() as stack:
+            first = Locks(stack)
+            with pytest.raises(StoreError, match="locked by another program"):
+                deliver(store, first)
+        second = MemoryTransport()
+        assert deliver(store, second) == DrainReport(remaining=1)
+        later = NOW + timedelta(minutes=2)
+        assert deliver(store, second, now=later) == DrainReport(sent=1)
+    assert first.messages == second.messages
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clock_that_jumps_loses_and_doubles_nothing(store: Store, seed: int) -> None:
+    """Forth or back by hours or days: each report is sent once, within the same days."""
+    chance = random.Random(seed)  # noqa: S311 - no secret, a reproducible test
+    queue(store, *(f"{number:x}" for number in range(10)))
+    moment, sent = NOW, []
+    for _ in range(200):
+        broken = {A: Delivery.DEFERRED, B: Delivery.DEFERRED}
+        up = chance.random() < 0.3
+        transport = MemoryTransport({} if up else broken)
+        deliver(store, transport, now=moment)
+        if up:
+            sent += [message.message_id for message in transport.messages]
+        jump = timedelta(hours=chance.choice((-30, -2, -1, 1, 2, 30)))
+        moment = min(
+            max(moment + jump, NOW - timedelta(days=4)), NOW + timedelta(days=4)
+        )
+    assert sorted(sent) == sorted(f"<{number:x}@localhost>" for number in range(10))
+    assert store.mail.waiting() == 0

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -202,6 +204,43 @@ def test_a_report_that_waits_says_why(
     assert english.startswith("a, b, c: report queued: localhost does not answer on ")
     assert french.startswith("a, b, c: compte rendu en attente: localhost ne répond")
     assert english.count("\n") == french.count("\n") == 1
+
+
+def test_commands_that_flush_at_the_same_time_send_everything_once(
+    make_run: Callable[..., Run], message: Message, serve: Any, shielded: Path
+) -> None:
+    """Processes share the outbox, whoever starts when; nothing leaves twice."""
+    now = local_now()
+    with open_store(shielded, now) as store:
+        for number in range(40):
+            identity = f"<{number}@localhost>"
+            one = replace(message, message_id=identity, content=identity.encode())
+            store.finish_run(make_run(run_id=f"{number:013x}"), one, now)
+    servers = [serve() for _ in range(4)]
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            env=os.environ
+            | {
+                "MAIL_FROM": "robot@example.org",
+                "SMTP_HOST": "127.0.0.1",
+                "SMTP_PORT": str(server.port),
+                "SMTP_SECURITY": "none",
+            },
+            stdout=subprocess.DEVNULL,
+        )
+        for server in servers
+    ]
+    for command in commands:
+        assert command.wait(100) in {0, 1}
+
+    with open_store(shielded, now) as store:
+        assert store.mail.waiting() == 0
+    sent = Counter(content for server in servers for content in server.messages)
+    assert len(sent) == 40
+    assert set(sent.values()) == {1}
+    # None of them had to do it alone.
+    assert sum(bool(server.messages) for server in servers) > 1
 
 
 def test_a_given_up_report_is_told_of_by_the_next_that_works(

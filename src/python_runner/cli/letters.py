@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from python_runner.cli.tables import flat
@@ -46,19 +47,23 @@ def letter_lines(queued: QueuedMessage) -> Iterator[str]:
         moment=moment(queued.queued_at, language), count=queued.attempts
     )
     if queued.state is MessageState.QUEUED:
-        tries += _(", next try {moment}").format(
+        # Nothing wakes up by itself: what waits leaves with a run, or a flush.
+        tries += _(", next try with the first run after {moment}").format(
             moment=moment(queued.next_try_at, language)
         )
     yield f"    {tries}"
+    addresses: defaultdict[str, list[str]] = defaultdict(list)
     for addressee in queued.addressees:
-        yield f"    {_addressee_line(addressee)}"
+        addresses[_what_became_of(addressee)].append(addressee.address)
+    for words, whose in addresses.items():
+        yield "    " + flat(f"{', '.join(whose)}: {words}")
 
 
-def _addressee_line(addressee: Addressee) -> str:
-    line = f"{addressee.address}: {_(_ADDRESSEES[addressee.state])}"
+def _what_became_of(addressee: Addressee) -> str:
+    words = _(_ADDRESSEES[addressee.state])
     if addressee.detail:
-        line += f" - {addressee.detail.in_language(system_language())}"
-    return flat(line)
+        words += f" - {addressee.detail.in_language(system_language())}"
+    return words
 
 
 def plain_text(content: bytes) -> str:

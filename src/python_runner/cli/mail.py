@@ -56,7 +56,7 @@ def command() -> None:
 def test(recipient: str | None, env_file: Path | None) -> int:
     """Walk every step to the recipient's mailbox."""
     mail = load_settings(env_file).mail
-    require_mail(mail)
+    require_mail(mail, for_run=False)
     recipient = recipient or sender_address(mail)
     for _place, message in address_problems([recipient]):
         raise click.UsageError(message)
@@ -120,16 +120,25 @@ def show(number: int, *, raw: bool, env_file: Path | None) -> int:
 @click.option(
     "--all", "given_up", is_flag=True, help=_("Also try again what was given up.")
 )
+@click.option(
+    "--due",
+    "only_due",
+    is_flag=True,
+    help=_("Only what is due; for a scheduler that calls this every few minutes."),
+)
 @env_file_option
-def flush(*, given_up: bool, env_file: Path | None) -> int:
+def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     """Empty the outbox; 0 when nothing waits or has been given up any more."""
+    if given_up and only_due:
+        raise click.UsageError(_("--all and --due exclude each other"))
     settings = load_settings(env_file)
-    require_mail(settings.mail)
+    require_mail(settings.mail, for_run=False)
     with (
         open_records(settings) as store,
         StopSignals(lambda: None) as signals,
     ):
-        store.mail.make_due(local_now(), given_up=given_up)
+        if not only_due:
+            store.mail.make_due(local_now(), given_up=given_up)
         report = _drain(store, settings, signals)
         left = store.mail.messages(UNDELIVERED)
     click.echo(

@@ -108,6 +108,10 @@ def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
     security = variables.get("SMTP_SECURITY") or "starttls"
     if security not in SECURITIES:
         yield _not_one_of(where, "SMTP_SECURITY", security, SECURITIES)
+    host = variables.get("SMTP_HOST") or ""
+    if "/" in host or host.count(":") == 1:
+        message = _("expected the name of a server and nothing else, found {found}")
+        yield Problem(where, "SMTP_HOST", message.format(found=host))
     port = variables.get("SMTP_PORT") or "587"
     if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
         message = _("expected a port number, found {found}").format(found=port)
@@ -123,22 +127,27 @@ def _not_one_of(where: str, name: str, found: str, known: tuple[str, ...]) -> Pr
     return Problem(where, name, message.format(known=", ".join(known), found=found))
 
 
-def require_mail(mail: MailSettings) -> None:
+def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
     """Make sure that a mail could leave.
 
     A server that wants no password (an office relay) is chosen by naming the sender
     with ``MAIL_FROM`` and no ``LOGIN_MAIL``.
 
+    Args:
+        mail: how mail leaves this machine.
+        for_run: whether a run needs it, which could do without.
+
     Raises:
         MissingEnvironmentVariable: the transport lacks variables; all are named.
     """
     if missing := list(_missing(mail)):
-        raise MissingEnvironmentVariable(
-            _(
+        sentence = _("no mail can leave: set {names} in the environment or a .env file")
+        if for_run:
+            sentence = _(
                 "a mail may be due, but {names} is not set; set it in the environment"
                 ' or a .env file, or set "email_strategy" to "none"'
-            ).format(names=", ".join(missing))
-        )
+            )
+        raise MissingEnvironmentVariable(sentence.format(names=", ".join(missing)))
 
 
 def _missing(mail: MailSettings) -> Iterator[str]:
