@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
+import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -139,6 +142,53 @@ def test_a_dead_server_delays_nobody(make_project: MakeProject, free_port: int) 
     assert max(delays.seconds) < SLACK
     reasons = [str(run.mail_reason) for run in runs]
     assert all(f"does not answer on port {free_port}" in reason for reason in reasons)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a backlog as Linux has it")
+def test_a_black_hole_costs_a_process_its_deadline_once(
+    make_project: MakeProject,
+) -> None:
+    """A network that swallows every packet is no worse than a tarpit."""
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abc"
+    ]
+    delays = Delays()
+    with ExitStack() as stack:
+        hole = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            # What does not fit into the backlog is not even refused.
+            full = stack.enter_context(socket.socket())
+            full.setblocking(False)
+            full.connect_ex(hole.getsockname())
+
+        runs = run_all(folders, session_for(relay(hole.getsockname()[1]), delays))
+
+    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 3
+    assert max(delays.seconds) < DEADLINE + SLACK
+    assert "had not taken the mail" in str(runs[0].mail_reason)
+
+
+def test_no_project_waits_for_mail_twice(make_project: MakeProject, serve: Any) -> None:
+    """What the last run could not send for lack of time is not begun by the next one."""
+    server = serve({"MAIL": "451 4.7.1 not now"})
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "ab"
+    ]
+    connections = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, ScriptStarted):
+            connections.append(server.connections)
+
+    with session_for(relay(server.port), look) as session:
+        run_project(load_project(folders[0]), session)
+        assert session.store
+        session.store.mail.make_due(local_now())
+        run_project(load_project(folders[1]), session)
+
+    assert connections == [0, 1]
+    assert server.connections == 2
 
 
 def test_twenty_projects_do_not_wait_for_a_dead_server_twenty_times() -> None:

@@ -74,6 +74,7 @@ class WayOut:
         turn: held by the one drain that is under way.
         pace: lets so many messages through a minute.
         reason: why the last delivery reached nobody, or None.
+        used_at: when the last drain ended, by ``monotonic``.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class WayOut:
         self.turn = threading.Lock()
         self.pace = _Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep)
         self.reason: Text | None = None
+        self.used_at = -math.inf
         self._failures = 0
         self._rests_until = -math.inf
 
@@ -160,6 +162,7 @@ def drain(
         _wait_for(work, stopping)
         return work.report()
     finally:
+        way.used_at = way.monotonic()
         way.turn.release()
 
 

@@ -214,9 +214,14 @@ class _ProjectRun:
             self.books.close_run(run, report_of(run, self.project, self.session))
 
     def _catch_up(self) -> None:
-        """Let earlier reports out first: this series may take hours. It counts none."""
-        catch_up(self.session)
-        self.started = time.monotonic()
+        """Let earlier reports out first, for this series may take hours.
+
+        Not right after another run has done so: no project waits for mail twice.
+        """
+        way = self.session.way
+        if way.monotonic() - way.used_at > self.session.delivery_seconds:
+            catch_up(self.session)
+            self.started = time.monotonic()
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
