@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,11 +28,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.settings import load_settings
 from python_runner.mail.outbox import drain
 from python_runner.mail.transports.smtp import SmtpTransport
-from python_runner.model import MailSettings, Message, Run, RunStatus
+from python_runner.model import MailSettings, MailStatus, Message, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
+from python_runner.runner.reporting import catch_up
+from python_runner.runner.session import local_now, open_session
 
 
 if TYPE_CHECKING:
@@ -247,6 +250,44 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
     assert sum(copies.values()) < 2 * REPORTS
     with closing(sqlite3.connect(memory_folder / DATABASE_NAME)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def test_every_run_of_a_killed_command_is_reported(
+    make_project: Callable[..., Path],
+    cli: Callable[..., subprocess.CompletedProcess[str]],
+    serve: Callable[..., Any],
+) -> None:
+    """The real command, killed through start, run and end: what it began is told of."""
+    folder = make_project(recipients=list(RECIPIENTS), email_strategy="all")
+    server = serve()
+    relay = {
+        "MAIL_FROM": "robot@example.org",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(server.port),
+        "SMTP_SECURITY": "none",
+    }
+    command = [sys.executable, "-m", "python_runner", "run", "-q", str(folder)]
+    for tenths in range(2, 14):
+        with subprocess.Popen(command, env=os.environ | relay) as runner:
+            with suppress(subprocess.TimeoutExpired):
+                runner.wait(tenths / 10)
+            runner.kill()
+    assert cli("run", folder, **relay).returncode == 0
+
+    settings = load_settings(environ=os.environ | relay)
+    hour = timedelta(hours=1)
+    with open_session(settings, now=lambda: local_now() + hour) as session:
+        catch_up(session)
+        assert session.store
+        runs = session.store.runs(limit=100)
+        reports = [session.store.mail.of_run(run.run_id) for run in runs]
+    assert runs
+    assert {run.mail for run in runs} == {MailStatus.SENT}
+    contents = {queued.message.content for report in reports for queued in report}
+    assert len(contents) == len(runs)
+    assert set(server.messages) == contents
 
 
 if __name__ == "__main__":
