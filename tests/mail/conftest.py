@@ -174,7 +174,7 @@ class FakeServer:
             message += line.removeprefix(b".")
         self.messages.append(message)
         goes_on = self._answer(client, ".")
-        if self._last[0] not in "45":
+        if not self._last.startswith(("4", "5")):
             self.copies.append(tuple(self._named))
         return goes_on
 

@@ -160,7 +160,7 @@ def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
     assert done.returncode == 4
     assert one["mail"] == "failed"
     assert one["status"] == "success"
-    line = b"project_1: report given up: gone@example.org: the server answered: 550"
+    line = b"project_1: report given up: gone@example.org: the server refuses this"
     assert line in done.stderr
 
 

@@ -56,11 +56,11 @@ def test_a_good_way_is_walked_to_its_end(
     ("answers", "changes", "last", "says"),
     [
         ({}, {"smtp_host": "a..b"}, "DNS", "not known"),
-        ({"CONNECT": "<drop>"}, {}, "TCP", "lost"),
+        ({"CONNECT": "<drop>"}, {}, "TCP", "does not greet"),
         ({}, {"smtp_security": "starttls"}, "TLS", "STARTTLS"),
         ({"AUTH": "535 5.7.3 no"}, LOGIN, "AUTH", "refused LOGIN_MAIL"),
-        ({"MAIL": "550 5.1.8 bad sender"}, {}, "MAIL", "bad sender"),
-        ({"RCPT": "550 5.1.1 unknown"}, {}, "RCPT", "unknown"),
+        ({"MAIL": "550 5.1.8 bad sender"}, {}, "MAIL", "check MAIL_FROM"),
+        ({"RCPT": "550 5.1.1 unknown"}, {}, "RCPT", "check the address (550"),
         ({".": "554 5.6.0 spam"}, {}, "DATA", "spam"),
     ],
 )

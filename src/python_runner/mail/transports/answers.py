@@ -129,10 +129,28 @@ def explain(code: int, text: str) -> Text | None:
     return Text(_BAD_PASSWORD, values) if code == _REFUSED_LOGIN else None
 
 
-def described(code: int, text: str) -> Text:
-    """Return a server's answer as a sentence, explained where it is known."""
+_ANSWERED = N_("the server answered: {answer}")
+#: What a refusal for good means that nobody has explained, by the step it answers.
+REFUSED_SENDER = N_(
+    "the server refuses the sender: check MAIL_FROM and LOGIN_MAIL ({answer})"
+)
+REFUSED_RECIPIENT = N_(
+    "the server refuses this recipient: check the address ({answer})"
+)
+
+
+def described(code: int, text: str, refused: str | None = None) -> Text:
+    """Return a server's answer as a sentence, explained where it is known.
+
+    Args:
+        code: of the answer.
+        text: of the answer.
+        refused: the sentence for an unknown answer that means "never"; default: the
+            answer alone.
+    """
     values = {"answer": one_line(f"{code} {text}", _ANSWER)}
-    return explain(code, text) or Text(N_("the server answered: {answer}"), values)
+    never = delivery_of(code, text) is Delivery.FAILED
+    return explain(code, text) or Text((never and refused) or _ANSWERED, values)
 
 
 def delivery_of(code: int, text: str) -> Delivery:
@@ -216,6 +234,17 @@ def unusable_authority(error: OSError, file: Path | None) -> Text:
     """Return that the authority to trust cannot be read."""
     template = N_("the file SMTP_CA_FILE names ({file}) cannot be used: {error}")
     return Text(template, {"file": str(file), "error": one_line(str(error), _ANSWER)})
+
+
+def no_greeting(error: OSError, host: str, port: int) -> Text:
+    """Return that somebody takes the call and then says nothing."""
+    template = N_(
+        "{host} takes the connection on port {port} but does not greet ({error}). As a"
+        " rule port 587 wants SMTP_SECURITY=starttls and port 465 wants"
+        " SMTP_SECURITY=tls; a firewall in between may be the reason too"
+    )
+    values = {"host": host, "port": port, "error": one_line(str(error), _ANSWER)}
+    return Text(template, values)
 
 
 def no_mail_server(host: str, port: int) -> Text:

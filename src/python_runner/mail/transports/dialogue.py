@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 from python_runner.mail.transports.answers import (
     OUTCOME_UNKNOWN,
     PASSWORD_KEPT,
+    REFUSED_RECIPIENT,
+    REFUSED_SENDER,
     connection_lost,
     delivery_of,
     described,
     insecure,
     no_address,
+    no_greeting,
     no_mail_server,
     no_password_login,
     no_starttls,
@@ -153,12 +156,13 @@ class Dialogue:
             raise Refusal(Delivery.FAILED, too_large(size, int(limit)))
         options = [f"size={size}"] if self._smtp.has_extn("size") else []
         address = _envelope(sender)
-        self._expect(250, lambda: self._smtp.mail(address, options))
+        self._expect(250, lambda: self._smtp.mail(address, options), REFUSED_SENDER)
 
     def rcpt(self, recipient: str) -> None:
         """Name one recipient."""
         address = _envelope(recipient)
-        self._expect({250, 251, 252}, lambda: self._smtp.rcpt(address))
+        codes = {250, 251, 252}
+        self._expect(codes, lambda: self._smtp.rcpt(address), REFUSED_RECIPIENT)
 
     def data(self, content: bytes) -> str:
         """Hand the message over and return the server's words, its queue id as a rule."""
@@ -192,7 +196,13 @@ class Dialogue:
             self._smtp.close()
 
     def _greet(self) -> None:
-        self._expect(220, self._smtp.getreply)
+        try:
+            self._expect(220, self._smtp.getreply)
+        except Refusal as refusal:
+            if refusal.answered or not isinstance(refusal.__cause__, OSError):
+                raise
+            detail = no_greeting(refusal.__cause__, self._host, self._port)
+            raise Refusal(Delivery.DEFERRED, detail, lost=True) from refusal
 
     def _hello(self) -> None:
         self._guard(self._smtp.ehlo_or_helo_if_needed)
@@ -242,7 +252,10 @@ class Dialogue:
         return self._smtp.sock
 
     def _expect(
-        self, wanted: int | set[int], command: Callable[[], tuple[int, bytes]]
+        self,
+        wanted: int | set[int],
+        command: Callable[[], tuple[int, bytes]],
+        refused: str | None = None,
     ) -> str:
         """Run one exchange and return the answer's text if its code is wanted."""
         code, answer = self._guard(command)
@@ -254,7 +267,7 @@ class Dialogue:
         if lost:
             self.hang_up()
         detail = (
-            described(code, text)
+            described(code, text, refused)
             if code >= 0
             else no_mail_server(self._host, self._port)
         )
