@@ -14,14 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.mail.outbox import (
-    MESSAGES_A_MINUTE,
-    DrainReport,
-    WayOut,
-    drain,
-    send_once,
-)
+from python_runner.mail.outbox import DrainReport, drain, send_once
 from python_runner.mail.transports.memory import MemoryTransport
+from python_runner.mail.way import MESSAGES_A_MINUTE, WayOut
 from python_runner.model import (
     Delivery,
     MailStatus,
@@ -127,17 +122,19 @@ class Broken(MemoryTransport):
 
 
 class Tarpit(MemoryTransport):
-    """A server that does not answer before it is let go."""
+    """A server that does not answer before it is let go, but for the first messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes: int = 0) -> None:
         super().__init__()
+        self.takes = takes
         self.reached = threading.Event()
         self.released = threading.Event()
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Keep whoever calls waiting."""
-        self.reached.set()
-        self.released.wait(30)
+        if len(self.messages) >= self.takes:
+            self.reached.set()
+            self.released.wait(30)
         return super().send(message)
 
     def let_go(self) -> None:
@@ -248,6 +245,17 @@ def test_time_that_ran_out_is_a_closed_door(store: Store) -> None:
     )
     assert way.reason is None
     tarpit.let_go()
+
+
+def test_a_slow_server_is_no_closed_door(store: Store) -> None:
+    """Who took a message and let the next one wait is asked again by the next run."""
+    queue(store, "a", "b", "c")
+    way = WayOut()
+    slow = Tarpit(takes=1)
+    report = deliver(store, slow, deadline_seconds=0.5, way=way)
+    assert report == DrainReport(sent=1, deferred=1, remaining=2)
+    assert deliver(store, MemoryTransport(), way=way).sent == 1
+    slow.let_go()
 
 
 def test_drains_of_one_process_take_turns(store: Store) -> None:

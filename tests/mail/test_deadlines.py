@@ -16,7 +16,7 @@ import pytest
 from python_runner import Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.mail.outbox import WayOut
+from python_runner.mail.way import WayOut
 from python_runner.model import MailStatus, RunStatus
 from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project

@@ -45,6 +45,10 @@ REPORTS = 150
 RECIPIENTS = ("ann@example.org", "bob@example.org")
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 EHLO = "250-fake\r\n250-STARTTLS\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN"
+if sys.platform == "win32":
+    KILL = signal.SIGTERM  # never used there
+else:
+    KILL = signal.SIGKILL
 #: Every exchange of two messages over one connection; the second counts from its MAIL.
 EXCHANGES = (
     *("CONNECT", "EHLO", "STARTTLS", "EHLO", "AUTH"),
@@ -92,7 +96,7 @@ def die_before_statement(number: int) -> None:
         @staticmethod
         def count(_statement: str) -> None:
             if next(statements) == number:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), KILL)
 
     connect = sqlite3.connect
     sqlite3.connect = lambda *args, **options: connect(  # type: ignore[assignment]
@@ -130,7 +134,7 @@ def start_runners(home: Path, port: int, ca_file: Path) -> None:
         print(child, flush=True)  # noqa: T201 - the parent reads it
         if milliseconds:
             time.sleep(milliseconds / 1000)
-            os.kill(child, signal.SIGKILL)
+            os.kill(child, KILL)
         print(os.waitpid(child, 0)[1], flush=True)  # noqa: T201 - likewise
 
 
@@ -159,7 +163,7 @@ class Assassin:
         self._seen += moment == "before"
         if (moment, self._seen) == (self._moment, self._exchange):
             assert verb == EXCHANGES[self._exchange]
-            os.kill(self.pids.get(timeout=10), signal.SIGKILL)
+            os.kill(self.pids.get(timeout=10), KILL)
             # Whatever the dead one has said already is not answered any more.
             raise ConnectionAbortedError
 
@@ -182,7 +186,7 @@ class Nursery:
         self.process.stdin.write(f"{self.minutes} {statement} {milliseconds}\n")
         self.process.stdin.flush()
         self.assassin.pids.put(int(self.process.stdout.readline()))
-        return int(self.process.stdout.readline()) == signal.SIGKILL
+        return int(self.process.stdout.readline()) == KILL
 
     def drain_killed_at(self, moment: str, exchange: int) -> bool:
         """Let one runner drain that dies before or after an answer of the server."""

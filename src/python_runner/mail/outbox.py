@@ -7,17 +7,16 @@ date, which is what lets mail servers recognise a duplicate.
 
 from __future__ import annotations
 
-import math
 import os
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from python_runner.mail.way import WayOut
 from python_runner.model import Delivery, Receipt
-from python_runner.policy import delivery_wait, next_try
+from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.texts import N_, Text
 
@@ -31,16 +30,12 @@ if TYPE_CHECKING:
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
-#: Messages per minute: the limit of a mailbox in Exchange Online.
-MESSAGES_A_MINUTE = 30
 #: Seconds a claim outlives the deadline of its drain: after that its owner is dead.
 _LEASE_MARGIN = 60.0
 #: Seconds a delivery still gets once the runner is asked to stop.
 _LAST_SECONDS = 3.0
 #: Seconds between two looks at whether that is so.
 _SLICE = 0.1
-#: Messages in a row that reach nobody: one has a full mailbox, two a closed door.
-_CLOSED_DOOR = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,64 +55,6 @@ class DrainReport:
     failed: int = 0
     remaining: int = 0
     given_up: tuple[int, ...] = field(default=(), compare=False)
-
-
-class WayOut:
-    """What the drains of one process share: they take turns, keep pace, and learn.
-
-    Once the door has proved closed the next drains do not knock for a while, so that
-    twenty projects do not wait for a dead server twenty times, nor lock an account with
-    twenty refused logins. The rest is as long as a message's: five minutes, doubling.
-
-    Attributes:
-        monotonic: the clock of deadlines, pace and rest, in seconds.
-        turn: held by the one drain that is under way.
-        pace: lets so many messages through a minute.
-        reason: why the last delivery reached nobody, or None.
-        used_at: when the last drain ended, by ``monotonic``.
-    """
-
-    def __init__(
-        self,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
-        """Begin with a door that is taken to be open.
-
-        Args:
-            monotonic: the clock, in seconds.
-            sleep: waits that many seconds.
-        """
-        self.monotonic = monotonic
-        self.turn = threading.Lock()
-        self.pace = _Pace(MESSAGES_A_MINUTE, 60.0, monotonic, sleep)
-        self.reason: Text | None = None
-        self.used_at = -math.inf
-        self._failures = 0
-        self._rests_until = -math.inf
-
-    @property
-    def rests(self) -> bool:
-        """Whether it is too early to knock again."""
-        return self.monotonic() < self._rests_until
-
-    def wake(self) -> None:
-        """Let the next drain try, whatever the last ones met."""
-        self._rests_until = -math.inf
-
-    def worked(self) -> None:
-        """Take note that a message reached somebody, or was refused for good."""
-        self._failures = 0
-        self.reason = None
-        self.wake()
-
-    def failed(self, reason: Text | None, *, sure: bool = False) -> None:
-        """Take note that a message reached nobody; ``sure``: nor will any other."""
-        self._failures = max(self._failures + 1, _CLOSED_DOOR if sure else 0)
-        self.reason = reason
-        if self._failures >= _CLOSED_DOOR:
-            wait = delivery_wait(self._failures + 1 - _CLOSED_DOOR)
-            self._rests_until = self.monotonic() + wait.total_seconds()
 
 
 def drain(
@@ -187,14 +124,17 @@ def send_once(
         One receipt per recipient; ``deferred`` means that nobody tries it again.
     """
     way = way or WayOut()
+    started = way.monotonic()
     work = _Single(
         message=message,
         open_transport=open_transport,
         way=way,
-        deadline=way.monotonic() + deadline_seconds,
+        deadline=started + deadline_seconds,
+        since=started,
     )
     if not way.turn.acquire(timeout=deadline_seconds):
-        return _deferred(message, _too_slow(deadline_seconds))
+        work.let_go()
+        return work.receipts
     try:
         _wait_for(work, stopping)
         return work.receipts
@@ -207,7 +147,6 @@ def _wait_for(work: _Delivery, stopping: Callable[[], bool]) -> None:
     # A daemon: a process that is done must not wait for a server that is not.
     thread = threading.Thread(target=work.run, name="outbox", daemon=True)
     monotonic = work.way.monotonic
-    started = monotonic()
     thread.start()
     hurried = False
     while thread.is_alive() and (moment := monotonic()) < work.deadline:
@@ -216,38 +155,7 @@ def _wait_for(work: _Delivery, stopping: Callable[[], bool]) -> None:
             work.deadline = min(work.deadline, moment + _LAST_SECONDS)
         thread.join(_SLICE)
     if thread.is_alive():
-        work.let_go(monotonic() - started)
-
-
-class _Pace:
-    """Lets ``count`` acts through in any window of ``seconds``."""
-
-    def __init__(
-        self,
-        count: int,
-        seconds: float,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], object],
-    ) -> None:
-        self._seconds = seconds
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._acts: deque[float] = deque(maxlen=count)
-
-    def wait(self, deadline: float) -> bool:
-        """Wait for a place and take it; False, at once, if it comes too late."""
-        moment = self._monotonic()
-        if len(self._acts) == self._acts.maxlen:
-            place = self._acts[0] + self._seconds
-            if place > moment:
-                if place >= deadline:
-                    return False
-                self._sleep(place - moment)
-                moment = place
-        if moment >= deadline:
-            return False
-        self._acts.append(moment)
-        return True
+        work.let_go()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -258,6 +166,8 @@ class _Delivery:
     way: WayOut
     deadline: float
     transport: Transport | None = None
+    #: When the message under way was begun, by the clock of ``way``.
+    since: float = 0.0
 
     def run(self) -> None:
         """Deliver, then say goodbye."""
@@ -272,12 +182,13 @@ class _Delivery:
         """Do the work; raises nothing."""
         raise NotImplementedError
 
-    def let_go(self, seconds: float) -> None:
-        """Account for what is under way after that many seconds; it goes on alone."""
+    def let_go(self) -> None:
+        """Account for what is under way; it goes on alone."""
         raise NotImplementedError
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Send one message; whatever a transport raises is a deferral."""
+        self.since = self.way.monotonic()
         try:
             if self.transport is None:
                 self.transport = self.open_transport()
@@ -287,6 +198,11 @@ class _Delivery:
                 N_("the transport broke down: {error}"), {"error": repr(error)}
             )
             return _deferred(message, detail)
+
+    def too_slow(self) -> Text:
+        """Return why the message under way is not waited for any longer."""
+        template = N_("the mail server had not taken the mail after {seconds} s")
+        return Text(template, {"seconds": round(self.way.monotonic() - self.since)})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -316,12 +232,13 @@ class _Drain(_Delivery):
         except Exception as error:  # noqa: BLE001 - raised again where drain() waits
             self.error = error
 
-    def let_go(self, seconds: float) -> None:
+    def let_go(self) -> None:
         """Count the message under way as deferred."""
         with self.marking:
             if self.claim is not None:
-                detail = _too_slow(seconds)
-                self.way.failed(detail, sure=True)
+                detail = self.too_slow()
+                # A server that took others before is slow, and not out of reach.
+                self.way.failed(detail, sure=not self.counts[MessageState.SENT])
                 self._mark(self.claim, _deferred(self.claim.message, detail))
 
     def report(self) -> DrainReport:
@@ -384,10 +301,10 @@ class _Single(_Delivery):
         if not self.receipts:
             self.receipts = receipts
 
-    def let_go(self, seconds: float) -> None:
+    def let_go(self) -> None:
         """Nobody waits for the answer any more."""
         if not self.receipts:
-            self.receipts = _deferred(self.message, _too_slow(seconds))
+            self.receipts = _deferred(self.message, self.too_slow())
 
 
 def _deferred(message: Message, detail: Text) -> tuple[Receipt, ...]:
@@ -399,8 +316,3 @@ def _deferred(message: Message, detail: Text) -> tuple[Receipt, ...]:
 
 def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
     return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
-
-
-def _too_slow(seconds: float) -> Text:
-    template = N_("the mail server had not taken the mail after {seconds} s")
-    return Text(template, {"seconds": round(seconds)})

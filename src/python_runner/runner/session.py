@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Self
 
 from python_runner.execution.stop import StopRequest
-from python_runner.mail.outbox import WayOut
+from python_runner.mail.way import WayOut
 from python_runner.model import EmailStrategy, MailSettings
 from python_runner.records.store import Store, StoreError, open_store
 from python_runner.texts import N_, Text

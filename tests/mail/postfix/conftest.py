@@ -150,7 +150,7 @@ class Postfix:
 
     def stop(self) -> None:
         """Stop the server and every process of it, as a shutdown does."""
-        if self._master is None:
+        if self._master is None or sys.platform == "win32":
             return
         with suppress(ProcessLookupError):
             os.killpg(self._master.pid, signal.SIGTERM)
