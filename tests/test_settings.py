@@ -100,6 +100,7 @@ def test_all_wrong_variables_are_named(tmp_path: Path) -> None:
         load_settings(
             environ={
                 "MAIL_TRANSPORT": "pigeon",
+                "SMTP_HOST": "smtp.example.org:587",
                 "SMTP_PORT": "smtp",
                 "SMTP_SECURITY": "ssl",
                 "SMTP_CA_FILE": str(tmp_path / "no.pem"),
@@ -109,6 +110,7 @@ def test_all_wrong_variables_are_named(tmp_path: Path) -> None:
 
     assert {problem.key for problem in caught.value.problems} == {
         "MAIL_TRANSPORT",
+        "SMTP_HOST",
         "SMTP_PORT",
         "SMTP_SECURITY",
         "SMTP_CA_FILE",

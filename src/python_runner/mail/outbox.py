@@ -265,14 +265,13 @@ class _Drain(_Delivery):
 
     def _conclude(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
         with self.marking:
-            reached_nobody = _reached_nobody(receipts)
-            if self.claim is None and reached_nobody:
+            if not _reached_nobody(receipts):
+                self.way.worked()
+            elif self.claim is None:
                 # It was let go of, and that has been marked.
                 return
-            if reached_nobody:
-                self.way.failed(receipts[-1].detail, sure=receipts[-1].barred)
             else:
-                self.way.worked()
+                self.way.failed(receipts[-1].detail, sure=receipts[-1].barred)
             self._mark(claim, receipts)
 
     def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:

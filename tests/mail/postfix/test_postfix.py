@@ -137,7 +137,7 @@ def test_an_unknown_recipient_does_not_cost_the_others_theirs(
     assert "550 5.1.1" in done.stderr
     assert len(postfix.mails("ann", 1) + postfix.mails("bob", 1)) == 2
     listed = cli("mail", "list").stdout
-    assert "ann@example.com: sent" in listed
+    assert "ann@example.com, bob@example.com: sent" in listed
     assert re.search("gone@example.com: given up - .*550 5.1.1 .*unknown", listed)
 
 
