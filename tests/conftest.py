@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.runner.session import way_out
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +43,8 @@ def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Keep the machine's settings out, and records and locks in the test's folder."""
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
+    # A port may be used again by another test: nothing is known of who answers there.
+    way_out.cache_clear()
     home = tmp_path / "home"
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.

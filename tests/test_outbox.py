@@ -431,6 +431,20 @@ def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
     assert clock.naps == [60.0]
 
 
+def test_the_pace_counts_messages_over_all_drains(store: Store) -> None:
+    """Thirty projects in a minute wait for nothing; the next one does."""
+    clock = FakeTime()
+    way = WayOut(clock.monotonic, clock.sleep)
+    for number in range(MESSAGES_A_MINUTE):
+        queue(store, f"{number:x}")
+        assert deliver(store, MemoryTransport(), way=way).sent == 1
+        assert deliver(store, MemoryTransport(), way=way).sent == 0
+    assert clock.naps == []
+    queue(store, "last")
+    assert deliver(store, MemoryTransport(), way=way, deadline_seconds=61).sent == 1
+    assert clock.naps == [60.0]
+
+
 def test_the_pace_does_not_outlast_the_deadline(store: Store) -> None:
     """What would have to wait too long is left for the next drain, at once."""
     queue(store, *(f"{number:x}" for number in range(MESSAGES_A_MINUTE + 2)))

@@ -228,6 +228,7 @@ class _Drain(_Delivery):
                 and self.way.pace.wait(self.deadline)
                 and (claim := self._take())
             ):
+                self.way.pace.take()
                 self._conclude(claim, self.send(claim.message))
         except Exception as error:  # noqa: BLE001 - raised again where drain() waits
             self.error = error

@@ -96,7 +96,7 @@ class Pace:
         self._acts: deque[float] = deque(maxlen=count)
 
     def wait(self, deadline: float) -> bool:
-        """Wait for a place and take it; False, at once, if it comes too late."""
+        """Wait for a place; False, at once, if it comes too late."""
         moment = self._monotonic()
         if len(self._acts) == self._acts.maxlen:
             place = self._acts[0] + self._seconds
@@ -105,7 +105,8 @@ class Pace:
                     return False
                 self._sleep(place - moment)
                 moment = place
-        if moment >= deadline:
-            return False
-        self._acts.append(moment)
-        return True
+        return moment < deadline
+
+    def take(self) -> None:
+        """Take the place."""
+        self._acts.append(self._monotonic())
