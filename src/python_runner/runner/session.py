@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from python_runner.runner.events import Event
 
 
+#: Runs that one command deletes at most: some seconds, when years are to be forgotten.
+_THINNED_AT_MOST = 10_000
+
+
 def local_now() -> datetime:
     """Return the present moment with the local offset."""
     return datetime.now().astimezone()
@@ -85,7 +89,8 @@ def thin_records(session: Session, keep_days: int | None) -> None:
         return
     # What cannot be thinned today is thinned by a later run.
     with suppress(StoreError):
-        session.store.thin(session.now() - timedelta(days=keep_days))
+        oldest = session.now() - timedelta(days=keep_days)
+        session.store.thin(oldest, limit=_THINNED_AT_MOST)
 
 
 def open_session(
