@@ -27,3 +27,7 @@ class CatalogueHook(BuildHookInterface):  # type: ignore[type-arg]
         """Compile; hatchling picks the results up as artifacts."""
         del version, build_data
         compile_catalogues()
+
+
+if __name__ == "__main__":
+    compile_catalogues()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import signal
 import sqlite3
@@ -298,7 +299,24 @@ def test_history_is_of_the_workspace_where_there_is_one(
 def test_history_of_nothing_says_so(cli: Cli) -> None:
     """People get a sentence, programs an empty list; both are no failure."""
     assert cli("history").stdout == "No runs are recorded.\n"
+    assert "--failed" in cli("history", "--failed").stdout
     assert json.loads(cli("history", "--json").stdout) == {"runs": []}
+
+
+def test_history_of_an_unknown_project_says_what_to_do(
+    cli: Cli, store: Store, tmp_path: Path
+) -> None:
+    """A folder that never ran and one that is not there are told apart."""
+    keep(store, "1" * 13, tmp_path / "gone", Outcome.SUCCESS)
+    (tmp_path / "new").mkdir()
+
+    new, nowhere = cli("history", "new"), cli("history", "nowhere")
+
+    assert new.returncode == 0
+    assert f"No runs of {tmp_path / 'new'} are recorded" in new.stdout
+    assert nowhere.returncode == 2
+    assert f"{tmp_path / 'nowhere'} is not a folder" in nowhere.stderr
+    assert "1" * 13 in cli("history", "gone").stdout
 
 
 def test_a_run_that_never_began_has_no_numbers(
@@ -365,13 +383,16 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
 
     assert "1 of 3" in blocks[0]
     assert str(folder) in blocks[0]
-    assert f"interpreter: {sys.executable}" in blocks[0]
+    version = f"(Python {platform.python_version()})"
+    assert f"interpreter: {sys.executable} {version}" in blocks[0]
     assert re.match(r"1\. first\.py: success \(\d\.\d+ s, exit code 0\)\n", blocks[1])
     assert re.match(r"2\. bad\.py: failure \(\d\.\d+ s, exit code 1\)\n", blocks[2])
     assert re.search(r"attempt 2: failure \(\d\.\d+ s\) - exit code 1", blocks[2])
     assert "    at bad.py:2\n" in blocks[2]
     assert "      KeyError: 'montant'\n" in blocks[2]
     assert "02_bad.py.log" in blocks[2]
+    used = r"\n    peak memory \d+ MB, processor time \d+\.\d+ s\n"
+    assert re.search(used, blocks[1])
     assert blocks[3] == (
         "3. last.py: skipped\n    not started: it needs bad.py, which did not succeed\n"
     )
@@ -459,14 +480,24 @@ def test_show_json_is_the_document_of_history(
 
 
 def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
-    """No run, or two that begin so, is a sentence and a usage error."""
+    """No run, or two that begin so, is a usage error that says what to type."""
     keep(store, "ab" + "1" * 11, tmp_path, Outcome.SUCCESS)
     keep(store, "ab" + "2" * 11, tmp_path, Outcome.SUCCESS)
+    store.begin_run(
+        run_id="d" * 13, project="p", path=tmp_path, started_at=NOW, scripts=["a.py"]
+    )
 
-    for prefix in ("ab", "c", "no-hex"):
+    for prefix in ("c", "no-hex", "ab11111111111f"):
         done = cli("show", prefix)
         assert done.returncode == 2
-        assert f"begins with {prefix};" in done.stderr
+        assert f"no run has an id that begins with {prefix}; `python-" in done.stderr
+    several = cli("show", "ab")
+    assert several.returncode == 2
+    assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr
+    dead = cli("show", "d")
+    assert dead.returncode == 2
+    assert "was interrupted: its runner is gone" in dead.stderr
+    assert "run --resume" in dead.stderr
     assert cli("show", "ab1").returncode == 0
 
 
@@ -708,6 +739,26 @@ def test_a_filter_wants_failures_and_a_text(
     assert [r.time.minute for r in records if chosen.wants(r)] == minutes
 
 
+def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
+    """A name given to Runner is found; two logs are one story; others are left out."""
+    logs = logged / "logs"
+    (logs / "night.log").write_text(a_record("night.py", minute=2), "utf-8")
+    (logs / "old.log.2024-11-27_09-30").write_text(a_record("old.py"), "utf-8")
+    (logs / "server.log").write_text("2024-11-27 - INFO - all is well\n", "utf-8")
+    (logs / "notes.txt").write_text(a_record("notes.py"), "utf-8")
+
+    scripts = [
+        line.split()[5]
+        for line in cli("logs", logged).stdout.splitlines()
+        if line[0] != " "
+    ]
+    assert scripts == ["old.py", "main.py", "night.py", "a", "last.py"]
+
+    for path in logs.glob("shop.log*"):
+        path.unlink()
+    assert "night.py" in cli("logs", logged, "--grep", "night").stdout
+
+
 def test_logs_are_narrowed_and_turned(cli: Cli, logged: Path) -> None:
     """The options work together, the newest first; a traceback stays below its line."""
     done = cli("logs", logged, "--failures", "--grep", "E:", "--reverse")
@@ -754,6 +805,25 @@ def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
     assert "new_1.py" in first
     assert "new_2.py" in second
     assert (rest, errors, process.returncode) == ("", "", 130)
+
+
+def test_keep_days_of_the_workspace_forgets_what_is_older(
+    cli: Cli, store: Store, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """A command that runs projects forgets old runs of all; without keep_days, none."""
+    folder = make_project()
+    for digit, days in (("1", 2), ("2", 4)):
+        keep(store, digit * 13, folder, Outcome.SUCCESS, ago=timedelta(days=days))
+    workspace = tmp_path / "python-runner.toml"
+
+    workspace.write_text('projects = ["project_1"]\n', "utf-8")
+    cli("run", "-q")
+    assert len(store.runs()) == 3
+    workspace.write_text('projects = ["project_1"]\nkeep_days = 3\n', "utf-8")
+    cli("run", "-q")
+
+    assert "2" * 13 not in {run.run_id for run in store.runs()}
+    assert len(store.runs()) == 3
 
 
 def test_backup_makes_a_copy_that_can_be_used(
@@ -858,6 +928,52 @@ def test_resume_runs_what_did_not_succeed(cli: Cli, make_project: MakeProject) -
     assert counts(folder) == {"a": 1, "b": 3, "c": 1, "d": 1}
 
 
+def undone(cli: Cli, folder: Path) -> list[str]:
+    """Return the scripts that a continuation would run."""
+    planned = cli("run", "--resume", "--dry-run", folder).stdout.splitlines()
+    return [Path(line.split(",")[0].strip()).name for line in planned[1:]]
+
+
+def test_resume_knows_all_that_did_not_succeed(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Neither a run of other scripts, nor one that failed again, makes them forgotten."""
+    sources = {"a.py": GOOD, "b.py": BAD, "c.py": BAD}
+    folder = make_project(sources=sources)
+    cli("run", "-q", folder)
+    assert undone(cli, folder) == ["b.py", "c.py"]
+
+    (folder / "b.py").write_text(GOOD, "utf-8")
+    cli("run", "-q", "--only", "b.py", folder)
+    assert undone(cli, folder) == ["c.py"]
+    cli("run", "-q", "--only", "a.py", folder)
+    assert undone(cli, folder) == ["c.py"]
+    cli("run", "-q", "--resume", folder)
+    assert undone(cli, folder) == ["c.py"]
+
+    # What was added since has not succeeded, and what was taken out is not missed.
+    (folder / "d.py").write_text(GOOD, "utf-8")
+    make_project(sources={"a.py": GOOD, "b.py": GOOD, "d.py": GOOD})
+    done = cli("run", "--resume", "--json", folder)
+    (run,) = json.loads(done.stdout)["runs"]
+    assert [script["script"] for script in run["scripts"]] == ["d.py"]
+    assert "nothing to resume" in cli("run", "--resume", folder).stdout
+
+
+def test_a_continuation_that_waits_looks_again(
+    cli: Cli, patient: Path, tmp_path: Path
+) -> None:
+    """What the run before it has done meanwhile is not done twice."""
+    with started(tmp_path, "run", "--resume", patient) as waiting:
+        time.sleep(1.5)
+        (patient / "go").touch()
+        told, _ = waiting.communicate(timeout=30)
+
+    assert told == "project_1: nothing to resume\n"
+    assert waiting.returncode == 0
+    assert len(json.loads(cli("history", "--json", patient).stdout)["runs"]) == 1
+
+
 def test_nothing_to_resume_runs_nothing(cli: Cli, make_project: MakeProject) -> None:
     """A project that never ran, or ran well last, is left alone and no failure."""
     folder = make_project()
@@ -911,6 +1027,8 @@ def test_resume_goes_on_after_a_runner_was_killed(cli: Cli, orphaned: Path) -> N
     ]
     again = cli("run", "--resume", orphaned)
     assert "nothing to resume" in again.stdout
+    # The last words of what was interrupted are not lost.
+    assert "begun" in cli("output", killed["run_id"], "slow.py").stdout
 
 
 def test_resume_and_only_exclude_each_other(cli: Cli) -> None:

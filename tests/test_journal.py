@@ -15,7 +15,7 @@ from python_runner.records.journal import Journal
 from python_runner.records.line import Record, format_record
 from python_runner.records.locks import brief_lock
 from python_runner.records.reading import follow, read_records
-from python_runner.records.rotation import archives
+from python_runner.records.rotation import archives, logs_in
 
 
 if TYPE_CHECKING:
@@ -315,3 +315,39 @@ def test_following_goes_on_when_a_log_is_emptied_or_removed(journal: Journal) ->
     journal.write(_record("a-with-a-long-name.py"))
     told = follow(journal.folder, NAME, wait=_acts(emptied, replaced))
     assert _scripts(told) == ["a-with-a-long-name.py", "b.py", "c.py"]
+
+
+def test_two_logs_are_told_as_one(journal: Journal) -> None:
+    """By time at first, then as they are written, across the rotation of either."""
+    other = replace(journal, filename="night.log")
+
+    def write(log: Journal, script: str, minute: int) -> None:
+        log.write(replace(_record(script), time=START + timedelta(minutes=minute)))
+
+    def around_rotation() -> None:
+        write(other, "d.py", 4)
+        other.rotate(START + timedelta(days=3))
+        write(journal, "e.py", 5)
+
+    write(journal, "a.py", 1)
+    write(other, "b.py", 2)
+    write(journal, "c.py", 3)
+    wait = _acts(around_rotation, lambda: write(other, "f.py", 6))
+    names = [journal.filename, other.filename]
+    assert _scripts(follow(journal.folder, *names, wait=wait)) == [
+        *("a.py", "b.py", "c.py", "d.py", "e.py", "f.py")
+    ]
+    assert len(_scripts(read_records(journal.folder, *names))) == 6
+
+
+def test_logs_are_told_from_other_files(journal: Journal) -> None:
+    """One record is enough, in the log or in an archive of it; a name is not."""
+    assert logs_in(journal.folder) == []
+    journal.write(_record())
+    replace(journal, filename="night.log").write(_record())
+    journal.rotate(START + timedelta(days=3))
+    for name in ("server.log", "notes.txt", "server.log.2024-11-25_09-25"):
+        (journal.folder / name).write_text("2024-11-25 - INFO - up\n", "utf-8")
+    (journal.folder / "folder.log").mkdir()
+
+    assert logs_in(journal.folder) == ["night.log", NAME]

@@ -246,6 +246,22 @@ def test_the_documents_have_the_public_keys() -> None:
         started_at=NOW,
         duration=1.23456,
         attempts=(
+            Attempt(
+                outcome=Outcome.FAILURE,
+                exit_code=1,
+                started_at=NOW,
+                duration=1.0,
+                peak_memory=9_000_000,
+                cpu_seconds=0.25,
+            ),
+            Attempt(
+                outcome=Outcome.FAILURE,
+                exit_code=3,
+                started_at=NOW,
+                duration=1.0,
+                peak_memory=8_000_000,
+                cpu_seconds=0.5,
+            ),
             Attempt(outcome=Outcome.FAILURE, exit_code=3, started_at=NOW, duration=1.0),
         ),
     )
@@ -261,6 +277,8 @@ def test_the_documents_have_the_public_keys() -> None:
         "duration_seconds",
         "error",
         "mail",
+        "interpreter",
+        "interpreter_version",
         "scripts",
     ]
     assert document["scripts"] == [
@@ -269,10 +287,12 @@ def test_the_documents_have_the_public_keys() -> None:
             "status": "failure",
             "success": False,
             "exit_code": 3,
-            "attempts": 1,
+            "attempts": 3,
             "started_at": "2026-11-23T06:00:00+00:00",
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,
+            "peak_memory_bytes": 9_000_000,
+            "cpu_seconds": 0.75,
         }
     ]

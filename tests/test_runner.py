@@ -4,10 +4,13 @@ import email
 import email.policy
 import json
 import os
+import platform
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +24,8 @@ from python_runner import (
     Runner,
     load_config,
 )
+from python_runner.records.store import open_store
+from python_runner.runner.session import local_now
 
 
 if TYPE_CHECKING:
@@ -436,3 +441,74 @@ def wait_for(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} never appeared"
         time.sleep(0.02)
+
+
+def stored(home: Path, statement: str) -> list[tuple[object, ...]]:
+    """Return, or change, what the records hold."""
+    with closing(sqlite3.connect(home / "records.sqlite3")) as database, database:
+        return database.execute(statement).fetchall()
+
+
+def test_an_interpreter_is_asked_once(
+    make_project: MakeProject, shielded: Path
+) -> None:
+    """Its version is remembered until one of its files changes."""
+    runner = Runner(make_project(), [])
+    version = "SELECT interpreter_version FROM run ORDER BY started_at DESC LIMIT 1"
+
+    runner.run(["main.py"], sys.executable, "none")
+    assert stored(shielded, version) == [(platform.python_version(),)]
+    stored(shielded, "UPDATE interpreter SET version = 'as remembered'")
+    runner.run(["main.py"], sys.executable, "none")
+    assert stored(shielded, version) == [("as remembered",)]
+    stored(shielded, "UPDATE interpreter SET stamp = 'of another file'")
+    runner.run(["main.py"], sys.executable, "none")
+    assert stored(shielded, version) == [(platform.python_version(),)]
+
+
+def test_what_the_log_alone_knows_is_recalled(
+    make_project: MakeProject, mail_dir: Path, shielded: Path
+) -> None:
+    """Ends that could not be recorded are taken from the log, not called interrupted."""
+    folder = make_project(sources={"a.py": GOOD, "b.py": BAD, "c.py": GOOD})
+    names = ["a.py", "b.py", "c.py"]
+    (done, *_) = Runner(folder, []).run(names, None, "none", include_traceback=True)
+    # As if the disk had been full from the first start of a script on.
+    stored(shielded, "UPDATE run SET status = NULL")
+    stored(shielded, "DELETE FROM attempt")
+    stored(shielded, "UPDATE result SET state = iif(number = 1, 'running', 'planned')")
+    log = folder / "logs" / "project_1.log"
+    first_two = log.read_bytes().splitlines(keepends=True)[:2]
+    log.write_bytes(b"".join(first_two))
+
+    Runner(folder, ["a@example.org"]).run(["c.py"])
+
+    with open_store(shielded, local_now()) as store:
+        run = store.run(done["run_id"])
+    assert run is not None
+    assert [r.outcome for r in run.scripts] == ["success", "failure", "skipped"]
+    assert "KeyError" in (run.scripts[1].traceback or "")
+    first, _second = mails(mail_dir)
+    assert "interrupted" in first["subject"]
+    told = [line.split(" - ")[3:6:2] for line in log_lines(folder)]
+    assert told[:3] == [[done["run_id"], name] for name in names]
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_the_past_is_settled_by_any_path(
+    make_project: MakeProject, shielded: Path, tmp_path: Path
+) -> None:
+    """Who holds a project's lock settles its runs, also those by way of a link."""
+    folder = make_project()
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    Runner(link, []).run(["main.py"], None, "none")
+    stored(shielded, "UPDATE run SET status = NULL")
+
+    Runner(folder, []).run(["main.py"], None, "none")
+
+    assert stored(shielded, "SELECT status FROM run ORDER BY started_at") == [
+        ("interrupted",),
+        ("success",),
+    ]

@@ -12,6 +12,7 @@ import pytest
 
 from python_runner.model import (
     Attempt,
+    Interpreter,
     MailStatus,
     Message,
     OpenScript,
@@ -109,7 +110,7 @@ def begin(
         path=path,
         started_at=started_at,
         scripts=scripts,
-        interpreter="/usr/bin/python3 (3.11.9)",
+        interpreter=Interpreter(path="/usr/bin/python3", version="3.11.9"),
     )
 
 
@@ -161,7 +162,10 @@ def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:
     store.script_ended(result)
     store.finish_run(run, a_message(run.run_id), NOW)
     assert store.run("0123456789abc") == replace(
-        run, mail=MailStatus.QUEUED, interpreter="/usr/bin/python3 (3.11.9)"
+        run,
+        mail=MailStatus.QUEUED,
+        interpreter="/usr/bin/python3",
+        interpreter_version="3.11.9",
     )
 
 
@@ -230,7 +234,8 @@ def test_the_past_is_settled(store: Store) -> None:
     """Ended scripts stay, running ones were interrupted, planned ones are skipped."""
     begin(store, "a", "a.py", "b.py", "c.py")
     store.script_ended(a_result("a", script="a.py"))
-    store.script_started("a", 2, NOW + timedelta(seconds=10))
+    output = Path("/srv/project_1/logs/runs/02_b.py.log")
+    store.script_started("a", 2, NOW + timedelta(seconds=10), output)
     retry = replace(
         an_attempt(Outcome.FAILURE, 5.0), started_at=NOW + timedelta(seconds=20)
     )
@@ -240,6 +245,7 @@ def test_the_past_is_settled(store: Store) -> None:
     assert run.status is RunStatus.INTERRUPTED
     assert [r.outcome for r in run.scripts] == ["success", "interrupted", "skipped"]
     assert run.scripts[1].attempts == (retry,)
+    assert [r.output for r in run.scripts] == [None, output, None]
     assert run.scripts[1].duration == 15.0
     assert run.scripts[2].started_at == later
     assert all(r.reason for r in run.scripts[1:])
@@ -294,21 +300,19 @@ def test_open_runs_tell_how_far_they_are(store: Store) -> None:
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(store: Store) -> None:
-    """A prefix finds a run as long as there is only one."""
+    """Open runs are found as well, but only ended ones can be read whole."""
     for run_id in ("abc1", "abc2", "abc22"):
         store.finish_run(a_run(run_id), None, NOW)
     begin(store, "f00", "main.py")
 
-    def found(prefix: str) -> str | None:
-        run = store.run(prefix)
-        return run.run_id if run else None
-
-    assert found("abc1") == "abc1"
-    assert found("abc2") == "abc2"  # whole, though another begins so
-    assert found("abc22") == "abc22"
-    assert found("abc") is None
-    assert found("d") is None
-    assert found("f00") is None  # still open
+    assert store.run_ids("abc", limit=9) == ["abc1", "abc2", "abc22"]
+    assert store.run_ids("abc2", limit=9) == ["abc2", "abc22"]
+    assert store.run_ids("abc", limit=1) == ["abc1"]
+    assert store.run_ids("f", limit=9) == ["f00"]
+    assert store.run_ids("d", limit=9) == []
+    assert store.run("abc2") == a_run("abc2")
+    assert store.run("abc") is None
+    assert store.run("f00") is None  # still open
 
 
 def test_runs_come_newest_first_and_filtered(store: Store) -> None:
@@ -341,20 +345,29 @@ def test_runs_come_newest_first_and_filtered(store: Store) -> None:
     assert ids(store.runs(projects=[Path("/unknown")])) == ""
 
 
-def test_only_the_last_real_run_can_be_resumed(store: Store) -> None:
-    """A later success ends the matter; a run that was skipped says nothing."""
-    assert store.last_unsuccessful(PROJECT) is None
-    store.finish_run(a_run("a", status=RunStatus.STOPPED), None, NOW)
-    later = NOW + timedelta(hours=1)
-    store.finish_run(
-        a_run("b", status=RunStatus.SKIPPED, started_at=later), None, later
-    )
-    resumed = store.last_unsuccessful(PROJECT)
-    assert resumed is not None
-    assert resumed.run_id == "a"
-    later += timedelta(hours=1)
-    store.finish_run(a_run("c", started_at=later), None, later)
-    assert store.last_unsuccessful(PROJECT) is None
+def test_the_last_real_outcome_of_each_script(store: Store) -> None:
+    """Each script has its own last run; one that was skipped or is open says nothing."""
+    assert store.last_outcomes(PROJECT) == {}
+
+    def keep(hour: int, status: RunStatus, **outcomes: Outcome) -> None:
+        moment = NOW + timedelta(hours=hour)
+        results = (
+            a_result(f"{hour}", number, outcome, script=f"{name}.py", started_at=moment)
+            for number, (name, outcome) in enumerate(outcomes.items(), 1)
+        )
+        run = a_run(f"{hour}", *results, status=status, started_at=moment)
+        store.finish_run(run, None, moment)
+
+    good, bad, skipped = Outcome.SUCCESS, Outcome.FAILURE, Outcome.SKIPPED
+    keep(1, RunStatus.SUCCESS, a=good, b=good, c=good)
+    keep(2, RunStatus.STOPPED, a=bad, b=good, c=skipped)
+    keep(3, RunStatus.SUCCESS, a=good)
+    keep(4, RunStatus.SKIPPED, a=skipped, b=skipped, c=skipped)
+    keep(5, RunStatus.NOT_STARTED, d=Outcome.NOT_STARTED)
+    begin(store, "6", "b.py", started_at=NOW + timedelta(hours=6))
+    store.finish_run(a_run("7", a_result("7"), path=Path("/srv/other")), None, NOW)
+
+    assert store.last_outcomes(PROJECT) == {"a.py": good, "b.py": good, "c.py": skipped}
 
 
 def test_the_past_of_a_script(store: Store) -> None:
@@ -423,7 +436,9 @@ def test_old_runs_are_thinned(store: Store) -> None:
 def test_thinning_goes_in_steps(store: Store) -> None:
     """More runs than one transaction deletes go as well, with all their rows."""
     with store._database.write() as connection:  # noqa: SLF001 - quicker than 1200 closes
-        connection.execute("INSERT INTO project VALUES (1, '/srv/project_1')")
+        connection.execute(
+            "INSERT INTO project VALUES (1, '/srv/project_1', '/srv/project_1')"
+        )
         connection.execute(
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1200)
@@ -431,7 +446,8 @@ def test_thinning_goes_in_steps(store: Store) -> None:
             SELECT i, 1, 'p', 'success', i, 1 FROM n
             """
         )
-    assert store.thin(NOW) == 1200
+    assert store.thin(NOW, limit=510) == 510
+    assert store.thin(NOW) == 690
 
 
 def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 This file is also the runner that is killed. ``test_store_crash.py HOME N`` records one
 run in ``HOME`` and dies before its ``N``-th statement; ``test_store_crash.py HOME every``
 does so for every ``N`` that there is, each in a folder of its own, and prints how many
-there are; ``test_store_crash.py HOME 3,14,15`` records three runs that die so, in turn.
+there are; ``test_store_crash.py HOME tend`` does it with records of the first version that
+are upgraded, settled, thinned and copied; ``test_store_crash.py HOME 3,14,15`` records
+three runs that die so, in turn.
 
 What the runner was told to be on disk is written to ``HOME/acknowledged``, one line each;
 what the mail server took is in ``HOME/server``: Message-ID and a hash of the bytes.
@@ -31,6 +33,7 @@ from python_runner.mail.outbox import drain
 from python_runner.model import (
     Attempt,
     Delivery,
+    Interpreter,
     MailStatus,
     Message,
     Outcome,
@@ -40,6 +43,7 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
 
 
@@ -182,18 +186,126 @@ def kill_before_statement(number: int) -> None:
     sqlite3.connect = traced  # type: ignore[assignment]
 
 
-def die_everywhere(folder: Path) -> int:
-    """Record a run per statement, each killed one statement later; return how many."""
+OLD, NEW, OPEN, LAST = ("0" * 13, "1" * 13, "2" * 13, "3" * 13)
+PYTHON = Interpreter(path="/py", version="3.11.9", base="/py", stamp="1:2")
+
+
+def write_first_version(home: Path) -> None:
+    """Write records as the first version did: an old run, a new one, an open one."""
+    with closing(
+        sqlite3.connect(home / DATABASE_NAME, isolation_level=None)
+    ) as connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO project VALUES (1, ?)", (str(PROJECT),))
+        for number, name in enumerate(("a.py", "b.py", "c.py"), 1):
+            connection.execute("INSERT INTO script VALUES (?, 1, ?)", (number, name))
+        for key, (run_id, status, days) in enumerate(
+            [(OLD, "success", 400), (NEW, "failure", 1), (OPEN, None, 0)], 1
+        ):
+            began = int((NOW - timedelta(days=days)).timestamp() * 1_000_000)
+            connection.execute(
+                """
+                INSERT INTO run (id, run_id, project, name, status, started_at,
+                    duration) VALUES (?, ?, 1, 'project_1', ?, ?, 1)
+                """,
+                (key, run_id, status, began),
+            )
+            states = (
+                ("success", "running", "planned") if days == 0 else ("failure",) * 3
+            )
+            for number, state in enumerate(states, 1):
+                connection.execute(
+                    "INSERT INTO result VALUES (?, ?, ?, ?, ?, 1, NULL, NULL)",
+                    (key, number, number, state, began),
+                )
+
+
+def tend(home: Path) -> None:
+    """Upgrade the records, settle what was open, forget what is old, make a copy."""
+
+    def acknowledge(fact: str) -> None:
+        append(home / "acknowledged", fact)
+
+    with open_store(home, NOW) as store:
+        settle(store, NOW)
+        acknowledge("settled")
+        store.begin_run(
+            run_id=LAST,
+            project=PROJECT.name,
+            path=PROJECT,
+            started_at=NOW,
+            scripts=["a.py", "b.py", "c.py"],
+            interpreter=PYTHON,
+        )
+        acknowledge("begun")
+        store.thin(NOW - timedelta(days=30))
+        acknowledge("thinned")
+        store.backup(home / "copy")
+        acknowledge("copied")
+
+
+def check_tended(home: Path) -> None:
+    """Compare with what was promised; what is not promised happened whole or not at all."""
+    known = lines(home / "acknowledged")
+    with open_store(home, NOW) as store:
+        assert store.notice is None
+        settle(store, NOW)
+        runs = {run.run_id: run for run in store.runs()}
+        queued = [queued.message.message_id for queued in store.mail.messages()]
+        remembered = store.interpreter(PYTHON.path)
+    assert {NEW, OPEN} <= runs.keys() <= {OLD, NEW, OPEN, LAST}
+    assert [r.outcome for r in runs[OPEN].scripts] == [
+        *("success", "interrupted", "skipped")
+    ]
+    assert all(len(run.scripts) == 3 for run in runs.values())
+    assert queued == [f"<{key}@localhost>" for key in (LAST, OPEN) if key in runs]
+    assert LAST in runs or "begun" not in known
+    assert remembered == (PYTHON if LAST in runs else None)
+    assert OLD not in runs or "thinned" not in known
+    check_sound(home / DATABASE_NAME)
+    assert (home / "copy").exists() or "copied" not in known
+    if (home / "copy").exists():
+        check_sound(home / "copy")
+        with Store(home / "copy") as copy:
+            assert {run.run_id for run in copy.runs()} == {NEW, OPEN}
+            assert [run.run_id for run in copy.open_runs()] == [LAST]
+
+
+def check_sound(path: Path) -> None:
+    """Let SQLite itself say whether a file is sound."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def record_one(home: Path) -> None:
+    """Record the one run of ``HOME``."""
+    record_run(home, "0" * 13, NOW)
+
+
+def die_everywhere(
+    folder: Path, act: Callable[[Path], None], prepare: Callable[[Path], object]
+) -> int:
+    """Do ``act`` per statement, each killed one statement later; return how many.
+
+    Args:
+        folder: gets a folder for each.
+        act: what is done in a folder.
+        prepare: makes what it finds there.
+    """
     if sys.platform == "win32":
         raise NotImplementedError
     for number in itertools.count(1):
         home = folder / str(number)
         home.mkdir()
+        prepare(home)
         # One interpreter for all: a start per statement would take minutes.
         child = os.fork()
         if child == 0:
             kill_before_statement(number)
-            record_run(home, "0" * 13, NOW)
+            act(home)
             os._exit(0)
         if os.waitpid(child, 0)[1] == 0:
             return number
@@ -235,9 +347,7 @@ def come_back(home: Path) -> None:
         assert store.interrupt_unfinished(PROJECT, later) == []
         check_records(store, lines(home / "acknowledged"))
     check_mailbox(home)
-    with closing(sqlite3.connect(home / DATABASE_NAME)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    check_sound(home / DATABASE_NAME)
 
 
 def check_records(store: Store, acknowledged: list[str]) -> None:
@@ -280,6 +390,18 @@ def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
         come_back(memory_folder / str(point))
 
 
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
+def test_a_kill_while_records_are_tended_loses_nothing(folder: Path) -> None:
+    """Upgrading, settling, thinning and copying happen whole or not at all."""
+    done = play(folder, "tend")
+    assert done.returncode == 0, done.stderr
+    points = int(done.stdout)
+    assert points > 60
+    for point in range(1, points + 1):
+        check_tended(folder / str(point))
+
+
 @pytest.mark.parametrize("point", [3, 40, 80, 120, 160])
 def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     """The same holds for whole processes, on every platform."""
@@ -300,9 +422,11 @@ def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:
 if __name__ == "__main__":
     where, when = Path(sys.argv[1]), sys.argv[2]
     if when == "every":
-        print(die_everywhere(where))  # noqa: T201 - the parent reads it
+        print(die_everywhere(where, record_one, lambda _: None))  # noqa: T201 - the parent reads it
+    elif when == "tend":
+        print(die_everywhere(where, tend, write_first_version))  # noqa: T201 - likewise
     elif "," in when:
         die_at_random(where, [int(point) for point in when.split(",")])
     else:
         kill_before_statement(int(when))
-        record_run(where, "0" * 13, NOW)
+        record_one(where)

@@ -22,9 +22,11 @@ from hypothesis.stateful import (
 
 from python_runner.model import (
     Attempt,
+    Delivery,
     MailStatus,
     Message,
     Outcome,
+    Receipt,
     Run,
     RunStatus,
     ScriptResult,
@@ -78,6 +80,13 @@ class ModelRun:
     alive: bool = True
 
 
+def check(path: Path) -> None:
+    """Let SQLite itself say whether the records are sound."""
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
 class Records(RuleBasedStateMachine):
     """Runners of two projects come, write and die; a model knows what must be there."""
 
@@ -93,8 +102,7 @@ class Records(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let the last runner leave sound records behind."""
         self.store.close()
-        with closing(sqlite3.connect(self.home / DATABASE_NAME)) as connection:
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        check(self.home / DATABASE_NAME)
         shutil.rmtree(self.home)
 
     def tick(self) -> datetime:
@@ -200,11 +208,57 @@ class Records(RuleBasedStateMachine):
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
         self.ended.append(replace(run, mail=mail))
 
+    @precondition(lambda self: any(run.mail is MailStatus.QUEUED for run in self.ended))
+    @rule(marked=st.booleans())
+    def deliver(self, *, marked: bool) -> None:
+        """Send the report that waits longest, or die before its receipt is kept."""
+        queued = self.store.mail.claim_due(self.tick(), owner="me", lease_seconds=0)
+        assert queued is not None
+        if not marked:
+            return
+        receipts = [
+            Receipt(recipient=recipient, delivery=Delivery.SENT)
+            for recipient in queued.message.recipients
+        ]
+        self.store.mail.record_receipts(
+            queued.number, receipts, owner="me", next_try_at=None
+        )
+        (place,) = (
+            place
+            for place, run in enumerate(self.ended)
+            if f"<{run.run_id}@localhost>" == queued.message.message_id
+        )
+        self.ended[place] = replace(self.ended[place], mail=MailStatus.SENT)
+
+    @rule(seconds=st.integers(0, 30))
+    def thin(self, seconds: int) -> None:
+        """Forget what is old and told."""
+        oldest = self.now - timedelta(seconds=seconds)
+        gone = [
+            run
+            for run in self.ended
+            if run.started_at < oldest and run.mail is not MailStatus.QUEUED
+        ]
+        assert self.store.thin(oldest) == len(gone)
+        self.ended = [run for run in self.ended if run not in gone]
+
+    @rule()
+    def back_up(self) -> None:
+        """Make a copy: it holds what the records hold, and opens as they do."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.store.backup(Path(folder) / DATABASE_NAME)
+            check(Path(folder) / DATABASE_NAME)
+            with open_store(Path(folder), self.now) as copy:
+                assert copy.notice is None
+                assert copy.runs(limit=1000) == self.store.runs(limit=1000)
+                assert copy.open_runs() == self.store.open_runs()
+
     @precondition(lambda self: self.open)
     @rule()
     def die(self) -> None:
         """Every runner dies; the next process opens the records."""
         self.store.close()
+        check(self.home / DATABASE_NAME)
         for run in self.open.values():
             run.alive = False
         self.store = open_store(self.home, self.tick())

@@ -157,6 +157,24 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """What an interpreter says of itself, and until when that holds.
+
+    Attributes:
+        path: the interpreter as it was asked.
+        version: as ``3.11.9``; None where it gave no answer that makes sense.
+        base: the interpreter behind a virtual environment's, or the same.
+        stamp: sizes and times of both files; another one makes the answer doubtful.
+            None where it may differ from call to call: a launcher that looks around.
+    """
+
+    path: str
+    version: str | None = None
+    base: str | None = None
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
@@ -337,6 +355,18 @@ class ScriptResult:
         """What was odd about its attempts."""
         return tuple(w for attempt in self.attempts for w in attempt.warnings)
 
+    @property
+    def peak_memory(self) -> int | None:
+        """Bytes that the largest of its attempts took; None if unknown."""
+        known = [a.peak_memory for a in self.attempts if a.peak_memory is not None]
+        return max(known, default=None)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Processor time of all its attempts; None if unknown."""
+        known = [a.cpu_seconds for a in self.attempts if a.cpu_seconds is not None]
+        return sum(known) if known else None
+
     def to_document(self) -> dict[str, Any]:
         """Return the script's part of the public JSON document."""
         return {
@@ -349,6 +379,10 @@ class ScriptResult:
             "duration_seconds": round(self.duration, 3),
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
+            "peak_memory_bytes": self.peak_memory,
+            "cpu_seconds": None
+            if self.cpu_seconds is None
+            else round(self.cpu_seconds, 3),
         }
 
 
@@ -369,6 +403,7 @@ class Run:
         mail: what became of the report.
         mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
+        interpreter_version: its version, as ``3.11.9``, or None if unknown.
     """
 
     run_id: str
@@ -383,6 +418,7 @@ class Run:
     mail: MailStatus = MailStatus.NONE
     mail_reason: Text | None = None
     interpreter: str | None = None
+    interpreter_version: str | None = None
 
     @property
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
@@ -400,6 +436,8 @@ class Run:
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
             "mail": self.mail.value,
+            "interpreter": self.interpreter,
+            "interpreter_version": self.interpreter_version,
             "scripts": [result.to_document() for result in self.scripts],
         }
 
@@ -432,7 +470,7 @@ class OpenScript:
         number: its place in the series, from 1.
         outcome: how it ended; None while it is planned or runs.
         started_at: when its first attempt began; None while it is planned.
-        output: file with the captured output; None until it has ended.
+        output: file with the captured output; None while it is planned.
     """
 
     script: str

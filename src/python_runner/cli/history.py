@@ -17,6 +17,7 @@ from python_runner.cli.tables import Column, Row, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
+from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.wording import moment, number
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
@@ -111,11 +112,29 @@ def command(
         rows = [_open_row(run, settings.home) for run in still_open]
         rows += [_row(run) for run in runs]
         if not rows:
-            click.echo(_("No runs are recorded."))
+            click.echo(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
         _print_runs(rows)
         _print_scripts(_script_rows(store, runs, since))
     return EXIT_SUCCESS
+
+
+def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
+    """Say that there is nothing to list, and what to do about it.
+
+    Raises:
+        PythonRunnerError: because a project is no folder at all.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+    if narrowed:
+        return _("No run fits; without --failed and --since there may be some.")
+    if not folders:
+        return _("No runs are recorded.")
+    return _(
+        "No runs of {projects} are recorded; `python-runner run` makes one."
+    ).format(projects=", ".join(map(str, folders)))
 
 
 def _print_runs(rows: Sequence[Row]) -> None:

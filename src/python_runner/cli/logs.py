@@ -19,7 +19,7 @@ from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.reading import follow as follow_records
 from python_runner.records.reading import read_records
-from python_runner.records.rotation import archives
+from python_runner.records.rotation import logs_in
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
@@ -69,13 +69,17 @@ def command(
     if reverse and follow:
         raise click.UsageError(_("--reverse and --follow exclude each other"))
     folder = absolute(project)
-    logs, filename = folder / "logs", bare_project(folder).log_filename
-    if not follow and not archives(logs, filename) and not (logs / filename).exists():
-        raise PythonRunnerError(_("{path} does not exist").format(path=logs / filename))
+    usual = bare_project(folder).log_filename
+    logs = folder / "logs"
+    # Runner may have been given another name, or several in turn.
+    found = logs_in(logs)
+    names = found or [usual]
+    if not follow and not found and not (logs / usual).exists():
+        raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
     records = _readable(
-        follow_records(logs, filename, wait=_wait)
+        follow_records(logs, *names, wait=_wait)
         if follow
-        else read_records(logs, filename)
+        else read_records(logs, *names)
     )
     try:
         _print(reversed(list(records)) if reverse else records, Filter(failures, text))

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
 
 
+#: Ids that are named when one was not typed far enough.
+_CANDIDATES = 10
+
+
 @contextmanager
 def open_records(settings: Settings) -> Iterator[Store]:
     """Open the records for one command.
@@ -62,20 +66,20 @@ def find_run(store: Store, prefix: str) -> Run | OpenRun:
         PythonRunnerError: there is none, or more than one.
     """
     prefix = prefix.lower()
-    still_open = [run for run in store.open_runs() if run.run_id.startswith(prefix)]
-    ended = store.run(prefix)
-    # A run may end between the two looks: what is known last counts.
-    found: dict[str, Run | OpenRun] = {run.run_id: run for run in still_open}
-    if ended is not None:
-        found[ended.run_id] = ended
-    if len(found) != 1:
-        raise PythonRunnerError(
-            _(
-                "no run, or more than one, has an id that begins with {prefix}; see"
-                " `python-runner history`"
-            ).format(prefix=prefix)
-        )
-    return next(iter(found.values()))
+    ids = store.run_ids(prefix, limit=_CANDIDATES + 1)
+    if len(ids) > 1 and ids[0] != prefix:
+        message = _("several runs have an id that begins with {prefix}: {ids}")
+        named = [*ids[:_CANDIDATES], *(["..."] if len(ids) > _CANDIDATES else [])]
+        raise PythonRunnerError(message.format(prefix=prefix, ids=", ".join(named)))
+    still_open = {run.run_id: run for run in store.open_runs()}
+    for run_id in ids[:1]:
+        # A run may end between the two looks: what is known last counts.
+        if run := store.run(run_id) or still_open.get(run_id):
+            return run
+    message = _(
+        "no run has an id that begins with {prefix}; `python-runner history` lists them"
+    )
+    raise PythonRunnerError(message.format(prefix=prefix))
 
 
 def is_active(home: Path, run: OpenRun) -> bool:

@@ -18,7 +18,7 @@ from python_runner.cli import wording
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
 from python_runner.cli.recorded import open_records
-from python_runner.cli.selection import select, unfinished
+from python_runner.cli.selection import NothingToResume, select, unfinished
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import (
     Targets,
@@ -44,6 +44,7 @@ from python_runner.runner.project_run import (
     new_run_id,
     refuse_project,
     run_project,
+    whole,
 )
 from python_runner.runner.reporting import catch_up_at_last, told_as_lost
 from python_runner.runner.session import local_now, open_session, thin_records
@@ -224,7 +225,7 @@ def _run_one(
     try:
         configured = load_project(folder, defaults=defaults)
         secrets += configured.secrets
-        project = _chosen(configured, options, session.store, Masker(secrets))
+        project = select(configured, options.only)
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -235,24 +236,21 @@ def _run_one(
             duration=0.0,
             error=Masker(secrets).sentence(as_text(error)),
         )
-    if project is None:
+    try:
+        return run_project(project, session, _choice(options, session.store))
+    except NothingToResume:
         if not options.quiet:
             click.echo(_nothing_to_resume(folder), err=options.json)
         return None
-    try:
-        return run_project(project, session)
     except PythonRunnerError as error:
         return refuse_project(project, session, error)
 
 
-def _chosen(
-    project: Project, options: Options, store: Store | None, masker: Masker
-) -> Project | None:
-    """Return the project with the scripts to run; None if none is left to resume."""
+def _choice(options: Options, store: Store | None) -> Callable[[Project], Project]:
+    """Return what decides which scripts are run."""
     if options.resume and store is not None:
-        # The records know the scripts by names without secrets.
-        return unfinished(without_secrets(project, masker), store)
-    return select(project, options.only)
+        return partial(unfinished, store=store)
+    return whole
 
 
 def _nothing_to_resume(folder: Path) -> str:
@@ -304,20 +302,18 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
-                chosen = _chosen(project, options, store, masker)
-                _print_plan(chosen, folder, settings, masker)
+                # The records know the scripts by names without secrets.
+                project = without_secrets(select(project, options.only), masker)
+                _print_plan(_choice(options, store)(project), settings, masker)
+            except NothingToResume:
+                click.echo(_nothing_to_resume(folder))
             except PythonRunnerError as error:
                 click.echo(clean(masker.text(str(error))), err=True)
                 code = EXIT_USAGE
     return code
 
 
-def _print_plan(
-    project: Project | None, folder: Path, settings: Settings, masker: Masker
-) -> None:
-    if project is None:
-        click.echo(_nothing_to_resume(folder))
-        return
+def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
     interpreter = find_interpreter(
         project.python_command, project.path, environ=settings.environ
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.model import Outcome
 from python_runner.texts import translate as _
 
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
     from python_runner.model import Project
     from python_runner.records.store import Store
+
+
+class NothingToResume(Exception):
+    """Nothing of a project is left to be run."""
 
 
 def select(project: Project, only: Sequence[str]) -> Project:
@@ -38,27 +43,26 @@ def select(project: Project, only: Sequence[str]) -> Project:
     return _limited(project, {script.name for script in chosen})
 
 
-def unfinished(project: Project, store: Store) -> Project | None:
-    """Return the project with what its last run left undone; None if that is nothing.
+def unfinished(project: Project, store: Store) -> Project:
+    """Return the project with what has not succeeded.
 
-    A script that the run did not hold (``--only``, or an earlier continuation) is not
-    part of what it left: continuing twice continues the same work.
+    What counts for a script is the last run that held it: neither ``--only`` nor an
+    earlier continuation makes the others done. A script that no run held, because it
+    was added since, is not done either; a project that never ran has nothing to resume.
 
     Raises:
+        NothingToResume: everything has, or nothing was ever run.
         StoreError: the records cannot be read.
     """
-    rest = _limited(project, _undone(project, store))
-    return rest if rest.scripts else None
-
-
-def _undone(project: Project, store: Store) -> set[str]:
+    last: dict[str, Outcome | None] = {**store.last_outcomes(project.path)}
     # Nobody has settled a run whose runner died, until the next one has the lock.
-    for run in store.open_runs([project.path]):
-        return {
-            s.script for s in run.scripts if not (s.outcome and s.outcome.succeeded)
-        }
-    last = store.last_unsuccessful(project.path)
-    return {result.script for result in last.failed_scripts} if last else set()
+    for run in reversed(store.open_runs([project.path])):
+        last |= {script.script: script.outcome for script in run.scripts}
+    done = {name for name, outcome in last.items() if outcome is Outcome.SUCCESS}
+    names = {script.name for script in project.scripts} - done
+    if not last or not names:
+        raise NothingToResume
+    return _limited(project, names)
 
 
 def _limited(project: Project, names: Collection[str]) -> Project:

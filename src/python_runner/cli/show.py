@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.recorded import find_run, open_records
+from python_runner.cli.recorded import find_run, is_active, open_records
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.sanitize import clean
-from python_runner.mail.wording import moment
+from python_runner.mail.wording import moment, number
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.texts import system_language
@@ -49,15 +49,11 @@ def command(
     run_id: str, *, as_json: bool, page: Path | None, env_file: Path | None
 ) -> int:
     """Print or write one run."""
-    with open_records(load_settings(env_file)) as store:
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
         run = find_run(store, run_id)
     if isinstance(run, OpenRun):
-        raise PythonRunnerError(
-            _(
-                "run {run_id} has not ended; `python-runner output --follow {run_id}`"
-                " shows what it does"
-            ).format(run_id=run.run_id)
-        )
+        raise PythonRunnerError(_why_not(run, active=is_active(settings.home, run)))
     if page is not None:
         from python_runner.cli.page import write_page  # noqa: PLC0415 - seldom used
 
@@ -72,13 +68,29 @@ def command(
     return EXIT_SUCCESS
 
 
+def _why_not(run: OpenRun, *, active: bool) -> str:
+    """Say why a run that has not ended cannot be shown, and what to do."""
+    if active:
+        message = _(
+            "run {run_id} has not ended; `python-runner output --follow {run_id}`"
+            " shows what it does"
+        )
+    else:
+        message = _(
+            "run {run_id} was interrupted: its runner is gone. The next run of {path}"
+            " settles and reports it; `python-runner run --resume` takes it up."
+            " `python-runner output {run_id}` shows what it did"
+        )
+    return message.format(run_id=run.run_id, path=run.path)
+
+
 def _run_lines(run: Run) -> Iterator[str]:
     yield flat(wording.run_line(run))
     yield "  " + _("run") + f": {run.run_id}"
     yield "  " + _("start") + f": {moment(run.started_at, system_language())}"
     yield "  " + _("folder") + f": {run.path}"
     if run.interpreter:
-        yield "  " + _("interpreter") + f": {run.interpreter}"
+        yield "  " + _("interpreter") + f": {_interpreter(run)}"
     if run.error:
         yield f"  {_words(run.error)}"
     for warning in run.warnings:
@@ -86,6 +98,11 @@ def _run_lines(run: Run) -> Iterator[str]:
     for result in run.scripts:
         yield ""
         yield from _script_lines(result)
+
+
+def _interpreter(run: Run) -> str:
+    version = f" (Python {run.interpreter_version})" if run.interpreter_version else ""
+    return f"{run.interpreter}{version}"
 
 
 def _script_lines(result: ScriptResult) -> Iterator[str]:
@@ -103,6 +120,8 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
         yield from (f"      {line}" for line in clean(traceback.text).splitlines())
     for warning in result.warnings:
         yield "    " + _("warning") + f": {_words(warning)}"
+    if used := ", ".join(_resources(result)):
+        yield f"    {used}"
     if result.output:
         yield "    " + _("output: {path}").format(path=result.output)
 
@@ -115,6 +134,16 @@ def _ending(result: ScriptResult) -> str:
     if result.exit_code is not None:
         facts.append(_("exit code {code}").format(code=result.exit_code))
     return f"{word} ({', '.join(facts)})"
+
+
+def _resources(result: ScriptResult) -> Iterator[str]:
+    if result.peak_memory is not None:
+        size = number(result.peak_memory / 1_000_000, system_language())
+        yield _("peak memory {size} MB").format(size=size)
+    if result.cpu_seconds is not None:
+        yield _("processor time {time}").format(
+            time=wording.duration(result.cpu_seconds)
+        )
 
 
 def _attempt_line(place: int, attempt: Attempt) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from sqlite3 import Connection
 
-    from python_runner.model import Attempt, Run, ScriptResult
+    from python_runner.model import Attempt, Interpreter, Run, ScriptResult
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -44,21 +44,23 @@ def open_run(
     path: Path,
     started_at: datetime,
     scripts: Sequence[str],
-    interpreter: str | None,
+    interpreter: Interpreter | None,
 ) -> None:
     """Add a run without a status, and its scripts as planned."""
     project_key = _project_key(connection, path)
     run = connection.execute(
         """
-        INSERT INTO run (run_id, project, name, started_at, duration, interpreter)
-        VALUES (?, ?, ?, ?, 0, ?)
+        INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
+            interpreter_version)
+        VALUES (?, ?, ?, ?, 0, ?, ?)
         """,
         (
             run_id,
             project_key,
             rows.from_string(project),
             rows.from_time(started_at),
-            interpreter and rows.from_string(interpreter),
+            interpreter and rows.from_string(interpreter.path),
+            interpreter and interpreter.version,
         ),
     ).lastrowid
     connection.executemany(
@@ -70,16 +72,35 @@ def open_run(
     )
 
 
+def keep_interpreter(connection: Connection, answer: Interpreter) -> None:
+    """Write what an interpreter said of itself, in the place of what it said before."""
+    values = (answer.path, answer.version, answer.base, answer.stamp)
+    connection.execute(
+        """
+        INSERT INTO interpreter (path, version, base, stamp) VALUES (?, ?, ?, ?)
+        ON CONFLICT (path) DO UPDATE SET
+            version = excluded.version, base = excluded.base, stamp = excluded.stamp
+        WHERE stamp <> excluded.stamp
+        """,
+        [value and rows.from_string(value) for value in values],
+    )
+
+
 def start_script(
-    connection: Connection, run: int, number: int, started_at: datetime
+    connection: Connection,
+    run: int,
+    number: int,
+    started_at: datetime,
+    output: Path | None,
 ) -> None:
     """Turn a planned script into a running one; its first start is kept."""
     connection.execute(
         """
-        UPDATE result SET state = 'running', started_at = coalesce(started_at, ?)
+        UPDATE result SET
+            state = 'running', started_at = coalesce(started_at, ?), output = ?
         WHERE run = ? AND number = ? AND state IN ('planned', 'running')
         """,
-        (rows.from_time(started_at), run, number),
+        (rows.from_time(started_at), output and rows.from_path(output), run, number),
     )
 
 
@@ -107,7 +128,7 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
         ON CONFLICT DO UPDATE SET
             state = excluded.state, started_at = excluded.started_at,
             duration = excluded.duration, reason = excluded.reason,
-            output = excluded.output
+            output = coalesce(excluded.output, output)
         WHERE state IN ('planned', 'running')
         """,
         (
@@ -131,11 +152,14 @@ def close_run(connection: Connection, run: Run) -> int:
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
-            interpreter, error, warnings)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+            interpreter, interpreter_version, error, warnings)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id) DO UPDATE SET
             status = excluded.status, duration = excluded.duration,
             interpreter = coalesce(excluded.interpreter, interpreter),
+            interpreter_version = coalesce(
+                excluded.interpreter_version, interpreter_version
+            ),
             error = excluded.error, warnings = excluded.warnings
         RETURNING id
         """,
@@ -147,6 +171,7 @@ def close_run(connection: Connection, run: Run) -> int:
             rows.from_time(run.started_at),
             run.duration,
             run.interpreter and rows.from_string(run.interpreter),
+            run.interpreter_version,
             rows.from_text(run.error),
             rows.from_texts(run.warnings),
         ),
@@ -207,12 +232,19 @@ def _write_attempt(
 
 
 def _project_key(connection: Connection, path: Path) -> int:
-    name = rows.from_path(path)
-    connection.execute("INSERT OR IGNORE INTO project (path) VALUES (?)", (name,))
-    (key,) = connection.execute(
-        "SELECT id FROM project WHERE path = ?", (name,)
+    key = rows.project_key(path)
+    connection.execute(
+        """
+        INSERT INTO project (path, key) VALUES (?, ?)
+        ON CONFLICT (key) DO UPDATE SET path = excluded.path
+        WHERE path <> excluded.path
+        """,
+        (rows.from_path(path), key),
+    )
+    (project,) = connection.execute(
+        "SELECT id FROM project WHERE key = ?", (key,)
     ).fetchone()
-    return int(key)
+    return int(project)
 
 
 def _script_key(connection: Connection, project: int, name: str) -> int:

@@ -7,11 +7,13 @@ scripts go on without records, and the report says so.
 from __future__ import annotations
 
 import sqlite3
+import sys
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.records.rows import project_key
 from python_runner.texts import N_, Text
 
 
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Seconds to wait for another process that writes.
 BUSY_SECONDS = 10.0
+#: Pages that a copy takes at a time (16 MB), and how often it may begin anew.
+_STEP = 4000
+_BEGINNINGS = 5
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: N_("{file} is locked by another program"),
@@ -80,12 +85,18 @@ class Database:
             yield connection
 
     def copy_to(self, target: sqlite3.Connection) -> None:
-        """Copy everything as it is at one moment; others may write before and after.
+        """Copy everything as it is at one moment, while others may write.
+
+        It goes in steps, and whoever writes waits for one of them only; what is written
+        lets the copy begin anew. After some beginnings the others wait to its end.
 
         Raises:
             sqlite3.Error: the records cannot be read, or the copy cannot be written.
         """
         with self._lock:
+            with suppress(_TooOften):
+                self._connection.backup(target, pages=_STEP, progress=_Beginnings())
+                return
             self._connection.backup(target)
 
     @contextmanager
@@ -105,12 +116,31 @@ class Database:
                 raise
 
 
+class _TooOften(Exception):
+    """Others write so often that a copy never comes to its end."""
+
+
+class _Beginnings:
+    """Counts how often a copy had to begin anew."""
+
+    def __init__(self) -> None:
+        self._left = sys.maxsize
+        self._count = 0
+
+    def __call__(self, _status: int, remaining: int, _total: int) -> None:
+        self._count += remaining > self._left
+        self._left = remaining
+        if self._count > _BEGINNINGS:
+            raise _TooOften
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open ``path`` the way every connection to the records is opened."""
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    connection.create_function("path_key", 1, project_key, deterministic=True)
     try:
         # Not WAL: up to SQLite 3.51.2, which the Pythons of these years carry, a reset
         # of the WAL can corrupt the file, and WAL would stay in the file for whichever

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from python_runner.model import ScriptResult
+    from collections.abc import Iterator
 
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
@@ -71,6 +74,32 @@ def record_of(
     )
 
 
+def result_of(record: Record, number: int) -> ScriptResult:
+    """Return the little that ``record`` tells about the ``number``-th script of a run."""
+    outcome = Outcome.SUCCESS if record.status == "success" else Outcome.FAILURE
+    said = record.traceback
+    attempt = Attempt(
+        outcome=outcome,
+        exit_code=None,
+        started_at=record.time - timedelta(minutes=record.minutes),
+        duration=record.minutes * 60,
+        reason=None if outcome.succeeded else Text(N_("the log says that it failed")),
+        traceback=Traceback(text=said, exception=said.splitlines()[-1])
+        if said
+        else None,
+    )
+    return ScriptResult(
+        script=record.script,
+        run_id=record.run_id,
+        number=number,
+        outcome=outcome,
+        started_at=attempt.started_at,
+        duration=attempt.duration,
+        attempts=(attempt,),
+        reason=attempt.reason,
+    )
+
+
 def format_record(record: Record) -> str:
     """Return the line of ``record``, in local time and without its newline."""
     local = record.time.astimezone().replace(tzinfo=None)
@@ -115,6 +144,13 @@ def parse_record(line: str) -> Record | None:
         status=status,
         traceback=None if traceback is None else read(traceback),
     )
+
+
+def parse_records(content: bytes) -> Iterator[Record]:
+    """Yield the records of a log; lines that are none of ours are passed over."""
+    for line in content.split(b"\n"):
+        if record := parse_record(line.decode("utf-8", "replace")):
+            yield record
 
 
 def _time(text: str) -> datetime | None:

@@ -10,7 +10,7 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from python_runner.model import Outcome, PastResult
+from python_runner.model import Interpreter, Outcome, PastResult
 from python_runner.records import rows
 
 
@@ -37,7 +37,7 @@ _NEWEST_OF_PROJECTS = """
         WHERE project = project.id AND started_at >= :since AND status IS NOT NULL
         ORDER BY started_at DESC, id DESC LIMIT :limit
     )
-    WHERE project.path IN (SELECT value FROM json_each(:projects))
+    WHERE project.key IN (SELECT value FROM json_each(:projects))
     ORDER BY started_at DESC, run.id DESC LIMIT :limit
 """
 _NEWEST_FAILED_OF_PROJECTS = """
@@ -46,7 +46,7 @@ _NEWEST_FAILED_OF_PROJECTS = """
         WHERE project = project.id AND started_at >= :since AND status <> 'success'
         ORDER BY started_at DESC, id DESC LIMIT :limit
     )
-    WHERE project.path IN (SELECT value FROM json_each(:projects))
+    WHERE project.key IN (SELECT value FROM json_each(:projects))
     ORDER BY started_at DESC, run.id DESC LIMIT :limit
 """
 _STATEMENTS = {
@@ -71,7 +71,7 @@ def newest(
     cursor = connection.execute(
         _STATEMENTS[bool(projects), failed],
         {
-            "projects": json.dumps([rows.from_path(path) for path in projects]),
+            "projects": json.dumps([rows.project_key(path) for path in projects]),
             "since": rows.from_time(since) if since else _EVER,
             "limit": limit,
         },
@@ -79,16 +79,23 @@ def newest(
     return [key for (key,) in cursor]
 
 
-def by_prefix(connection: Connection, prefix: str) -> list[int]:
-    """Return the first two ended runs whose id begins with ``prefix``."""
+def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
+    """Return the first ids that begin with ``prefix``, those of open runs included."""
     cursor = connection.execute(
         """
-        SELECT id FROM run
-        WHERE run_id >= :prefix AND run_id < :beyond AND status IS NOT NULL
-        ORDER BY run_id LIMIT 2
+        SELECT run_id FROM run WHERE run_id >= :prefix AND run_id < :beyond
+        ORDER BY run_id LIMIT :limit
         """,
         # "g" comes after every hexadecimal digit.
-        {"prefix": prefix, "beyond": f"{prefix}g"},
+        {"prefix": prefix, "beyond": f"{prefix}g", "limit": limit},
+    )
+    return [run_id for (run_id,) in cursor]
+
+
+def ended(connection: Connection, run_id: str) -> list[int]:
+    """Return the ended run with this id, if there is one."""
+    cursor = connection.execute(
+        "SELECT id FROM run WHERE run_id = ? AND status IS NOT NULL", (run_id,)
     )
     return [key for (key,) in cursor]
 
@@ -98,10 +105,10 @@ def open_runs(connection: Connection, path: Path) -> list[int]:
     cursor = connection.execute(
         """
         SELECT id FROM run
-        WHERE project = (SELECT id FROM project WHERE path = ?) AND status IS NULL
+        WHERE project = (SELECT id FROM project WHERE key = ?) AND status IS NULL
         ORDER BY started_at, id
         """,
-        (rows.from_path(path),),
+        (rows.project_key(path),),
     )
     return [key for (key,) in cursor]
 
@@ -113,12 +120,12 @@ def unended(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
         """
         SELECT run.*, path FROM run JOIN project ON project.id = run.project
         WHERE status IS NULL
-            AND (:all OR path IN (SELECT value FROM json_each(:projects)))
+            AND (:all OR key IN (SELECT value FROM json_each(:projects)))
         ORDER BY +run.started_at DESC, run.id DESC
         """,
         {
             "all": not projects,
-            "projects": json.dumps([rows.from_path(path) for path in projects]),
+            "projects": json.dumps([rows.project_key(path) for path in projects]),
         },
     )
     return [
@@ -137,18 +144,22 @@ def unended(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
     ]
 
 
-def last_real(connection: Connection, path: Path) -> list[int]:
-    """Return a project's last ended run that took place, if there is one."""
+def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
+    """Return how each script of a project ended in the last run that held it."""
     cursor = connection.execute(
         """
-        SELECT id FROM run
-        WHERE project = (SELECT id FROM project WHERE path = ?)
-            AND status IN ('success', 'failure', 'stopped', 'interrupted')
-        ORDER BY started_at DESC, id DESC LIMIT 1
+        SELECT name, (
+            SELECT state FROM result JOIN run ON run.id = result.run
+            WHERE result.script = script.id
+                AND status IN ('success', 'failure', 'stopped', 'interrupted')
+            ORDER BY result.started_at DESC, run.id DESC LIMIT 1
+        ) AS last
+        FROM script JOIN project ON project.id = script.project
+        WHERE key = ? AND last IS NOT NULL
         """,
-        (rows.from_path(path),),
+        (rows.project_key(path),),
     )
-    return [key for (key,) in cursor]
+    return {row["name"]: Outcome(row["last"]) for row in cursor}
 
 
 def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
@@ -187,14 +198,24 @@ def _attempts(
 ) -> defaultdict[tuple[int, int], list[Attempt]]:
     attempts: defaultdict[tuple[int, int], list[Attempt]] = defaultdict(list)
     for row in connection.execute(
-        """
-        SELECT * FROM attempt WHERE run IN (SELECT value FROM json_each(?))
-        ORDER BY run, number, attempt
-        """,
+        f"""
+        SELECT run, number, {rows.ATTEMPT} FROM attempt
+        WHERE run IN (SELECT value FROM json_each(?)) ORDER BY run, number, attempt
+        """,  # noqa: S608 - our own words
         (keys,),
     ):
-        attempts[row["run"], row["number"]].append(rows.to_attempt(row))
+        run, number, *columns = row
+        attempts[run, number].append(rows.to_attempt(columns))
     return attempts
+
+
+def interpreter(connection: Connection, path: str) -> Interpreter | None:
+    """Return what an interpreter said of itself last."""
+    row = connection.execute(
+        "SELECT path, version, base, stamp FROM interpreter WHERE path = ?",
+        (rows.from_string(path),),
+    ).fetchone()
+    return Interpreter(**row) if row else None
 
 
 def past_results(
@@ -211,11 +232,11 @@ def past_results(
         FROM result JOIN run ON run.id = result.run
         WHERE script = (
             SELECT script.id FROM script JOIN project ON project.id = script.project
-            WHERE path = ? AND script.name = ?
+            WHERE key = ? AND script.name = ?
         ) AND status IS NOT NULL
         ORDER BY result.started_at DESC, run DESC LIMIT ?
         """,
-        (rows.from_path(path), rows.from_string(script), limit),
+        (rows.project_key(path), rows.from_string(script), limit),
     )
     return [
         PastResult(
@@ -238,10 +259,10 @@ def durations(
         SELECT duration FROM result
         WHERE script = (
             SELECT script.id FROM script JOIN project ON project.id = script.project
-            WHERE path = ? AND script.name = ?
+            WHERE key = ? AND script.name = ?
         ) AND state = 'success'
         ORDER BY started_at DESC LIMIT ?
         """,
-        (rows.from_path(path), rows.from_string(script), limit),
+        (rows.project_key(path), rows.from_string(script), limit),
     )
     return [duration for (duration,) in cursor]

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from heapq import merge
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.records.line import parse_record
+from python_runner.records.line import parse_records
 from python_runner.records.rotation import archives
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from python_runner.records.line import Record
@@ -32,22 +34,28 @@ class _Place(NamedTuple):
         return (status.st_dev, status.st_ino) == (self.device, self.inode)
 
 
-def read_records(folder: Path, filename: str) -> Iterator[Record]:
-    """Yield what a log and its archives say, oldest file first.
+def read_records(folder: Path, *filenames: str) -> Iterator[Record]:
+    """Yield what a log and its archives say, oldest file first; several by time.
 
     Lines that are no records, and bytes that are no text, are passed over.
 
     Raises:
         OSError: a file is there and cannot be read.
     """
+    return _by_time(_read(folder, filename) for filename in filenames)
+
+
+def _read(folder: Path, filename: str) -> Iterator[Record]:
     for path in (*archives(folder, filename), folder / filename):
         with suppress(FileNotFoundError):
-            yield from _records(path.read_bytes())
+            yield from parse_records(path.read_bytes())
 
 
-def follow(
-    folder: Path, filename: str, *, wait: Callable[[], bool]
-) -> Iterator[Record]:
+def _by_time(logs: Iterable[Iterable[Record]]) -> Iterator[Record]:
+    return merge(*logs, key=attrgetter("time"))
+
+
+def follow(folder: Path, *filenames: str, wait: Callable[[], bool]) -> Iterator[Record]:
     """Yield what :func:`read_records` does, then each record as it is written.
 
     ``wait`` is called when all there is has been told: it returns True after a while to
@@ -56,14 +64,23 @@ def follow(
     Raises:
         OSError: a file is there and cannot be read.
     """
-    place = _Place()
+    places = dict.fromkeys(filenames, _Place())
     while True:
-        for path in _unread(folder, filename, place):
-            with suppress(FileNotFoundError):
-                content, place = _news(path, place)
-                yield from _records(content)
+        yield from _by_time([_new_records(folder, name, places) for name in filenames])
         if not wait():
             return
+
+
+def _new_records(
+    folder: Path, filename: str, places: dict[str, _Place]
+) -> list[Record]:
+    """Return what was written since the last look; its place is moved on."""
+    records: list[Record] = []
+    for path in _unread(folder, filename, places[filename]):
+        with suppress(FileNotFoundError):
+            content, places[filename] = _news(path, places[filename])
+            records += parse_records(content)
+    return records
 
 
 def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
@@ -86,9 +103,3 @@ def _news(path: Path, place: _Place) -> tuple[bytes, _Place]:
         content = file.read()
     content = content[: content.rfind(b"\n") + 1]
     return content, _Place(status.st_dev, status.st_ino, offset + len(content))
-
-
-def _records(content: bytes) -> Iterator[Record]:
-    for line in content.split(b"\n"):
-        if record := parse_record(line.decode("utf-8", "replace")):
-            yield record

@@ -10,11 +10,12 @@ import os
 import re
 import sys
 import time
+from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from python_runner.records.line import parse_record
+from python_runner.records.line import parse_records
 
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STAMP = "%Y-%m-%d_%H-%M"
+_ARCHIVE = re.compile(
+    r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})"
+    r"(?:\.(?P<number>[1-9][0-9]*))?"
+)
 #: Bytes in which the first record is looked for: far more than the fields before a
 #: traceback take, far less than a log may hold.
 _HEAD = 262_144
@@ -70,11 +75,10 @@ def _began(log: Path, now: datetime) -> datetime | None:
         return None
     if not head:
         return None
-    for line in head.decode("utf-8", "replace").split("\n"):
-        record = parse_record(line)
+    for record in parse_records(head):
         # A record from the future, written under a wrong clock, would delay the
         # rotation until then.
-        if record and record.time <= now:
+        if record.time <= now:
             return record.time
     return datetime.fromtimestamp(modified, UTC)
 
@@ -119,17 +123,39 @@ def _rename_to_free_name(
 
 def archives(folder: Path, filename: str) -> list[Path]:
     """Return the archives of a log, oldest first, by the moment in their names."""
-    pattern = re.compile(
-        re.escape(filename)
-        + r"\.([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})(?:\.([1-9][0-9]*))?"
-    )
     found = []
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
-            match = pattern.fullmatch(entry.name)
-            if match and _is_stamp(match[1]) and entry.is_file(follow_symlinks=False):
-                found.append((match[1], int(match[2] or 0), entry.name))
+            match = _ARCHIVE.fullmatch(entry.name)
+            if (
+                match
+                and match["log"] == filename
+                and _is_stamp(match["stamp"])
+                and entry.is_file(follow_symlinks=False)
+            ):
+                found.append((match["stamp"], int(match["number"] or 0), entry.name))
     return [folder / name for _, _, name in sorted(found)]
+
+
+def logs_in(folder: Path) -> list[str]:
+    """Return the names of the logs in ``folder``, each with or without archives.
+
+    A file of another program, whatever its name, is none of ours: it has no record.
+    """
+    files = defaultdict(list)
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _ARCHIVE.fullmatch(entry.name)
+            name = match["log"] if match else entry.name
+            if name.endswith(".log") and entry.is_file(follow_symlinks=False):
+                files[name].append(folder / entry.name)
+    return sorted(name for name, paths in files.items() if any(map(_is_ours, paths)))
+
+
+def _is_ours(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return any(True for _ in parse_records(file.read(_HEAD)))
+    return False
 
 
 def _is_stamp(text: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from sqlite3 import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,6 +59,19 @@ def from_path(path: Path) -> str:
     return from_string(str(path))
 
 
+def project_key(path: str | Path) -> str:
+    """Return what all the ways to write a project's path have in common.
+
+    Only what the platform ignores in any path: case and slashes on Windows.
+    """
+    return from_string(os.path.normcase(path))
+
+
+@lru_cache
+def _path(column: str) -> Path:
+    return Path(column)
+
+
 def from_text(text: Text | None) -> str | None:
     """Return a sentence as JSON; values that JSON does not know become strings."""
     return json.dumps(_sentence(text), default=str) if text else None
@@ -75,7 +90,8 @@ def from_texts(texts: Iterable[Text]) -> str | None:
 
 def to_texts(column: str | None) -> tuple[Text, ...]:
     """Return the sentences that :func:`from_texts` wrote."""
-    return tuple(Text(**sentence) for sentence in json.loads(column or "[]"))
+    # Hardly a row has one, and many rows are read.
+    return tuple(Text(**sentence) for sentence in json.loads(column)) if column else ()
 
 
 def _sentence(text: Text) -> dict[str, Any]:
@@ -107,27 +123,31 @@ def from_attempt(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def to_attempt(row: Row) -> Attempt:
-    """Return the attempt a row holds."""
+#: The columns of an attempt, in the order in which :func:`to_attempt` takes them.
+ATTEMPT = """outcome, exit_code, started_at, duration, reason, exception, file, line,
+    function, warnings, peak_memory, cpu_seconds, traceback"""
+
+
+def to_attempt(columns: Sequence[Any]) -> Attempt:
+    """Return the attempt that the columns ``ATTEMPT`` hold."""
+    # By their place: by name each would be looked for, in rows that are many.
+    outcome, exit_code, started_at, duration, reason, *rest = columns
+    exception, file, line, function, warnings, peak_memory, cpu_seconds, text = rest
     traceback = None
-    if row["traceback"] is not None:
+    if text is not None:
         traceback = Traceback(
-            text=row["traceback"],
-            exception=row["exception"],
-            file=row["file"],
-            line=row["line"],
-            function=row["function"],
+            text=text, exception=exception, file=file, line=line, function=function
         )
     return Attempt(
-        outcome=Outcome(row["outcome"]),
-        exit_code=row["exit_code"],
-        started_at=to_time(row["started_at"]),
-        duration=row["duration"],
-        reason=to_text(row["reason"]),
+        outcome=Outcome(outcome),
+        exit_code=exit_code,
+        started_at=to_time(started_at),
+        duration=duration,
+        reason=to_text(reason),
         traceback=traceback,
-        warnings=to_texts(row["warnings"]),
-        peak_memory=row["peak_memory"],
-        cpu_seconds=row["cpu_seconds"],
+        warnings=to_texts(warnings),
+        peak_memory=peak_memory,
+        cpu_seconds=cpu_seconds,
     )
 
 
@@ -159,7 +179,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
     return Run(
         run_id=row["run_id"],
         project=row["name"],
-        path=Path(row["path"]),
+        path=_path(row["path"]),
         status=RunStatus(row["status"] or RunStatus.INTERRUPTED),
         started_at=to_time(row["started_at"]),
         duration=row["duration"],
@@ -168,6 +188,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         warnings=to_texts(row["warnings"]),
         mail=to_mail_status(row["mail"]),
         interpreter=row["interpreter"],
+        interpreter_version=row["interpreter_version"],
     )
 
 
@@ -176,7 +197,7 @@ def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
     return OpenRun(
         run_id=row["run_id"],
         project=row["name"],
-        path=Path(row["path"]),
+        path=_path(row["path"]),
         started_at=to_time(row["started_at"]),
         scripts=tuple(map(_to_open_script, scripts)),
     )

@@ -137,7 +137,54 @@ _RUNS_AND_OUTBOX = (
     "CREATE INDEX message_due ON message (next_try_at) WHERE state = 'queued'",
 )
 
-MIGRATIONS = (_RUNS_AND_OUTBOX,)
+# What an interpreter answered once, as long as its files are the same.
+_INTERPRETERS = (
+    "ALTER TABLE run ADD COLUMN interpreter_version TEXT",
+    """
+    CREATE TABLE interpreter (
+        path TEXT PRIMARY KEY,
+        version TEXT NOT NULL,
+        base TEXT NOT NULL,
+        stamp TEXT NOT NULL
+    ) STRICT
+    """,
+)
+
+# A project has one key for all the ways to write its path (Windows ignores case); the
+# path is how it was written last. Projects that were kept apart until now are joined.
+_PROJECT_KEYS = (
+    "ALTER TABLE project ADD COLUMN key TEXT NOT NULL DEFAULT ''",
+    "UPDATE project SET key = path_key(path)",
+    """
+    CREATE TEMP TABLE moved AS
+    SELECT own.id AS old, min(same.id) AS new
+    FROM project AS own JOIN project AS same USING (key)
+    GROUP BY own.id HAVING own.id > min(same.id)
+    """,
+    """
+    UPDATE run SET project = (SELECT new FROM moved WHERE old = project)
+    WHERE project IN (SELECT old FROM moved)
+    """,
+    """
+    INSERT OR IGNORE INTO script (project, name)
+    SELECT new, name FROM script JOIN moved ON old = project
+    """,
+    """
+    UPDATE result SET script = (
+        SELECT kept.id FROM script AS own
+        JOIN moved ON old = own.project
+        JOIN script AS kept ON kept.project = new AND kept.name = own.name
+        WHERE own.id = result.script
+    )
+    WHERE script IN (SELECT script.id FROM script JOIN moved ON old = project)
+    """,
+    "DELETE FROM script WHERE project IN (SELECT old FROM moved)",
+    "DELETE FROM project WHERE id IN (SELECT old FROM moved)",
+    "DROP TABLE moved",
+    "CREATE UNIQUE INDEX project_by_key ON project (key)",
+)
+
+MIGRATIONS = (_RUNS_AND_OUTBOX, _INTERPRETERS, _PROJECT_KEYS)
 
 
 def migrate(database: Database) -> None:

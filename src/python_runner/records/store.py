@@ -7,18 +7,23 @@ crash finds what is known, and nothing else has to remember it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
+from tempfile import mkstemp
 from typing import TYPE_CHECKING, Self
 
-from python_runner.model import Outcome, RunStatus
+from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.private import private_file, private_folder
+from python_runner.records.rotation import move
 from python_runner.records.schema import migrate, require_sqlite
 from python_runner.texts import N_, Text
 
@@ -26,10 +31,10 @@ from python_runner.texts import N_, Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
+        Interpreter,
         Message,
         OpenRun,
         PastResult,
@@ -109,10 +114,15 @@ class Store:
         path: Path,
         started_at: datetime,
         scripts: Sequence[str],
-        interpreter: str | None = None,
+        interpreter: Interpreter | None = None,
     ) -> None:
-        """Open a run; its scripts are planned, in the order of the series."""
+        """Open a run; its scripts are planned, in the order of the series.
+
+        What its interpreter says of itself is kept for later runs, where it will hold.
+        """
         with self._database.write() as connection:
+            if interpreter and interpreter.stamp:
+                changes.keep_interpreter(connection, interpreter)
             changes.open_run(
                 connection,
                 run_id=run_id,
@@ -123,11 +133,20 @@ class Store:
                 interpreter=interpreter,
             )
 
-    def script_started(self, run_id: str, number: int, started_at: datetime) -> None:
-        """Record that an attempt of a script begins; the first one's time stays."""
+    def script_started(
+        self, run_id: str, number: int, started_at: datetime, output: Path | None = None
+    ) -> None:
+        """Record that an attempt of a script begins; the first one's time stays.
+
+        Args:
+            run_id: the run.
+            number: the script's place in the series, from 1.
+            started_at: when the attempt begins.
+            output: the file its output goes to: where to look should the runner die.
+        """
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
-            changes.start_script(connection, run, number, started_at)
+            changes.start_script(connection, run, number, started_at, output)
 
     def attempt_ended(self, run_id: str, number: int, attempt: Attempt) -> None:
         """Record what came of a script's next attempt."""
@@ -183,11 +202,15 @@ class Store:
     # Reading back.
 
     def run(self, run_id: str) -> Run | None:
-        """Return the ended run with this id, or with the only id that begins so."""
+        """Return the ended run with this id."""
         with self._database.read() as connection:
-            runs = queries.load(connection, queries.by_prefix(connection, run_id))
-        unique = len(runs) == 1 or any(run.run_id == run_id for run in runs)
-        return runs[0] if unique else None
+            runs = queries.load(connection, queries.ended(connection, run_id))
+        return next(iter(runs), None)
+
+    def run_ids(self, prefix: str, limit: int) -> list[str]:
+        """Return the first ids that begin with ``prefix``, open runs included."""
+        with self._database.read() as connection:
+            return queries.run_ids(connection, prefix, limit)
 
     def runs(
         self,
@@ -222,14 +245,18 @@ class Store:
         with self._database.read() as connection:
             return queries.unended(connection, projects)
 
-    def last_unsuccessful(self, path: Path) -> Run | None:
-        """Return the project's last run if it did not succeed: what may be resumed.
+    def last_outcomes(self, path: Path) -> dict[str, Outcome]:
+        """Return how each script of a project ended in the last run that held it.
 
-        Runs that did not take place at all are passed over.
+        Open runs, and those that did not take place at all, are passed over.
         """
         with self._database.read() as connection:
-            runs = queries.load(connection, queries.last_real(connection, path))
-        return next((r for r in runs if r.status is not RunStatus.SUCCESS), None)
+            return queries.last_outcomes(connection, path)
+
+    def interpreter(self, path: str) -> Interpreter | None:
+        """Return what the interpreter ``path`` said of itself last."""
+        with self._database.read() as connection:
+            return queries.interpreter(connection, path)
 
     def past_results(self, path: Path, script: str, limit: int) -> list[PastResult]:
         """Return how a script of a project ended, newest first; open runs left out."""
@@ -250,26 +277,39 @@ class Store:
             StoreError: ``target`` exists or cannot be written; no part of it is left.
         """
         with translated(target):
-            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            # Under another name while it is made: a kill leaves no half of a copy that
+            # could be taken for one.
+            descriptor, name = mkstemp(".new", f".{target.name}.", target.parent)
+            os.close(descriptor)
+            new = Path(name)
             try:
-                with closing(sqlite3.connect(target)) as copy:
+                with closing(sqlite3.connect(new)) as copy:
                     self._database.copy_to(copy)
+                move(new, target)
             except BaseException:
-                target.unlink(missing_ok=True)
+                new.unlink(missing_ok=True)
                 raise
 
-    def thin(self, older_than: datetime) -> int:
+    def thin(self, older_than: datetime, limit: int = sys.maxsize) -> int:
         """Delete ended runs that began before; return how many.
 
         A run whose report is not delivered stays, and so does an open one.
+
+        Args:
+            older_than: what began then or later stays.
+            limit: how many to delete at most.
         """
         deleted = 0
-        while True:
+        while deleted < limit:
+            size = min(_THINNED_AT_ONCE, limit - deleted)
             with self._database.write() as connection:
-                count = changes.delete_runs(connection, older_than, _THINNED_AT_ONCE)
+                count = changes.delete_runs(connection, older_than, size)
             deleted += count
-            if count < _THINNED_AT_ONCE:
-                return deleted
+            if count < size:
+                break
+        return deleted
 
 
 def _with_known_duration(run: Run) -> Run:

@@ -6,23 +6,35 @@ and so does the other book.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.masking import Masker
 from python_runner.model import Outcome, ScriptResult
 from python_runner.records.journal import Journal
-from python_runner.records.line import record_of
+from python_runner.records.line import record_of, result_of
 from python_runner.records.reading import read_records
 from python_runner.records.store import Store, StoreError
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
-    from python_runner.model import Attempt, Message, Project, Run, Script
+    from python_runner.model import (
+        Attempt,
+        Interpreter,
+        Message,
+        OpenRun,
+        Project,
+        Run,
+        Script,
+    )
+    from python_runner.records.line import Record
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +84,14 @@ class Books:
             reason=self.masker.sentence(reason),
         )
 
-    def open_run(self, started_at: datetime, interpreter: str | None) -> None:
+    def known_interpreter(self, path: Path) -> Interpreter | None:
+        """Return what an interpreter said of itself in an earlier run."""
+        # A question can be asked again: no reason to give up the records.
+        with suppress(StoreError):
+            return self.store.interpreter(str(path)) if self.store else None
+        return None
+
+    def open_run(self, started_at: datetime, interpreter: Interpreter | None) -> None:
         """Leave something to find should the runner die from here on."""
         self._record(
             lambda store: store.begin_run(
@@ -85,10 +104,10 @@ class Books:
             )
         )
 
-    def script_started(self, number: int) -> None:
-        """Record that an attempt of a script begins."""
+    def script_started(self, number: int, output: Path) -> None:
+        """Record that an attempt of a script begins, and where its output goes."""
         self._record(
-            lambda store: store.script_started(self.run_id, number, self.now())
+            lambda store: store.script_started(self.run_id, number, self.now(), output)
         )
 
     def attempt_ended(self, number: int, attempt: Attempt) -> None:
@@ -116,15 +135,31 @@ class Books:
 
         self._write_log(write)
 
+    def recall(self, run: OpenRun) -> None:
+        """Record the ends of scripts that the log alone knows.
+
+        The records could not be written then; what succeeded must not be run again.
+        """
+        open_scripts = {s.script: s for s in run.scripts if s.outcome is None}
+        with suppress(OSError):
+            for record in self._logged(run.run_id):
+                if script := open_scripts.get(record.script):
+                    result = result_of(record, script.number)
+                    self._record(partial(Store.script_ended, result=result))
+
     def log_missing(self, run: Run) -> None:
         """Add the lines a run's log lacks, because its runner died before them."""
 
-        def write(journal: Journal) -> None:
-            records = read_records(journal.folder, journal.filename)
-            logged = {r.script for r in records if r.run_id == run.run_id}
+        def write(_journal: Journal) -> None:
+            logged = {record.script for record in self._logged(run.run_id)}
             self.log(*(r for r in run.scripts if r.script not in logged))
 
         self._write_log(write)
+
+    def _logged(self, run_id: str) -> Iterator[Record]:
+        """Yield what the log and its archives say about a run."""
+        records = read_records(self._journal.folder, self._journal.filename)
+        return (record for record in records if record.run_id == run_id)
 
     def rotate_log(self) -> None:
         """Archive the log when its days are over; the caller holds the lock."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from python_runner.config.settings import require_mail
 from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
 from python_runner.execution.capture import mask_file
+from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import is_alive, scripts_of
+from python_runner.execution.version import ask_version, still_holds
 from python_runner.model import Outcome, Overlap, Run, RunStatus
 from python_runner.policy import run_status, without_secrets
 from python_runner.records import outputs
@@ -35,12 +37,14 @@ from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from python_runner.exceptions import PythonRunnerError
-    from python_runner.model import Project, ScriptResult
+    from python_runner.model import Interpreter, Message, Project, ScriptResult
+    from python_runner.records.messages import QueuedMessage
+    from python_runner.records.store import Store
     from python_runner.runner.session import Session
 
 
@@ -49,11 +53,26 @@ def new_run_id() -> str:
     return secrets.token_hex(7)[:13]
 
 
-def run_project(project: Project, session: Session) -> Run:
+def whole(project: Project) -> Project:
+    """Choose the whole series."""
+    return project
+
+
+def run_project(
+    project: Project,
+    session: Session,
+    choose: Callable[[Project], Project] = whole,
+) -> Run:
     """Run a project's series and report it.
 
     Whatever happens to the scripts, the log, the records or the mail is part of the
     result.
+
+    Args:
+        project: what is to be run.
+        session: what all runs share.
+        choose: decides what of the series is run, once nobody else runs the project
+            and its past is settled. What it raises leaves everything as it is.
 
     Raises:
         BadPythonInterpreter: the scripts' interpreter is not there.
@@ -68,7 +87,7 @@ def run_project(project: Project, session: Session) -> Run:
         raise BadPythonInterpreter(words) from None
     if session.reports(project):
         require_mail(session.settings.mail)
-    return _ProjectRun.begin(project, session).conduct(interpreter)
+    return _ProjectRun.begin(project, session).conduct(interpreter, choose)
 
 
 def refuse_project(project: Project, session: Session, error: PythonRunnerError) -> Run:
@@ -95,6 +114,7 @@ class _ProjectRun:
     started: float
     books: Books
     lock: FileLock | None = None
+    interpreter: Interpreter | None = None
 
     @classmethod
     def begin(cls, project: Project, session: Session) -> _ProjectRun:
@@ -118,17 +138,17 @@ class _ProjectRun:
             ),
         )
 
-    def conduct(self, interpreter: Path) -> Run:
-        """Run the series under the project's lock."""
+    def conduct(self, interpreter: Path, choose: Callable[[Project], Project]) -> Run:
+        """Run the series, or what is chosen of it, under the project's lock."""
         try:
             if not self._take_lock():
                 return self.give_up(
                     RunStatus.SKIPPED, Outcome.SKIPPED, self._why_locked()
                 )
             self._settle_the_past()
-            self.books.open_run(
-                self.started_at, self.books.masker.text(str(interpreter))
-            )
+            self.project = self.books.project = self._chosen(choose)
+            self.interpreter = self._known(interpreter)
+            self.books.open_run(self.started_at, self.interpreter)
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             self._catch_up()
@@ -211,12 +231,11 @@ class _ProjectRun:
 
     def _settle_the_past(self) -> None:
         """Close, log and report runs whose runner died: we hold the lock, it is dead."""
-        if self.session.store is None:
+        store = self.session.store
+        if store is None or self.lock is None:
             return
         try:
-            unfinished = self.session.store.interrupt_unfinished(
-                self.project.path, self.session.now()
-            )
+            unfinished = self._unfinished(store, self.lock)
         except StoreError as error:
             self.books.warnings.append(as_text(error))
             return
@@ -240,6 +259,43 @@ class _ProjectRun:
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
                 mask_file(path, self.books.masker)
+
+    def _unfinished(self, store: Store, lock: FileLock) -> list[Run]:
+        """Return the runs that never ended, by whatever path their project went."""
+        home = self.session.settings.home
+        dead = [
+            run
+            for run in store.open_runs()
+            if project_lock(home, run.path).path == lock.path
+        ]
+        for run in dead:
+            self.books.recall(run)
+        return [
+            run
+            for path in dict.fromkeys(run.path for run in dead)
+            for run in store.interrupt_unfinished(path, self.session.now())
+        ]
+
+    def _chosen(self, choose: Callable[[Project], Project]) -> Project:
+        try:
+            return choose(self.project)
+        except Exception:
+            # No run follows that would deliver what settling the past has queued.
+            catch_up(self.session)
+            raise
+
+    def _known(self, interpreter: Path) -> Interpreter:
+        """Return what is known of an interpreter; it is asked when its files change."""
+        known = self.books.known_interpreter(interpreter)
+        if known and still_holds(known):
+            return known
+        environ = child_environment(
+            self.session.settings.environ, self.project.env, run_id=self.run_id
+        )
+        answer = ask_version(interpreter, self.project.path, environ)
+        path = self.books.masker.text(answer.path)
+        # A path with a secret in it is written nowhere as it is.
+        return answer if path == answer.path else replace(answer, path=path, stamp=None)
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
@@ -274,7 +330,6 @@ class _ProjectRun:
         results: Sequence[ScriptResult],
         error: Text | None = None,
     ) -> Run:
-        masked = self.books.masker.sentence
         run = Run(
             run_id=self.run_id,
             project=self.project.name,
@@ -283,13 +338,25 @@ class _ProjectRun:
             started_at=self.started_at,
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
-            error=masked(error) if error else None,
-            warnings=tuple(map(masked, (*self.session.notices, *self.books.warnings))),
+            error=self.books.masker.sentence(error) if error else None,
+            interpreter=self.interpreter.path if self.interpreter else None,
+            interpreter_version=self.interpreter.version if self.interpreter else None,
         )
         lost = lost_reports(self.session)
-        told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
-        message = report_of(told, self.project, self.session)
+        run, message = self._with_report(run, lost)
         saved = self.books.close_run(run, message, [m.number for m in lost])
+        if not saved:
+            # The report leaves at once, and must tell why it is not in the records.
+            run, message = self._with_report(run, lost)
         run = deliver(run, message, self.session, saved=saved)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run
+
+    def _with_report(
+        self, run: Run, lost: Sequence[QueuedMessage]
+    ) -> tuple[Run, Message | None]:
+        """Return the run with all that is odd about it by now, and its report."""
+        odd = (*self.session.notices, *self.books.warnings)
+        run = replace(run, warnings=tuple(map(self.books.masker.sentence, odd)))
+        told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
+        return run, report_of(told, self.project, self.session)

@@ -72,7 +72,7 @@ class ScriptRun:
         stop = self.session.stop
         attempts: list[Attempt] = []
         while True:
-            self.books.script_started(number)
+            self.books.script_started(number, Path(command.output))
             self.session.tell(
                 ScriptStarted(
                     run_id=self.books.run_id,

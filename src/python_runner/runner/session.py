@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds the outbox may take before a run, and after it.
 DELIVERY_SECONDS = 60.0
+#: Runs that one command deletes at most: some seconds, when years are to be forgotten.
+_THINNED_AT_MOST = 10_000
 
 
 def local_now() -> datetime:
@@ -95,7 +97,8 @@ def thin_records(session: Session, keep_days: int | None) -> None:
         return
     # What cannot be thinned today is thinned by a later run.
     with suppress(StoreError):
-        session.store.thin(session.now() - timedelta(days=keep_days))
+        oldest = session.now() - timedelta(days=keep_days)
+        session.store.thin(oldest, limit=_THINNED_AT_MOST)
 
 
 def open_session(
