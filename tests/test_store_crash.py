@@ -392,14 +392,14 @@ def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
-def test_a_kill_while_records_are_tended_loses_nothing(folder: Path) -> None:
+def test_a_kill_while_records_are_tended_loses_nothing(memory_folder: Path) -> None:
     """Upgrading, settling, thinning and copying happen whole or not at all."""
-    done = play(folder, "tend")
+    done = play(memory_folder, "tend")
     assert done.returncode == 0, done.stderr
     points = int(done.stdout)
     assert points > 60
     for point in range(1, points + 1):
-        check_tended(folder / str(point))
+        check_tended(memory_folder / str(point))
 
 
 @pytest.mark.parametrize("point", [3, 40, 80, 120, 160])
