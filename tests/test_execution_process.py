@@ -477,10 +477,94 @@ def test_ignored_children(tmp_path: Path) -> None:
 
 @posix_only
 @pytest.mark.posix
-def test_forks_on(zoo: Callable[..., Attempt]) -> None:
+@pytest.mark.parametrize("life", ["0", "0.002", "0.01"])
+def test_forks_on(zoo: Callable[..., Attempt], life: str) -> None:
     """A script that flees by forking is caught up with in the end."""
-    attempt = zoo("forks_on.py", "100", grace=0.2)
+    attempt = zoo("forks_on.py", "3000", life, grace=0.2)
     assert attempt.outcome is Outcome.SUCCESS
+
+
+@posix_only
+@pytest.mark.posix
+def test_stops_itself(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
+    """Who has been stopped like by Ctrl-Z hears the polite signal all the same."""
+    attempt = zoo("stops_itself.py", timeout=1.0, grace=GENEROUS)
+    assert attempt.outcome is Outcome.TIMEOUT
+    assert attempt.exit_code == 7
+    assert "tidied up" in output_of(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
+@pytest.mark.posix
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_nothing_gets_away_from_the_command(
+    cli: Callable[..., subprocess.CompletedProcess[str]],
+    make_project: Callable[..., Path],
+    tmp_path: Path,
+    parallel: int,
+) -> None:
+    """A child without marker, session, streams and parents is a script's in the end.
+
+    Of two scripts that run at the same time nobody can say whose: the last names it.
+    """
+    pids = [tmp_path / f"pid-{number}" for number in range(parallel)]
+    make_project(
+        sources={"vanishes.py": (ZOO / "vanishes.py").read_text(encoding="utf-8")},
+        scripts=[{"path": "vanishes.py", "args": [str(pid)]} for pid in pids],
+        max_parallel=parallel,
+    )
+
+    done = cli("run", "project_1")
+
+    assert done.returncode == 0
+    for hidden in (int(pid.read_text(encoding="utf-8")) for pid in pids):
+        assert not is_alive(hidden)
+        assert f"process {hidden} (" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
+@pytest.mark.posix
+def test_the_library_spares_what_may_be_its_programs(tmp_path: Path) -> None:
+    """In somebody else's program a child without any trait may be that program's."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    ) as stranger:
+        pid = tmp_path / "pid"
+        attempt = run_command(
+            make_command(tmp_path, str(ZOO / "vanishes.py"), str(pid))
+        )
+        assert attempt.outcome is Outcome.SUCCESS
+        assert stranger.poll() is None
+        stranger.kill()
+    hidden = int(pid.read_text(encoding="utf-8"))
+    assert is_alive(hidden)
+    psutil.Process(hidden).kill()
+    os.waitpid(hidden, 0)
+
+
+@posix_only
+@pytest.mark.posix
+def test_the_command_hears_ends_that_its_parent_ignores(
+    make_project: Callable[..., Path],
+) -> None:
+    """Some schedulers ignore SIGCHLD, which their children inherit."""
+    folder = make_project(sources={"a.py": "import sys; sys.exit(7)"})
+    ignoring = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", ignoring, "-m", "python_runner", "run", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "exit code 7" in done.stderr
 
 
 @posix_only

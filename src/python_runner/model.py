@@ -349,6 +349,7 @@ class ScriptResult:
             "duration_seconds": round(self.duration, 3),
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
+            "warnings": [str(warning) for warning in self.warnings],
         }
 
 

@@ -14,7 +14,7 @@ from python_runner.config.settings import require_mail
 from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
 from python_runner.execution.capture import mask_file
 from python_runner.execution.interpreters import find_interpreter
-from python_runner.execution.orphans import is_alive, scripts_of
+from python_runner.execution.orphans import end_scripts_of, is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
 from python_runner.policy import run_status, without_secrets
 from python_runner.records import outputs
@@ -212,6 +212,8 @@ class _ProjectRun:
         if self.session.store is None:
             return
         try:
+            for dead in self.session.store.open_runs([self.project.path]):
+                self._end_what_is_left(dead.run_id)
             unfinished = self.session.store.interrupt_unfinished(
                 self.project.path, self.session.now()
             )
@@ -228,6 +230,17 @@ class _ProjectRun:
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
                 mask_file(path, self.books.masker)
+
+    def _end_what_is_left(self, run_id: str) -> None:
+        """End processes of a dead run that do not hold the lock, before any starts."""
+        template = N_(
+            "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
+            " and was stopped"
+        )
+        self.books.warnings.extend(
+            Text(template, {"pid": m.pid, "name": m.name, "run_id": run_id})
+            for m in end_scripts_of(run_id)
+        )
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
