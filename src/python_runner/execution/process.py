@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dedicate", "run_command"]
 
-#: Seconds between two looks at the output, and at a tree that has been asked to end.
-_LOOK = 0.5
+#: Seconds between two looks at a tree that has been asked to end.
 _LOOK_ENDING = 0.05
 #: Most seconds that processes left behind by a script that has ended get to end.
 _SHORT_GRACE = 1.0
@@ -162,6 +161,7 @@ def _wait(
 
     Thread(target=wait_for_end, name="script-end", daemon=True).start()
     unsubscribe = stop.subscribe(lambda: wake.put(None))
+    pause = capture.watch(begin)
     try:
         while not tree.ended.is_set():
             left = deadline - time.monotonic()
@@ -169,9 +169,9 @@ def _wait(
                 return Outcome.STOPPED
             if left <= 0:
                 return Outcome.TIMEOUT
-            if not nap(wake, min(left, _LOOK)):
+            if not nap(wake, min(left, pause)):
                 tree.tidy()
-                capture.watch(time.monotonic())
+                pause = capture.watch(time.monotonic())
     finally:
         unsubscribe()
     return None
