@@ -287,9 +287,16 @@ def test_a_second_run_is_skipped_and_says_why(
     ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)]
 )
 def test_a_signal_ends_with_every_project_accounted_for(
-    make_project: MakeProject, tmp_path: Path, name: str, code: int
+    make_project: MakeProject,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    name: str,
+    code: int,
 ) -> None:
     """Running scripts are stopped, the rest is skipped, in all projects."""
+    # Where these tests run under nohup, what they start would ignore it too.
+    previous = signal.signal(signal.Signals[name], signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.Signals[name], previous))
     folder = make_project(
         "a",
         sources={"slow.py": "open('up','w'); import time; time.sleep(60)", "b.py": ""},
