@@ -54,6 +54,7 @@ class Tree:
         self._known: dict[int, psutil.Process] = {}
         #: The script itself stays a zombie for a while: no reason to look again.
         self._dead = {process.pid}
+        self._settled = True
         self._ending: Ending | None = None
 
     @classmethod
@@ -126,10 +127,12 @@ class Tree:
         for _ in range(_MOST_SCANS):
             settled = self._scan() and not self._known
             # Who ends between two looks may have a child that nobody has seen.
+            fled = tuple(self._known)
             alive = self._alive()
             if alive or settled:
-                break
-        return alive
+                return alive
+        # Somebody is there, always one step ahead.
+        return tuple(Member(pid, "?") for pid in fled)
 
     def ask(self) -> bool:
         """Ask every process of the tree to end.
@@ -149,6 +152,9 @@ class Tree:
         """Kill every process of the tree, those first that were born last."""
         self._scan(kill=True)
         self._signal(signal.SIGKILL)
+        for _ in range(_MOST_SCANS):
+            if not self._chase(kill=True):
+                break
 
     def close(self) -> Ending:
         """Let go of the tree, and tell how the script ended."""
@@ -183,24 +189,29 @@ class Tree:
         """
         import psutil  # noqa: PLC0415 - not needed while scripts behave
 
-        settled = True
+        self._settled = True
         others: dict[int, tuple[int, psutil.Process]] = {}
         for pid in sorted(psutil.pids(), reverse=True):
-            settled &= self._look(pid, others, kill=kill)
-        _ADOPTION.bury()
-        # Who forks and ends all the time is adopted again and again: the newest is
-        # looked at at once, before it flees.
-        for pid in reversed(_own_children()):
-            settled &= self._look(pid, others, kill=kill)
-            if pid in self._known:
-                break
+            self._look(pid, others, kill=kill)
         self._add_children(others)
-        return settled
+        self._chase(kill=kill)
+        return self._settled
+
+    def _chase(self, *, kill: bool = False) -> bool:
+        """Look for who forks and ends all the time, and is adopted again and again.
+
+        The newest is looked at at once, before it flees.
+
+        Returns:
+            Whether one was found.
+        """
+        _ADOPTION.bury()
+        return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
 
     def _look(
         self, pid: int, others: dict[int, tuple[int, psutil.Process]], *, kill: bool
     ) -> bool:
-        """Look at one process; say whether it has not just ended."""
+        """Look at one process; say whether it is a member and alive."""
         import psutil  # noqa: PLC0415
 
         try:
@@ -214,13 +225,13 @@ class Tree:
                 self._known[pid] = process
                 if kill:
                     os.killpg(os.getpgid(pid), signal.SIGKILL)
+                return True
         except (psutil.NoSuchProcess, ProcessLookupError):
-            news = pid not in self._dead
+            self._settled &= pid in self._dead
             self._dead.add(pid)
-            return not news
         except (psutil.Error, OSError):
             pass  # somebody else's
-        return True
+        return False
 
     def _add_children(self, others: Mapping[int, tuple[int, psutil.Process]]) -> None:
         """Add the descendants of those who are known."""
