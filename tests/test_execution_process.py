@@ -630,7 +630,6 @@ def test_hard_exit(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     assert output_of(tmp_path).strip() == "last words"
 
 
-@pytest.mark.not_wine  # it starts a debugger of its own
 def test_segfault(zoo: Callable[..., Attempt]) -> None:
     """A crash says where in the script it happened."""
     attempt = zoo("segfault.py", project=str(ZOO))
