@@ -73,6 +73,22 @@ def test_run_json_prints_the_document_alone(
     assert "bad.py: failure" in done.stderr
 
 
+def test_a_success_with_an_error_is_marked(cli: Cli, make_project: MakeProject) -> None:
+    """What went wrong in a thread changes no exit code, but nobody misses it."""
+    source = "import threading; threading.Thread(target=lambda: 1 / 0).start()"
+    folder = make_project(sources={"main.py": source})
+
+    done = cli("run", "--json", folder)
+    (script,) = json.loads(done.stdout)["runs"][0]["scripts"]
+
+    assert done.returncode == 0
+    assert script["status"] == "success"
+    assert script["warnings"] == [
+        "it succeeded, but there was an error: ZeroDivisionError: division by zero"
+    ]
+    assert script["warnings"][0] in done.stderr
+
+
 def test_one_broken_project_keeps_no_other_from_running(
     cli: Cli, make_project: MakeProject, tmp_path: Path
 ) -> None:
