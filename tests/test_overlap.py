@@ -173,6 +173,20 @@ def test_a_killed_run_is_settled_by_the_next_one(
     assert killed.encode() in mail.read_bytes()
 
 
+def test_without_locks_nobody_is_taken_for_dead(waiting: Path, shielded: Path) -> None:
+    """Where nothing can be locked runs may meet, but none ends another's scripts."""
+    shielded.mkdir(exist_ok=True)
+    (shielded / "locks").write_text("no folder")
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        code, second = run(waiting, "--only", "after.py")
+        (waiting / "go").touch()
+        assert first.wait(30) == 0
+
+    assert code == 0
+    assert second["status"] == "success"
+
+
 def test_two_projects_of_one_name_do_not_meet(
     make_project: Callable[..., Path], waiting: Path
 ) -> None:

@@ -209,7 +209,7 @@ class _ProjectRun:
 
     def _settle_the_past(self) -> None:
         """Close, log and report runs whose runner died: we hold the lock, it is dead."""
-        if self.session.store is None:
+        if self.session.store is None or self.lock is None:
             return
         try:
             for dead in self.session.store.open_runs([self.project.path]):
