@@ -161,7 +161,7 @@ def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
 
     (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
 
-    assert warning.startswith("its output could not be cut to its limit")
+    assert warning.startswith("its output could not be rewritten")
     assert (tmp_path / "output.log").stat().st_blocks * 512 < 200_000
 
 
