@@ -271,5 +271,6 @@ def test_the_documents_have_the_public_keys() -> None:
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,
+            "warnings": [],
         }
     ]
