@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,11 @@ LOCALE = Path(__file__).parent / "src" / "python_runner" / "locale"
 def compile_catalogues() -> None:
     """Write one ``.mo`` beside every ``.po``."""
     for source in LOCALE.glob("*/LC_MESSAGES/*.po"):
-        with source.open("rb") as po, source.with_suffix(".mo").open("wb") as mo:
+        # Two installations may go on at the same time: neither sees half a file.
+        new = source.with_suffix(f".mo.{os.getpid()}")
+        with source.open("rb") as po, new.open("wb") as mo:
             write_mo(mo, read_po(po, locale=source.parts[-3]))
+        new.replace(source.with_suffix(".mo"))
 
 
 class CatalogueHook(BuildHookInterface):  # type: ignore[type-arg]

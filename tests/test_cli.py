@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jsonschema
+import psutil
 import pytest
 
 from python_runner.version import __version__
@@ -70,6 +71,22 @@ def test_run_json_prints_the_document_alone(
         "fine"
     )
     assert "bad.py: failure" in done.stderr
+
+
+def test_a_success_with_an_error_is_marked(cli: Cli, make_project: MakeProject) -> None:
+    """What went wrong in a thread changes no exit code, but nobody misses it."""
+    source = "import threading; threading.Thread(target=lambda: 1 / 0).start()"
+    folder = make_project(sources={"main.py": source})
+
+    done = cli("run", "--json", folder)
+    (script,) = json.loads(done.stdout)["runs"][0]["scripts"]
+
+    assert done.returncode == 0
+    assert script["status"] == "success"
+    assert script["warnings"] == [
+        "it succeeded, but there was an error: ZeroDivisionError: division by zero"
+    ]
+    assert script["warnings"][0] in done.stderr
 
 
 def test_one_broken_project_keeps_no_other_from_running(
@@ -262,6 +279,9 @@ def test_a_second_run_is_skipped_and_says_why(
     )
     with subprocess.Popen([*COMMAND, "run", "-q", folder], cwd=tmp_path) as first:
         wait_for(folder / "up")
+        # On Windows the interpreter of a virtual environment is a redirector: the
+        # runner is its child.
+        family = psutil.Process(first.pid).children(recursive=True)
         second = cli("run", "--json", folder)
         (folder / "go").touch()
         assert first.wait(30) == 0
@@ -270,7 +290,9 @@ def test_a_second_run_is_skipped_and_says_why(
     assert second.returncode == 3
     assert run["status"] == "skipped"
     assert run["scripts"][0]["status"] == "skipped"
-    assert f"process {first.pid}" in run["error"]
+    named = re.search(r"process (\d+) on ", run["error"])
+    assert named
+    assert int(named[1]) in {first.pid, *(member.pid for member in family)}
     log = (folder / "logs" / "project_1.log").read_text(encoding="utf-8")
     assert run["run_id"] in log
 
@@ -281,9 +303,16 @@ def test_a_second_run_is_skipped_and_says_why(
     ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143)]
 )
 def test_a_signal_ends_with_every_project_accounted_for(
-    make_project: MakeProject, tmp_path: Path, name: str, code: int
+    make_project: MakeProject,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    name: str,
+    code: int,
 ) -> None:
     """Running scripts are stopped, the rest is skipped, in all projects."""
+    # Where these tests run under nohup, what they start would ignore it too.
+    previous = signal.signal(signal.Signals[name], signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.Signals[name], previous))
     folder = make_project(
         "a",
         sources={"slow.py": "open('up','w'); import time; time.sleep(60)", "b.py": ""},

@@ -269,7 +269,7 @@ def test_the_default_of_such_a_key_is_accepted(make_project: MakeProject) -> Non
 @pytest.mark.parametrize(
     ("entries", "place", "words"),
     [
-        ([{"path": "a.py", "needs": ["a.py"]}], 0, "a.py needs itself"),
+        ([{"path": "a.py", "needs": ["a.py"]}], 0, "itself: a.py -> a.py"),
         ([{"path": "a.py", "needs": ["b.py"]}], 0, "no script is called b.py"),
         (
             ["import.py", {"path": "b.py", "needs": ["imports.py"]}],
@@ -282,21 +282,32 @@ def test_the_default_of_such_a_key_is_accepted(make_project: MakeProject) -> Non
                 {"path": "b.py", "needs": ["a.py"]},
                 {"path": "c.py", "needs": ["b.py"]},
             ],
-            None,
-            "->",
+            0,
+            "a.py -> c.py -> b.py -> a.py",
         ),
     ],
 )
 def test_impossible_needs_are_configuration_errors(
-    make_project: MakeProject, entries: list[Any], place: int | None, words: str
+    make_project: MakeProject, entries: list[Any], place: int, words: str
 ) -> None:
     """A cycle is drawn; an unknown name gets the nearest known one."""
     problems = problems_of(make_project(scripts=entries))
 
-    (key,) = problems
-    assert words in problems[key]
-    if place is not None:
-        assert key == f"scripts[{place}].needs"
+    assert list(problems) == [f"scripts[{place}].needs"]
+    assert words in problems[f"scripts[{place}].needs"]
+
+
+def test_every_impossible_need_is_told_at_once(make_project: MakeProject) -> None:
+    """Two cycles and an unknown name are three problems."""
+    needs = {"a.py": ["b.py"], "b.py": ["a.py"], "c.py": ["d.py"], "d.py": ["c.py"]}
+    needs["e.py"] = ["unheard.py"]
+    entries = [{"path": path, "needs": names} for path, names in needs.items()]
+
+    told = "\n".join(problems_of(make_project(scripts=entries)).values())
+
+    assert "a.py -> b.py -> a.py" in told
+    assert "c.py -> d.py -> c.py" in told
+    assert "unheard.py" in told
 
 
 def test_a_drawn_cycle_reads_along_the_needs(make_project: MakeProject) -> None:

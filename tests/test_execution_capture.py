@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from python_runner.cli.growing import GrowingOutput
 from python_runner.execution import capture as capture_module
 from python_runner.execution import disk
 from python_runner.execution.capture import Capture, Discard, open_capture
 from python_runner.execution.process import run_command
+from python_runner.masking import Masker
 from python_runner.model import Command, Outcome
 
 
@@ -134,14 +136,46 @@ def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:
 def test_scarce_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a disk that is nearly full less is kept, and the reason is told."""
     monkeypatch.setattr(capture_module, "RESERVE", 1 << 60)
-    monkeypatch.setattr(capture_module, "SCANT", 1000)
+    monkeypatch.setattr(capture_module, "SCANT", 50_000)
     warnings = capture(tmp_path, b"head\n", b"x" * 500_000, b"tail\n", limit=1_000_000)
     content = kept(tmp_path)
-    assert len(content) < 3000
+    assert len(content) < 120_000
     assert content.startswith(b"head\n")
     assert content.endswith(b"tail\n")
     assert len(warnings) == 1
     assert warnings[0].endswith("were left out: the disk is nearly full")
+
+
+@linux_only
+@pytest.mark.posix
+def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
+    """Output that cannot be rewritten still gives back what is beyond its limit."""
+    if sys.platform == "win32":
+        pytest.skip("POSIX only")
+    (tmp_path / ".output.log.new").mkdir()  # stands where the new file would be
+
+    (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
+
+    assert warning.startswith("its output could not be rewritten")
+    assert (tmp_path / "output.log").stat().st_blocks * 512 < 200_000
+
+
+@linux_only
+@pytest.mark.posix
+def test_a_reader_is_told_of_the_hole(tmp_path: Path) -> None:
+    """Who reads a flood while it comes in sees no zeros, but how much is missing."""
+    captured = Capture(tmp_path / "output.log", 100_000, 0.0)
+    for number in range(1, 6):
+        os.write(captured.descriptor, b"%07d\n" % number * 50_000)
+        captured.watch(float(number))
+    output = GrowingOutput(tmp_path / "output.log", Masker())
+    seen = b"".join(iter(output.read, b"")) + output.rest()
+    captured.close()
+    head, count, tail = NOTE.split(seen.replace(b"\n\n[", b"\n["))
+    assert b"\0" not in seen
+    assert len(head) + int(count) + len(tail) == 5 * 400_000
+    assert head.startswith(b"0000001\n")
+    assert tail.endswith(b"0000005\n")
 
 
 def test_moved_when_possible(tmp_path: Path) -> None:

@@ -95,7 +95,15 @@ def test_windows_command_line_too_long() -> None:
 def test_members() -> None:
     """Processes are named with number and name."""
     member = Member(1234, "sleep")
-    assert str(left_behind(member)) == (
+    assert [str(text) for text in left_behind((member,))] == [
         "process 1234 (sleep) was left behind and was stopped"
-    )
+    ]
     assert str(not_stopped(member)) == "process 1234 (sleep) could not be stopped"
+
+
+def test_a_crowd_is_counted() -> None:
+    """A fork bomb must not fill a mail: ten are named, the others counted."""
+    texts = left_behind(tuple(Member(pid, "sleep") for pid in range(1000, 1500)))
+    assert len(texts) == 11
+    assert str(texts[9]).startswith("process 1009 (")
+    assert str(texts[10]) == "490 more processes were left behind and were stopped"

@@ -29,6 +29,7 @@ RUN_ID = "39be3d37aed64"
 #: What any of these scripts may take at most, in seconds, on a machine that is busy.
 GENEROUS = 20.0
 
+adopting = pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 
 
@@ -396,7 +397,7 @@ def test_daemon_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None
     assert not is_alive(pid)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
+@adopting
 @pytest.mark.posix
 def test_hidden_child_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     """A child without marker and session is found by the output it holds."""
@@ -477,10 +478,101 @@ def test_ignored_children(tmp_path: Path) -> None:
 
 @posix_only
 @pytest.mark.posix
-def test_forks_on(zoo: Callable[..., Attempt]) -> None:
+@pytest.mark.parametrize(
+    ("generations", "life"),
+    [
+        ("100", "0.002"),
+        pytest.param("3000", "0", marks=adopting),
+        pytest.param("3000", "0.01", marks=adopting),
+    ],
+)
+def test_forks_on(zoo: Callable[..., Attempt], generations: str, life: str) -> None:
     """A script that flees by forking is caught up with in the end."""
-    attempt = zoo("forks_on.py", "100", grace=0.2)
+    attempt = zoo("forks_on.py", generations, life, grace=0.2)
     assert attempt.outcome is Outcome.SUCCESS
+
+
+@posix_only
+@pytest.mark.posix
+def test_stops_itself(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
+    """Who has been stopped like by Ctrl-Z hears the polite signal all the same."""
+    attempt = zoo("stops_itself.py", timeout=1.0, grace=GENEROUS)
+    assert attempt.outcome is Outcome.TIMEOUT
+    assert attempt.exit_code == 7
+    assert "tidied up" in output_of(tmp_path)
+
+
+@adopting
+@pytest.mark.posix
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_nothing_gets_away_from_the_command(
+    cli: Callable[..., subprocess.CompletedProcess[str]],
+    make_project: Callable[..., Path],
+    tmp_path: Path,
+    parallel: int,
+) -> None:
+    """A child without marker, session, streams and parents is a script's in the end.
+
+    Of two scripts that run at the same time nobody can say whose: the last names it.
+    """
+    pids = [tmp_path / f"pid-{number}" for number in range(parallel)]
+    make_project(
+        sources={"vanishes.py": (ZOO / "vanishes.py").read_text(encoding="utf-8")},
+        scripts=[{"path": "vanishes.py", "args": [str(pid)]} for pid in pids],
+        max_parallel=parallel,
+    )
+
+    done = cli("run", "project_1")
+
+    assert done.returncode == 0
+    for hidden in (int(pid.read_text(encoding="utf-8")) for pid in pids):
+        assert not is_alive(hidden)
+        assert f"process {hidden} (" in done.stderr
+
+
+@adopting
+@pytest.mark.posix
+def test_the_library_spares_what_may_be_its_programs(tmp_path: Path) -> None:
+    """In somebody else's program a child without any trait may be that program's."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+    ) as stranger:
+        pid = tmp_path / "pid"
+        attempt = run_command(
+            make_command(tmp_path, str(ZOO / "vanishes.py"), str(pid))
+        )
+        assert attempt.outcome is Outcome.SUCCESS
+        assert stranger.poll() is None
+        stranger.kill()
+    hidden = int(pid.read_text(encoding="utf-8"))
+    assert is_alive(hidden)
+    psutil.Process(hidden).kill()
+    os.waitpid(hidden, 0)
+
+
+@posix_only
+@pytest.mark.posix
+def test_the_command_hears_ends_that_its_parent_ignores(
+    make_project: Callable[..., Path],
+) -> None:
+    """Some schedulers ignore SIGCHLD, which their children inherit."""
+    folder = make_project(sources={"a.py": "import sys; sys.exit(7)"})
+    ignoring = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", ignoring, "-m", "python_runner", "run", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "exit code 7" in done.stderr
 
 
 @posix_only
@@ -491,7 +583,7 @@ def test_breeds(zoo: Callable[..., Attempt]) -> None:
     assert attempt.outcome is Outcome.TIMEOUT
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
+@adopting
 @pytest.mark.posix
 def test_orphans_are_buried(zoo: Callable[..., Attempt]) -> None:
     """Descendants that ended by themselves do not pile up as zombies."""
@@ -538,7 +630,6 @@ def test_hard_exit(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     assert output_of(tmp_path).strip() == "last words"
 
 
-@pytest.mark.not_wine  # it starts a debugger of its own
 def test_segfault(zoo: Callable[..., Attempt]) -> None:
     """A crash says where in the script it happened."""
     attempt = zoo("segfault.py", project=str(ZOO))

@@ -9,7 +9,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psutil
-import pytest
 
 from python_runner.model import RunStatus
 from python_runner.records.reading import read_records
@@ -38,8 +37,6 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.posix
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_runner_killed_at_any_moment_leaves_the_truth(
     make_project: Callable[..., Path], shielded: Path
 ) -> None:

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from python_runner.records.outputs import output_file, prune, read_tail, run_folder
+from python_runner.records.outputs import (
+    output_file,
+    prune,
+    read_on,
+    read_tail,
+    run_folder,
+)
 
 
 NOW = datetime(2024, 11, 28, 9, 25, 30).astimezone()
@@ -197,3 +203,16 @@ def test_a_missing_output_is_an_error(tmp_path: Path) -> None:
     """The caller decides what to say about output that has been removed."""
     with pytest.raises(FileNotFoundError):
         read_tail(tmp_path / "out.log", 10)
+
+
+def test_a_file_that_grows_is_read_on(tmp_path: Path) -> None:
+    """Each byte once, in portions."""
+    path = tmp_path / "output.log"
+    path.write_bytes(b"one\0two")
+    with path.open("rb") as file:
+        assert read_on(file, 0, 4) == (b"one\0", 4)
+        assert read_on(file, 4, 100) == (b"two", 7)
+        assert read_on(file, 7, 100) == (b"", 7)
+        with path.open("ab") as writer:
+            writer.write(b" and more")
+        assert read_on(file, 7, 100) == (b" and more", 16)

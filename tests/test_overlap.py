@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -102,7 +100,36 @@ def test_nothing_starts_beside_the_scripts_of_a_killed_runner(waiting: Path) -> 
 
 
 @pytest.mark.posix
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.skipif(sys.platform == "win32", reason="the job ends scripts with it")
+def test_what_a_killed_runner_left_without_the_lock_is_ended(
+    make_project: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Who lets go of the lock is found by its marker, stopped and named."""
+    folder = make_project(
+        sources={"waits.py": "import os; os.closerange(3, 256)\n" + WAITS}
+    )
+    with subprocess.Popen([*COMMAND, "run", "-q", folder]) as first:
+        wait_for(folder / "up")
+        first.kill()
+    orphan = psutil.Process(int((folder / "up").read_text()))
+    make_project(sources={"main.py": "print('fine')"})
+
+    done = subprocess.run(
+        [*COMMAND, "run", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0
+    with suppress(psutil.NoSuchProcess):
+        assert orphan.status() == psutil.STATUS_ZOMBIE
+    assert f"process {orphan.pid} (" in done.stderr
+    assert "still ran and was stopped" in done.stderr
+    assert list(tmp_path.glob("project_1/logs/runs/*/*main.py.log"))
+
+
 def test_a_killed_run_is_settled_by_the_next_one(
     waiting: Path,
     make_project: Callable[..., Path],
@@ -110,8 +137,6 @@ def test_a_killed_run_is_settled_by_the_next_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was under way is interrupted, logged, and told by mail, once."""
-    if sys.platform == "win32":
-        pytest.skip("POSIX only")
     monkeypatch.setenv("MAIL_TRANSPORT", "file")
     monkeypatch.setenv("MAIL_DIR", str(tmp_path / "mails"))
     make_project(
@@ -122,7 +147,11 @@ def test_a_killed_run_is_settled_by_the_next_one(
     with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
         wait_for(waiting / "up")
         first.kill()
-    os.kill(int((waiting / "up").read_text()), signal.SIGKILL)
+    with suppress(psutil.NoSuchProcess):
+        script = psutil.Process(int((waiting / "up").read_text()))
+        if sys.platform != "win32":  # there the job ends it
+            script.kill()
+        script.wait(10)
     (waiting / "go").touch()
 
     code, after = run(waiting)
@@ -142,6 +171,20 @@ def test_a_killed_run_is_settled_by_the_next_one(
     assert "the runner ended while the script ran" in lines[0]
     (mail,) = (tmp_path / "mails").glob("*.eml")
     assert killed.encode() in mail.read_bytes()
+
+
+def test_without_locks_nobody_is_taken_for_dead(waiting: Path, shielded: Path) -> None:
+    """Where nothing can be locked runs may meet, but none ends another's scripts."""
+    shielded.mkdir(exist_ok=True)
+    (shielded / "locks").write_text("no folder")
+    with subprocess.Popen([*COMMAND, "run", "-q", waiting]) as first:
+        wait_for(waiting / "up")
+        code, second = run(waiting, "--only", "after.py")
+        (waiting / "go").touch()
+        assert first.wait(30) == 0
+
+    assert code == 0
+    assert second["status"] == "success"
 
 
 def test_two_projects_of_one_name_do_not_meet(

@@ -292,6 +292,7 @@ def test_the_documents_have_the_public_keys() -> None:
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,
+            "warnings": [],
             "peak_memory_bytes": 9_000_000,
             "cpu_seconds": 0.75,
         }

@@ -86,7 +86,7 @@ def test_a_failing_script_between_two_good_ones(
 
 
 def test_the_results_keep_the_originals_keys(make_project: MakeProject) -> None:
-    """Each dictionary has the four old keys and the six new ones, ready for JSON."""
+    """Each dictionary has the four old keys and the seven new ones, ready for JSON."""
     folder = make_project(sources={"a.py": "import sys; sys.exit(3)"})
 
     (result,) = Runner(folder, []).run(["a.py"], sys.executable, "none")
@@ -102,7 +102,9 @@ def test_the_results_keep_the_originals_keys(make_project: MakeProject) -> None:
         "run_id",
         "started_at",
         "output",
+        "warnings",
     ]
+    assert result["warnings"] == []
     assert result["exit_code"] == 3
     assert result["status"] == "failure"
     assert 0 < result["execution_time"] < 1

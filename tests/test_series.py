@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from datetime import datetime, timedelta
@@ -201,6 +202,30 @@ def test_retries_are_recorded_and_the_last_attempt_counts(
     assert [a.outcome for a in kept.scripts[0].attempts] == [
         a.outcome for a in result.attempts
     ]
+
+
+def test_all_attempts_share_the_limit_of_the_output(
+    make_project: MakeProject, session: Session
+) -> None:
+    """However often a flood is tried again, its file keeps to the limit."""
+    source = "print('begin'); print('x' * 300_000); print('end'); raise SystemExit(1)"
+    folder = make_project(
+        sources={"flood.py": source},
+        retries=3,
+        retry_delay=0.05,
+        output_limit=100_000,
+    )
+
+    (result,) = run_project(load_project(folder), session).scripts
+
+    assert result.output
+    text = result.output.read_text(encoding="utf-8")
+    parts = re.split(r"--- attempt \d of 4 ---", text)
+    assert len(parts) == 4
+    assert all(p.lstrip().startswith("begin") for p in parts)
+    assert all(p.rstrip().endswith("end") for p in parts)
+    notes = "".join(re.findall(r"\n?\[\.\.\. .*\]\n|\n--- .* ---\n", text))
+    assert 90_000 < len(text) <= 100_000 + len(notes)
 
 
 def test_the_report_waits_for_the_last_attempt(

@@ -379,6 +379,7 @@ class ScriptResult:
             "duration_seconds": round(self.duration, 3),
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
+            "warnings": [str(warning) for warning in self.warnings],
             "peak_memory_bytes": self.peak_memory,
             "cpu_seconds": None
             if self.cpu_seconds is None

@@ -48,15 +48,6 @@ time.sleep(300)
 """
 
 
-@pytest.fixture(scope="module")
-def venv_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a real virtual environment and return its interpreter."""
-    folder = tmp_path_factory.mktemp("project") / ".venv"
-    base = str(getattr(sys, "_base_executable", sys.executable))
-    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
-    return folder / "Scripts" / "python.exe"
-
-
 def wait_for(path: Path) -> str:
     """Return what a child has written to ``path``, once it has."""
     deadline = time.monotonic() + PATIENCE

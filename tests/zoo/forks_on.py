@@ -7,4 +7,4 @@ for _ in range(int(sys.argv[1])):
     if os.fork():
         os._exit(0)
     os.setsid()
-    time.sleep(0.002)
+    time.sleep(float(sys.argv[2]))

@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.records.outputs import left_out, read_on
+
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,16 +67,22 @@ class GrowingOutput:
                 if self._file not in {None, identity}:
                     self._find_place(file)
                 self._file = identity
-                file.seek(self._position)
-                block = file.read(_BLOCK)
+                block, position = read_on(file, self._position, _BLOCK)
         except FileNotFoundError:
             return b""
-        self._position += len(block)
+        missing, self._position = position - self._position, position
+        if missing and not block:
+            return self._over_hole(missing)
         if self._torn and block:
             self._torn = False
             # The next attempt writes already, and this may be the middle of a secret.
             return block[self.masker.ended(block) :]
         return block
+
+    def _over_hole(self, missing: int) -> bytes:
+        """Tell how much of a flood is gone, with it what a secret may begin with."""
+        missing, self._held, self._torn = missing + len(self._held), b"", True
+        return left_out(missing)
 
     def _find_place(self, file: BinaryIO) -> None:
         """Find the place again in a file that has replaced the one before."""

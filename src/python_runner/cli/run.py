@@ -30,6 +30,7 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.process import dedicate
 from python_runner.mail.sanitize import clean
 from python_runner.masking import Masker
 from python_runner.model import Run, RunStatus
@@ -161,6 +162,7 @@ def run_all(
         The runs in order, the reports given up meanwhile (earlier runs' too), and the
         signal that ended it all.
     """
+    dedicate()
     progress = _progress(options)
     listener: Callable[[Event], None] = progress
     if options.verbose:
@@ -258,7 +260,7 @@ def _nothing_to_resume(folder: Path) -> str:
 
 
 def show_failures(runs: Iterable[Run]) -> None:
-    """Print to stderr what did not succeed and where to look."""
+    """Print to stderr what did not succeed, or oddly, and where to look."""
     for run in runs:
         if run.error:
             words = clean(run.error.in_language(system_language()))
@@ -267,11 +269,13 @@ def show_failures(runs: Iterable[Run]) -> None:
         for warning in run.warnings:
             text = warning.in_language(system_language())
             click.echo(flat(f"{run.project}: {text}"), err=True)
-        for result in run.failed_scripts:
+        for result in run.scripts:
+            if result.succeeded and not result.warnings:
+                continue
             word = wording.outcome_word(result.outcome)
             head = flat(f"{run.project}: {result.script}: {word}")
             click.echo("\n" + head, err=True)
-            for line in wording.failure_lines(result):
+            for line in wording.notable_lines(result):
                 click.echo(f"    {line}", err=True)
 
 

@@ -114,13 +114,14 @@ def undelivered(run: Run) -> str | None:
     return line
 
 
-def failure_lines(result: ScriptResult) -> list[str]:
-    """Return what one looks at first: exception, place in the project, output."""
-    lines = [why(result)]
+def notable_lines(result: ScriptResult) -> list[str]:
+    """Return what one looks at first: exception, place, what was odd, output."""
+    lines = [] if result.succeeded else [why(result)]
     traceback = result.attempts[-1].traceback if result.attempts else None
     if traceback and traceback.file:
         place = flat(f"{traceback.file}:{traceback.line}")
         lines.append(_("at {place}").format(place=place))
+    lines += [flat(w.in_language(system_language())) for w in result.warnings]
     if result.output and result.attempts:
         lines.append(_("output: {path}").format(path=result.output))
     return lines

@@ -18,24 +18,18 @@ if TYPE_CHECKING:
 def graph_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
     """Yield the place of a script (from 0) and what is wrong with its needs."""
     names = [script.name for script in scripts]
-    sound = True
     for place, script in enumerate(scripts):
         for needed in script.needs:
             if message := _bad_need(script.name, needed, names):
-                sound = False
                 yield place, message
-    if sound and (cycle := _find_cycle(scripts)):
-        yield (
-            names.index(cycle[0]),
-            _("these scripts wait for each other: {cycle}").format(
-                cycle=" -> ".join(cycle)
-            ),
-        )
+    for cycle in _cycles(scripts):
+        message = _("these scripts wait for each other: {cycle}")
+        yield names.index(cycle[0]), message.format(cycle=" -> ".join(cycle))
 
 
 def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
     if needed == name:
-        return _("{script} needs itself").format(script=name)
+        return _("{script} needs itself: {script} -> {script}").format(script=name)
     if needed in names:
         return None
     close = difflib.get_close_matches(needed, names, n=1)
@@ -48,12 +42,18 @@ def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
     )
 
 
-def _find_cycle(scripts: Sequence[Script]) -> list[str]:
-    """Return the names along a cycle, the first again at the end; empty if none."""
-    graph = TopologicalSorter({script.name: script.needs for script in scripts})
-    try:
-        graph.prepare()
-    except CycleError as error:
-        # graphlib lists each node before the one that needs it; people read "a needs b".
-        return list(reversed(error.args[1]))
-    return []
+def _cycles(scripts: Sequence[Script]) -> Iterator[list[str]]:
+    """Yield the names along each cycle of several scripts, the first again at the end."""
+    graph = {script.name: {*script.needs} - {script.name} for script in scripts}
+    while True:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            # graphlib lists each node before the one that needs it; people read
+            # "a needs b".
+            cycle = list(reversed(error.args[1]))
+        else:
+            return
+        yield cycle
+        for name in cycle[1:]:
+            del graph[name]

@@ -63,16 +63,17 @@ class Capture:
         self._path = place or wanted
         self._limit = limit
         self._masker = masker or Masker()
-        if free_space(self._path.parent) < FLOOR:
+        free = free_space(self._path.parent)
+        if free < FLOOR:
             raise disk_full(self._path.parent)
         # Apart from the script's, which shares its position with all who inherit it.
         self._file: BinaryIO = self._path.open("a+b", buffering=0)
         self._writer = self._path.open("ab", buffering=0)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
-        self._scarce = False
+        self._scarce = free < max(RESERVE, limit)
         self._seen = self._start
-        self._next_look = now + _CALM
+        self._next_look = now + (_ALERT if self._scarce else _CALM)
 
     @property
     def descriptor(self) -> int:
@@ -83,18 +84,24 @@ class Capture:
         """Let go of the descriptor, now that the script has it."""
         self._writer.close()
 
-    def watch(self, now: float) -> None:
-        """Bound the space that the output takes on the disk, where that can be done."""
+    def watch(self, now: float) -> float:
+        """Bound the space that the output takes on the disk, where that can be done.
+
+        Returns:
+            Seconds until the next look, when a call before would do nothing.
+        """
         if now < self._next_look:
-            return
+            return self._next_look - now
         size = self._size()
         with suppress(OSError):
             self._scarce |= free_space(self._path.parent) < max(RESERVE, self._limit)
         keep = min(self._limit, SCANT) if self._scarce else self._limit
         self._bound(size, keep)
         calm = size - self._seen < keep and not self._scarce
-        self._next_look = now + (_CALM if calm else _ALERT)
+        pause = _CALM if calm else _ALERT
+        self._next_look = now + pause
         self._seen = size
+        return pause
 
     def tail(self) -> str:
         """Return the end of this attempt's output as text, without known secrets."""
@@ -125,6 +132,8 @@ class Capture:
         parts: list[bytes | tuple[int, int]] = [(0, size)]
         if size - self._start > limit or self._hole:
             head, tail = self._cut(size, limit)
+            # What is left out may be what filled the disk: the others need room.
+            self._punch(head, tail)
             parts = [(0, head), self._note(head, tail), (tail, size)]
             self._tell(tail - head, scarce=self._scarce or limit < self._limit)
         if moved:
@@ -189,8 +198,19 @@ class Capture:
         end = size - keep
         done = self._hole[1] if self._hole else start
         # Twice the limit is allowed: the work is done now and then, not all the time.
-        if end - done > keep and punch_hole(self._file.fileno(), start, end):
-            self._hole = (start, end)
+        if end - done > keep:
+            self._hole = self._punch(start, end) or self._hole
+
+    def _punch(self, start: int, end: int) -> tuple[int, int] | None:
+        """Give whole blocks back to the disk: the edges of others would become zeros.
+
+        Returns:
+            From where to where; None if that could not be done.
+        """
+        block = getattr(os.fstat(self._file.fileno()), "st_blksize", 1)
+        start, end = -(-start // block) * block, end // block * block
+        done = start < end and punch_hole(self._file.fileno(), start, end)
+        return (start, end) if done else None
 
     def _cut(self, size: int, limit: int) -> tuple[int, int]:
         """Return where the head ends and where the tail starts."""
@@ -252,8 +272,9 @@ class Discard:
         """Let go of the descriptor, now that the script has it."""
         self._writer.close()
 
-    def watch(self, now: float) -> None:
+    def watch(self, _now: float) -> float:
         """Nothing grows."""
+        return _CALM
 
     def tail(self) -> str:
         """Nothing was kept."""

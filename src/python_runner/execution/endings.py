@@ -50,6 +50,9 @@ _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSY
 #: From here on, exit codes are NTSTATUS values; POSIX ends at 255.
 _FIRST_NTSTATUS = 0x40000000
 
+#: Most processes left behind that are named one by one.
+_MOST_NAMED = 10
+
 _START_FAILURES = {
     errno.EACCES: N_("could not be started: no permission to run {file}"),
     errno.EPERM: N_("could not be started: no permission to run {file}"),
@@ -140,12 +143,17 @@ def start_failure(error: OSError | ValueError, program: str) -> Text:
     )
 
 
-def left_behind(member: Member) -> Text:
-    """Say that a script left a process behind."""
-    return Text(
-        N_("process {pid} ({name}) was left behind and was stopped"),
-        {"pid": member.pid, "name": member.name},
-    )
+def left_behind(members: tuple[Member, ...]) -> tuple[Text, ...]:
+    """Say that a script left processes behind; a crowd is counted."""
+    template = N_("process {pid} ({name}) was left behind and was stopped")
+    named = [
+        Text(template, {"pid": member.pid, "name": member.name})
+        for member in members[:_MOST_NAMED]
+    ]
+    if more := len(members) - len(named):
+        template = N_("{count} more processes were left behind and were stopped")
+        named.append(Text(template, {"count": more}))
+    return tuple(named)
 
 
 def not_stopped(member: Member) -> Text:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from python_runner.execution.endings import Member
@@ -10,6 +12,11 @@ from python_runner.execution.environment import RUN_MARKER
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+#: Seconds that processes of a run whose runner is gone get to end, and those to kill them.
+_GRACE = 1.0
+_KILLING = 5.0
 
 
 def is_alive(pid: int, since: datetime) -> bool:
@@ -36,8 +43,37 @@ def scripts_of(run_id: str) -> tuple[Member, ...]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(RUN_MARKER) == run_id:
+            if (
+                process.environ().get(RUN_MARKER) == run_id
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
                 found.append(Member(process.pid, process.name()))
         except (psutil.Error, OSError):
             continue
     return tuple(found)
+
+
+def end_scripts_of(run_id: str) -> tuple[Member, ...]:
+    """End what is left of a run whose runner is gone: ask, wait, kill.
+
+    Returns:
+        Who was there.
+    """
+    import psutil  # noqa: PLC0415
+
+    found: dict[int, Member] = {}
+    begin = time.monotonic()
+    while members := scripts_of(run_id):
+        passed = time.monotonic() - begin
+        if passed > _GRACE + _KILLING:
+            break
+        for member in members:
+            with suppress(psutil.Error, OSError):
+                process = psutil.Process(member.pid)
+                if passed > _GRACE:
+                    process.kill()
+                elif member.pid not in found:
+                    process.terminate()
+        found |= {member.pid: member for member in members}
+        time.sleep(0.05)
+    return tuple(found.values())

@@ -25,17 +25,18 @@ from python_runner.texts import N_, Text
 
 
 if sys.platform == "win32":
-    from python_runner.execution.tree_windows import Tree
+    from python_runner.execution.tree_windows import Tree, dedicate
 else:
-    from python_runner.execution.tree_posix import Tree
+    from python_runner.execution.tree_posix import Tree, dedicate
 
 if TYPE_CHECKING:
     from python_runner.execution.capture import Capture, Discard
     from python_runner.execution.endings import Ending, Member
     from python_runner.model import Command, Traceback
 
-#: Seconds between two looks at the output, and at a tree that has been asked to end.
-_LOOK = 0.5
+__all__ = ["dedicate", "run_command"]
+
+#: Seconds between two looks at a tree that has been asked to end.
 _LOOK_ENDING = 0.05
 #: Most seconds that processes left behind by a script that has ended get to end.
 _SHORT_GRACE = 1.0
@@ -130,14 +131,17 @@ def _watch(
     begin: float,
 ) -> _Watched:
     """Watch a script to its end, which comes by itself or not."""
+    survivors: tuple[Member, ...] = ()
     cause = _wait(tree, command.timeout, capture, stop, begin)
     if cause is not None:
-        survivors = _end(tree, capture, command.grace)
+        _, survivors = _end(tree, capture, command.grace)
         return _Watched(cause, time.monotonic() - begin, (), survivors)
     duration = time.monotonic() - begin
-    left = tree.left_behind()
-    survivors = _end(tree, capture, min(command.grace, _SHORT_GRACE)) if left else ()
-    return _Watched(None, duration, left, survivors)
+    left = {member.pid: member for member in tree.left_behind()}
+    if left:
+        more, survivors = _end(tree, capture, min(command.grace, _SHORT_GRACE))
+        left |= more
+    return _Watched(None, duration, tuple(left.values()), survivors)
 
 
 def _wait(
@@ -157,6 +161,7 @@ def _wait(
 
     Thread(target=wait_for_end, name="script-end", daemon=True).start()
     unsubscribe = stop.subscribe(lambda: wake.put(None))
+    pause = capture.watch(begin)
     try:
         while not tree.ended.is_set():
             left = deadline - time.monotonic()
@@ -164,20 +169,23 @@ def _wait(
                 return Outcome.STOPPED
             if left <= 0:
                 return Outcome.TIMEOUT
-            if not nap(wake, min(left, _LOOK)):
+            if not nap(wake, min(left, pause)):
                 tree.tidy()
-                capture.watch(time.monotonic())
+                pause = capture.watch(time.monotonic())
     finally:
         unsubscribe()
     return None
 
 
-def _end(tree: Tree, capture: Capture | Discard, grace: float) -> tuple[Member, ...]:
+def _end(
+    tree: Tree, capture: Capture | Discard, grace: float
+) -> tuple[dict[int, Member], tuple[Member, ...]]:
     """End a tree in steps: ask, wait ``grace`` seconds, kill until nobody is left.
 
     Returns:
-        Those whom even that did not end.
+        Those who were met, by number, and those whom even that did not end.
     """
+    met = {member.pid: member for member in tree.members()}
     until = time.monotonic() + grace
     if tree.ask():
         while time.monotonic() < until and not (
@@ -188,12 +196,13 @@ def _end(tree: Tree, capture: Capture | Discard, grace: float) -> tuple[Member, 
                 time.sleep(_LOOK_ENDING)
     until = time.monotonic() + _KILLING
     while members := tree.members():
+        met |= {member.pid: member for member in members}
         if time.monotonic() > until:
             break
         tree.kill()
         time.sleep(0.01)
     tree.ended.wait(_KILLING)
-    return members
+    return met, members
 
 
 def _attempt(
@@ -229,7 +238,7 @@ def _attempt(
             masker.sentence(warning)
             for warning in (
                 *(_oddities(text, projects) if outcome.succeeded else ()),
-                *map(endings.left_behind, watched.left),
+                *endings.left_behind(watched.left),
                 *map(endings.not_stopped, watched.survivors),
                 *warnings,
             )

@@ -45,6 +45,7 @@ class Tree:
     def __init__(
         self, process: subprocess.Popen[bytes], task: str, output: int
     ) -> None:
+        _ADOPTION.began(process.pid)
         self.ended = threading.Event()
         self._process = process
         self._pid = process.pid
@@ -53,6 +54,7 @@ class Tree:
         self._known: dict[int, psutil.Process] = {}
         #: The script itself stays a zombie for a while: no reason to look again.
         self._dead = {process.pid}
+        self._settled = True
         self._ending: Ending | None = None
 
     @classmethod
@@ -104,6 +106,7 @@ class Tree:
         """Bury adopted descendants, as init would: there may be many."""
         if not _ADOPTION.active:
             return
+        _ADOPTION.bury()
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         with suppress(ChildProcessError):
             while info := os.waitid(os.P_PGID, self._pid, options):
@@ -113,6 +116,7 @@ class Tree:
 
     def left_behind(self) -> tuple[Member, ...]:
         """Return the descendants of a script that has ended."""
+        _ADOPTION.ending(self._pid)
         self._reap()
         if _ADOPTION.active and not _has_children():
             return ()
@@ -121,11 +125,14 @@ class Tree:
     def members(self) -> tuple[Member, ...]:
         """Return every process of the tree that is alive."""
         for _ in range(_MOST_SCANS):
-            settled = self._scan()
+            settled = self._scan() and not self._known
+            # Who ends between two looks may have a child that nobody has seen.
+            fled = tuple(self._known)
             alive = self._alive()
             if alive or settled:
-                break
-        return alive
+                return alive
+        # Somebody is there, always one step ahead.
+        return tuple(Member(pid, "?") for pid in fled)
 
     def ask(self) -> bool:
         """Ask every process of the tree to end.
@@ -133,21 +140,27 @@ class Tree:
         Returns:
             Whether there is a way to ask.
         """
+        _ADOPTION.ending(self._pid)
         # Those known now are found again when their parents are gone.
         self.members()
         self._signal(signal.SIGTERM)
+        # Who has been stopped (SIGSTOP) hears nothing until it goes on.
+        self._signal(signal.SIGCONT)
         return True
 
     def kill(self) -> None:
         """Kill every process of the tree, those first that were born last."""
         self._scan(kill=True)
         self._signal(signal.SIGKILL)
+        for _ in range(_MOST_SCANS):
+            if not self._chase(kill=True):
+                break
 
     def close(self) -> Ending:
         """Let go of the tree, and tell how the script ended."""
         if self._ending is None and self.ended.is_set():
             self._reap()
-        _ADOPTION.end()
+        _ADOPTION.end(self._pid)
         return self._ending or Ending(None)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -176,27 +189,49 @@ class Tree:
         """
         import psutil  # noqa: PLC0415 - not needed while scripts behave
 
-        settled = True
-        others = {}
+        self._settled = True
+        others: dict[int, tuple[int, psutil.Process]] = {}
         for pid in sorted(psutil.pids(), reverse=True):
-            try:
-                process = psutil.Process(pid)
-                with process.oneshot():
-                    parent = process.ppid()
-                    if process.status() == psutil.STATUS_ZOMBIE:
-                        raise psutil.ZombieProcess(pid)
-                others[pid] = parent, process
-                if self._belongs(process, parent):
-                    self._known[pid] = process
-                    if kill:
-                        os.killpg(os.getpgid(pid), signal.SIGKILL)
-            except (psutil.NoSuchProcess, ProcessLookupError):
-                settled &= pid in self._dead
-                self._dead.add(pid)
-            except (psutil.Error, OSError):
-                continue  # somebody else's
+            self._look(pid, others, kill=kill)
         self._add_children(others)
-        return settled
+        self._chase(kill=kill)
+        return self._settled
+
+    def _chase(self, *, kill: bool = False) -> bool:
+        """Look for who forks and ends all the time, and is adopted again and again.
+
+        The newest is looked at at once, before it flees.
+
+        Returns:
+            Whether one was found.
+        """
+        _ADOPTION.bury()
+        return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
+
+    def _look(
+        self, pid: int, others: dict[int, tuple[int, psutil.Process]], *, kill: bool
+    ) -> bool:
+        """Look at one process; say whether it is a member and alive."""
+        import psutil  # noqa: PLC0415
+
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                parent = process.ppid()
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    raise psutil.ZombieProcess(pid)
+            others[pid] = parent, process
+            if self._belongs(process, parent):
+                self._known[pid] = process
+                if kill:
+                    os.killpg(os.getpgid(pid), signal.SIGKILL)
+                return True
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            self._settled &= pid in self._dead
+            self._dead.add(pid)
+        except (psutil.Error, OSError):
+            pass  # somebody else's
+        return False
 
     def _add_children(self, others: Mapping[int, tuple[int, psutil.Process]]) -> None:
         """Add the descendants of those who are known."""
@@ -225,7 +260,9 @@ class Tree:
     def _belongs(self, process: psutil.Process, parent: int) -> bool:
         if os.getsid(process.pid) == self._pid:
             return True
-        if parent == os.getpid() and self._writes_output(process.pid):
+        if parent == os.getpid() and (
+            self._writes_output(process.pid) or _ADOPTION.gives(process.pid, self._pid)
+        ):
             return True
         marker = process.environ().get(TASK_MARKER, "")
         return self._task in marker.split("/")
@@ -267,12 +304,21 @@ class Tree:
 
 
 class _Adoption:
-    """Makes this process adopt orphaned descendants while scripts run (Linux)."""
+    """Makes this process adopt orphaned descendants while scripts run (Linux).
+
+    Attributes:
+        active: whether it does.
+        dedicated: whether this process starts nothing but scripts, see :func:`dedicate`.
+    """
 
     def __init__(self) -> None:
         self.active = False
+        self.dedicated = False
         self._lock = threading.Lock()
         self._trees = 0
+        #: When each script began, by its process; and those that come to their end.
+        self._scripts: dict[int, int] = {}
+        self._ending: set[int] = set()
 
     def begin(self) -> None:
         with self._lock:
@@ -280,14 +326,80 @@ class _Adoption:
             if self._trees == 1:
                 self.active = _set_subreaper(1)
 
-    def end(self) -> None:
+    def began(self, script: int) -> None:
+        with self._lock, suppress(OSError):
+            self._scripts[script] = _ticks(script)
+
+    def ending(self, script: int) -> None:
+        self._ending.add(script)
+
+    def end(self, script: int = 0) -> None:
         with self._lock:
             self._trees -= 1
+            self._scripts.pop(script, None)
+            self._ending.discard(script)
             if self._trees == 0 and self.active:
                 self.active = not _set_subreaper(0)
 
+    def bury(self) -> None:
+        """Reap whoever was adopted and has ended, as init would."""
+        if not (self.active and self.dedicated):
+            return
+        with self._lock:
+            # While a script is just being started, its process is not known yet.
+            if len(self._scripts) == self._trees:
+                for pid in set(_own_children()) - self._scripts.keys():
+                    with suppress(ChildProcessError):
+                        os.waitpid(pid, os.WNOHANG)
+
+    def gives(self, pid: int, script: int) -> bool:
+        """Say whether an adopted process without any trait is to end with a script.
+
+        It is, unless another script that goes on was there before it too: then the
+        last of them takes it along.
+        """
+        if not (self.active and self.dedicated):
+            return False
+        with self._lock, suppress(OSError):
+            begun = len(self._scripts) == self._trees
+            if begun and os.getsid(pid) not in (os.getsid(0), *self._scripts):
+                born = _ticks(pid)
+                there = {s for s, began in self._scripts.items() if began <= born}
+                return script in there and there - self._ending <= {script}
+        return False
+
 
 _ADOPTION = _Adoption()
+
+
+def dedicate() -> None:
+    """Tell that this process starts nothing but scripts; called by the main thread.
+
+    So whom it adopts descends from a script, also without marker, session and output;
+    and it hears how scripts end, even where the program that started it ignores that.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _ADOPTION.dedicated = True
+
+
+def _ticks(pid: int) -> int:
+    """Return when a process began, in clock ticks since the system did.
+
+    Raises:
+        OSError: it has ended, or this is not Linux.
+    """
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - the quickest way
+        return int(file.read().rpartition(b")")[2].split()[19])
+
+
+def _own_children() -> list[int]:
+    """Return this process's children, on Linux; nothing elsewhere."""
+    pids: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir("/proc/self/task"):  # noqa: PTH208
+            with suppress(OSError), open(f"/proc/self/task/{thread}/children") as file:  # noqa: PTH123
+                pids += map(int, file.read().split())
+    return pids
 
 
 def _set_subreaper(value: int) -> bool:

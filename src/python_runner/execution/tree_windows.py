@@ -234,6 +234,10 @@ class Tree:
         return ending
 
 
+def dedicate() -> None:
+    """Nothing to do: a job knows its processes."""
+
+
 def _has_console() -> bool:
     return bool(_kernel32.GetConsoleCP())
 

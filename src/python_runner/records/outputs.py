@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
+    from typing import BinaryIO
 
 _STAMP = "%Y-%m-%d_%H-%M-%S"
 _RUN_FOLDER = re.compile(
@@ -92,6 +93,48 @@ def _moment(stamp: str) -> datetime | None:
     with suppress(ValueError):
         return datetime.strptime(stamp, _STAMP)  # noqa: DTZ007 - local, as written
     return None
+
+
+def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:
+    """Return what follows ``position`` in a file that may grow, and where to go on.
+
+    What has been given back to the disk while a flood comes in (a hole of the file) is
+    passed over: nothing, and the place behind it.
+
+    Args:
+        file: open for reading.
+        position: how many bytes of it have been read.
+        limit: most bytes to read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if position >= size:
+        return b"", position
+    file.seek(position)
+    content = file.read(limit)
+    # Asked after reading: what is no hole now was none then.
+    hole = _seek(file.fileno(), position, "SEEK_HOLE", size)
+    if hole > position:
+        content = content[: hole - position]
+        return content, position + len(content)
+    return b"", _seek(file.fileno(), position, "SEEK_DATA", size)
+
+
+def left_out(count: int) -> bytes:
+    """Return the line that says how much is missing, as it will be in the file."""
+    return b"\n[... %d bytes left out ...]\n" % count
+
+
+def _seek(descriptor: int, position: int, what: str, size: int) -> int:
+    """Return where the next hole or the next data is; not every platform has holes."""
+    if not hasattr(os, what):
+        return size
+    try:
+        return os.lseek(descriptor, position, getattr(os, what))
+    except OSError:
+        return size
 
 
 def read_tail(path: Path, limit: int) -> str:

@@ -91,8 +91,8 @@ class Runner:
         Returns:
             One dictionary a script, in order: ``script``, ``success``,
             ``execution_time`` (minutes), ``traceback`` (text or None), ``status``,
-            ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601) and
-            ``output`` (path of the captured output, or None).
+            ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601),
+            ``output`` (path of the captured output, or None) and ``warnings`` (texts).
 
         Raises:
             BadPythonInterpreter: the interpreter is not there.
@@ -145,6 +145,7 @@ def _legacy(result: ScriptResult) -> dict[str, Any]:
         "run_id": result.run_id,
         "started_at": result.started_at.isoformat(),
         "output": str(result.output) if result.output else None,
+        "warnings": [str(warning) for warning in result.warnings],
     }
 
 

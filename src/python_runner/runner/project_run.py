@@ -15,7 +15,7 @@ from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVar
 from python_runner.execution.capture import mask_file
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import find_interpreter
-from python_runner.execution.orphans import is_alive, scripts_of
+from python_runner.execution.orphans import end_scripts_of, is_alive, scripts_of
 from python_runner.execution.version import ask_version, still_holds
 from python_runner.model import Outcome, Overlap, Run, RunStatus
 from python_runner.policy import run_status, without_secrets
@@ -269,12 +269,24 @@ class _ProjectRun:
             if project_lock(home, run.path).path == lock.path
         ]
         for run in dead:
+            self._end_what_is_left(run.run_id)
             self.books.recall(run)
         return [
             run
             for path in dict.fromkeys(run.path for run in dead)
             for run in store.interrupt_unfinished(path, self.session.now())
         ]
+
+    def _end_what_is_left(self, run_id: str) -> None:
+        """End processes of a dead run that do not hold the lock, before any starts."""
+        template = N_(
+            "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
+            " and was stopped"
+        )
+        self.books.warnings.extend(
+            Text(template, {"pid": m.pid, "name": m.name, "run_id": run_id})
+            for m in end_scripts_of(run_id)
+        )
 
     def _chosen(self, choose: Callable[[Project], Project]) -> Project:
         try:

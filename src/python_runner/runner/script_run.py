@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ class ScriptRun:
                     output=Path(command.output),
                 )
             )
-            attempts.append(run_command(command, stop))
+            attempts.append(run_command(self._bounded(script, command, attempts), stop))
             if len(attempts) > script.retries or not deserves_retry(
                 attempts[-1].outcome
             ):
@@ -95,6 +95,17 @@ class ScriptRun:
             outputs.mark_attempt(
                 Path(command.output), len(attempts) + 1, script.retries + 1
             )
+
+    def _bounded(
+        self, script: Script, command: Command, earlier: list[Attempt]
+    ) -> Command:
+        """Give an attempt its share of what the earlier ones left of the limit."""
+        try:
+            left = command.output_limit - Path(command.output).stat().st_size
+        except OSError:
+            left = command.output_limit
+        share = max(0, left) // (script.retries + 1 - len(earlier))
+        return replace(command, output_limit=share)
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:
         return Command(

@@ -14,10 +14,41 @@ if TYPE_CHECKING:
     from types import FrameType
 
 if sys.platform == "win32":
-    # Closing the console window arrives as SIGBREAK too.
+    import ctypes
+    from ctypes import wintypes
+
     STOP_SIGNALS = (signal.SIGINT, signal.SIGBREAK, signal.SIGTERM)
+    #: Events of the console: its window is closed, the user logs off, Windows ends.
+    _CLOSING = frozenset({2, 5, 6})
+    _kernel32 = ctypes.WinDLL("kernel32")
+    _ConsoleHandler = ctypes.WINFUNCTYPE(wintypes.BOOL, wintypes.DWORD)
+
+    def _on_closing(act: Callable[[], None]) -> Callable[[], None]:
+        """Have ``act`` called when the console closes; return what ends that.
+
+        Python's own handler would only note the signal and return, and Windows ends
+        the process as soon as its handlers have returned.
+        """
+
+        def handle(event: int) -> bool:
+            if event not in _CLOSING:
+                return False
+            act()
+            # In a thread of Windows' own: the others go on to the process's end, for
+            # the few seconds that Windows grants.
+            threading.Event().wait()
+            return True
+
+        handler = _ConsoleHandler(handle)
+        _kernel32.SetConsoleCtrlHandler(handler, True)
+        return lambda: _kernel32.SetConsoleCtrlHandler(handler, False)
+
 else:
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def _on_closing(_act: Callable[[], None]) -> Callable[[], None]:
+        """Nothing to do: the terminal's end is a signal (SIGHUP)."""
+        return lambda: None
 
 
 @dataclass(slots=True)
@@ -31,6 +62,7 @@ class StopSignals:
     stop: Callable[[], None]
     received: signal.Signals | None = None
     _previous: dict[signal.Signals, Any] = field(default_factory=dict)
+    _end_watch: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         """Install the handlers."""
@@ -38,10 +70,14 @@ class StopSignals:
             for number in STOP_SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous[number] = signal.signal(number, self._on_signal)
+            self._end_watch = _on_closing(
+                lambda: self._on_signal(STOP_SIGNALS[1], None)
+            )
         return self
 
     def __exit__(self, *_exc: object) -> None:
         """Put the previous handlers back."""
+        self._end_watch()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

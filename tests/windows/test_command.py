@@ -1,0 +1,106 @@
+"""The command as it is installed, on projects with a virtual environment of their own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = [
+    pytest.mark.windows,
+    pytest.mark.skipif(sys.platform != "win32", reason="Windows only"),
+]
+
+COMMAND = Path(sys.executable).with_name("python-runner.exe")
+#: Seconds after which something that should have happened never will.
+PATIENCE = 40.0
+STUCK = """
+import os, pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+pathlib.Path("pids.new").write_text(f"{os.getpid()} {os.getppid()} {child.pid}")
+pathlib.Path("pids.new").replace("pids")
+time.sleep(300)
+"""
+
+
+@pytest.fixture
+def project(
+    make_project: Callable[..., Path], venv_python: Path
+) -> Callable[..., Path]:
+    """Return a function that makes a project as the original's documentation has it."""
+
+    def make(source: str, **config: Any) -> Path:
+        folder = make_project(
+            sources={"main.py": source},
+            python_command=".venv/Scripts/python.exe",
+            **config,
+        )
+        shutil.copytree(venv_python.parents[1], folder / ".venv")
+        return folder
+
+    return make
+
+
+def tree_of(folder: Path) -> list[psutil.Process]:
+    """Return the script, the redirector above it and its child, once they are there."""
+    deadline = time.monotonic() + PATIENCE
+    while not (folder / "pids").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    pids = (folder / "pids").read_text(encoding="utf-8").split()
+    return [psutil.Process(int(pid)) for pid in pids]
+
+
+def test_a_script_runs_in_the_environment_of_its_project(
+    project: Callable[..., Path],
+) -> None:
+    """``.venv/Scripts/python.exe`` is the project's, and prints what it likes."""
+    folder = project("import sys; print(sys.prefix, 'é ✅')")
+
+    done = subprocess.run(
+        [COMMAND, "run", "--json", folder],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    (script,) = json.loads(done.stdout)["runs"][0]["scripts"]
+    prefix, mark = Path(script["output"]).read_text(encoding="utf-8").rsplit(" é ", 1)
+    assert Path(prefix).samefile(folder / ".venv")
+    assert mark.strip() == "✅"
+
+
+def test_a_time_out_ends_everybody_behind_the_redirector(
+    project: Callable[..., Path],
+) -> None:
+    """Redirector, script and child: none outlives the limit."""
+    folder = project(STUCK, timeout="5s")
+
+    with subprocess.Popen([COMMAND, "run", "-q", folder]) as command:
+        tree = tree_of(folder)
+        assert command.wait(PATIENCE) == 1
+
+    assert psutil.wait_procs(tree, timeout=1)[1] == []
+
+
+def test_a_killed_command_takes_everybody_along(project: Callable[..., Path]) -> None:
+    """As with the Task Scheduler's "End", which ends the topmost process alone."""
+    folder = project(STUCK)
+
+    with subprocess.Popen([COMMAND, "run", "-q", folder]) as command:
+        tree = tree_of(folder)
+        command.kill()
+
+    assert psutil.wait_procs(tree, timeout=PATIENCE)[1] == []
