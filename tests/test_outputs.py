@@ -10,7 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from python_runner.records.outputs import output_file, prune, read_tail, run_folder
+from python_runner.records.outputs import (
+    output_file,
+    prune,
+    read_ends,
+    read_tail,
+    run_folder,
+)
 
 
 NOW = datetime(2024, 11, 28, 9, 25, 30).astimezone()
@@ -197,3 +203,34 @@ def test_a_missing_output_is_an_error(tmp_path: Path) -> None:
     """The caller decides what to say about output that has been removed."""
     with pytest.raises(FileNotFoundError):
         read_tail(tmp_path / "out.log", 10)
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "content"),
+    [
+        (0, 8, b""),
+        (8, 8, b"01234567"),
+        (10, 8, b"01\n[... 2 bytes left out ...]\n456789"),
+        (3, 0, b"\n[... 3 bytes left out ...]\n"),
+    ],
+)
+def test_both_ends_of_a_file_are_kept(
+    tmp_path: Path, size: int, limit: int, content: bytes
+) -> None:
+    """A longer file loses its middle, and says how much of it."""
+    file = tmp_path / "out.log"
+    file.write_bytes(b"0123456789"[:size])
+    assert read_ends(file, limit) == content
+
+
+def test_a_huge_file_is_never_read_whole(tmp_path: Path) -> None:
+    """Two ends of a terabyte take a moment and no memory: the middle is not read."""
+    file = tmp_path / "out.log"
+    with file.open("wb") as handle:
+        handle.write(b"begin\n")
+        handle.seek(2**40 if sys.platform == "linux" else 2**24)
+        handle.write(b"\nend")
+    content = read_ends(file, 1000)
+    assert content.startswith(b"begin\n")
+    assert content.endswith(b"\nend")
+    assert len(content) < 1100

@@ -15,10 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from python_runner.mail.mime import without_attachment
 from python_runner.masking import Masker
 from python_runner.model import Delivery, Receipt
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
+from python_runner.records.store import StoreError
 from python_runner.texts import N_, Text
 
 
@@ -238,7 +240,7 @@ class _Drain:
     def _mark(
         self, claim: QueuedMessage, receipts: tuple[Receipt, ...]
     ) -> MessageState:
-        return self.store.mail.record_receipts(
+        state = self.store.mail.record_receipts(
             claim.number,
             receipts,
             owner=self.owner,
@@ -249,6 +251,16 @@ class _Drain:
                 asked=_asked_wait(receipts),
             ),
         )
+        if state is MessageState.SENT:
+            self._slim(claim)
+        return state
+
+    def _slim(self, claim: QueuedMessage) -> None:
+        """Keep what was said, not what was attached: the outputs have files of their own."""
+        if kept := without_attachment(claim.message.content):
+            # It is sent all the same, and only takes more room.
+            with suppress(StoreError):
+                self.store.mail.replace_sent(claim.number, kept)
 
 
 def _asked_wait(receipts: tuple[Receipt, ...]) -> float:
