@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from python_runner.records.outputs import (
     output_file,
     prune,
+    read_ends,
     read_on,
     read_tail,
     run_folder,
@@ -216,3 +217,34 @@ def test_a_file_that_grows_is_read_on(tmp_path: Path) -> None:
         with path.open("ab") as writer:
             writer.write(b" and more")
         assert read_on(file, 7, 100) == (b" and more", 16)
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "content"),
+    [
+        (0, 8, b""),
+        (8, 8, b"01234567"),
+        (10, 8, b"01\n[... 2 bytes left out ...]\n456789"),
+        (3, 0, b"\n[... 3 bytes left out ...]\n"),
+    ],
+)
+def test_both_ends_of_a_file_are_kept(
+    tmp_path: Path, size: int, limit: int, content: bytes
+) -> None:
+    """A longer file loses its middle, and says how much of it."""
+    file = tmp_path / "out.log"
+    file.write_bytes(b"0123456789"[:size])
+    assert read_ends(file, limit) == content
+
+
+def test_a_huge_file_is_never_read_whole(tmp_path: Path) -> None:
+    """Two ends of a terabyte take a moment and no memory: the middle is not read."""
+    file = tmp_path / "out.log"
+    with file.open("wb") as handle:
+        handle.write(b"begin\n")
+        handle.seek(2**40 if sys.platform == "linux" else 2**24)
+        handle.write(b"\nend")
+    content = read_ends(file, 1000)
+    assert content.startswith(b"begin\n")
+    assert content.endswith(b"\nend")
+    assert len(content) < 1100

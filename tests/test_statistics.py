@@ -8,11 +8,11 @@ from python_runner.cli.statistics import (
     ASCII_LEVELS,
     BLOCKS,
     TREND,
-    percentile,
     sparkline,
     summarize,
 )
 from python_runner.model import Outcome, PastResult
+from python_runner.policy import percentile
 
 
 def past(outcome: Outcome, duration: float = 1.0) -> PastResult:

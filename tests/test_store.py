@@ -390,10 +390,35 @@ def test_the_past_of_a_script(store: Store) -> None:
         ("1", "failure", 1.0),
     ]
     assert [p.fingerprint for p in past] == [None, "KeyError@m.py:f"]
+    assert [p.exit_code for p in past] == [0, 0]
     assert past[1].started_at == NOW + timedelta(hours=1)
     assert store.durations(PROJECT, "main.py", 10) == [2.0, 0.0]
     assert store.durations(PROJECT, "main.py", 1) == [2.0]
     assert store.durations(PROJECT, "other.py", 10) == []
+
+
+def test_the_past_before_a_run(store: Store) -> None:
+    """What an interrupted run is compared with is what was before it."""
+    for hour in range(4):
+        moment = NOW + timedelta(hours=hour)
+        run_id = f"{hour}"
+        result = a_result(run_id, started_at=moment + timedelta(seconds=1))
+        store.finish_run(a_run(run_id, result, started_at=moment), None, moment)
+    before = NOW + timedelta(hours=2)
+    past = store.past_results(PROJECT, "main.py", 10, before=before)
+    assert [p.run_id for p in past] == ["1", "0"]
+
+
+def test_a_result_without_attempts_has_a_past_too(store: Store) -> None:
+    """What was skipped or never found has neither fingerprint nor exit code."""
+    result = replace(a_result("a", outcome=Outcome.NOT_STARTED), attempts=())
+    store.finish_run(a_run("a", result), None, NOW)
+    (past,) = store.past_results(PROJECT, "main.py", 10)
+    assert (past.outcome, past.fingerprint, past.exit_code) == (
+        Outcome.NOT_STARTED,
+        None,
+        None,
+    )
 
 
 def test_names_that_are_no_unicode_are_kept(store: Store) -> None:

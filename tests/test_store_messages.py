@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from python_runner.model import (
     Run,
     RunStatus,
 )
-from python_runner.policy import next_try
+from python_runner.policy import INCIDENT, next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import Store, open_store
 from python_runner.texts import Text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
+PROJECT = Path("/srv/project_1")
 
 
 @pytest.fixture
@@ -35,14 +37,20 @@ def store(shielded: Path) -> Iterator[Store]:
 
 
 def queue(
-    store: Store, run_id: str, now: datetime = NOW, announces: tuple[int, ...] = ()
+    store: Store,
+    run_id: str,
+    now: datetime = NOW,
+    announces: tuple[int, ...] = (),
+    *,
+    status: RunStatus = RunStatus.SUCCESS,
+    path: Path = PROJECT,
 ) -> None:
     """Close a run and queue its report to A and B."""
     run = Run(
         run_id=run_id,
         project="project_1",
-        path=Path("/srv/project_1"),
-        status=RunStatus.SUCCESS,
+        path=path,
+        status=status,
         started_at=now,
         duration=1.0,
     )
@@ -89,6 +97,91 @@ def states(store: Store, number: int) -> list[str]:
     message = store.mail.message(number)
     assert message is not None
     return [addressee.state for addressee in message.addressees]
+
+
+def test_only_what_was_sent_can_be_replaced(store: Store) -> None:
+    """What somebody still waits for stays as it was queued."""
+    queue(store, "a")
+    number = claim(store)
+    assert number is not None
+
+    def content() -> bytes:
+        message = store.mail.message(number or 0)
+        assert message is not None
+        return message.message.content
+
+    before = content()
+    store.mail.replace_sent(number, b"less")
+    assert content() == before
+    answer(store, number, Delivery.SENT, Delivery.SENT)
+    store.mail.replace_sent(number, b"less")
+    assert content() == b"less"
+
+
+def incident(store: Store, before: datetime, latest: int = 9) -> list[str]:
+    """Return the runs whose mails make the incident at that moment."""
+    mails = store.mail.incident(PROJECT, INCIDENT, before=before, latest=latest)
+    assert all(mail.message_id.startswith("<") for mail in mails)
+    return [mail.subject.removeprefix("report of ") for mail in mails]
+
+
+def history(store: Store, *statuses: RunStatus) -> datetime:
+    """Close one reported run an hour, called by its place; return the hour after."""
+    for hour, status in enumerate(statuses):
+        queue(store, f"{hour}", NOW + timedelta(hours=hour), status=status)
+    return NOW + timedelta(hours=len(statuses))
+
+
+GOOD, BAD = RunStatus.SUCCESS, RunStatus.FAILURE
+
+
+@pytest.mark.parametrize(
+    ("statuses", "runs"),
+    [
+        ((), []),
+        ((GOOD,), []),
+        ((BAD,), ["0"]),
+        ((BAD, GOOD), []),
+        ((BAD, GOOD, BAD, BAD), ["2", "3"]),
+        (
+            (
+                GOOD,
+                RunStatus.NOT_STARTED,
+                RunStatus.SKIPPED,
+                RunStatus.STOPPED,
+                RunStatus.INTERRUPTED,
+            ),
+            ["1", "3", "4"],
+        ),
+        ((BAD, RunStatus.SKIPPED), ["0"]),
+    ],
+)
+def test_an_incident_is_what_did_not_succeed_since_the_last_success(
+    store: Store, statuses: tuple[RunStatus, ...], runs: list[str]
+) -> None:
+    """Skipped runs neither belong to it nor end it."""
+    assert incident(store, history(store, *statuses)) == runs
+
+
+def test_an_incident_keeps_its_first_mail_and_the_latest(store: Store) -> None:
+    """However long it lasts, few of its mails are read back, in their order."""
+    end = history(store, *[BAD] * 30)
+    assert incident(store, end, latest=2) == ["0", "28", "29"]
+    assert incident(store, end, latest=1) == ["0", "29"]
+    assert incident(store, NOW + timedelta(hours=1), latest=2) == ["0"]
+
+
+def test_an_incident_is_of_one_project_and_of_the_time_before(store: Store) -> None:
+    """Other projects and later runs do not count; runs without a mail end it too."""
+    history(store, BAD, BAD, BAD)
+    queue(store, "other", NOW, status=BAD, path=Path("/srv/other"))
+    assert incident(store, NOW + timedelta(hours=2)) == ["0", "1"]
+    run = store.run("2")
+    assert run is not None
+    unreported = replace(run, run_id="3", status=GOOD)
+    unreported = replace(unreported, started_at=NOW + timedelta(hours=3))
+    store.finish_run(unreported, None, NOW)
+    assert incident(store, NOW + timedelta(hours=4)) == []
 
 
 def test_a_claimed_message_is_as_it_was_queued(store: Store) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import io
 import json
 import os
 import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -239,6 +241,16 @@ def decoded(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
             data = part.get_payload(decode=True)
             assert isinstance(data, bytes)
             yield f"{part.get_content_type()} of {name}", data
+            if part.get_content_type() == "application/zip":
+                yield from unpacked(name, data)
+
+
+def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and the files of an attached zip file."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for entry in archive.namelist():
+            yield f"a name attached to {name}", entry.encode()
+            yield f"{entry} attached to {name}", archive.read(entry)
 
 
 def found_in(office: Office) -> set[tuple[str, bytes]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from base64 import b64decode
 from email import message_from_bytes
 from email.policy import default
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from python_runner.mail.compose import compose
 from python_runner.mail.report import Report
+from python_runner.model import Incident
 
 
 if TYPE_CHECKING:
@@ -84,6 +86,7 @@ def test_any_report_becomes_an_ascii_mail(subject: str, text: str, html: str) ->
         "Message-ID",
         "Auto-Submitted",
         "X-Auto-Response-Suppress",
+        "Content-Language",
         "MIME-Version",
         "Content-Type",
         *(() if mail.is_multipart() else ("Content-Transfer-Encoding",)),
@@ -194,3 +197,62 @@ def test_long_addresses_survive_the_folding_of_headers(address: str) -> None:
     assert mail["Message-ID"] == message.message_id
     assert [a.addr_spec for a in mail["From"].addresses] == [address]
     assert [a.addr_spec for a in mail["To"].addresses] == [address] * 3
+
+
+STARTED = dt.datetime(2026, 11, 20, 6, 0, 0, 123456, tzinfo=dt.UTC)
+IDS = tuple(f"<{n:013}.python-runner@example.com>" for n in range(10))
+
+
+def test_the_first_mail_of_an_incident_begins_a_incident() -> None:
+    """It refers to nothing, and its subject becomes the topic of all that follow."""
+    mail = _parse(_compose(incident=Incident(began_at=STARTED)).content)
+    assert mail["References"] is None
+    assert mail["In-Reply-To"] is None
+    assert mail["Thread-Topic"] == mail["Subject"]
+
+
+def test_the_mails_of_an_incident_belong_together() -> None:
+    """Each refers to those before it, and shares topic and index with the first."""
+    first = _compose(incident=Incident(began_at=STARTED), run_id="0" * 13)
+    later = Incident(
+        began_at=STARTED.astimezone(),
+        topic=first.subject,
+        references=(first.message_id, *IDS[1:]),
+    )
+    report = Report("[p] recovered", "text\n", "")
+    root, mail = _parse(first.content), _parse(_compose(report, incident=later).content)
+    assert mail["References"] == " ".join(later.references)
+    assert mail["In-Reply-To"] == IDS[-1]
+    assert mail["Thread-Topic"] == root["Thread-Topic"] == first.subject
+    index, first_index = (b64decode(m["Thread-Index"]) for m in (mail, root))
+    assert (index[:22], len(index)) == (first_index, 27)
+    headers = mail.keys()
+    assert headers.index("Thread-Topic") < headers.index("Subject")
+    assert mail["Subject"] == "[p] recovered"
+
+
+def test_a_mail_of_no_incident_belongs_to_no_incident() -> None:
+    """Successes do not pile up in one conversation."""
+    assert not {"References", "In-Reply-To", "Thread-Topic", "Thread-Index"} & set(
+        _parse(_compose().content).keys()
+    )
+
+
+@pytest.mark.parametrize("domain", ["b.fr", "x" * 60 + ".example.com", "y.z" * 70])
+def test_long_identities_survive_the_folding_of_headers(domain: str) -> None:
+    """A reference is no word that may be encoded, however long its domain is."""
+    ids = tuple(f"<{n:013}.python-runner@{domain}>" for n in range(10))
+    incident = Incident(began_at=STARTED, topic="t", references=ids)
+    content = _compose(incident=incident).content
+    mail = _parse(content)
+    assert mail["References"].split() == list(ids)
+    assert mail["In-Reply-To"] == ids[-1]
+    assert b"References: " + ids[0].encode() in content
+
+
+def test_no_topic_adds_a_header() -> None:
+    """A topic that comes from the records is one line, whatever it holds."""
+    incident = Incident(
+        began_at=STARTED, topic="a\r\nBcc: eve@example.com", references=IDS
+    )
+    assert _parse(_compose(incident=incident).content)["Bcc"] is None

@@ -56,7 +56,9 @@ TRICKS = (
 tricks = st.lists(
     st.sampled_from(TRICKS) | st.text(max_size=20), min_size=1, max_size=4
 ).map("".join)
-MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
 HEADERS = {
     "From",
     "To",
@@ -67,6 +69,7 @@ HEADERS = {
     "X-Auto-Response-Suppress",
     "MIME-Version",
     "Content-Type",
+    "Content-Language",
 }
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.mail.compose import compose
+from python_runner.mail.mime import Attachment
 from python_runner.mail.report import Report
 from python_runner.mail.transports.answers import is_about_size
 from python_runner.mail.transports.graph import GraphTransport, addressed
@@ -112,6 +113,35 @@ def test_every_answer_means_something(
     after = graph.send(message)
     assert _deliveries(after) == [DEFERRED if case.bars else SENT] * 2
     assert cloud.counted()["sendMail"] == (1 if case.bars else 2)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "kind"),
+    [(1, "multipart/alternative"), (2, "text/plain")],
+)
+def test_what_is_too_large_is_handed_over_in_fewer_bytes(
+    graph: GraphTransport, cloud: Any, refusals: int, kind: str
+) -> None:
+    """Without its attachment, then as its text, under the same identity and date."""
+    mail = compose(
+        Report("[p] failed", "row\n" * 500, "<body>row</body>\n"),
+        run_id="39be3d37aed64",
+        sender="robot@example.com",
+        recipients=("ann@example.com", "bob@example.com"),
+        date=NOW,
+        attachment=Attachment("x.zip", b"z" * 9000),
+    )
+    cloud.graph_replies = [cloud.graph_error(413, "RequestEntityTooLarge")] * refusals
+    receipts = graph.send(mail)
+    assert _deliveries(receipts) == [SENT] * 2
+    assert all("too large" in str(receipt.detail) for receipt in receipts)
+    ((_, content),) = cloud.mails
+    taken, whole = (
+        message_from_bytes(c, policy=default) for c in (content, mail.content)
+    )
+    assert taken.get_content_type() == kind
+    for name in ("Message-ID", "Date", "Subject", "To"):
+        assert taken[name] == whole[name]
 
 
 def test_an_answer_that_is_not_graphs_is_passed_on(

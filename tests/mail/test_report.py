@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from python_runner.mail.compose import compose
-from python_runner.mail.report import SUBJECT, Report, fallback_report, render
-from python_runner.model import EmailStrategy, Outcome, RunStatus, Traceback
+from python_runner.mail.report import Report, fallback_report, render
+from python_runner.mail.subject import SUBJECT
+from python_runner.model import (
+    Comparison,
+    EmailStrategy,
+    Outcome,
+    RunStatus,
+    Streak,
+    Traceback,
+)
 from python_runner.texts import Text
 
 
@@ -24,6 +33,11 @@ if TYPE_CHECKING:
     MakeRun = Callable[..., Run]
 
 MIB = 1024 * 1024
+#: Six o'clock, wherever the tests run.
+MONDAY = datetime(2026, 11, 16, 6, 0).astimezone()
+NEW = Comparison(new=True)
+THIRD = Comparison(same=Streak(count=2, since=MONDAY))
+ENDLESS = Streak(count=50, since=None)
 
 
 def _render(run: Run, language: str = "en", **options: Any) -> Report:
@@ -56,6 +70,8 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
+        if tag == "br":
+            self.text = self.text.removesuffix("\n") + "\n"
         self.attributes += attrs
         if tag not in self.VOID:
             self._open.append(tag)
@@ -433,3 +449,249 @@ def test_a_report_that_cannot_be_laid_out_is_told_plainly(
     assert "a.py: success" in report.text
     assert "b.py: failure a value is missing: {value}" in report.text
     assert "39be3d37aed64" in report.text
+
+
+@pytest.mark.parametrize(
+    ("comparison", "subject", "betreff"),
+    [
+        (Comparison(), "failed: ", "échec : "),
+        (NEW, "failed (new): ", "échec (nouveau) : "),
+        (
+            Comparison(same=Streak(count=1, since=MONDAY)),
+            "failed (2nd time): ",
+            "échec (2e fois) : ",
+        ),
+        (THIRD, "failed (3rd time): ", "échec (3e fois) : "),
+        (Comparison(same=ENDLESS), "failed (again): ", "échec (de nouveau) : "),
+        (Comparison(last_seen=MONDAY), "failed (again): ", "échec (de nouveau) : "),
+    ],
+)
+def test_the_subject_says_whether_an_error_is_new(
+    comparison: Comparison, subject: str, betreff: str, failed_run: Run
+) -> None:
+    """Who reads nothing but subjects knows whether he has seen this one before."""
+    compared = {"import.py": comparison}
+    for language, words in (("en", subject), ("fr", betreff)):
+        report = _render(failed_run, language, comparisons=compared)
+        assert report.subject == f"[project_1] {words}import.py - KeyError: 'montant'"
+
+
+@pytest.mark.parametrize(
+    ("comparison", "english", "french"),
+    [
+        (NEW, "new error", "nouvelle erreur"),
+        (
+            Comparison(same=Streak(count=1, since=MONDAY)),
+            "same error as in the run before, first seen on 2026-11-16 06:00",
+            "même erreur qu'à l'exécution précédente, vue d'abord le 16/11/2026 06:00",
+        ),
+        (
+            THIRD,
+            "same error as in the 2 runs before, first seen on 2026-11-16 06:00",
+            "même erreur qu'aux 2 exécutions précédentes, vue d'abord le 16/11/2026 06:00",
+        ),
+        (
+            Comparison(same=ENDLESS),
+            "same error as in the 50+ runs before\n",
+            "même erreur qu'aux 50+ exécutions précédentes\n",
+        ),
+        (
+            Comparison(last_seen=MONDAY),
+            "seen before, last on 2026-11-16 06:00",
+            "déjà vue, la dernière fois le 16/11/2026 06:00",
+        ),
+    ],
+)
+def test_a_failure_says_since_when_it_is_known(
+    comparison: Comparison, english: str, french: str, failed_run: Run
+) -> None:
+    """Beside the exception stands whether anybody should be surprised."""
+    compared = {"import.py": comparison}
+    for language, words in (("en", english), ("fr", french)):
+        report = _render(failed_run, language, comparisons=compared)
+        assert words in report.text
+        assert words in _Page(report.html).text
+
+
+@pytest.mark.parametrize(
+    ("streak", "subject", "betreff", "sentence", "satz"),
+    [
+        (
+            Streak(count=1, since=MONDAY),
+            "[project_1] recovered: b.py after 1 failure",
+            "[project_1] rétabli : b.py après 1 échec",
+            "recovered after 1 failure, the first on 2026-11-16 06:00",
+            "rétabli après 1 échec, le premier le 16/11/2026 06:00",
+        ),
+        (
+            Streak(count=3, since=MONDAY),
+            "[project_1] recovered: b.py after 3 failures",
+            "[project_1] rétabli : b.py après 3 échecs",
+            "recovered after 3 failures, the first on 2026-11-16 06:00",
+            "rétabli après 3 échecs, le premier le 16/11/2026 06:00",
+        ),
+        (
+            ENDLESS,
+            "[project_1] recovered: b.py after 50+ failures",
+            "[project_1] rétabli : b.py après 50+ échecs",
+            "recovered after 50+ failures\n",
+            "rétabli après 50+ échecs\n",
+        ),
+    ],
+)
+def test_a_recovery_is_told(
+    *,
+    streak: Streak,
+    subject: str,
+    betreff: str,
+    sentence: str,
+    satz: str,
+    make_result: Make,
+    make_run: MakeRun,
+) -> None:
+    """The subject of a success says what works again, the row since when it did not."""
+    run = make_run(make_result("a.py"), make_result("b.py", number=2))
+    compared = {"b.py": Comparison(recovered=streak)}
+    for language, head, words, status in (
+        ("en", subject, sentence, "Recovered"),
+        ("fr", betreff, satz, "Rétabli"),
+    ):
+        report = _render(run, language, comparisons=compared)
+        assert report.subject == head
+        assert words in report.text
+        page = _Page(report.html).text
+        assert words.strip() in page
+        assert f"✔ {status}" in page
+        assert status in report.text
+
+
+def test_a_recovery_among_failures_stays_in_its_row(failed_run: Run) -> None:
+    """The run failed: its subject says that, and the row of the other what is well."""
+    compared = {"main.py": Comparison(recovered=ENDLESS), "import.py": NEW}
+    report = _render(failed_run, comparisons=compared)
+    assert report.subject.startswith("[project_1] failed (new): import.py")
+    assert "recovered after 50+ failures" in report.text
+    assert "Recovered" not in report.html
+
+
+def test_several_recoveries_are_counted(make_result: Make, make_run: MakeRun) -> None:
+    """The first one is named, like the first failure."""
+    run = make_run(*(make_result(f"{n}.py", number=n) for n in (1, 2, 3)))
+    streak = Comparison(recovered=Streak(count=2, since=MONDAY))
+    report = _render(run, comparisons={"2.py": streak, "1.py": streak})
+    assert report.subject == "[project_1] recovered: 1.py after 2 failures (+1)"
+
+
+@pytest.mark.parametrize(
+    ("comparison", "english", "french"),
+    [
+        (Comparison(usual=133.2), "usually 2 min 13 s", "d'habitude 2 min 13 s"),
+        (
+            Comparison(usual=10, pace=3.04),
+            "3 times as long as usual",
+            "3 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=2.44),
+            "2.4 times as long as usual",
+            "2,4 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=12.3),
+            "12 times as long as usual",
+            "12 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=0.1),
+            "much shorter than usual",
+            "bien plus court que d'habitude",
+        ),
+    ],
+)
+def test_a_duration_is_told_beside_the_usual(
+    comparison: Comparison, english: str, french: str, failed_run: Run
+) -> None:
+    """Numbers mean something beside others of their kind, and notable ones are named."""
+    spaces = str.maketrans("\u00a0\u202f", "  ")
+    for name in ("main.py", "import.py"):
+        for language, words in (("en", english), ("fr", french)):
+            report = _render(failed_run, language, comparisons={name: comparison})
+            assert words in report.text.translate(spaces)
+            assert words in _Page(report.html).text.translate(spaces)
+
+
+def test_without_a_past_nothing_is_compared(failed_run: Run) -> None:
+    """What is not known is not said."""
+    for comparisons in (None, {}, {"import.py": Comparison()}):
+        report = _render(failed_run, comparisons=comparisons)
+        for word in ("usual", "new error", "same error", "recovered", "seen", "time)"):
+            assert word not in report.text
+            assert word not in _Page(report.html).text
+
+
+@pytest.mark.parametrize("cut", ["tail", "traceback", "partial"])
+def test_what_is_cut_goes_along(cut: str, make_result: Make, make_run: MakeRun) -> None:
+    """The report names the outputs to attach: those that it shows in part only."""
+    huge = "row\n" * 60_000
+    text = f'File "x.py"\n{huge}' if cut == "traceback" else 'File "x.py"'
+    traceback = Traceback(text=text, exception="E")
+    run = make_run(
+        make_result(
+            "a.py", Outcome.FAILURE, traceback=traceback, output=Path("01.log")
+        ),
+        make_result("b.py", Outcome.FAILURE, number=2, output=Path("02.log")),
+        make_result("c.py", Outcome.FAILURE, number=3, output=Path("03.log")),
+    )
+    options: dict[str, Any] = {
+        "tails": {"a.py": huge if cut == "tail" else "end", "b.py": "all"},
+        "partial": {"a.py"} if cut == "partial" else (),
+    }
+    report = _render(run, attach=True, **options)
+    assert report.attached == ("a.py",)
+    for body in (report.text, _Page(report.html).text):
+        assert "Whole output, attached as well: 01.log" in body
+        assert "Whole output: 02.log" in body
+    assert _render(run, **options).attached == ()
+    assert "attached" not in _render(run, **options).text
+
+
+def test_a_plain_report_takes_every_output_along(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """What could not be laid out has shown nothing."""
+    run = make_run(make_result("b.py", Outcome.FAILURE, reason=Text("{missing}")))
+    report = render(
+        run,
+        strategy=EmailStrategy.ALL,
+        language="fr",
+        tails={"b.py": "x"},
+        attach=True,
+    )
+    assert (report.html, report.attached, report.language) == ("", ("b.py",), "en")
+
+
+def test_a_message_of_exit_is_the_end_of_the_output(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """What sys.exit() said is no traceback, and is not told apart from its context."""
+    message = Traceback(text="12 rows read\nno amount", exception="no amount")
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=message))
+    report = _render(run, tails={"a.py": "11 rows read\n12 rows read\nno amount\n"})
+    for body in (report.text, _Page(report.html).text):
+        assert "Traceback" not in body
+        assert "11 rows read\n12 rows read\nno amount" in body
+    assert report.subject.endswith("a.py - no amount")
+
+
+def test_indents_and_lines_survive_where_white_space_does_not(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Outlook for Windows and Exchange drop the style: breaks and hard spaces stay."""
+    code = 'File "x"\n    if a:\n\tb  c'
+    traceback = Traceback(text=code, exception="E")
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=traceback))
+    report = _render(run)
+    indent = "\u00a0" * 3 + " "
+    assert f"<br>{indent}if a:<br>{indent}b\u00a0 c" in report.html
+    assert "white-space:pre" not in report.html
+    assert code in report.text

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_runner.mail.wording import duration, moment, number
+from python_runner.mail.wording import duration, minute, moment, number, ordinal
 
 
 SPACES = str.maketrans("\u00a0\u202f", "  ")
@@ -77,3 +77,33 @@ def test_moments_are_local_and_in_the_order_of_the_language() -> None:
     utc = when.astimezone(dt.UTC)
     assert moment(utc, "en") == "2026-11-03 09:05:07"
     assert moment(utc, "fr") == "03/11/2026 09:05:07"
+
+
+@pytest.mark.parametrize(
+    ("count", "english", "french"),
+    [
+        (2, "2nd", "2e"),
+        (3, "3rd", "3e"),
+        (4, "4th", "4e"),
+        (11, "11th", "11e"),
+        (12, "12th", "12e"),
+        (13, "13th", "13e"),
+        (21, "21st", "21e"),
+        (101, "101st", "101e"),
+        (112, "112th", "112e"),
+        (1003, "1,003rd", "1 003e"),
+    ],
+)
+def test_places_in_a_row_are_said_as_people_say_them(
+    count: int, english: str, french: str
+) -> None:
+    """Also those of the teens."""
+    assert ordinal(count, "en") == english
+    assert ordinal(count, "fr").translate(SPACES) == french
+
+
+def test_a_minute_is_a_moment_without_seconds() -> None:
+    """Where days matter, seconds are noise."""
+    when = dt.datetime(2026, 11, 23, 9, 51, 58).astimezone()
+    assert minute(when, "en") == "2026-11-23 09:51"
+    assert minute(when, "fr") == "23/11/2026 09:51"

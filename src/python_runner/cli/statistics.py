@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_runner.model import Outcome
+from python_runner.policy import percentile
 
 
 if TYPE_CHECKING:
@@ -51,15 +52,6 @@ def summarize(results: Sequence[PastResult]) -> Statistics:
         p95=percentile(durations, 95),
         trend=tuple(reversed(durations[:TREND])),
     )
-
-
-def percentile(values: Sequence[float], percent: int) -> float | None:
-    """Return the smallest value that ``percent`` % of ``values`` do not exceed."""
-    if not values:
-        return None
-    # Nearest rank, in whole numbers: 0.95 times 20 is not 19 to a float.
-    rank = -(-percent * len(values) // 100)
-    return sorted(values)[max(rank, 1) - 1]
 
 
 def sparkline(values: Sequence[float], levels: str = BLOCKS) -> str:

@@ -7,12 +7,12 @@ from dataclasses import replace
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from python_runner.mail.report import SUBJECT, Report
+from python_runner.mail.mime import POLICY, fill, thread_index
 from python_runner.mail.sanitize import one_line
+from python_runner.mail.subject import SUBJECT
 from python_runner.model import Message
 
 
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-#: ASCII bytes only: servers need not take anything else, and smtplib does not ask.
-_POLICY = SMTP.clone(cte_type="7bit")
-#: Above this size a part is base64, whose growth is known; the library's own choice looks
-#: at the first lines only and may triple what follows.
-_PREDICTABLE_FROM = 64 * 1024
+    from python_runner.mail.mime import Attachment
+    from python_runner.mail.report import Report
+    from python_runner.model import Incident
 
 
 def compose(
@@ -34,6 +32,8 @@ def compose(
     sender: str,
     recipients: Sequence[str],
     date: datetime,
+    incident: Incident | None = None,
+    attachment: Attachment | None = None,
 ) -> Message:
     """Make the message that tells ``recipients`` of a run.
 
@@ -45,6 +45,8 @@ def compose(
         sender: address it comes from, alone or as ``Name <address>``.
         recipients: addresses, one each.
         date: aware; when the report was made.
+        incident: the one it belongs to or ends, or None.
+        attachment: what goes with it, or None.
 
     Returns:
         The message. Whatever the report contains there is one, in plain ASCII at worst.
@@ -54,17 +56,26 @@ def compose(
     identity = f"<{_token(run_id)}.python-runner@{_token(from_address.domain)}>"
 
     def content(what: Report) -> bytes:
-        mail = EmailMessage(_POLICY)
+        mail = EmailMessage(POLICY)
         mail["From"] = from_address
         if to := [address for r in recipients if (address := _address(r))]:
             mail["To"] = to
+        if incident:
+            _join(mail, incident, what.subject, identity, date)
         mail["Subject"] = what.subject
         mail["Date"] = date
         mail["Message-ID"] = identity
         mail["Auto-Submitted"] = "auto-generated"
         # Exchange answers with out-of-office notes unless it is told not to.
         mail["X-Auto-Response-Suppress"] = "All"
-        _fill(mail, what, boundary=f"=_{_token(run_id)}")
+        fill(
+            mail,
+            what.text,
+            what.html,
+            attachment,
+            language=what.language,
+            boundary=f"=_{_token(run_id)}",
+        )
         return mail.as_bytes()
 
     try:
@@ -81,15 +92,25 @@ def compose(
     )
 
 
-def _fill(mail: EmailMessage, report: Report, *, boundary: str) -> None:
-    mail.set_content(report.text, cte=_encoding(report.text))
-    if report.html:
-        mail.add_alternative(report.html, subtype="html", cte=_encoding(report.html))
-        mail.set_boundary(boundary)
+def _join(
+    mail: EmailMessage, incident: Incident, subject: str, identity: str, date: datetime
+) -> None:
+    """Make ``mail`` the first one of a conversation, or the next.
 
-
-def _encoding(text: str) -> str | None:
-    return "base64" if len(text) > _PREDICTABLE_FROM else None
+    Outlook wants a topic and an index that all of them share, because their subjects
+    differ; Exchange takes the topic from whichever comes first, it or the subject. The
+    other mail programs follow the references.
+    """
+    earlier = incident.references
+    mail["Thread-Topic"] = _header(incident.topic or subject)
+    mail["Thread-Index"] = thread_index(
+        earlier[0] if earlier else identity,
+        incident.began_at,
+        date if earlier else None,
+    )
+    if earlier:
+        mail["In-Reply-To"] = earlier[-1]
+        mail["References"] = " ".join(earlier)
 
 
 def _in_ascii(report: Report) -> Report:
@@ -97,7 +118,7 @@ def _in_ascii(report: Report) -> Report:
         part.encode("ascii", "backslashreplace").decode("ascii")
         for part in (report.subject, report.text)
     )
-    return Report(subject, text, "")
+    return replace(report, subject=subject, text=text, html="")
 
 
 def _header(text: str) -> str:

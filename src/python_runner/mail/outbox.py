@@ -14,11 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from python_runner.mail.mime import without_attachment
 from python_runner.mail.way import WayOut
 from python_runner.masking import Masker
 from python_runner.model import Delivery, Receipt
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
+from python_runner.records.store import StoreError
 from python_runner.texts import N_, Text
 
 
@@ -320,6 +322,15 @@ class _Drain(_Delivery):
         self.counts[state] += 1
         if state is MessageState.FAILED:
             self.given_up.append(claim.number)
+        elif state is MessageState.SENT:
+            self._slim(claim)
+
+    def _slim(self, claim: QueuedMessage) -> None:
+        """Keep what was said, not what was attached: the outputs have files of their own."""
+        if kept := without_attachment(claim.message.content):
+            # It is sent all the same, and only takes more room.
+            with suppress(StoreError):
+                self.store.mail.replace_sent(claim.number, kept)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,43 +11,44 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from python_runner.mail.sanitize import one_line
-from python_runner.mail.view import (
-    LINE,
-    Bounds,
-    RunView,
-    counts,
-    headline,
-    own_failures,
-    view_run,
-)
-from python_runner.mail.wording import duration, number
-from python_runner.model import RunStatus
-from python_runner.texts import N_, Text, catalogue
+from python_runner.mail.subject import SUBJECT, subject_of
+from python_runner.mail.view import LINE, Bounds, Material, RunView, view_run
+from python_runner.mail.wording import number
+from python_runner.texts import catalogue
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from python_runner.model import EmailStrategy, Run
+    from python_runner.model import Comparison, EmailStrategy, Run
+    from python_runner.texts import Text
 
 #: Bytes of traceback and output a report shows of one script.
 SCRIPT_BYTES = 64 * 1024
 #: Bytes of text and HTML together: base64 makes 1 MiB of them, the size of a mail that
 #: no server refuses.
 REPORT_BYTES = 740 * 1024
-#: Characters of a subject that a list of mails still shows.
-SUBJECT = 180
 #: Scripts a report names before it only counts them.
 MOST_SCRIPTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a mail says; ``html`` is empty when there is only the text."""
+    """What a mail says.
+
+    Attributes:
+        subject: one short line.
+        text: everything, by itself.
+        html: the same; empty when there is only the text.
+        language: of its sentences.
+        attached: scripts whose captured output goes with it, as the report says.
+    """
 
     subject: str
     text: str
     html: str
+    language: str = "en"
+    attached: tuple[str, ...] = ()
 
 
 def render(
@@ -55,6 +57,9 @@ def render(
     strategy: EmailStrategy,
     language: str,
     tails: Mapping[str, str] | None = None,
+    partial: Collection[str] = (),
+    attach: bool = False,
+    comparisons: Mapping[str, Comparison] | None = None,
     host: str = "",
     log: Path | None = None,
 ) -> Report:
@@ -65,6 +70,10 @@ def render(
         strategy: which scripts are named: all, or those that did not succeed.
         language: ``fr`` or ``en``.
         tails: the end of the output, by name of script.
+        partial: scripts whose output is longer than that.
+        attach: whether the output of scripts in ``tails`` can go with the report, where
+            it shows not all of it.
+        comparisons: how scripts compare with their past, by name.
         host: the computer that ran it.
         log: the project's log.
 
@@ -72,23 +81,32 @@ def render(
         A report of bounded size, whatever the scripts said. If it cannot be laid out, a
         plain one: a report is never lost because of how it looks.
     """
+    material = Material(
+        tails=tails or {},
+        partial=partial,
+        attach=attach,
+        comparisons=comparisons or {},
+    )
     try:
+        subject = subject_of(run, material.comparisons, language)
         for bounds in _bounds():
             view = view_run(
                 run,
                 strategy=strategy,
                 language=language,
-                tails=tails or {},
+                material=material,
                 host=host,
                 log=log,
                 bounds=bounds,
             )
-            report = _lay_out(view, _subject(run, language), language)
+            report = _lay_out(view, subject, language)
             if len(report.text.encode()) + len(report.html.encode()) <= REPORT_BYTES:
                 return report
+        why = "the report is too large"
     except Exception as error:  # noqa: BLE001 - whatever it is, people must be told
-        return fallback_report(run, f"{type(error).__name__}: {error}")
-    return fallback_report(run, "the report is too large")
+        why = f"{type(error).__name__}: {error}"
+    attached = tuple(material.tails) if attach else ()
+    return replace(fallback_report(run, why), attached=attached)
 
 
 def fallback_report(run: Run, why: str) -> Report:
@@ -130,39 +148,12 @@ def _bounds() -> Iterator[Bounds]:
     yield Bounds(details=256, scripts=MOST_SCRIPTS // 10)
 
 
-def _subject(run: Run, language: str) -> str:
-    values: dict[str, object] = {
-        "project": run.project,
-        "count": counts(run, language),
-        "duration": duration(run.duration, language),
-        "error": run.error.in_language(language) if run.error else "",
-    }
-    template = _SUBJECTS[run.status]
-    if run.status is RunStatus.FAILURE:
-        first, *others = own_failures(run)
-        values["more"] = f" (+{number(len(others), language)})" if others else ""
-        values["script"] = script = one_line(first.script, LINE // 2)
-        room = SUBJECT - len(run.project) - len(script) - 30
-        values["headline"] = one_line(headline(first, language), max(room, 40))
-    return one_line(Text(template, values).in_language(language), SUBJECT)
-
-
-_SUBJECTS = {
-    RunStatus.SUCCESS: N_("[{project}] succeeded: {count} in {duration}"),
-    RunStatus.FAILURE: N_("[{project}] failed: {script} - {headline}{more}"),
-    RunStatus.STOPPED: N_("[{project}] stopped after {duration}: {count}"),
-    RunStatus.INTERRUPTED: N_("[{project}] interrupted: {count}"),
-    RunStatus.SKIPPED: N_("[{project}] skipped: {error}"),
-    RunStatus.NOT_STARTED: N_("[{project}] not started: {error}"),
-}
-
-
 def _lay_out(view: RunView, subject: str, language: str) -> Report:
     environment = _environment(language)
     values = {"run": view, "subject": subject, "language": language}
     text = environment.get_template("report.txt.j2").render(values)
     html = environment.get_template("report.html.j2").render(values)
-    return Report(subject, text, html)
+    return Report(subject, text, html, language, view.attached)
 
 
 @cache
@@ -178,4 +169,10 @@ def _environment(language: str) -> Environment:
     environment.globals["_"] = catalogue(language).gettext
     environment.globals["ngettext"] = catalogue(language).ngettext
     environment.filters["number"] = lambda value: number(value, language)
+    environment.filters["spaced"] = _spaced
     return environment
+
+
+def _spaced(text: str) -> str:
+    """Keep what is indented so: Outlook for Windows and Exchange ignore white-space."""
+    return re.sub("(?m)^ | (?= )", "\N{NO-BREAK SPACE}", text.expandtabs(4))

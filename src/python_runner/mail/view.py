@@ -5,18 +5,20 @@ The templates only lay out; every choice about content is made here.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.mail.comparison import history, novelty, pace, usual
 from python_runner.mail.sanitize import clean, cut_middle, one_line
 from python_runner.mail.wording import duration, moment, number
-from python_runner.model import Outcome, RunStatus
+from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.policy import reported_scripts
 from python_runner.texts import N_, Text, catalogue
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
@@ -45,6 +47,9 @@ STATUSES = {
     RunStatus.SKIPPED: N_("Skipped"),
     RunStatus.NOT_STARTED: N_("Not started"),
 }
+_HAS_FRAMES = re.compile(
+    'File "|Traceback \\(|Fatal Python error: |Windows fatal exception: '
+)
 #: Colours are chosen by these three; the word beside them says it without colour.
 GOOD, BAD, IDLE = "good", "bad", "idle"
 _MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
@@ -73,6 +78,11 @@ class ScriptView:
     traceback: str
     tail: str
     output: str
+    attached: bool
+    usual: str
+    pace: str
+    novelty: str
+    history: str
     warnings: tuple[str, ...]
 
 
@@ -83,6 +93,7 @@ class RunView:
     Attributes:
         scripts: those the report names, at most as many as it has room for.
         hidden: how many more it would name.
+        attached: names of the scripts whose output goes with it.
         facts: label and value, in the order shown.
     """
 
@@ -96,6 +107,7 @@ class RunView:
     facts: tuple[tuple[str, str], ...]
     scripts: tuple[ScriptView, ...]
     hidden: int
+    attached: tuple[str, ...]
 
     @property
     def failures(self) -> tuple[ScriptView, ...]:
@@ -116,12 +128,29 @@ class Bounds:
     scripts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a report tells beside the run itself, by name of script.
+
+    Attributes:
+        tails: the end of the output.
+        partial: scripts whose output is longer than that.
+        attach: whether the outputs can go with the report.
+        comparisons: how scripts compare with their past.
+    """
+
+    tails: Mapping[str, str]
+    partial: Collection[str]
+    attach: bool
+    comparisons: Mapping[str, Comparison]
+
+
 def view_run(
     run: Run,
     *,
     strategy: EmailStrategy,
     language: str,
-    tails: Mapping[str, str],
+    material: Material,
     host: str,
     log: Path | None,
     bounds: Bounds,
@@ -130,7 +159,11 @@ def view_run(
     _ = catalogue(language).gettext
     named = reported_scripts(run, strategy)
     shown = _most_important(named, bounds.scripts)
+    views = {r.script: _view_script(r, language, material, bounds) for r in shown}
     kind = _KINDS.get(run.status, BAD)
+    status = STATUSES[run.status]
+    if run.status is RunStatus.SUCCESS and recoveries(run, material.comparisons):
+        status = N_("Recovered")
     facts = (
         (_("Start"), moment(run.started_at, language)),
         (_("Duration"), duration(run.duration, language)),
@@ -143,16 +176,14 @@ def view_run(
         project=one_line(run.project, LINE),
         kind=kind,
         mark=_MARKS[kind],
-        status=_(STATUSES[run.status]),
+        status=_(status),
         counts=counts(run, language),
         error=_sentence(run.error, language),
         warnings=_sentences(run.warnings, language),
         facts=tuple((label, value) for label, value in facts if value),
-        scripts=tuple(
-            _view_script(r, language, tails.get(r.script, ""), bounds.details)
-            for r in shown
-        ),
+        scripts=tuple(views.values()),
         hidden=len(named) - len(shown),
+        attached=tuple(name for name, view in views.items() if view.attached),
     )
 
 
@@ -177,6 +208,14 @@ def own_failures(run: Run) -> tuple[ScriptResult, ...]:
     return tuple(r for r in failed if r.outcome is not Outcome.SKIPPED) or failed
 
 
+def recoveries(
+    run: Run, comparisons: Mapping[str, Comparison]
+) -> dict[str, Comparison]:
+    """Return the scripts that succeed again, with what ended."""
+    found = {r.script: comparisons.get(r.script) for r in run.scripts}
+    return {name: c for name, c in found.items() if c and c.recovered}
+
+
 def headline(result: ScriptResult, language: str) -> str:
     """Return what went wrong in one line: the exception, else the reason."""
     traceback = _traceback(result)
@@ -198,13 +237,13 @@ def _most_important(
 
 
 def _view_script(
-    result: ScriptResult, language: str, tail: str, details: int
+    result: ScriptResult, language: str, material: Material, bounds: Bounds
 ) -> ScriptView:
     kind = _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
     traceback = _traceback(result) if failed else None
-    trace = cut_middle(clean(traceback.text), details, language) if traceback else ""
-    room = details - len(trace.encode())
+    trace, tail, whole = _details(result, language, material, bounds.details)
+    comparison = material.comparisons.get(result.script, Comparison())
     return ScriptView(
         name=one_line(result.script, LINE),
         kind=kind,
@@ -216,27 +255,44 @@ def _view_script(
         exception=one_line(traceback.exception, SENTENCE) if traceback else "",
         place=_place(traceback, language),
         reason=_sentence(result.reason, language) if failed else "",
-        traceback=trace.strip("\n"),
-        tail=cut_middle(
-            _before(traceback, tail) if failed else "",
-            max(room, details // 4),
-            language,
-        ),
+        traceback=trace,
+        tail=tail,
         output=one_line(str(result.output), SENTENCE) if result.output else "",
+        attached=material.attach and not whole and result.script in material.tails,
+        usual=usual(comparison, language),
+        pace=pace(comparison, language),
+        novelty=novelty(comparison, language),
+        history=history(comparison, language),
         warnings=_sentences(result.warnings, language),
     )
 
 
+def _details(
+    result: ScriptResult, language: str, material: Material, limit: int
+) -> tuple[str, str, bool]:
+    """Return traceback and end of the output of a failure, and whether that is all."""
+    if result.succeeded:
+        return "", "", True
+    traceback = _traceback(result)
+    trace = clean(traceback.text) if traceback else ""
+    tail = clean(material.tails.get(result.script, "")).rstrip()
+    if _HAS_FRAMES.search(trace):
+        # It stands above the end of the output, and need not be shown twice.
+        tail = tail.removesuffix(trace.rstrip())
+    elif tail.endswith(trace.rstrip()):
+        # What sys.exit() said is no traceback, but the end of the output.
+        trace = ""
+    tail = tail.strip("\n")
+    shown_trace = cut_middle(trace, limit, language)
+    room = max(limit - len(shown_trace.encode()), limit // 4)
+    shown_tail = cut_middle(tail, room, language)
+    whole = (shown_trace, shown_tail) == (trace, tail)
+    whole = whole and result.script not in material.partial
+    return shown_trace.strip("\n"), shown_tail, whole
+
+
 def _traceback(result: ScriptResult) -> Traceback | None:
     return result.attempts[-1].traceback if result.attempts else None
-
-
-def _before(traceback: Traceback | None, tail: str) -> str:
-    """Return the end of the output without the traceback, which stands above it."""
-    tail = clean(tail).rstrip()
-    if traceback is not None:
-        tail = tail.removesuffix(clean(traceback.text).rstrip())
-    return tail.strip("\n")
 
 
 def _place(traceback: Traceback | None, language: str) -> str:

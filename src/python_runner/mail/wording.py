@@ -20,7 +20,7 @@ _UNITS = {
     "en": (" s", " min", " h", " d"),
     "fr": ("\u202fs", "\u00a0min", "\u202fh", "\u202fj"),
 }
-_MOMENTS = {"fr": "%d/%m/%Y %H:%M:%S"}
+_DATES = {"fr": "%d/%m/%Y"}
 
 
 def number(value: float, language: str, digits: int = 0) -> str:
@@ -52,6 +52,24 @@ def duration(seconds: float, language: str) -> str:
     return " ".join(shown)
 
 
+def ordinal(count: int, language: str) -> str:
+    """Return ``count``, 2 or more, as a place in a row: ``2nd``, ``21st``, ``3e``."""
+    if language == "fr":
+        return f"{number(count, language)}e"
+    teens = count // 10 % 10 == 1
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(count % 10, "th")
+    return number(count, language) + ending
+
+
 def moment(when: datetime, language: str) -> str:
     """Return ``when`` in local time, to the second."""
-    return when.astimezone().strftime(_MOMENTS.get(language, "%Y-%m-%d %H:%M:%S"))
+    return when.astimezone().strftime(f"{_date(language)} %H:%M:%S")
+
+
+def minute(when: datetime, language: str) -> str:
+    """Return ``when`` in local time, to the minute."""
+    return when.astimezone().strftime(f"{_date(language)} %H:%M")
+
+
+def _date(language: str) -> str:
+    return _DATES.get(language, "%Y-%m-%d")

@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Delivery
 from python_runner.records import rows
-from python_runner.records.messages import UNDELIVERED, MessageState, load
+from python_runner.records.messages import (
+    UNDELIVERED,
+    MessageState,
+    RunMail,
+    load,
+)
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
+    from pathlib import Path
     from sqlite3 import Connection
 
-    from python_runner.model import Message, Receipt
+    from python_runner.model import Message, Receipt, RunStatus
     from python_runner.records.database import Database
     from python_runner.records.messages import QueuedMessage
 
@@ -29,6 +35,28 @@ _STATE_AFTER = {
     Delivery.DEFERRED: "pending",
     Delivery.FAILED: "failed",
 }
+_INCIDENT = """
+    WITH mail AS (
+        SELECT message.id, message_id, subject, started_at
+        FROM message JOIN run ON run.id = message.run
+        WHERE project = (SELECT id FROM project WHERE key = :project)
+            AND audience = :audience
+            AND status IN (SELECT value FROM json_each(:statuses))
+            AND started_at < :before
+            AND started_at > coalesce((
+                SELECT started_at FROM run
+                WHERE project = (SELECT id FROM project WHERE key = :project)
+                    AND status = 'success' AND started_at < :before
+                ORDER BY started_at DESC LIMIT 1
+            ), started_at - 1)
+    )
+    SELECT * FROM mail WHERE id IN (
+        SELECT id FROM (SELECT id FROM mail ORDER BY started_at, id LIMIT 1)
+        UNION ALL
+        SELECT id FROM (SELECT id FROM mail ORDER BY started_at DESC, id DESC LIMIT :latest)
+    )
+    ORDER BY started_at, id
+"""
 
 
 class MessageQueue:
@@ -150,6 +178,14 @@ class MessageQueue:
                 _give_up(connection, number)
             return _settle(connection, number, owner, next_try_at)
 
+    def replace_sent(self, number: int, content: bytes) -> None:
+        """Keep ``content`` of a message that everybody has got, instead of all of it."""
+        with self._database.write() as connection:
+            connection.execute(
+                "UPDATE message SET content = ? WHERE id = ? AND state = 'sent'",
+                (content, number),
+            )
+
     def message(self, number: int) -> QueuedMessage | None:
         """Return one message, whatever became of it."""
         with self._database.read() as connection:
@@ -197,6 +233,42 @@ class MessageQueue:
                 """
             )
             return load(connection, [number for (number,) in cursor])
+
+    def incident(
+        self,
+        path: Path,
+        statuses: Collection[RunStatus],
+        *,
+        before: datetime,
+        latest: int,
+    ) -> list[RunMail]:
+        """Return what told of a project's runs since its last success, in their order.
+
+        Args:
+            path: the project's folder.
+            statuses: of the runs that count.
+            before: leave out runs that began then or later.
+            latest: how many at most, beside the first one.
+        """
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                _INCIDENT,
+                {
+                    "project": rows.project_key(path),
+                    "statuses": json.dumps([status.value for status in statuses]),
+                    "before": rows.from_time(before),
+                    "latest": latest,
+                    "audience": _RECIPIENTS,
+                },
+            )
+            return [
+                RunMail(
+                    message_id=row["message_id"],
+                    subject=row["subject"],
+                    run_started_at=rows.to_time(row["started_at"]),
+                )
+                for row in cursor
+            ]
 
     def waiting(self) -> int:
         """Return how many messages are queued, due or not."""

@@ -77,6 +77,21 @@ class QueuedMessage:
     next_try_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunMail:
+    """What later mails about the same project refer to.
+
+    Attributes:
+        message_id: with its angle brackets.
+        subject: as it was sent.
+        run_started_at: when the run began that it tells of.
+    """
+
+    message_id: str
+    subject: str
+    run_started_at: datetime
+
+
 def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
     """Return the messages with these numbers, newest first."""
     keys = json.dumps(numbers)

@@ -156,6 +156,27 @@ def read_tail(path: Path, limit: int) -> str:
     return content.decode("utf-8", "backslashreplace")
 
 
+def read_ends(path: Path, limit: int) -> bytes:
+    """Return a file's content, of a longer one head and tail: ``limit`` bytes at most.
+
+    The tail gets three quarters: errors stand at the end. A line between them says how
+    much is missing.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        if size <= limit:
+            return file.read(limit)
+        head = file.read(limit // 4)
+        file.seek(head_end := size - (limit - limit // 4))
+        tail = file.read(limit - len(head))
+    note = b"[... %d bytes left out ...]" % (head_end - len(head))
+    return b"%b\n%b\n%b" % (head, note, tail)
+
+
 def _from_boundary(before: bytes, content: bytes) -> bytes:
     if before == b"\n":
         return content

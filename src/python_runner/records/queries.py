@@ -57,6 +57,8 @@ _STATEMENTS = {
 }
 #: Microseconds since 1970: earlier than any run.
 _EVER = -(2**63)
+#: And later.
+_NEVER = 2**63 - 1
 
 
 def newest(
@@ -219,24 +221,34 @@ def interpreter(connection: Connection, path: str) -> Interpreter | None:
 
 
 def past_results(
-    connection: Connection, path: Path, script: str, limit: int
+    connection: Connection,
+    path: Path,
+    script: str,
+    limit: int,
+    before: datetime | None,
 ) -> list[PastResult]:
     """Return how a script ended in closed runs, newest first."""
     cursor = connection.execute(
         """
-        SELECT run_id, state, result.started_at, result.duration, (
-            SELECT fingerprint FROM attempt
-            WHERE attempt.run = result.run AND attempt.number = result.number
-            ORDER BY attempt DESC LIMIT 1
-        ) AS fingerprint
+        SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
         FROM result JOIN run ON run.id = result.run
+        LEFT JOIN attempt ON attempt.run = result.run
+            AND attempt.number = result.number AND attempt.attempt = (
+                SELECT max(attempt) FROM attempt
+                WHERE attempt.run = result.run AND attempt.number = result.number
+            )
         WHERE script = (
             SELECT script.id FROM script JOIN project ON project.id = script.project
             WHERE key = ? AND script.name = ?
-        ) AND status IS NOT NULL
-        ORDER BY result.started_at DESC, run DESC LIMIT ?
+        ) AND status IS NOT NULL AND run.started_at < ?
+        ORDER BY result.started_at DESC, result.run DESC LIMIT ?
         """,
-        (rows.project_key(path), rows.from_string(script), limit),
+        (
+            rows.project_key(path),
+            rows.from_string(script),
+            rows.from_time(before) if before else _NEVER,
+            limit,
+        ),
     )
     return [
         PastResult(
@@ -245,6 +257,7 @@ def past_results(
             started_at=rows.to_time(row["started_at"]),
             duration=row["duration"],
             fingerprint=row["fingerprint"],
+            exit_code=row["exit_code"],
         )
         for row in cursor
     ]

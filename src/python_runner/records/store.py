@@ -258,10 +258,19 @@ class Store:
         with self._database.read() as connection:
             return queries.interpreter(connection, path)
 
-    def past_results(self, path: Path, script: str, limit: int) -> list[PastResult]:
-        """Return how a script of a project ended, newest first; open runs left out."""
+    def past_results(
+        self, path: Path, script: str, limit: int, *, before: datetime | None = None
+    ) -> list[PastResult]:
+        """Return how a script of a project ended, newest first; open runs left out.
+
+        Args:
+            path: the project's folder.
+            script: name of the script.
+            limit: how many at most.
+            before: leave out runs that began then or later.
+        """
         with self._database.read() as connection:
-            return queries.past_results(connection, path, script, limit)
+            return queries.past_results(connection, path, script, limit, before)
 
     def durations(self, path: Path, script: str, limit: int) -> list[float]:
         """Return the seconds a script's successes took, newest first."""

@@ -5,25 +5,30 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail, sender_address
 from python_runner.exceptions import MissingEnvironmentVariable
 from python_runner.mail.compose import compose
+from python_runner.mail.mime import pack
 from python_runner.mail.outbox import drain, send_once
-from python_runner.mail.report import render
+from python_runner.mail.report import MOST_SCRIPTS, render
 from python_runner.mail.transports import open_transport
 from python_runner.model import Delivery, MailStatus, Run
-from python_runner.policy import mail_due
-from python_runner.records.outputs import read_tail
+from python_runner.policy import mail_due, reported_scripts
+from python_runner.records.outputs import read_ends, read_tail
 from python_runner.records.store import StoreError
+from python_runner.runner.past import look_back
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from pathlib import Path
 
+    from python_runner.mail.mime import Attachment
     from python_runner.masking import Masker
     from python_runner.model import Message, Project
     from python_runner.records.messages import QueuedMessage
@@ -37,20 +42,35 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
     """Return the mail that tells of ``run``, or None when none is due."""
     if not session.reports(project) or not mail_due(run, project.email_strategy):
         return None
+    outputs = {r.script: r.output for r in run.failed_scripts if r.output}
+    # What a killed runner left was never masked.
+    masker = session.masker(project)
+    tails = {script: masker.text(_tail(output)) for script, output in outputs.items()}
+    named = reported_scripts(run, project.email_strategy)
+    shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
+    past = look_back(run, shown, session.store)
     report = render(
         run,
         strategy=project.email_strategy,
         language=project.language,
-        tails=_tails(run, session.masker(project)),
+        tails=tails,
+        partial=[s for s, output in outputs.items() if _size(output) > TAIL_BYTES],
+        attach=True,
+        comparisons=past.comparisons,
         host=socket.gethostname(),
         log=project.path / "logs" / project.log_filename,
     )
+    date = session.now()
     return compose(
         report,
         run_id=run.run_id,
         sender=sender_address(session.settings.mail),
         recipients=project.recipients,
-        date=session.now(),
+        date=date,
+        incident=past.incident,
+        attachment=_attachment(
+            run, [outputs[s] for s in report.attached], date, masker
+        ),
     )
 
 
@@ -76,21 +96,37 @@ def told_as_lost(message: QueuedMessage) -> Text:
     )
 
 
-def _tails(run: Run, masker: Masker) -> dict[str, str]:
-    # What a killed runner left was never masked.
-    return {
-        result.script: masker.text(_tail(result.output))
-        for result in run.failed_scripts
-        if result.output
-    }
-
-
 def _tail(output: Path) -> str:
     try:
         return read_tail(output, TAIL_BYTES)
     except OSError:
         # Kept elsewhere or not at all; the attempt's warnings say so.
         return ""
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        return 0
+
+
+def _attachment(
+    run: Run, outputs: Sequence[Path], date: datetime, masker: Masker
+) -> Attachment | None:
+    """Return the outputs that the report shows in part only, packed."""
+    if not outputs:
+        return None
+    files = {output.name: partial(_ends, output, masker) for output in outputs}
+    return pack(f"{run.run_id}.zip", files, date)
+
+
+def _ends(output: Path, masker: Masker, limit: int) -> bytes:
+    try:
+        return masker.data(read_ends(output, limit))
+    except OSError as error:
+        # Its end could be read a moment ago. A note in its place loses no report.
+        return str(error).encode("utf-8", "backslashreplace")
 
 
 def deliver(run: Run, message: Message | None, session: Session, *, saved: bool) -> Run:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from python_runner.mail.transports.answers import NO_ANSWER, OUTCOME_UNKNOWN
 from python_runner.mail.transports.envelope import ascii_address
+from python_runner.mail.transports.fitting import fitting
 from python_runner.mail.transports.graph_answers import bars, refused
 from python_runner.mail.transports.refusal import Refusal, receipt
 from python_runner.mail.transports.tokens import Tokens
@@ -79,6 +80,7 @@ class GraphTransport:
         self._now = now
         self._barred: Text | None = None
 
+    @fitting
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Try to deliver ``message`` and return one receipt per recipient, in order."""
         reached: dict[str, str] = {}

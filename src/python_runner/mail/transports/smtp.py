@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.mail.transports.dialogue import Dialogue
+from python_runner.mail.transports.fitting import fitting
 from python_runner.mail.transports.refusal import Refusal, everyone, receipt
 from python_runner.model import Delivery
 
@@ -46,6 +47,7 @@ class SmtpTransport:
         self._dialogue: Dialogue | None = None
         self._barred: Text | None = None
 
+    @fitting
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Try to deliver ``message`` and return one receipt per recipient, in order."""
         try:

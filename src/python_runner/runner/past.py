@@ -1,0 +1,76 @@
+"""What the records say of the time before a run, for its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from python_runner.model import Incident, RunStatus
+from python_runner.policy import INCIDENT, PAST_RESULTS, compare
+from python_runner.records.store import StoreError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from python_runner.model import Comparison, Run, ScriptResult
+    from python_runner.records.store import Store
+
+#: Earlier mails of an incident that a mail refers to, beside the first one.
+_LATEST_MAILS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What came before a run.
+
+    Attributes:
+        comparisons: how its scripts compare with their past, by name.
+        incident: the one it belongs to or ends, or None.
+    """
+
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    incident: Incident | None = None
+
+
+def look_back(run: Run, results: Iterable[ScriptResult], store: Store | None) -> Past:
+    """Return what came before ``run``; nothing where the records cannot tell.
+
+    Args:
+        run: it need not be in the records yet.
+        results: those of its scripts that are of interest; one query each.
+        store: the records, or None where there are none.
+    """
+    if store is None:
+        return Past()
+    try:
+        return Past(
+            comparisons={r.script: _compared(run, r, store) for r in results},
+            incident=_incident(run, store),
+        )
+    except StoreError:
+        # The run is told of all the same; its warnings say what is wrong with them.
+        return Past()
+
+
+def _compared(run: Run, result: ScriptResult, store: Store) -> Comparison:
+    past = store.past_results(
+        run.path, result.script, PAST_RESULTS, before=run.started_at
+    )
+    return compare(result, past)
+
+
+def _incident(run: Run, store: Store) -> Incident | None:
+    succeeded = run.status is RunStatus.SUCCESS
+    if not succeeded and run.status not in INCIDENT:
+        return None
+    mails = store.mail.incident(
+        run.path, INCIDENT, before=run.started_at, latest=_LATEST_MAILS
+    )
+    if mails:
+        return Incident(
+            began_at=mails[0].run_started_at,
+            topic=mails[0].subject,
+            references=tuple(mail.message_id for mail in mails),
+        )
+    return None if succeeded else Incident(began_at=run.started_at)
