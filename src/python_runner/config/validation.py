@@ -89,6 +89,14 @@ def expected_by(kind: Any) -> str:
     raise TypeError(kind)
 
 
+def _is_secret(kind: Any) -> bool:
+    """Say whether a field may hold tokens, which no message repeats."""
+    return any(
+        meta.extra and meta.extra.get("secret")
+        for meta in getattr(kind, "__metadata__", ())
+    )
+
+
 def _unknown_key(key: str, known: Collection[str]) -> str:
     if close := difflib.get_close_matches(key, known, n=1):
         return _("unknown key; did you mean {key}?").format(key=close[0])
@@ -126,9 +134,8 @@ def _try_convert(
         return (convert(value, kind),)
     except msgspec.ValidationError:
         message = _("expected {expected}, found {found}")
-        findings.add(
-            key, message.format(expected=_(expected_by(kind)), found=_shown(shown))
-        )
+        found = _("something else") if _is_secret(kind) else _shown(shown)
+        findings.add(key, message.format(expected=_(expected_by(kind)), found=found))
         return ()
 
 

@@ -6,9 +6,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_runner.mail.compose import compose
+from python_runner.mail.compose import compose, compose_for_channel
 from python_runner.mail.report import Report
 from python_runner.mail.sanitize import clean, one_line
+from python_runner.mail.transports import open_channel
 from python_runner.mail.transports.dialogue import Dialogue, Refusal
 from python_runner.mail.transports.file import FileTransport
 from python_runner.mail.view import LINE
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from python_runner.model import MailSettings, Message
+    from python_runner.model import MailSettings, Message, Receipt
+
+_TEST_MAIL = (
+    N_("Python Runner: test mail"),
+    N_(
+        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
+    ),
+)
+_TEST_NOTE = (
+    N_("Python Runner: test"),
+    N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +80,29 @@ def probe(
         yield Step(name, ok=False, detail=refusal.detail)
     finally:
         dialogue.close()
+
+
+def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
+    """Tell a channel a test note and return its answer.
+
+    Args:
+        url: the channel, as Apprise writes it.
+        now: aware; date and identity of the note.
+        language: of the note.
+    """
+    message = compose_for_channel(
+        _test_report(language, _TEST_NOTE),
+        url=url,
+        status=None,
+        run_id=_test_id(now),
+        date=now,
+    )
+    channel = open_channel(url)
+    try:
+        (receipt,) = channel.send(message)
+    finally:
+        channel.close()
+    return receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +176,20 @@ def _write(folder: FileTransport, message: Message) -> Step:
 def _test_message(
     settings: MailSettings, recipient: str, now: datetime, language: str
 ) -> Message:
-    subject = Text(N_("Python Runner: test mail")).in_language(language)
-    template = N_(
-        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
-    )
-    text = Text(template, {"host": socket.gethostname()}).in_language(language)
     return compose(
-        Report(subject, f"{clean(text)}\n", ""),
-        run_id=f"test-{now.timestamp():.6f}",
+        _test_report(language, _TEST_MAIL),
+        run_id=_test_id(now),
         sender=settings.sender or settings.login or recipient,
         recipients=(recipient,),
         date=now,
     )
+
+
+def _test_id(now: datetime) -> str:
+    return f"test-{now.timestamp():.6f}"
+
+
+def _test_report(language: str, words: tuple[str, str]) -> Report:
+    values = {"host": socket.gethostname()}
+    subject, text = (Text(part, values).in_language(language) for part in words)
+    return Report(subject, f"{clean(text)}\n", "")

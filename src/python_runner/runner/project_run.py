@@ -20,11 +20,12 @@ from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
+from python_runner.runner.pulse import Pulse
 from python_runner.runner.reporting import (
     catch_up,
     deliver,
     lost_reports,
-    report_of,
+    reports_of,
     told_as_lost,
 )
 from python_runner.runner.script_run import ScriptRun
@@ -60,7 +61,7 @@ def run_project(project: Project, session: Session) -> Run:
     interpreter = find_interpreter(
         project.python_command, project.path, environ=session.settings.environ
     )
-    if session.reports(project):
+    if session.mails(project):
         require_mail(session.settings.mail)
     return _ProjectRun.begin(project, session).conduct(interpreter)
 
@@ -70,7 +71,8 @@ def refuse_project(project: Project, session: Session, error: PythonRunnerError)
     try:
         require_mail(session.settings.mail)
     except MissingEnvironmentVariable:
-        session = replace(session, mail=False)
+        # The channels are told all the same.
+        project = replace(project, recipients=())
     run = _ProjectRun.begin(project, session)
     return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_text(error))
 
@@ -88,6 +90,7 @@ class _ProjectRun:
     started_at: datetime
     started: float
     books: Books
+    pulse: Pulse
     lock: FileLock | None = None
 
     @classmethod
@@ -107,6 +110,7 @@ class _ProjectRun:
                 now=session.now,
                 store=session.store,
             ),
+            pulse=Pulse(project, session),
         )
 
     def conduct(self, interpreter: Path) -> Run:
@@ -118,6 +122,7 @@ class _ProjectRun:
                 )
             self._settle_the_past()
             self.books.open_run(self.started_at, str(interpreter))
+            self.pulse.begin(self.run_id)
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             self._catch_up()
@@ -211,15 +216,15 @@ class _ProjectRun:
             return
         for run in unfinished:
             self.books.log_missing(run)
-            self.books.close_run(run, report_of(run, self.project, self.session))
+            self.books.close_run(run, reports_of(run, self.project, self.session))
+            self.pulse.end(run)
 
     def _catch_up(self) -> None:
         """Let earlier reports out first, for this series may take hours.
 
         Not right after another run has done so: no project waits for mail twice.
         """
-        way = self.session.way
-        if way.monotonic() - way.used_at > self.session.delivery_seconds:
+        if self.session.ways.idle_seconds > self.session.delivery_seconds:
             catch_up(self.session)
             self.started = time.monotonic()
 
@@ -265,12 +270,18 @@ class _ProjectRun:
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
             error=error,
-            warnings=(*self.session.notices, *self.books.warnings),
+            warnings=(
+                *self.session.notices,
+                *self.books.warnings,
+                *self.pulse.warnings,
+            ),
         )
         lost = lost_reports(self.session)
         told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
-        message = report_of(told, self.project, self.session)
-        saved = self.books.close_run(run, message, [m.number for m in lost])
-        run = deliver(run, message, self.session, saved=saved)
+        reports = reports_of(told, self.project, self.session)
+        saved = self.books.close_run(run, reports, [m.number for m in lost])
+        self.pulse.end(run)
+        run = deliver(run, reports, self.project, self.session, saved=saved)
+        run = self.pulse.finish(run)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run

@@ -5,26 +5,28 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.config.settings import require_mail, sender_address
-from python_runner.exceptions import MissingEnvironmentVariable
-from python_runner.mail.compose import compose
-from python_runner.mail.outbox import drain, send_once
+from python_runner.config.settings import sender_address
+from python_runner.mail.compose import compose, compose_for_channel
+from python_runner.mail.outbox import send_once
 from python_runner.mail.report import render
-from python_runner.mail.transports import open_transport
-from python_runner.model import Delivery, MailStatus, Run
+from python_runner.mail.transports import open_channel, open_transport
+from python_runner.model import RECIPIENTS, Delivery, MailStatus, Run
 from python_runner.policy import mail_due
 from python_runner.records.outputs import read_tail
 from python_runner.records.store import StoreError
+from python_runner.runner.ways import at_once, named
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from python_runner.model import Message, Project
+    from python_runner.mail.report import Report
+    from python_runner.model import EmailStrategy, Message, Project, Receipt
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
 
@@ -32,13 +34,38 @@ if TYPE_CHECKING:
 TAIL_BYTES = 8_000
 
 
-def report_of(run: Run, project: Project, session: Session) -> Message | None:
-    """Return the mail that tells of ``run``, or None when none is due."""
+def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, ...]:
+    """Return what tells of ``run``: the mail first, then one message a channel.
+
+    Nothing when no report is due.
+    """
     if not session.reports(project) or not mail_due(run, project.email_strategy):
-        return None
-    report = render(
+        return ()
+    report = render_report(run, project, project.email_strategy)
+    now = session.now()
+    messages = [
+        compose_for_channel(
+            report, url=url, status=run.status, run_id=run.run_id, date=now
+        )
+        for url in project.channels
+    ]
+    if project.recipients:
+        mail = compose(
+            report,
+            run_id=run.run_id,
+            sender=sender_address(session.settings.mail),
+            recipients=project.recipients,
+            date=now,
+        )
+        messages.insert(0, mail)
+    return tuple(messages)
+
+
+def render_report(run: Run, project: Project, strategy: EmailStrategy) -> Report:
+    """Tell of ``run`` in the language of its project's readers."""
+    return render(
         run,
-        strategy=project.email_strategy,
+        strategy=strategy,
         language=project.language,
         tails={
             result.script: _tail(result.output)
@@ -47,13 +74,6 @@ def report_of(run: Run, project: Project, session: Session) -> Message | None:
         },
         host=socket.gethostname(),
         log=project.path / "logs" / project.log_filename,
-    )
-    return compose(
-        report,
-        run_id=run.run_id,
-        sender=sender_address(session.settings.mail),
-        recipients=project.recipients,
-        date=session.now(),
     )
 
 
@@ -87,38 +107,45 @@ def _tail(output: Path) -> str:
         return ""
 
 
-def deliver(run: Run, message: Message | None, session: Session, *, saved: bool) -> Run:
-    """Try to get reports out now: this one, and those that wait from earlier runs.
+def deliver(
+    run: Run,
+    reports: Sequence[Message],
+    project: Project,
+    session: Session,
+    *,
+    saved: bool,
+) -> Run:
+    """Try to get reports out now: these, and those that wait from earlier runs.
 
     Args:
         run: what has just ended.
-        message: its report, or None when none is due.
+        reports: what tells of it; none when none is due.
+        project: whose run it was.
         session: settings, store, clock.
-        saved: whether the store holds the message.
+        saved: whether the store holds the reports.
 
     Returns:
         ``run``, with what became of its report.
     """
     if not session.mail:
         return run
-    if message and not (session.store and saved):
-        return _deliver_unkept(run, message, session)
+    if reports and not (session.store and saved):
+        return _deliver_unkept(run, reports, project, session)
     catch_up(session)
-    return told_by(run, session) if message else run
+    return told_by(run, session) if reports else run
 
 
 def catch_up(session: Session) -> None:
     """Try to get out what is due, whichever run it tells of, within the deadline."""
     if not session.mail or session.store is None:
         return
-    with suppress(StoreError, MissingEnvironmentVariable):
-        require_mail(session.settings.mail)
-        report = drain(
+    with suppress(StoreError):
+        report = session.ways.drain(
             session.store,
-            lambda: open_transport(session.settings.mail),
+            session.settings.mail,
+            session.defaults,
             now=session.now,
             deadline_seconds=session.delivery_seconds,
-            way=session.way,
             stopping=lambda: session.stop.requested,
         )
         for number in report.given_up:
@@ -133,7 +160,7 @@ def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
     """
     runs = list(runs)
     if any(run.mail is MailStatus.QUEUED for run in runs):
-        session.way.wake()
+        session.ways.wake()
         catch_up(session)
     return [
         told_by(run, session) if run.mail is MailStatus.QUEUED else run for run in runs
@@ -149,7 +176,7 @@ def told_by(run: Run, session: Session) -> Run:
             status = kept.mail
             reason = why_undelivered(session.store.mail.of_run(run.run_id))
     if status is MailStatus.QUEUED:
-        reason = reason or session.way.reason
+        reason = reason or session.ways.mail.reason
     return replace(run, mail=status, mail_reason=reason)
 
 
@@ -159,7 +186,8 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Text | None:
     Where nobody has got it yet the way is what is wrong, and no address is named.
     """
     for queued in messages:
-        nobody = all(addressee.state == "pending" for addressee in queued.addressees)
+        mail = queued.message.audience == RECIPIENTS
+        nobody = mail and all(a.state == "pending" for a in queued.addressees)
         for addressee in queued.addressees:
             if addressee.state != "sent" and addressee.detail:
                 values = {"address": addressee.address, "answer": addressee.detail}
@@ -168,16 +196,24 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Text | None:
     return None
 
 
-def _deliver_unkept(run: Run, message: Message, session: Session) -> Run:
+def _deliver_unkept(
+    run: Run, reports: Sequence[Message], project: Project, session: Session
+) -> Run:
     """Send without an outbox: the last resort when records cannot be kept."""
-    receipts = send_once(
-        message,
-        lambda: open_transport(session.settings.mail),
-        deadline_seconds=session.delivery_seconds,
-        way=session.way,
-        stopping=lambda: session.stop.requested,
-    )
-    for receipt in receipts:
+
+    def send(report: Message) -> tuple[Receipt, ...]:
+        url = named(report.audience, project.channels)
+        way = partial(open_channel, url) if url else None
+        return send_once(
+            report,
+            way or partial(open_transport, session.settings.mail),
+            deadline_seconds=session.delivery_seconds,
+            way=session.ways.known[report.audience],
+            stopping=lambda: session.stop.requested,
+        )
+
+    answers = at_once([partial(send, report) for report in reports])
+    for receipt in (receipt for receipts in answers for receipt in receipts):
         if receipt.delivery is not Delivery.SENT:
             return replace(run, mail=MailStatus.FAILED, mail_reason=receipt.detail)
     return replace(run, mail=MailStatus.SENT)
