@@ -83,6 +83,8 @@ class Heartbeat:
         self._pings: SimpleQueue[_Ping | None] = SimpleQueue()
         self._newest: _Ping | None = None
         self._end = math.inf
+        # What went wrong with a ping that is tried again.
+        self._doubt: Text | None = None
         # A daemon: a process that is done must not wait for a server that is not.
         self._thread = threading.Thread(
             target=self._work, name="heartbeat", daemon=True
@@ -112,7 +114,7 @@ class Heartbeat:
         self._pings.put(None)
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self._note(_not_taken("time-out"))
+            self._note(self._doubt or _not_taken("time-out"))
         return self.problems
 
     def _send(self, ping: _Ping) -> None:
@@ -130,11 +132,13 @@ class Heartbeat:
 
     def _deliver(self, ping: _Ping) -> Text | None:
         """Try until it is taken, refused, late, or a newer ping waits."""
+        self._doubt = None
         for wait in _WAITS:
             problem, worth_another = self._try(ping)
             late = time.monotonic() + wait >= self._end
             if not worth_another or late or ping is not self._newest:
                 return problem
+            self._doubt = problem
             time.sleep(wait)
         return self._try(ping)[0]
 
