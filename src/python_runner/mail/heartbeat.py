@@ -155,7 +155,9 @@ class Heartbeat:
                 return _not_taken(text), error.code in _WORTH_ANOTHER
         except (OSError, HTTPException) as error:
             # What these say never quotes the address, which is a secret.
-            return _not_taken(str(getattr(error, "reason", error))), True
+            reason = getattr(error, "reason", error)
+            late = isinstance(reason, TimeoutError)
+            return _not_taken("time-out" if late else str(reason)), True
         except Exception as error:  # noqa: BLE001 - a ping never changes a run
             return _not_taken(type(error).__name__), False
         # Servers of Healthchecks take any address: some only say so.

@@ -123,12 +123,12 @@ def open_session(
         now=now,
         mail=mail,
         defaults=defaults or {},
-        ways=ways_out(settings.mail),
+        ways=way_out(settings.mail),
     )
 
 
 @cache
-def ways_out(_settings: MailSettings) -> Ways:
+def way_out(_settings: MailSettings) -> Ways:
     """Return what this process knows of its ways out, whichever session learnt it.
 
     Whoever calls ``Runner`` in a loop has a session for each project, and one server.
