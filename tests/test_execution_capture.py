@@ -185,7 +185,7 @@ def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
     """Output that cannot be cut is left as it is, and that is told."""
     (tmp_path / ".output.log.new").mkdir()
     (warning,) = capture(tmp_path, b"x" * 1500)
-    assert warning.startswith("its output could not be cut to its limit: ")
+    assert warning.startswith("its output could not be rewritten: ")
     assert kept(tmp_path) == b"x" * 1500
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from python_runner.masking import Masker, secret_values
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,11 +104,11 @@ class Script:
 
     name: str
     path: str
-    args: tuple[str, ...] = ()
+    args: tuple[str, ...] = field(default=(), repr=False)
     timeout: float | None = None
     retries: int = 0
     retry_delay: float = 30.0
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
 
 
@@ -147,11 +149,16 @@ class Project:
     on_failure: OnFailure = OnFailure.CONTINUE
     max_parallel: int = 1
     overlap: Overlap = Overlap.SKIP
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     log_rotation_days: int = 3
     output_limit: int = 10_000_000
     output_keep_days: int = 30
     language: str = "en"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of the variables of its scripts."""
+        return tuple(secret_values(self.env, *(script.env for script in self.scripts)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +193,11 @@ class Settings:
     mail: MailSettings
     environ: Mapping[str, str] = field(repr=False)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of the environment."""
+        return (*secret_values(self.environ), self.mail.password or "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -203,9 +215,10 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
+        masker: takes the known secrets out of the output and of what is told of it.
     """
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = field(repr=False)
     cwd: str
     env: Mapping[str, str] = field(repr=False)
     output: str
@@ -215,6 +228,7 @@ class Command:
     project: str
     run_id: str
     inherit: tuple[int, ...] = ()
+    masker: Masker = field(default_factory=Masker, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from python_runner.model import Run, Script, ScriptResult
+    from python_runner.masking import Masker
+    from python_runner.model import Project, Run, Script, ScriptResult
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
@@ -66,6 +67,21 @@ def display_names(paths: Sequence[str]) -> tuple[str, ...]:
         _file_name(path) if files[_file_name(path)] == 1 else path.replace("\\", "/")
         for path in paths
     ]
+    return _numbered(names)
+
+
+def without_secrets(project: Project, masker: Masker) -> Project:
+    """Return a project whose scripts' names, which everything repeats, tell no secret."""
+    names = [script.name for script in project.scripts]
+    masked = dict(zip(names, _numbered(list(map(masker.text, names))), strict=True))
+    scripts = (
+        replace(s, name=masked[s.name], needs=tuple(masked.get(n, n) for n in s.needs))
+        for s in project.scripts
+    )
+    return replace(project, scripts=tuple(scripts))
+
+
+def _numbered(names: Sequence[str]) -> tuple[str, ...]:
     seen: Counter[str] = Counter()
     totals = Counter(names)
     unique = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import importlib
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.masking import Masker, secret_values
 from python_runner.policy import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
@@ -95,18 +97,33 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(told)
+        click.echo(_fit_to_show(told.getvalue()), err=True, nl=False)
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
-        click.echo(str(error), err=True)
+        click.echo(_fit_to_show(str(error)), err=True)
         code = EXIT_USAGE
     except BrokenPipeError:
         code = EXIT_FAILURE
     _let_go_of_closed_pipes()
     return code
+
+
+def _fit_to_show(message: str) -> str:
+    """Mask what an error quotes of arguments and environment, and escape controls."""
+    # Seldom needed, and --help has to be quick.
+    from python_runner.config.settings import load_settings  # noqa: PLC0415
+    from python_runner.mail.sanitize import clean  # noqa: PLC0415
+
+    try:
+        secrets = load_settings().secrets
+    except PythonRunnerError:
+        secrets = tuple(secret_values(os.environ))
+    return clean(Masker(secrets).text(message))
 
 
 def _speak_the_users_language() -> None:

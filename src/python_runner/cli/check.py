@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
 from python_runner.config.schema import json_schema
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.mail.sanitize import clean
+from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts import translate as _
@@ -20,7 +25,6 @@ from python_runner.texts import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from python_runner.model import Settings
 
@@ -47,14 +51,28 @@ def command(
     targets = find_targets(projects)
     settings = load_settings(env_file)
     found = {
-        folder: list(project_problems(folder, targets.defaults, settings))
+        folder: list(_told_problems(folder, targets.defaults, settings))
         for folder in targets.folders
     }
+    warnings = [w for folder in targets.folders for w in open_to_others(folder)]
+    warnings += readable_secrets(env_file or Path(".env").absolute())
     if as_json:
-        click.echo(json.dumps(_document(found), indent=2))
+        click.echo(json.dumps(_document(found, warnings), indent=2))
     else:
         _print(found)
+        for warning in warnings:
+            click.echo(_("warning") + f": {warning}", err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
+
+
+def _told_problems(
+    folder: Path, defaults: Mapping[str, Any], settings: Settings
+) -> Iterator[Problem]:
+    """Yield a project's problems without the secrets of the environment."""
+    masker = Masker(settings.secrets)
+    for problem in project_problems(folder, defaults, settings):
+        message = clean(masker.text(problem.message))
+        yield replace(problem, key=clean(problem.key), message=message)
 
 
 def project_problems(
@@ -70,13 +88,14 @@ def project_problems(
         yield Problem(str(folder), "", str(error))
         return
     file = str(folder / "exec_config.json")
+    masked = Masker(project.secrets).text
     try:
         find_interpreter(project.python_command, project.path, environ=settings.environ)
     except PythonRunnerError as error:
-        yield Problem(file, "python_command", str(error))
+        yield Problem(file, "python_command", masked(str(error)))
     for place, script in enumerate(project.scripts):
         if find_script(script.path, project.path) is None:
-            message = _("script not found: {path}").format(path=script.path)
+            message = _("script not found: {path}").format(path=masked(script.path))
             yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
@@ -85,8 +104,11 @@ def project_problems(
             yield Problem(file, "email_strategy", str(error))
 
 
-def _document(found: Mapping[Path, list[Problem]]) -> dict[str, Any]:
+def _document(
+    found: Mapping[Path, list[Problem]], warnings: list[Problem]
+) -> dict[str, Any]:
     return {
+        "warnings": [{"file": w.file, "message": w.message} for w in warnings],
         "projects": [
             {
                 "path": str(folder),
@@ -97,7 +119,7 @@ def _document(found: Mapping[Path, list[Problem]]) -> dict[str, Any]:
                 ],
             }
             for folder, problems in found.items()
-        ]
+        ],
     }
 
 

@@ -6,26 +6,31 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from python_runner.cli.growing import GrowingOutput
+from python_runner.masking import Masker
 from python_runner.runner.events import ScriptEnded, ScriptStarted
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from python_runner.runner.events import Event
 
 #: Seconds between two looks at a file that grows.
 _INTERVAL = 0.1
-#: Bytes read at a time: a flood must not fill the memory.
-_BLOCK = 65536
 
 
 @dataclass(slots=True)
 class OutputFollower:
-    """Observer that writes each running script's output, whole lines with its name."""
+    """Observer that writes each running script's output, whole lines with its name.
+
+    Attributes:
+        write: takes a line.
+        secrets: what no line may show, besides the secrets of the script's project.
+    """
 
     write: Callable[[str], None]
+    secrets: tuple[str, ...] = ()
     _ends: dict[tuple[str, int], tuple[threading.Event, threading.Thread]] = field(
         default_factory=dict
     )
@@ -36,9 +41,11 @@ class OutputFollower:
             case ScriptStarted(attempt=1):
                 ended = threading.Event()
                 prefix = f"{event.project.name}: {event.script.name} | "
+                masker = Masker((*self.secrets, *event.project.secrets))
+                output = GrowingOutput(event.output, masker)
                 thread = threading.Thread(
                     target=self._follow,
-                    args=(event.output, prefix, ended),
+                    args=(output, masker.text(prefix), ended),
                     daemon=True,
                 )
                 self._ends[event.run_id, event.number] = (ended, thread)
@@ -52,18 +59,18 @@ class OutputFollower:
             case _:
                 pass
 
-    def _follow(self, path: Path, prefix: str, ended: threading.Event) -> None:
-        position = 0
+    def _follow(
+        self, output: GrowingOutput, prefix: str, ended: threading.Event
+    ) -> None:
         rest = b""
         while True:
             last_look = ended.wait(_INTERVAL)
-            while block := _read(path, position):
-                position += len(block)
+            while block := _read(output):
                 *lines, rest = (rest + block).split(b"\n")
                 for line in lines:
                     self._write_line(prefix, line)
             if last_look:
-                if rest:
+                if rest := rest + output.rest():
                     self._write_line(prefix, rest)
                 return
 
@@ -72,11 +79,9 @@ class OutputFollower:
         self.write(prefix + text)
 
 
-def _read(path: Path, position: int) -> bytes:
+def _read(output: GrowingOutput) -> bytes:
     try:
-        with path.open("rb") as file:
-            file.seek(position)
-            return file.read(_BLOCK)
+        return output.read()
     except OSError:
-        # Not there yet, or its folder cannot be read: the report will say so.
+        # Its folder cannot be read: the report will say so.
         return b""

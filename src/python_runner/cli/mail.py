@@ -21,6 +21,7 @@ from python_runner.config.settings import (
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.probe import probe, probe_channel
+from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
@@ -66,7 +67,8 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     """Walk every step to the recipient's mailbox, or tell each channel of a project."""
     if folder is not None:
         return _test_channels(folder)
-    mail = load_settings(env_file).mail
+    settings = load_settings(env_file)
+    mail, masker = settings.mail, Masker(settings.secrets)
     require_mail(mail, for_run=False)
     recipient = recipient or sender_address(mail)
     for _place, message in address_problems([recipient]):
@@ -75,7 +77,7 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     language = system_language()
     for step in probe(mail, recipient, now=local_now(), language=language):
         word = _("ok") if step.ok else _("failed")
-        detail = step.detail.in_language(language)
+        detail = masker.text(step.detail.in_language(language))
         click.echo(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
     if reached:
@@ -193,6 +195,7 @@ def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainRepor
         now=local_now,
         deadline_seconds=FLUSH_SECONDS,
         stopping=lambda: signals.received is not None,
+        masker=Masker(settings.secrets),
     )
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import codecs
 import io
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.growing import GrowingOutput
 from python_runner.cli.recorded import find_run, is_active, open_records
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
+from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
+from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
+from python_runner.masking import Masker
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.outputs import output_file
@@ -23,14 +29,11 @@ from python_runner.texts import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
-    from python_runner.model import OpenScript, Run
+    from python_runner.model import OpenScript, Run, Settings
 
 #: Seconds between two looks at a run that is followed.
 _INTERVAL = 0.3
-#: Bytes read at a time: a flood must not fill the memory.
-_BLOCK = 65536
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +84,22 @@ def command(
 
         several = script is None and len(run.scripts) > 1
         try:
-            complete = show_outputs(look, several=several)
+            masker = _masker(settings, run.path)
+            complete = show_outputs(look, several=several, masker=masker)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
     return EXIT_SUCCESS if complete else EXIT_FAILURE
+
+
+def _masker(settings: Settings, project: Path) -> Masker:
+    """Return what takes secrets out of output that nobody has masked yet."""
+    secrets = settings.secrets
+    # A project that is gone, or wrong by now, has no secrets that could be looked up.
+    with suppress(PythonRunnerError):
+        workspace = load_workspace(Path.cwd())
+        defaults = workspace.defaults if workspace else {}
+        secrets += load_project(project, defaults=defaults).secrets
+    return Masker(secrets)
 
 
 def _check_script(run: Run | OpenRun, script: str | None) -> None:
@@ -132,12 +147,13 @@ def _has_begun(entry: OpenScript) -> bool:
     )
 
 
-def show_outputs(look: Callable[[], _View], *, several: bool) -> bool:
+def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) -> bool:
     """Print each output whole, in the order of the series as far as they have begun.
 
     Args:
         look: returns what there is now.
         several: whether each output gets a heading.
+        masker: takes secrets out of it.
 
     Returns:
         Whether there was something, and all of it could be read.
@@ -149,7 +165,9 @@ def show_outputs(look: Callable[[], _View], *, several: bool) -> bool:
         if output is not None:
             if several:
                 click.echo(f"==> {flat(output.script)} <==")
-            shown[output.number] = _show(output, look, whole_lines=several)
+            shown[output.number] = _show(
+                output, look, whole_lines=several, masker=masker
+            )
         elif view.ended:
             break
         else:
@@ -159,7 +177,9 @@ def show_outputs(look: Callable[[], _View], *, several: bool) -> bool:
     return bool(shown) and all(shown.values())
 
 
-def _show(output: _Output, look: Callable[[], _View], *, whole_lines: bool) -> bool:
+def _show(
+    output: _Output, look: Callable[[], _View], *, whole_lines: bool, masker: Masker
+) -> bool:
     def going_on() -> bool:
         return any(
             other.number == output.number and not other.ended
@@ -172,7 +192,7 @@ def _show(output: _Output, look: Callable[[], _View], *, whole_lines: bool) -> b
         click.echo(message.format(**values), err=True)
         return False
     last = "\n"
-    for text in decoded(_blocks(output.file, going_on)):
+    for text in decoded(_blocks(GrowingOutput(output.file, masker), going_on)):
         # As the script wrote it, colours included, wherever it goes.
         click.echo(text, nl=False, color=True)
         last = text[-1:] or last
@@ -190,29 +210,23 @@ def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
     yield decoder.decode(b"", final=True)
 
 
-def _blocks(path: Path, going_on: Callable[[], bool]) -> Iterator[bytes]:
+def _blocks(output: GrowingOutput, going_on: Callable[[], bool]) -> Iterator[bytes]:
     """Yield a file's content in blocks, and what is added as long as it is going on."""
-    position = 0
     while True:
         last_look = not going_on()
-        while block := _read(path, position):
-            position += len(block)
+        while block := _read(output):
             yield block
         if last_look:
+            yield output.rest()
             return
         time.sleep(_INTERVAL)
 
 
-def _read(path: Path, position: int) -> bytes:
-    # Opened each time: on Windows nobody could replace the file while we wait.
+def _read(output: GrowingOutput) -> bytes:
     try:
-        with path.open("rb") as file:
-            file.seek(position)
-            return file.read(_BLOCK)
-    except FileNotFoundError:
-        return b""
+        return output.read()
     except OSError as error:
         message = _("{path} cannot be read: {error}")
         raise PythonRunnerError(
-            message.format(path=path, error=error.strerror)
+            message.format(path=output.path, error=error.strerror)
         ) from error

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Protocol, Self, TextIO
 
 from python_runner.cli import wording
+from python_runner.cli.tables import flat
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded, ScriptStarted
 from python_runner.texts import translate as _
 
@@ -64,7 +65,7 @@ def _line_of(event: Event) -> str | None:
         case RunStarted():
             return None
         case ScriptStarted():
-            name = f"{event.project.name}: {event.script.name}"
+            name = flat(f"{event.project.name}: {event.script.name}")
             if event.attempt == 1:
                 return name + ": " + _("started")
             words = _("attempt {attempt} of {total}")
@@ -109,7 +110,7 @@ class LiveView:
             case RunStarted(run_id=run_id):
                 with self._lock:
                     self._done[run_id] = 0
-                self._console.print(f"[bold]{_escaped(event.project.name)}[/]")
+                self._console.print(f"[bold]{_escaped(flat(event.project.name))}[/]")
             case ScriptStarted():
                 with self._lock:
                     key = (event.run_id, event.number)
@@ -126,7 +127,8 @@ class LiveView:
 
     def _name(self, project: str, script: str) -> str:
         """Return a script's name, with its project's while several are under way."""
-        return _escaped(f"{project}: {script}" if len(self._done) > 1 else script)
+        name = f"{project}: {script}" if len(self._done) > 1 else script
+        return _escaped(flat(name))
 
     def _result(self, event: ScriptEnded) -> str:
         result = event.result

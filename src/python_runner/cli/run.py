@@ -19,6 +19,7 @@ from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
 from python_runner.cli.recorded import open_records
 from python_runner.cli.selection import select, unfinished
+from python_runner.cli.tables import flat
 from python_runner.cli.targets import (
     Targets,
     env_file_option,
@@ -29,8 +30,15 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.mail.sanitize import clean
+from python_runner.masking import Masker
 from python_runner.model import Run, RunStatus
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
+from python_runner.policy import (
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+    exit_code,
+    without_secrets,
+)
 from python_runner.runner.project_run import (
     as_text,
     new_run_id,
@@ -156,7 +164,8 @@ def run_all(
     listener: Callable[[Event], None] = progress
     if options.verbose:
         listener = _both(
-            progress, OutputFollower(partial(click.echo, err=options.json))
+            progress,
+            OutputFollower(partial(click.echo, err=options.json), settings.secrets),
         )
     with (
         open_session(
@@ -216,10 +225,11 @@ def _run_one(
     Returns:
         The run; None where there is nothing to resume.
     """
+    secrets = session.settings.secrets
     try:
-        project = _chosen(
-            load_project(folder, defaults=defaults), options, session.store
-        )
+        configured = load_project(folder, defaults=defaults)
+        secrets += configured.secrets
+        project = _chosen(configured, options, session.store, Masker(secrets))
     except PythonRunnerError as error:
         return Run(
             run_id=new_run_id(),
@@ -228,7 +238,7 @@ def _run_one(
             status=RunStatus.NOT_STARTED,
             started_at=local_now(),
             duration=0.0,
-            error=as_text(error),
+            error=Masker(secrets).sentence(as_text(error)),
         )
     if project is None:
         if not options.quiet:
@@ -240,10 +250,13 @@ def _run_one(
         return refuse_project(project, session, error)
 
 
-def _chosen(project: Project, options: Options, store: Store | None) -> Project | None:
+def _chosen(
+    project: Project, options: Options, store: Store | None, masker: Masker
+) -> Project | None:
     """Return the project with the scripts to run; None if none is left to resume."""
     if options.resume and store is not None:
-        return unfinished(project, store)
+        # The records know the scripts by names without secrets.
+        return unfinished(without_secrets(project, masker), store)
     return select(project, options.only)
 
 
@@ -255,20 +268,17 @@ def show_failures(runs: Iterable[Run]) -> None:
     """Print to stderr what did not succeed and where to look."""
     for run in runs:
         if run.error:
-            click.echo(
-                f"\n{run.project}: {run.error.in_language(system_language())}", err=True
-            )
+            words = clean(run.error.in_language(system_language()))
+            click.echo(f"\n{flat(run.project)}: {words}", err=True)
             continue
         for warning in run.warnings:
             text = warning.in_language(system_language())
-            click.echo(f"{run.project}: {text}", err=True)
+            click.echo(flat(f"{run.project}: {text}"), err=True)
         for result in run.failed_scripts:
-            head, *lines = [
-                f"{run.project}: {result.script}: {wording.outcome_word(result.outcome)}",
-                *wording.failure_lines(result),
-            ]
+            word = wording.outcome_word(result.outcome)
+            head = flat(f"{run.project}: {result.script}: {word}")
             click.echo("\n" + head, err=True)
-            for line in lines:
+            for line in wording.failure_lines(result):
                 click.echo(f"    {line}", err=True)
 
 
@@ -293,27 +303,32 @@ def show_undelivered(
 def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
+    masker = Masker(settings.secrets)
     with open_records(settings) if options.resume else nullcontext() as store:
         for folder in targets.folders:
             try:
                 project = load_project(folder, defaults=targets.defaults)
-                _print_plan(_chosen(project, options, store), folder, settings)
+                masker = Masker((*settings.secrets, *project.secrets))
+                chosen = _chosen(project, options, store, masker)
+                _print_plan(chosen, folder, settings, masker)
             except PythonRunnerError as error:
-                click.echo(str(error), err=True)
+                click.echo(clean(masker.text(str(error))), err=True)
                 code = EXIT_USAGE
     return code
 
 
-def _print_plan(project: Project | None, folder: Path, settings: Settings) -> None:
+def _print_plan(
+    project: Project | None, folder: Path, settings: Settings, masker: Masker
+) -> None:
     if project is None:
         click.echo(_nothing_to_resume(folder))
         return
     interpreter = find_interpreter(
         project.python_command, project.path, environ=settings.environ
     )
-    click.echo(f"{project.name}: {interpreter}")
+    click.echo(flat(masker.text(f"{project.name}: {interpreter}")))
     for script in project.scripts:
-        click.echo("  " + _plan_line(project, script))
+        click.echo("  " + flat(masker.text(_plan_line(project, script))))
 
 
 def _plan_line(project: Project, script: Script) -> str:

@@ -24,7 +24,7 @@ class Targets:
     """Folders, each once, and what python-runner.toml says for all of them."""
 
     folders: tuple[Path, ...]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
 
 

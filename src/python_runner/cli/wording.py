@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.cli.tables import flat
 from python_runner.mail.wording import duration as worded_duration
 from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.texts import N_, system_language
@@ -73,16 +74,16 @@ def mark(result: ScriptResult, encoding: str | None) -> str:
 
 
 def why(result: ScriptResult) -> str:
-    """Return the few words that tell why a script did not succeed."""
+    """Return the few words, on one line, that tell why a script did not succeed."""
     traceback = result.attempts[-1].traceback if result.attempts else None
     if traceback:
-        return traceback.exception
-    return result.reason.in_language(system_language()) if result.reason else ""
+        return flat(traceback.exception)
+    return flat(result.reason.in_language(system_language())) if result.reason else ""
 
 
 def result_line(project: str, result: ScriptResult) -> str:
     """Return the line that tells of one script's end."""
-    line = f"{project}: {result.script}: {outcome_word(result.outcome)}"
+    line = flat(f"{project}: {result.script}: {outcome_word(result.outcome)}")
     if result.attempts:
         line += f" ({duration(result.duration)})"
     if not result.succeeded:
@@ -94,7 +95,7 @@ def run_line(run: Run) -> str:
     """Return the line that tells of a run's end."""
     done = sum(result.succeeded for result in run.scripts)
     parts = [
-        f"{run.project}: {status_word(run.status)}",
+        flat(f"{run.project}: {status_word(run.status)}"),
         _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
         duration(run.duration),
     ]
@@ -118,7 +119,7 @@ def failure_lines(result: ScriptResult) -> list[str]:
     lines = [why(result)]
     traceback = result.attempts[-1].traceback if result.attempts else None
     if traceback and traceback.file:
-        place = f"{traceback.file}:{traceback.line}"
+        place = flat(f"{traceback.file}:{traceback.line}")
         lines.append(_("at {place}").format(place=place))
     if result.output and result.attempts:
         lines.append(_("output: {path}").format(path=result.output))

@@ -12,17 +12,42 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: One address and nothing else. The header parser would take ``a@b.fr; c@d.fr`` and keep
-#: the first silently, so separators, spaces and brackets are refused outright.
-_ADDRESS = re.compile(
-    r"[^\s@,;:<>()\[\]\"\\\x00-\x1f\x7f]+@"
-    r"[^\s@,;:<>()\[\]\"\\\x00-\x1f\x7f.]+(\.[^\s@,;:<>()\[\]\"\\\x00-\x1f\x7f.]+)*"
+#: the first silently, so separators, spaces, quotes and brackets are refused outright.
+#: A name before the @ that is not ASCII needs an extension that few servers have.
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+#: What shows beside a sender's address: a name that can neither end its header nor turn
+#: its letters round.
+_NAMED = re.compile(
+    r"\"?[^<>\"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\"?\s*<([^<>]*)>"
 )
+
+
+def is_address(address: str) -> bool:
+    """Say whether ``address`` is one mail address that any server takes."""
+    local, _, domain = address.rpartition("@")
+    # The header parser would decode the latter, and what comes out is no name any more.
+    if not _LOCAL.fullmatch(local) or "=?" in local:
+        return False
+    try:
+        # Letters of any language are fine there, under another name.
+        ascii_domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    # What has no width vanishes on the way to the other name.
+    return bool(re.fullmatch(r"[\w.-]+", domain) and _DOMAIN.fullmatch(ascii_domain))
+
+
+def is_sender(sender: str) -> bool:
+    """Say whether ``sender`` is an address, alone or as ``Name <address>``."""
+    named = _NAMED.fullmatch(sender)
+    return is_address(named[1] if named else sender)
 
 
 def address_problems(addresses: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield the place of an entry (from 0) and what is wrong with it."""
     for place, address in enumerate(addresses):
-        if _ADDRESS.fullmatch(address):
+        if is_address(address):
             continue
         if re.search(r"[,;]", address):
             yield (

@@ -20,6 +20,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
+from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.policy import display_names
 from python_runner.texts import system_language
@@ -27,7 +28,7 @@ from python_runner.texts import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
@@ -84,6 +85,7 @@ def load_project(
     path = config_path(absolute(folder))
     findings = Findings(str(path))
     raw = _tolerate_case(read_json(path, findings))
+    findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
     check_not_yet(good, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
@@ -151,6 +153,15 @@ def _path_in_project(path: str, folder: Path) -> str:
     return path
 
 
+def variables_of(raw: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """Yield what a configuration that nobody has checked says of variables."""
+    scripts = raw.get("scripts")
+    for entry in (raw, *(scripts if isinstance(scripts, list) else ())):
+        env = entry.get("env") if isinstance(entry, dict) else None
+        if isinstance(env, dict):
+            yield {key: str(value) for key, value in env.items()}
+
+
 def check_not_yet(
     given: Mapping[str, Any], findings: Findings, prefix: str = ""
 ) -> None:
@@ -208,7 +219,9 @@ def _environment(
     env = dict(good.get("env", {}))
     if name := good.get("env_file"):
         try:
-            return read_env(folder / name) | env
+            # It may be the runner's own .env: what only the runner may know stays there.
+            variables = read_env(folder / name).items()
+            return {k: v for k, v in variables if not is_own_secret(k)} | env
         except InvalidConfiguration as error:
             findings.add("env_file", str(error))
     return env

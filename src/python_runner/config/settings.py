@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
+from python_runner.config.addresses import is_sender
 from python_runner.config.reading import read_env
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -16,6 +17,7 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
+from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts import translate as _
 
@@ -51,7 +53,11 @@ def load_settings(
     from_file = _file_variables(env_file, folder or Path.cwd())
     variables = {**from_file, **environ}
     if problems := list(_problems(variables)):
-        raise InvalidConfiguration(problems)
+        # A value that went into the wrong line of the file is quoted as well.
+        mask = Masker(secret_values(variables)).text
+        raise InvalidConfiguration(
+            Problem(p.file, p.key, mask(p.message)) for p in problems
+        )
     return Settings(
         home=_home(variables), mail=_mail_settings(variables), environ=variables
     )
@@ -116,6 +122,11 @@ def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
     if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
         message = _("expected a port number, found {found}").format(found=port)
         yield Problem(where, "SMTP_PORT", message)
+    # The name by which one logs in is an address only where it is the sender as well.
+    sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
+    if (address := variables.get(sender)) and not is_sender(address):
+        message = _("{address} is not a mail address").format(address=repr(address))
+        yield Problem(where, sender, message)
     ca_file = variables.get("SMTP_CA_FILE")
     if ca_file and not Path(ca_file).expanduser().is_file():
         message = _("{path} does not exist").format(path=ca_file)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +17,7 @@ import msgspec
 
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
+from python_runner.masking import MASK, Masker, is_secret_name
 from python_runner.texts import translate as _
 
 
@@ -28,15 +30,25 @@ _FOUND_LENGTH = 60
 
 @dataclass(slots=True)
 class Findings:
-    """The problems of one file, in the order they were met."""
+    """The problems of one file, in the order they were met.
+
+    Attributes:
+        secrets: values that no problem quotes.
+    """
 
     file: str
     problems: list[Problem] = field(default_factory=list)
     missing: bool = False
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def add(self, key: str, message: str) -> None:
         """Note one problem."""
-        self.problems.append(Problem(self.file, key, message))
+        problem = Problem(self.file, self.masked(key), self.masked(message))
+        self.problems.append(problem)
+
+    def masked(self, text: str) -> str:
+        """Return ``text`` without the secrets."""
+        return Masker(self.secrets).text(text)
 
 
 def check_struct(
@@ -89,8 +101,8 @@ def expected_by(kind: Any) -> str:
     raise TypeError(kind)
 
 
-def _is_secret(kind: Any) -> bool:
-    """Say whether a field may hold tokens, which no message repeats."""
+def _holds_tokens(kind: Any) -> bool:
+    """Say whether a field holds addresses with tokens, which no message quotes."""
     return any(
         meta.extra and meta.extra.get("secret")
         for meta in getattr(kind, "__metadata__", ())
@@ -134,7 +146,8 @@ def _try_convert(
         return (convert(value, kind),)
     except msgspec.ValidationError:
         message = _("expected {expected}, found {found}")
-        found = _("something else") if _is_secret(kind) else _shown(shown)
+        hidden = _holds_tokens(kind) or _is_secret(key)
+        found = MASK if hidden else _shown(shown, findings)
         findings.add(key, message.format(expected=_(expected_by(kind)), found=found))
         return ()
 
@@ -146,6 +159,14 @@ def _entry_struct(kind: Any) -> type[msgspec.Struct] | None:
     return next((entry for entry in found if entry), None)
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+def _is_secret(key: str) -> bool:
+    """Say whether a wrong value may be a secret, which no message quotes."""
+    names = re.sub(r"\[[0-9]+\]", "", key).split(".")
+    # Variables that are no mapping are all of them, in one piece.
+    return names[-1] == "env" or any(map(is_secret_name, names))
+
+
+def _shown(value: Any, findings: Findings) -> str:
+    # Before it is cut: nobody recognises half a secret.
+    text = findings.masked(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

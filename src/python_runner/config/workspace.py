@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,13 @@ from python_runner.config.project import (
     CONFIG_FILE,
     check_not_yet,
     check_secret_addresses,
+    variables_of,
 )
 from python_runner.config.reading import read_toml
 from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.masking import secret_values
 from python_runner.texts import N_
 from python_runner.texts import translate as _
 
@@ -65,7 +68,7 @@ class Workspace:
     """
 
     projects: tuple[Path, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
 
 
@@ -80,6 +83,8 @@ def load_workspace(folder: Path) -> Workspace | None:
         return None
     findings = Findings(str(path))
     good = check_struct(WorkspaceFile, read_toml(path), findings)
+    variables = variables_of(good.get("defaults", {}))
+    findings.secrets = tuple(secret_values(os.environ, *variables))
     defaults = check_struct(
         ExecConfig,
         good.get("defaults", {}),

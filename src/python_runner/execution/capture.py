@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole, replace
+from python_runner.masking import Masker
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     #: Of a file: ranges of it, and bytes between them.
     Parts = Sequence[bytes | tuple[int, int]]
@@ -45,7 +46,12 @@ class Capture:
     """
 
     def __init__(
-        self, wanted: Path, limit: int, now: float, place: Path | None = None
+        self,
+        wanted: Path,
+        limit: int,
+        now: float,
+        place: Path | None = None,
+        masker: Masker | None = None,
     ) -> None:
         """Open ``place`` for the output that should go to ``wanted``.
 
@@ -56,6 +62,7 @@ class Capture:
         self._wanted = wanted
         self._path = place or wanted
         self._limit = limit
+        self._masker = masker or Masker()
         if free_space(self._path.parent) < FLOOR:
             raise disk_full(self._path.parent)
         # Apart from the script's, which shares its position with all who inherit it.
@@ -90,22 +97,26 @@ class Capture:
         self._seen = size
 
     def tail(self) -> str:
-        """Return the end of this attempt's output as text."""
+        """Return the end of this attempt's output as text, without known secrets."""
         size = self._size()
         kept = self._hole[1] if self._hole else self._start
+        start = max(kept, self._start, size - TAIL)
         content = b""
         with suppress(OSError):
-            content = self._read(max(kept, self._start, size - TAIL), size)
-        return content.decode("utf-8", "backslashreplace")
+            content = self._read(start, size)
+        if start > self._start:
+            content = content[self._masker.ended(content) :]
+        return self._masker.data(content).decode("utf-8", "backslashreplace")
 
     def close(self) -> None:
-        """Cut the output to its limit, and put it where it was wanted."""
+        """Cut the output to its limit, take secrets out, put it where it was wanted."""
         self._writer.close()
         with self._file:
             try:
                 self._settle()
             except OSError as error:
                 self._keep_as_it_is(error)
+                self._blot()
 
     def _settle(self) -> None:
         size, limit, moved = self._size(), self._limit, self._path != self._wanted
@@ -118,8 +129,30 @@ class Capture:
             self._tell(tail - head, scarce=self._scarce or limit < self._limit)
         if moved:
             self._append(parts)
-        elif len(parts) > 1:
+        elif len(parts) > 1 or self._holds_secret(size):
             self._rewrite(parts)
+
+    def _holds_secret(self, size: int) -> bool:
+        blocks = self._blocks([(self._start, size)])
+        return any(secret for _piece, secret in self._masker.pieces(blocks))
+
+    def _blot(self) -> None:
+        """Overwrite secrets where they stand, in a file that could not be replaced."""
+        position = 0
+        try:
+            with (
+                self._path.open("rb") as source,
+                self._path.open("r+b", buffering=0) as target,
+            ):
+                blocks = iter(lambda: source.read(_CHUNK), b"")
+                for piece, secret in self._masker.pieces(blocks):
+                    if secret:
+                        target.seek(position)
+                        target.write(b"*" * len(piece))
+                    position += len(piece)
+        except OSError as error:
+            template = N_("secrets may be left in its output: {error}")
+            self._warn(template, error=error.strerror or str(error))
 
     def _tell(self, count: int, *, scarce: bool) -> None:
         if scarce:
@@ -134,7 +167,7 @@ class Capture:
 
     def _keep_as_it_is(self, error: OSError) -> None:
         if self._path == self._wanted:
-            template = N_("its output could not be cut to its limit: {error}")
+            template = N_("its output could not be rewritten: {error}")
         else:
             template = N_("its output is in {file}: {error}")
         self.warnings = []
@@ -167,7 +200,11 @@ class Capture:
             head, tail = min(head, self._hole[0]), max(tail, self._hole[1])
         before = self._read(max(self._start, head - _near(head - self._start)), head)
         after = self._read(tail, min(size, tail + _near(size - tail)))
-        return head - _ragged_end(before), tail + _ragged_start(after)
+        head, tail = head - _ragged_end(before), tail + _ragged_start(after)
+        # Of a secret that is cut in two, neither part could be recognised later.
+        before = self._read(max(self._start, head - _CHUNK), head)
+        after = self._read(tail, min(size, tail + _CHUNK))
+        return head - self._masker.begun(before), tail + self._masker.ended(after)
 
     def _note(self, head: int, tail: int) -> bytes:
         new_line = b"" if self._read(max(0, head - 1), head) in {b"", b"\n"} else b"\n"
@@ -175,25 +212,20 @@ class Capture:
 
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
-        new = self._path.with_name(f".{self._path.name}.new")
-        try:
-            with new.open("wb") as file:
-                file.writelines(self._chunks(parts))
-            # Windows replaces no file that is open.
-            self._file.close()
-            replace(new, self._path)
-        except OSError:
-            new.unlink(missing_ok=True)
-            raise
+        # Windows replaces no file that is open.
+        _write_anew(self._path, self._masked(parts), self._file.close)
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
         with self._wanted.open("ab") as file:
-            file.writelines(self._chunks(parts))
+            file.writelines(self._masked(parts))
         self._file.close()
         self._path.unlink()
 
-    def _chunks(self, parts: Parts) -> Iterator[bytes]:
+    def _masked(self, parts: Parts) -> Iterator[bytes]:
+        return self._masker.stream(self._blocks(parts))
+
+    def _blocks(self, parts: Parts) -> Iterator[bytes]:
         for part in parts:
             if isinstance(part, bytes):
                 yield part
@@ -232,25 +264,59 @@ class Discard:
         self._writer.close()
 
 
-def open_capture(wanted: Path, limit: int, now: float) -> Capture | Discard:
+def open_capture(
+    wanted: Path, limit: int, now: float, masker: Masker | None = None
+) -> Capture | Discard:
     """Open the file for a script's output; never raises.
 
-    ``now`` is a monotonic time, as for :meth:`Capture.watch`.
+    ``now`` is a monotonic time, as for :meth:`Capture.watch`; ``masker`` knows what must
+    not stay in the file.
 
     Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
     takes the output first, and is moved at the end if that works by then.
     """
     try:
-        return Capture(wanted, limit, now)
+        return Capture(wanted, limit, now, masker=masker)
     except OSError:
         import tempfile  # noqa: PLC0415 - rarely needed
 
         try:
             descriptor, name = tempfile.mkstemp(".log", "python-runner-")
             os.close(descriptor)
-            return Capture(wanted, limit, now, Path(name))
+            return Capture(wanted, limit, now, Path(name), masker)
         except OSError as error:
             return Discard(error)
+
+
+def mask_file(path: Path, masker: Masker) -> None:
+    """Take the secrets out of output whose runner was killed before it could.
+
+    Raises:
+        OSError: the file cannot be read or replaced.
+    """
+
+    def blocks() -> Iterator[bytes]:
+        with path.open("rb") as file:
+            while block := file.read(_CHUNK):
+                yield block
+
+    if any(secret for _piece, secret in masker.pieces(blocks())):
+        _write_anew(path, masker.stream(blocks()))
+
+
+def _write_anew(
+    path: Path, blocks: Iterable[bytes], let_go: Callable[[], object] = lambda: None
+) -> None:
+    """Replace a file, at once or not at all; ``let_go`` closes the old one before."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        with new.open("wb") as file:
+            file.writelines(blocks)
+        let_go()
+        replace(new, path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _near(length: int) -> int:

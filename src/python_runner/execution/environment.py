@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from python_runner.masking import OWN_SECRETS
+
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: Marks every process of a run.
 RUN_MARKER = "PYTHON_RUNNER_RUN_ID"
-
-#: Never inherited: a traceback can carry a variable into a log and into a mail.
-SECRETS = frozenset({"PASSWORD_MAIL", "OAUTH_CLIENT_SECRET"})
 
 #: Colours are for terminals; 3.13 puts them into tracebacks when this one asks for it.
 _UNWANTED = frozenset({"FORCE_COLOR"})
@@ -41,7 +40,7 @@ def child_environment(
         extra: what the user configured; wins over everything but the marker.
         run_id: the run it belongs to, which marks all its descendants.
     """
-    dropped = SECRETS | _UNWANTED
+    dropped = OWN_SECRETS | _UNWANTED
     inherited = {k: v for k, v in _folded(base).items() if k not in dropped}
     return {**inherited, **_FIXED, **_folded(extra), RUN_MARKER: run_id}
 

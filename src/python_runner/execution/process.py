@@ -81,7 +81,8 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
             duration=0.0,
             reason=endings.stop_reason(),
         )
-    capture = open_capture(Path(command.output), command.output_limit, begin)
+    masker = command.masker
+    capture = open_capture(Path(command.output), command.output_limit, begin, masker)
     try:
         tree = Tree.start(
             command.argv,
@@ -97,8 +98,8 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
             exit_code=None,
             started_at=started_at,
             duration=time.monotonic() - begin,
-            reason=endings.start_failure(error, command.argv[0]),
-            warnings=tuple(capture.warnings),
+            reason=masker.sentence(endings.start_failure(error, command.argv[0])),
+            warnings=tuple(map(masker.sentence, capture.warnings)),
         )
     capture.started()
     try:
@@ -205,7 +206,12 @@ def _attempt(
     warnings: tuple[Text, ...],
 ) -> Attempt:
     """Put together what is known about an attempt."""
-    projects = (command.project, os.path.realpath(command.project))
+    masker = command.masker
+    # Its frames are compared with these, and the text is masked already.
+    projects = (
+        masker.text(command.project),
+        masker.text(os.path.realpath(command.project)),
+    )
     outcome = watched.cause or (
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
@@ -219,11 +225,14 @@ def _attempt(
         duration=watched.duration,
         reason=_reason(outcome, command, ending),
         traceback=traceback,
-        warnings=(
-            *(_oddities(text, projects) if outcome.succeeded else ()),
-            *map(endings.left_behind, watched.left),
-            *map(endings.not_stopped, watched.survivors),
-            *warnings,
+        warnings=tuple(
+            masker.sentence(warning)
+            for warning in (
+                *(_oddities(text, projects) if outcome.succeeded else ()),
+                *map(endings.left_behind, watched.left),
+                *map(endings.not_stopped, watched.survivors),
+                *warnings,
+            )
         ),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,

@@ -53,8 +53,7 @@ def compose(
     Returns:
         The message. Whatever the report contains there is one, in plain ASCII at worst.
     """
-    # The email library refuses most line breaks in a header, but not every one.
-    report = replace(report, subject=one_line(report.subject, SUBJECT))
+    report = replace(report, subject=_header(report.subject))
     from_address = _address(sender) or Address("", "python-runner", "localhost")
     identity = f"<{_token(run_id)}.python-runner@{_token(from_address.domain)}>"
 
@@ -129,6 +128,15 @@ def _in_ascii(report: Report) -> Report:
     return Report(subject, text, "")
 
 
+def _header(text: str) -> str:
+    """Return ``text`` so that the email library leaves it what it is.
+
+    It refuses most line breaks in a header, but not every one; and it decodes what looks
+    like an encoded word, in which a line break, and with it another header, may hide.
+    """
+    return one_line(text, SUBJECT).replace("=?", "= ?")
+
+
 def _address(text: str) -> Address | None:
     """Return a header's address, or None for what no header can hold."""
     name, address = parseaddr(text)
@@ -139,7 +147,9 @@ def _address(text: str) -> Address | None:
         return None
     if not (re.fullmatch(r"[!-~]+", local) and re.fullmatch(r"[\w.-]+", domain)):
         return None
-    return Address(one_line(name, SUBJECT), local, domain)
+    if "=?" in local:
+        return None
+    return Address(_header(name), local, domain)
 
 
 def _token(text: str) -> str:

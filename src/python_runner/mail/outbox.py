@@ -13,11 +13,12 @@ import os
 import threading
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.mail.way import WayOut
+from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery, Receipt
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
@@ -70,6 +71,7 @@ def drain(
     deadline_seconds: float,
     way: WayOut | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    masker: Masker | None = None,
 ) -> DrainReport:
     """Send the mails that are due, over one connection, until time is up.
 
@@ -83,6 +85,7 @@ def drain(
         deadline_seconds: longest time until this function returns.
         way: what earlier drains of this process have learnt; None: nothing.
         stopping: whether the runner is asked to stop; only seconds are left then.
+        masker: takes secrets out of what servers and libraries say.
 
     Raises:
         StoreError: the records cannot be read or written. Nothing that a transport
@@ -96,6 +99,7 @@ def drain(
         deadline_seconds=deadline_seconds,
         way=way or WayOut(),
         stopping=stopping,
+        masker=masker or Masker(),
     )
 
 
@@ -108,6 +112,7 @@ def drain_channel(
     deadline_seconds: float,
     way: WayOut | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    masker: Masker | None = None,
 ) -> DrainReport:
     """Tell a channel what is due, as :func:`drain` does the mails.
 
@@ -120,6 +125,7 @@ def drain_channel(
         deadline_seconds: longest time until this function returns.
         way: what earlier drains of this process have learnt; None: nothing.
         stopping: whether the runner is asked to stop; only seconds are left then.
+        masker: takes secrets out of what servers and libraries say.
 
     Raises:
         StoreError: as for :func:`drain`.
@@ -132,6 +138,7 @@ def drain_channel(
         deadline_seconds=deadline_seconds,
         way=way or WayOut(),
         stopping=stopping,
+        masker=masker or Masker(),
     )
 
 
@@ -144,6 +151,7 @@ def _drain(
     deadline_seconds: float,
     way: WayOut,
     stopping: Callable[[], bool],
+    masker: Masker,
 ) -> DrainReport:
     deadline = way.monotonic() + deadline_seconds
     if way.rests or not way.turn.acquire(timeout=deadline_seconds):
@@ -157,6 +165,7 @@ def _drain(
             way=way,
             deadline=deadline,
             lease_seconds=deadline_seconds + _LEASE_MARGIN,
+            masker=masker,
         )
         _wait_for(work, stopping)
         return work.report()
@@ -289,6 +298,7 @@ class _Drain(_Delivery):
     audience: str
     now: Callable[[], datetime]
     lease_seconds: float
+    masker: Masker
     owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
     counts: Counter[MessageState] = field(default_factory=Counter)
     given_up: list[int] = field(default_factory=list)
@@ -362,11 +372,15 @@ class _Drain(_Delivery):
                 self.way.failed(receipts[-1].detail, sure=receipts[-1].barred)
             self._mark(claim, receipts)
 
+    def _masked(self, receipt: Receipt) -> Receipt:
+        detail = receipt.detail and self.masker.sentence(receipt.detail)
+        return replace(receipt, detail=detail)
+
     def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
         self.claim = None
         state = self.store.mail.record_receipts(
             claim.number,
-            receipts,
+            map(self._masked, receipts),
             owner=self.owner,
             next_try_at=next_try(claim.queued_at, claim.attempts + 1, self.now()),
         )

@@ -12,6 +12,7 @@ from python_runner.records.database import (
     is_damage,
     suspicion,
 )
+from python_runner.records.private import private_file
 
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def _is_sound(path: Path) -> bool:
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Exclude other processes, by a lock that ends with the process that holds it."""
+    private_file(path)
     guard = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
     with closing(guard):
         guard.execute("BEGIN EXCLUSIVE")

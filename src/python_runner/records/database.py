@@ -98,7 +98,7 @@ class Database:
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and is_damage(error):
                     with suppress(OSError):
-                        suspicion(self.path).touch()
+                        suspicion(self.path).touch(mode=0o600)
                 # SQLite may have rolled back by itself, on a full disk for instance.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")

@@ -19,6 +19,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from python_runner.records.private import private_folder
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,7 +131,7 @@ class FileLock:
         Raises:
             OSError: the file or its folder cannot be made or written.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(self.path.parent)
         while (descriptor := self._take()) is None:
             if not wait or (stop is not None and stop()):
                 return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
@@ -18,6 +18,7 @@ from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
+from python_runner.records.private import private_file, private_folder
 from python_runner.records.schema import migrate, require_sqlite
 from python_runner.texts import N_, Text
 
@@ -57,14 +58,13 @@ def open_store(home: Path, now: datetime) -> Store:
     path = home / DATABASE_NAME
     notice = None
     with translated(path):
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
             template = N_("the records were damaged: new ones begin; see {file}")
             notice = Text(template, {"file": str(damaged)})
         # Only ever made here, never opened: closing any descriptor of the file would
         # drop the locks that another connection of this process holds on it.
-        with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        private_file(path)
     return Store(path, notice=notice)
 
 

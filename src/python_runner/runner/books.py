@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from python_runner.masking import Masker
 from python_runner.model import Outcome, ScriptResult
 from python_runner.records.journal import Journal
 from python_runner.records.line import record_of
@@ -30,6 +31,7 @@ class Books:
 
     Attributes:
         store: None where there is none.
+        masker: takes secrets out of the sentences that begin here.
         warnings: what could not be written, for the report.
     """
 
@@ -38,6 +40,7 @@ class Books:
     host: str
     now: Callable[[], datetime]
     store: Store | None
+    masker: Masker = field(default_factory=Masker)
     warnings: list[Text] = field(default_factory=list)
     _store_failed: bool = False
     _log_failed: bool = False
@@ -66,7 +69,7 @@ class Books:
             number=self.number(script),
             outcome=outcome,
             started_at=self.now(),
-            reason=reason,
+            reason=self.masker.sentence(reason),
         )
 
     def open_run(self, started_at: datetime, interpreter: str | None) -> None:

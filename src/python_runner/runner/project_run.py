@@ -6,15 +6,17 @@ import os
 import secrets
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import require_mail
-from python_runner.exceptions import MissingEnvironmentVariable
+from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
+from python_runner.execution.capture import mask_file
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
-from python_runner.policy import run_status
+from python_runner.policy import run_status, without_secrets
 from python_runner.records import outputs
 from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
@@ -58,9 +60,13 @@ def run_project(project: Project, session: Session) -> Run:
         BadPythonInterpreter: the scripts' interpreter is not there.
         MissingEnvironmentVariable: a mail may be due and could not leave.
     """
-    interpreter = find_interpreter(
-        project.python_command, project.path, environ=session.settings.environ
-    )
+    try:
+        interpreter = find_interpreter(
+            project.python_command, project.path, environ=session.settings.environ
+        )
+    except BadPythonInterpreter as error:
+        words = session.masker(project).text(str(error))
+        raise BadPythonInterpreter(words) from None
     if session.mails(project):
         require_mail(session.settings.mail)
     return _ProjectRun.begin(project, session).conduct(interpreter)
@@ -97,6 +103,8 @@ class _ProjectRun:
     def begin(cls, project: Project, session: Session) -> _ProjectRun:
         run_id = new_run_id()
         started_at = session.now()
+        masker = session.masker(project)
+        project = without_secrets(project, masker)
         return cls(
             project=project,
             session=session,
@@ -109,6 +117,7 @@ class _ProjectRun:
                 host=socket.gethostname(),
                 now=session.now,
                 store=session.store,
+                masker=masker,
             ),
             pulse=Pulse(project, session),
         )
@@ -121,7 +130,9 @@ class _ProjectRun:
                     RunStatus.SKIPPED, Outcome.SKIPPED, self._why_locked()
                 )
             self._settle_the_past()
-            self.books.open_run(self.started_at, str(interpreter))
+            self.books.open_run(
+                self.started_at, self.books.masker.text(str(interpreter))
+            )
             self.pulse.begin(self.run_id)
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
@@ -215,6 +226,7 @@ class _ProjectRun:
             self.books.warnings.append(as_text(error))
             return
         for run in unfinished:
+            self._mask_outputs(run.run_id)
             self.books.log_missing(run)
             self.books.close_run(run, reports_of(run, self.project, self.session))
             self.pulse.end(run)
@@ -227,6 +239,12 @@ class _ProjectRun:
         if self.session.ways.idle_seconds > self.session.delivery_seconds:
             catch_up(self.session)
             self.started = time.monotonic()
+
+    def _mask_outputs(self, run_id: str) -> None:
+        for path in (self.project.path / "logs" / "runs").glob(f"*_{run_id}/*.log"):
+            # What cannot be replaced is still masked wherever it is shown.
+            with suppress(OSError):
+                mask_file(path, self.books.masker)
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
         scripts = ScriptRun(
@@ -261,6 +279,7 @@ class _ProjectRun:
         results: Sequence[ScriptResult],
         error: Text | None = None,
     ) -> Run:
+        masked = self.books.masker.sentence
         run = Run(
             run_id=self.run_id,
             project=self.project.name,
@@ -269,11 +288,16 @@ class _ProjectRun:
             started_at=self.started_at,
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
-            error=error,
-            warnings=(
-                *self.session.notices,
-                *self.books.warnings,
-                *self.pulse.warnings,
+            error=masked(error) if error else None,
+            warnings=tuple(
+                map(
+                    masked,
+                    (
+                        *self.session.notices,
+                        *self.books.warnings,
+                        *self.pulse.warnings,
+                    ),
+                )
             ),
         )
         lost = lost_reports(self.session)

@@ -46,7 +46,12 @@ class Pulse:
         if self._heartbeat and run.status is not RunStatus.SKIPPED:
             self._heartbeat.end(
                 run.run_id,
-                render_report(run, self._project, EmailStrategy.ALL),
+                render_report(
+                    run,
+                    self._project,
+                    EmailStrategy.ALL,
+                    self._session.masker(self._project),
+                ),
                 success=run.status is RunStatus.SUCCESS,
                 language=self._project.language,
             )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.mail.report import Report
+    from python_runner.masking import Masker
     from python_runner.model import EmailStrategy, Message, Project, Receipt
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
@@ -41,7 +42,9 @@ def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, .
     """
     if not session.reports(project) or not mail_due(run, project.email_strategy):
         return ()
-    report = render_report(run, project, project.email_strategy)
+    report = render_report(
+        run, project, project.email_strategy, session.masker(project)
+    )
     now = session.now()
     messages = [
         compose_for_channel(
@@ -61,17 +64,15 @@ def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, .
     return tuple(messages)
 
 
-def render_report(run: Run, project: Project, strategy: EmailStrategy) -> Report:
+def render_report(
+    run: Run, project: Project, strategy: EmailStrategy, masker: Masker
+) -> Report:
     """Tell of ``run`` in the language of its project's readers."""
     return render(
         run,
         strategy=strategy,
         language=project.language,
-        tails={
-            result.script: _tail(result.output)
-            for result in run.failed_scripts
-            if result.output
-        },
+        tails=_tails(run, masker),
         host=socket.gethostname(),
         log=project.path / "logs" / project.log_filename,
     )
@@ -97,6 +98,15 @@ def told_as_lost(message: QueuedMessage) -> Text:
             ),
         },
     )
+
+
+def _tails(run: Run, masker: Masker) -> dict[str, str]:
+    # What a killed runner left was never masked.
+    return {
+        result.script: masker.text(_tail(result.output))
+        for result in run.failed_scripts
+        if result.output
+    }
 
 
 def _tail(output: Path) -> str:
@@ -147,6 +157,7 @@ def catch_up(session: Session) -> None:
             now=session.now,
             deadline_seconds=session.delivery_seconds,
             stopping=lambda: session.stop.requested,
+            masker=session.masker(),
         )
         for number in report.given_up:
             if message := session.store.mail.message(number):
@@ -215,5 +226,6 @@ def _deliver_unkept(
     answers = at_once([partial(send, report) for report in reports])
     for receipt in (receipt for receipts in answers for receipt in receipts):
         if receipt.delivery is not Delivery.SENT:
-            return replace(run, mail=MailStatus.FAILED, mail_reason=receipt.detail)
+            detail = receipt.detail and session.masker().sentence(receipt.detail)
+            return replace(run, mail=MailStatus.FAILED, mail_reason=detail)
     return replace(run, mail=MailStatus.SENT)

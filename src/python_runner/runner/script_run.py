@@ -112,4 +112,5 @@ class ScriptRun:
             project=str(self.project.path),
             run_id=self.books.run_id,
             inherit=self.inherit,
+            masker=self.books.masker,
         )

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.execution.stop import StopRequest
+from python_runner.masking import Masker
 from python_runner.model import EmailStrategy, MailSettings
 from python_runner.records.store import Store, StoreError, open_store
 from python_runner.runner.ways import Ways
@@ -80,6 +81,11 @@ class Session:
         """Tell the observer, who never breaks the work: its terminal may be gone."""
         with suppress(Exception):
             self.listener(event)
+
+    def masker(self, *projects: Project) -> Masker:
+        """Return what takes secrets out of all that is told of these projects."""
+        values = (secret for project in projects for secret in project.secrets)
+        return Masker((*self.settings.secrets, *values))
 
     def reports(self, project: Project) -> bool:
         """Say whether a report of ``project`` may be due."""

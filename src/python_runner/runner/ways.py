@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.mail.transports import Transport
+    from python_runner.masking import Masker
     from python_runner.model import MailSettings
     from python_runner.records.store import Store
 
@@ -70,6 +71,7 @@ class Ways:
         now: Callable[[], datetime],
         deadline_seconds: float,
         stopping: Callable[[], bool],
+        masker: Masker | None = None,
     ) -> DrainReport:
         """Send what is due, every way at the same time: none has to wait for another.
 
@@ -82,6 +84,7 @@ class Ways:
             now: the clock of the records.
             deadline_seconds: longest time until this method returns.
             stopping: whether the runner is asked to stop; only seconds are left then.
+            masker: takes secrets out of what servers and libraries say.
 
         Raises:
             StoreError: the records cannot be read or written.
@@ -96,6 +99,7 @@ class Ways:
                 "deadline_seconds": max(0.0, end - monotonic()),
                 "way": self.known[audience],
                 "stopping": stopping,
+                "masker": masker,
             }
             if audience == RECIPIENTS:
                 return drain(store, partial(open_transport, settings), **common)

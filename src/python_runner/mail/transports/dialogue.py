@@ -29,7 +29,8 @@ from python_runner.mail.transports.answers import (
     unreachable,
     unusable_authority,
 )
-from python_runner.mail.transports.login import login_steps, masked
+from python_runner.mail.transports.login import login_secrets, login_steps
+from python_runner.masking import Masker
 from python_runner.model import Delivery
 from python_runner.texts import Text
 
@@ -89,6 +90,7 @@ class Dialogue:
         """
         self._settings = settings
         self._host, self._port = settings.smtp_host, settings.smtp_port
+        self._masker = Masker(login_secrets(settings.login, settings.password))
         self._step_timeout = step_timeout
         self._data_timeout = data_timeout
         self._smtp = smtplib.SMTP(local_hostname=_own_name(), timeout=step_timeout)
@@ -292,7 +294,7 @@ class Dialogue:
         # smtplib has both: bytes from the wire, a sentence of its own where it gave up.
         if isinstance(answer, bytes):
             answer = answer.decode("utf-8", "backslashreplace")
-        return masked(answer, self._settings.login, self._settings.password)
+        return self._masker.text(answer)
 
 
 def _own_name() -> str:

@@ -28,13 +28,9 @@ def login_steps(
     return ()
 
 
-def masked(text: str, login: str | None, password: str | None) -> str:
-    """Return ``text`` without the password, in any form in which it was sent."""
-    if not password:
-        return text
-    for secret in (_credentials(login or "", password), _b64(password), password):
-        text = text.replace(secret, "***")
-    return text
+def login_secrets(login: str | None, password: str | None) -> tuple[str, ...]:
+    """Return what must not be repeated: the password, alone and as it is sent."""
+    return (password, _credentials(login or "", password)) if password else ()
 
 
 def _credentials(login: str, password: str) -> str:

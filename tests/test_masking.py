@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import base64
+import html
+import json
+import pickle
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+from urllib.parse import quote, quote_plus, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from python_runner.masking import Masker, is_secret_name, secret_values
+from python_runner.texts import Text
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "càn4ry/pa ss+\"q'\\&<7"
+secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=4).filter(
+    lambda text: (
+        len(text.strip()) >= 4
+        and "*" not in text
+        and text.strip().lower() not in {"true", "false", "none", "null"}
+    )
+)
+
+
+def b64(text: str) -> str:
+    """Return a text in base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def lower(match: re.Match[str]) -> str:
+    """Return what was found in lower case."""
+    return match[0].lower()
+
+
+def url64(text: str) -> str:
+    """Return a text in the base64 of URLs."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(str, id="plain"),
+        pytest.param(repr, id="repr"),
+        pytest.param(ascii, id="ascii"),
+        pytest.param(json.dumps, id="json"),
+        pytest.param(
+            lambda s: json.dumps({"a": s}, ensure_ascii=False), id="json-utf8"
+        ),
+        pytest.param(lambda s: repr(["x", s]), id="list"),
+        pytest.param(lambda s: repr(f"said {s!r}"), id="repr-of-repr"),
+        pytest.param(lambda s: json.dumps(json.dumps(s)), id="json-of-json"),
+        pytest.param(html.escape, id="html"),
+        pytest.param(quote, id="url-path"),
+        pytest.param(quote_plus, id="url-form"),
+        pytest.param(lambda s: quote(s, safe=""), id="url"),
+        pytest.param(lambda s: re.sub("%..", lower, quote(s, safe="")), id="url-lower"),
+        pytest.param(lambda s: urlencode({"key": s}), id="query"),
+        pytest.param(b64, id="base64"),
+        pytest.param(url64, id="base64url"),
+        pytest.param(lambda s: b64(f"a{s}b"), id="base64-second"),
+        pytest.param(lambda s: b64(f"\0user\0{s}"), id="base64-login"),
+        pytest.param(lambda s: url64(f"ab{s}cd"), id="base64-third"),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_written(write: Callable[[str], str]) -> None:
+    """Plain, quoted, escaped, in a URL, in base64: what is left tells nothing of it."""
+    masker = Masker([SECRET])
+    written = write(SECRET)
+
+    for masked in (
+        masker.text(f"before {written} after"),
+        masker.data(f"before {written} after".encode()).decode(),
+    ):
+        assert masked.startswith("before ")
+        assert masked.endswith(" after")
+        assert "***" in masked
+        assert not any(written[i : i + 8] in masked for i in range(3, len(written) - 9))
+
+
+@pytest.mark.parametrize("page", ["cp1252", "cp850", "utf-16-le"])
+def test_a_secret_in_an_old_code_page_is_masked(page: str) -> None:
+    """Windows programs print in the console's code page, whatever the runner asked."""
+    assert Masker(["pässword"]).data(b"<" + "pässword".encode(page) + b">") == b"<***>"
+
+
+@given(st.lists(secrets, min_size=1, max_size=3), st.data())
+def test_blocks_make_no_difference(values: list[str], data: st.DataObject) -> None:
+    """However a text is cut into blocks, what comes out is the same."""
+    masker = Masker(values)
+    parts = [*values, *(v[:-1] for v in values), *(v[1:] for v in values), "a", "\n"]
+    text = "".join(data.draw(st.lists(st.sampled_from(parts), max_size=8))).encode()
+    places = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
+    blocks = [text[a:b] for a, b in pairwise([0, *sorted(places), len(text)])]
+
+    assert b"".join(masker.stream(blocks)) == masker.data(text)
+    assert b"".join(piece for piece, _secret in masker.pieces(blocks)) == text
+    for value in values:
+        assert value.strip().encode() not in masker.data(text)
+
+
+@given(secrets, st.text(st.characters(exclude_categories=["Cs"])))
+def test_text_without_the_secret_stays(value: str, text: str) -> None:
+    """What holds nothing secret is not touched."""
+    if Masker([value]).text(text) != text:
+        assert Masker([value]).text(text).count("*") > text.count("*")
+    assert Masker().text(text) == text
+    assert Masker().data(text.encode()) == text.encode()
+
+
+@given(st.binary(min_size=4, max_size=40), st.integers(1, 39), st.binary())
+def test_of_a_secret_cut_in_two_both_parts_are_known(
+    raw: bytes, place: int, other: bytes
+) -> None:
+    """Where output is cut, neither the begun nor the ended part of a secret stays."""
+    value = raw.hex()
+    masker = Masker([value])
+    place = min(place, len(value) - 1)
+    before, after = other + value[:place].encode(), value[place:].encode() + other
+    assert masker.begun(before) >= place or masker.data(before) != before
+    assert masker.ended(after) >= len(value) - place or masker.data(after) != after
+    # A whole one is left to be masked.
+    assert masker.begun(b" " + value.encode()) == 0
+    assert masker.ended(value.encode() + b" ") in {0, len(value)}
+
+
+def test_only_what_may_begin_a_secret_waits() -> None:
+    """A follower shows a line at once, unless its end might be a secret's beginning."""
+    masker = Masker(["hunter2-pass"])
+    assert masker.part(b"done\n") == (b"done\n", b"")
+    assert masker.part(b"done hunter2") == (b"done ", b"hunter2")
+
+
+def test_short_and_empty_values_are_left_alone() -> None:
+    """A secret of three letters, or "true", would take the words out of every text."""
+    masker = Masker(["", "abc", " ab ", "true", "None", "   "])
+    assert masker.text("abc ab true None") == "abc ab true None"
+    assert Masker(["abcd"]).text("abcd") == "***"
+
+
+def test_the_lines_of_a_key_are_secret_one_by_one() -> None:
+    """A private key is printed with other line ends, or shown line by line."""
+    key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w\nabc\n-----END KEY-----\n"
+    masker = Masker([key])
+    assert masker.text(key.strip()) == "***"
+    assert masker.text("x MIIEvQIBADANBgkqhkiG9w\r\nabc") == "x ***\r\nabc"
+    assert masker.text("-----BEGIN KEY-----") == "-----BEGIN KEY-----"
+
+
+def test_the_longest_secret_goes_first() -> None:
+    """A secret that begins with another one leaves no end behind."""
+    assert Masker(["pass", "password-long"]).text("password-long pass") == "*** ***"
+
+
+def test_sentences_keep_their_template() -> None:
+    """Only values are masked, so that every reader still gets his language."""
+    inner = Text("<{word}>", {"word": "hunter2"})
+    sentence = Text("{a} {b} {c}", {"a": "x hunter2", "b": 7, "c": inner})
+    masked = Masker(["hunter2"]).sentence(sentence)
+    assert masked.template == sentence.template
+    assert str(masked) == "x *** 7 <***>"
+
+
+def test_what_the_environment_cannot_decode_is_masked() -> None:
+    """Halves of characters, which POSIX hands over for foreign bytes, are no obstacle."""
+    masker = Masker(["p\udce9ss", "\ud800abc"])
+    assert masker.data(b"<p\xe9ss>") == b"<***>"
+    assert masker.text("<p\udce9ss> <\ud800abc>") == "<***> <***>"
+
+
+def test_it_travels_to_other_machines() -> None:
+    """A command is pickled with what masks its output, which shows in no repr."""
+    masker = pickle.loads(pickle.dumps(Masker(["hunter2"])))  # noqa: S301 - our own
+    assert masker.text("hunter2") == "***"
+    assert "hunter2" not in repr(masker)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PASSWORD_MAIL",
+        "OAUTH_CLIENT_SECRET",
+        "DB_PASSWORD",
+        "db_password",
+        "DB_PASSWORD_PROD",
+        "PGPASSWORD",
+        "SMTP_PASS",
+        "MYSQL_PWD",
+        "MDP_BASE",
+        "MOT_DE_PASSE",
+        "MotDePasse",
+        "API_KEY",
+        "APIKEY2",
+        "AWS_SECRET_ACCESS_KEY",
+        "SSH_PRIVATE_KEY",
+        "GITHUB_TOKEN",
+        "GOOGLE_CREDENTIALS",
+        "app.secret",
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    """What people call a secret, in English and French, is one."""
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PATH",
+        "PWD",
+        "OLDPWD",
+        "MAX_TOKENS",
+        "TOKENIZERS_PARALLELISM",
+        "TOKEN_URL",
+        "PASSWORD_FILE",
+        "PASSWORD_MIN_LENGTH",
+        "AWS_ACCESS_KEY_ID",
+        "LOGIN_MAIL",
+        "KEYBOARD",
+        "COMPASS",
+        "BYPASS_CACHE",
+    ],
+)
+def test_names_of_no_secrets(name: str) -> None:
+    """What tells where a secret is, or only sounds like one, is not."""
+    assert not is_secret_name(name)
+
+
+def test_passwords_inside_of_other_values() -> None:
+    """The password of a URL and of a connection string is a secret, encoded or not."""
+    found = secret_values(
+        {
+            "DATABASE_URL": "postgres://bob:pa%20ss@db.example.org/x",
+            "ODBC": "DRIVER={SQL Server};UID=sa;PWD={sa-pass};SERVER=db",
+            "HOMEPAGE": "https://example.org/a:b@c",
+            "TIME": "12:30",
+        },
+        {"DB_PASSWORD": "one"},
+    )
+    assert list(dict.fromkeys(found)) == ["pa%20ss", "pa ss", "sa-pass", "one"]
