@@ -161,6 +161,7 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
     assert lines[2:] == ["    b@x.org, c@x.org: waiting - 451 busy"]
 
 
+@pytest.mark.usefixtures("outbox")
 @pytest.mark.parametrize("command", ["test", "flush"])
 def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) -> None:
     """Whoever tests the mail has no email_strategy in mind."""

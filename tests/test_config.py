@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import python_runner.config
@@ -18,7 +18,7 @@ from python_runner import (
     PythonRunnerError,
     load_config,
 )
-from python_runner.config.project import load_project
+from python_runner.config.project import configured_channels, load_project
 from python_runner.config.schema import NOT_YET, json_schema
 from python_runner.config.units import Duration, Size
 from python_runner.model import EmailStrategy, OnFailure, Overlap
@@ -250,8 +250,6 @@ def test_a_key_that_is_not_acted_on_is_refused(
         "preload": ["pandas"],
         "resources": {"GPU": 1},
         "schedule": "0 6 * * *",
-        "heartbeat_url": "https://example.org/ping",
-        "channels": ["json://localhost"],
     }[key]
 
     assert "does not act on it yet" in problems_of(make_project(**{key: value}))[key]
@@ -260,10 +258,117 @@ def test_a_key_that_is_not_acted_on_is_refused(
 def test_the_default_of_such_a_key_is_accepted(make_project: MakeProject) -> None:
     """Asking for nothing is no problem, also with a schema named."""
     folder = make_project(
-        **{"warm": False, "preload": [], "channels": [], "$schema": "x.json"}
+        **{"warm": False, "preload": [], "resources": {}, "$schema": "x.json"}
     )
 
     assert load_project(folder).name == "project_1"
+
+
+def test_channels_and_heartbeat_are_carried_as_secrets(
+    make_project: MakeProject,
+) -> None:
+    """The project has them as written, and its repr does not."""
+    url, heartbeat = "json://u:s3cret@localhost/t0ken", "https://example.org/uu1d"
+
+    project = load_project(make_project(channels=[url], heartbeat_url=heartbeat))
+
+    assert project.channels == (url,)
+    assert project.heartbeat_url == heartbeat
+    for secret in ("s3cret", "t0ken", "uu1d"):
+        assert secret not in repr(project)
+
+
+@pytest.mark.parametrize(
+    ("channels", "key", "words"),
+    [
+        (["json://h/x", "carrierpigeon://t0ken/x"], "channels[1]", "Apprise can use"),
+        (["t0ken"], "channels[0]", "Apprise can use"),
+        (["slack://t0ken"], "channels[0]", "Apprise can use"),
+        (["json://[t0ken"], "channels[0]", "Apprise can use"),
+        (["json://u:t0ken@h/x", "json://u:t1@h/x"], "channels[1]", "more than once"),
+        ("json://u:t0ken@h/x", "channels", "expected a list of addresses"),
+        ([["json://u:t0ken@h/x"]], "channels[0]", "expected a list of addresses"),
+        ([""], "channels[0]", "expected a list of addresses"),
+    ],
+)
+def test_a_channel_that_cannot_be_told(
+    make_project: MakeProject, channels: Any, key: str, words: str
+) -> None:
+    """What Apprise cannot use is a problem of its own, which repeats no secret."""
+    problems = problems_of(make_project(channels=channels))
+
+    assert words in problems[key]
+    assert "t0ken" not in str(problems)
+
+
+def test_channels_without_apprise(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value is never silently ignored: the sentence names the extra."""
+    monkeypatch.setitem(sys.modules, "apprise", None)
+
+    problems = problems_of(make_project(channels=["json://h/a", "json://h/b"]))
+
+    assert list(problems) == ["channels[0]"]
+    assert 'pip install "python-runner[notify]"' in problems["channels[0]"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://h/s3cret",
+        "h/s3cret",
+        "https://",
+        "https://h:s3cret/",
+        "https://[s3cret",
+        "https://h/s3 cret",
+        "https://h/s3crét",
+        "https://h/s3cret\n",
+        ["s3cret"],
+        3,
+        "",
+    ],
+)
+def test_a_heartbeat_that_cannot_be_told(make_project: MakeProject, url: Any) -> None:
+    """It is an address of the web; the message does not repeat it."""
+    problems = problems_of(make_project(heartbeat_url=url))
+
+    assert {key.partition("[")[0] for key in problems} == {"heartbeat_url"}
+    assert "s3cret" not in str(problems)
+
+
+def test_channels_alone_are_somebody_to_tell(make_project: MakeProject) -> None:
+    """A report needs recipients or channels."""
+    folder = make_project(email_strategy="all", channels=["json://h/x"])
+
+    assert load_project(folder).recipients == ()
+    assert "is empty" in problems_of(make_project(email_strategy="all"))["recipients"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"channels": ["json://own"]}', ("json://own",)),
+        ('{"channels": ["json://own", 3], "retrys": 1}', ("json://own",)),
+        ('{"scripts": 7}', ("json://default",)),
+        ('{"channels": []}', ()),
+        ('{"channels": "json://own"}', ()),
+        ("{", ("json://default",)),
+        (None, ("json://default",)),
+    ],
+)
+def test_what_waits_finds_its_channel(
+    tmp_path: Path, text: str | None, found: tuple[str, ...]
+) -> None:
+    """Whatever else is wrong with a configuration, its channels are found."""
+    if text is not None:
+        (tmp_path / "exec_config.json").write_text(text, encoding="utf-8")
+
+    defaults = {"channels": ["json://default"]}
+
+    assert configured_channels(tmp_path, defaults) == found
+    if found != ("json://default",):
+        assert configured_channels(tmp_path) == found
 
 
 @pytest.mark.parametrize(
@@ -435,6 +540,8 @@ JSON_VALUES = st.recursive(
 )
 
 
+# The first channel to be judged loads Apprise, which takes a while.
+@settings(deadline=None)
 @given(
     key=st.sampled_from(sorted(json_schema()["$defs"]["ExecConfig"]["properties"])),
     value=JSON_VALUES,

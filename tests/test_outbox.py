@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.mail.outbox import DrainReport, drain, send_once
+from python_runner.mail.outbox import DrainReport, drain, drain_channel, send_once
 from python_runner.mail.transports.memory import MemoryTransport
 from python_runner.mail.way import MESSAGES_A_MINUTE, WayOut
 from python_runner.model import (
+    RECIPIENTS,
     Delivery,
     MailStatus,
     Message,
@@ -27,6 +28,7 @@ from python_runner.model import (
 )
 from python_runner.policy import DELIVERY_LIFE
 from python_runner.records import database
+from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 
 
@@ -635,3 +637,168 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(store: Store, seed: int) -
         )
     assert sorted(sent) == sorted(f"<{number:x}@localhost>" for number in range(10))
     assert store.mail.waiting() == 0
+
+
+# Channels: audiences beside the recipients of mails.
+
+SLACK, HOOK = "channel 11111111", "channel 22222222"
+PROJECT = Path("/srv/project_1")
+
+
+def queue_for(store: Store, run_id: str, *audiences: str, path: Path = PROJECT) -> None:
+    """Close a run and queue its report for each audience; RECIPIENTS is the mail."""
+    run = Run(
+        run_id=run_id,
+        project=path.name,
+        path=path,
+        status=RunStatus.SUCCESS,
+        started_at=NOW,
+        duration=1.0,
+    )
+    messages = [
+        Message(
+            message_id=f"<{run_id}.{audience}@localhost>",
+            sender="runner@example.org",
+            recipients=(A,) if audience == RECIPIENTS else (f"the {audience}",),
+            subject="a report",
+            content=b"Date: fixed\r\n\r\ntext\r\n",
+            audience=audience,
+        )
+        for audience in audiences
+    ]
+    store.finish_run(run, None, NOW, further=messages)
+
+
+def tell(
+    store: Store,
+    transport: MemoryTransport,
+    *,
+    now: datetime = NOW,
+    deadline_seconds: float = 30.0,
+    way: WayOut | None = None,
+) -> DrainReport:
+    """Drain what is for SLACK through ``transport`` at ``now``."""
+    return drain_channel(
+        store,
+        SLACK,
+        lambda _folder: transport,
+        now=lambda: now,
+        deadline_seconds=deadline_seconds,
+        way=way,
+    )
+
+
+def states(store: Store) -> dict[str, str]:
+    """Return the state of each audience's only message."""
+    return {
+        queued.message.audience: queued.state.value
+        for queued in store.mail.messages(tuple(MessageState))
+    }
+
+
+def test_each_audience_is_drained_by_itself(store: Store) -> None:
+    """What goes one way leaves the others' messages alone, sent or not."""
+    queue_for(store, "a", RECIPIENTS, SLACK, HOOK)
+    assert store.mail.due_audiences(NOW) == [RECIPIENTS, SLACK, HOOK]
+    mail = MemoryTransport({A: Delivery.DEFERRED})
+    slack = MemoryTransport()
+
+    assert deliver(store, mail) == DrainReport(deferred=1, remaining=3)
+    assert tell(store, slack) == DrainReport(sent=1, remaining=2)
+
+    assert states(store) == {RECIPIENTS: "queued", SLACK: "sent", HOOK: "queued"}
+    assert store.mail.due_audiences(NOW) == [HOOK]
+    assert slack.closed
+    assert [m.audience for m in slack.messages] == [SLACK]
+    (run,) = store.runs()
+    assert run.mail is MailStatus.QUEUED
+
+
+def test_a_channel_that_is_configured_no_more_waits(store: Store) -> None:
+    """It is deferred with a sentence; the same channel of another project is told."""
+    gone, there = Path("/srv/gone"), Path("/srv/there")
+    for run_id in "abc":
+        queue_for(store, run_id, SLACK, path=gone)
+    queue_for(store, "d", SLACK, path=there)
+    slack, way = MemoryTransport(), WayOut()
+
+    report = drain_channel(
+        store,
+        SLACK,
+        lambda folder: slack if folder == there else None,
+        now=lambda: NOW,
+        deadline_seconds=30,
+        way=way,
+    )
+
+    assert report == DrainReport(sent=1, deferred=3, remaining=3)
+    assert not way.rests
+    waiting = store.mail.messages()[0]
+    detail = str(waiting.addressees[0].detail)
+    assert str(gone) in detail
+    assert f"python-runner mail drop {waiting.number}" in detail
+
+
+def test_a_project_opens_its_way_to_a_channel_once(store: Store) -> None:
+    """One transport a project, each closed at the end."""
+    for run_id, path in ("a", "x"), ("b", "y"), ("c", "x"):
+        queue_for(store, run_id, SLACK, path=Path("/srv", path))
+    opened: dict[Path, MemoryTransport] = {}
+
+    def open_channel(folder: Path) -> MemoryTransport:
+        assert folder not in opened
+        opened[folder] = MemoryTransport()
+        return opened[folder]
+
+    report = drain_channel(
+        store, SLACK, open_channel, now=lambda: NOW, deadline_seconds=30
+    )
+
+    assert report == DrainReport(sent=3)
+    assert [len(transport.messages) for transport in opened.values()] == [2, 1]
+    assert all(transport.closed for transport in opened.values())
+
+
+def test_a_channel_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
+    """So is one whose configuration cannot be read."""
+    queue_for(store, "a", SLACK)
+
+    def broken(_folder: Path) -> MemoryTransport:
+        raise OSError("no such share")
+
+    report = drain_channel(store, SLACK, broken, now=lambda: NOW, deadline_seconds=30)
+
+    assert report == DrainReport(deferred=1, remaining=1)
+    assert "no such share" in str(store.mail.messages()[0].addressees[0].detail)
+
+
+def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
+    """The sentence speaks of a channel, not of a mail server."""
+    queue_for(store, "a", SLACK)
+    tarpit = Tarpit()
+
+    assert tell(store, tarpit, deadline_seconds=0.3) == DrainReport(
+        deferred=1, remaining=1
+    )
+
+    detail = str(store.mail.messages()[0].addressees[0].detail)
+    assert detail.startswith("the channel had not taken the report after")
+    tarpit.released.set()
+    while not tarpit.closed:
+        time.sleep(0.01)
+
+
+def test_a_channel_is_given_up_by_itself(store: Store) -> None:
+    """After five days the channel's message is failed; the mail was sent long ago."""
+    queue_for(store, "a", RECIPIENTS, SLACK)
+    assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
+    down = MemoryTransport({f"the {SLACK}": Delivery.DEFERRED})
+    moment = NOW
+    while not tell(store, down, now=moment).failed:
+        (waiting,) = store.mail.messages()
+        moment = waiting.next_try_at
+
+    assert moment - NOW >= DELIVERY_LIFE
+    (run,) = store.runs()
+    assert run.mail is MailStatus.FAILED
+    assert [m.message.audience for m in store.mail.unannounced()] == [SLACK]

@@ -123,6 +123,9 @@ class Project:
         python_command: the interpreter as configured; None: the project's own virtual
             environment where it has one, else the running interpreter.
         recipients: mail addresses, one each.
+        channels: further addresses told the same report, as Apprise writes them; they
+            hold tokens and passwords.
+        heartbeat_url: the Healthchecks address told of each run, a secret too, or None.
         logs_backup_count: archives of the log to keep; 0 keeps all.
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         env: variables for all scripts.
@@ -141,6 +144,8 @@ class Project:
     include_traceback: bool
     logs_backup_count: int
     log_filename: str
+    channels: tuple[str, ...] = field(default=(), repr=False)
+    heartbeat_url: str | None = field(default=None, repr=False)
     on_failure: OnFailure = OnFailure.CONTINUE
     max_parallel: int = 1
     overlap: Overlap = Overlap.SKIP
@@ -553,16 +558,23 @@ class OpenRun:
     scripts: tuple[OpenScript, ...] = ()
 
 
+#: The audience of a mail: the recipients of the project. A channel has its own.
+RECIPIENTS = "recipients"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A mail as it leaves: bytes, identity and date are fixed when it is made.
+    """A report as it leaves: bytes, identity and date are fixed when it is made.
 
     Attributes:
         message_id: the ``Message-ID``, with its angle brackets.
         sender: address of the envelope.
-        recipients: addresses of the envelope.
+        recipients: addresses of the envelope; for a channel the one label that people
+            know it by.
         subject: for lists that people read.
         content: the whole message (RFC 5322), lines ended by CR LF.
+        audience: who it is for, and so which way it leaves: ``RECIPIENTS``, or what
+            finds the channel in the project's configuration.
     """
 
     message_id: str
@@ -570,6 +582,7 @@ class Message:
     recipients: tuple[str, ...]
     subject: str
     content: bytes = field(repr=False)
+    audience: str = RECIPIENTS
 
 
 class Delivery(StrEnum):

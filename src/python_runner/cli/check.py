@@ -99,7 +99,7 @@ def project_problems(
         if find_script(script.path, project.path) is None:
             message = _("script not found: {path}").format(path=masked(script.path))
             yield Problem(file, f"scripts[{place}]", message)
-    if project.email_strategy is not EmailStrategy.NONE:
+    if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
             require_mail(settings.mail)
         except PythonRunnerError as error:

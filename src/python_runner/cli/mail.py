@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from python_runner.cli.letters import letter_lines, plain_text
 from python_runner.cli.recorded import open_records
-from python_runner.cli.targets import env_file_option
+from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.config.addresses import address_problems
+from python_runner.config.project import load_project
 from python_runner.config.settings import (
     load_settings,
     require_mail,
     sender_address,
 )
+from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.mail.outbox import drain
-from python_runner.mail.probe import probe
-from python_runner.mail.transports import missing_extra, open_transport
+from python_runner.mail.probe import probe, probe_channel
+from python_runner.mail.transports import missing_extra
 from python_runner.masking import Masker
+from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.runner.session import local_now
 from python_runner.runner.signals import StopSignals
+from python_runner.runner.ways import Ways
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from python_runner.mail.outbox import DrainReport
     from python_runner.model import Settings
@@ -53,9 +56,18 @@ def command() -> None:
 @click.option(
     "--to", "recipient", metavar="ADDRESS", help=_("Default: the sender itself.")
 )
+@click.option(
+    "--channels",
+    "folder",
+    metavar="PROJECT",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Test the channels of PROJECT instead."),
+)
 @env_file_option
-def test(recipient: str | None, env_file: Path | None) -> int:
-    """Walk every step to the recipient's mailbox."""
+def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> int:
+    """Walk every step to the recipient's mailbox, or tell each channel of a project."""
+    if folder is not None:
+        return _test_channels(folder)
     settings = load_settings(env_file)
     mail, masker = settings.mail, Masker(settings.secrets)
     require_mail(mail, for_run=False)
@@ -75,6 +87,23 @@ def test(recipient: str | None, env_file: Path | None) -> int:
         click.echo(
             _("The test mail for {recipient} is out.").format(recipient=recipient)
         )
+    return EXIT_SUCCESS if reached else EXIT_FAILURE
+
+
+def _test_channels(folder: Path) -> int:
+    targets = find_targets([folder])
+    project = load_project(targets.folders[0], defaults=targets.defaults)
+    if not project.channels:
+        raise PythonRunnerError(_("{path} has no channels").format(path=project.path))
+    reached = True
+    for url in project.channels:
+        receipt = probe_channel(url, now=local_now(), language=project.language)
+        sent = receipt.delivery is Delivery.SENT
+        line = f"{receipt.recipient}: " + (_("ok") if sent else _("failed"))
+        if receipt.detail:
+            line += f" - {receipt.detail.in_language(system_language())}"
+        click.echo(line, err=not sent)
+        reached = reached and sent
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
 
@@ -136,7 +165,6 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     if given_up and only_due:
         raise click.UsageError(_("--all and --due exclude each other"))
     settings = load_settings(env_file)
-    require_mail(settings.mail, for_run=False)
     with (
         open_records(settings) as store,
         StopSignals(lambda: None) as signals,
@@ -155,13 +183,18 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     _print(left)
     if signals.received:
         return exit_code((), signal=signals.received.name)
+    if any(queued.message.audience == RECIPIENTS for queued in left):
+        # The channels were told all the same.
+        require_mail(settings.mail, for_run=False)
     return EXIT_FAILURE if left else EXIT_SUCCESS
 
 
 def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainReport:
-    return drain(
+    workspace = load_workspace(Path.cwd())
+    return Ways().drain(
         store,
-        lambda: open_transport(settings.mail),
+        settings.mail,
+        workspace.defaults if workspace else {},
         now=local_now,
         deadline_seconds=FLUSH_SECONDS,
         stopping=lambda: signals.received is not None,

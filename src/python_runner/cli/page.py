@@ -11,7 +11,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.report import render
 from python_runner.model import EmailStrategy
 from python_runner.records.outputs import read_tail
-from python_runner.runner.reporting import TAIL_BYTES
+from python_runner.runner.reports import TAIL_BYTES
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 

@@ -171,7 +171,12 @@ def run_all(
             OutputFollower(partial(click.echo, err=options.json), settings.secrets),
         )
     with (
-        open_session(settings, listener=listener, mail=options.mail) as session,
+        open_session(
+            settings,
+            listener=listener,
+            mail=options.mail,
+            defaults=targets.defaults,
+        ) as session,
         StopSignals(session.stop.request) as signals,
         progress,
         ThreadPoolExecutor(options.jobs, "project") as executor,

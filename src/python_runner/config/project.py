@@ -12,6 +12,7 @@ import msgspec
 from python_runner.config.addresses import address_problems
 from python_runner.config.reading import read_env, read_json
 from python_runner.config.schema import NOT_YET, ExecConfig, ScriptEntry
+from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
 from python_runner.config.series import graph_problems
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import (
@@ -34,6 +35,7 @@ CONFIG_FILE = "exec_config.json"
 _SAME_NAME = frozenset(
     {
         "email_strategy",
+        "heartbeat_url",
         "include_traceback",
         "language",
         "log_rotation_days",
@@ -94,6 +96,28 @@ def load_project(
     return project
 
 
+def configured_channels(
+    folder: Path, defaults: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Return the channels of a project as they are configured now.
+
+    Whatever else is wrong with the file keeps no report from leaving.
+
+    Args:
+        folder: the project.
+        defaults: optional keys that hold where the file is silent; already checked.
+    """
+    path = folder / CONFIG_FILE
+    try:
+        raw = read_json(path, Findings(str(path)))
+    except InvalidConfiguration:
+        raw = {}
+    channels = raw.get("channels", (defaults or {}).get("channels"))
+    if not isinstance(channels, list):
+        return ()
+    return tuple(url for url in channels if isinstance(url, str))
+
+
 def absolute(folder: str | os.PathLike[str]) -> Path:
     """Return the absolute path, symbolic links and case left as people wrote them."""
     return Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
@@ -150,6 +174,17 @@ def check_not_yet(
             )
 
 
+def check_secret_addresses(
+    given: Mapping[str, Any], findings: Findings, prefix: str = ""
+) -> None:
+    """Note channels and a heartbeat that cannot be used, without repeating them."""
+    for place, message in channel_problems(given.get("channels", ())):
+        findings.add(f"{prefix}channels[{place}]", message)
+    url = given.get("heartbeat_url")
+    if url and (problem := heartbeat_problem(url)):
+        findings.add(f"{prefix}heartbeat_url", problem)
+
+
 def _tolerate_case(raw: dict[str, Any]) -> dict[str, Any]:
     # The original lower-cased the strategy, so files in the field say "ALL".
     strategy = raw.get("email_strategy")
@@ -163,6 +198,7 @@ def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project
     env = _environment(folder, good, findings)
     scripts = _scripts(folder, good, findings)
     _check_recipients(good, findings)
+    check_secret_addresses(good, findings)
     if findings.problems:
         return None
     given = {key: value for key, value in good.items() if value is not None}
@@ -171,6 +207,7 @@ def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project
         scripts=scripts,
         python_command=good["python_command"],
         recipients=tuple(good["recipients"]),
+        channels=tuple(good.get("channels", ())),
         env=env,
         **{key: given[key] for key in _SAME_NAME & given.keys()},
     )
@@ -234,7 +271,8 @@ def _check_recipients(good: Mapping[str, Any], findings: Findings) -> None:
         return
     for place, message in address_problems(recipients):
         findings.add(f"recipients[{place}]", message)
-    if not recipients and good.get("email_strategy", "none") != "none":
+    told = recipients or good.get("channels")
+    if not told and good.get("email_strategy", "none") != "none":
         findings.add(
             "recipients",
             _('is empty: name someone, or set "email_strategy" to "none"'),

@@ -19,8 +19,8 @@ from python_runner.texts import N_
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 
-def _expects(expected: str, description: str) -> Meta:
-    return Meta(description=description, extra={"expected": expected})
+def _expects(expected: str, description: str, *, secret: bool = False) -> Meta:
+    return Meta(description=description, extra={"expected": expected, "secret": secret})
 
 
 _DURATION = N_('a duration such as "45s", "30m", "2h", or a number of seconds above 0')
@@ -203,18 +203,25 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
     ] = None
     heartbeat_url: Annotated[
         _NonEmpty | None,
-        _expects(N_("an address"), "Healthchecks address told of each run."),
+        _expects(
+            N_("an address"),
+            "Healthchecks address told of each run: /start, then success or /fail.",
+            secret=True,
+        ),
     ] = None
     channels: Annotated[
-        list[str], _expects(_TEXTS, "Further addresses told the same report.")
+        list[_NonEmpty],
+        _expects(
+            N_("a list of addresses of Apprise"),
+            "Further addresses told the same report, as Apprise writes them.",
+            secret=True,
+        ),
     ] = []
 
 
 #: Keys that are understood but not acted on by this version. Anything but their default
 #: is refused: a value must never be silently ignored.
-NOT_YET = frozenset(
-    {"warm", "preload", "resources", "schedule", "heartbeat_url", "channels"}
-)
+NOT_YET = frozenset({"warm", "preload", "resources", "schedule"})
 
 
 def json_schema() -> dict[str, Any]:

@@ -101,6 +101,14 @@ def expected_by(kind: Any) -> str:
     raise TypeError(kind)
 
 
+def _holds_tokens(kind: Any) -> bool:
+    """Say whether a field holds addresses with tokens, which no message quotes."""
+    return any(
+        meta.extra and meta.extra.get("secret")
+        for meta in getattr(kind, "__metadata__", ())
+    )
+
+
 def _unknown_key(key: str, known: Collection[str]) -> str:
     if close := difflib.get_close_matches(key, known, n=1):
         return _("unknown key; did you mean {key}?").format(key=close[0])
@@ -138,7 +146,8 @@ def _try_convert(
         return (convert(value, kind),)
     except msgspec.ValidationError:
         message = _("expected {expected}, found {found}")
-        found = MASK if _is_secret(key) else _shown(shown, findings)
+        hidden = _holds_tokens(kind) or _is_secret(key)
+        found = MASK if hidden else _shown(shown, findings)
         findings.add(key, message.format(expected=_(expected_by(kind)), found=found))
         return ()
 

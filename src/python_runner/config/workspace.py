@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from python_runner.config.project import CONFIG_FILE, check_not_yet, variables_of
+from python_runner.config.project import (
+    CONFIG_FILE,
+    check_not_yet,
+    check_secret_addresses,
+    variables_of,
+)
 from python_runner.config.reading import read_toml
 from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
@@ -88,6 +93,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         only=_DEFAULTS,
     )
     check_not_yet(defaults, findings, "defaults.")
+    check_secret_addresses(defaults, findings, "defaults.")
     if good.get("cluster"):
         findings.add("cluster", _("this version does not act on it yet; remove it"))
     projects = tuple(_expand(folder, good.get("projects", ()), findings))

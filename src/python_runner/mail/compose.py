@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from python_runner.mail.mime import POLICY, fill, thread_index
 from python_runner.mail.sanitize import one_line
 from python_runner.mail.subject import SUBJECT
+from python_runner.mail.transports.channel import STATUS_HEADER
 from python_runner.model import Message
+from python_runner.policy import channel_audience, channel_label
 
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from python_runner.mail.mime import Attachment
     from python_runner.mail.report import Report
-    from python_runner.model import Incident
+    from python_runner.model import Incident, RunStatus
 
 
 def compose(
@@ -90,6 +92,30 @@ def compose(
         subject=report.subject,
         content=data,
     )
+
+
+def compose_for_channel(
+    report: Report, *, url: str, status: RunStatus | None, run_id: str, date: datetime
+) -> Message:
+    """Make the message that tells a channel of a run: the text of the report alone.
+
+    Args:
+        report: what it says.
+        url: the channel, as Apprise writes it; the message does not hold it.
+        status: how the run ended; services show it by colour. None if there is none.
+        run_id: gives the message its identity.
+        date: aware; when the report was made.
+    """
+    audience = channel_audience(url)
+    message = compose(
+        replace(report, html=""),
+        run_id=f"{run_id}.{audience}",
+        sender="",
+        recipients=[channel_label(url)],
+        date=date,
+    )
+    header = f"{STATUS_HEADER}: {status or 'none'}\r\n".encode("ascii")
+    return replace(message, content=header + message.content, audience=audience)
 
 
 def _join(

@@ -3,6 +3,8 @@
 Each message is claimed, sent outside any transaction, and marked after. A crash between
 the server's answer and the mark sends it again: same bytes, same ``Message-ID``, same
 date, which is what lets mail servers recognise a duplicate.
+
+Mails and each channel are audiences of their own: none has to wait for another's way.
 """
 
 from __future__ import annotations
@@ -12,12 +14,13 @@ import threading
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.mail.mime import without_attachment
 from python_runner.mail.way import WayOut
 from python_runner.masking import Masker
-from python_runner.model import Delivery, Receipt
+from python_runner.model import RECIPIENTS, Delivery, Receipt
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
@@ -39,6 +42,8 @@ _LEASE_MARGIN = 60.0
 _LAST_SECONDS = 3.0
 #: Seconds between two looks at whether that is so.
 _SLICE = 0.1
+#: The folder of mails: one transport serves every project.
+ANYWHERE = Path()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +75,7 @@ def drain(
     stopping: Callable[[], bool] = lambda: False,
     masker: Masker | None = None,
 ) -> DrainReport:
-    """Send what is due, over one connection, until all is tried or time is up.
+    """Send the mails that are due, over one connection, until time is up.
 
     A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
     thread when time is up, and counts as deferred: it may still end well and be marked.
@@ -88,19 +93,81 @@ def drain(
         StoreError: the records cannot be read or written. Nothing that a transport
             does is ever raised: it becomes a deferral.
     """
-    way = way or WayOut()
+    return _drain(
+        store,
+        RECIPIENTS,
+        lambda _folder: open_transport(),
+        now=now,
+        deadline_seconds=deadline_seconds,
+        way=way or WayOut(),
+        stopping=stopping,
+        masker=masker or Masker(),
+    )
+
+
+def drain_channel(
+    store: Store,
+    audience: str,
+    open_channel: Callable[[Path], Transport | None],
+    *,
+    now: Callable[[], datetime],
+    deadline_seconds: float,
+    way: WayOut | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    masker: Masker | None = None,
+) -> DrainReport:
+    """Tell a channel what is due, as :func:`drain` does the mails.
+
+    Args:
+        store: where the messages are.
+        audience: what stands for the channel there.
+        open_channel: makes the way to it from the configuration of the project in that
+            folder; None where that does not hold it any more.
+        now: the clock of the records.
+        deadline_seconds: longest time until this function returns.
+        way: what earlier drains of this process have learnt; None: nothing.
+        stopping: whether the runner is asked to stop; only seconds are left then.
+        masker: takes secrets out of what servers and libraries say.
+
+    Raises:
+        StoreError: as for :func:`drain`.
+    """
+    return _drain(
+        store,
+        audience,
+        open_channel,
+        now=now,
+        deadline_seconds=deadline_seconds,
+        way=way or WayOut(),
+        stopping=stopping,
+        masker=masker or Masker(),
+    )
+
+
+def _drain(
+    store: Store,
+    audience: str,
+    open_way: Callable[[Path], Transport | None],
+    *,
+    now: Callable[[], datetime],
+    deadline_seconds: float,
+    way: WayOut,
+    stopping: Callable[[], bool],
+    masker: Masker,
+) -> DrainReport:
     deadline = way.monotonic() + deadline_seconds
     if way.rests or not way.turn.acquire(timeout=deadline_seconds):
         return DrainReport(remaining=store.mail.waiting())
     try:
         work = _Drain(
             store=store,
-            open_transport=open_transport,
+            audience=audience,
+            open_way=open_way,
             now=now,
             way=way,
             deadline=deadline,
             lease_seconds=deadline_seconds + _LEASE_MARGIN,
-            masker=masker or Masker(),
+            masker=masker,
         )
         _wait_for(work, stopping)
         return work.report()
@@ -135,7 +202,7 @@ def send_once(
     started = way.monotonic()
     work = _Single(
         message=message,
-        open_transport=open_transport,
+        open_way=lambda _folder: open_transport(),
         way=way,
         deadline=started + deadline_seconds,
         since=started,
@@ -169,13 +236,18 @@ def _wait_for(work: _Delivery, stopping: Callable[[], bool]) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class _Delivery:
-    """What goes on in a thread that nobody waits for longer than its deadline."""
+    """What goes on in a thread that nobody waits for longer than its deadline.
 
-    open_transport: Callable[[], Transport]
+    Attributes:
+        open_way: makes the way out for what tells of the project in a folder.
+        transports: those that are open: one for all mails, or a project's to a channel.
+    """
+
+    open_way: Callable[[Path], Transport | None]
     way: WayOut
     deadline: float
     masker: Masker
-    transport: Transport | None = None
+    transports: dict[Path, Transport] = field(default_factory=dict)
     #: When the message under way was begun, by the clock of ``way``.
     since: float = 0.0
 
@@ -184,9 +256,9 @@ class _Delivery:
         try:
             self.deliver()
         finally:
-            if self.transport is not None:
+            for transport in self.transports.values():
                 with suppress(Exception):
-                    self.transport.close()
+                    transport.close()
 
     def deliver(self) -> None:
         """Do the work; raises nothing."""
@@ -196,13 +268,21 @@ class _Delivery:
         """Account for what is under way; it goes on alone."""
         raise NotImplementedError
 
-    def send(self, message: Message) -> tuple[Receipt, ...]:
-        """Send one message; whatever a transport raises is a deferral."""
+    def send(
+        self, message: Message, folder: Path = ANYWHERE
+    ) -> tuple[Receipt, ...] | None:
+        """Send one message; whatever a transport raises is a deferral.
+
+        Returns:
+            The receipts; None where the project in ``folder`` knows no way any more.
+        """
         self.since = self.way.monotonic()
         try:
-            if self.transport is None:
-                self.transport = self.open_transport()
-            receipts = self.transport.send(message)
+            if folder not in self.transports and (way := self.open_way(folder)):
+                self.transports[folder] = way
+            if folder not in self.transports:
+                return None
+            receipts = self.transports[folder].send(message)
         except Exception as error:  # noqa: BLE001 - mail never changes a run
             detail = Text(
                 N_("the transport broke down: {error}"), {"error": repr(error)}
@@ -214,9 +294,11 @@ class _Delivery:
         detail = receipt.detail and self.masker.sentence(receipt.detail)
         return replace(receipt, detail=detail)
 
-    def too_slow(self) -> Text:
-        """Return why the message under way is not waited for any longer."""
-        template = N_("the mail server had not taken the mail after {seconds} s")
+    def too_slow(self, message: Message) -> Text:
+        """Return why ``message``, which is under way, is not waited for any longer."""
+        template = N_("the channel had not taken the report after {seconds} s")
+        if message.audience == RECIPIENTS:
+            template = N_("the mail server had not taken the mail after {seconds} s")
         return Text(template, {"seconds": round(self.way.monotonic() - self.since)})
 
 
@@ -225,6 +307,7 @@ class _Drain(_Delivery):
     """One drain, from its first claim to its last mark."""
 
     store: Store
+    audience: str
     now: Callable[[], datetime]
     lease_seconds: float
     owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
@@ -244,7 +327,9 @@ class _Drain(_Delivery):
                 and (claim := self._take())
             ):
                 self.way.pace.take()
-                self._conclude(claim, self._send_politely(claim.message))
+                mails = self.audience == RECIPIENTS
+                folder = ANYWHERE if mails else claim.path
+                self._conclude(claim, self._send_politely(claim.message, folder))
         except Exception as error:  # noqa: BLE001 - raised again where drain() waits
             self.error = error
 
@@ -252,7 +337,7 @@ class _Drain(_Delivery):
         """Count the message under way as deferred."""
         with self.marking:
             if self.claim is not None:
-                detail = self.too_slow()
+                detail = self.too_slow(self.claim.message)
                 # A server that took others before is slow, and not out of reach.
                 self.way.failed(detail, sure=not self.counts[MessageState.SENT])
                 self._mark(self.claim, _deferred(self.claim.message, detail))
@@ -275,13 +360,21 @@ class _Drain(_Delivery):
 
     def _take(self) -> QueuedMessage | None:
         self.claim = self.store.mail.claim_due(
-            self.now(), owner=self.owner, lease_seconds=self.lease_seconds
+            self.now(),
+            owner=self.owner,
+            lease_seconds=self.lease_seconds,
+            audience=self.audience,
         )
         return self.claim
 
-    def _conclude(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+    def _conclude(
+        self, claim: QueuedMessage, receipts: tuple[Receipt, ...] | None
+    ) -> None:
         with self.marking:
-            if not _reached_nobody(receipts):
+            if receipts is None:
+                # No fault of the way: another project may well have it.
+                receipts = _deferred(claim.message, _not_there(claim))
+            elif not _reached_nobody(receipts):
                 self.way.worked()
             elif self.claim is None:
                 # It was let go of, and that has been marked.
@@ -292,25 +385,27 @@ class _Drain(_Delivery):
                 self.way.failed(receipts[-1].detail, sure=sure)
             self._mark(claim, receipts)
 
-    def _send_politely(self, message: Message) -> tuple[Receipt, ...]:
+    def _send_politely(
+        self, message: Message, folder: Path
+    ) -> tuple[Receipt, ...] | None:
         """Send; wait and try once more if the server asks for that and time allows."""
-        receipts = self.send(message)
-        asked = _asked_wait(receipts)
+        receipts = self.send(message, folder)
+        asked = _asked_wait(receipts or ())
         if (
             asked
-            and _reached_nobody(receipts)
+            and _reached_nobody(receipts or ())
             and self.way.pace.pause(asked, self.deadline)
             and self.way.pace.wait(self.deadline)
         ):
             self.way.pace.take()
-            return self.send(message)
+            return self.send(message, folder)
         return receipts
 
     def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
         self.claim = None
         state = self.store.mail.record_receipts(
             claim.number,
-            receipts,
+            map(self._masked, receipts),
             owner=self.owner,
             next_try_at=next_try(
                 claim.queued_at,
@@ -343,19 +438,29 @@ class _Single(_Delivery):
     def deliver(self) -> None:
         """Send the message."""
         receipts = self.send(self.message)
-        if not self.receipts:
+        if receipts and not self.receipts:
             self.receipts = receipts
 
     def let_go(self) -> None:
         """Nobody waits for the answer any more."""
         if not self.receipts:
-            self.receipts = _deferred(self.message, self.too_slow())
+            self.receipts = _deferred(self.message, self.too_slow(self.message))
 
 
 def _deferred(message: Message, detail: Text) -> tuple[Receipt, ...]:
     return tuple(
         Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
         for recipient in message.recipients
+    )
+
+
+def _not_there(claim: QueuedMessage) -> Text:
+    return Text(
+        N_(
+            "the configuration of {project} does not hold this channel any more; put it"
+            " back, or give the report up: python-runner mail drop {number}"
+        ),
+        {"project": str(claim.path), "number": claim.number},
     )
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from python_runner.mail.compose import compose
+from python_runner.mail.compose import compose, compose_for_channel
 from python_runner.mail.report import Report
 from python_runner.mail.sanitize import clean, one_line
+from python_runner.mail.transports import open_channel
 from python_runner.mail.transports.dialogue import Dialogue
 from python_runner.mail.transports.file import FileTransport
 from python_runner.mail.transports.refusal import Refusal
@@ -23,7 +24,18 @@ if TYPE_CHECKING:
 
     from python_runner.mail.transports.graph import GraphTransport
     from python_runner.mail.transports.tokens import Tokens
-    from python_runner.model import MailSettings, Message
+    from python_runner.model import MailSettings, Message, Receipt
+
+_TEST_MAIL = (
+    N_("Python Runner: test mail"),
+    N_(
+        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
+    ),
+)
+_TEST_NOTE = (
+    N_("Python Runner: test"),
+    N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
+)
 
 #: Seconds a server may take to accept the test mail.
 _DATA_TIMEOUT = 60.0
@@ -108,6 +120,29 @@ def _graph_walk(settings: MailSettings, message: Message, timeout: float) -> _Wa
         settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
     )
     return _GraphWalk(settings, message, transport)
+
+
+def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
+    """Tell a channel a test note and return its answer.
+
+    Args:
+        url: the channel, as Apprise writes it.
+        now: aware; date and identity of the note.
+        language: of the note.
+    """
+    message = compose_for_channel(
+        _test_report(language, _TEST_NOTE),
+        url=url,
+        status=None,
+        run_id=_test_id(now),
+        date=now,
+    )
+    channel = open_channel(url)
+    try:
+        (receipt,) = channel.send(message)
+    finally:
+        channel.close()
+    return receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +253,20 @@ def _write(folder: FileTransport, message: Message) -> Step:
 def _test_message(
     settings: MailSettings, recipient: str, now: datetime, language: str
 ) -> Message:
-    subject = Text(N_("Python Runner: test mail")).in_language(language)
-    template = N_(
-        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
-    )
-    text = Text(template, {"host": socket.gethostname()}).in_language(language)
     return compose(
-        Report(subject, f"{clean(text)}\n", ""),
-        run_id=f"test-{now.timestamp():.6f}",
+        _test_report(language, _TEST_MAIL),
+        run_id=_test_id(now),
         sender=settings.sender or settings.login or recipient,
         recipients=(recipient,),
         date=now,
     )
+
+
+def _test_id(now: datetime) -> str:
+    return f"test-{now.timestamp():.6f}"
+
+
+def _test_report(language: str, words: tuple[str, str]) -> Report:
+    values = {"host": socket.gethostname()}
+    subject, text = (Text(part, values).in_language(language) for part in words)
+    return Report(subject, f"{clean(text)}\n", "")

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.model import Delivery
+from python_runner.model import RECIPIENTS, Delivery
 from python_runner.records import rows
 from python_runner.records.messages import (
     UNDELIVERED,
@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
 #: No wait and no lease is meant to be longer: the clock was wrong when it was set.
 _CREDIBLE_WAIT = timedelta(days=1)
-#: Who a report of a run is for; further channels get a name of their own.
-_RECIPIENTS = "recipients"
+#: What may be claimed: neither waiting for its next try nor in somebody's hands.
+_DUE = """
+    state = 'queued'
+        AND (next_try_at <= :now OR next_try_at > :beyond)
+        AND (leased_until <= :now OR leased_until > :beyond)
+"""
 _STATE_AFTER = {
     Delivery.SENT: "sent",
     Delivery.DEFERRED: "pending",
@@ -84,7 +88,7 @@ class MessageQueue:
             """,
             (
                 run,
-                _RECIPIENTS,
+                rows.from_string(message.audience),
                 message.message_id,
                 rows.from_string(message.sender),
                 rows.from_string(message.subject),
@@ -106,10 +110,25 @@ class MessageQueue:
                 [(row["id"], number) for number in announces],
             )
 
+    def due_audiences(self, now: datetime) -> list[str]:
+        """Return whose messages may be claimed now, that of the mails first."""
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                f"SELECT DISTINCT audience FROM message WHERE {_DUE}"  # noqa: S608
+                " ORDER BY audience <> :mail, audience",
+                {"mail": RECIPIENTS, **_moment(now)},
+            )
+            return [audience for (audience,) in cursor]
+
     def claim_due(
-        self, now: datetime, *, owner: str, lease_seconds: float
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        lease_seconds: float,
+        audience: str = RECIPIENTS,
     ) -> QueuedMessage | None:
-        """Take the message that has been due longest, for nobody else to send.
+        """Take an audience's message that has been due longest, for nobody else to send.
 
         The claim ends with :meth:`record_receipts`, or by itself after
         ``lease_seconds``: its owner is taken for dead then.
@@ -117,21 +136,19 @@ class MessageQueue:
         lease = timedelta(seconds=lease_seconds)
         with self._database.write() as connection:
             row = connection.execute(
-                """
+                f"""
                 UPDATE message SET owner = :owner, leased_until = :lease
                 WHERE id = (
-                    SELECT id FROM message WHERE state = 'queued'
-                        AND (next_try_at <= :now OR next_try_at > :beyond)
-                        AND (leased_until <= :now OR leased_until > :beyond)
+                    SELECT id FROM message WHERE audience = :audience AND {_DUE}
                     ORDER BY next_try_at, id LIMIT 1
                 )
                 RETURNING id
-                """,
+                """,  # noqa: S608 - a constant of this module
                 {
                     "owner": owner,
-                    "now": rows.from_time(now),
                     "lease": rows.from_time(now + lease),
-                    "beyond": rows.from_time(now + _CREDIBLE_WAIT),
+                    "audience": audience,
+                    **_moment(now),
                 },
             ).fetchone()
             return load(connection, [row["id"]])[0] if row else None
@@ -258,7 +275,7 @@ class MessageQueue:
                     "statuses": json.dumps([status.value for status in statuses]),
                     "before": rows.from_time(before),
                     "latest": latest,
-                    "audience": _RECIPIENTS,
+                    "audience": RECIPIENTS,
                 },
             )
             return [
@@ -312,6 +329,14 @@ class MessageQueue:
                 (number,),
             ).rowcount
             return dropped > 0
+
+
+def _moment(now: datetime) -> dict[str, int]:
+    """Return the values of ``_DUE``."""
+    return {
+        "now": rows.from_time(now),
+        "beyond": rows.from_time(now + _CREDIBLE_WAIT),
+    }
 
 
 def _give_up(connection: Connection, number: int) -> None:

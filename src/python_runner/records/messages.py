@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.model import Message
@@ -58,6 +59,7 @@ class QueuedMessage:
         number: what people call it.
         run_id: the run it tells of.
         project: name of the project of that run.
+        path: the project's folder.
         message: as it leaves; its recipients are those that still wait for it.
         addressees: every recipient, whatever became of it.
         state: where the message is.
@@ -69,6 +71,7 @@ class QueuedMessage:
     number: int
     run_id: str
     project: str
+    path: Path
     message: Message
     addressees: tuple[Addressee, ...]
     state: MessageState
@@ -111,8 +114,10 @@ def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
         addressees[row["message"]].append(addressee)
     cursor = connection.execute(
         """
-        SELECT message.*, run_id, run.name AS project
-        FROM message JOIN run ON run.id = message.run
+        SELECT message.*, run_id, run.name AS project, path
+        FROM message
+        JOIN run ON run.id = message.run
+        JOIN project ON project.id = run.project
         WHERE message.id IN (SELECT value FROM json_each(?)) ORDER BY message.id DESC
         """,
         (keys,),
@@ -127,11 +132,13 @@ def _to_message(row: Row, addressees: tuple[Addressee, ...]) -> QueuedMessage:
         recipients=tuple(a.address for a in addressees if a.state == "pending"),
         subject=row["subject"],
         content=row["content"],
+        audience=row["audience"],
     )
     return QueuedMessage(
         number=row["id"],
         run_id=row["run_id"],
         project=row["project"],
+        path=Path(row["path"]),
         message=message,
         addressees=addressees,
         state=MessageState(row["state"]),

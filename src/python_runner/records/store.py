@@ -167,8 +167,9 @@ class Store:
         now: datetime,
         *,
         announces: Sequence[int] = (),
+        further: Sequence[Message] = (),
     ) -> None:
-        """Close a run and queue its report: both or neither.
+        """Close a run and queue its reports: all or nothing.
 
         The run may be unknown so far, in whole or in part: ``run`` holds everything.
         A report that is in the outbox already stays as it is.
@@ -178,12 +179,16 @@ class Store:
             message: its report, or None when none is due.
             now: when it is queued.
             announces: numbers of the given up messages that the report tells of.
+            further: the same report for further audiences.
         """
+        reports = [message] if message else []
         with self._database.write() as connection:
             key = changes.close_run(connection, run)
             changes.abandon(connection, [key], now)
-            if message is not None:
-                self.mail.put(connection, key, message, now, announces=announces)
+            for report in (*reports, *further):
+                self.mail.put(connection, key, report, now, announces=announces)
+                # One of them tells of the lost ones for all: the mail, if there is one.
+                announces = ()
 
     def interrupt_unfinished(self, path: Path, now: datetime) -> list[Run]:
         """Settle the runs of a project that died before their end, oldest first.

@@ -111,7 +111,8 @@ class Runner:
             email_strategy=_checked_strategy(email_strategy),
             include_traceback=include_traceback,
         )
-        if not project.recipients and project.email_strategy is not EmailStrategy.NONE:
+        told = project.recipients or project.channels
+        if not told and project.email_strategy is not EmailStrategy.NONE:
             raise BadRecipientList(
                 _('there are no recipients: name someone, or use email_strategy="none"')
             )

@@ -171,24 +171,28 @@ class Books:
         self._write_log(rotate)
 
     def close_run(
-        self, run: Run, message: Message | None, announces: Sequence[int] = ()
+        self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
     ) -> bool:
-        """Close the run and queue its report, in one transaction.
+        """Close the run and queue its reports, in one transaction.
 
         A store that failed on the way gets another chance: the run holds every result.
 
         Args:
             run: with every result.
-            message: its report, or None when none is due.
-            announces: numbers of given-up reports that this one tells of.
+            reports: one for each audience; none when none is due.
+            announces: numbers of given-up reports that the first one tells of.
 
         Returns:
-            Whether both are safe.
+            Whether all is safe.
         """
         self._store_failed = False
         return self._record(
             lambda store: store.finish_run(
-                run, message, self.now(), announces=announces
+                run,
+                next(iter(reports), None),
+                self.now(),
+                announces=announces,
+                further=reports[1:],
             )
         )
 

@@ -24,13 +24,14 @@ from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.books import Books
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
+from python_runner.runner.pulse import Pulse
 from python_runner.runner.reporting import (
     catch_up,
     deliver,
     lost_reports,
-    report_of,
     told_as_lost,
 )
+from python_runner.runner.reports import reports_of
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.series import Series
 from python_runner.texts import N_, Text
@@ -85,7 +86,7 @@ def run_project(
     except BadPythonInterpreter as error:
         words = session.masker(project).text(str(error))
         raise BadPythonInterpreter(words) from None
-    if session.reports(project):
+    if session.mails(project):
         require_mail(session.settings.mail)
     return _ProjectRun.begin(project, session).conduct(interpreter, choose)
 
@@ -95,7 +96,8 @@ def refuse_project(project: Project, session: Session, error: PythonRunnerError)
     try:
         require_mail(session.settings.mail)
     except MissingEnvironmentVariable:
-        session = replace(session, mail=False)
+        # The channels are told all the same.
+        project = replace(project, recipients=())
     run = _ProjectRun.begin(project, session)
     return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_text(error))
 
@@ -113,6 +115,7 @@ class _ProjectRun:
     started_at: datetime
     started: float
     books: Books
+    pulse: Pulse
     lock: FileLock | None = None
     interpreter: Interpreter | None = None
 
@@ -136,6 +139,7 @@ class _ProjectRun:
                 store=session.store,
                 masker=masker,
             ),
+            pulse=Pulse(project, session),
         )
 
     def conduct(self, interpreter: Path, choose: Callable[[Project], Project]) -> Run:
@@ -149,6 +153,7 @@ class _ProjectRun:
             self.project = self.books.project = self._chosen(choose)
             self.interpreter = self._known(interpreter)
             self.books.open_run(self.started_at, self.interpreter)
+            self.pulse.begin(self.run_id)
             self.books.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             self._catch_up()
@@ -242,15 +247,15 @@ class _ProjectRun:
         for run in unfinished:
             self._mask_outputs(run.run_id)
             self.books.log_missing(run)
-            self.books.close_run(run, report_of(run, self.project, self.session))
+            self.books.close_run(run, reports_of(run, self.project, self.session))
+            self.pulse.end(run)
 
     def _catch_up(self) -> None:
         """Let earlier reports out first, for this series may take hours.
 
         Not right after another run has done so: no project waits for mail twice.
         """
-        way = self.session.way
-        if way.monotonic() - way.used_at > self.session.delivery_seconds:
+        if self.session.ways.idle_seconds > self.session.delivery_seconds:
             catch_up(self.session)
             self.started = time.monotonic()
 
@@ -355,20 +360,22 @@ class _ProjectRun:
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
         lost = lost_reports(self.session)
-        run, message = self._with_report(run, lost)
-        saved = self.books.close_run(run, message, [m.number for m in lost])
+        run, reports = self._with_reports(run, lost)
+        saved = self.books.close_run(run, reports, [m.number for m in lost])
         if not saved:
             # The report leaves at once, and must tell why it is not in the records.
-            run, message = self._with_report(run, lost)
-        run = deliver(run, message, self.session, saved=saved)
+            run, reports = self._with_reports(run, lost)
+        self.pulse.end(run)
+        run = deliver(run, reports, self.project, self.session, saved=saved)
+        run = self.pulse.finish(run)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run
 
-    def _with_report(
+    def _with_reports(
         self, run: Run, lost: Sequence[QueuedMessage]
-    ) -> tuple[Run, Message | None]:
-        """Return the run with all that is odd about it by now, and its report."""
-        odd = (*self.session.notices, *self.books.warnings)
+    ) -> tuple[Run, tuple[Message, ...]]:
+        """Return the run with all that is odd about it by now, and its reports."""
+        odd = (*self.session.notices, *self.books.warnings, *self.pulse.warnings)
         run = replace(run, warnings=tuple(map(self.books.masker.sentence, odd)))
         told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
-        return run, report_of(told, self.project, self.session)
+        return run, reports_of(told, self.project, self.session)

@@ -6,18 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.execution.stop import StopRequest
-from python_runner.mail.way import WayOut
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy, MailSettings
 from python_runner.records.store import Store, StoreError, open_store
+from python_runner.runner.ways import Ways
 from python_runner.texts import N_, Text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from python_runner.model import Project, Settings
     from python_runner.records.messages import QueuedMessage
@@ -52,7 +52,9 @@ class Session:
         stop: set when the runner is asked to stop.
         mail: whether reports are made at all (``--no-mail``).
         delivery_seconds: longest that mail may delay what comes next.
-        way: what is known of the way out of this process.
+        defaults: optional keys of ``python-runner.toml`` that hold where a project is
+            silent: the channels of reports that wait are looked up there, too.
+        ways: what is known of the ways out of this process.
         given_up: the reports that this process has given up, earlier runs' too.
     """
 
@@ -64,7 +66,8 @@ class Session:
     stop: StopRequest = field(default_factory=StopRequest)
     mail: bool = True
     delivery_seconds: float = DELIVERY_SECONDS
-    way: WayOut = field(default_factory=WayOut)
+    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ways: Ways = field(default_factory=Ways)
     given_up: list[QueuedMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -90,6 +93,10 @@ class Session:
         """Say whether a report of ``project`` may be due."""
         return self.mail and project.email_strategy is not EmailStrategy.NONE
 
+    def mails(self, project: Project) -> bool:
+        """Say whether that report may be a mail, and not for channels alone."""
+        return self.reports(project) and bool(project.recipients)
+
 
 def thin_records(session: Session, keep_days: int | None) -> None:
     """Delete records of runs older than ``keep_days`` days; None keeps all."""
@@ -107,6 +114,7 @@ def open_session(
     listener: Callable[[Event], None] = ignore,
     now: Callable[[], datetime] = local_now,
     mail: bool = True,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Session:
     """Open the records and return the session; without records where that fails."""
     store: Store | None = None
@@ -123,14 +131,15 @@ def open_session(
         listener=listener,
         now=now,
         mail=mail,
-        way=way_out(settings.mail),
+        defaults=defaults or {},
+        ways=way_out(settings.mail),
     )
 
 
 @cache
-def way_out(_settings: MailSettings) -> WayOut:
-    """Return what this process knows of a way out, whichever session learnt it.
+def way_out(_settings: MailSettings) -> Ways:
+    """Return what this process knows of its ways out, whichever session learnt it.
 
     Whoever calls ``Runner`` in a loop has a session for each project, and one server.
     """
-    return WayOut()
+    return Ways()

@@ -51,6 +51,15 @@ def missing_extra(settings: MailSettings) -> Text | None:
     return Text(template, {"transport": settings.transport})
 
 
+def open_channel(url: str) -> Transport:
+    """Return the transport of a channel; nothing is imported or connected yet."""
+    from python_runner.mail.transports.channel import (  # noqa: PLC0415 - seldom used
+        ChannelTransport,
+    )
+
+    return ChannelTransport(url)
+
+
 def _smtp(settings: MailSettings) -> Transport:
     from python_runner.mail.transports.smtp import SmtpTransport  # noqa: PLC0415
 

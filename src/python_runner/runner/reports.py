@@ -1,0 +1,154 @@
+"""What tells of a run: a mail for its recipients, and a message for each channel."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from typing import TYPE_CHECKING
+
+from python_runner.config.settings import sender_address
+from python_runner.mail.compose import compose, compose_for_channel
+from python_runner.mail.mime import pack
+from python_runner.mail.report import MOST_SCRIPTS, render
+from python_runner.policy import mail_due, reported_scripts
+from python_runner.records.outputs import read_ends, read_tail
+from python_runner.runner.past import Past, look_back
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.mail.mime import Attachment
+    from python_runner.mail.report import Report
+    from python_runner.masking import Masker
+    from python_runner.model import EmailStrategy, Message, Project, Run
+    from python_runner.runner.session import Session
+
+#: Bytes of a failed script's output that a report shows.
+TAIL_BYTES = 8_000
+
+
+def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, ...]:
+    """Return what tells of ``run``: the mail first, then one message a channel.
+
+    Nothing when no report is due.
+    """
+    if not session.reports(project) or not mail_due(run, project.email_strategy):
+        return ()
+    named = reported_scripts(run, project.email_strategy)
+    shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
+    past = look_back(run, shown, session.store)
+    date = session.now()
+    return (
+        *_mails(run, project, session, past, date),
+        *_notes(run, project, session, past, date),
+    )
+
+
+def render_report(
+    run: Run,
+    project: Project,
+    strategy: EmailStrategy,
+    masker: Masker,
+    *,
+    past: Past | None = None,
+    attach: bool = False,
+) -> Report:
+    """Tell of ``run`` in the language of its project's readers.
+
+    Args:
+        run: what happened.
+        project: whose run it is.
+        strategy: which scripts are named.
+        masker: takes secrets out of the output.
+        past: what came before; None: nothing is compared.
+        attach: whether the report can carry what it shows in part only.
+    """
+    outputs = _outputs(run)
+    return render(
+        run,
+        strategy=strategy,
+        language=project.language,
+        # What a killed runner left was never masked.
+        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
+        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
+        attach=attach,
+        comparisons=past.comparisons if past else {},
+        host=socket.gethostname(),
+        log=project.path / "logs" / project.log_filename,
+    )
+
+
+def _mails(
+    run: Run, project: Project, session: Session, past: Past, date: datetime
+) -> Iterator[Message]:
+    if not project.recipients:
+        return
+    masker = session.masker(project)
+    report = render_report(
+        run, project, project.email_strategy, masker, past=past, attach=True
+    )
+    outputs = _outputs(run)
+    yield compose(
+        report,
+        run_id=run.run_id,
+        sender=sender_address(session.settings.mail),
+        recipients=project.recipients,
+        date=date,
+        incident=past.incident,
+        attachment=_attachment(
+            run, [outputs[script] for script in report.attached], date, masker
+        ),
+    )
+
+
+def _notes(
+    run: Run, project: Project, session: Session, past: Past, date: datetime
+) -> Iterator[Message]:
+    if not project.channels:
+        return
+    masker = session.masker(project)
+    report = render_report(run, project, project.email_strategy, masker, past=past)
+    for url in project.channels:
+        yield compose_for_channel(
+            report, url=url, status=run.status, run_id=run.run_id, date=date
+        )
+
+
+def _outputs(run: Run) -> dict[str, Path]:
+    return {r.script: r.output for r in run.failed_scripts if r.output}
+
+
+def _tail(output: Path) -> str:
+    try:
+        return read_tail(output, TAIL_BYTES)
+    except OSError:
+        # Kept elsewhere or not at all; the attempt's warnings say so.
+        return ""
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        return 0
+
+
+def _attachment(
+    run: Run, outputs: Sequence[Path], date: datetime, masker: Masker
+) -> Attachment | None:
+    """Return the outputs that the report shows in part only, packed."""
+    if not outputs:
+        return None
+    files = {output.name: partial(_ends, output, masker) for output in outputs}
+    return pack(f"{run.run_id}.zip", files, date)
+
+
+def _ends(output: Path, masker: Masker, limit: int) -> bytes:
+    try:
+        return masker.data(read_ends(output, limit))
+    except OSError as error:
+        # Its end could be read a moment ago. A note in its place loses no report.
+        return str(error).encode("utf-8", "backslashreplace")
