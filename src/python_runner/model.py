@@ -157,8 +157,9 @@ class Project:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be told of the variables of its scripts."""
-        return tuple(secret_values(self.env, *(script.env for script in self.scripts)))
+        """What must not be told of its scripts' variables and of its addresses."""
+        variables = secret_values(self.env, *(script.env for script in self.scripts))
+        return (*variables, *self.channels, *filter(None, [self.heartbeat_url]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
