@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.mail.outbox import DrainReport, drain, drain_channel, send_once
+from python_runner.mail.outbox import DrainReport, drain, send_once
 from python_runner.mail.transports.memory import MemoryTransport
 from python_runner.mail.way import MESSAGES_A_MINUTE, WayOut
 from python_runner.model import (
@@ -85,7 +85,7 @@ def deliver(
     """Drain through ``transport`` at ``now``."""
     return drain(
         store,
-        lambda: transport,
+        lambda _folder: transport,
         now=lambda: now,
         deadline_seconds=deadline_seconds,
         way=way,
@@ -175,7 +175,7 @@ def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
     queue(store, "a", "b", "c")
     opened = []
 
-    def open_transport() -> MemoryTransport:
+    def open_transport(_folder: Path) -> MemoryTransport:
         opened.append(MemoryTransport())
         return opened[-1]
 
@@ -194,7 +194,7 @@ def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
 def test_nothing_due_opens_nothing(store: Store) -> None:
     """Without a message there is no connection."""
 
-    def never() -> MemoryTransport:
+    def never(_folder: Path) -> MemoryTransport:
         raise AssertionError
 
     report = drain(store, never, now=lambda: NOW, deadline_seconds=30)
@@ -356,7 +356,7 @@ def test_a_transport_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
     """So is a way out that does not exist."""
     queue(store, "a")
 
-    def nowhere() -> MemoryTransport:
+    def nowhere(_folder: Path) -> MemoryTransport:
         raise KeyError("pigeon")
 
     report = drain(store, nowhere, now=lambda: NOW, deadline_seconds=30)
@@ -412,7 +412,7 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
     started = time.monotonic()
     report = drain(
         store,
-        lambda: tarpit,
+        lambda _folder: tarpit,
         now=lambda: NOW,
         deadline_seconds=600,
         way=WayOut(lambda: 10 * time.monotonic()),
@@ -429,7 +429,7 @@ def test_a_runner_that_stops_still_sends(store: Store) -> None:
     queue(store, "a")
     report = drain(
         store,
-        MemoryTransport,
+        lambda _folder: MemoryTransport(),
         now=lambda: NOW,
         deadline_seconds=60,
         stopping=lambda: True,
@@ -443,7 +443,7 @@ def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
     clock = FakeTime()
     report = drain(
         store,
-        MemoryTransport,
+        lambda _folder: MemoryTransport(),
         now=lambda: NOW,
         deadline_seconds=100,
         way=WayOut(clock.monotonic, clock.sleep),
@@ -472,7 +472,7 @@ def test_the_pace_does_not_outlast_the_deadline(store: Store) -> None:
     clock = FakeTime()
     report = drain(
         store,
-        MemoryTransport,
+        lambda _folder: MemoryTransport(),
         now=lambda: NOW,
         deadline_seconds=59,
         way=WayOut(clock.monotonic, clock.sleep),
@@ -522,7 +522,7 @@ def test_records_that_fail_are_the_callers_matter(shielded: Path) -> None:
 def _busy_drain(store: Store, busy: Busy, clock: FakeTime) -> DrainReport:
     return drain(
         store,
-        lambda: busy,
+        lambda _folder: busy,
         now=lambda: NOW,
         deadline_seconds=60,
         way=WayOut(clock.monotonic, clock.sleep),
@@ -678,10 +678,10 @@ def tell(
     way: WayOut | None = None,
 ) -> DrainReport:
     """Drain what is for SLACK through ``transport`` at ``now``."""
-    return drain_channel(
+    return drain(
         store,
-        SLACK,
         lambda _folder: transport,
+        audience=SLACK,
         now=lambda: now,
         deadline_seconds=deadline_seconds,
         way=way,
@@ -722,10 +722,10 @@ def test_a_channel_that_is_configured_no_more_waits(store: Store) -> None:
     queue_for(store, "d", SLACK, path=there)
     slack, way = MemoryTransport(), WayOut()
 
-    report = drain_channel(
+    report = drain(
         store,
-        SLACK,
         lambda folder: slack if folder == there else None,
+        audience=SLACK,
         now=lambda: NOW,
         deadline_seconds=30,
         way=way,
@@ -750,8 +750,8 @@ def test_a_project_opens_its_way_to_a_channel_once(store: Store) -> None:
         opened[folder] = MemoryTransport()
         return opened[folder]
 
-    report = drain_channel(
-        store, SLACK, open_channel, now=lambda: NOW, deadline_seconds=30
+    report = drain(
+        store, open_channel, audience=SLACK, now=lambda: NOW, deadline_seconds=30
     )
 
     assert report == DrainReport(sent=3)
@@ -766,7 +766,7 @@ def test_a_channel_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
     def broken(_folder: Path) -> MemoryTransport:
         raise OSError("no such share")
 
-    report = drain_channel(store, SLACK, broken, now=lambda: NOW, deadline_seconds=30)
+    report = drain(store, broken, audience=SLACK, now=lambda: NOW, deadline_seconds=30)
 
     assert report == DrainReport(deferred=1, remaining=1)
     assert "no such share" in str(store.mail.messages()[0].addressees[0].detail)

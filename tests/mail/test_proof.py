@@ -115,7 +115,10 @@ def deliver(home: Path, port: int, ca_file: Path, now: datetime) -> None:
     )
     with open_store(home, now) as store:
         drain(
-            store, lambda: SmtpTransport(settings), now=lambda: now, deadline_seconds=30
+            store,
+            lambda _folder: SmtpTransport(settings),
+            now=lambda: now,
+            deadline_seconds=30,
         )
 
 

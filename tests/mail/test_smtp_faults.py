@@ -473,7 +473,7 @@ def test_every_answer_means_one_thing_for_each_recipient(
     assert all(m == message.content for m in server.messages)
 
 
-def _same(thing: _T) -> _T:
+def _same(thing: _T, *_asked: object) -> _T:
     return thing
 
 

@@ -67,22 +67,26 @@ class DrainReport:
 
 def drain(
     store: Store,
-    open_transport: Callable[[], Transport],
+    open_way: Callable[[Path], Transport | None],
     *,
+    audience: str = RECIPIENTS,
     now: Callable[[], datetime],
     deadline_seconds: float,
     way: WayOut | None = None,
     stopping: Callable[[], bool] = lambda: False,
     masker: Masker | None = None,
 ) -> DrainReport:
-    """Send the mails that are due, over one connection, until time is up.
+    """Send what is due for one audience until time is up: mails over one connection.
 
     A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
     thread when time is up, and counts as deferred: it may still end well and be marked.
 
     Args:
         store: where the messages are.
-        open_transport: makes the way out; called when the first message is due.
+        open_way: makes the way out; called when the first message is due. A channel's
+            is called with the folder of each project, whose configuration names it, and
+            returns None where that does not hold it any more.
+        audience: the recipients of mails, or what stands for a channel.
         now: the clock of the records.
         deadline_seconds: longest time until this function returns.
         way: what earlier drains of this process have learnt; None: nothing.
@@ -93,68 +97,7 @@ def drain(
         StoreError: the records cannot be read or written. Nothing that a transport
             does is ever raised: it becomes a deferral.
     """
-    return _drain(
-        store,
-        RECIPIENTS,
-        lambda _folder: open_transport(),
-        now=now,
-        deadline_seconds=deadline_seconds,
-        way=way or WayOut(),
-        stopping=stopping,
-        masker=masker or Masker(),
-    )
-
-
-def drain_channel(
-    store: Store,
-    audience: str,
-    open_channel: Callable[[Path], Transport | None],
-    *,
-    now: Callable[[], datetime],
-    deadline_seconds: float,
-    way: WayOut | None = None,
-    stopping: Callable[[], bool] = lambda: False,
-    masker: Masker | None = None,
-) -> DrainReport:
-    """Tell a channel what is due, as :func:`drain` does the mails.
-
-    Args:
-        store: where the messages are.
-        audience: what stands for the channel there.
-        open_channel: makes the way to it from the configuration of the project in that
-            folder; None where that does not hold it any more.
-        now: the clock of the records.
-        deadline_seconds: longest time until this function returns.
-        way: what earlier drains of this process have learnt; None: nothing.
-        stopping: whether the runner is asked to stop; only seconds are left then.
-        masker: takes secrets out of what servers and libraries say.
-
-    Raises:
-        StoreError: as for :func:`drain`.
-    """
-    return _drain(
-        store,
-        audience,
-        open_channel,
-        now=now,
-        deadline_seconds=deadline_seconds,
-        way=way or WayOut(),
-        stopping=stopping,
-        masker=masker or Masker(),
-    )
-
-
-def _drain(
-    store: Store,
-    audience: str,
-    open_way: Callable[[Path], Transport | None],
-    *,
-    now: Callable[[], datetime],
-    deadline_seconds: float,
-    way: WayOut,
-    stopping: Callable[[], bool],
-    masker: Masker,
-) -> DrainReport:
+    way = way or WayOut()
     deadline = way.monotonic() + deadline_seconds
     if way.rests or not way.turn.acquire(timeout=deadline_seconds):
         return DrainReport(remaining=store.mail.waiting())
@@ -167,7 +110,7 @@ def _drain(
             way=way,
             deadline=deadline,
             lease_seconds=deadline_seconds + _LEASE_MARGIN,
-            masker=masker,
+            masker=masker or Masker(),
         )
         _wait_for(work, stopping)
         return work.report()

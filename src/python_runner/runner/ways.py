@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from python_runner.config.project import configured_channels
 from python_runner.config.settings import require_mail
 from python_runner.exceptions import MissingEnvironmentVariable
-from python_runner.mail.outbox import DrainReport, drain, drain_channel
+from python_runner.mail.outbox import DrainReport, drain
 from python_runner.mail.transports import open_channel, open_transport
 from python_runner.mail.way import WayOut
 from python_runner.model import RECIPIENTS
@@ -93,18 +93,20 @@ class Ways:
         end = monotonic() + deadline_seconds
 
         def serve(audience: str) -> DrainReport:
-            common: Any = {
-                "now": now,
+            mails = audience == RECIPIENTS
+            return drain(
+                store,
+                (lambda _folder: open_transport(settings))
+                if mails
+                else partial(_configured_way, audience, defaults),
+                audience=audience,
+                now=now,
                 # Some may have waited for their turn.
-                "deadline_seconds": max(0.0, end - monotonic()),
-                "way": self.known[audience],
-                "stopping": stopping,
-                "masker": masker,
-            }
-            if audience == RECIPIENTS:
-                return drain(store, partial(open_transport, settings), **common)
-            way = partial(_configured_way, audience, defaults)
-            return drain_channel(store, audience, way, **common)
+                deadline_seconds=max(0.0, end - monotonic()),
+                way=self.known[audience],
+                stopping=stopping,
+                masker=masker,
+            )
 
         reports = at_once(
             [

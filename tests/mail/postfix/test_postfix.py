@@ -261,14 +261,14 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(
             )
             store.finish_run(make_run(run_id=f"{number:013x}"), message, now)
         first = drain(
-            store, lambda: Away(settings), now=lambda: now, deadline_seconds=60
+            store, lambda _folder: Away(settings), now=lambda: now, deadline_seconds=60
         )
         assert (first.sent, first.deferred, first.remaining) == (4, 1, 6)
         postfix.start()
         later = now + timedelta(minutes=5)
         second = drain(
             store,
-            lambda: SmtpTransport(settings),
+            lambda _folder: SmtpTransport(settings),
             now=lambda: later,
             deadline_seconds=60,
         )
