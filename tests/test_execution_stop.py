@@ -15,7 +15,8 @@ def test_starts_unrequested() -> None:
     stop = StopRequest()
     begin = time.monotonic()
     assert not stop.wait(0.05)
-    assert time.monotonic() - begin >= 0.05
+    # Clocks tick in steps, on Windows of 16 ms.
+    assert time.monotonic() - begin >= 0.03
     assert not stop.requested
 
 
