@@ -81,11 +81,13 @@ def deliver(
     now: datetime = NOW,
     deadline_seconds: float = 30.0,
     way: WayOut | None = None,
+    audience: str = RECIPIENTS,
 ) -> DrainReport:
-    """Drain through ``transport`` at ``now``."""
+    """Drain what is for ``audience`` through ``transport`` at ``now``."""
     return drain(
         store,
         lambda _folder: transport,
+        audience=audience,
         now=lambda: now,
         deadline_seconds=deadline_seconds,
         way=way,
@@ -669,23 +671,8 @@ def queue_for(store: Store, run_id: str, *audiences: str, path: Path = PROJECT) 
     store.finish_run(run, None, NOW, further=messages)
 
 
-def tell(
-    store: Store,
-    transport: MemoryTransport,
-    *,
-    now: datetime = NOW,
-    deadline_seconds: float = 30.0,
-    way: WayOut | None = None,
-) -> DrainReport:
-    """Drain what is for SLACK through ``transport`` at ``now``."""
-    return drain(
-        store,
-        lambda _folder: transport,
-        audience=SLACK,
-        now=lambda: now,
-        deadline_seconds=deadline_seconds,
-        way=way,
-    )
+#: Drains what is for SLACK.
+tell = partial(deliver, audience=SLACK)
 
 
 def states(store: Store) -> dict[str, str]:

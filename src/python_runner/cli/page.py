@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from python_runner.exceptions import PythonRunnerError
 from python_runner.mail.report import render
 from python_runner.model import EmailStrategy
-from python_runner.records.outputs import read_tail
-from python_runner.runner.reports import TAIL_BYTES
+from python_runner.runner.reports import tails_of
 from python_runner.texts import system_language
 from python_runner.texts import translate as _
 
@@ -32,7 +31,7 @@ def write_page(run: Run, path: Path) -> None:
         run,
         strategy=EmailStrategy.ALL,
         language=system_language(),
-        tails=_tails(run),
+        tails=tails_of(run),
         host=socket.gethostname(),
     )
     new = path.with_name(f".{path.name}.new")
@@ -46,13 +45,3 @@ def write_page(run: Run, path: Path) -> None:
         raise PythonRunnerError(
             message.format(path=path, error=error.strerror)
         ) from error
-
-
-def _tails(run: Run) -> dict[str, str]:
-    tails = {}
-    for result in run.failed_scripts:
-        # Output is kept for some days only.
-        with suppress(OSError):
-            if result.output:
-                tails[result.script] = read_tail(result.output, TAIL_BYTES)
-    return tails

@@ -167,6 +167,11 @@ def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
         raise MissingEnvironmentVariable(sentence.format(names=", ".join(missing)))
 
 
+def can_mail(mail: MailSettings) -> bool:
+    """Say whether a mail could leave: the transport lacks no variable."""
+    return not any(_missing(mail))
+
+
 def _missing(mail: MailSettings) -> Iterator[str]:
     if mail.transport == "file":
         if mail.mail_dir is None:

@@ -43,6 +43,11 @@ def output_file(folder: Path, number: int, script: str) -> Path:
     return folder / f"{number:02d}_{name}.log"
 
 
+def files_of(logs: Path, run_id: str) -> list[Path]:
+    """Return the files that hold output of a run, below ``logs``."""
+    return list((logs / "runs").glob(f"*_{run_id}/*.log"))
+
+
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
     """Begin a further attempt's part of an output file with a line that says so."""
     # Where the file cannot be written the attempts run on into each other.

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from python_runner.config.settings import require_mail
-from python_runner.exceptions import BadPythonInterpreter, MissingEnvironmentVariable
+from python_runner.config.settings import can_mail, require_mail
+from python_runner.exceptions import BadPythonInterpreter
 from python_runner.execution.capture import mask_file
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import find_interpreter
@@ -93,9 +93,7 @@ def run_project(
 
 def refuse_project(project: Project, session: Session, error: PythonRunnerError) -> Run:
     """Account for a project that cannot be run: logged and, if possible, reported."""
-    try:
-        require_mail(session.settings.mail)
-    except MissingEnvironmentVariable:
+    if not can_mail(session.settings.mail):
         # The channels are told all the same.
         project = replace(project, recipients=())
     run = _ProjectRun.begin(project, session)
@@ -260,7 +258,7 @@ class _ProjectRun:
             self.started = time.monotonic()
 
     def _mask_outputs(self, run_id: str) -> None:
-        for path in (self.project.path / "logs" / "runs").glob(f"*_{run_id}/*.log"):
+        for path in outputs.files_of(self.project.path / "logs", run_id):
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
                 mask_file(path, self.books.masker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,16 @@ def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, .
         return ()
     named = reported_scripts(run, project.email_strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    past = look_back(run, shown, session.store)
-    date = session.now()
+    account = _Account(
+        run=run,
+        project=project,
+        masker=session.masker(project),
+        past=look_back(run, shown, session.store),
+        date=session.now(),
+    )
     return (
-        *_mails(run, project, session, past, date),
-        *_notes(run, project, session, past, date),
+        *account.mails(sender_address(session.settings.mail)),
+        *account.notes(),
     )
 
 
@@ -66,14 +72,13 @@ def render_report(
         past: what came before; None: nothing is compared.
         attach: whether the report can carry what it shows in part only.
     """
-    outputs = _outputs(run)
     return render(
         run,
         strategy=strategy,
         language=project.language,
         # What a killed runner left was never masked.
-        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
-        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
+        tails={script: masker.text(tail) for script, tail in tails_of(run).items()},
+        partial=[s for s, path in _outputs(run).items() if _size(path) > TAIL_BYTES],
         attach=attach,
         comparisons=past.comparisons if past else {},
         host=socket.gethostname(),
@@ -81,40 +86,74 @@ def render_report(
     )
 
 
-def _mails(
-    run: Run, project: Project, session: Session, past: Past, date: datetime
-) -> Iterator[Message]:
-    if not project.recipients:
-        return
-    masker = session.masker(project)
-    report = render_report(
-        run, project, project.email_strategy, masker, past=past, attach=True
-    )
-    outputs = _outputs(run)
-    yield compose(
-        report,
-        run_id=run.run_id,
-        sender=sender_address(session.settings.mail),
-        recipients=project.recipients,
-        date=date,
-        incident=past.incident,
-        attachment=_attachment(
-            run, [outputs[script] for script in report.attached], date, masker
-        ),
-    )
+def tails_of(run: Run) -> dict[str, str]:
+    """Return the end of the output of each failed script, as far as it is kept."""
+    return {script: _tail(path) for script, path in _outputs(run).items()}
 
 
-def _notes(
-    run: Run, project: Project, session: Session, past: Past, date: datetime
-) -> Iterator[Message]:
-    if not project.channels:
-        return
-    masker = session.masker(project)
-    report = render_report(run, project, project.email_strategy, masker, past=past)
-    for url in project.channels:
-        yield compose_for_channel(
-            report, url=url, status=run.status, run_id=run.run_id, date=date
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Account:
+    """One run and all that its reports are made of.
+
+    Attributes:
+        masker: takes the secrets of environment and project out of the output.
+        past: what came before.
+        date: when the reports were made.
+    """
+
+    run: Run
+    project: Project
+    masker: Masker
+    past: Past
+    date: datetime
+
+    def mails(self, sender: str) -> Iterator[Message]:
+        """Yield the mail from ``sender``, if there is anybody to get it."""
+        if not self.project.recipients:
+            return
+        report = self._report(attach=True)
+        outputs = _outputs(self.run)
+        yield compose(
+            report,
+            run_id=self.run.run_id,
+            sender=sender,
+            recipients=self.project.recipients,
+            date=self.date,
+            incident=self.past.incident,
+            attachment=self._attachment([outputs[s] for s in report.attached]),
         )
+
+    def notes(self) -> Iterator[Message]:
+        """Yield the message for each channel, which carries no file."""
+        if not self.project.channels:
+            return
+        report = self._report(attach=False)
+        for url in self.project.channels:
+            yield compose_for_channel(
+                report,
+                url=url,
+                status=self.run.status,
+                run_id=self.run.run_id,
+                date=self.date,
+            )
+
+    def _report(self, *, attach: bool) -> Report:
+        strategy = self.project.email_strategy
+        return render_report(
+            self.run,
+            self.project,
+            strategy,
+            self.masker,
+            past=self.past,
+            attach=attach,
+        )
+
+    def _attachment(self, outputs: Sequence[Path]) -> Attachment | None:
+        """Return the outputs that the report shows in part only, packed."""
+        if not outputs:
+            return None
+        files = {output.name: partial(_ends, output, self.masker) for output in outputs}
+        return pack(f"{self.run.run_id}.zip", files, self.date)
 
 
 def _outputs(run: Run) -> dict[str, Path]:
@@ -134,16 +173,6 @@ def _size(output: Path) -> int:
         return output.stat().st_size
     except OSError:
         return 0
-
-
-def _attachment(
-    run: Run, outputs: Sequence[Path], date: datetime, masker: Masker
-) -> Attachment | None:
-    """Return the outputs that the report shows in part only, packed."""
-    if not outputs:
-        return None
-    files = {output.name: partial(_ends, output, masker) for output in outputs}
-    return pack(f"{run.run_id}.zip", files, date)
 
 
 def _ends(output: Path, masker: Masker, limit: int) -> bytes:

@@ -13,8 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from python_runner.config.project import configured_channels
-from python_runner.config.settings import require_mail
-from python_runner.exceptions import MissingEnvironmentVariable
+from python_runner.config.settings import can_mail
 from python_runner.mail.outbox import DrainReport, drain
 from python_runner.mail.transports import open_channel, open_transport
 from python_runner.mail.way import WayOut
@@ -112,7 +111,7 @@ class Ways:
             [
                 partial(serve, audience)
                 for audience in store.mail.due_audiences(now())
-                if audience != RECIPIENTS or _can_mail(settings)
+                if audience != RECIPIENTS or can_mail(settings)
             ]
         )
         return DrainReport(
@@ -145,11 +144,3 @@ def _configured_way(
 ) -> Transport | None:
     url = named(audience, configured_channels(folder, defaults))
     return open_channel(url) if url else None
-
-
-def _can_mail(settings: MailSettings) -> bool:
-    try:
-        require_mail(settings)
-    except MissingEnvironmentVariable:
-        return False
-    return True
