@@ -58,7 +58,7 @@ def fill(store: Store, project: Path) -> None:
             started_at=NOW,
             duration=1.0,
         )
-        store.finish_run(run, message, NOW)
+        store.finish_run(run, [message], NOW)
     later = NOW + timedelta(hours=4)
     refused = Receipt(
         recipient="a@x.org", delivery=Delivery.FAILED, detail=Text("550 unknown")
@@ -151,7 +151,7 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
             started_at=NOW,
             duration=1.0,
         )
-        store.finish_run(run, letter("report-3", "b@x.org", "c@x.org"), NOW)
+        store.finish_run(run, [letter("report-3", "b@x.org", "c@x.org")], NOW)
         store.mail.record_receipts(
             3, answers, owner="test", next_try_at=NOW + timedelta(hours=1)
         )

@@ -75,7 +75,7 @@ def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
         assert store.notice is None
         (run,) = store.runs()
         (settled,) = store.interrupt_unfinished(Path("/srv/two"), NOW)
-        store.finish_run(settled, None, NOW)
+        store.finish_run(settled, [], NOW)
         assert store.last_outcomes(Path("/srv/one")) == dict.fromkeys(
             ["a.py", "b.py"], Outcome.SUCCESS
         )

@@ -64,7 +64,7 @@ def queue(store: Store, *run_ids: str, recipients: tuple[str, ...] = (A, B)) -> 
             subject="a report",
             content=f"Date: fixed\r\n\r\n{run_id}\r\n".encode(),
         )
-        store.finish_run(run, message, NOW)
+        store.finish_run(run, [message], NOW)
 
 
 def mail_of(store: Store, run_id: str) -> MailStatus:
@@ -668,7 +668,7 @@ def queue_for(store: Store, run_id: str, *audiences: str, path: Path = PROJECT) 
         )
         for audience in audiences
     ]
-    store.finish_run(run, None, NOW, further=messages)
+    store.finish_run(run, messages, NOW)
 
 
 #: Drains what is for SLACK.

@@ -102,7 +102,7 @@ def lines(path: Path) -> list[str]:
 def settle(store: Store, now: datetime) -> None:
     """Do what every run does first: close and report what died."""
     for run in store.interrupt_unfinished(PROJECT, now):
-        store.finish_run(run, message_of(run), now)
+        store.finish_run(run, [message_of(run)], now)
 
 
 def record_run(home: Path, run_id: str, now: datetime) -> None:
@@ -149,7 +149,7 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
             duration=1.0,
             scripts=tuple(results),
         )
-        store.finish_run(run, message_of(run), now)
+        store.finish_run(run, [message_of(run)], now)
         acknowledge(f"{run_id} finished")
         drain(
             store,

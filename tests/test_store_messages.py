@@ -61,7 +61,7 @@ def queue(
         subject=f"report of {run_id}",
         content=f"Subject: report\r\n\r\n{run_id} \x00 é\r\n".encode(),
     )
-    store.finish_run(run, message, now, announces=announces)
+    store.finish_run(run, [message], now, announces=announces)
 
 
 def mail_of(store: Store, run_id: str) -> MailStatus:
@@ -180,7 +180,7 @@ def test_an_incident_is_of_one_project_and_of_the_time_before(store: Store) -> N
     assert run is not None
     unreported = replace(run, run_id="3", status=GOOD)
     unreported = replace(unreported, started_at=NOW + timedelta(hours=3))
-    store.finish_run(unreported, None, NOW)
+    store.finish_run(unreported, [], NOW)
     assert incident(store, NOW + timedelta(hours=4)) == []
 
 

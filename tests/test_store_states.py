@@ -204,7 +204,7 @@ class Records(RuleBasedStateMachine):
             subject=run.project,
             content=run.run_id.encode(),
         )
-        self.store.finish_run(run, message if reported else None, self.now)
+        self.store.finish_run(run, [message] if reported else [], self.now)
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
         self.ended.append(replace(run, mail=mail))
 

@@ -81,7 +81,7 @@ def queue_reports(home: Path) -> None:
                 subject="report",
                 content=f"{head}.\r\n{os.urandom(8).hex()}\r\n".encode(),
             )
-            store.finish_run(run, message, NOW)
+            store.finish_run(run, [message], NOW)
 
 
 def die_before_statement(number: int) -> None:

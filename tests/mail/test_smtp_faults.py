@@ -491,7 +491,7 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
     faulty, healthy = serve(fault.answers), serve()
     ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
     with open_store(shielded, NOW) as store:
-        store.finish_run(make_run(), message, NOW)
+        store.finish_run(make_run(), [message], NOW)
         for way, minutes in zip(ways, (0, 5), strict=True):
             now = NOW + timedelta(minutes=minutes)
             transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)

@@ -64,7 +64,7 @@ def queue(store: Store, tmp_path: Path) -> Callable[..., None]:
             started_at=local_now(),
             duration=1.0,
         )
-        store.finish_run(run, None, local_now(), further=messages)
+        store.finish_run(run, messages, local_now())
 
     return put
 

@@ -163,11 +163,10 @@ class Store:
     def finish_run(
         self,
         run: Run,
-        message: Message | None,
+        reports: Sequence[Message],
         now: datetime,
         *,
         announces: Sequence[int] = (),
-        further: Sequence[Message] = (),
     ) -> None:
         """Close a run and queue its reports: all or nothing.
 
@@ -176,16 +175,14 @@ class Store:
 
         Args:
             run: how it ended.
-            message: its report, or None when none is due.
-            now: when it is queued.
-            announces: numbers of the given up messages that the report tells of.
-            further: the same report for further audiences.
+            reports: one for each audience; none when none is due.
+            now: when they are queued.
+            announces: numbers of the given up messages that the first one tells of.
         """
-        reports = [message] if message else []
         with self._database.write() as connection:
             key = changes.close_run(connection, run)
             changes.abandon(connection, [key], now)
-            for report in (*reports, *further):
+            for report in reports:
                 self.mail.put(connection, key, report, now, announces=announces)
                 # One of them tells of the lost ones for all: the mail, if there is one.
                 announces = ()

@@ -188,11 +188,7 @@ class Books:
         self._store_failed = False
         return self._record(
             lambda store: store.finish_run(
-                run,
-                next(iter(reports), None),
-                self.now(),
-                announces=announces,
-                further=reports[1:],
+                run, reports, self.now(), announces=announces
             )
         )
 

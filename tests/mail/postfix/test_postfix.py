@@ -259,7 +259,7 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(
                 subject=str(number),
                 content=f"{head}\r\nreport {number}\r\n.\r\n".encode(),
             )
-            store.finish_run(make_run(run_id=f"{number:013x}"), message, now)
+            store.finish_run(make_run(run_id=f"{number:013x}"), [message], now)
         first = drain(
             store, lambda _folder: Away(settings), now=lambda: now, deadline_seconds=60
         )
