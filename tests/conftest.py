@@ -17,6 +17,15 @@ from python_runner.runner.session import way_out
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+#: Fixtures that several folders share.
+pytest_plugins = [
+    "tests.builders",
+    "tests.servers.authority",
+    "tests.servers.cloud",
+    "tests.servers.smtp",
+    "tests.servers.web",
+]
+
 #: Variables of the developer's machine that would change what is tested.
 SHIELDED = (
     "ALL_PROXY",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.masking import Masker, is_secret_name, secret_values
-from python_runner.texts import Text
+from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
@@ -162,8 +162,8 @@ def test_the_longest_secret_goes_first() -> None:
 
 def test_sentences_keep_their_template() -> None:
     """Only values are masked, so that every reader still gets his language."""
-    inner = Text("<{word}>", {"word": "hunter2"})
-    sentence = Text("{a} {b} {c}", {"a": "x hunter2", "b": 7, "c": inner})
+    inner = Sentence.of("<{word}>", word="hunter2")
+    sentence = Sentence.of("{a} {b} {c}", a="x hunter2", b=7, c=inner)
     masked = Masker(["hunter2"]).sentence(sentence)
     assert masked.template == sentence.template
     assert str(masked) == "x *** 7 <***>"

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from python_runner.texts import Text
+from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Masker:
             return self._text_pattern.sub(MASK, text)
         return text
 
-    def sentence(self, sentence: Text) -> Text:
+    def sentence(self, sentence: Sentence) -> Sentence:
         """Return a sentence whose values hold none of the secrets."""
         values = {key: self._value(value) for key, value in sentence.values.items()}
         return replace(sentence, values=values)
@@ -116,7 +116,7 @@ class Masker:
     def _value(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
-        return self.sentence(value) if isinstance(value, Text) else value
+        return self.sentence(value) if isinstance(value, Sentence) else value
 
     def data(self, data: bytes) -> bytes:
         """Return ``data`` without the secrets."""

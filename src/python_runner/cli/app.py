@@ -19,8 +19,8 @@ from python_runner.policy import (
     EXIT_SUCCESS,
     EXIT_USAGE,
 )
-from python_runner.texts import LOCALE_DIR, N_, system_language
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import LOCALE_DIR, N_, system_language
+from python_runner.texts.sentence import translate as _
 from python_runner.version import __version__
 
 
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"python_runner.cli.{cmd_name}")
+        module = importlib.import_module(f"python_runner.cli.commands.{cmd_name}")
         command: click.Command = module.command
         command.short_help = _(COMMANDS[cmd_name])
         return command
@@ -117,7 +117,7 @@ def _fit_to_show(message: str) -> str:
     """Mask what an error quotes of arguments and environment, and escape controls."""
     # Seldom needed, and --help has to be quick.
     from python_runner.config.settings import load_settings  # noqa: PLC0415
-    from python_runner.mail.sanitize import clean  # noqa: PLC0415
+    from python_runner.texts.sanitize import clean  # noqa: PLC0415
 
     try:
         secrets = load_settings().secrets

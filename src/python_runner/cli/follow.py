@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from python_runner.cli.growing import GrowingOutput
 from python_runner.masking import Masker
+from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
 
 
@@ -42,7 +42,7 @@ class OutputFollower:
                 ended = threading.Event()
                 prefix = f"{event.project.name}: {event.script.name} | "
                 masker = Masker((*self.secrets, *event.project.secrets))
-                output = GrowingOutput(event.output, masker)
+                output = OutputReader(event.output, masker)
                 thread = threading.Thread(
                     target=self._follow,
                     args=(output, masker.text(prefix), ended),
@@ -60,7 +60,7 @@ class OutputFollower:
                 pass
 
     def _follow(
-        self, output: GrowingOutput, prefix: str, ended: threading.Event
+        self, output: OutputReader, prefix: str, ended: threading.Event
     ) -> None:
         rest = b""
         while True:
@@ -79,7 +79,7 @@ class OutputFollower:
         self.write(prefix + text)
 
 
-def _read(output: GrowingOutput) -> bytes:
+def _read(output: OutputReader) -> bytes:
     try:
         return output.read()
     except OSError:

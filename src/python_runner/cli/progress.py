@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, Self, TextIO
 from python_runner.cli import wording
 from python_runner.cli.tables import flat
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded, ScriptStarted
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.mail.sanitize import clean
+from python_runner.texts.sanitize import clean
 
 
 if TYPE_CHECKING:

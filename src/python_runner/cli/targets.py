@@ -10,7 +10,7 @@ import click
 
 from python_runner.config.project import absolute
 from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.cli.tables import flat
-from python_runner.mail.wording import duration as worded_duration
 from python_runner.model import MailStatus, Outcome, RunStatus
-from python_runner.texts import N_, system_language
-from python_runner.texts import translate as _
+from python_runner.texts.formats import duration as worded_duration
+from python_runner.texts.sentence import N_, system_language
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

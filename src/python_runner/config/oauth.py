@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from python_runner.config.project import CONFIG_FILE
 from python_runner.config.reading import read_env
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.masking import is_secret_name
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

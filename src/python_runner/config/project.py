@@ -23,8 +23,8 @@ from python_runner.exceptions import (
 from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.policy import display_names
-from python_runner.texts import system_language
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from python_runner.exceptions import InvalidConfiguration, Problem
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

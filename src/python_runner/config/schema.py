@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from python_runner.config.units import Duration, Size, unit_schema
 from python_runner.model import EmailStrategy, OnFailure, Overlap
-from python_runner.texts import N_
+from python_runner.texts.sentence import N_
 
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from python_runner.policy import channel_audience
-from python_runner.texts import translate as _
+from python_runner.channels import channel_audience
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import difflib
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import socket
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 import platformdirs
@@ -20,7 +20,7 @@ from python_runner.exceptions import (
 )
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
@@ -199,4 +199,4 @@ def _missing_for_tokens(mail: MailSettings) -> Iterator[str]:
 
 def sender_address(mail: MailSettings) -> str:
     """Return the address mails come from; a file drop needs no mailbox."""
-    return mail.sender or f"python-runner@{socket.gethostname()}"
+    return mail.sender or f"python-runner@{gethostname()}"

@@ -18,7 +18,7 @@ import msgspec
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
 from python_runner.masking import MASK, Masker, is_secret_name
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
 from python_runner.masking import secret_values
-from python_runner.texts import N_
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import N_
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

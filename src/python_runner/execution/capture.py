@@ -11,9 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from python_runner.execution.disk import disk_full, free_space, punch_hole, replace
+from python_runner.execution.disk import (
+    disk_full,
+    free_space,
+    punch_hole,
+)
+from python_runner.files import replace
 from python_runner.masking import Masker
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -58,7 +63,7 @@ class Capture:
         Raises:
             OSError: the file cannot be written, or its disk is full.
         """
-        self.warnings: list[Text] = []
+        self.warnings: list[Sentence] = []
         self._wanted = wanted
         self._path = place or wanted
         self._limit = limit
@@ -183,7 +188,7 @@ class Capture:
         self._warn(template, file=str(self._path), error=error.strerror or str(error))
 
     def _warn(self, template: str, **values: object) -> None:
-        self.warnings.append(Text(template, values))
+        self.warnings.append(Sentence(template, values))
 
     def _size(self) -> int:
         return os.fstat(self._file.fileno()).st_size
@@ -261,7 +266,7 @@ class Discard:
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
         reason = {"error": error.strerror or str(error)}
-        self.warnings = [Text(N_("its output could not be kept: {error}"), reason)]
+        self.warnings = [Sentence(N_("its output could not be kept: {error}"), reason)]
 
     @property
     def descriptor(self) -> int:

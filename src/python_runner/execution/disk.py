@@ -6,19 +6,12 @@ import errno
 import os
 import shutil
 import sys
-import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-#: What Windows says while an antivirus, an indexer or a backup looks at a file:
-#: access denied, sharing violation, lock violation.
-_BUSY = frozenset({5, 32, 33})
-#: Seconds to wait for such a program, one after the other.
-_PATIENCE = (0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
 _FALLOC_FL_KEEP_SIZE = 0x01
 _FALLOC_FL_PUNCH_HOLE = 0x02
@@ -59,25 +52,6 @@ def _fallocate() -> Any:
         offset = ctypes.c_int64
         function.argtypes = (ctypes.c_int, ctypes.c_int, offset, offset)
     return function
-
-
-def replace(source: Path, target: Path) -> None:
-    """Put ``source`` in the place of ``target``, at once or not at all.
-
-    Raises:
-        OSError: it cannot be done; on Windows after waiting for a program that has the
-            file open.
-    """
-    for pause in _PATIENCE:
-        try:
-            os.replace(source, target)  # noqa: PTH105 - the same on all platforms
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _BUSY:
-                raise
-            time.sleep(pause)
-        else:
-            return
-    os.replace(source, target)  # noqa: PTH105
 
 
 def disk_full(folder: Path) -> OSError:

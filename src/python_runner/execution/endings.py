@@ -7,7 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,52 +65,52 @@ _START_FAILURES = {
 _WINDOWS_TOO_LONG = 206
 
 
-def exit_reason(exit_code: int | None) -> Text:
+def exit_reason(exit_code: int | None) -> Sentence:
     """Say why a script with this exit code did not succeed."""
     if exit_code is None:
-        return Text(N_("its exit code is unknown"))
+        return Sentence.of(N_("its exit code is unknown"))
     if exit_code < 0:
         return _signal_reason(-exit_code)
     if exit_code >= _FIRST_NTSTATUS:
         return _ntstatus_reason(exit_code)
-    return Text(N_("exit code {code}"), {"code": exit_code})
+    return Sentence.of(N_("exit code {code}"), code=exit_code)
 
 
-def _signal_reason(number: int) -> Text:
+def _signal_reason(number: int) -> Sentence:
     try:
         name = signal.Signals(number).name
     except ValueError:
-        return Text(N_("killed by signal {number}"), {"number": number})
+        return Sentence.of(N_("killed by signal {number}"), number=number)
     values = {"number": number, "name": name}
     if name in _CRASHES:
-        return Text(N_("crashed: signal {number} ({name})"), values)
+        return Sentence(N_("crashed: signal {number} ({name})"), values)
     if name == "SIGKILL":
         # Nobody here did it: a time-out and a stop have reasons of their own.
-        return Text(
+        return Sentence(
             N_(
                 "killed by signal {number} ({name}): "
                 "by somebody else, or because memory ran out"
             ),
             values,
         )
-    return Text(N_("killed by signal {number} ({name})"), values)
+    return Sentence(N_("killed by signal {number} ({name})"), values)
 
 
-def _ntstatus_reason(exit_code: int) -> Text:
+def _ntstatus_reason(exit_code: int) -> Sentence:
     code = f"0x{exit_code:08X}"
     if name := _NTSTATUS.get(exit_code):
-        return Text(N_("crashed: {code} ({name})"), {"code": code, "name": name})
-    return Text(N_("crashed: {code}"), {"code": code})
+        return Sentence.of(N_("crashed: {code} ({name})"), code=code, name=name)
+    return Sentence.of(N_("crashed: {code}"), code=code)
 
 
-def timeout_reason(seconds: float) -> Text:
+def timeout_reason(seconds: float) -> Sentence:
     """Say that a script took too long."""
-    return Text(N_("timed out after {limit}"), {"limit": _span(seconds)})
+    return Sentence.of(N_("timed out after {limit}"), limit=_span(seconds))
 
 
-def stop_reason() -> Text:
+def stop_reason() -> Sentence:
     """Say that a script ended because the runner did."""
-    return Text(N_("stopped together with the runner"))
+    return Sentence.of(N_("stopped together with the runner"))
 
 
 def _span(seconds: float) -> str:
@@ -120,45 +120,53 @@ def _span(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def start_failure(error: OSError | ValueError, program: str) -> Text:
+def start_failure(error: OSError | ValueError, program: str) -> Sentence:
     """Say why ``program`` could not be started.
 
     A ``ValueError`` is an argument or a variable that no program can receive.
     """
     if not isinstance(error, OSError):
-        return Text(N_("could not be started: {error}"), {"error": str(error)})
+        return Sentence.of(N_("could not be started: {error}"), error=str(error))
     number = error.errno
     if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
         number = errno.E2BIG
     file = os.fsdecode(error.filename or program)
     if number == errno.ENOENT and os.path.exists(file):  # noqa: PTH110 - may be any text
-        return Text(
+        return Sentence.of(
             N_("could not be started: what {file} itself needs to run is missing"),
-            {"file": file},
+            file=file,
         )
     if template := _START_FAILURES.get(number or 0):
-        return Text(template, {"file": file})
-    return Text(
-        N_("could not be started: {error}"), {"error": error.strerror or str(error)}
+        return Sentence.of(template, file=file)
+    return Sentence.of(
+        N_("could not be started: {error}"), error=error.strerror or str(error)
     )
 
 
-def left_behind(members: tuple[Member, ...]) -> tuple[Text, ...]:
+def left_behind(members: tuple[Member, ...]) -> tuple[Sentence, ...]:
     """Say that a script left processes behind; a crowd is counted."""
-    template = N_("process {pid} ({name}) was left behind and was stopped")
     named = [
-        Text(template, {"pid": member.pid, "name": member.name})
+        Sentence.of(
+            N_("process {pid} ({name}) was left behind and was stopped"),
+            pid=member.pid,
+            name=member.name,
+        )
         for member in members[:_MOST_NAMED]
     ]
     if more := len(members) - len(named):
-        template = N_("{count} more processes were left behind and were stopped")
-        named.append(Text(template, {"count": more}))
+        named.append(
+            Sentence.of(
+                N_("{count} more processes were left behind and were stopped"),
+                count=more,
+            )
+        )
     return tuple(named)
 
 
-def not_stopped(member: Member) -> Text:
+def not_stopped(member: Member) -> Sentence:
     """Say that even a kill did not end a process."""
-    return Text(
+    return Sentence.of(
         N_("process {pid} ({name}) could not be stopped"),
-        {"pid": member.pid, "name": member.name},
+        pid=member.pid,
+        name=member.name,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
-from python_runner.texts import N_, translate
+from python_runner.texts.sentence import N_, translate
 
 
 if TYPE_CHECKING:

@@ -21,20 +21,20 @@ from python_runner.execution.traceback import (
     read_traceback,
 )
 from python_runner.model import Attempt, Outcome
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if sys.platform == "win32":
-    from python_runner.execution.tree_windows import Tree, dedicate
+    from python_runner.execution.tree_windows import Tree, become_subreaper
 else:
-    from python_runner.execution.tree_posix import Tree, dedicate
+    from python_runner.execution.tree_posix import Tree, become_subreaper
 
 if TYPE_CHECKING:
     from python_runner.execution.capture import Capture, Discard
     from python_runner.execution.endings import Ending, Member
     from python_runner.model import Command, Traceback
 
-__all__ = ["dedicate", "run_command"]
+__all__ = ["become_subreaper", "run_command"]
 
 #: Seconds between two looks at a tree that has been asked to end.
 _LOOK_ENDING = 0.05
@@ -170,7 +170,7 @@ def _wait(
             if left <= 0:
                 return Outcome.TIMEOUT
             if not nap(wake, min(left, pause)):
-                tree.tidy()
+                tree.reap()
                 pause = capture.watch(time.monotonic())
     finally:
         unsubscribe()
@@ -212,7 +212,7 @@ def _attempt(
     watched: _Watched,
     ending: Ending,
     text: str,
-    warnings: tuple[Text, ...],
+    warnings: tuple[Sentence, ...],
 ) -> Attempt:
     """Put together what is known about an attempt."""
     masker = command.masker
@@ -248,7 +248,7 @@ def _attempt(
     )
 
 
-def _reason(outcome: Outcome, command: Command, ending: Ending) -> Text | None:
+def _reason(outcome: Outcome, command: Command, ending: Ending) -> Sentence | None:
     if outcome.succeeded:
         return None
     if outcome is Outcome.TIMEOUT:
@@ -271,9 +271,13 @@ def _what_it_says(
     return read_traceback(text, *projects, exact=True)
 
 
-def _oddities(text: str, projects: tuple[str, ...]) -> tuple[Text, ...]:
+def _oddities(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
     error = read_background_error(text, *projects)
     if error is None:
         return ()
-    template = N_("it succeeded, but there was an error: {exception}")
-    return (Text(template, {"exception": error.exception}),)
+    return (
+        Sentence.of(
+            N_("it succeeded, but there was an error: {exception}"),
+            exception=error.exception,
+        ),
+    )

@@ -102,7 +102,7 @@ class Tree:
             self._reap()
         self.ended.set()
 
-    def tidy(self) -> None:
+    def reap(self) -> None:
         """Bury adopted descendants, as init would: there may be many."""
         if not _ADOPTION.active:
             return
@@ -308,7 +308,7 @@ class _Adoption:
 
     Attributes:
         active: whether it does.
-        dedicated: whether this process starts nothing but scripts, see :func:`dedicate`.
+        dedicated: whether this process starts nothing but scripts, see :func:`become_subreaper`.
     """
 
     def __init__(self) -> None:
@@ -372,7 +372,7 @@ class _Adoption:
 _ADOPTION = _Adoption()
 
 
-def dedicate() -> None:
+def become_subreaper() -> None:
     """Tell that this process starts nothing but scripts; called by the main thread.
 
     So whom it adopts descends from a script, also without marker, session and output;

@@ -188,7 +188,7 @@ class Tree:
         self._process.wait()
         self.ended.set()
 
-    def tidy(self) -> None:
+    def reap(self) -> None:
         """Windows buries its dead itself."""
 
     def left_behind(self) -> tuple[Member, ...]:
@@ -234,7 +234,7 @@ class Tree:
         return ending
 
 
-def dedicate() -> None:
+def become_subreaper() -> None:
     """Nothing to do: a job knows its processes."""
 
 

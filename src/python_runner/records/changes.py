@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.records import queries, rows
 from python_runner.records.database import StoreError
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -31,8 +31,9 @@ def run_key(connection: Connection, run_id: str) -> int:
         "SELECT id FROM run WHERE run_id = ?", (run_id,)
     ).fetchone()
     if row is None:
-        template = N_("run {run_id} is not in the records")
-        raise StoreError(Text(template, {"run_id": run_id}))
+        raise StoreError(
+            Sentence.of(N_("run {run_id} is not in the records"), run_id=run_id)
+        )
     return int(row["id"])
 
 

@@ -6,13 +6,13 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from python_runner.files import private_file
 from python_runner.records.database import (
     BUSY_SECONDS,
     connect,
     is_damage,
     suspicion,
 )
-from python_runner.records.private import private_file
 
 
 if TYPE_CHECKING:

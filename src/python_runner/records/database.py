@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.records.rows import project_key
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class StoreError(PythonRunnerError):
     Nothing is half done: the transaction that met the error has been undone.
     """
 
-    def __init__(self, reason: Text) -> None:
+    def __init__(self, reason: Sentence) -> None:
         self.reason = reason
         super().__init__(str(reason))
 
@@ -164,11 +164,12 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         code = _primary_code(error)
         template = _SENTENCES.get(code, N_("{file}: {error}"))
-        values = {"file": str(path), "error": str(error)}
-        raise StoreError(Text(template, values)) from error
+        raise StoreError(
+            Sentence.of(template, file=str(path), error=str(error))
+        ) from error
     except OSError as error:
         values = {"file": str(path), "error": error.strerror or str(error)}
-        raise StoreError(Text(N_("{file}: {error}"), values)) from error
+        raise StoreError(Sentence(N_("{file}: {error}"), values)) from error
 
 
 def suspicion(path: Path) -> Path:

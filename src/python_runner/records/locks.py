@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from python_runner.records.private import private_folder
+from python_runner.files import private_folder
 
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from sqlite3 import Connection, Row
 
-    from python_runner.texts import Text
+    from python_runner.texts.sentence import Sentence
 
 
 class MessageState(StrEnum):
@@ -48,7 +48,7 @@ class Addressee:
 
     address: str
     state: str
-    detail: Text | None
+    detail: Sentence | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ PLANNED = "planned"
 RUNNING = "running"
 #: What becomes of a script whose runner died, and the sentence for it.
 _ABANDONED = {
-    RUNNING: (Outcome.INTERRUPTED, Text(N_("the runner ended while the script ran"))),
-    PLANNED: (Outcome.SKIPPED, Text(N_("not started: the runner ended before"))),
+    RUNNING: (
+        Outcome.INTERRUPTED,
+        Sentence.of(N_("the runner ended while the script ran")),
+    ),
+    PLANNED: (Outcome.SKIPPED, Sentence.of(N_("not started: the runner ended before"))),
 }
 
 
@@ -72,29 +75,31 @@ def _path(column: str) -> Path:
     return Path(column)
 
 
-def from_text(text: Text | None) -> str | None:
+def from_text(text: Sentence | None) -> str | None:
     """Return a sentence as JSON; values that JSON does not know become strings."""
     return json.dumps(_sentence(text), default=str) if text else None
 
 
-def to_text(column: str | None) -> Text | None:
+def to_text(column: str | None) -> Sentence | None:
     """Return the sentence that :func:`from_text` wrote."""
-    return Text(**json.loads(column)) if column else None
+    return Sentence(**json.loads(column)) if column else None
 
 
-def from_texts(texts: Iterable[Text]) -> str | None:
+def from_texts(texts: Iterable[Sentence]) -> str | None:
     """Return several sentences as JSON, or None for none."""
     sentences = [_sentence(text) for text in texts]
     return json.dumps(sentences, default=str) if sentences else None
 
 
-def to_texts(column: str | None) -> tuple[Text, ...]:
+def to_texts(column: str | None) -> tuple[Sentence, ...]:
     """Return the sentences that :func:`from_texts` wrote."""
     # Hardly a row has one, and many rows are read.
-    return tuple(Text(**sentence) for sentence in json.loads(column)) if column else ()
+    return (
+        tuple(Sentence(**sentence) for sentence in json.loads(column)) if column else ()
+    )
 
 
-def _sentence(text: Text) -> dict[str, Any]:
+def _sentence(text: Sentence) -> dict[str, Any]:
     return {"template": text.template, "values": dict(text.values)}
 
 

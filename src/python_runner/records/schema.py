@@ -10,7 +10,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from python_runner.records.database import StoreError
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OLDEST_SQLITE = (3, 37, 0)
 
 # Times are whole microseconds since 1970 UTC: exact, and the quickest thing to sort.
-# Sentences (reason, error, warnings, detail) are JSON of a Text. A run is open while
+# Sentences (reason, error, warnings, detail) are JSON of a Sentence. A run is open while
 # its status is NULL. The results of a run lie together, in the order of the series.
 # What may be long comes last in its row: reading the columns before it is quick then.
 _RUNS_AND_OUTBOX = (
@@ -202,8 +202,12 @@ def migrate(database: Database) -> None:
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {version + 1}")
     if version > len(MIGRATIONS):
-        template = N_("{file} was written by a newer version of Python Runner")
-        raise StoreError(Text(template, {"file": str(database.path)}))
+        raise StoreError(
+            Sentence.of(
+                N_("{file} was written by a newer version of Python Runner"),
+                file=str(database.path),
+            )
+        )
 
 
 def require_sqlite(
@@ -215,9 +219,13 @@ def require_sqlite(
         StoreError: it is too old.
     """
     if version < OLDEST_SQLITE:
-        template = N_("records need SQLite {needed} or newer; this Python has {found}")
         values = {"needed": _dotted(OLDEST_SQLITE), "found": _dotted(version)}
-        raise StoreError(Text(template, values))
+        raise StoreError(
+            Sentence(
+                N_("records need SQLite {needed} or newer; this Python has {found}"),
+                values,
+            )
+        )
 
 
 def _dotted(version: tuple[int, ...]) -> str:

@@ -17,15 +17,15 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING, Self
 
+from python_runner.files import private_file, private_folder
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
+from python_runner.records.log_rotation import move
 from python_runner.records.message_queue import MessageQueue
-from python_runner.records.private import private_file, private_folder
-from python_runner.records.rotation import move
 from python_runner.records.schema import migrate, require_sqlite
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -65,8 +65,10 @@ def open_store(home: Path, now: datetime) -> Store:
     with translated(path):
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
-            template = N_("the records were damaged: new ones begin; see {file}")
-            notice = Text(template, {"file": str(damaged)})
+            notice = Sentence.of(
+                N_("the records were damaged: new ones begin; see {file}"),
+                file=str(damaged),
+            )
         # Only ever made here, never opened: closing any descriptor of the file would
         # drop the locks that another connection of this process holds on it.
         private_file(path)
@@ -84,7 +86,7 @@ class Store:
         mail: the reports on their way.
     """
 
-    def __init__(self, path: Path, *, notice: Text | None = None) -> None:
+    def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
         self.notice = notice
         self._database = Database(path)
         try:
@@ -136,7 +138,7 @@ class Store:
     def script_started(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
     ) -> None:
-        """Record that an attempt of a script begins; the first one's time stays.
+        """LogLine that an attempt of a script begins; the first one's time stays.
 
         Args:
             run_id: the run.
@@ -149,13 +151,13 @@ class Store:
             changes.start_script(connection, run, number, started_at, output)
 
     def attempt_ended(self, run_id: str, number: int, attempt: Attempt) -> None:
-        """Record what came of a script's next attempt."""
+        """LogLine what came of a script's next attempt."""
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
             changes.add_attempt(connection, run, number, attempt)
 
     def script_ended(self, result: ScriptResult) -> None:
-        """Record a script's end; an end once recorded stays."""
+        """LogLine a script's end; an end once recorded stays."""
         with self._database.write() as connection:
             run = changes.run_key(connection, result.run_id)
             changes.end_script(connection, run, result)

@@ -23,7 +23,7 @@ from python_runner.policy import exit_code
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import open_session
 from python_runner.runner.signals import StopSignals
-from python_runner.texts import translate as _
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:

@@ -6,8 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from python_runner.model import Incident, RunStatus
-from python_runner.policy import INCIDENT, PAST_RESULTS, compare
+from python_runner.policy import INCIDENT
 from python_runner.records.store import StoreError
+from python_runner.trends import (
+    PAST_RESULTS,
+    compare,
+)
 
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ _LATEST_MAILS = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class RunHistory:
     """What came before a run.
 
     Attributes:
@@ -33,7 +37,9 @@ class Past:
     incident: Incident | None = None
 
 
-def look_back(run: Run, results: Iterable[ScriptResult], store: Store | None) -> Past:
+def load_history(
+    run: Run, results: Iterable[ScriptResult], store: Store | None
+) -> RunHistory:
     """Return what came before ``run``; nothing where the records cannot tell.
 
     Args:
@@ -42,15 +48,15 @@ def look_back(run: Run, results: Iterable[ScriptResult], store: Store | None) ->
         store: the records, or None where there are none.
     """
     if store is None:
-        return Past()
+        return RunHistory()
     try:
-        return Past(
+        return RunHistory(
             comparisons={r.script: _compared(run, r, store) for r in results},
             incident=_incident(run, store),
         )
     except StoreError:
         # The run is told of all the same; its warnings say what is wrong with them.
-        return Past()
+        return RunHistory()
 
 
 def _compared(run: Run, result: ScriptResult, store: Store) -> Comparison:

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import can_mail, require_mail
 from python_runner.exceptions import BadPythonInterpreter
 from python_runner.execution.capture import mask_file
 from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreter_version import ask_version, still_holds
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import end_scripts_of, is_alive, scripts_of
-from python_runner.execution.version import ask_version, still_holds
 from python_runner.model import Outcome, Overlap, Run, RunStatus
 from python_runner.policy import run_status, without_secrets
 from python_runner.records import outputs
 from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
-from python_runner.runner.books import Books
-from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
-from python_runner.runner.pulse import Pulse
-from python_runner.runner.reporting import (
+from python_runner.runner.delivery import (
     catch_up,
     deliver,
-    lost_reports,
-    told_as_lost,
+    given_up_notice,
+    unannounced_reports,
 )
+from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
+from python_runner.runner.heartbeat import RunHeartbeat
+from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.reports import reports_of
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.series import Series
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -97,12 +97,12 @@ def refuse_project(project: Project, session: Session, error: PythonRunnerError)
         # The channels are told all the same.
         project = replace(project, recipients=())
     run = _ProjectRun.begin(project, session)
-    return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_text(error))
+    return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, as_sentence(error))
 
 
-def as_text(error: Exception) -> Text:
+def as_sentence(error: Exception) -> Sentence:
     """Return an error's words, which are in the user's language already."""
-    return Text("{error}", {"error": str(error)})
+    return Sentence.of("{error}", error=str(error))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,8 +112,8 @@ class _ProjectRun:
     run_id: str
     started_at: datetime
     started: float
-    books: Books
-    pulse: Pulse
+    recorder: RunRecorder
+    heartbeat: RunHeartbeat
     lock: FileLock | None = None
     interpreter: Interpreter | None = None
 
@@ -129,15 +129,15 @@ class _ProjectRun:
             run_id=run_id,
             started_at=started_at,
             started=time.monotonic(),
-            books=Books(
+            recorder=RunRecorder(
                 project=project,
                 run_id=run_id,
-                host=socket.gethostname(),
+                host=gethostname(),
                 now=session.now,
                 store=session.store,
                 masker=masker,
             ),
-            pulse=Pulse(project, session),
+            heartbeat=RunHeartbeat(project, session),
         )
 
     def conduct(self, interpreter: Path, choose: Callable[[Project], Project]) -> Run:
@@ -148,11 +148,11 @@ class _ProjectRun:
                     RunStatus.SKIPPED, Outcome.SKIPPED, self._why_locked()
                 )
             self._settle_the_past()
-            self.project = self.books.project = self._chosen(choose)
+            self.project = self.recorder.project = self._chosen(choose)
             self.interpreter = self._known(interpreter)
-            self.books.open_run(self.started_at, self.interpreter)
-            self.pulse.begin(self.run_id)
-            self.books.rotate_log()
+            self.recorder.open_run(self.started_at, self.interpreter)
+            self.heartbeat.begin(self.run_id)
+            self.recorder.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             self._catch_up()
             results = self._run_series(interpreter)
@@ -168,12 +168,12 @@ class _ProjectRun:
             if self.lock is not None:
                 self.lock.release()
 
-    def give_up(self, status: RunStatus, outcome: Outcome, reason: Text) -> Run:
+    def give_up(self, status: RunStatus, outcome: Outcome, reason: Sentence) -> Run:
         """Close a run none of whose scripts was started."""
-        self.books.open_run(self.started_at, None)
+        self.recorder.open_run(self.started_at, None)
         self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
         results = tuple(
-            self.books.not_started(script, reason, outcome)
+            self.recorder.not_started(script, reason, outcome)
             for script in self.project.scripts
         )
         for result in results:
@@ -183,7 +183,7 @@ class _ProjectRun:
     def _take_lock(self) -> bool:
         holder = Holder(
             pid=os.getpid(),
-            host=socket.gethostname(),
+            host=gethostname(),
             run_id=self.run_id,
             started_at=self.started_at,
         )
@@ -198,38 +198,37 @@ class _ProjectRun:
         except OSError as error:
             # Without a place for locks the scripts still matter more than the overlap.
             self.lock = None
-            template = N_("the project could not be locked: {error}")
-            self.books.warnings.append(Text(template, {"error": str(error)}))
+            self.recorder.warnings.append(
+                Sentence.of(
+                    N_("the project could not be locked: {error}"), error=str(error)
+                )
+            )
             return True
 
-    def _why_locked(self) -> Text:
+    def _why_locked(self) -> Sentence:
         holder = self.lock.holder() if self.lock else None
         if holder is None:
-            return Text(N_("another run of the project is active"))
+            return Sentence.of(N_("another run of the project is active"))
         if not is_alive(holder.pid, holder.started_at) and (
             scripts := scripts_of(holder.run_id)
         ):
-            return Text(
+            return Sentence.of(
                 N_(
                     "the runner of run {run_id} was killed, but what it started still"
                     " runs: {processes}"
                 ),
-                {
-                    "run_id": holder.run_id,
-                    "processes": ", ".join(f"{s.pid} ({s.name})" for s in scripts),
-                },
+                run_id=holder.run_id,
+                processes=", ".join(f"{s.pid} ({s.name})" for s in scripts),
             )
-        return Text(
+        return Sentence.of(
             N_(
                 "another run of the project is active since {since}"
                 " (run {run_id}, process {pid} on {host})"
             ),
-            {
-                "since": holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
-                "run_id": holder.run_id,
-                "pid": holder.pid,
-                "host": holder.host,
-            },
+            since=holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+            run_id=holder.run_id,
+            pid=holder.pid,
+            host=holder.host,
         )
 
     def _settle_the_past(self) -> None:
@@ -240,13 +239,13 @@ class _ProjectRun:
         try:
             unfinished = self._unfinished(store, self.lock)
         except StoreError as error:
-            self.books.warnings.append(as_text(error))
+            self.recorder.warnings.append(as_sentence(error))
             return
         for run in unfinished:
             self._mask_outputs(run.run_id)
-            self.books.log_missing(run)
-            self.books.close_run(run, reports_of(run, self.project, self.session))
-            self.pulse.end(run)
+            self.recorder.log_missing(run)
+            self.recorder.close_run(run, reports_of(run, self.project, self.session))
+            self.heartbeat.end(run)
 
     def _catch_up(self) -> None:
         """Let earlier reports out first, for this series may take hours.
@@ -261,7 +260,7 @@ class _ProjectRun:
         for path in outputs.files_of(self.project.path / "logs", run_id):
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
-                mask_file(path, self.books.masker)
+                mask_file(path, self.recorder.masker)
 
     def _unfinished(self, store: Store, lock: FileLock) -> list[Run]:
         """Return the runs that never ended, by whatever path their project went."""
@@ -273,7 +272,7 @@ class _ProjectRun:
         ]
         for run in dead:
             self._end_what_is_left(run.run_id)
-            self.books.recall(run)
+            self.recorder.recall(run)
         return [
             run
             for path in dict.fromkeys(run.path for run in dead)
@@ -282,12 +281,16 @@ class _ProjectRun:
 
     def _end_what_is_left(self, run_id: str) -> None:
         """End processes of a dead run that do not hold the lock, before any starts."""
-        template = N_(
-            "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
-            " and was stopped"
-        )
-        self.books.warnings.extend(
-            Text(template, {"pid": m.pid, "name": m.name, "run_id": run_id})
+        self.recorder.warnings.extend(
+            Sentence.of(
+                N_(
+                    "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
+                    " and was stopped"
+                ),
+                pid=m.pid,
+                name=m.name,
+                run_id=run_id,
+            )
             for m in end_scripts_of(run_id)
         )
 
@@ -301,14 +304,14 @@ class _ProjectRun:
 
     def _known(self, interpreter: Path) -> Interpreter:
         """Return what is known of an interpreter; it is asked when its files change."""
-        known = self.books.known_interpreter(interpreter)
+        known = self.recorder.known_interpreter(interpreter)
         if known and still_holds(known):
             return known
         environ = child_environment(
             self.session.settings.environ, self.project.env, run_id=self.run_id
         )
         answer = ask_version(interpreter, self.project.path, environ)
-        path = self.books.masker.text(answer.path)
+        path = self.recorder.masker.text(answer.path)
         # A path with a secret in it is written nowhere as it is.
         return answer if path == answer.path else replace(answer, path=path, stamp=None)
 
@@ -316,7 +319,7 @@ class _ProjectRun:
         scripts = ScriptRun(
             project=self.project,
             session=self.session,
-            books=self.books,
+            recorder=self.recorder,
             interpreter=interpreter,
             folder=self._output_folder(),
             inherit=(self.lock.fileno(),) if self.lock else (),
@@ -326,7 +329,7 @@ class _ProjectRun:
             on_failure=self.project.on_failure,
             max_parallel=self.project.max_parallel,
             execute=scripts.execute,
-            give_up=self.books.not_started,
+            give_up=self.recorder.not_started,
             record=self._keep,
             stopping=lambda: self.session.stop.requested,
         ).run()
@@ -336,14 +339,14 @@ class _ProjectRun:
         return outputs.run_folder(logs, self.run_id, self.started_at)
 
     def _keep(self, result: ScriptResult) -> None:
-        self.books.script_ended(result)
+        self.recorder.script_ended(result)
         self.session.tell(ScriptEnded(project=self.project, result=result))
 
     def _close(
         self,
         status: RunStatus,
         results: Sequence[ScriptResult],
-        error: Text | None = None,
+        error: Sentence | None = None,
     ) -> Run:
         run = Run(
             run_id=self.run_id,
@@ -353,19 +356,19 @@ class _ProjectRun:
             started_at=self.started_at,
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
-            error=self.books.masker.sentence(error) if error else None,
+            error=self.recorder.masker.sentence(error) if error else None,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
-        lost = lost_reports(self.session)
+        lost = unannounced_reports(self.session)
         run, reports = self._with_reports(run, lost)
-        saved = self.books.close_run(run, reports, [m.number for m in lost])
+        saved = self.recorder.close_run(run, reports, [m.number for m in lost])
         if not saved:
             # The report leaves at once, and must tell why it is not in the records.
             run, reports = self._with_reports(run, lost)
-        self.pulse.end(run)
+        self.heartbeat.end(run)
         run = deliver(run, reports, self.project, self.session, saved=saved)
-        run = self.pulse.finish(run)
+        run = self.heartbeat.finish(run)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run
 
@@ -373,7 +376,7 @@ class _ProjectRun:
         self, run: Run, lost: Sequence[QueuedMessage]
     ) -> tuple[Run, tuple[Message, ...]]:
         """Return the run with all that is odd about it by now, and its reports."""
-        odd = (*self.session.notices, *self.books.warnings, *self.pulse.warnings)
-        run = replace(run, warnings=tuple(map(self.books.masker.sentence, odd)))
-        told = replace(run, warnings=(*run.warnings, *map(told_as_lost, lost)))
+        odd = (*self.session.notices, *self.recorder.warnings, *self.heartbeat.warnings)
+        run = replace(run, warnings=tuple(map(self.recorder.masker.sentence, odd)))
+        told = replace(run, warnings=(*run.warnings, *map(given_up_notice, lost)))
         return run, reports_of(told, self.project, self.session)

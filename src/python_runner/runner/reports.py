@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 from functools import partial
+from socket import gethostname
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import sender_address
-from python_runner.mail.compose import compose, compose_for_channel
-from python_runner.mail.mime import pack
-from python_runner.mail.report import MOST_SCRIPTS, render
 from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
-from python_runner.runner.past import Past, look_back
+from python_runner.report.compose import compose, compose_for_channel
+from python_runner.report.mime import pack
+from python_runner.report.render import MOST_SCRIPTS, render
+from python_runner.runner.past import RunHistory, load_history
 
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from python_runner.mail.mime import Attachment
-    from python_runner.mail.report import Report
     from python_runner.masking import Masker
     from python_runner.model import EmailStrategy, Message, Project, Run
+    from python_runner.report.mime import Attachment
+    from python_runner.report.render import Report
     from python_runner.runner.session import Session
 
 #: Bytes of a failed script's output that a report shows.
@@ -44,7 +44,7 @@ def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, .
         run=run,
         project=project,
         masker=session.masker(project),
-        past=look_back(run, shown, session.store),
+        past=load_history(run, shown, session.store),
         date=session.now(),
     )
     return (
@@ -59,7 +59,7 @@ def render_report(
     strategy: EmailStrategy,
     masker: Masker,
     *,
-    past: Past | None = None,
+    past: RunHistory | None = None,
     attach: bool = False,
 ) -> Report:
     """Tell of ``run`` in the language of its project's readers.
@@ -81,7 +81,7 @@ def render_report(
         partial=[s for s, path in _outputs(run).items() if _size(path) > TAIL_BYTES],
         attach=attach,
         comparisons=past.comparisons if past else {},
-        host=socket.gethostname(),
+        host=gethostname(),
         log=project.path / "logs" / project.log_filename,
     )
 
@@ -104,7 +104,7 @@ class _Account:
     run: Run
     project: Project
     masker: Masker
-    past: Past
+    past: RunHistory
     date: datetime
 
     def mails(self, sender: str) -> Iterator[Message]:

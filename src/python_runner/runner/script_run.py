@@ -15,12 +15,12 @@ from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from python_runner.model import Attempt, Project, Script
-    from python_runner.runner.books import Books
+    from python_runner.runner.recorder import RunRecorder
     from python_runner.runner.session import Session
 
 #: Seconds between the polite signal and the kill.
@@ -38,7 +38,7 @@ class ScriptRun:
 
     project: Project
     session: Session
-    books: Books
+    recorder: RunRecorder
     interpreter: Path
     folder: Path
     inherit: tuple[int, ...]
@@ -47,9 +47,9 @@ class ScriptRun:
         """Run a script to the end of its last attempt."""
         file = find_script(script.path, self.project.path)
         if file is None:
-            reason = Text(N_("script not found: {path}"), {"path": script.path})
-            return self.books.not_started(script, reason, Outcome.NOT_STARTED)
-        number = self.books.number(script)
+            reason = Sentence.of(N_("script not found: {path}"), path=script.path)
+            return self.recorder.not_started(script, reason, Outcome.NOT_STARTED)
+        number = self.recorder.number(script)
         output = outputs.output_file(self.folder, number, script.name)
         # Without the folder the output goes elsewhere, and the attempt says where.
         with suppress(OSError):
@@ -58,7 +58,7 @@ class ScriptRun:
         attempts = self._attempts(script, number, self._command(script, file, output))
         return ScriptResult(
             script=script.name,
-            run_id=self.books.run_id,
+            run_id=self.recorder.run_id,
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
@@ -72,10 +72,10 @@ class ScriptRun:
         stop = self.session.stop
         attempts: list[Attempt] = []
         while True:
-            self.books.script_started(number, Path(command.output))
+            self.recorder.script_started(number, Path(command.output))
             self.session.tell(
                 ScriptStarted(
-                    run_id=self.books.run_id,
+                    run_id=self.recorder.run_id,
                     project=self.project,
                     script=script,
                     number=number,
@@ -89,7 +89,7 @@ class ScriptRun:
             ):
                 # The result writes its last attempt: one transaction instead of two.
                 return attempts
-            self.books.attempt_ended(number, attempts[-1])
+            self.recorder.attempt_ended(number, attempts[-1])
             if stop.wait(retry_wait(script.retry_delay, len(attempts))):
                 return attempts
             outputs.mark_attempt(
@@ -114,14 +114,14 @@ class ScriptRun:
             env=child_environment(
                 self.session.settings.environ,
                 {**self.project.env, **script.env},
-                run_id=self.books.run_id,
+                run_id=self.recorder.run_id,
             ),
             output=str(output),
             output_limit=self.project.output_limit,
             timeout=script.timeout,
             grace=GRACE,
             project=str(self.project.path),
-            run_id=self.books.run_id,
+            run_id=self.recorder.run_id,
             inherit=self.inherit,
-            masker=self.books.masker,
+            masker=self.recorder.masker,
         )

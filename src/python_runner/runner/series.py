@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from python_runner.model import OnFailure, Script, ScriptResult
-    from python_runner.texts import Text
+    from python_runner.texts.sentence import Sentence
 
 #: Windows lets no signal handler run while the main thread waits for a lock, so it must
 #: wake up now and then; POSIX wakes it by itself.
@@ -36,7 +36,7 @@ class Series:
     on_failure: OnFailure
     max_parallel: int
     execute: Callable[[Script], ScriptResult]
-    give_up: Callable[[Script, Text], ScriptResult]
+    give_up: Callable[[Script, Sentence], ScriptResult]
     record: Callable[[ScriptResult], None]
     stopping: Callable[[], bool]
 

@@ -13,7 +13,7 @@ from python_runner.masking import Masker
 from python_runner.model import EmailStrategy, MailSettings
 from python_runner.records.store import Store, StoreError, open_store
 from python_runner.runner.ways import Ways
-from python_runner.texts import N_, Text
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Session:
 
     settings: Settings
     store: Store | None
-    notices: tuple[Text, ...] = ()
+    notices: tuple[Sentence, ...] = ()
     listener: Callable[[Event], None] = ignore
     now: Callable[[], datetime] = local_now
     stop: StopRequest = field(default_factory=StopRequest)
@@ -118,12 +118,12 @@ def open_session(
 ) -> Session:
     """Open the records and return the session; without records where that fails."""
     store: Store | None = None
-    notices: tuple[Text, ...] = ()
+    notices: tuple[Sentence, ...] = ()
     try:
         store = open_store(settings.home, now())
         notices = (store.notice,) if store.notice else ()
     except StoreError as error:
-        notices = (Text(N_("no records are kept: {error}"), {"error": str(error)}),)
+        notices = (Sentence.of(N_("no records are kept: {error}"), error=str(error)),)
     return Session(
         settings=settings,
         store=store,

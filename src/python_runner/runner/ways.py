@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from python_runner.channels import channel_audience
 from python_runner.config.project import configured_channels
 from python_runner.config.settings import can_mail
-from python_runner.mail.outbox import DrainReport, drain
-from python_runner.mail.transports import open_channel, open_transport
-from python_runner.mail.way import WayOut
+from python_runner.delivery.circuit_breaker import CircuitBreaker
+from python_runner.delivery.outbox import DrainReport, drain
+from python_runner.delivery.transports import open_channel, open_transport
 from python_runner.model import RECIPIENTS
-from python_runner.policy import channel_audience
 
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from python_runner.mail.transports import Transport
+    from python_runner.delivery.transports import Transport
     from python_runner.masking import Masker
     from python_runner.model import MailSettings
     from python_runner.records.store import Store
@@ -42,10 +42,12 @@ _SLICE = 0.2
 class Ways:
     """What one process knows of its ways out, by audience: the mails' and each channel's."""
 
-    known: defaultdict[str, WayOut] = field(default_factory=lambda: defaultdict(WayOut))
+    known: defaultdict[str, CircuitBreaker] = field(
+        default_factory=lambda: defaultdict(CircuitBreaker)
+    )
 
     @property
-    def mail(self) -> WayOut:
+    def mail(self) -> CircuitBreaker:
         """The way of the mails."""
         return self.known[RECIPIENTS]
 
@@ -107,7 +109,7 @@ class Ways:
                 masker=masker,
             )
 
-        reports = at_once(
+        reports = run_concurrently(
             [
                 partial(serve, audience)
                 for audience in store.mail.due_audiences(now())
@@ -123,7 +125,7 @@ class Ways:
         )
 
 
-def at_once(jobs: Sequence[Callable[[], _T]]) -> list[_T]:
+def run_concurrently(jobs: Sequence[Callable[[], _T]]) -> list[_T]:
     """Do all ``jobs`` at the same time, or nearly; return their results in order."""
     if len(jobs) <= 1:
         return [job() for job in jobs]

@@ -1,0 +1,50 @@
+"""What may be told of a channel's address: a label and a digest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+
+#: Scheme and authority of an address, whatever Apprise puts there: a host or a token.
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)", re.IGNORECASE)
+
+
+#: Apprise takes the password behind the question mark, too.
+_PASSWORD = re.compile(r"(?<=[?&])pass(?:word)?=[^&]*", re.IGNORECASE)
+
+
+#: What is a host beyond doubt. A token has capitals, or digits at its end, or no dot.
+_HOST = re.compile(r"localhost|\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z]{2,24}")
+
+
+def channel_label(url: str) -> str:
+    """Return what people may see of a channel: ``slack://... (3f9a1c2b)``.
+
+    Any part of such an address may be a token, also where a host is expected. A host is
+    shown only if it can be nothing else; the number tells alike ones apart.
+    """
+    scheme, authority = _scheme_and_authority(url)
+    host = authority.rpartition("@")[2].partition(":")[0]
+    shown = f"{host}/..." if _HOST.fullmatch(host) else "..."
+    return f"{scheme}://{shown} ({_channel_digest(url)})"
+
+
+def channel_audience(url: str) -> str:
+    """Return what stands for a channel in the records, and finds it again."""
+    return f"channel {_channel_digest(url)}"
+
+
+def _channel_digest(url: str) -> str:
+    # Without the password: people choose passwords, and what they choose can be guessed
+    # from a digest. It may change too, and the reports that wait still find their way.
+    scheme, authority = _scheme_and_authority(url)
+    user, at, host = authority.rpartition("@")
+    rest = _PASSWORD.sub("", url[len(scheme) + len("://") + len(authority) :])
+    identity = f"{scheme.lower()}://{user.partition(':')[0]}{at}{host}{rest}"
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _scheme_and_authority(url: str) -> tuple[str, str]:
+    match = _ADDRESS.match(url)
+    return (match[1], match[2]) if match else ("", "")

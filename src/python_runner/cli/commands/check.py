@@ -1,0 +1,143 @@
+"""``python-runner check``: everything that can be known before a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.permissions import open_to_others, readable_secrets
+from python_runner.config.project import load_project
+from python_runner.config.schema import json_schema
+from python_runner.config.settings import load_settings, require_mail
+from python_runner.delivery.transports import missing_extra
+from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
+from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.masking import Masker
+from python_runner.model import EmailStrategy
+from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.texts.sanitize import clean
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from python_runner.model import Settings
+
+
+@click.command(
+    help=_(
+        "Validate each PROJECT: configuration, interpreter, scripts, mail settings."
+        " Nothing is run and nothing is sent."
+    )
+)
+@projects_argument
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@click.option(
+    "--schema", is_flag=True, help=_("Print the JSON Schema of exec_config.json.")
+)
+@env_file_option
+def command(
+    projects: tuple[Path, ...], as_json: bool, schema: bool, env_file: Path | None
+) -> int:
+    """Print the problems of each project; 0 when there is none, else 2."""
+    if schema:
+        click.echo(json.dumps(json_schema(), indent=2))
+        return EXIT_SUCCESS
+    targets = find_targets(projects)
+    settings = load_settings(env_file)
+    found = {
+        folder: list(_told_problems(folder, targets.defaults, settings))
+        for folder in targets.folders
+    }
+    warnings = [w for folder in targets.folders for w in open_to_others(folder)]
+    warnings += readable_secrets(env_file or Path(".env").absolute())
+    if as_json:
+        click.echo(json.dumps(_document(found, warnings), indent=2))
+    else:
+        _print(found)
+        for warning in warnings:
+            click.echo(_("warning") + f": {warning}", err=True)
+    return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
+
+
+def _told_problems(
+    folder: Path, defaults: Mapping[str, Any], settings: Settings
+) -> Iterator[Problem]:
+    """Yield a project's problems without the secrets of the environment."""
+    masker = Masker(settings.secrets)
+    for problem in project_problems(folder, defaults, settings):
+        message = clean(masker.text(problem.message))
+        yield replace(problem, key=clean(problem.key), message=message)
+
+
+def project_problems(
+    folder: Path, defaults: Mapping[str, Any], settings: Settings
+) -> Iterator[Problem]:
+    """Yield everything wrong with one project."""
+    try:
+        project = load_project(folder, defaults=defaults)
+    except InvalidConfiguration as error:
+        yield from error.problems
+        return
+    except PythonRunnerError as error:
+        yield Problem(str(folder), "", str(error))
+        return
+    file = str(folder / "exec_config.json")
+    masked = Masker(project.secrets).text
+    try:
+        find_interpreter(project.python_command, project.path, environ=settings.environ)
+    except PythonRunnerError as error:
+        yield Problem(file, "python_command", masked(str(error)))
+    for place, script in enumerate(project.scripts):
+        if find_script(script.path, project.path) is None:
+            message = _("script not found: {path}").format(path=masked(script.path))
+            yield Problem(file, f"scripts[{place}]", message)
+    if project.recipients and project.email_strategy is not EmailStrategy.NONE:
+        try:
+            require_mail(settings.mail)
+        except PythonRunnerError as error:
+            yield Problem(file, "email_strategy", str(error))
+        if missing := missing_extra(settings.mail):
+            message = missing.in_language(system_language())
+            yield Problem(file, "email_strategy", message)
+
+
+def _document(
+    found: Mapping[Path, list[Problem]], warnings: list[Problem]
+) -> dict[str, Any]:
+    return {
+        "warnings": [{"file": w.file, "message": w.message} for w in warnings],
+        "projects": [
+            {
+                "path": str(folder),
+                "ok": not problems,
+                "problems": [
+                    {"file": p.file, "key": p.key, "message": p.message}
+                    for p in problems
+                ],
+            }
+            for folder, problems in found.items()
+        ],
+    }
+
+
+def _print(found: Mapping[Path, list[Problem]]) -> None:
+    for folder, problems in found.items():
+        if problems:
+            click.echo(
+                _("{folder}: {count} problem(s)").format(
+                    folder=folder, count=len(problems)
+                )
+            )
+        else:
+            click.echo(_("{folder}: ready to run").format(folder=folder))
+        for problem in problems:
+            where = f"{problem.key}: " if problem.key else ""
+            click.echo(f"  {where}{problem.message}")

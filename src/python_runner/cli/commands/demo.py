@@ -1,0 +1,121 @@
+"""``python-runner demo``: two small projects, run for real, with nothing configured."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from python_runner.cli.commands.run import show_failures
+from python_runner.cli.progress import PlainLines
+from python_runner.config.project import load_project
+from python_runner.model import MailSettings, Run, Settings
+from python_runner.policy import EXIT_SUCCESS
+from python_runner.runner.project_run import run_project
+from python_runner.runner.session import open_session
+from python_runner.texts.sentence import translate as _
+
+
+_CONFIG = """{{
+  "scripts": {scripts},
+  "python_command": null,
+  "recipients": ["office@example.org"],
+  "email_strategy": "all",
+  "include_traceback": true,
+  "logs_backup_count": 4
+}}
+"""
+
+_SALES = {
+    "exec_config.json": _CONFIG.format(
+        scripts='["fetch.py", "import_amounts.py", "report.py"]'
+    ),
+    "fetch.py": 'print("3 files fetched")\n',
+    "import_amounts.py": '''"""Fails on purpose: one row has no amount."""
+
+rows = [{"id": 1, "amount": 12.5}, {"id": 2}]
+
+
+def total(rows):
+    return sum(row["amount"] for row in rows)
+
+
+print(f"{len(rows)} rows read")
+print("total:", total(rows))
+''',
+    "report.py": 'print("The report is written although the import failed.")\n',
+}
+_STOCK = {
+    "exec_config.json": _CONFIG.format(scripts='["count.py"]'),
+    "count.py": 'print("1204 articles counted")\n',
+}
+
+
+@click.command(
+    help=_(
+        "Make two small projects in a temporary folder, run them, and show the log and"
+        " the mail. One script fails on purpose. Nothing is sent."
+    )
+)
+def command() -> int:
+    """Run the demonstration; 0 when it showed what it should."""
+    folder = Path(tempfile.mkdtemp(prefix="python-runner-demo-"))
+    click.echo(_("Two projects in {folder}").format(folder=folder))
+    projects = [_make(folder / "sales", _SALES), _make(folder / "stock", _STOCK)]
+    runs = run_demo(folder, projects)
+    show_failures(runs)
+    for project in projects:
+        _show_log(project)
+    _show_mails(folder / "mail")
+    click.echo(_heading(_("Now with your scripts")))
+    click.echo(_("  python-runner init FOLDER     writes its configuration"))
+    click.echo(_("  python-runner run FOLDER      runs it"))
+    return EXIT_SUCCESS
+
+
+def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
+    """Run the projects; mail, records and locks stay in ``folder``."""
+    settings = Settings(
+        home=folder / "home",
+        mail=MailSettings(transport="file", mail_dir=folder / "mail"),
+        environ=dict(os.environ),
+    )
+    listener = PlainLines(sys.stdout)
+    with open_session(settings, listener=listener) as session:
+        return [run_project(load_project(project), session) for project in projects]
+
+
+def _make(folder: Path, files: dict[str, str]) -> Path:
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return folder
+
+
+def _show_log(project: Path) -> None:
+    log = project / "logs" / f"{project.name}.log"
+    click.echo(_heading(_("The log: {path}").format(path=log)))
+    click.echo(log.read_text(encoding="utf-8").rstrip())
+    for output in sorted(project.glob("logs/runs/*/*.log")):
+        click.echo(_("output: {path}").format(path=output))
+
+
+def _show_mails(folder: Path) -> None:
+    for path in sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime_ns):
+        message = email.message_from_bytes(
+            path.read_bytes(), policy=email.policy.default
+        )
+        body = message.get_body(("plain",))
+        click.echo(_heading(_("The mail: {path}").format(path=path)))
+        click.echo(_("Subject: {subject}").format(subject=message["Subject"]) + "\n")
+        if body is not None:
+            click.echo(body.get_content().rstrip())
+
+
+def _heading(text: str) -> str:
+    return f"\n{text}\n{'-' * min(len(text), 78)}"

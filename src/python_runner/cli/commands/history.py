@@ -1,0 +1,246 @@
+"""``python-runner history``: past runs, and how each script does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli import wording
+from python_runner.cli.lookup import chosen_projects, is_active, open_records
+from python_runner.cli.tables import Column, Row, print_table
+from python_runner.cli.targets import env_file_option, projects_argument
+from python_runner.config.settings import load_settings
+from python_runner.config.units import Duration
+from python_runner.exceptions import PythonRunnerError
+from python_runner.model import RunStatus
+from python_runner.policy import EXIT_SUCCESS
+from python_runner.texts.formats import moment, number
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+from python_runner.trends import ASCII_LEVELS, BLOCKS, sparkline, summarize
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from python_runner.model import OpenRun, Run
+    from python_runner.records.store import Store
+
+#: Results of a script that its statistics are made of, at most.
+SAMPLE = 100
+
+
+def parse_since(text: str, now: datetime) -> datetime:
+    """Return the moment that ``7d``, ``12h`` or ``2026-11-24`` (local) stands for.
+
+    Raises:
+        click.BadParameter: it stands for none.
+    """
+    try:
+        return _moment(text, now)
+    # Overflows are what a number of centuries leads to, differently on each platform.
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            _("expected a duration such as 7d or 12h, or a date such as 2026-11-24")
+        ) from None
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    with suppress(ValueError):
+        return datetime.strptime(text, "%Y-%m-%d").astimezone()
+    if text[-1:].isdigit():
+        # Seconds, to a configuration; who writes 7 here means days.
+        raise ValueError(text)
+    return now - timedelta(seconds=Duration.parse(text))
+
+
+def _since(
+    _ctx: click.Context, _parameter: click.Parameter, value: str | None
+) -> datetime | None:
+    return None if value is None else parse_since(value, datetime.now().astimezone())
+
+
+@click.command(
+    help=_(
+        "List the past runs of each PROJECT, newest first, and how its scripts do;"
+        " without one, of the projects of python-runner.toml, else of all projects."
+    )
+)
+@projects_argument
+@click.option("--failed", is_flag=True, help=_("Leave out the runs that succeeded."))
+@click.option(
+    "--since",
+    metavar="TIME",
+    callback=_since,
+    help=_("Leave out what began earlier: 7d, 12h or 2026-11-24."),
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help=_("Runs to list at most."),
+)
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@env_file_option
+def command(
+    projects: tuple[Path, ...],
+    *,
+    failed: bool,
+    since: datetime | None,
+    limit: int,
+    as_json: bool,
+    env_file: Path | None,
+) -> int:
+    """Print what the records hold."""
+    settings = load_settings(env_file)
+    folders = chosen_projects(projects)
+    with open_records(settings) as store:
+        runs = store.runs(projects=folders, failed=failed, since=since, limit=limit)
+        if as_json:
+            document = {"runs": [run.to_document() for run in runs]}
+            click.echo(json.dumps(document, indent=2))
+            return EXIT_SUCCESS
+        still_open = [] if failed else store.open_runs(folders)
+        rows = [_open_row(run, settings.home) for run in still_open]
+        rows += [_row(run) for run in runs]
+        if not rows:
+            click.echo(_nothing(folders, narrowed=failed or since is not None))
+            return EXIT_SUCCESS
+        _print_runs(rows)
+        _print_scripts(_script_rows(store, runs, since))
+    return EXIT_SUCCESS
+
+
+def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
+    """Say that there is nothing to list, and what to do about it.
+
+    Raises:
+        PythonRunnerError: because a project is no folder at all.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+    if narrowed:
+        return _("No run fits; without --failed and --since there may be some.")
+    if not folders:
+        return _("No runs are recorded.")
+    return _(
+        "No runs of {projects} are recorded; `python-runner run` makes one."
+    ).format(projects=", ".join(map(str, folders)))
+
+
+def _print_runs(rows: Sequence[Row]) -> None:
+    columns = (
+        Column(_("run"), whole=True),
+        Column(_("start"), whole=True),
+        Column(_("project")),
+        Column(_("status")),
+        Column(_("scripts"), numbers=True),
+        Column(_("duration"), numbers=True),
+        Column(_("mail")),
+    )
+    print_table(columns, rows)
+
+
+def _row(run: Run) -> Row:
+    done = sum(result.succeeded for result in run.scripts)
+    cells = (
+        run.run_id,
+        moment(run.started_at, system_language()),
+        run.project,
+        wording.status_word(run.status),
+        f"{done}/{len(run.scripts)}",
+        wording.duration(run.duration),
+        wording.mail_word(run.mail),
+    )
+    return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
+
+
+def _open_row(run: OpenRun, home: Path) -> Row:
+    active = is_active(home, run)
+    done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
+    cells = (
+        run.run_id,
+        moment(run.started_at, system_language()),
+        run.project,
+        _("running") if active else wording.status_word(RunStatus.INTERRUPTED),
+        f"{done}/{len(run.scripts)}",
+        "",
+        "",
+    )
+    return Row(cells, alarming=not active)
+
+
+def _print_scripts(rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    columns = (
+        Column(_("project")),
+        Column(_("script")),
+        Column(_("runs"), numbers=True),
+        Column(_("success"), numbers=True),
+        Column(_("p50"), numbers=True),
+        Column(_("p95"), numbers=True),
+        Column(_("trend")),
+    )
+    click.echo("\n" + _("Up to {count} runs of each script:").format(count=SAMPLE))
+    print_table(columns, rows)
+
+
+def _script_rows(
+    store: Store, runs: Iterable[Run], since: datetime | None
+) -> list[Row]:
+    scripts = {
+        (run.path, result.script): run.project for run in runs for result in run.scripts
+    }
+    return [
+        _script_row(store, path, project, script, since)
+        for (path, script), project in scripts.items()
+    ]
+
+
+def _script_row(
+    store: Store, path: Path, project: str, script: str, since: datetime | None
+) -> Row:
+    results = store.past_results(path, script, SAMPLE)
+    if since is not None:
+        results = [result for result in results if result.started_at >= since]
+    summary = summarize(results)
+    cells = (
+        project,
+        script,
+        str(summary.runs),
+        _rate(summary.success_rate),
+        _seconds(summary.p50),
+        _seconds(summary.p95),
+        sparkline(summary.trend, _levels(sys.stdout.encoding)),
+    )
+    return Row(cells, alarming=summary.success_rate == 0)
+
+
+def _rate(share: float | None) -> str:
+    if share is None:
+        return "-"
+    # Rounded down: only a script that never failed has 100 %.
+    percent = number(int(share * 100), system_language())
+    return _("{percent}%").format(percent=percent)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else wording.duration(seconds)
+
+
+def _levels(encoding: str) -> str:
+    try:
+        BLOCKS.encode(encoding)
+    except UnicodeEncodeError:
+        return ASCII_LEVELS
+    return BLOCKS

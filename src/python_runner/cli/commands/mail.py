@@ -1,0 +1,239 @@
+"""``python-runner mail``: is the way out open, and what waits for it?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli.lookup import open_records
+from python_runner.cli.messages import message_lines, plain_text
+from python_runner.cli.targets import env_file_option, find_targets
+from python_runner.config.addresses import address_problems
+from python_runner.config.project import load_project
+from python_runner.config.settings import (
+    load_settings,
+    require_mail,
+    sender_address,
+)
+from python_runner.config.workspace import load_workspace
+from python_runner.delivery.probe import probe, probe_channel
+from python_runner.delivery.transports import missing_extra
+from python_runner.exceptions import PythonRunnerError
+from python_runner.masking import Masker
+from python_runner.model import RECIPIENTS, Delivery
+from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
+from python_runner.records.messages import UNDELIVERED, MessageState
+from python_runner.runner.session import local_now
+from python_runner.runner.signals import StopSignals
+from python_runner.runner.ways import Ways
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from python_runner.delivery.outbox import DrainReport
+    from python_runner.model import Settings
+    from python_runner.records.messages import QueuedMessage
+    from python_runner.records.store import Store
+
+#: Seconds a flush may take: a mailbox takes 30 messages a minute.
+FLUSH_SECONDS = 600.0
+
+
+@click.group(help=_("Test the mail settings; look after the reports on their way."))
+def command() -> None:
+    """Group the commands about mail."""
+
+
+@command.command(
+    "test", help=_("Send a test mail, step by step, and say which step fails and why.")
+)
+@click.option(
+    "--to", "recipient", metavar="ADDRESS", help=_("Default: the sender itself.")
+)
+@click.option(
+    "--channels",
+    "folder",
+    metavar="PROJECT",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Test the channels of PROJECT instead."),
+)
+@env_file_option
+def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> int:
+    """Walk every step to the recipient's mailbox, or tell each channel of a project."""
+    if folder is not None:
+        return _test_channels(folder)
+    settings = load_settings(env_file)
+    mail, masker = settings.mail, Masker(settings.secrets)
+    require_mail(mail, for_run=False)
+    if missing := missing_extra(mail):
+        raise PythonRunnerError(missing.in_language(system_language()))
+    recipient = recipient or sender_address(mail)
+    for _place, message in address_problems([recipient]):
+        raise click.UsageError(message)
+    reached = True
+    language = system_language()
+    for step in probe(mail, recipient, now=local_now(), language=language):
+        word = _("ok") if step.ok else _("failed")
+        detail = masker.text(step.detail.in_language(language))
+        click.echo(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
+        reached = reached and step.ok
+    if reached:
+        click.echo(
+            _("The test mail for {recipient} is out.").format(recipient=recipient)
+        )
+    return EXIT_SUCCESS if reached else EXIT_FAILURE
+
+
+def _test_channels(folder: Path) -> int:
+    targets = find_targets([folder])
+    project = load_project(targets.folders[0], defaults=targets.defaults)
+    if not project.channels:
+        raise PythonRunnerError(_("{path} has no channels").format(path=project.path))
+    reached = True
+    for url in project.channels:
+        receipt = probe_channel(url, now=local_now(), language=project.language)
+        sent = receipt.delivery is Delivery.SENT
+        line = f"{receipt.recipient}: " + (_("ok") if sent else _("failed"))
+        if receipt.detail:
+            line += f" - {receipt.detail.in_language(system_language())}"
+        click.echo(line, err=not sent)
+        reached = reached and sent
+    return EXIT_SUCCESS if reached else EXIT_FAILURE
+
+
+@command.command("list", help=_("List the reports that wait or were given up."))
+@click.option(
+    "--all", "everything", is_flag=True, help=_("Also those sent and dropped.")
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help=_("Reports to list at most."),
+)
+@env_file_option
+def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
+    """Print the outbox, newest first."""
+    states = tuple(MessageState) if everything else UNDELIVERED
+    with open_records(load_settings(env_file)) as store:
+        messages = store.mail.messages(states, limit=limit)
+    if not messages:
+        click.echo(_("No report waits."))
+    _print(messages)
+    return EXIT_SUCCESS
+
+
+@command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
+@click.argument("number", type=int)
+@click.option(
+    "--raw", is_flag=True, help=_("Print the mail as it is sent, headers too.")
+)
+@env_file_option
+def show(number: int, *, raw: bool, env_file: Path | None) -> int:
+    """Print one message and what became of it for each recipient."""
+    with open_records(load_settings(env_file)) as store:
+        queued = _find(store, number)
+    if raw:
+        sys.stdout.buffer.write(queued.message.content)
+        return EXIT_SUCCESS
+    _print([queued])
+    click.echo("\n" + plain_text(queued.message.content))
+    return EXIT_SUCCESS
+
+
+@command.command("flush", help=_("Send now what waits, whenever it would be due."))
+@click.option(
+    "--all", "given_up", is_flag=True, help=_("Also try again what was given up.")
+)
+@click.option(
+    "--due",
+    "only_due",
+    is_flag=True,
+    help=_("Only what is due; for a scheduler that calls this every few minutes."),
+)
+@env_file_option
+def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
+    """Empty the outbox; 0 when nothing waits or has been given up any more."""
+    if given_up and only_due:
+        raise click.UsageError(_("--all and --due exclude each other"))
+    settings = load_settings(env_file)
+    with (
+        open_records(settings) as store,
+        StopSignals(lambda: None) as signals,
+    ):
+        if not only_due:
+            store.mail.make_due(local_now(), given_up=given_up)
+        report = _drain(store, settings, signals)
+        left = store.mail.messages(UNDELIVERED)
+    click.echo(
+        _("{sent} sent, {waiting} waiting, {given_up} given up").format(
+            sent=report.sent,
+            waiting=report.remaining,
+            given_up=sum(queued.state is MessageState.FAILED for queued in left),
+        )
+    )
+    _print(left)
+    if signals.received:
+        return exit_code((), signal=signals.received.name)
+    if any(queued.message.audience == RECIPIENTS for queued in left):
+        # The channels were told all the same.
+        require_mail(settings.mail, for_run=False)
+    return EXIT_FAILURE if left else EXIT_SUCCESS
+
+
+def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainReport:
+    workspace = load_workspace(Path.cwd())
+    return Ways().drain(
+        store,
+        settings.mail,
+        workspace.defaults if workspace else {},
+        now=local_now,
+        deadline_seconds=FLUSH_SECONDS,
+        stopping=lambda: signals.received is not None,
+        masker=Masker(settings.secrets),
+    )
+
+
+@command.command(
+    "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
+)
+@click.argument("number", type=int)
+@env_file_option
+def drop(number: int, env_file: Path | None) -> int:
+    """Show a message that is not delivered, then drop it."""
+    with open_records(load_settings(env_file)) as store:
+        queued = _find(store, number)
+        _print([queued])
+        if not store.mail.drop(number):
+            raise PythonRunnerError(
+                _("report {number} neither waits nor was given up").format(
+                    number=number
+                )
+            )
+    click.echo(_("Report {number} is dropped.").format(number=number))
+    return EXIT_SUCCESS
+
+
+def _find(store: Store, number: int) -> QueuedMessage:
+    queued = store.mail.message(number)
+    if queued is None:
+        raise PythonRunnerError(
+            _("there is no report {number}; see `python-runner mail list`").format(
+                number=number
+            )
+        )
+    return queued
+
+
+def _print(messages: Iterable[QueuedMessage]) -> None:
+    for queued in messages:
+        for line in message_lines(queued):
+            click.echo(line)

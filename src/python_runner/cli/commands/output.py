@@ -1,0 +1,232 @@
+"""``python-runner output``: what the scripts of a run wrote, also while they write."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli.lookup import find_run, is_active, open_records
+from python_runner.cli.tables import flat
+from python_runner.cli.targets import env_file_option
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.config.workspace import load_workspace
+from python_runner.exceptions import PythonRunnerError
+from python_runner.masking import Masker
+from python_runner.model import OpenRun
+from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
+from python_runner.records.output_reader import OutputReader
+from python_runner.records.outputs import output_file
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from python_runner.model import OpenScript, Run, Settings
+
+#: Seconds between two looks at a run that is followed.
+_INTERVAL = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Output:
+    """Captured output of one script; ``ended`` tells that no more will come."""
+
+    script: str
+    number: int
+    file: Path
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What there is to show of a run at one moment."""
+
+    outputs: tuple[_Output, ...]
+    ended: bool
+
+
+@click.command(
+    help=_(
+        "Show what the scripts of a run wrote, or SCRIPT alone. RUN_ID is its id, or"
+        " how the id begins."
+    )
+)
+@click.argument("run_id")
+@click.argument("script", required=False)
+@click.option(
+    "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
+)
+@env_file_option
+def command(
+    run_id: str, script: str | None, *, follow: bool, env_file: Path | None
+) -> int:
+    """Print captured output; 1 when a part of it is not there any more."""
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
+        run = find_run(store, run_id)
+        _check_script(run, script)
+
+        def look() -> _View:
+            if not follow or not isinstance(run, OpenRun):
+                return _view(run, script, ended=True)
+            latest = find_run(store, run.run_id)
+            ended = not (isinstance(latest, OpenRun) and is_active(settings.home, run))
+            return _view(latest, script, ended=ended)
+
+        several = script is None and len(run.scripts) > 1
+        try:
+            masker = _masker(settings, run.path)
+            complete = show_outputs(look, several=several, masker=masker)
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+    return EXIT_SUCCESS if complete else EXIT_FAILURE
+
+
+def _masker(settings: Settings, project: Path) -> Masker:
+    """Return what takes secrets out of output that nobody has masked yet."""
+    secrets = settings.secrets
+    # A project that is gone, or wrong by now, has no secrets that could be looked up.
+    with suppress(PythonRunnerError):
+        workspace = load_workspace(Path.cwd())
+        defaults = workspace.defaults if workspace else {}
+        secrets += load_project(project, defaults=defaults).secrets
+    return Masker(secrets)
+
+
+def _check_script(run: Run | OpenRun, script: str | None) -> None:
+    names = [entry.script for entry in run.scripts]
+    if script is not None and script not in names:
+        raise PythonRunnerError(
+            _("{project} has no script {names}; its series: {series}").format(
+                project=run.project, names=script, series=", ".join(names)
+            )
+        )
+
+
+def _view(run: Run | OpenRun, script: str | None, *, ended: bool) -> _View:
+    outputs = (
+        _open_outputs(run, ended=ended)
+        if isinstance(run, OpenRun)
+        else [
+            _Output(script=r.script, number=r.number, file=r.output, ended=True)
+            for r in run.scripts
+            if r.output
+        ]
+    )
+    wanted = (output for output in outputs if script in {None, output.script})
+    return _View(tuple(wanted), ended)
+
+
+def _open_outputs(run: OpenRun, *, ended: bool) -> list[_Output]:
+    # The folder bears the local time of whoever runs it, which may not be ours.
+    folder = next((run.path / "logs" / "runs").glob(f"*_{run.run_id}"), None)
+    return [
+        _Output(
+            script=entry.script,
+            number=entry.number,
+            file=entry.output or output_file(folder, entry.number, entry.script),
+            ended=ended or entry.outcome is not None,
+        )
+        for entry in run.scripts
+        if folder and _has_begun(entry)
+    ]
+
+
+def _has_begun(entry: OpenScript) -> bool:
+    return entry.output is not None or (
+        entry.started_at is not None and entry.outcome is None
+    )
+
+
+def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) -> bool:
+    """Print each output whole, in the order of the series as far as they have begun.
+
+    Args:
+        look: returns what there is now.
+        several: whether each output gets a heading.
+        masker: takes secrets out of it.
+
+    Returns:
+        Whether there was something, and all of it could be read.
+    """
+    shown: dict[int, bool] = {}
+    while True:
+        view = look()
+        output = next((o for o in view.outputs if o.number not in shown), None)
+        if output is not None:
+            if several:
+                click.echo(f"==> {flat(output.script)} <==")
+            shown[output.number] = _show(
+                output, look, whole_lines=several, masker=masker
+            )
+        elif view.ended:
+            break
+        else:
+            time.sleep(_INTERVAL)
+    if not shown:
+        click.echo(_("There is no output: nothing was started."), err=True)
+    return bool(shown) and all(shown.values())
+
+
+def _show(
+    output: _Output, look: Callable[[], _View], *, whole_lines: bool, masker: Masker
+) -> bool:
+    def going_on() -> bool:
+        return any(
+            other.number == output.number and not other.ended
+            for other in look().outputs
+        )
+
+    if output.ended and not output.file.exists():
+        message = _("{script}: its output is not kept any more ({path})")
+        values = {"script": flat(output.script), "path": output.file}
+        click.echo(message.format(**values), err=True)
+        return False
+    last = "\n"
+    for text in decoded(_blocks(OutputReader(output.file, masker), going_on)):
+        # As the script wrote it, colours included, wherever it goes.
+        click.echo(text, nl=False, color=True)
+        last = text[-1:] or last
+    if whole_lines and last != "\n":
+        click.echo()
+    return True
+
+
+def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
+    r"""Yield text; line ends become ``\n``, bytes that are not UTF-8 ``\xNN``."""
+    utf8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+    for block in blocks:
+        yield decoder.decode(block)
+    yield decoder.decode(b"", final=True)
+
+
+def _blocks(output: OutputReader, going_on: Callable[[], bool]) -> Iterator[bytes]:
+    """Yield a file's content in blocks, and what is added as long as it is going on."""
+    while True:
+        last_look = not going_on()
+        while block := _read(output):
+            yield block
+        if last_look:
+            yield output.rest()
+            return
+        time.sleep(_INTERVAL)
+
+
+def _read(output: OutputReader) -> bytes:
+    try:
+        return output.read()
+    except OSError as error:
+        message = _("{path} cannot be read: {error}")
+        raise PythonRunnerError(
+            message.format(path=output.path, error=error.strerror)
+        ) from error

@@ -1,0 +1,345 @@
+"""``python-runner run``: the main job."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli import wording
+from python_runner.cli.follow import OutputFollower
+from python_runner.cli.lookup import open_records
+from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
+from python_runner.cli.tables import flat
+from python_runner.cli.targets import (
+    Targets,
+    env_file_option,
+    find_targets,
+    projects_argument,
+)
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.exceptions import PythonRunnerError
+from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.process import become_subreaper
+from python_runner.masking import Masker
+from python_runner.model import Run, RunStatus
+from python_runner.policy import (
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+    exit_code,
+    without_secrets,
+)
+from python_runner.runner.delivery import catch_up_at_last, given_up_notice
+from python_runner.runner.project_run import (
+    as_sentence,
+    new_run_id,
+    refuse_project,
+    run_project,
+    whole,
+)
+from python_runner.runner.selection import NothingToResume, select, unfinished
+from python_runner.runner.session import local_now, open_session, thin_records
+from python_runner.runner.signals import StopSignals
+from python_runner.texts.sanitize import clean
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+    from typing import Any
+
+    from python_runner.model import Project, Script, Settings
+    from python_runner.records.messages import QueuedMessage
+    from python_runner.records.store import Store
+    from python_runner.runner.events import Event
+    from python_runner.runner.session import Session
+
+#: Seconds the main thread waits at a time, so that Windows lets it see Ctrl-C.
+_SLICE = 0.2 if sys.platform == "win32" else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How the user wants the runs."""
+
+    jobs: int
+    only: tuple[str, ...]
+    resume: bool
+    mail: bool
+    json: bool
+    quiet: bool
+    verbose: bool
+
+
+@click.command(
+    help=_(
+        "Run the series of each PROJECT (a folder with an exec_config.json); without"
+        " one, the projects of python-runner.toml."
+    )
+)
+@projects_argument
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help=_("Projects that run at the same time."),
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="SCRIPT",
+    help=_("Run this script of the series only; may be repeated."),
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help=_("Continue each project's last run with the scripts that did not succeed."),
+)
+@click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
+@click.option("--no-mail", is_flag=True, help=_("Send no report."))
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@click.option("--quiet", "-q", is_flag=True, help=_("Print failures only."))
+@click.option(
+    "--verbose", "-v", is_flag=True, help=_("Show the scripts' output as it comes.")
+)
+@env_file_option
+def command(
+    projects: tuple[Path, ...],
+    *,
+    jobs: int,
+    only: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+    no_mail: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    env_file: Path | None,
+) -> int:
+    """Run projects; the exit code says how it went."""
+    if only and resume:
+        raise click.UsageError(_("--only and --resume exclude each other"))
+    targets = find_targets(projects)
+    settings = load_settings(env_file)
+    options = Options(
+        jobs=jobs,
+        only=only,
+        resume=resume,
+        mail=not no_mail,
+        json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if dry_run:
+        return show_plan(targets, settings, options)
+    runs, given_up, signal_name = run_all(targets, settings, options)
+    show_failures(runs)
+    show_undelivered(runs, given_up)
+    if as_json:
+        click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
+    return exit_code(runs, signal=signal_name, given_up=bool(given_up))
+
+
+def run_all(
+    targets: Targets, settings: Settings, options: Options
+) -> tuple[list[Run], list[QueuedMessage], str | None]:
+    """Run every project.
+
+    Returns:
+        The runs in order, the reports given up meanwhile (earlier runs' too), and the
+        signal that ended it all.
+    """
+    become_subreaper()
+    progress = _progress(options)
+    listener: Callable[[Event], None] = progress
+    if options.verbose:
+        listener = _both(
+            progress,
+            OutputFollower(partial(click.echo, err=options.json), settings.secrets),
+        )
+    with (
+        open_session(
+            settings,
+            listener=listener,
+            mail=options.mail,
+            defaults=targets.defaults,
+        ) as session,
+        StopSignals(session.stop.request) as signals,
+        progress,
+        ThreadPoolExecutor(options.jobs, "project") as executor,
+    ):
+        for notice in session.notices:
+            click.echo(notice.in_language(system_language()), err=True)
+        if options.resume and session.store is None:
+            raise PythonRunnerError(_("without records there is nothing to resume"))
+        futures = [
+            executor.submit(_run_one, folder, targets.defaults, session, options)
+            for folder in targets.folders
+        ]
+        while wait(futures, _SLICE).not_done:
+            pass
+        runs = [run for future in futures if (run := future.result())]
+        runs = catch_up_at_last(runs, session)
+        thin_records(session, targets.keep_days)
+    name = signals.received.name if signals.received else None
+    return runs, session.given_up, name
+
+
+def _both(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
+
+
+def _progress(options: Options) -> Progress:
+    stream = sys.stderr if options.json else sys.stdout
+    if options.quiet:
+        return Silent()
+    if stream.isatty() and not options.verbose and os.environ.get("TERM") != "dumb":
+        from rich.console import Console  # noqa: PLC0415 - only where a terminal is
+
+        return LiveView(Console(file=stream, highlight=False))
+    return PlainLines(stream)
+
+
+def _run_one(
+    folder: Path,
+    defaults: Mapping[str, Any],
+    session: Session,
+    options: Options,
+) -> Run | None:
+    """Run one project; what keeps it from running is a run that was not started.
+
+    Returns:
+        The run; None where there is nothing to resume.
+    """
+    secrets = session.settings.secrets
+    try:
+        configured = load_project(folder, defaults=defaults)
+        secrets += configured.secrets
+        project = select(configured, options.only)
+    except PythonRunnerError as error:
+        return Run(
+            run_id=new_run_id(),
+            project=folder.name,
+            path=folder,
+            status=RunStatus.NOT_STARTED,
+            started_at=local_now(),
+            duration=0.0,
+            error=Masker(secrets).sentence(as_sentence(error)),
+        )
+    try:
+        return run_project(project, session, _choice(options, session.store))
+    except NothingToResume:
+        if not options.quiet:
+            click.echo(_nothing_to_resume(folder), err=options.json)
+        return None
+    except PythonRunnerError as error:
+        return refuse_project(project, session, error)
+
+
+def _choice(options: Options, store: Store | None) -> Callable[[Project], Project]:
+    """Return what decides which scripts are run."""
+    if options.resume and store is not None:
+        return partial(unfinished, store=store)
+    return whole
+
+
+def _nothing_to_resume(folder: Path) -> str:
+    return _("{project}: nothing to resume").format(project=folder.name)
+
+
+def show_failures(runs: Iterable[Run]) -> None:
+    """Print to stderr what did not succeed, or oddly, and where to look."""
+    for run in runs:
+        if run.error:
+            words = clean(run.error.in_language(system_language()))
+            click.echo(f"\n{flat(run.project)}: {words}", err=True)
+            continue
+        for warning in run.warnings:
+            text = warning.in_language(system_language())
+            click.echo(flat(f"{run.project}: {text}"), err=True)
+        for result in run.scripts:
+            if result.succeeded and not result.warnings:
+                continue
+            word = wording.outcome_word(result.outcome)
+            head = flat(f"{run.project}: {result.script}: {word}")
+            click.echo("\n" + head, err=True)
+            for line in wording.notable_lines(result):
+                click.echo(f"    {line}", err=True)
+
+
+def show_undelivered(
+    runs: Iterable[Run], given_up: Iterable[QueuedMessage] = ()
+) -> None:
+    """Print to stderr which reports have not reached everybody, and why."""
+    runs = list(runs)
+    projects: defaultdict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        if line := wording.undelivered(run):
+            projects[line].append(run.project)
+    for line, names in projects.items():
+        click.echo(f"{', '.join(names)}: {line}", err=True)
+    own = {run.run_id for run in runs}
+    for queued in given_up:
+        if queued.run_id not in own:
+            text = given_up_notice(queued).in_language(system_language())
+            click.echo(f"{queued.project}: {text}", err=True)
+
+
+def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
+    """Print what would run, with which interpreter; return the exit code."""
+    code = EXIT_SUCCESS
+    masker = Masker(settings.secrets)
+    with open_records(settings) if options.resume else nullcontext() as store:
+        for folder in targets.folders:
+            try:
+                project = load_project(folder, defaults=targets.defaults)
+                masker = Masker((*settings.secrets, *project.secrets))
+                # The records know the scripts by names without secrets.
+                project = without_secrets(select(project, options.only), masker)
+                _print_plan(_choice(options, store)(project), settings, masker)
+            except NothingToResume:
+                click.echo(_nothing_to_resume(folder))
+            except PythonRunnerError as error:
+                click.echo(clean(masker.text(str(error))), err=True)
+                code = EXIT_USAGE
+    return code
+
+
+def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
+    interpreter = find_interpreter(
+        project.python_command, project.path, environ=settings.environ
+    )
+    click.echo(flat(masker.text(f"{project.name}: {interpreter}")))
+    for script in project.scripts:
+        click.echo("  " + flat(masker.text(_plan_line(project, script))))
+
+
+def _plan_line(project: Project, script: Script) -> str:
+    file = find_script(script.path, project.path)
+    parts = [" ".join((str(file or script.path), *script.args))]
+    if file is None:
+        parts.append(_("(not found)"))
+    if script.timeout:
+        parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
+    if script.retries:
+        parts.append(_("up to {count} retries").format(count=script.retries))
+    if script.needs:
+        parts.append(_("after {names}").format(names=", ".join(script.needs)))
+    return ", ".join(parts)

@@ -1,0 +1,159 @@
+"""``python-runner show``: everything that is known of one run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli import wording
+from python_runner.cli.lookup import find_run, is_active, open_records
+from python_runner.cli.tables import flat
+from python_runner.cli.targets import env_file_option
+from python_runner.config.settings import load_settings
+from python_runner.exceptions import PythonRunnerError
+from python_runner.model import OpenRun
+from python_runner.policy import EXIT_SUCCESS
+from python_runner.texts.formats import moment, number
+from python_runner.texts.sanitize import clean
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from python_runner.model import Attempt, Run, ScriptResult
+    from python_runner.texts.sentence import Sentence
+
+
+@click.command(
+    help=_(
+        "Show the run whose id is RUN_ID or begins so, as `python-runner history`"
+        " lists it."
+    )
+)
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@click.option(
+    "--html",
+    "page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help=_("Write the report of the run as a web page to FILE."),
+)
+@env_file_option
+def command(
+    run_id: str, *, as_json: bool, page: Path | None, env_file: Path | None
+) -> int:
+    """Print or write one run."""
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
+        run = find_run(store, run_id)
+    if isinstance(run, OpenRun):
+        raise PythonRunnerError(_why_not(run, active=is_active(settings.home, run)))
+    if page is not None:
+        from python_runner.cli.commands.page import write_page  # noqa: PLC0415 - seldom used
+
+        write_page(run, page)
+    if as_json:
+        click.echo(json.dumps({"runs": [run.to_document()]}, indent=2))
+    elif page is not None:
+        click.echo(_("{path} was written.").format(path=page))
+    else:
+        for line in _run_lines(run):
+            click.echo(line)
+    return EXIT_SUCCESS
+
+
+def _why_not(run: OpenRun, *, active: bool) -> str:
+    """Say why a run that has not ended cannot be shown, and what to do."""
+    if active:
+        message = _(
+            "run {run_id} has not ended; `python-runner output --follow {run_id}`"
+            " shows what it does"
+        )
+    else:
+        message = _(
+            "run {run_id} was interrupted: its runner is gone. The next run of {path}"
+            " settles and reports it; `python-runner run --resume` takes it up."
+            " `python-runner output {run_id}` shows what it did"
+        )
+    return message.format(run_id=run.run_id, path=run.path)
+
+
+def _run_lines(run: Run) -> Iterator[str]:
+    yield flat(wording.run_line(run))
+    yield "  " + _("run") + f": {run.run_id}"
+    yield "  " + _("start") + f": {moment(run.started_at, system_language())}"
+    yield "  " + _("folder") + f": {run.path}"
+    if run.interpreter:
+        yield "  " + _("interpreter") + f": {_interpreter(run)}"
+    if run.error:
+        yield f"  {_words(run.error)}"
+    for warning in run.warnings:
+        yield "  " + _("warning") + f": {_words(warning)}"
+    for result in run.scripts:
+        yield ""
+        yield from _script_lines(result)
+
+
+def _interpreter(run: Run) -> str:
+    version = f" (Python {run.interpreter_version})" if run.interpreter_version else ""
+    return f"{run.interpreter}{version}"
+
+
+def _script_lines(result: ScriptResult) -> Iterator[str]:
+    yield flat(f"{result.number}. {result.script}: {_ending(result)}")
+    if len(result.attempts) > 1:
+        for place, attempt in enumerate(result.attempts, 1):
+            yield f"    {_attempt_line(place, attempt)}"
+    if result.reason:
+        yield f"    {_words(result.reason)}"
+    traceback = result.attempts[-1].traceback if result.attempts else None
+    if traceback:
+        if traceback.file:
+            frame = flat(f"{traceback.file}:{traceback.line}")
+            yield "    " + _("at {place}").format(place=frame)
+        yield from (f"      {line}" for line in clean(traceback.text).splitlines())
+    for warning in result.warnings:
+        yield "    " + _("warning") + f": {_words(warning)}"
+    if used := ", ".join(_resources(result)):
+        yield f"    {used}"
+    if result.output:
+        yield "    " + _("output: {path}").format(path=result.output)
+
+
+def _ending(result: ScriptResult) -> str:
+    word = wording.outcome_word(result.outcome)
+    if not result.attempts:
+        return word
+    facts = [wording.duration(result.duration)]
+    if result.exit_code is not None:
+        facts.append(_("exit code {code}").format(code=result.exit_code))
+    return f"{word} ({', '.join(facts)})"
+
+
+def _resources(result: ScriptResult) -> Iterator[str]:
+    if result.peak_memory is not None:
+        size = number(result.peak_memory / 1_000_000, system_language())
+        yield _("peak memory {size} MB").format(size=size)
+    if result.cpu_seconds is not None:
+        yield _("processor time {time}").format(
+            time=wording.duration(result.cpu_seconds)
+        )
+
+
+def _attempt_line(place: int, attempt: Attempt) -> str:
+    line = _("attempt {number}: {outcome} ({time})").format(
+        number=place,
+        outcome=wording.outcome_word(attempt.outcome),
+        time=wording.duration(attempt.duration),
+    )
+    return f"{line} - {_words(attempt.reason)}" if attempt.reason else line
+
+
+def _words(text: Sentence) -> str:
+    return flat(text.in_language(system_language()))

@@ -1,0 +1,93 @@
+"""The records as commands meet them: opened, searched, and their errors in words."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+import click
+import psutil
+
+from python_runner.config.project import absolute
+from python_runner.config.workspace import load_workspace
+from python_runner.exceptions import PythonRunnerError
+from python_runner.records.locks import project_lock
+from python_runner.records.store import StoreError, open_store
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from python_runner.model import OpenRun, Run, Settings
+    from python_runner.records.store import Store
+
+
+#: Ids that are named when one was not typed far enough.
+_CANDIDATES = 10
+
+
+@contextmanager
+def open_records(settings: Settings) -> Iterator[Store]:
+    """Open the records for one command.
+
+    Raises:
+        PythonRunnerError: they cannot be read; the sentence is in the user's language.
+    """
+    language = system_language()
+    try:
+        with open_store(settings.home, datetime.now().astimezone()) as store:
+            if store.notice:
+                click.echo(store.notice.in_language(language), err=True)
+            yield store
+    except StoreError as error:
+        raise PythonRunnerError(error.reason.in_language(language)) from error
+
+
+def chosen_projects(arguments: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the named projects, else those of ``python-runner.toml``; () means all.
+
+    Raises:
+        InvalidConfiguration: the file is wrong.
+    """
+    workspace = None if arguments else load_workspace(Path.cwd())
+    folders = arguments or (workspace.projects if workspace else ())
+    return tuple(dict.fromkeys(absolute(folder) for folder in folders))
+
+
+def find_run(store: Store, prefix: str) -> Run | OpenRun:
+    """Return the run whose id is ``prefix``, or the only one whose id begins so.
+
+    Raises:
+        PythonRunnerError: there is none, or more than one.
+    """
+    prefix = prefix.lower()
+    ids = store.run_ids(prefix, limit=_CANDIDATES + 1)
+    if len(ids) > 1 and ids[0] != prefix:
+        message = _("several runs have an id that begins with {prefix}: {ids}")
+        named = [*ids[:_CANDIDATES], *(["..."] if len(ids) > _CANDIDATES else [])]
+        raise PythonRunnerError(message.format(prefix=prefix, ids=", ".join(named)))
+    still_open = {run.run_id: run for run in store.open_runs()}
+    for run_id in ids[:1]:
+        # A run may end between the two looks: what is known last counts.
+        if run := store.run(run_id) or still_open.get(run_id):
+            return run
+    message = _(
+        "no run has an id that begins with {prefix}; `python-runner history` lists them"
+    )
+    raise PythonRunnerError(message.format(prefix=prefix))
+
+
+def is_active(home: Path, run: OpenRun) -> bool:
+    """Say whether the runner of an open run lives, by what the project's lock says.
+
+    The lock itself is not touched: a run that starts now must find it free.
+    """
+    holder = project_lock(home, run.path).holder()
+    if holder is None or holder.run_id != run.run_id:
+        return False
+    return holder.host != gethostname() or psutil.pid_exists(holder.pid)

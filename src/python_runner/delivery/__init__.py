@@ -1,0 +1,1 @@
+"""Getting messages out: queue, retry, transports."""

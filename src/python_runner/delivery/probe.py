@@ -1,0 +1,275 @@
+"""Walks the way of a mail step by step, to say which one fails and why."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from python_runner.delivery.transports import open_channel
+from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.file import FileTransport
+from python_runner.delivery.transports.smtp_connection import SmtpConnection
+from python_runner.report.compose import compose, compose_for_channel
+from python_runner.report.render import Report
+from python_runner.report.view import LINE
+from python_runner.texts.sanitize import clean, one_line
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from python_runner.delivery.transports.graph import GraphTransport
+    from python_runner.delivery.transports.tokens import Tokens
+    from python_runner.model import MailSettings, Message, Receipt
+
+_TEST_MAIL = (
+    N_("Python Runner: test mail"),
+    N_(
+        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
+    ),
+)
+_TEST_NOTE = (
+    N_("Python Runner: test"),
+    N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
+)
+
+#: Seconds a server may take to accept the test mail.
+_DATA_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the way.
+
+    Attributes:
+        name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, with
+            ``TOKEN`` before them where a token logs in; ``TOKEN`` and ``GRAPH`` for
+            Microsoft Graph; ``FILE`` for a drop folder.
+        ok: whether it went well; the last step is the first that did not.
+        detail: what was found, or what is wrong and what to do.
+    """
+
+    name: str
+    ok: bool
+    detail: Sentence
+
+
+def probe(
+    settings: MailSettings,
+    recipient: str,
+    *,
+    now: datetime,
+    language: str = "en",
+    step_timeout: float = 30.0,
+) -> Iterator[Step]:
+    """Send a test mail to ``recipient`` and tell of each step as it is done.
+
+    Args:
+        settings: how mail leaves this machine.
+        recipient: who gets the test mail.
+        now: aware; date and identity of the mail.
+        language: of the mail; the steps travel as :class:`Sentence`.
+        step_timeout: seconds each step may take.
+    """
+    message = _test_message(settings, recipient, now, language)
+    if settings.transport == "file":
+        yield _write(FileTransport(settings.mail_dir), message)
+        return
+    walk = (_graph_walk if settings.transport == "graph" else _smtp_walk)(
+        settings, message, step_timeout
+    )
+    try:
+        for name, step in walk.steps():
+            yield Step(name, ok=True, detail=step())
+    except DeliveryError as refusal:
+        yield Step(name, ok=False, detail=refusal.detail)
+    finally:
+        walk.close()
+
+
+class _Walk(Protocol):
+    """The way of one message; each step goes on and says what it found."""
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
+        """Return the steps with their names, in order."""
+
+    def close(self) -> None:
+        """Leave the way."""
+
+
+def _smtp_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+    tokens = None
+    if settings.transport == "smtp-oauth2":
+        from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
+
+        tokens = Tokens(settings, step_timeout=timeout)
+    dialogue = SmtpConnection(
+        settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
+    )
+    return _SmtpWalk(settings, message, dialogue, tokens)
+
+
+def _graph_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
+
+    transport = GraphTransport(
+        settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
+    )
+    return _GraphWalk(settings, message, transport)
+
+
+def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
+    """Tell a channel a test note and return its answer.
+
+    Args:
+        url: the channel, as Apprise writes it.
+        now: aware; date and identity of the note.
+        language: of the note.
+    """
+    message = compose_for_channel(
+        _test_report(language, _TEST_NOTE),
+        url=url,
+        status=None,
+        run_id=_test_id(now),
+        date=now,
+    )
+    channel = open_channel(url)
+    try:
+        (receipt,) = channel.send(message)
+    finally:
+        channel.close()
+    return receipt
+
+
+@dataclass(frozen=True, slots=True)
+class _GraphWalk:
+    settings: MailSettings
+    message: Message
+    transport: GraphTransport
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
+        return (("TOKEN", self._token), ("GRAPH", self._submit))
+
+    def close(self) -> None:
+        self.transport.close()
+
+    def _token(self) -> Sentence:
+        self.transport.authorize()
+        return _has_token(self.settings)
+
+    def _submit(self) -> Sentence:
+        answer = self.transport.submit(self.message.content)
+        values = {"answer": one_line(answer, LINE)}
+        return Sentence(N_("Microsoft Graph has taken the mail: {answer}"), values)
+
+
+def _has_token(settings: MailSettings) -> Sentence:
+    values = {"authority": settings.oauth_authority, "client": settings.oauth_client}
+    return Sentence(N_("{authority} gave the application {client} a token"), values)
+
+
+@dataclass(frozen=True, slots=True)
+class _SmtpWalk:
+    settings: MailSettings
+    message: Message
+    dialogue: SmtpConnection
+    tokens: Tokens | None
+
+    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
+        return (
+            *([("TOKEN", partial(self._token, self.tokens))] if self.tokens else []),
+            ("DNS", self._resolve),
+            ("TCP", self._connect),
+            ("TLS", self._secure),
+            ("AUTH", self._log_in),
+            ("MAIL", self._mail),
+            ("RCPT", self._rcpt),
+            ("DATA", self._data),
+        )
+
+    def close(self) -> None:
+        self.dialogue.close()
+        if self.tokens:
+            self.tokens.close()
+
+    def _resolve(self) -> Sentence:
+        values = {
+            "host": self.settings.smtp_host,
+            "addresses": self.dialogue.resolve(),
+        }
+        return Sentence(N_("{host} is {addresses}"), values)
+
+    def _connect(self) -> Sentence:
+        self.dialogue.connect()
+        values = {"host": self.settings.smtp_host, "port": self.settings.smtp_port}
+        return Sentence(N_("{host} answers on port {port}"), values)
+
+    def _secure(self) -> Sentence:
+        self.dialogue.secure()
+        if version := self.dialogue.encryption():
+            return Sentence.of(
+                N_("encrypted with {version}, and the certificate is right"),
+                version=version,
+            )
+        return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
+
+    def _token(self, tokens: Tokens) -> Sentence:
+        tokens.get()
+        return _has_token(self.settings)
+
+    def _log_in(self) -> Sentence:
+        if self.dialogue.log_in():
+            return Sentence.of(N_("logged in as {login}"), login=self.settings.login)
+        return Sentence.of(N_("no password is set: sending without a login"))
+
+    def _mail(self) -> Sentence:
+        self.dialogue.mail(self.message.sender, len(self.message.content))
+        values = {"sender": self.message.sender}
+        return Sentence(N_("the sender {sender} is accepted"), values)
+
+    def _rcpt(self) -> Sentence:
+        (recipient,) = self.message.recipients
+        self.dialogue.rcpt(recipient)
+        values = {"recipient": recipient}
+        return Sentence(N_("the recipient {recipient} is accepted"), values)
+
+    def _data(self) -> Sentence:
+        answer = self.dialogue.data(self.message.content)
+        values = {"answer": one_line(answer, LINE)}
+        return Sentence(N_("the server has taken the mail: {answer}"), values)
+
+
+def _write(folder: FileTransport, message: Message) -> Step:
+    try:
+        values = {"file": str(folder.write(message))}
+    except OSError as error:
+        return Step("FILE", ok=False, detail=folder.problem(error))
+    return Step("FILE", ok=True, detail=Sentence(N_("written: {file}"), values))
+
+
+def _test_message(
+    settings: MailSettings, recipient: str, now: datetime, language: str
+) -> Message:
+    return compose(
+        _test_report(language, _TEST_MAIL),
+        run_id=_test_id(now),
+        sender=settings.sender or settings.login or recipient,
+        recipients=(recipient,),
+        date=now,
+    )
+
+
+def _test_id(now: datetime) -> str:
+    return f"test-{now.timestamp():.6f}"
+
+
+def _test_report(language: str, words: tuple[str, str]) -> Report:
+    subject, text = (
+        Sentence.of(part, host=socket.gethostname()).in_language(language)
+        for part in words
+    )
+    return Report(subject, f"{clean(text)}\n", "")

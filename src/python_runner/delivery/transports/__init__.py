@@ -1,0 +1,103 @@
+"""Ways for a message to leave this machine, one method each.
+
+A transport never raises because of a delivery: servers, networks and disks answer with
+receipts, one per recipient, whose sentence says what to do.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Protocol
+
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from python_runner.model import MailSettings, Message, Receipt
+
+
+class Transport(Protocol):
+    """Delivers messages, over one connection as long as that lasts."""
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Try to deliver ``message`` and return one receipt per recipient, in order."""
+
+    def close(self) -> None:
+        """Let go of whatever is open; may be called more than once."""
+
+
+def open_transport(settings: MailSettings) -> Transport:
+    """Return the transport that ``settings`` name; nothing is connected yet.
+
+    A transport lives for one delivery round: what keeps it from working (no network, a
+    refused password) is found out once and answers every later message of the round.
+
+    Raises:
+        KeyError: there is no transport of that name.
+    """
+    return _FACTORIES[settings.transport](settings)
+
+
+def missing_extra(settings: MailSettings) -> Sentence | None:
+    """Return what to install for the transport that ``settings`` name, or None."""
+    if settings.transport not in {"smtp-oauth2", "graph"} or find_spec("msal"):
+        return None
+    return Sentence.of(
+        N_(
+            "MAIL_TRANSPORT={transport} needs the package msal: pip install"
+            ' "python-runner[outlook]"'
+        ),
+        transport=settings.transport,
+    )
+
+
+def open_channel(url: str) -> Transport:
+    """Return the transport of a channel; nothing is imported or connected yet."""
+    from python_runner.delivery.transports.channel import (  # noqa: PLC0415 - seldom used
+        ChannelTransport,
+    )
+
+    return ChannelTransport(url)
+
+
+def _smtp(settings: MailSettings) -> Transport:
+    from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
+
+    return SmtpTransport(settings)
+
+
+def _smtp_oauth2(settings: MailSettings) -> Transport:
+    from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
+    from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
+
+    return SmtpTransport(settings, tokens=Tokens(settings))
+
+
+def _graph(settings: MailSettings) -> Transport:
+    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
+
+    return GraphTransport(settings)
+
+
+def _file(settings: MailSettings) -> Transport:
+    from python_runner.delivery.transports.file import FileTransport  # noqa: PLC0415
+
+    return FileTransport(settings.mail_dir)
+
+
+def _memory(_settings: MailSettings) -> Transport:
+    from python_runner.delivery.transports.memory import MemoryTransport  # noqa: PLC0415
+
+    return MemoryTransport()
+
+
+#: Imported on first use: a drop folder needs no TLS.
+_FACTORIES: Mapping[str, Callable[[MailSettings], Transport]] = {
+    "smtp": _smtp,
+    "smtp-oauth2": _smtp_oauth2,
+    "graph": _graph,
+    "file": _file,
+    "memory": _memory,
+}

@@ -1,0 +1,89 @@
+"""A folder that receives messages as ``.eml`` files, which a double click opens."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from email import message_from_bytes
+from email.policy import SMTP
+from typing import TYPE_CHECKING
+
+from python_runner.model import Delivery, Receipt
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.model import Message
+
+
+class FileTransport:
+    """Writes each message into a folder, which is made when it is missing.
+
+    Sending a message again replaces its file: the name follows from the message.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        """Take the folder; None is answered with a sentence, as a missing one is."""
+        self._folder = folder
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Write ``message`` as one file, whole or not at all."""
+        delivery: Delivery = Delivery.SENT
+        detail = None
+        try:
+            self.write(message)
+        except OSError as error:
+            delivery, detail = Delivery.DEFERRED, self.problem(error)
+        return tuple(
+            Receipt(recipient=r, delivery=delivery, detail=detail)
+            for r in message.recipients
+        )
+
+    def close(self) -> None:
+        """Do nothing: no file stays open."""
+
+    def write(self, message: Message) -> Path:
+        """Write ``message`` and return its file.
+
+        Raises:
+            OSError: it could not be written; no part of it is left.
+        """
+        if self._folder is None:
+            raise FileNotFoundError("MAIL_DIR is not set")
+        self._folder.mkdir(parents=True, exist_ok=True)
+        target = self._folder / _file_name(message)
+        # Same folder, other ending: whoever collects *.eml never meets half a message.
+        temporary = target.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(message.content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        return target
+
+    def problem(self, error: OSError) -> Sentence:
+        """Return what to do about an error of :meth:`write`."""
+        values = {"folder": str(self._folder or ""), "error": str(error)}
+        return Sentence(
+            N_(
+                "the mail could not be written to the folder MAIL_DIR names ({folder}):"
+                " {error}"
+            ),
+            values,
+        )
+
+
+def _file_name(message: Message) -> str:
+    date = message_from_bytes(message.content, policy=SMTP).get("Date")
+    when = getattr(date, "datetime", None)
+    prefix = when.strftime("%Y-%m-%d_%H-%M-%S") if when else "undated"
+    identity = re.sub(r"[^A-Za-z0-9.@-]+", "_", message.message_id.strip("<>"))
+    return f"{prefix}_{identity[:150]}.eml"

@@ -1,0 +1,174 @@
+"""Delivery by Microsoft Graph: one request a mail, no SMTP and no password.
+
+Graph takes the whole message and reads the recipients in it, so that a mail is taken for
+all of them or for none. It answers that it has taken a mail, not that it has arrived.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from dataclasses import replace
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import SMTP
+from email.utils import getaddresses
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from python_runner.delivery.transports.envelope import ascii_address
+from python_runner.delivery.transports.errors import DeliveryError, receipt
+from python_runner.delivery.transports.graph_answers import bars, refused
+from python_runner.delivery.transports.https import HttpsClient
+from python_runner.delivery.transports.size_limit import shrink_to_fit
+from python_runner.delivery.transports.smtp_answers import NO_ANSWER, OUTCOME_UNKNOWN
+from python_runner.delivery.transports.tokens import Tokens
+from python_runner.masking import Masker
+from python_runner.model import Delivery
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from python_runner.delivery.transports.https import Answer
+    from python_runner.model import MailSettings, Message, Receipt
+
+_ACCEPTED = 202
+_UNAUTHORIZED = 401
+_ADDRESSEES = re.compile(rb"(?im)^(?:to|cc|bcc):.*\r\n(?:[ \t].*\r\n)*")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class GraphTransport:
+    """Hands messages over one after the other, over one connection.
+
+    If the way is barred (no network, no token, no permission) it is not tried again for
+    the life of this object.
+    """
+
+    def __init__(
+        self,
+        settings: MailSettings,
+        *,
+        step_timeout: float = 30.0,
+        data_timeout: float = 120.0,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        """Take the settings; nothing is connected.
+
+        Args:
+            settings: which application, and whose mailbox.
+            step_timeout: seconds to connect, and for a token.
+            data_timeout: seconds the service may take to accept a message. Giving up
+                too early makes duplicates: it may have been accepted.
+            now: aware; what a date in an answer is compared with.
+        """
+        self._mailbox = settings.login or ""
+        user = quote(self._mailbox, safe="@")
+        self._url = f"{settings.graph_url}/v1.0/users/{user}/sendMail"
+        self._tokens = Tokens(settings, step_timeout=step_timeout)
+        self._web = HttpsClient(
+            settings.smtp_ca_file,
+            "GRAPH_URL",
+            step_timeout=step_timeout,
+            data_timeout=data_timeout,
+        )
+        self._now = now
+        self._barred: Sentence | None = None
+
+    @shrink_to_fit
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Try to deliver ``message`` and return one receipt per recipient, in order."""
+        reached: dict[str, str] = {}
+        outcome: dict[str, DeliveryError | None] = {}
+        for recipient in message.recipients:
+            try:
+                reached[recipient] = ascii_address(recipient)
+            except DeliveryError as refusal:
+                outcome[recipient] = refusal
+        if reached:
+            content = addressed(message.content, reached.values())
+            outcome |= dict.fromkeys(reached, self._try(content))
+        barred = self._barred is not None
+        return tuple(receipt(r, outcome[r], barred=barred) for r in message.recipients)
+
+    def close(self) -> None:
+        """Hang up; another message would make a new connection."""
+        self._web.close()
+        self._tokens.close()
+
+    def authorize(self) -> None:
+        """Get a token, unless there is one.
+
+        Raises:
+            DeliveryError: there is none.
+        """
+        self._tokens.get()
+
+    def submit(self, content: bytes) -> str:
+        """Hand a message over and return the service's answer.
+
+        A token that was good before and is refused now is renewed, once.
+
+        Raises:
+            DeliveryError: it was not taken, or nobody knows.
+        """
+        answer = self._ask(content)
+        if answer.status_code == _UNAUTHORIZED and self._tokens.proven:
+            self._tokens.forget()
+            answer = self._ask(content)
+        if answer.status_code != _ACCEPTED:
+            raise refused(answer, self._mailbox, self._now())
+        self._tokens.proven = True
+        return f"{answer.status_code} {answer.text}".strip()
+
+    def _try(self, content: bytes) -> DeliveryError | None:
+        """Submit a message; None when it was taken."""
+        if self._barred is not None:
+            return DeliveryError(Delivery.DEFERRED, self._barred)
+        try:
+            self.submit(content)
+        except DeliveryError as refusal:
+            if refusal.detail.template == OUTCOME_UNKNOWN:
+                self._barred = Sentence.of(NO_ANSWER)
+            elif not refusal.answered or bars(refusal.detail):
+                self._barred = refusal.detail
+            return refusal
+        return None
+
+    def _ask(self, content: bytes) -> Answer:
+        token = self._tokens.get()
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
+        answer = self._web.request(
+            "POST",
+            self._url,
+            headers=headers,
+            body=b64encode(content),
+            if_lost=Sentence.of(OUTCOME_UNKNOWN),
+        )
+        return replace(answer, text=Masker([token]).text(answer.text))
+
+
+def addressed(content: bytes, recipients: Collection[str]) -> bytes:
+    """Return a message whose header names ``recipients`` (ASCII), and nobody else.
+
+    As a rule it does, and is unchanged. Where some have got it already, by another way,
+    they must not get it again with those who have not.
+    """
+    header, end, body = content.partition(b"\r\n\r\n")
+    if {address.lower() for address in recipients} == _named(header):
+        return content
+    others = _ADDRESSEES.sub(b"", header + b"\r\n").removesuffix(b"\r\n")
+    to = ",\r\n ".join(recipients).encode("ascii")
+    return b"To: " + to + b"\r\n" + others + end + body
+
+
+def _named(header: bytes) -> set[str]:
+    """Return the addresses a header names, in lower case."""
+    fields = message_from_bytes(header, policy=SMTP)
+    named = (str(f) for name in ("to", "cc", "bcc") for f in fields.get_all(name, []))
+    return {address.lower() for _name, address in getaddresses(list(named))}

@@ -1,0 +1,205 @@
+"""HTTPS as mail needs it: verified, bounded in time, through the office's proxy.
+
+The standard library's client, because its steps can be told apart: what failed before
+the request was handed over did not happen, what failed after it may have. It trusts what
+the SMTP transport trusts, and sends nothing that is secret anywhere else: no redirect is
+followed, and whatever an address says, the connection is encrypted.
+"""
+
+from __future__ import annotations
+
+import selectors
+import ssl
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPSConnection
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.smtp_answers import (
+    NO_PROXY,
+    connection_lost,
+    insecure,
+    unreachable,
+)
+from python_runner.delivery.transports.tls import trusting
+from python_runner.model import Delivery
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+    from urllib.parse import SplitResult
+
+_HTTPS = 443
+#: Bytes of an answer that are read; tokens and errors are far smaller.
+_ANSWER = 1_000_000
+#: A proxy listens there unless its address says otherwise.
+_PROXY_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, with the attributes msal expects of one.
+
+    Attributes:
+        status_code: of HTTP.
+        text: the body.
+        headers: names in lower case.
+    """
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
+
+
+class HttpsClient:
+    """One connection at a time, kept while requests go to the same place."""
+
+    def __init__(
+        self,
+        ca_file: Path | None,
+        variable: str,
+        *,
+        step_timeout: float,
+        data_timeout: float,
+    ) -> None:
+        """Prepare; nothing is connected.
+
+        Args:
+            ca_file: authorities to trust besides the system's.
+            variable: the setting that names the place, for the sentences.
+            step_timeout: seconds to connect.
+            data_timeout: seconds the server may take to answer a request.
+        """
+        self._ca_file = ca_file
+        self._variable = variable
+        self._step_timeout = step_timeout
+        self._data_timeout = data_timeout
+        self._place: tuple[str, int] | None = None
+        self._connection: HTTPSConnection | None = None
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        if_lost: Sentence | None = None,
+    ) -> Answer:
+        """Ask, and return whatever is answered.
+
+        Args:
+            method: ``GET`` or ``POST``.
+            url: absolute, ``https``.
+            headers: of the request.
+            body: of the request.
+            if_lost: what to say when the answer to a whole request never comes.
+
+        Raises:
+            DeliveryError: there is no answer.
+        """
+        parts = urlsplit(url)
+        connection = self._connected(parts)
+        host, whole = parts.hostname or "", False
+        target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        try:
+            connection.request(method, target, body, dict(headers))
+            whole = True
+            connection.sock.settimeout(self._data_timeout)
+            response = connection.getresponse()
+            text = response.read(_ANSWER).decode("utf-8", "replace")
+        except (OSError, HTTPException) as error:
+            self.close()
+            detail = (whole and if_lost) or connection_lost(error, host)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+        if response.will_close or not response.isclosed():
+            self.close()
+        named = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, text, named)
+
+    def close(self) -> None:
+        """Hang up; another request connects again."""
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.close()
+            self._connection = None
+
+    def _connected(self, url: SplitResult) -> HTTPSConnection:
+        """Return a connection that leads to ``url``: the present one where it does."""
+        place = (url.hostname or "", url.port or _HTTPS)
+        if self._connection is not None and (
+            self._place != place or _dropped(self._connection)
+        ):
+            self.close()
+        if self._connection is None:
+            self._connection = self._connect(*place)
+            self._place = place
+        return self._connection
+
+    def _connect(self, host: str, port: int) -> HTTPSConnection:
+        context = trusting(self._ca_file, and_system=True)
+        connection = _prepare(host, port, context, self._step_timeout)
+        try:
+            connection.connect()
+        except ssl.SSLError as error:
+            connection.close()
+            detail = insecure(error, host, port, self._variable)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+        except (OSError, ValueError, HTTPException) as error:
+            connection.close()
+            # Behind a proxy it is the proxy that was called.
+            called = (connection.host, connection.port)
+            variable = self._variable if called == (host, port) else "HTTPS_PROXY"
+            detail = unreachable(error, *called, variable)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+        return connection
+
+
+def _prepare(
+    host: str, port: int, context: ssl.SSLContext, timeout: float
+) -> HTTPSConnection:
+    """Return a connection to ``host``, through the system's proxy where there is one."""
+    proxy = _proxy(host)
+    if proxy is None:
+        return HTTPSConnection(host, port, context=context, timeout=timeout)
+    connection = HTTPSConnection(
+        proxy.hostname or "",
+        proxy.port or _PROXY_PORT,
+        context=context,
+        timeout=timeout,
+    )
+    headers = {}
+    if proxy.username:
+        login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        token = b64encode(login.encode()).decode("ascii")
+        headers["Proxy-Authorization"] = f"Basic {token}"
+    connection.set_tunnel(host, port, headers)
+    return connection
+
+
+def _proxy(host: str) -> SplitResult | None:
+    """Return the proxy the system has for ``host``, with or without a login."""
+    address = None if proxy_bypass(host) else getproxies().get("https")
+    if not address:
+        return None
+    try:
+        proxy = urlsplit(address if "//" in address else f"//{address}")
+        _port = proxy.port
+    except ValueError as error:
+        # The address may hold a password: neither it nor the error is quoted.
+        raise DeliveryError(Delivery.DEFERRED, Sentence.of(NO_PROXY)) from error
+    return proxy
+
+
+def _dropped(connection: HTTPSConnection) -> bool:
+    """Say whether the server has hung up since the last answer."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.sock, selectors.EVENT_READ)
+        # Nobody speaks before he is asked: what can be read is a goodbye.
+        return bool(selector.select(0))

@@ -1,0 +1,56 @@
+"""Never refused for its size: whoever cannot get a mail whole gets less of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import wraps
+from typing import TYPE_CHECKING, TypeVar
+
+from python_runner.delivery.transports.smtp_answers import is_about_size
+from python_runner.model import Delivery
+from python_runner.report.mime import make_smaller
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from python_runner.model import Message, Receipt
+
+_T = TypeVar("_T")
+
+_SENT_LIGHTER = N_(
+    "the mail was too large for the server and was sent without a part of it: the whole"
+    " output lies on the computer that ran the scripts"
+)
+
+
+def shrink_to_fit(
+    send: Callable[[_T, Message], tuple[Receipt, ...]],
+) -> Callable[[_T, Message], tuple[Receipt, ...]]:
+    """Let a transport's ``send`` use fewer bytes for those who can only get these.
+
+    A server may say beforehand what it takes, or refuse a mail it has read. Identity and
+    date of the mail stay the same.
+    """
+
+    @wraps(send)
+    def fitted(transport: _T, message: Message) -> tuple[Receipt, ...]:
+        receipts = {r.recipient: r for r in send(transport, message)}
+        content = message.content
+        while again := [n for n, r in receipts.items() if is_about_size(r.detail)]:
+            smaller = make_smaller(content)
+            if smaller is None:
+                break
+            content = smaller
+            part = replace(message, content=content, recipients=tuple(again))
+            receipts |= {r.recipient: _noted(r) for r in send(transport, part)}
+        return tuple(receipts[recipient] for recipient in message.recipients)
+
+    return fitted
+
+
+def _noted(receipt: Receipt) -> Receipt:
+    if receipt.delivery is Delivery.SENT:
+        return replace(receipt, detail=Sentence.of(_SENT_LIGHTER))
+    return receipt

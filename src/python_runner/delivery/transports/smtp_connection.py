@@ -1,0 +1,328 @@
+"""The SMTP dialogue, one method per step; who walks it decides what a refusal means."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from contextlib import suppress
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, TypeVar
+
+from python_runner.delivery.transports.envelope import ascii_address
+from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.smtp_answers import (
+    LOGIN_KEPT,
+    OUTCOME_UNKNOWN,
+    REFUSED_RECIPIENT,
+    REFUSED_SENDER,
+    connection_lost,
+    delivery_of,
+    described,
+    insecure,
+    no_greeting,
+    no_mail_server,
+    no_password_login,
+    no_starttls,
+    no_token_login,
+    too_large,
+    unreachable,
+)
+from python_runner.delivery.transports.smtp_auth import (
+    login_secrets,
+    login_steps,
+    token_complaint,
+    token_login,
+)
+from python_runner.delivery.transports.tls import trusting
+from python_runner.masking import Masker
+from python_runner.model import Delivery
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from python_runner.delivery.transports.tokens import Tokens
+    from python_runner.model import MailSettings
+
+#: Seconds the last words may take: nothing depends on them any more.
+_GOODBYE = 5.0
+_CLOSING = 421
+_CHALLENGE = 334
+_T = TypeVar("_T")
+
+
+class SmtpConnection:
+    """One connection to a server, walked step by step in the order of the methods.
+
+    Every step raises :class:`DeliveryError` when it does not succeed.
+    """
+
+    def __init__(
+        self,
+        settings: MailSettings,
+        *,
+        step_timeout: float,
+        data_timeout: float,
+        tokens: Tokens | None = None,
+    ) -> None:
+        """Prepare; nothing is connected.
+
+        Args:
+            settings: where to, and as whom.
+            tokens: what to log in with; None for the password of ``settings``.
+            step_timeout: seconds any step but the last may take.
+            data_timeout: seconds the server may take to accept a message. Giving up too
+                early makes duplicates: it may have been accepted.
+        """
+        self._settings = settings
+        self._host, self._port = settings.smtp_host, settings.smtp_port
+        self._masker = Masker(login_secrets(settings.login, settings.password))
+        self._step_timeout = step_timeout
+        self._data_timeout = data_timeout
+        self._tokens = tokens
+        self._smtp = smtplib.SMTP(local_hostname=_own_name(), timeout=step_timeout)
+
+    def resolve(self) -> str:
+        """Look the server's name up and return its addresses, for people."""
+        try:
+            found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        except (OSError, ValueError) as error:
+            raise DeliveryError(
+                Delivery.DEFERRED, unreachable(error, self._host, self._port)
+            ) from error
+        return ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    def connect(self) -> None:
+        """Reach the server; without implicit TLS it also says hello first."""
+        try:
+            self._smtp.sock = socket.create_connection(
+                (self._host, self._port), self._step_timeout
+            )
+        except (OSError, ValueError) as error:
+            raise DeliveryError(
+                Delivery.DEFERRED, unreachable(error, self._host, self._port)
+            ) from error
+        if self._settings.smtp_security != "tls":
+            self._greet()
+
+    def secure(self) -> None:
+        """Encrypt the connection as configured, and learn what the server offers."""
+        if self._settings.smtp_security == "tls":
+            self._wrap()
+            self._greet()
+        self._hello()
+        if self._settings.smtp_security == "starttls":
+            if not self._smtp.has_extn("starttls"):
+                raise DeliveryError(Delivery.DEFERRED, no_starttls(self._host))
+            self._expect(220, lambda: self._smtp.docmd("STARTTLS"))
+            self._wrap()
+            self._hello()
+
+    def encryption(self) -> str | None:
+        """Return the version of TLS in use, or None."""
+        sock = self._smtp.sock
+        return sock.version() if isinstance(sock, ssl.SSLSocket) else None
+
+    def log_in(self) -> bool:
+        """Log in and return True; without password and tokens there is no login.
+
+        A password is tried once; a token too, unless it had been good before.
+        """
+        login, password = self._settings.login, self._settings.password
+        if not login or not (password or self._tokens):
+            return False
+        if self._settings.smtp_security == "none" and not self._is_loopback():
+            raise DeliveryError(Delivery.DEFERRED, Sentence.of(LOGIN_KEPT))
+        offered = self._smtp.esmtp_features.get("auth", "").upper().split()
+        if self._tokens:
+            self._log_in_with_token(self._tokens, login, offered)
+            return True
+        steps = login_steps(login, password or "", offered)
+        if not steps:
+            raise DeliveryError(
+                Delivery.DEFERRED, no_password_login(self._host, offered)
+            )
+        for command, code in steps:
+            self._expect(code, partial(self._smtp.docmd, command))
+        return True
+
+    def _log_in_with_token(
+        self, tokens: Tokens, login: str, offered: Collection[str]
+    ) -> None:
+        if "XOAUTH2" not in offered:
+            raise DeliveryError(Delivery.DEFERRED, no_token_login(self._host, offered))
+        try:
+            self._show_token(tokens, login)
+        except DeliveryError as refusal:
+            if refusal.lost or not tokens.proven:
+                raise
+            tokens.forget()
+            self._show_token(tokens, login)
+
+    def _show_token(self, tokens: Tokens, login: str) -> None:
+        token = tokens.get()
+        said = token_login(login, token)
+        self._masker = Masker((said, token))
+        self._expect(235, lambda: self._xoauth2(said))
+        tokens.proven = True
+
+    def _xoauth2(self, said: str) -> tuple[int, bytes]:
+        """Say it and return the answer, with what a challenge has against the token."""
+        code, answer = self._smtp.docmd(f"AUTH XOAUTH2 {said}")
+        if code != _CHALLENGE:
+            return code, answer
+        complaint = token_complaint(answer.decode("latin-1"))
+        # The refusal itself comes after an empty line.
+        code, answer = self._smtp.docmd("")
+        return code, answer + b" " + complaint.encode()
+
+    def mail(self, sender: str, size: int) -> None:
+        """Open a message of ``size`` bytes from ``sender``."""
+        limit = self._smtp.esmtp_features.get("size", "")
+        if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < size:
+            raise DeliveryError(Delivery.FAILED, too_large(size, int(limit)))
+        options = [f"size={size}"] if self._smtp.has_extn("size") else []
+        address = ascii_address(sender)
+        self._expect(250, lambda: self._smtp.mail(address, options), REFUSED_SENDER)
+
+    def rcpt(self, recipient: str) -> None:
+        """Name one recipient."""
+        address = ascii_address(recipient)
+        codes = {250, 251, 252}
+        self._expect(codes, lambda: self._smtp.rcpt(address), REFUSED_RECIPIENT)
+
+    def data(self, content: bytes) -> str:
+        """Hand the message over and return the server's words, its queue id as a rule."""
+        self._expect(354, lambda: self._smtp.docmd("DATA"))
+        sock = self._sock
+        sock.settimeout(self._data_timeout)
+        stuffed = re.sub(rb"(?m)^\.", b"..", content)
+        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        try:
+            self._guard(lambda: self._smtp.send(stuffed + end))
+            return self._accepted()
+        finally:
+            with suppress(OSError):
+                sock.settimeout(self._step_timeout)
+
+    def reset(self) -> None:
+        """Give the open message up; the connection stays."""
+        self._expect(250, self._smtp.rset)
+
+    def close(self) -> None:
+        """Say goodbye and hang up; whatever is answered, nothing depends on it."""
+        with suppress(OSError, smtplib.SMTPException):
+            if self._smtp.sock is not None:
+                self._smtp.sock.settimeout(_GOODBYE)
+                self._smtp.docmd("QUIT")
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the connection without a word."""
+        with suppress(OSError):
+            self._smtp.close()
+
+    def _greet(self) -> None:
+        try:
+            self._expect(220, self._smtp.getreply)
+        except DeliveryError as refusal:
+            if refusal.answered or not isinstance(refusal.__cause__, OSError):
+                raise
+            detail = no_greeting(refusal.__cause__, self._host, self._port)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from refusal
+
+    def _hello(self) -> None:
+        self._guard(self._smtp.ehlo_or_helo_if_needed)
+
+    def _wrap(self) -> None:
+        """Encrypt, against the name in the settings; what was said before is forgotten."""
+        smtp = self._smtp
+        context = trusting(self._settings.smtp_ca_file)
+        try:
+            smtp.sock = context.wrap_socket(self._sock, server_hostname=self._host)
+        except OSError as error:
+            self.hang_up()
+            detail = insecure(error, self._host, self._port)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+        smtp.file = None
+        smtp.ehlo_resp = smtp.helo_resp = None
+        smtp.esmtp_features = {}
+        smtp.does_esmtp = False
+
+    def _is_loopback(self) -> bool:
+        host = str(self._sock.getpeername()[0]).partition("%")[0]
+        peer = ip_address(host)
+        return (getattr(peer, "ipv4_mapped", None) or peer).is_loopback
+
+    def _accepted(self) -> str:
+        """Wait for the answer to the whole message."""
+        try:
+            return self._expect(250, self._smtp.getreply)
+        except DeliveryError as refusal:
+            if refusal.answered:
+                raise
+            detail = Sentence.of(OUTCOME_UNKNOWN)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from refusal
+
+    @property
+    def _sock(self) -> socket.socket:
+        assert self._smtp.sock is not None  # noqa: S101 - connect() comes first
+        return self._smtp.sock
+
+    def _expect(
+        self,
+        wanted: int | set[int],
+        command: Callable[[], tuple[int, bytes]],
+        refused: str | None = None,
+    ) -> str:
+        """Run one exchange and return the answer's text if its code is wanted."""
+        code, answer = self._guard(command)
+        text = self._words(answer)
+        if code in ({wanted} if isinstance(wanted, int) else wanted):
+            return text
+        # 421 closes the connection; anything that is no refusal makes it useless.
+        lost = code == _CLOSING or not 400 <= code < 600  # noqa: PLR2004 - RFC 5321
+        if lost:
+            self.hang_up()
+        detail = (
+            self._described(code, text, refused)
+            if code >= 0
+            else no_mail_server(self._host, self._port)
+        )
+        raise DeliveryError(delivery_of(code, text), detail, lost=lost, answered=True)
+
+    def _guard(self, exchange: Callable[[], _T]) -> _T:
+        """Run one exchange; what smtplib and the network raise becomes a refusal."""
+        try:
+            return exchange()
+        except smtplib.SMTPResponseException as error:
+            text = self._words(error.smtp_error)
+            self.hang_up()
+            detail = self._described(error.smtp_code, text)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+        except OSError as error:  # SMTPException is one
+            self.hang_up()
+            detail = connection_lost(error, self._host)
+            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+
+    def _described(self, code: int, text: str, refused: str | None = None) -> Sentence:
+        token = self._tokens is not None
+        return described(code, text, token=token, refused=refused)
+
+    def _words(self, answer: bytes | str) -> str:
+        """Return an answer as text; a server that repeats a secret is not quoted."""
+        # smtplib has both: bytes from the wire, a sentence of its own where it gave up.
+        if isinstance(answer, bytes):
+            answer = answer.decode("utf-8", "backslashreplace")
+        return self._masker.text(answer)
+
+
+def _own_name() -> str:
+    """Return what to call ourselves: without DNS, which may take its time to fail."""
+    name = socket.gethostname()
+    # Computers have names with accents, servers take none.
+    return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "[127.0.0.1]"

@@ -1,0 +1,200 @@
+"""Tokens for an application that signs in by itself, with a secret or a certificate.
+
+They live in memory, as long as one delivery round: a token is one short request, a file
+with one would be one more secret to guard.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from python_runner.delivery.transports import missing_extra
+from python_runner.delivery.transports.entra_answers import no_token
+from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.https import HttpsClient
+from python_runner.model import Delivery
+from python_runner.texts.sanitize import one_line
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from python_runner.delivery.transports.https import Answer
+    from python_runner.model import MailSettings
+
+_OK = 200
+#: Characters of an error of the library that are passed on.
+_ERROR = 300
+#: What a token is for, by transport.
+_RESOURCES = {
+    "smtp-oauth2": lambda settings: settings.outlook_url,
+    "graph": lambda settings: settings.graph_url,
+}
+
+
+class Tokens:
+    """The tokens of one delivery round; msal keeps them and renews them in time.
+
+    Attributes:
+        proven: whether a server has accepted the present token: only then may another
+            one be accepted where it is not any more.
+    """
+
+    def __init__(self, settings: MailSettings, *, step_timeout: float = 30.0) -> None:
+        """Take the settings; nothing is asked for.
+
+        Args:
+            settings: the application, and the transport its tokens are for.
+            step_timeout: seconds to connect, and for each answer.
+        """
+        self.proven = False
+        self._token = ""
+        self._settings = settings
+        self._scope = f"{_RESOURCES[settings.transport](settings)}/.default"
+        self._door = _MsalHttpClient(settings, step_timeout)
+        self._application: Any = None
+
+    def get(self) -> str:
+        """Return a token that is good for some minutes still.
+
+        Raises:
+            DeliveryError: there is none.
+        """
+        try:
+            if self._application is None:
+                self._application = self._sign_up()
+            result = self._application.acquire_token_for_client([self._scope])
+            token = _printable(result["access_token"])
+        except DeliveryError:
+            raise
+        except Exception as error:  # the library names no base of what it raises
+            raise DeliveryError(Delivery.DEFERRED, self._broken(error)) from error
+        self.proven = self.proven and token == self._token
+        self._token = token
+        return token
+
+    def forget(self) -> None:
+        """Drop the present token: the server does not accept it any more."""
+        self._application.remove_tokens_for_client()
+
+    def close(self) -> None:
+        """Hang up."""
+        self._door.close()
+
+    def _sign_up(self) -> Any:
+        if missing := missing_extra(self._settings):
+            raise DeliveryError(Delivery.DEFERRED, missing)
+        from msal import ConfidentialClientApplication  # noqa: PLC0415 - optional
+
+        settings = self._settings
+        return ConfidentialClientApplication(
+            settings.oauth_client,
+            client_credential=self._credential(),
+            authority=f"{settings.oauth_authority}/{settings.oauth_tenant}",
+            # Whether Microsoft knows the authority is the administrator's word to say;
+            # asking would contact a further host.
+            instance_discovery=False,
+            http_client=self._door,
+        )
+
+    def _credential(self) -> str | dict[str, str] | None:
+        file = self._settings.oauth_certificate
+        if file is None:
+            return self._settings.oauth_secret
+        text = file.read_text(encoding="utf-8")
+        return {"private_key": _private_key(text), "public_certificate": text}
+
+    def _broken(self, error: Exception) -> Sentence:
+        """Return what the library's own complaint means: about the certificate, mostly."""
+        values = {
+            "file": str(self._settings.oauth_certificate),
+            "error": one_line(f"{type(error).__name__}: {error}", _ERROR),
+        }
+        if self._settings.oauth_certificate:
+            return Sentence(
+                N_(
+                    "the file OAUTH_CLIENT_CERTIFICATE names ({file}) cannot be used: {error}"
+                ),
+                values,
+            )
+        return Sentence(N_("no token could be asked for: {error}"), values)
+
+
+def _printable(token: str) -> str:
+    """Return a token that can be said on one line."""
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ValueError("the token holds characters that no token has")
+    return token
+
+
+def _private_key(pem: str) -> str:
+    found = re.search(
+        r"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.*?-----END \1PRIVATE KEY-----",
+        pem,
+        re.DOTALL,
+    )
+    if not found:
+        raise ValueError("no private key in it")
+    return found[0]
+
+
+class _MsalHttpClient:
+    """What msal asks with: it gets to see answers that are good, and nothing else."""
+
+    def __init__(self, settings: MailSettings, timeout: float) -> None:
+        self._secrets = [settings.oauth_secret] if settings.oauth_secret else []
+        self._web = HttpsClient(
+            settings.smtp_ca_file,
+            "OAUTH_AUTHORITY",
+            step_timeout=timeout,
+            data_timeout=timeout,
+        )
+
+    def get(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_options: object,
+    ) -> Answer:
+        if params:
+            url = f"{url}?{urlencode(params)}"
+        return self._good(url, self._web.request("GET", url, headers=headers or {}))
+
+    def post(
+        self,
+        url: str,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **_options: object,
+    ) -> Answer:
+        if params:
+            url = f"{url}?{urlencode(params)}"
+        body = data if isinstance(data, str) else urlencode(data or {})
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = self._web.request(
+            "POST", url, headers={**form, **(headers or {})}, body=body.encode()
+        )
+        return self._good(url, answer)
+
+    def close(self) -> None:
+        self._web.close()
+
+    def _good(self, url: str, answer: Answer) -> Answer:
+        if answer.status_code == _OK and _is_document(answer.text):
+            return answer
+        host = urlsplit(url).hostname or ""
+        detail = no_token(answer.status_code, answer.text, host, secrets=self._secrets)
+        raise DeliveryError(Delivery.DEFERRED, detail)
+
+
+def _is_document(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False

@@ -1,0 +1,70 @@
+"""The facts that every layer shares: what is to be run, and what came of it.
+
+Everything here is frozen, can be pickled (a script may run on another machine) and does
+no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.
+"""
+
+from python_runner.model.history import (
+    Comparison,
+    Incident,
+    PastResult,
+    Streak,
+)
+from python_runner.model.message import (
+    RECIPIENTS,
+    Delivery,
+    Message,
+    Receipt,
+)
+from python_runner.model.project import (
+    EmailStrategy,
+    Interpreter,
+    MailSettings,
+    OnFailure,
+    Overlap,
+    Project,
+    Script,
+    Settings,
+)
+from python_runner.model.run import (
+    Attempt,
+    Command,
+    MailStatus,
+    OpenRun,
+    OpenScript,
+    Outcome,
+    Run,
+    RunStatus,
+    ScriptResult,
+    Traceback,
+)
+
+
+__all__ = [
+    "RECIPIENTS",
+    "Attempt",
+    "Command",
+    "Comparison",
+    "Delivery",
+    "EmailStrategy",
+    "Incident",
+    "Interpreter",
+    "MailSettings",
+    "MailStatus",
+    "Message",
+    "OnFailure",
+    "OpenRun",
+    "OpenScript",
+    "Outcome",
+    "Overlap",
+    "PastResult",
+    "Project",
+    "Receipt",
+    "Run",
+    "RunStatus",
+    "Script",
+    "ScriptResult",
+    "Settings",
+    "Streak",
+    "Traceback",
+]

@@ -1,0 +1,84 @@
+"""What earlier runs say about this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from python_runner.model.run import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastResult:
+    """How a script ended in an earlier run: what a comparison needs.
+
+    Attributes:
+        run_id: the run it belongs to.
+        outcome: how it ended.
+        started_at: when its first attempt began.
+        duration: seconds.
+        fingerprint: of the last attempt's traceback, or None.
+        exit_code: of the last attempt, or None.
+    """
+
+    run_id: str
+    outcome: Outcome
+    started_at: datetime
+    duration: float
+    fingerprint: str | None = None
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Streak:
+    """Results of a script in a row that are alike.
+
+    Attributes:
+        count: how many.
+        since: when the first of them began; None where it may go back further than
+            was looked.
+    """
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How a script's result compares with those before it.
+
+    Attributes:
+        usual: seconds its recent successes took, in the middle; None while they are few.
+        pace: how many times its usual it took, where that is worth telling, else None.
+        new: whether it failed as it never has before.
+        same: the results right before that failed in the same way, or None.
+        last_seen: when it failed in the same way last, if not right before.
+        recovered: the failures right before this success, or None.
+    """
+
+    usual: float | None = None
+    pace: float | None = None
+    new: bool = False
+    same: Streak | None = None
+    last_seen: datetime | None = None
+    recovered: Streak | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The mails of one incident: runs of a project in a row that did not succeed.
+
+    Attributes:
+        began_at: when the first of these runs began.
+        topic: subject of the first mail; empty in that mail itself.
+        references: ``Message-ID`` of earlier mails, the first one and the latest ones,
+            in order; empty in the first mail.
+    """
+
+    began_at: datetime
+    topic: str = ""
+    references: tuple[str, ...] = ()

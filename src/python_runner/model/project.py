@@ -1,0 +1,176 @@
+"""What is to be run: a project, its scripts, and the settings that hold for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from python_runner.masking import secret_values
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class EmailStrategy(StrEnum):
+    """Which scripts a report names, and whether there is one."""
+
+    ALL = "all"
+    NONE = "none"
+    FAILURE_ONLY = "failure_only"
+
+
+class OnFailure(StrEnum):
+    """What a failed script means for those after it."""
+
+    CONTINUE = "continue"
+    STOP = "stop"
+
+
+class Overlap(StrEnum):
+    """What a second run of a project does while the first is active."""
+
+    SKIP = "skip"
+    WAIT = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """One entry of a series.
+
+    Attributes:
+        name: what people call it: its file name, or its path in the project where two
+            scripts of the series share a file name. Unique in the series.
+        path: the file, as the user wrote it.
+        args: further arguments of the script.
+        timeout: longest duration in seconds, or None for no limit.
+        retries: how many further attempts a failure gets.
+        retry_delay: seconds before the first retry; doubles with each.
+        env: variables for this script, over those of the project.
+        needs: names of scripts that must succeed before this one starts.
+    """
+
+    name: str
+    path: str
+    args: tuple[str, ...] = field(default=(), repr=False)
+    timeout: float | None = None
+    retries: int = 0
+    retry_delay: float = 30.0
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A folder with a series of scripts and the way to run it.
+
+    Attributes:
+        path: the folder, absolute.
+        name: what people call it: the folder's name.
+        scripts: the series, in order.
+        python_command: the interpreter as configured; None: the project's own virtual
+            environment where it has one, else the running interpreter.
+        recipients: mail addresses, one each.
+        channels: further addresses told the same report, as Apprise writes them; they
+            hold tokens and passwords.
+        heartbeat_url: the Healthchecks address told of each run, a secret too, or None.
+        logs_backup_count: archives of the log to keep; 0 keeps all.
+        log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
+        env: variables for all scripts.
+        log_rotation_days: calendar days one log file covers.
+        output_limit: bytes of captured output kept per script.
+        output_keep_days: days captured output is kept.
+        language: language of the reports, ``fr`` or ``en``.
+    """
+
+    path: Path
+    name: str
+    scripts: tuple[Script, ...]
+    python_command: str | None
+    recipients: tuple[str, ...]
+    email_strategy: EmailStrategy
+    include_traceback: bool
+    logs_backup_count: int
+    log_filename: str
+    channels: tuple[str, ...] = field(default=(), repr=False)
+    heartbeat_url: str | None = field(default=None, repr=False)
+    on_failure: OnFailure = OnFailure.CONTINUE
+    max_parallel: int = 1
+    overlap: Overlap = Overlap.SKIP
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    log_rotation_days: int = 3
+    output_limit: int = 10_000_000
+    output_keep_days: int = 30
+    language: str = "en"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of its scripts' variables and of its addresses."""
+        variables = secret_values(self.env, *(script.env for script in self.scripts))
+        return (*variables, *self.channels, *filter(None, [self.heartbeat_url]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """What an interpreter says of itself, and until when that holds.
+
+    Attributes:
+        path: the interpreter as it was asked.
+        version: as ``3.11.9``; None where it gave no answer that makes sense.
+        base: the interpreter behind a virtual environment's, or the same.
+        stamp: sizes and times of both files; another one makes the answer doubtful.
+            None where it may differ from call to call: a launcher that looks around.
+    """
+
+    path: str
+    version: str | None = None
+    base: str | None = None
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailSettings:
+    """How mail leaves this machine; see the environment in the reference.
+
+    Neither password nor secret ever shows in ``repr``: settings end up in tracebacks.
+    """
+
+    transport: str = "smtp"
+    login: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sender: str | None = None
+    smtp_host: str = "smtp.office365.com"
+    smtp_port: int = 587
+    smtp_security: str = "starttls"
+    smtp_ca_file: Path | None = None
+    oauth_tenant: str | None = None
+    oauth_client: str | None = None
+    oauth_secret: str | None = field(default=None, repr=False)
+    oauth_certificate: Path | None = None
+    oauth_authority: str = "https://login.microsoftonline.com"
+    outlook_url: str = "https://outlook.office365.com"
+    graph_url: str = "https://graph.microsoft.com"
+    mail_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for every project of this process.
+
+    Attributes:
+        home: local folder of records, outbox and locks.
+        mail: how mail leaves this machine.
+        environ: what scripts inherit from; the secrets are taken out on the way.
+    """
+
+    home: Path
+    mail: MailSettings
+    environ: Mapping[str, str] = field(repr=False)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be told of the environment."""
+        own = (self.mail.password, self.mail.oauth_secret)
+        return (*secret_values(self.environ), *filter(None, own))

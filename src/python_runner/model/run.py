@@ -1,0 +1,321 @@
+"""One run: what is started, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from python_runner.masking import Masker
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.texts.sentence import Sentence
+
+
+class Outcome(StrEnum):
+    """How one script ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMEOUT = "timeout"
+    #: Stopped together with the runner, by a signal or by Ctrl-C.
+    STOPPED = "stopped"
+    #: Never started, because of another script, of the series or of another run.
+    SKIPPED = "skipped"
+    #: The runner died while the script ran; written by the next run.
+    INTERRUPTED = "interrupted"
+    #: Could not be started: neither success nor failure of the script itself.
+    NOT_STARTED = "not_started"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the script did what it was asked to do."""
+        return self is Outcome.SUCCESS
+
+
+class RunStatus(StrEnum):
+    """How one run of a project's series ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    #: Another run of the same project was active.
+    SKIPPED = "skipped"
+    #: The project could not be run at all: configuration, interpreter.
+    NOT_STARTED = "not_started"
+
+
+class MailStatus(StrEnum):
+    """What became of a run's report."""
+
+    NONE = "none"
+    SENT = "sent"
+    QUEUED = "queued"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One attempt of one script, ready to be started, here or on another machine.
+
+    Attributes:
+        argv: interpreter, script file, arguments.
+        cwd: working directory.
+        env: the whole environment of the child.
+        output: file that receives both streams; appended to, made when missing.
+        output_limit: bytes of ``output`` to keep (head and tail).
+        timeout: seconds until the whole process tree is stopped, or None.
+        grace: seconds between the polite signal and the kill.
+        project: the project's folder, which frames of a traceback are compared with.
+        run_id: marks the child's environment, so that a descendant that left its
+            session is found; see ``PYTHON_RUNNER_RUN_ID``.
+        inherit: descriptors the child keeps open (POSIX): the project's lock.
+        masker: takes the known secrets out of the output and of what is told of it.
+    """
+
+    argv: tuple[str, ...] = field(repr=False)
+    cwd: str
+    env: Mapping[str, str] = field(repr=False)
+    output: str
+    output_limit: int
+    timeout: float | None
+    grace: float
+    project: str
+    run_id: str
+    inherit: tuple[int, ...] = ()
+    masker: Masker = field(default_factory=Masker, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traceback:
+    """What a failing script said at the end of its output.
+
+    Attributes:
+        text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
+        exception: its last line: exception type and message.
+        file: file of the last frame inside the project, as a path in the project.
+        line: line of that frame.
+        function: function of that frame.
+    """
+
+    text: str
+    exception: str
+    file: str | None = None
+    line: int | None = None
+    function: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Exception type and last frame inside the project: the same for one fault."""
+        kind = self.exception.partition(":")[0].strip()
+        return f"{kind}@{self.file}:{self.function}" if self.file else kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What came of one command.
+
+    Attributes:
+        outcome: success, failure, timeout, stopped or not_started.
+        exit_code: as the platform gives it (negative: a signal), None if it never ran.
+        started_at: when the attempt began.
+        duration: seconds, by a monotonic clock.
+        reason: one sentence that says why it did not succeed; None for a success.
+        traceback: what the failure says at the end of the output, or None.
+        warnings: what was odd about it: processes left behind, output that was dropped,
+            a success with a traceback on its output.
+        peak_memory: bytes, largest resident size seen in the tree; None if unknown.
+        cpu_seconds: processor time of the tree; None if unknown.
+    """
+
+    outcome: Outcome
+    exit_code: int | None
+    started_at: datetime
+    duration: float
+    reason: Sentence | None = None
+    traceback: Traceback | None = None
+    warnings: tuple[Sentence, ...] = ()
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptResult:
+    """What came of one script of a run, over all its attempts.
+
+    Attributes:
+        script: name of the script.
+        run_id: the run it belongs to.
+        number: its place in the series, from 1.
+        outcome: how it ended.
+        started_at: when its first attempt began, or when it was given up.
+        duration: seconds from the first attempt's start to the last one's end.
+        attempts: every attempt, in order; empty if it never started.
+        reason: one sentence that says why it did not succeed; None for a success.
+        output: file with the captured output, or None.
+    """
+
+    script: str
+    run_id: str
+    number: int
+    outcome: Outcome
+    started_at: datetime
+    duration: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+    reason: Sentence | None = None
+    output: Path | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the script did what it was asked to do."""
+        return self.outcome.succeeded
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of the last attempt."""
+        return self.attempts[-1].exit_code if self.attempts else None
+
+    @property
+    def traceback(self) -> str | None:
+        """What the failure says: the last traceback, else the reason, in English."""
+        if self.succeeded:
+            return None
+        if self.attempts and (last := self.attempts[-1].traceback):
+            return last.text
+        return str(self.reason) if self.reason else None
+
+    @property
+    def warnings(self) -> tuple[Sentence, ...]:
+        """What was odd about its attempts."""
+        return tuple(w for attempt in self.attempts for w in attempt.warnings)
+
+    @property
+    def peak_memory(self) -> int | None:
+        """Bytes that the largest of its attempts took; None if unknown."""
+        known = [a.peak_memory for a in self.attempts if a.peak_memory is not None]
+        return max(known, default=None)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Processor time of all its attempts; None if unknown."""
+        known = [a.cpu_seconds for a in self.attempts if a.cpu_seconds is not None]
+        return sum(known) if known else None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the script's part of the public JSON document."""
+        return {
+            "script": self.script,
+            "status": self.outcome.value,
+            "success": self.succeeded,
+            "exit_code": self.exit_code,
+            "attempts": len(self.attempts),
+            "started_at": self.started_at.isoformat(),
+            "duration_seconds": round(self.duration, 3),
+            "traceback": self.traceback,
+            "output": str(self.output) if self.output else None,
+            "warnings": [str(warning) for warning in self.warnings],
+            "peak_memory_bytes": self.peak_memory,
+            "cpu_seconds": None
+            if self.cpu_seconds is None
+            else round(self.cpu_seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of one project's series.
+
+    Attributes:
+        run_id: 13 hexadecimal characters.
+        project: name of the project.
+        path: the project's folder.
+        status: how it ended.
+        started_at: when it began.
+        duration: seconds, by a monotonic clock.
+        scripts: one result per script, in the order of the series.
+        error: why the run did not take place, or None.
+        warnings: what went wrong beside the scripts: a log that could not be written.
+        mail: what became of the report.
+        mail_reason: why the report has not reached everybody, where that is known.
+        interpreter: what ran the scripts, or None if unknown.
+        interpreter_version: its version, as ``3.11.9``, or None if unknown.
+    """
+
+    run_id: str
+    project: str
+    path: Path
+    status: RunStatus
+    started_at: datetime
+    duration: float
+    scripts: tuple[ScriptResult, ...] = ()
+    error: Sentence | None = None
+    warnings: tuple[Sentence, ...] = ()
+    mail: MailStatus = MailStatus.NONE
+    mail_reason: Sentence | None = None
+    interpreter: str | None = None
+    interpreter_version: str | None = None
+
+    @property
+    def failed_scripts(self) -> tuple[ScriptResult, ...]:
+        """The scripts that did not succeed, whatever the reason."""
+        return tuple(r for r in self.scripts if not r.succeeded)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the run as the public JSON document holds it."""
+        return {
+            "run_id": self.run_id,
+            "project": self.project,
+            "path": str(self.path),
+            "status": self.status.value,
+            "started_at": self.started_at.isoformat(),
+            "duration_seconds": round(self.duration, 3),
+            "error": str(self.error) if self.error else None,
+            "mail": self.mail.value,
+            "interpreter": self.interpreter,
+            "interpreter_version": self.interpreter_version,
+            "scripts": [result.to_document() for result in self.scripts],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenScript:
+    """What is known so far of a script whose run has not ended.
+
+    Attributes:
+        script: name of the script.
+        number: its place in the series, from 1.
+        outcome: how it ended; None while it is planned or runs.
+        started_at: when its first attempt began; None while it is planned.
+        output: file with the captured output; None while it is planned.
+    """
+
+    script: str
+    number: int
+    outcome: Outcome | None = None
+    started_at: datetime | None = None
+    output: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRun:
+    """A run that has not ended: it is active, or its runner died.
+
+    Attributes:
+        run_id: 13 hexadecimal characters.
+        project: name of the project.
+        path: the project's folder.
+        started_at: when it began.
+        scripts: the series, in order.
+    """
+
+    run_id: str
+    project: str
+    path: Path
+    started_at: datetime
+    scripts: tuple[OpenScript, ...] = ()

@@ -1,0 +1,102 @@
+"""The log of a project: one line a script, in files that cover some days each.
+
+A log is set aside under the project's lock. Lines may come from others as well: a run
+that was skipped says so while the lock is held elsewhere. Nothing keeps the file open:
+on Windows an open log cannot be set aside.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_runner.records.locks import brief_lock
+from python_runner.records.log_line import format_record
+from python_runner.records.log_rotation import is_due, move, prune, set_aside
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.records.log_line import LogLine
+
+
+@dataclass(frozen=True, slots=True)
+class LogFile:
+    """The log of one project.
+
+    Attributes:
+        folder: the project's ``logs``; made when missing.
+        filename: name of the log in it.
+        backup_count: archives to keep; 0 keeps all.
+        rotation_days: calendar days one file covers, at least 1.
+    """
+
+    folder: Path
+    filename: str
+    backup_count: int
+    rotation_days: int
+
+    def rotate(
+        self,
+        now: datetime,
+        *,
+        rename: Callable[[Path, Path], None] = move,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Sentence | None:
+        """Set the log aside when it is old enough; called once, when a run starts.
+
+        The caller holds the project's lock.
+
+        Returns:
+            Why the log was not set aside though it should have been, or None. It goes
+            on being written then, and the next run tries again.
+        """
+        log = self.folder / self.filename
+        warning = None
+        try:
+            if is_due(log, self.rotation_days, now):
+                set_aside(log, now, rename=rename, sleep=sleep)
+        except OSError as error:
+            warning = Sentence.of(
+                N_("the log {file} could not be archived and goes on: {error}"),
+                file=self.filename,
+                error=error.strerror or str(error),
+            )
+        prune(self.folder, self.filename, self.backup_count)
+        return warning
+
+    def write(self, record: LogLine) -> None:
+        """Append the line of ``record``, whole or not at all.
+
+        Raises:
+            OSError: nothing was written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _append(self.folder / self.filename, format_record(record).encode() + b"\n")
+
+
+def _append(path: Path, line: bytes) -> None:
+    with path.open("a+b", buffering=0) as file, brief_lock(file.fileno()):
+        size = file.seek(0, os.SEEK_END)
+        if size and _last_byte(file.fileno()) != b"\n":
+            # Torn by a full disk, or edited by hand: our line gets one of its own.
+            line = b"\n" + line
+        try:
+            while line:
+                line = line[os.write(file.fileno(), line) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
+
+
+def _last_byte(descriptor: int) -> bytes:
+    os.lseek(descriptor, -1, os.SEEK_END)
+    return os.read(descriptor, 1)

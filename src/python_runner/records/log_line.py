@@ -1,0 +1,191 @@
+"""One line of a project's log: what it says, how it is written, how it is read back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SEPARATOR = " - "
+_LEVELS = {"INFO", "ERROR"}
+#: What could end a line, move the cursor, or change the order letters are shown in:
+#: all control characters, the separators of Unicode, bidirectional overrides, halves of
+#: a surrogate pair (which no file can hold), and the escape character itself.
+_UNSAFE = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
+_LONG = {short[1]: char for char, short in _SHORT.items()}
+_ESCAPE = re.compile(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
+#: A hyphen that would read as a separator, alone or with the separator behind the field.
+_DASH = re.compile(r"(?<= )-(?= |\Z)")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3}")
+#: The original's dates.
+_OLD_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
+_MINUTES = re.compile(r"-?[0-9]+\.[0-9]+")
+#: The original forgot the first space before a traceback.
+_END = re.compile(r"(success|failure)(?:( ?)- (.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """What the log says about one script.
+
+    Attributes:
+        time: when it was written, aware; the log keeps milliseconds.
+        level: ``INFO`` or ``ERROR``.
+        host: name of the machine.
+        run_id: the run it belongs to.
+        minutes: how long the script took; the log keeps two decimals.
+        script: name of the script.
+        status: ``success`` or ``failure``.
+        traceback: what the failure says, or None.
+    """
+
+    time: datetime
+    level: str
+    host: str
+    run_id: str
+    minutes: float
+    script: str
+    status: str
+    traceback: str | None = None
+
+
+def log_line_of(
+    result: ScriptResult, *, host: str, now: datetime, include_traceback: bool
+) -> LogLine:
+    """Return what the log says about ``result``."""
+    return LogLine(
+        time=now,
+        level="INFO" if result.succeeded else "ERROR",
+        host=host,
+        run_id=result.run_id,
+        minutes=result.duration / 60,
+        script=result.script,
+        status="success" if result.succeeded else "failure",
+        traceback=result.traceback if include_traceback else None,
+    )
+
+
+def result_of(record: LogLine, number: int) -> ScriptResult:
+    """Return the little that ``record`` tells about the ``number``-th script of a run."""
+    outcome = Outcome.SUCCESS if record.status == "success" else Outcome.FAILURE
+    said = record.traceback
+    attempt = Attempt(
+        outcome=outcome,
+        exit_code=None,
+        started_at=record.time - timedelta(minutes=record.minutes),
+        duration=record.minutes * 60,
+        reason=None
+        if outcome.succeeded
+        else Sentence.of(N_("the log says that it failed")),
+        traceback=Traceback(text=said, exception=said.splitlines()[-1])
+        if said
+        else None,
+    )
+    return ScriptResult(
+        script=record.script,
+        run_id=record.run_id,
+        number=number,
+        outcome=outcome,
+        started_at=attempt.started_at,
+        duration=attempt.duration,
+        attempts=(attempt,),
+        reason=attempt.reason,
+    )
+
+
+def format_record(record: LogLine) -> str:
+    """Return the line of ``record``, in local time and without its newline."""
+    local = record.time.astimezone().replace(tzinfo=None)
+    fields = [
+        local.isoformat(" ", "milliseconds").replace(".", ","),
+        record.level,
+        _field(record.host),
+        _field(record.run_id),
+        f"{record.minutes:.2f}",
+        _field(record.script),
+        record.status,
+    ]
+    if record.traceback is not None:
+        fields.append(_escape(record.traceback))
+    return _SEPARATOR.join(fields)
+
+
+def parse_log_line(line: str) -> LogLine | None:
+    """Return the record a line holds, or None where it holds none.
+
+    Lines of the original library are read as well; they hold nothing escaped. A time
+    that exists twice, when the clock goes back, is read as the first of the two.
+    """
+    fields = line.rstrip("\r\n").split(_SEPARATOR, 6)
+    if len(fields) != 7:  # noqa: PLR2004 - the public format
+        return None
+    when, level, host, run_id, minutes, script, rest = fields
+    time = _time(when)
+    end = _END.fullmatch(rest)
+    if not (time and end and level in _LEVELS and _MINUTES.fullmatch(minutes)):
+        return None
+    status, space, traceback = end.groups()
+    escaped = _TIME.fullmatch(when) and space != ""
+    read = _unescape if escaped else str
+    return LogLine(
+        time=time,
+        level=level,
+        host=read(host),
+        run_id=read(run_id),
+        minutes=float(minutes),
+        script=read(script),
+        status=status,
+        traceback=None if traceback is None else read(traceback),
+    )
+
+
+def parse_records(content: bytes) -> Iterator[LogLine]:
+    """Yield the records of a log; lines that are none of ours are passed over."""
+    for line in content.split(b"\n"):
+        if record := parse_log_line(line.decode("utf-8", "replace")):
+            yield record
+
+
+def _time(text: str) -> datetime | None:
+    if old := _OLD_TIME.fullmatch(text):
+        day, month, year, clock = old.groups()
+        text = f"{year}-{month}-{day} {clock}"
+    elif not _TIME.fullmatch(text):
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    # Windows has no local time before 1970.
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _field(text: str) -> str:
+    return _DASH.sub(r"\\x2d", _escape(text))
+
+
+def _escape(text: str) -> str:
+    return _UNSAFE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
+    code = ord(char)
+    return _SHORT.get(char) or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")  # noqa: PLR2004 - two digits
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(_unescaped, text)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    short, *codes = match.groups()
+    return _LONG[short] if short else chr(int(codes[0] or codes[1], 16))

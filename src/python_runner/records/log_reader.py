@@ -1,0 +1,107 @@
+"""How a log is read back: with its archives, and while it grows.
+
+Files are read and closed before anything of them is told: a reader that pauses must not
+keep a log open, since Windows would refuse to set it aside.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from heapq import merge
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from python_runner.records.log_line import parse_records
+from python_runner.records.log_rotation import archives
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from python_runner.records.log_line import LogLine
+
+
+class _Place(NamedTuple):
+    """How far a reader has come: a file, whatever it is called now, and bytes read."""
+
+    device: int = 0
+    inode: int = 0
+    offset: int = 0
+
+    def in_file(self, status: os.stat_result) -> bool:
+        return (status.st_dev, status.st_ino) == (self.device, self.inode)
+
+
+def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
+    """Yield what a log and its archives say, oldest file first; several by time.
+
+    Lines that are no records, and bytes that are no text, are passed over.
+
+    Raises:
+        OSError: a file is there and cannot be read.
+    """
+    return _by_time(_read(folder, filename) for filename in filenames)
+
+
+def _read(folder: Path, filename: str) -> Iterator[LogLine]:
+    for path in (*archives(folder, filename), folder / filename):
+        with suppress(FileNotFoundError):
+            yield from parse_records(path.read_bytes())
+
+
+def _by_time(logs: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
+    return merge(*logs, key=attrgetter("time"))
+
+
+def follow(
+    folder: Path, *filenames: str, wait: Callable[[], bool]
+) -> Iterator[LogLine]:
+    """Yield what :func:`read_log` does, then each record as it is written.
+
+    ``wait`` is called when all there is has been told: it returns True after a while to
+    look again, False to end. A log that is set aside meanwhile is read to its end.
+
+    Raises:
+        OSError: a file is there and cannot be read.
+    """
+    places = dict.fromkeys(filenames, _Place())
+    while True:
+        yield from _by_time([_new_records(folder, name, places) for name in filenames])
+        if not wait():
+            return
+
+
+def _new_records(
+    folder: Path, filename: str, places: dict[str, _Place]
+) -> list[LogLine]:
+    """Return what was written since the last look; its place is moved on."""
+    records: list[LogLine] = []
+    for path in _unread(folder, filename, places[filename]):
+        with suppress(FileNotFoundError):
+            content, places[filename] = _news(path, places[filename])
+            records += parse_records(content)
+    return records
+
+
+def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
+    """Return the files from the one being read on, all if there is none yet."""
+    files = [*archives(folder, filename), folder / filename]
+    for index in reversed(range(len(files))):
+        with suppress(FileNotFoundError):
+            if place.in_file(files[index].stat()):
+                return files[index:]
+    # The file being read is gone for good: what is newer is in the log itself.
+    return files if place == _Place() else files[-1:]
+
+
+def _news(path: Path, place: _Place) -> tuple[bytes, _Place]:
+    """Return the finished lines of a file behind ``place``, and the place behind them."""
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        known = place.in_file(status) and place.offset <= status.st_size
+        offset = file.seek(place.offset if known else 0)
+        content = file.read()
+    content = content[: content.rfind(b"\n") + 1]
+    return content, _Place(status.st_dev, status.st_ino, offset + len(content))

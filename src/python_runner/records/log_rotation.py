@@ -1,0 +1,179 @@
+"""How a log is set aside: by calendar days, under a name that is free, and for how long.
+
+The age of a log is read from its first record and not from its file's times: those
+change with every write, with copies, and on Windows even survive a rename.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections import defaultdict
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from python_runner.records.log_line import parse_records
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+    from pathlib import Path
+
+_STAMP = "%Y-%m-%d_%H-%M"
+_ARCHIVE = re.compile(
+    r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})"
+    r"(?:\.(?P<number>[1-9][0-9]*))?"
+)
+#: Bytes in which the first record is looked for: far more than the fields before a
+#: traceback take, far less than a log may hold.
+_HEAD = 262_144
+#: Seconds between the attempts at a rename that another program's open file refuses
+#: (virus scanner, indexer, backup, viewer): 2.5 in all.
+_RETRY_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.0)
+
+if sys.platform == "win32":
+
+    def move(source: Path, target: Path) -> None:
+        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
+        source.rename(target)
+
+else:
+
+    def move(source: Path, target: Path) -> None:
+        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
+        # rename(2) replaces what bears the name; an empty file of ours, made
+        # exclusively, leaves nothing to replace. (A hard link would do as well, but not
+        # every file system has them.)
+        target.touch(exist_ok=False)
+        try:
+            source.rename(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
+def is_due(log: Path, days: int, now: datetime) -> bool:
+    """Say whether a log is ``days`` local calendar days old; an empty one never is.
+
+    Raises:
+        OSError: the log cannot be read.
+    """
+    began = _began(log, now)
+    return began is not None and (_local_day(now) - _local_day(began)).days >= days
+
+
+def _began(log: Path, now: datetime) -> datetime | None:
+    try:
+        with log.open("rb") as file:
+            head = file.read(_HEAD)
+            modified = os.fstat(file.fileno()).st_mtime
+    except FileNotFoundError:
+        return None
+    if not head:
+        return None
+    for record in parse_records(head):
+        # A record from the future, written under a wrong clock, would delay the
+        # rotation until then.
+        if record.time <= now:
+            return record.time
+    return datetime.fromtimestamp(modified, UTC)
+
+
+def _local_day(moment: datetime) -> date:
+    return moment.astimezone().date()
+
+
+def set_aside(
+    log: Path,
+    now: datetime,
+    *,
+    rename: Callable[[Path, Path], None] = move,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Rename a log to an archive that bears this moment; a taken name gets a number.
+
+    A refusal is met with some more attempts, for 2.5 seconds in all.
+
+    Raises:
+        OSError: the log keeps its name; ``PermissionError`` where it stayed refused.
+    """
+    for delay in _RETRY_DELAYS:
+        with suppress(PermissionError):
+            _rename_to_free_name(log, now, rename)
+            return
+        sleep(delay)
+    _rename_to_free_name(log, now, rename)
+
+
+def _rename_to_free_name(
+    log: Path, now: datetime, rename: Callable[[Path, Path], None]
+) -> None:
+    name = f"{log.name}.{now.astimezone():{_STAMP}}"
+    number = 0
+    while True:
+        with suppress(FileExistsError):
+            rename(log, log.with_name(f"{name}.{number}" if number else name))
+            return
+        number += 1
+
+
+def archives(folder: Path, filename: str) -> list[Path]:
+    """Return the archives of a log, oldest first, by the moment in their names."""
+    found = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _ARCHIVE.fullmatch(entry.name)
+            if (
+                match
+                and match["log"] == filename
+                and _is_stamp(match["stamp"])
+                and entry.is_file(follow_symlinks=False)
+            ):
+                found.append((match["stamp"], int(match["number"] or 0), entry.name))
+    return [folder / name for _, _, name in sorted(found)]
+
+
+def logs_in(folder: Path) -> list[str]:
+    """Return the names of the logs in ``folder``, each with or without archives.
+
+    A file of another program, whatever its name, is none of ours: it has no record.
+    """
+    files = defaultdict(list)
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            match = _ARCHIVE.fullmatch(entry.name)
+            name = match["log"] if match else entry.name
+            if name.endswith(".log") and entry.is_file(follow_symlinks=False):
+                files[name].append(folder / entry.name)
+    return sorted(name for name, paths in files.items() if any(map(_is_ours, paths)))
+
+
+def _is_ours(path: Path) -> bool:
+    with suppress(OSError), path.open("rb") as file:
+        return any(True for _ in parse_records(file.read(_HEAD)))
+    return False
+
+
+def _is_stamp(text: str) -> bool:
+    try:
+        datetime.strptime(text, _STAMP)  # noqa: DTZ007 - only its form matters
+    except ValueError:
+        return False
+    return True
+
+
+def prune(folder: Path, filename: str, keep: int) -> None:
+    """Remove the oldest archives beyond ``keep``; 0 keeps all.
+
+    What cannot be removed now is left for next time.
+    """
+    if keep == 0:
+        return
+    with suppress(OSError):
+        for archive in archives(folder, filename)[:-keep]:
+            with suppress(OSError):
+                archive.unlink()

@@ -1,0 +1,178 @@
+"""A report becomes a message: bytes, identity and date, fixed once and for all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+
+from python_runner.channels import (
+    channel_audience,
+    channel_label,
+)
+from python_runner.model import Message
+from python_runner.report.mime import POLICY, STATUS_HEADER, fill, thread_index
+from python_runner.report.subject import SUBJECT
+from python_runner.texts.sanitize import one_line
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from python_runner.model import Incident, RunStatus
+    from python_runner.report.mime import Attachment
+    from python_runner.report.render import Report
+
+
+def compose(
+    report: Report,
+    *,
+    run_id: str,
+    sender: str,
+    recipients: Sequence[str],
+    date: datetime,
+    incident: Incident | None = None,
+    attachment: Attachment | None = None,
+) -> Message:
+    """Make the message that tells ``recipients`` of a run.
+
+    The same arguments give the same bytes: a repeated delivery is recognised as such.
+
+    Args:
+        report: what it says.
+        run_id: gives the message its identity.
+        sender: address it comes from, alone or as ``Name <address>``.
+        recipients: addresses, one each.
+        date: aware; when the report was made.
+        incident: the one it belongs to or ends, or None.
+        attachment: what goes with it, or None.
+
+    Returns:
+        The message. Whatever the report contains there is one, in plain ASCII at worst.
+    """
+    report = replace(report, subject=_header(report.subject))
+    from_address = _address(sender) or Address("", "python-runner", "localhost")
+    identity = f"<{_token(run_id)}.python-runner@{_token(from_address.domain)}>"
+
+    def content(what: Report) -> bytes:
+        mail = EmailMessage(POLICY)
+        mail["From"] = from_address
+        if to := [address for r in recipients if (address := _address(r))]:
+            mail["To"] = to
+        if incident:
+            _join(mail, incident, what.subject, identity, date)
+        mail["Subject"] = what.subject
+        mail["Date"] = date
+        mail["Message-ID"] = identity
+        mail["Auto-Submitted"] = "auto-generated"
+        # Exchange answers with out-of-office notes unless it is told not to.
+        mail["X-Auto-Response-Suppress"] = "All"
+        fill(
+            mail,
+            what.text,
+            what.html,
+            attachment,
+            language=what.language,
+            boundary=f"=_{_token(run_id)}",
+        )
+        return mail.as_bytes()
+
+    try:
+        data = content(report)
+    except (ValueError, MessageError):
+        report = _in_ascii(report)
+        data = content(report)
+    return Message(
+        message_id=identity,
+        sender=from_address.addr_spec if _address(sender) else sender,
+        recipients=tuple(recipients),
+        subject=report.subject,
+        content=data,
+    )
+
+
+def compose_for_channel(
+    report: Report, *, url: str, status: RunStatus | None, run_id: str, date: datetime
+) -> Message:
+    """Make the message that tells a channel of a run: the text of the report alone.
+
+    Args:
+        report: what it says.
+        url: the channel, as Apprise writes it; the message does not hold it.
+        status: how the run ended; services show it by colour. None if there is none.
+        run_id: gives the message its identity.
+        date: aware; when the report was made.
+    """
+    audience = channel_audience(url)
+    message = compose(
+        replace(report, html=""),
+        run_id=f"{run_id}.{audience}",
+        sender="",
+        recipients=[channel_label(url)],
+        date=date,
+    )
+    header = f"{STATUS_HEADER}: {status or 'none'}\r\n".encode("ascii")
+    return replace(message, content=header + message.content, audience=audience)
+
+
+def _join(
+    mail: EmailMessage, incident: Incident, subject: str, identity: str, date: datetime
+) -> None:
+    """Make ``mail`` the first one of a conversation, or the next.
+
+    Outlook wants a topic and an index that all of them share, because their subjects
+    differ; Exchange takes the topic from whichever comes first, it or the subject. The
+    other mail programs follow the references.
+    """
+    earlier = incident.references
+    mail["Thread-Topic"] = _header(incident.topic or subject)
+    mail["Thread-Index"] = thread_index(
+        earlier[0] if earlier else identity,
+        incident.began_at,
+        date if earlier else None,
+    )
+    if earlier:
+        mail["In-Reply-To"] = earlier[-1]
+        mail["References"] = " ".join(earlier)
+
+
+def _in_ascii(report: Report) -> Report:
+    subject, text = (
+        part.encode("ascii", "backslashreplace").decode("ascii")
+        for part in (report.subject, report.text)
+    )
+    return replace(report, subject=subject, text=text, html="")
+
+
+def _header(text: str) -> str:
+    """Return ``text`` so that the email library leaves it what it is.
+
+    It refuses most line breaks in a header, but not every one; and it decodes what looks
+    like an encoded word, in which a line break, and with it another header, may hide.
+    """
+    return one_line(text, SUBJECT).replace("=?", "= ?")
+
+
+def _address(text: str) -> Address | None:
+    """Return a header's address, or None for what no header can hold."""
+    name, address = parseaddr(text)
+    local, _, domain = address.rpartition("@")
+    try:
+        domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    if not (re.fullmatch(r"[!-~]+", local) and re.fullmatch(r"[\w.-]+", domain)):
+        return None
+    if "=?" in local:
+        return None
+    return Address(_header(name), local, domain)
+
+
+def _token(text: str) -> str:
+    """Return ``text`` fit for an identity: letters, digits, dots and hyphens."""
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text) or "localhost"

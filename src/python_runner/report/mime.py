@@ -1,0 +1,217 @@
+"""What a message is made of: its parts, its threads, and ways to make it smaller.
+
+Everything here is deterministic: the same arguments give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.headerregistry import HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from python_runner.texts.sanitize import cut_middle
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from email.policy import EmailPolicy
+
+#: Header of a message for a channel that holds the run's status: services colour it.
+STATUS_HEADER = "X-Python-Runner-Status"
+#: Bytes of a zip file that is attached: with base64 and the largest report a message
+#: stays below 2.5 MB, and below the 4 MB of a request to Microsoft Graph.
+ATTACHMENT_BYTES = 1_000_000
+#: Bytes that go into it, before they are compressed.
+_UNPACKED_BYTES = 4_000_000
+#: Above this size a part is base64, whose growth is known; the library's own choice looks
+#: at the first lines only and may triple what follows.
+_PREDICTABLE_FROM = 64 * 1024
+#: Bytes of text that are left when a message is nothing but its text, at most and least.
+_MOST_TEXT, _LEAST_TEXT = 64 * 1024, 1024
+#: The first moment that a zip file can hold: a clock may be wrong.
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+#: The first moment that Windows counts, in steps of 100 nanoseconds.
+_WINDOWS_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+
+_LEFT_OUT = N_(
+    "The attachment was left out, because the mail server takes no mail of that size."
+)
+
+
+class _Identities(UnstructuredHeader):
+    """A header of message identities: the library would encode those that are long."""
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        lines = f"{policy.linesep} ".join(str(self).split())
+        return f"{self.name}: {lines}{policy.linesep}"  # type: ignore[attr-defined]
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("references", "in-reply-to"):
+    _HEADERS.map_to_type(_name, _Identities)  # type: ignore[arg-type]
+#: ASCII bytes only: servers need not take anything else, and smtplib does not ask.
+POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A zip file that goes with a message."""
+
+    name: str
+    content: bytes
+
+
+def pack(
+    name: str,
+    files: Mapping[str, Callable[[int], bytes]],
+    date: datetime,
+    limit: int = ATTACHMENT_BYTES,
+) -> Attachment:
+    """Return a zip file of at most ``limit`` bytes, with as much as it has room for.
+
+    Args:
+        name: what the zip file is called.
+        files: name of each file in it, and what reads that many bytes of it at most.
+        date: what all of them are dated.
+        limit: bytes.
+    """
+    room = _UNPACKED_BYTES
+    while True:
+        content = _zip({n: read(room // len(files)) for n, read in files.items()}, date)
+        if len(content) <= limit or room < len(files):
+            return Attachment(name, content)
+        room //= 2
+
+
+def _zip(files: Mapping[str, bytes], date: datetime) -> bytes:
+    target = BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, max(date.timetuple()[:6], _ZIP_EPOCH))
+            # The same on every platform: a plain file of POSIX, read and write.
+            entry.create_system, entry.external_attr = 3, 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return target.getvalue()
+
+
+def fill(
+    mail: EmailMessage,
+    text: str,
+    html: str = "",
+    attachment: Attachment | None = None,
+    *,
+    language: str,
+    boundary: str,
+) -> None:
+    """Give ``mail`` its parts: text, the same as HTML, a zip file.
+
+    Raises:
+        ValueError: a part cannot be encoded.
+    """
+    mail.set_content(text, cte=_encoding(text))
+    if html:
+        mail.add_alternative(html, subtype="html", cte=_encoding(html))
+        mail.set_boundary(boundary)
+    if attachment:
+        mail.add_attachment(
+            attachment.content, "application", "zip", filename=attachment.name
+        )
+        mail.set_boundary(f"{boundary}_")
+    mail["Content-Language"] = language
+
+
+def _encoding(text: str) -> str | None:
+    return "base64" if len(text) > _PREDICTABLE_FROM else None
+
+
+def make_smaller(content: bytes) -> bytes | None:
+    """Return a message in fewer bytes, with the same identity and date.
+
+    First it loses its attachments, then all but its text, then ever more of that.
+
+    Args:
+        content: the message, as :func:`fill` makes them.
+
+    Returns:
+        The message, or None when nothing can be left out any more.
+    """
+    mail = message_from_bytes(content, EmailMessage, policy=POLICY)
+    language = _language(mail)
+    text, html = _content(mail, "plain"), _content(mail, "html")
+    if any(mail.iter_attachments()):
+        note = Sentence.of(_LEFT_OUT).in_language(language)
+        text = f"{text}\n{note}\n"
+        html = html.replace("</body>", f"<p>{note}</p>\n</body>")
+    elif html:
+        text, html = cut_middle(text, _MOST_TEXT, language), ""
+    else:
+        limit = len(text.encode()) // 4
+        if limit < _LEAST_TEXT:
+            return None
+        text = cut_middle(text, limit, language)
+    return _refilled(mail, text, html)
+
+
+def without_attachment(content: bytes) -> bytes | None:
+    """Return a message as it was but for its attachments, or None if it has none."""
+    mail = message_from_bytes(content, EmailMessage, policy=POLICY)
+    if not any(mail.iter_attachments()):
+        return None
+    return _refilled(mail, _content(mail, "plain"), _content(mail, "html"))
+
+
+def _refilled(mail: EmailMessage, text: str, html: str) -> bytes:
+    language, boundary = _language(mail), str(mail.get_boundary("")).rstrip("_")
+    mail.clear_content()
+    fill(mail, text, html, language=language, boundary=boundary)
+    return mail.as_bytes()
+
+
+def _language(mail: EmailMessage) -> str:
+    return str(mail.get("Content-Language", "en"))
+
+
+def _content(mail: EmailMessage, kind: str) -> str:
+    part = mail.get_body((kind,))
+    return str(part.get_content()).replace("\r\n", "\n") if part else ""
+
+
+def thread_index(root: str, began_at: datetime, reply_at: datetime | None) -> str:
+    """Return the ``Thread-Index`` by which Outlook groups the mails of a conversation.
+
+    It is MAPI's conversation index (MS-OXOMSG 2.2.1.3): a moment and 16 bytes that only
+    this conversation has; a reply adds when it came. References alone do not group
+    mails in Outlook, and neither does an index without that addition.
+
+    Args:
+        root: ``Message-ID`` of the conversation's first mail.
+        began_at: when it began.
+        reply_at: when this mail was made; None for the first one.
+    """
+    began = _windows_time(began_at)
+    unique = hashlib.md5(root.encode(), usedforsecurity=False).digest()
+    index = began.to_bytes(8, "big")[:6] + unique
+    if reply_at is not None:
+        index += _reply_block(max(_windows_time(reply_at) - began, 0))
+    return b64encode(index).decode("ascii")
+
+
+def _windows_time(moment: datetime) -> int:
+    return (moment - _WINDOWS_EPOCH) // timedelta(microseconds=1) * 10
+
+
+def _reply_block(elapsed: int) -> bytes:
+    """Return a reply's 5 bytes: how coarse, how long after, and nothing random."""
+    coarse = elapsed >= 1 << 49
+    steps = elapsed >> (23 if coarse else 18)
+    return (coarse << 31 | steps & 0x7FFFFFFF).to_bytes(4, "big") + b"\0"

@@ -1,0 +1,60 @@
+"""Text from anywhere becomes text that a mail can carry.
+
+Scripts print what they like: colours, bells, half characters, megabytes. None of it may
+break a message, forge one of its headers or hide a line from its reader.
+"""
+
+from __future__ import annotations
+
+import re
+
+from python_runner.texts.formats import number
+from python_runner.texts.sentence import N_, Sentence
+
+
+#: Terminal sequences: CSI (colours, cursor), OSC (titles, links), two-character escapes.
+_ANSI = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
+)
+#: Controls, line separators only some programs know, marks that reverse the reading
+#: direction (a name could show as another one), and halves of characters.
+_HARMFUL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    r"\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def clean(text: str) -> str:
+    r"""Return ``text`` without terminal sequences, its control characters escaped.
+
+    Line ends become ``\n``; line breaks and tabs stay. The result can be encoded.
+    """
+    text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return _HARMFUL.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return ``text`` fit for a header: one line of at most ``limit`` characters."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def cut_middle(text: str, limit: int, language: str) -> str:
+    """Return at most about ``limit`` bytes (UTF-8) of ``text``: its head and its tail.
+
+    What is missing between them is said with its exact number of bytes. The tail gets
+    three quarters: errors stand at the end.
+    """
+    data = text.encode()
+    if len(data) <= limit:
+        return text
+    head = data[: limit // 4].decode(errors="ignore")
+    tail = data[len(data) - (limit - limit // 4) :].decode(errors="ignore")
+    missing = len(data) - len(head.encode()) - len(tail.encode())
+    note = Sentence.of(N_("[{count} bytes left out]"), count=number(missing, language))
+    return f"{head}\n{note.in_language(language)}\n{tail}"

@@ -1,0 +1,88 @@
+"""What people read, in their language.
+
+The code is written in English; a catalogue (``locale/``) holds the other languages.
+A sentence that several readers may need in different languages (the log wants English,
+a report the recipients' language) travels as a :class:`Sentence` and is worded at the end.
+"""
+
+from __future__ import annotations
+
+import gettext
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DOMAIN = "python_runner"
+LOCALE_DIR = Path(__file__).parents[1] / "locale"
+LANGUAGES = ("en", "fr")
+#: Primary language identifier of French in Windows' LANGID (winnt.h, LANG_FRENCH).
+_LANG_FRENCH = 0x0C
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate this later"
+    """Mark a sentence for the catalogues and return it unchanged."""
+    return message
+
+
+def system_language(environ: Mapping[str, str] = os.environ) -> str:
+    """Return ``fr`` or ``en``: the language of the account the runner runs under.
+
+    The variables are gettext's, in gettext's order; Windows, which sets none of them,
+    is asked for its display language.
+    """
+    for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := environ.get(variable):
+            return "fr" if value.lower().startswith("fr") else "en"
+    if sys.platform == "win32":
+        import ctypes  # noqa: PLC0415 - only Windows needs it
+
+        language = ctypes.windll.kernel32.GetUserDefaultUILanguage()
+        return "fr" if language & 0x3FF == _LANG_FRENCH else "en"
+    return "en"
+
+
+@cache
+def catalogue(language: str) -> gettext.NullTranslations:
+    """Return the translations of ``language``; English is its own translation."""
+    return gettext.translation(DOMAIN, LOCALE_DIR, [language], fallback=True)
+
+
+def translate(message: str) -> str:
+    """Return ``message`` in the system's language."""
+    return catalogue(system_language()).gettext(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence kept apart from its values, so that each reader gets his language.
+
+    ``template`` is a ``str.format`` template that was marked with :func:`N_`; a value
+    may be a ``Sentence`` itself. ``str()`` gives the English sentence: the log and programs
+    read that one.
+    """
+
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, template: str, /, **values: object) -> Sentence:
+        """Return the sentence of a template that was marked with :func:`N_`."""
+        return cls(template, values)
+
+    def __str__(self) -> str:
+        return self.template.format(**self.values)
+
+    def in_language(self, language: str) -> str:
+        """Return the sentence in ``language``."""
+        values = {
+            name: value.in_language(language) if isinstance(value, Sentence) else value
+            for name, value in self.values.items()
+        }
+        return catalogue(language).gettext(self.template).format(**values)

@@ -1,0 +1,171 @@
+"""How a result compares with earlier ones: usual durations, recurring errors, statistics."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+from python_runner.model import Comparison, Outcome, Streak
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from python_runner.model import PastResult, ScriptResult
+
+#: Levels of a sparkline, lowest first.
+BLOCKS = "▁▂▃▄▅▆▇█"
+#: The same for streams that cannot write those.
+ASCII_LEVELS = "_.-=+*#@"
+#: Durations a trend shows.
+TREND = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statistics:
+    """What the past results of one script say.
+
+    Attributes:
+        runs: how often it ran.
+        success_rate: share of the runs that succeeded, 0 to 1; None without a run.
+        p50: seconds that half of its successes took at most; None without one.
+        p95: seconds that 95 % of them took at most.
+        trend: seconds of its last successes, oldest first.
+    """
+
+    runs: int
+    success_rate: float | None
+    p50: float | None
+    p95: float | None
+    trend: tuple[float, ...]
+
+
+def summarize(results: Sequence[PastResult]) -> Statistics:
+    """Sum up ``results``, newest first; those that never started do not count."""
+    ran = [result for result in results if result.outcome is not Outcome.SKIPPED]
+    durations = [result.duration for result in ran if result.outcome.succeeded]
+    return Statistics(
+        runs=len(ran),
+        success_rate=len(durations) / len(ran) if ran else None,
+        p50=percentile(durations, 50),
+        p95=percentile(durations, 95),
+        trend=tuple(reversed(durations[:TREND])),
+    )
+
+
+def sparkline(values: Sequence[float], levels: str = BLOCKS) -> str:
+    """Draw one character a value, from 0 to the largest: twice as long, twice as high."""
+    ceiling = max(values, default=0.0)
+    if ceiling <= 0:
+        return levels[0] * len(values)
+    top = len(levels) - 1
+    return "".join(levels[round(max(value, 0.0) / ceiling * top)] for value in values)
+
+
+#: Earlier results of a script that a comparison looks at.
+PAST_RESULTS = 50
+
+
+#: Successes among them that make a usual duration.
+ENOUGH_SUCCESSES = 5
+
+
+#: Times the usual, and seconds beside it, from which on a duration is worth a word...
+SLOW_FACTOR, SLOW_SECONDS = 2.0, 30.0
+
+
+#: ...and so is one of a success that may have done nothing.
+QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
+
+
+#: Outcomes that say something of the script itself. The others are passed over: it was
+#: skipped, was stopped with its runner, or the runner died.
+TELLING = frozenset(
+    {Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED}
+)
+
+
+def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
+    """Set a script's result against earlier ones.
+
+    Args:
+        result: how it ended.
+        past: how it ended before, newest first, :data:`PAST_RESULTS` at most.
+    """
+    durations = [p.duration for p in past if p.outcome.succeeded]
+    usual = percentile(durations, 50) if len(durations) >= ENOUGH_SUCCESSES else None
+    usual = usual if result.attempts else None
+    pace = _pace(result, usual, durations) if usual else None
+    if result.succeeded:
+        recovered = _streak(past, lambda p: not p.outcome.succeeded)
+        return Comparison(usual=usual, pace=pace, recovered=recovered)
+    if result.outcome not in TELLING:
+        return Comparison(usual=usual, pace=pace)
+    fault = _fault_of(result)
+    seen = [p.started_at for p in past if _fault(p) == fault]
+    same = _streak(past, lambda p: _fault(p) == fault)
+    return Comparison(
+        usual=usual,
+        pace=pace,
+        new=not seen,
+        same=same,
+        last_seen=seen[0] if seen and not same else None,
+    )
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """Return the smallest value that ``percent`` % of ``values`` do not exceed."""
+    if not values:
+        return None
+    # Nearest rank, in whole numbers: 0.95 times 20 is not 19 to a float.
+    rank = -(-percent * len(values) // 100)
+    return sorted(values)[max(rank, 1) - 1]
+
+
+def _pace(
+    result: ScriptResult, usual: float, durations: Sequence[float]
+) -> float | None:
+    """Return how many times the usual a duration is, if it stands out.
+
+    It must differ by much, and be beyond nine tenths of the others: a script that takes
+    its time every Monday is no news on a Monday.
+    """
+    factor, beside = result.duration / usual, result.duration - usual
+    rank = sum(d < result.duration for d in durations) / len(durations)
+    slow = factor >= SLOW_FACTOR and beside >= SLOW_SECONDS and rank >= 0.9  # noqa: PLR2004
+    quick = factor <= QUICK_FACTOR and -beside >= QUICK_SECONDS and rank <= 0.1  # noqa: PLR2004
+    return factor if slow or (quick and result.succeeded) else None
+
+
+def _streak(
+    past: Sequence[PastResult], alike: Callable[[PastResult], bool]
+) -> Streak | None:
+    telling = [p for p in past if p.outcome in TELLING]
+    row = list(takewhile(alike, telling))
+    if not row:
+        return None
+    open_end = len(row) == len(telling) and len(past) >= PAST_RESULTS
+    return Streak(count=len(row), since=None if open_end else row[-1].started_at)
+
+
+def _fault_of(result: ScriptResult) -> str:
+    traceback = result.attempts[-1].traceback if result.attempts else None
+    return _fault_name(
+        result.outcome, traceback.fingerprint if traceback else None, result.exit_code
+    )
+
+
+def _fault(past: PastResult) -> str:
+    return _fault_name(past.outcome, past.fingerprint, past.exit_code)
+
+
+def _fault_name(
+    outcome: Outcome, fingerprint: str | None, exit_code: int | None
+) -> str:
+    """Return what two failures have in common when they are the same fault."""
+    if outcome is not Outcome.FAILURE:
+        return outcome.value
+    # A message of sys.exit() names today's date, or how many rows were missing.
+    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
+from python_runner.records.store import Store, open_store
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+NOW = datetime.now(UTC)
+
+
+def letter(subject: str, *recipients: str) -> Message:
+    """Return a report."""
+    head = f"Subject: {subject}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    return Message(
+        message_id=f"<{subject}@localhost>",
+        sender="runner@example.org",
+        recipients=recipients,
+        subject=subject,
+        content=f"{head}Content-Transfer-Encoding: 8bit\r\n\r\nété\r\n".encode(),
+    )
+
+
+@pytest.fixture
+def outbox(shielded: Path, tmp_path: Path) -> Iterator[Store]:
+    """Return records with two reports: 1 was given up, 2 waits for one of two."""
+    with open_store(shielded, NOW) as store:
+        fill(store, tmp_path / "p")
+        yield store
+
+
+def fill(store: Store, project: Path) -> None:
+    """Queue two reports and note the answers of a first attempt."""
+    for number, recipients in enumerate((["a@x.org"], ["b@x.org", "c@x.org"]), 1):
+        message = letter(f"report-{number}", *recipients)
+        run = Run(
+            run_id=str(number) * 13,
+            project=project.name,
+            path=project,
+            status=RunStatus.FAILURE,
+            started_at=NOW,
+            duration=1.0,
+        )
+        store.finish_run(run, [message], NOW)
+    later = NOW + timedelta(hours=4)
+    refused = Receipt(
+        recipient="a@x.org", delivery=Delivery.FAILED, detail=Sentence.of("550 unknown")
+    )
+    sent = Receipt(recipient="b@x.org", delivery=Delivery.SENT)
+    busy = Receipt(
+        recipient="c@x.org", delivery=Delivery.DEFERRED, detail=Sentence.of("451 busy")
+    )
+    for receipts in ([refused], [sent, busy]):
+        claim = store.mail.claim_due(NOW, owner="test", lease_seconds=1.0)
+        assert claim
+        store.mail.record_receipts(
+            claim.number, receipts, owner="test", next_try_at=later
+        )
+
+
+def drop_folder(tmp_path: Path) -> dict[str, str]:
+    """Return the variables of a way out that works."""
+    return {"MAIL_TRANSPORT": "file", "MAIL_DIR": str(tmp_path / "mails")}
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_list_tells_what_waits_and_why(cli: Cli) -> None:
+    """Number, state, project, run, subject; each recipient with the last answer."""
+    lines = cli("mail", "list").stdout.splitlines()
+
+    assert lines[0] == "2  queued  p (2222222222222)  report-2"
+    assert re.search(r"attempts: 1, next try with the first run after \d{4}-", lines[1])
+    assert lines[2:4] == ["    b@x.org: sent", "    c@x.org: waiting - 451 busy"]
+    assert lines[4] == "1  given up  p (1111111111111)  report-1"
+    assert "next try" not in lines[5]
+    assert lines[6:] == ["    a@x.org: given up - 550 unknown"]
+    assert cli("mail", "list", "--limit", 1).stdout.splitlines() == lines[:4]
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_show_prints_the_mail(cli: Cli) -> None:
+    """The text is decoded; --raw gives the bytes; an unknown number is a sentence."""
+    shown = cli("mail", "show", 2, PYTHONIOENCODING="utf-8")
+    raw = cli("mail", "show", 2, "--raw")
+    unknown = cli("mail", "show", 9)
+
+    assert shown.stdout.endswith("c@x.org: waiting - 451 busy\n\nété\n")
+    assert raw.stdout.startswith("Subject: report-2\n")
+    assert raw.stdout.endswith("\n\nété\n")
+    assert unknown.returncode == 2
+    assert "no report 9" in unknown.stderr
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) -> None:
+    """What was given up stays so, and keeps the code at 1, unless it is asked for."""
+    first = cli("mail", "flush", **drop_folder(tmp_path))
+    second = cli("mail", "flush", "--all", **drop_folder(tmp_path))
+
+    assert first.returncode == 1
+    assert first.stdout.startswith("1 sent, 0 waiting, 1 given up\n1  given up  p ")
+    assert second.returncode == 0
+    assert second.stdout == "1 sent, 0 waiting, 0 given up\n"
+    assert len(list((tmp_path / "mails").glob("*.eml"))) == 2
+    assert cli("mail", "list").stdout == "No report waits.\n"
+    assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) -> None:
+    """With --due a report is tried when its wait is over, however often it is called."""
+    early = cli("mail", "flush", "--due", **drop_folder(tmp_path))
+    both = cli("mail", "flush", "--due", "--all", **drop_folder(tmp_path))
+
+    assert early.returncode == 1
+    assert early.stdout.startswith("0 sent, 1 waiting, 1 given up\n")
+    assert not (tmp_path / "mails").exists()
+    assert both.returncode == 2
+    assert "exclude each other" in both.stderr
+
+
+def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
+    """Recipients who met the same fate share a line."""
+    with open_store(shielded, NOW) as store:
+        fill(store, shielded / "p")
+        busy = Sentence.of("451 busy")
+        receipt = Receipt(recipient="b@x.org", delivery=Delivery.DEFERRED, detail=busy)
+        answers = [receipt, replace(receipt, recipient="c@x.org")]
+        run = Run(
+            run_id="3" * 13,
+            project="p",
+            path=shielded,
+            status=RunStatus.SUCCESS,
+            started_at=NOW,
+            duration=1.0,
+        )
+        store.finish_run(run, [letter("report-3", "b@x.org", "c@x.org")], NOW)
+        store.mail.record_receipts(
+            3, answers, owner="test", next_try_at=NOW + timedelta(hours=1)
+        )
+
+    lines = cli("mail", "list", "--limit", 1).stdout.splitlines()
+
+    assert lines[2:] == ["    b@x.org, c@x.org: waiting - 451 busy"]
+
+
+@pytest.mark.usefixtures("outbox")
+@pytest.mark.parametrize("command", ["test", "flush"])
+def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) -> None:
+    """Whoever tests the mail has no email_strategy in mind."""
+    done = cli("mail", command)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("no mail can leave: set LOGIN_MAIL, PASSWORD_MAIL ")
+    assert "email_strategy" not in done.stderr
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_flush_tells_what_did_not_leave(cli: Cli) -> None:
+    """A dead server: the report waits on, with the server's answer; exit code 1."""
+    done = cli(
+        "mail",
+        "flush",
+        LOGIN_MAIL="x@example.org",
+        PASSWORD_MAIL="canary-9",
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT="9",
+    )
+
+    assert done.returncode == 1
+    assert "0 sent, 1 waiting, 1 given up" in done.stdout
+    assert "127.0.0.1" in done.stdout
+    assert "canary-9" not in done.stdout + done.stderr
+    assert "LOGIN_MAIL" in cli("mail", "flush").stderr
+
+
+@pytest.mark.usefixtures("outbox")
+def test_mail_drop_shows_what_it_drops(cli: Cli, tmp_path: Path) -> None:
+    """A dropped report is never sent; what is sent or dropped cannot be dropped."""
+    dropped = cli("mail", "drop", 2)
+    again = cli("mail", "drop", 2)
+
+    assert dropped.returncode == 0
+    assert "report-2" in dropped.stdout
+    assert "Report 2 is dropped." in dropped.stdout
+    assert again.returncode == 2
+    assert "neither waits" in again.stderr
+    assert cli("mail", "drop", 9).returncode == 2
+    cli("mail", "flush", **drop_folder(tmp_path))
+    assert not list((tmp_path / "mails").glob("*.eml"))
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.usefixtures("outbox")
+def test_mail_flush_stops_when_asked(tmp_path: Path) -> None:
+    """Ctrl-C while a server is silent: seconds later all is accounted for, exit 130."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        (tmp_path / ".env").write_text(
+            "LOGIN_MAIL=x@example.org\nPASSWORD_MAIL=pw\nSMTP_HOST=127.0.0.1\n"
+            f"SMTP_PORT={server.getsockname()[1]}\n",
+            "utf-8",
+        )
+        with subprocess.Popen(
+            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        ) as process:
+            connection, _ = server.accept()
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=30)
+            connection.close()
+
+    assert process.returncode == 130
+    assert "0 sent, 1 waiting" in output
+    assert errors == ""

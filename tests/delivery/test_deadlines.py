@@ -1,0 +1,318 @@
+"""Whatever becomes of the mail, the next project does not wait for it for long."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner import Runner
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
+from python_runner.delivery.circuit_breaker import CircuitBreaker
+from python_runner.model import MailStatus, RunStatus
+from python_runner.runner.delivery import catch_up_at_last
+from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
+from python_runner.runner.project_run import run_project
+from python_runner.runner.session import (
+    DELIVERY_SECONDS,
+    ignore,
+    local_now,
+    open_session,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from python_runner.model import Run
+    from python_runner.runner.events import Event
+    from python_runner.runner.session import Session
+
+    MakeProject = Callable[..., Path]
+
+DRIP, SILENT = "<drip>", "<silent>"
+#: Seconds that mail may take before or after a run in these tests.
+DEADLINE = 1.0
+#: Seconds a busy machine may take for everything else between two scripts.
+SLACK = 1.5
+ANN = ["ann@example.org"]
+
+
+@dataclass
+class Delays:
+    """Notes how long each script waited for mail: from the last end to its start.
+
+    Attributes:
+        seconds: one entry per script, the first one from the start of its run.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    _last: float | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Take note of an event."""
+        now = time.monotonic()
+        match event:
+            case RunStarted() if self._last is None:
+                self._last = now
+            case ScriptStarted() if self._last is not None:
+                self.seconds.append(now - self._last)
+            case ScriptEnded():
+                self._last = now
+            case _:
+                pass
+
+
+def session_for(
+    variables: dict[str, str], listener: Callable[[Event], None] = ignore
+) -> Session:
+    """Open a session with a short deadline."""
+    settings = load_settings(environ=os.environ | variables)
+    session = open_session(settings, listener=listener)
+    return replace(session, delivery_seconds=DEADLINE)
+
+
+def relay(port: int) -> dict[str, str]:
+    """Return the environment of an office whose relay wants no login."""
+    return {
+        "MAIL_FROM": "robot@example.org",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": str(port),
+        "SMTP_SECURITY": "none",
+    }
+
+
+def run_all(folders: list[Path], session: Session) -> list[Run]:
+    """Run projects one after the other, as the command does."""
+    with session:
+        runs = [run_project(load_project(folder), session) for folder in folders]
+        return catch_up_at_last(runs, session)
+
+
+TARPITS: Mapping[str, Mapping[str, str]] = {
+    "drips its greeting": {"CONNECT": DRIP},
+    "never greets": {"CONNECT": SILENT},
+    "drips in the middle": {"RCPT": DRIP},
+    "drips after the final dot": {".": DRIP},
+}
+
+
+@pytest.mark.parametrize("answers", TARPITS.values(), ids=TARPITS.keys())
+def test_a_tarpit_costs_a_process_its_deadline_once(
+    make_project: MakeProject, serve: Any, answers: Mapping[str, str]
+) -> None:
+    """Of several projects one waits, no longer than the deadline; all reports are kept."""
+    server = serve(answers)
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abcd"
+    ]
+    delays = Delays()
+
+    runs = run_all(folders, session_for(relay(server.port), delays))
+
+    assert [run.status for run in runs] == [RunStatus.SUCCESS] * 4
+    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 4
+    assert len(delays.seconds) == 4
+    assert max(delays.seconds) < DEADLINE + SLACK
+    assert "had not taken the mail after 1 s" in str(runs[0].mail_reason)
+    assert all(run.mail_reason for run in runs)
+    # Two connections: the one that proved it, and one more when nobody waits.
+    assert server.connections <= 2
+
+
+def test_a_dead_server_delays_nobody(make_project: MakeProject, free_port: int) -> None:
+    """Where nobody listens the reports are queued, and each says why."""
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abcd"
+    ]
+    delays = Delays()
+
+    runs = run_all(folders, session_for(relay(free_port), delays))
+
+    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 4
+    assert max(delays.seconds) < SLACK
+    reasons = [str(run.mail_reason) for run in runs]
+    assert all(f"does not answer on port {free_port}" in reason for reason in reasons)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a backlog as Linux has it")
+def test_a_black_hole_costs_a_process_its_deadline_once(
+    make_project: MakeProject,
+) -> None:
+    """A network that swallows every packet is no worse than a tarpit."""
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abc"
+    ]
+    delays = Delays()
+    with ExitStack() as stack:
+        hole = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            # What does not fit into the backlog is not even refused.
+            full = stack.enter_context(socket.socket())
+            full.setblocking(False)
+            full.connect_ex(hole.getsockname())
+
+        runs = run_all(folders, session_for(relay(hole.getsockname()[1]), delays))
+
+    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 3
+    assert max(delays.seconds) < DEADLINE + SLACK
+    assert "had not taken the mail" in str(runs[0].mail_reason)
+
+
+def test_no_project_waits_for_mail_twice(make_project: MakeProject, serve: Any) -> None:
+    """What the last run could not send for lack of time is not begun by the next one."""
+    server = serve({"MAIL": "451 4.7.1 not now"})
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "ab"
+    ]
+    connections = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, ScriptStarted):
+            connections.append(server.connections)
+
+    with session_for(relay(server.port), look) as session:
+        run_project(load_project(folders[0]), session)
+        assert session.store
+        session.store.mail.make_due(local_now())
+        run_project(load_project(folders[1]), session)
+
+    assert connections == [0, 1]
+    assert server.connections == 2
+
+
+def test_twenty_projects_do_not_wait_for_a_dead_server_twenty_times() -> None:
+    """The real figures: what an office waits for mail in the worst night of all.
+
+    The door is left alone for 5, 10, 20 ... minutes, so that in a night of eight hours
+    it can cost its deadline seven times, whatever the number of projects.
+    """
+    moment, waited, projects = 0.0, 0.0, 0
+    way = CircuitBreaker(lambda: moment)
+    while moment < 8 * 3600:
+        if not way.rests:
+            moment += DELIVERY_SECONDS
+            waited += DELIVERY_SECONDS
+            way.failed(None, sure=True)
+        moment += 60.0
+        projects += 1
+    assert projects > 400
+    assert waited <= 7 * DELIVERY_SECONDS
+
+
+def test_the_library_in_a_loop_pays_once(
+    make_project: MakeProject, serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call of ``Runner.run`` is a session of its own; the server is the same."""
+    server = serve({"CONNECT": "421 4.3.2 too busy"})
+    for name, value in relay(server.port).items():
+        monkeypatch.setenv(name, value)
+    for name in "abcd":
+        folder = make_project(name)
+        (result,) = Runner(folder, ANN).run(["main.py"])
+        assert result["success"]
+    assert server.connections == 1
+
+
+def test_earlier_reports_leave_before_the_scripts_start(
+    make_project: MakeProject, serve: Any, free_port: int
+) -> None:
+    """What an earlier run left is not kept waiting by a series that takes hours."""
+    first = make_project("a", recipients=ANN, email_strategy="all")
+    run_all([first], session_for(relay(free_port)))
+    server = serve()
+    seen = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, ScriptStarted):
+            seen.append(len(server.messages))
+
+    session = session_for(relay(server.port), look)
+    later = local_now() + timedelta(minutes=6)
+    runs = run_all([make_project("b")], replace(session, now=lambda: later))
+
+    assert seen == [1]
+    assert runs[0].duration < SLACK
+
+
+def test_a_passing_trouble_does_not_keep_the_other_reports(
+    make_project: MakeProject, serve: Any
+) -> None:
+    """When no project waits any more, what was kept back is tried once more."""
+    server = serve({"CONNECT": ("421 4.3.2 too busy", "220 hello")})
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abc"
+    ]
+
+    runs = run_all(folders, session_for(relay(server.port)))
+
+    assert [run.mail for run in runs] == ["queued", "sent", "sent"]
+    assert "too busy" in str(runs[0].mail_reason)
+    assert len(server.messages) == 2
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize("full_from", ["the start", "the middle"])
+def test_a_full_disk_does_not_keep_a_report(
+    small_disk: Path, make_project: MakeProject, serve: Any, full_from: str
+) -> None:
+    """What cannot be recorded is sent at once, and says that records are missing."""
+    server = serve()
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "ab"
+    ]
+    home = {"PYTHON_RUNNER_HOME": str(small_disk / "home")}
+    if full_from == "the start":
+        fill(small_disk)
+    session = session_for(relay(server.port) | home)
+    fill(small_disk)
+
+    runs = run_all(folders, session)
+
+    assert [run.status for run in runs] == [RunStatus.SUCCESS] * 2
+    assert [run.mail for run in runs] == [MailStatus.SENT] * 2
+    assert all(run.warnings for run in runs)
+    assert len(server.messages) == 2
+
+
+@pytest.mark.posix
+def test_a_full_disk_and_a_tarpit_delay_no_further(
+    small_disk: Path, make_project: MakeProject, serve: Any
+) -> None:
+    """The last resort has the same deadline; a report lost so is said to be lost."""
+    server = serve({"CONNECT": DRIP})
+    folders = [
+        make_project(name, recipients=ANN, email_strategy="all") for name in "abc"
+    ]
+    delays = Delays()
+    home = {"PYTHON_RUNNER_HOME": str(small_disk / "home")}
+    session = session_for(relay(server.port) | home, delays)
+    fill(small_disk)
+
+    runs = run_all(folders, session)
+
+    assert [run.status for run in runs] == [RunStatus.SUCCESS] * 3
+    assert [run.mail for run in runs] == [MailStatus.FAILED] * 3
+    assert max(delays.seconds) < DEADLINE + SLACK
+    assert "had not taken the mail" in str(runs[0].mail_reason)
+
+
+def fill(disk: Path) -> None:
+    """Leave no byte free."""
+    with (disk / f"ballast-{time.monotonic_ns()}").open("wb", buffering=0) as file:
+        block = b"x" * 65536
+        while block:
+            try:
+                file.write(block)
+            except OSError:
+                block = block[: len(block) // 2]

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from python_runner import files
+from python_runner.execution import capture as capture_module
+from python_runner.execution import disk
+from python_runner.execution.capture import Capture, Discard, open_capture
+from python_runner.execution.process import run_command
+from python_runner.masking import Masker
+from python_runner.model import Command, Outcome
+from python_runner.records.output_reader import OutputReader
+
+
+NOTE = re.compile(rb"^\[\.\.\. (\d+) bytes left out \.\.\.\]\n", re.MULTILINE)
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux punches holes")
+
+
+def capture(folder: Path, *writes: bytes, limit: int = 1000) -> list[str]:
+    """Capture ``writes``, with a look after each; return what was told."""
+    captured = open_capture(folder / "output.log", limit, 0.0)
+    for number, text in enumerate(writes, 1):
+        os.write(captured.descriptor, text)
+        captured.watch(float(number))
+    captured.started()
+    captured.close()
+    return [str(warning) for warning in captured.warnings]
+
+
+def kept(folder: Path) -> bytes:
+    """Return what was kept."""
+    return (folder / "output.log").read_bytes()
+
+
+def split(content: bytes) -> tuple[bytes, int, bytes]:
+    """Return head, number of bytes left out, and tail."""
+    head, count, tail = NOTE.split(content)
+    return head, int(count), tail
+
+
+def test_small_output_is_untouched(tmp_path: Path) -> None:
+    """Output up to the limit is kept byte by byte."""
+    assert capture(tmp_path, b"\xff\r\n\0" * 250, limit=1000) == []
+    assert kept(tmp_path) == b"\xff\r\n\0" * 250
+
+
+def test_cut_at_lines(tmp_path: Path) -> None:
+    """Too much is cut out of the middle, between whole lines, and counted exactly."""
+    lines = [b"line %06d\n" % n for n in range(10_000)]
+    warnings = capture(tmp_path, b"".join(lines))
+    head, count, tail = split(kept(tmp_path))
+    assert count == 120_000 - len(head) - len(tail)
+    assert head.splitlines(keepends=True) == lines[: len(head) // 12]
+    assert tail.splitlines(keepends=True) == lines[-len(tail) // 12 :]
+    assert 900 < len(head) + len(tail) <= 1000
+    assert warnings == [
+        f"{count} bytes of its output were left out: its limit is 1000 bytes"
+    ]
+
+
+@given(st.text(min_size=300, max_size=2000), st.integers(10, 200))
+def test_cut_at_characters(
+    tmp_path_factory: pytest.TempPathFactory, text: str, limit: int
+) -> None:
+    """A cut never goes through a character, and head, count and tail make the whole."""
+    folder = tmp_path_factory.mktemp("cut")
+    whole = text.replace("[", "(").encode("utf-8", "replace")
+    capture(folder, whole, limit=limit)
+    head, count, tail = split(kept(folder))
+    head.decode()
+    tail.decode()
+    assert whole.endswith(tail)
+    if not whole.startswith(head) or len(head) + count + len(tail) != len(whole):
+        # A line was ended so that the note has one of its own.
+        assert head.endswith(b"\n")
+        head = head[:-1]
+    assert whole.startswith(head)
+    assert len(head) + count + len(tail) == len(whole)
+
+
+def test_earlier_attempt_is_kept(tmp_path: Path) -> None:
+    """The limit holds for one attempt; what stands before it is not touched."""
+    (tmp_path / "output.log").write_bytes(b"earlier\n" * 1000)
+    capture(tmp_path, b"x" * 5000)
+    content = kept(tmp_path)
+    assert content.startswith(b"earlier\n" * 1000 + b"x" * 500)
+    assert content.count(b"x") == 1000
+    assert b"\n[... 4000 bytes left out ...]\n" in content
+
+
+def test_tail_is_this_attempts(tmp_path: Path) -> None:
+    """The text that is searched for a traceback is this attempt's, and bounded."""
+    (tmp_path / "output.log").write_bytes(b"earlier\n")
+    captured = Capture(tmp_path / "output.log", 10, 0.0)
+    os.write(captured.descriptor, b"caf\xe9")
+    assert captured.tail() == "caf\\xe9"
+    os.write(captured.descriptor, b"x" * capture_module.TAIL)
+    assert captured.tail() == "x" * capture_module.TAIL
+    captured.close()
+
+
+@linux_only
+@pytest.mark.posix
+def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:
+    """A flood takes little of the disk while it comes in, and is counted exactly."""
+    if sys.platform == "win32":
+        pytest.skip("POSIX only")
+    limit = 1_000_000
+    captured = Capture(tmp_path / "output.log", limit, 0.0)
+    largest = 0
+    for number in range(1, 21):
+        os.write(captured.descriptor, b"%07d\n" % number * 250_000)
+        captured.watch(float(number))
+        blocks = (tmp_path / "output.log").stat().st_blocks
+        largest = max(largest, blocks * 512)
+    assert largest < 3 * limit + 3_000_000
+    assert captured.tail().endswith("0000020\n")
+    captured.close()
+    head, count, tail = split(kept(tmp_path))
+    assert count + len(head) + len(tail) == 20 * 2_000_000
+    assert head == b"0000001\n" * (len(head) // 8)
+    assert tail == b"0000020\n" * (len(tail) // 8)
+    assert limit - 20_000 < len(head) + len(tail) <= limit
+
+
+@linux_only
+@pytest.mark.posix
+def test_scarce_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that is nearly full less is kept, and the reason is told."""
+    monkeypatch.setattr(capture_module, "RESERVE", 1 << 60)
+    monkeypatch.setattr(capture_module, "SCANT", 50_000)
+    warnings = capture(tmp_path, b"head\n", b"x" * 500_000, b"tail\n", limit=1_000_000)
+    content = kept(tmp_path)
+    assert len(content) < 120_000
+    assert content.startswith(b"head\n")
+    assert content.endswith(b"tail\n")
+    assert len(warnings) == 1
+    assert warnings[0].endswith("were left out: the disk is nearly full")
+
+
+@linux_only
+@pytest.mark.posix
+def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
+    """Output that cannot be rewritten still gives back what is beyond its limit."""
+    if sys.platform == "win32":
+        pytest.skip("POSIX only")
+    (tmp_path / ".output.log.new").mkdir()  # stands where the new file would be
+
+    (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
+
+    assert warning.startswith("its output could not be rewritten")
+    assert (tmp_path / "output.log").stat().st_blocks * 512 < 200_000
+
+
+@linux_only
+@pytest.mark.posix
+def test_a_reader_is_told_of_the_hole(tmp_path: Path) -> None:
+    """Who reads a flood while it comes in sees no zeros, but how much is missing."""
+    captured = Capture(tmp_path / "output.log", 100_000, 0.0)
+    for number in range(1, 6):
+        os.write(captured.descriptor, b"%07d\n" % number * 50_000)
+        captured.watch(float(number))
+    output = OutputReader(tmp_path / "output.log", Masker())
+    seen = b"".join(iter(output.read, b"")) + output.rest()
+    captured.close()
+    head, count, tail = NOTE.split(seen.replace(b"\n\n[", b"\n["))
+    assert b"\0" not in seen
+    assert len(head) + int(count) + len(tail) == 5 * 400_000
+    assert head.startswith(b"0000001\n")
+    assert tail.endswith(b"0000005\n")
+
+
+def test_moved_when_possible(tmp_path: Path) -> None:
+    """Output that could not be written where it was wanted is moved there later."""
+    folder = tmp_path / "late"
+    captured = open_capture(folder / "output.log", 1000, 0.0)
+    os.write(captured.descriptor, b"words\n")
+    folder.mkdir()
+    (folder / "output.log").write_bytes(b"earlier\n")
+    captured.started()
+    captured.close()
+    assert kept(folder) == b"earlier\nwords\n"
+    assert captured.warnings == []
+
+
+def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
+    """Output that cannot be moved stays where it is, and that is told."""
+    (warning,) = capture(tmp_path / "never", b"words\n")
+    match = re.fullmatch(r"its output is in (.+): .+", warning)
+    assert match
+    file = Path(match[1])
+    assert file.read_bytes() == b"words\n"
+    file.unlink()
+
+
+def test_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A script runs even where its output can be kept nowhere."""
+    monkeypatch.setattr(capture_module, "FLOOR", 1 << 60)
+    captured = open_capture(tmp_path / "output.log", 1000, 0.0)
+    assert isinstance(captured, Discard)
+    os.write(captured.descriptor, b"words\n")
+    captured.watch(1.0)
+    assert captured.tail() == ""
+    captured.started()
+    captured.close()
+    (warning,) = captured.warnings
+    assert str(warning).startswith("its output could not be kept: ")
+
+
+def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
+    """Output that cannot be cut is left as it is, and that is told."""
+    (tmp_path / ".output.log.new").mkdir()
+    (warning,) = capture(tmp_path, b"x" * 1500)
+    assert warning.startswith("its output could not be rewritten: ")
+    assert kept(tmp_path) == b"x" * 1500
+
+
+def test_without_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no file system gives bytes back, the output is cut at the end all the same."""
+    monkeypatch.setattr(disk, "_fallocate", lambda: None)
+    capture(tmp_path, *[b"x" * 5000] * 3)
+    head, count, tail = split(kept(tmp_path))
+    assert (len(head), count, len(tail)) == (501, 14_000, 500)
+
+
+def test_replace_waits_for_a_busy_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that Windows says is in use is replaced as soon as it is free."""
+    (tmp_path / "new").write_text("new", encoding="utf-8")
+    refusals = [refused(32), refused(5), refused(33)]
+    real = os.replace
+
+    def replace(source: Path, target: Path) -> None:
+        if refusals:
+            raise refusals.pop()
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    files.replace(tmp_path / "new", tmp_path / "old")
+    assert (tmp_path / "old").read_text(encoding="utf-8") == "new"
+
+
+def test_replace_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patience has an end, and there is none for other errors."""
+    monkeypatch.setattr(disk, "_PATIENCE", (0.0, 0.0))
+    with pytest.raises(FileNotFoundError):
+        files.replace(tmp_path / "none", tmp_path / "old")
+    calls = []
+
+    def replace(*_: object) -> None:
+        calls.append(1)
+        raise refused(32)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(PermissionError):
+        files.replace(tmp_path / "new", tmp_path / "old")
+    assert len(calls) == 3
+
+
+def refused(winerror: int) -> OSError:
+    """Return what Windows answers while a file is in use."""
+    error = PermissionError(13, "in use", "file", winerror)
+    if sys.platform != "win32":
+        vars(error)["winerror"] = winerror
+    return error
+
+
+@linux_only
+@pytest.mark.posix
+def test_script_on_a_full_disk(small_disk: Path) -> None:
+    """A script that prints more than its disk can take runs to its end."""
+    begin = time.monotonic()
+    attempt = run_command(
+        Command(
+            argv=(sys.executable, "-c", "print('x' * 20_000_000); print('end')"),
+            cwd=str(small_disk),
+            env=dict(os.environ),
+            output=str(small_disk / "output.log"),
+            output_limit=10_000_000,
+            timeout=20.0,
+            grace=1.0,
+            project=str(small_disk),
+            run_id="39be3d37aed64",
+        )
+    )
+    assert time.monotonic() - begin < 20.0
+    assert attempt.outcome is Outcome.SUCCESS
+    assert kept(small_disk).endswith(b"x\nend\n")
+    (warning,) = attempt.warnings
+    assert str(warning).endswith("were left out: the disk is nearly full")

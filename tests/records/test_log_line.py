@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.records.log_line import (
+    LogLine,
+    format_record,
+    log_line_of,
+    parse_log_line,
+)
+from python_runner.texts.sentence import Sentence
+
+
+#: Where a wall clock of any time zone shows the same: written and read as local time.
+NOON = datetime(2024, 11, 27, 12, 51, 58, 954_321).astimezone()
+RECORD = LogLine(
+    time=NOON,
+    level="INFO",
+    host="LAPTOP-BS85JNP7",
+    run_id="39be3d37aed64",
+    minutes=0.0823,
+    script="main.py",
+    status="success",
+)
+LINE = (
+    "2024-11-27 12:51:58,954 - INFO - LAPTOP-BS85JNP7 - 39be3d37aed64 - 0.08 - "
+    "main.py - success"
+)
+
+nasty = st.lists(
+    st.sampled_from(
+        [" - ", "-", " ", "\\", "\\n", "\\x2d", "\n", "\r", "\x85", "\u2028"]
+    )
+).map("".join)
+anything = nasty | st.text(st.characters(exclude_categories=())) | st.text()
+records = st.builds(
+    LogLine,
+    time=st.datetimes(
+        min_value=datetime(1980, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
+        max_value=datetime(2037, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
+    level=st.sampled_from(["INFO", "ERROR"]),
+    host=anything,
+    run_id=anything,
+    minutes=st.floats(-10, 1e6),
+    script=anything,
+    status=st.sampled_from(["success", "failure"]),
+    traceback=st.none() | anything,
+)
+
+
+def _wall(moment: datetime) -> datetime:
+    local = moment.astimezone()
+    milliseconds = local.microsecond // 1000 * 1000
+    return local.replace(tzinfo=None, microsecond=milliseconds, fold=0)
+
+
+def test_the_line_is_the_documented_one() -> None:
+    """A success is written as the contract shows it."""
+    assert format_record(RECORD) == LINE
+
+
+def test_a_traceback_is_the_eighth_field_of_the_same_line() -> None:
+    """Line breaks of a traceback are written as escapes."""
+    failed = replace(
+        RECORD, level="ERROR", status="failure", traceback="Traceback:\n  C:\\x - 1"
+    )
+    line = format_record(failed)
+    assert line.split(" - ", 7)[7] == r"Traceback:\n  C:\\x - 1"
+    assert parse_log_line(line + "\r\n") == replace(
+        failed, time=NOON.replace(microsecond=954_000), minutes=0.08
+    )
+
+
+def test_times_are_written_in_local_time() -> None:
+    """A time given in UTC is written as the machine's clock shows it."""
+    assert format_record(replace(RECORD, time=NOON.astimezone(UTC))) == LINE
+
+
+@given(records)
+@example(replace(RECORD, host="", run_id="-", script="- -"))
+@example(replace(RECORD, host="a -", script="b - c", traceback=""))
+@example(replace(RECORD, script="\ud83d\ude00 \udcff \\udcff", traceback=" - "))
+def test_what_is_written_is_read_back(record: LogLine) -> None:
+    """Reading a line gives the record, to the milliseconds and hundredths it keeps."""
+    read = parse_log_line(format_record(record))
+    assert read is not None
+    assert _wall(read.time) == _wall(record.time)
+    kept = replace(record, time=read.time, minutes=float(f"{record.minutes:.2f}"))
+    assert read == kept
+
+
+@given(records)
+@example(replace(RECORD, script="\x1b[2Jx\x00\u2029\u202e\x1c - \x0b\x0c"))
+def test_a_record_is_one_line_of_seven_fields_or_eight(record: LogLine) -> None:
+    """Whatever a field holds, a line stays one line, and splits where it should."""
+    line = format_record(record)
+    assert len(f"{line}x".splitlines()) == 1
+    assert line.encode().decode() == line
+    fields = line.split(" - ", 7)
+    assert len(fields) == (7 if record.traceback is None else 8)
+    if record.traceback is None:
+        assert len(line.split(" - ")) == 7
+    assert fields[1] == record.level
+    assert fields[6] == record.status
+
+
+@given(anything)
+def test_reading_never_fails(line: str) -> None:
+    """A line that is no record reads as None, whatever it holds."""
+    read = parse_log_line(line)
+    assert read is None or read.status in {"success", "failure"}
+
+
+def test_an_error_cannot_forge_a_line() -> None:
+    """A message that holds a whole log line stays inside its own record."""
+    forged = replace(RECORD, status="failure", traceback=f"boom\n{LINE}\r{LINE}")
+    lines = format_record(forged).splitlines()
+    assert len(lines) == 1
+    assert parse_log_line(lines[0]) is not None
+    assert parse_log_line(lines[0]).traceback == forged.traceback  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "traceback"),
+    [
+        ("success", "success", None),
+        ("failure", "failure", None),
+        ("failure- ", "failure", ""),
+        (
+            r'failure- Traceback:  File "C:\new\x41.py" - here',
+            "failure",
+            r'Traceback:  File "C:\new\x41.py" - here',
+        ),
+    ],
+)
+def test_lines_of_the_original_are_read(
+    end: str, status: str, traceback: str | None
+) -> None:
+    """The original's dates and its missing space are read; it escaped nothing."""
+    read = parse_log_line(
+        f"27-11-2024 12:51:58 - INFO - host - abc - 0.08 - a.py - {end}"
+    )
+    assert read == replace(
+        RECORD,
+        time=NOON.replace(microsecond=0),
+        host="host",
+        run_id="abc",
+        minutes=0.08,
+        script="a.py",
+        status=status,
+        traceback=traceback,
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "---------------",
+        LINE.removesuffix(" - success"),
+        LINE.replace("success", "perhaps"),
+        LINE.replace("INFO", "DEBUG"),
+        LINE.replace("0.08", "nan"),
+        LINE.replace("2024-11-27", "2024-11-31"),
+        LINE.replace("2024-11-27", "24-11-27"),
+        LINE.replace("2024-11-27 12:51:58,954", "27-11-0000 12:51:58"),
+        LINE.replace("2024", "٢٠٢٤"),
+    ],
+)
+def test_what_is_no_record_reads_as_none(line: str) -> None:
+    """A line that breaks the format in one place is not taken for a record."""
+    assert parse_log_line(line) is None
+
+
+def _failed(**more: object) -> ScriptResult:
+    facts: dict[str, object] = {
+        "script": "main.py",
+        "run_id": "39be3d37aed64",
+        "number": 1,
+        "outcome": Outcome.FAILURE,
+        "started_at": NOON - timedelta(seconds=90),
+        "duration": 90.0,
+    }
+    return ScriptResult(**facts | more)  # type: ignore[arg-type]
+
+
+def test_a_success_becomes_an_info() -> None:
+    """A success has no traceback field, whatever the setting."""
+    success = _failed(outcome=Outcome.SUCCESS)
+    assert log_line_of(success, host="pc", now=NOON, include_traceback=True) == LogLine(
+        time=NOON,
+        level="INFO",
+        host="pc",
+        run_id="39be3d37aed64",
+        minutes=1.5,
+        script="main.py",
+        status="success",
+    )
+
+
+def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:
+    """The traceback is logged only under ``include_traceback``."""
+    attempt = Attempt(
+        outcome=Outcome.FAILURE,
+        exit_code=1,
+        started_at=NOON,
+        duration=1.0,
+        traceback=Traceback(text="Traceback\nKeyError: 1", exception="KeyError: 1"),
+    )
+    failure = _failed(attempts=(attempt,), reason=Sentence.of("exit code 1"))
+    record = log_line_of(failure, host="pc", now=NOON, include_traceback=True)
+    assert (record.level, record.status) == ("ERROR", "failure")
+    assert record.traceback == "Traceback\nKeyError: 1"
+    quiet = log_line_of(failure, host="pc", now=NOON, include_traceback=False)
+    assert quiet == replace(record, traceback=None)
+
+
+@pytest.mark.parametrize(
+    "outcome", [o for o in Outcome if o not in {Outcome.SUCCESS, Outcome.FAILURE}]
+)
+def test_whatever_is_no_success_is_a_failure_with_its_reason(outcome: Outcome) -> None:
+    """The log knows two outcomes; the reason tells the others apart."""
+    result = _failed(outcome=outcome, reason=Sentence.of("because"))
+    record = log_line_of(result, host="pc", now=NOON, include_traceback=True)
+    assert (record.status, record.traceback) == ("failure", "because")

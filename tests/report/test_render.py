@@ -1,0 +1,706 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from python_runner.model import (
+    Comparison,
+    EmailStrategy,
+    Outcome,
+    RunStatus,
+    Streak,
+    Traceback,
+)
+from python_runner.report.compose import compose
+from python_runner.report.render import Report, fallback_report, render
+from python_runner.report.subject import SUBJECT
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from python_runner.model import Run, ScriptResult
+
+    Make = Callable[..., ScriptResult]
+    MakeRun = Callable[..., Run]
+
+MIB = 1024 * 1024
+#: Six o'clock, wherever the tests run.
+MONDAY = datetime(2026, 11, 16, 6, 0).astimezone()
+NEW = Comparison(new=True)
+THIRD = Comparison(same=Streak(count=2, since=MONDAY))
+ENDLESS = Streak(count=50, since=None)
+
+
+def _render(run: Run, language: str = "en", **options: Any) -> Report:
+    report = render(
+        run,
+        strategy=options.pop("strategy", EmailStrategy.ALL),
+        language=language,
+        host=options.pop("host", "PC-7"),
+        **options,
+    )
+    # A report without HTML is the fallback: something went wrong on the way.
+    assert report.html
+    return report
+
+
+class _Page(HTMLParser):
+    """Collects what a page says and does, and checks that its tags are balanced."""
+
+    VOID = frozenset({"meta", "br"})
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert not self._open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "br":
+            self.text = self.text.removesuffix("\n") + "\n"
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] not in (["style"], ["title"]):
+            self.text += data
+
+
+@pytest.fixture
+def failed_run(make_result: Make, make_run: MakeRun) -> Run:
+    """Return a run with a success, a failure and a script skipped because of it."""
+    return make_run(
+        make_result("main.py"),
+        make_result(
+            "import.py",
+            Outcome.FAILURE,
+            number=2,
+            attempts=3,
+            reason=Sentence.of("exit code {code}", code=1),
+            output=Path("logs", "02_import.log"),
+        ),
+        make_result(
+            "export.py",
+            Outcome.SKIPPED,
+            number=3,
+            reason=Sentence.of("it needs import.py"),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "success", "failure"),
+    [
+        (
+            "en",
+            "[project_1] succeeded: 2 scripts in 2 min 13 s",
+            "[project_1] failed: import.py - KeyError: 'montant'",
+        ),
+        (
+            "fr",
+            "[project_1] réussite : 2 scripts en 2 min 13 s",
+            "[project_1] échec : import.py - KeyError: 'montant'",
+        ),
+    ],
+)
+def test_the_subject_says_it_all(
+    *,
+    language: str,
+    success: str,
+    failure: str,
+    failed_run: Run,
+    make_result: Make,
+    make_run: MakeRun,
+) -> None:
+    """Project, outcome, and the first failing script with its exception."""
+    good = make_run(make_result("a.py"), make_result("b.py", number=2))
+    assert _render(good, language).subject == success
+    assert _render(failed_run, language).subject == failure
+
+
+def test_the_subject_counts_further_failures(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Scripts that failed by themselves are counted; those skipped because of them not."""
+    results = [
+        make_result("a.py", Outcome.SKIPPED, reason=Sentence.of("no")),
+        make_result(
+            "b.py", Outcome.TIMEOUT, number=2, reason=Sentence.of("30 s passed")
+        ),
+        make_result("c.py", Outcome.FAILURE, number=3),
+    ]
+    report = _render(make_run(*results))
+    assert report.subject == "[project_1] failed: b.py - 30 s passed (+1)"
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "expected"),
+    [
+        (RunStatus.SKIPPED, Sentence.of("already running"), "skipped: already running"),
+        (RunStatus.NOT_STARTED, Sentence.of("no python"), "not started: no python"),
+        (RunStatus.STOPPED, None, "stopped after 2 min 13 s: 1 script"),
+        (RunStatus.INTERRUPTED, None, "interrupted: 1 script"),
+    ],
+)
+def test_every_status_has_its_subject(
+    status: RunStatus,
+    error: Sentence | None,
+    expected: str,
+    make_result: Make,
+    make_run: MakeRun,
+) -> None:
+    """A run that did not take place, or not to its end, says so."""
+    run = make_run(make_result(), status=status, error=error)
+    report = _render(run)
+    assert report.subject == f"[project_1] {expected}"
+    if error:
+        assert str(error) in report.text
+        assert str(error) in _Page(report.html).text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "english", "french"),
+    [
+        (Outcome.SUCCESS, "succeeded", "réussi"),
+        (Outcome.FAILURE, "failed", "échec"),
+        (Outcome.TIMEOUT, "timed out", "délai dépassé"),
+        (Outcome.STOPPED, "stopped", "arrêté"),
+        (Outcome.SKIPPED, "skipped", "ignoré"),
+        (Outcome.INTERRUPTED, "interrupted", "interrompu"),
+        (Outcome.NOT_STARTED, "not started", "non démarré"),
+    ],
+)
+def test_every_outcome_has_a_mark_and_a_word(
+    outcome: Outcome, english: str, french: str, make_result: Make, make_run: MakeRun
+) -> None:
+    """A reader who sees no colours knows how each script ended, in both bodies."""
+    run = make_run(make_result("x.py", outcome))
+    mark = {Outcome.SUCCESS: "✔", Outcome.SKIPPED: "○"}.get(outcome, "✖")
+    for language, word in (("en", english), ("fr", french)):
+        report = _render(run, language)
+        assert f"{mark} x.py - {word}" in report.text
+        assert f"{mark}\u00a0{word}" in _Page(report.html).text
+
+
+def test_text_and_html_tell_the_same(failed_run: Run) -> None:
+    """Each body is complete by itself."""
+    report = _render(
+        replace(failed_run, warnings=(Sentence.of("the log is incomplete"),)),
+        tails={"import.py": "row 11\nrow 12\n"},
+        log=Path("logs", "project_1.log"),
+    )
+    page = _Page(report.html)
+    for part in (
+        "project_1",
+        "3 scripts, 1 succeeded, 2 did not succeed",
+        "main.py",
+        "8.4 s",
+        "3 attempts",
+        "import.py, line 12, in load",
+        "KeyError: 'montant'",
+        "exit code 1",
+        'total += row["montant"]',
+        "row 11\nrow 12",
+        str(Path("logs", "02_import.log")),
+        "it needs import.py",
+        "the log is incomplete",
+        "PC-7",
+        "39be3d37aed64",
+        "2 min 13 s",
+        str(failed_run.path),
+        str(Path("logs", "project_1.log")),
+    ):
+        assert part in report.text
+        assert part in page.text
+
+
+def test_the_place_to_mend_comes_before_the_traceback(failed_run: Run) -> None:
+    """The last frame inside the project is read first."""
+    for body in (_render(failed_run).text, _Page(_render(failed_run).html).text):
+        assert body.index("import.py, line 12, in load") < body.index(
+            "most recent call"
+        )
+
+
+def test_failure_only_names_the_failed_ones(failed_run: Run) -> None:
+    """Successes appear as a number only."""
+    report = _render(failed_run, strategy=EmailStrategy.FAILURE_ONLY)
+    for body in (report.text, report.html):
+        assert "main.py" not in body
+        assert "import.py" in body
+        assert "export.py" in body
+        assert "1 succeeded" in body
+
+
+def test_french_reports_are_french(failed_run: Run) -> None:
+    """Labels, durations and dates follow the readers' language, and the page says so."""
+    report = _render(failed_run, "fr", tails={"import.py": "ligne 12"})
+    assert '<html lang="fr">' in report.html
+    for body in (report.text, _Page(report.html).text):
+        for part in (
+            "8,4\u202fs",
+            "Durée",
+            "Ordinateur",
+            "Fin de la sortie",
+            "3 tentatives",
+        ):
+            assert part in body
+        assert "23/11/2026" in body
+
+
+def test_what_scripts_print_stays_text(make_result: Make, make_run: MakeRun) -> None:
+    """Tags of a name, an error, a warning or an output are shown, never obeyed."""
+    evil = "<script>alert(1)</script><img src=x onerror=y>&amp;"
+    traceback = Traceback(text=evil, exception=evil, file=evil, line=1, function=evil)
+    run = make_run(
+        make_result(
+            evil,
+            Outcome.FAILURE,
+            traceback=traceback,
+            reason=Sentence.of("{x}", x=evil),
+            warnings=(Sentence.of("{x}", x=evil),),
+            output=Path(evil),
+        ),
+        project=evil,
+        warnings=(Sentence.of("{x}", x=evil),),
+        error=Sentence.of("{x}", x=evil),
+    )
+    report = _render(run, tails={evil: evil}, host=evil, log=Path(evil))
+    page = _Page(report.html)
+    assert not {"script", "img"} & set(page.tags)
+    assert page.text.count(evil) >= 8
+
+
+def test_sentences_keep_their_lines(make_result: Make, make_run: MakeRun) -> None:
+    """Several problems told at once stay one a line, where HTML would join them."""
+    run = make_run(
+        make_result("a.py", Outcome.NOT_STARTED, reason=Sentence.of("one\ntwo <b>")),
+        status=RunStatus.NOT_STARTED,
+        error=Sentence.of("three\nfour"),
+        warnings=(Sentence.of("five\nsix"),),
+    )
+    report = _render(run)
+    for lines in ("one<br>two &lt;b&gt;", "three<br>four", "five<br>six"):
+        assert lines in report.html
+
+
+def test_the_page_loads_nothing_and_knows_the_dark(failed_run: Run) -> None:
+    """No remote content, styles inside, and both colour schemes declared."""
+    report = _render(failed_run, tails={"import.py": "x"})
+    page = _Page(report.html)
+    names = {name for name, _ in page.attributes}
+    assert not names & {"src", "href", "background", "srcset"}
+    assert "url(" not in report.html
+    assert "@import" not in report.html
+    assert ("name", "color-scheme") in page.attributes
+    assert "prefers-color-scheme: dark" in report.html
+    # Outlook for Windows ignores what only the style block says.
+    assert set(page.tags) & {"div", "section", "flex"} == set()
+    assert {"link", "form", "iframe", "object"} & set(page.tags) == set()
+
+
+def test_the_traceback_is_not_shown_twice(failed_run: Run) -> None:
+    """The end of the output stops where the traceback above it begins."""
+    traceback = failed_run.scripts[1].attempts[-1].traceback
+    assert traceback is not None
+    tail = f"row 11\r\n{traceback.text}\r\n".replace("\n", "\r\n")
+    report = _render(failed_run, tails={"import.py": tail})
+    assert report.text.count("most recent call last") == 1
+    assert "row 11" in report.text
+    only = _render(failed_run, tails={"import.py": traceback.text})
+    assert "End of the output" not in only.text
+
+
+@pytest.mark.parametrize(
+    ("traceback", "place"),
+    [
+        (Traceback(text="t", exception="E"), None),
+        (Traceback(text="t", exception="E", file="a.py"), "Where: a.py\n"),
+        (
+            Traceback(
+                text="t", exception="E", file="a.py", line=3, function="<genexpr>"
+            ),
+            "Where: a.py, line 3\n",
+        ),
+    ],
+)
+def test_the_place_is_as_exact_as_the_traceback(
+    traceback: Traceback, place: str | None, make_result: Make, make_run: MakeRun
+) -> None:
+    """What is not known is left out instead of being guessed."""
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=traceback))
+    text = _render(run).text
+    assert ("Where:" in text) == (place is not None)
+    assert (place or "") in text
+
+
+def test_a_failure_without_a_word_still_has_a_headline(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Neither traceback nor reason: the outcome's word remains."""
+    run = make_run(make_result("a.py", Outcome.TIMEOUT))
+    assert _render(run).subject == "[project_1] failed: a.py - timed out"
+
+
+def test_each_warning_is_told_once(make_result: Make, make_run: MakeRun) -> None:
+    """Three attempts that warn of the same are one warning, of a success as well."""
+    run = make_run(
+        make_result(attempts=3, warnings=(Sentence.of("left a process behind"),))
+    )
+    report = _render(run)
+    assert report.text.count("left a process behind") == 1
+    assert report.html.count("left a process behind") == 1
+
+
+@pytest.mark.parametrize("filler", ["x", "é€\n", '"<&>'])
+@pytest.mark.parametrize("failures", [1, 40])
+def test_a_mail_never_grows_beyond_a_mebibyte(
+    filler: str, failures: int, make_result: Make, make_run: MakeRun
+) -> None:
+    """Huge tracebacks and outputs are cut in the middle, with the count of the bytes."""
+    huge = filler * 100_000
+    traceback = Traceback(text=huge + "THE END", exception="E: " + filler * 9000)
+    results = [
+        make_result(f"{n}.py", Outcome.FAILURE, number=n, traceback=traceback)
+        for n in range(1, failures + 1)
+    ]
+    report = _render(make_run(*results), tails={r.script: huge for r in results})
+    message = compose(
+        report,
+        run_id="39be3d37aed64",
+        sender="a@example.com",
+        recipients=("b@example.com",),
+        date=results[0].started_at,
+    )
+    assert len(message.content) < MIB
+    assert "bytes left out]" in report.text
+    assert "THE END" in report.text
+    if failures == 1:
+        assert 60 * 1024 < len(report.text.encode()) < 90 * 1024
+
+
+def test_what_no_cut_makes_small_enough_is_told_plainly(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Sentences without end, many times over, leave the bare facts."""
+    warnings = tuple(Sentence.of("{x}", x=f"{n}" + '"' * 3000) for n in range(20))
+    results = [make_result(f"{n}.py", number=n, warnings=warnings) for n in range(30)]
+    run = make_run(*results)
+    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    assert report == fallback_report(run, "the report is too large")
+    assert "29.py: success" in report.text
+
+
+def test_thousands_of_scripts_are_counted_instead_of_named(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Failures are named first, in the order of the series; the rest is a number."""
+    results = [make_result(f"{n:04}.py", number=n) for n in range(5000)]
+    results[4999] = make_result("last.py", Outcome.FAILURE, number=4999)
+    report = _render(make_run(*results))
+    assert "last.py" in report.text
+    assert "and 4,800 more scripts" in report.text
+    assert "and 4,800 more scripts" in report.html
+    assert report.text.index("0198.py") < report.text.index("last.py")
+    assert "0199.py" not in report.text
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(project=st.text(), script=st.text(), exception=st.text())
+def test_subjects_are_one_short_line(
+    make_result: Make, make_run: MakeRun, project: str, script: str, exception: str
+) -> None:
+    """Whatever things are called, a subject fits a list of mails."""
+    traceback = Traceback(text="t", exception=exception * 20)
+    result = make_result(script * 20, Outcome.FAILURE, traceback=traceback)
+    report = _render(make_run(result, project=project * 20))
+    assert len(report.subject) <= SUBJECT
+    assert len(report.subject.splitlines()) <= 1
+    report.subject.encode()
+    report.text.encode()
+    report.html.encode()
+
+
+def test_a_report_that_cannot_be_laid_out_is_told_plainly(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """A broken sentence costs the layout, never the news."""
+    broken = Sentence.of("a value is missing: {value}")
+    run = make_run(
+        make_result("a.py"), make_result("b.py", Outcome.FAILURE, reason=broken)
+    )
+    run = replace(run, error=Sentence.of("what went wrong"))
+    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    assert report == fallback_report(run, "KeyError: 'value'")
+    assert report.html == ""
+    assert report.subject == "[project_1] failure"
+    assert "what went wrong" in report.text
+    assert "a.py: success" in report.text
+    assert "b.py: failure a value is missing: {value}" in report.text
+    assert "39be3d37aed64" in report.text
+
+
+@pytest.mark.parametrize(
+    ("comparison", "subject", "betreff"),
+    [
+        (Comparison(), "failed: ", "échec : "),
+        (NEW, "failed (new): ", "échec (nouveau) : "),
+        (
+            Comparison(same=Streak(count=1, since=MONDAY)),
+            "failed (2nd time): ",
+            "échec (2e fois) : ",
+        ),
+        (THIRD, "failed (3rd time): ", "échec (3e fois) : "),
+        (Comparison(same=ENDLESS), "failed (again): ", "échec (de nouveau) : "),
+        (Comparison(last_seen=MONDAY), "failed (again): ", "échec (de nouveau) : "),
+    ],
+)
+def test_the_subject_says_whether_an_error_is_new(
+    comparison: Comparison, subject: str, betreff: str, failed_run: Run
+) -> None:
+    """Who reads nothing but subjects knows whether he has seen this one before."""
+    compared = {"import.py": comparison}
+    for language, words in (("en", subject), ("fr", betreff)):
+        report = _render(failed_run, language, comparisons=compared)
+        assert report.subject == f"[project_1] {words}import.py - KeyError: 'montant'"
+
+
+@pytest.mark.parametrize(
+    ("comparison", "english", "french"),
+    [
+        (NEW, "new error", "nouvelle erreur"),
+        (
+            Comparison(same=Streak(count=1, since=MONDAY)),
+            "same error as in the run before, first seen on 2026-11-16 06:00",
+            "même erreur qu'à l'exécution précédente, vue d'abord le 16/11/2026 06:00",
+        ),
+        (
+            THIRD,
+            "same error as in the 2 runs before, first seen on 2026-11-16 06:00",
+            "même erreur qu'aux 2 exécutions précédentes, vue d'abord le 16/11/2026 06:00",
+        ),
+        (
+            Comparison(same=ENDLESS),
+            "same error as in the 50+ runs before\n",
+            "même erreur qu'aux 50+ exécutions précédentes\n",
+        ),
+        (
+            Comparison(last_seen=MONDAY),
+            "seen before, last on 2026-11-16 06:00",
+            "déjà vue, la dernière fois le 16/11/2026 06:00",
+        ),
+    ],
+)
+def test_a_failure_says_since_when_it_is_known(
+    comparison: Comparison, english: str, french: str, failed_run: Run
+) -> None:
+    """Beside the exception stands whether anybody should be surprised."""
+    compared = {"import.py": comparison}
+    for language, words in (("en", english), ("fr", french)):
+        report = _render(failed_run, language, comparisons=compared)
+        assert words in report.text
+        assert words in _Page(report.html).text
+
+
+@pytest.mark.parametrize(
+    ("streak", "subject", "betreff", "sentence", "satz"),
+    [
+        (
+            Streak(count=1, since=MONDAY),
+            "[project_1] recovered: b.py after 1 failure",
+            "[project_1] rétabli : b.py après 1 échec",
+            "recovered after 1 failure, the first on 2026-11-16 06:00",
+            "rétabli après 1 échec, le premier le 16/11/2026 06:00",
+        ),
+        (
+            Streak(count=3, since=MONDAY),
+            "[project_1] recovered: b.py after 3 failures",
+            "[project_1] rétabli : b.py après 3 échecs",
+            "recovered after 3 failures, the first on 2026-11-16 06:00",
+            "rétabli après 3 échecs, le premier le 16/11/2026 06:00",
+        ),
+        (
+            ENDLESS,
+            "[project_1] recovered: b.py after 50+ failures",
+            "[project_1] rétabli : b.py après 50+ échecs",
+            "recovered after 50+ failures\n",
+            "rétabli après 50+ échecs\n",
+        ),
+    ],
+)
+def test_a_recovery_is_told(
+    *,
+    streak: Streak,
+    subject: str,
+    betreff: str,
+    sentence: str,
+    satz: str,
+    make_result: Make,
+    make_run: MakeRun,
+) -> None:
+    """The subject of a success says what works again, the row since when it did not."""
+    run = make_run(make_result("a.py"), make_result("b.py", number=2))
+    compared = {"b.py": Comparison(recovered=streak)}
+    for language, head, words, status in (
+        ("en", subject, sentence, "Recovered"),
+        ("fr", betreff, satz, "Rétabli"),
+    ):
+        report = _render(run, language, comparisons=compared)
+        assert report.subject == head
+        assert words in report.text
+        page = _Page(report.html).text
+        assert words.strip() in page
+        assert f"✔ {status}" in page
+        assert status in report.text
+
+
+def test_a_recovery_among_failures_stays_in_its_row(failed_run: Run) -> None:
+    """The run failed: its subject says that, and the row of the other what is well."""
+    compared = {"main.py": Comparison(recovered=ENDLESS), "import.py": NEW}
+    report = _render(failed_run, comparisons=compared)
+    assert report.subject.startswith("[project_1] failed (new): import.py")
+    assert "recovered after 50+ failures" in report.text
+    assert "Recovered" not in report.html
+
+
+def test_several_recoveries_are_counted(make_result: Make, make_run: MakeRun) -> None:
+    """The first one is named, like the first failure."""
+    run = make_run(*(make_result(f"{n}.py", number=n) for n in (1, 2, 3)))
+    streak = Comparison(recovered=Streak(count=2, since=MONDAY))
+    report = _render(run, comparisons={"2.py": streak, "1.py": streak})
+    assert report.subject == "[project_1] recovered: 1.py after 2 failures (+1)"
+
+
+@pytest.mark.parametrize(
+    ("comparison", "english", "french"),
+    [
+        (Comparison(usual=133.2), "usually 2 min 13 s", "d'habitude 2 min 13 s"),
+        (
+            Comparison(usual=10, pace=3.04),
+            "3 times as long as usual",
+            "3 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=2.44),
+            "2.4 times as long as usual",
+            "2,4 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=12.3),
+            "12 times as long as usual",
+            "12 fois plus long que d'habitude",
+        ),
+        (
+            Comparison(usual=10, pace=0.1),
+            "much shorter than usual",
+            "bien plus court que d'habitude",
+        ),
+    ],
+)
+def test_a_duration_is_told_beside_the_usual(
+    comparison: Comparison, english: str, french: str, failed_run: Run
+) -> None:
+    """Numbers mean something beside others of their kind, and notable ones are named."""
+    spaces = str.maketrans("\u00a0\u202f", "  ")
+    for name in ("main.py", "import.py"):
+        for language, words in (("en", english), ("fr", french)):
+            report = _render(failed_run, language, comparisons={name: comparison})
+            assert words in report.text.translate(spaces)
+            assert words in _Page(report.html).text.translate(spaces)
+
+
+def test_without_a_past_nothing_is_compared(failed_run: Run) -> None:
+    """What is not known is not said."""
+    for comparisons in (None, {}, {"import.py": Comparison()}):
+        report = _render(failed_run, comparisons=comparisons)
+        for word in ("usual", "new error", "same error", "recovered", "seen", "time)"):
+            assert word not in report.text
+            assert word not in _Page(report.html).text
+
+
+@pytest.mark.parametrize("cut", ["tail", "traceback", "partial"])
+def test_what_is_cut_goes_along(cut: str, make_result: Make, make_run: MakeRun) -> None:
+    """The report names the outputs to attach: those that it shows in part only."""
+    huge = "row\n" * 60_000
+    text = f'File "x.py"\n{huge}' if cut == "traceback" else 'File "x.py"'
+    traceback = Traceback(text=text, exception="E")
+    run = make_run(
+        make_result(
+            "a.py", Outcome.FAILURE, traceback=traceback, output=Path("01.log")
+        ),
+        make_result("b.py", Outcome.FAILURE, number=2, output=Path("02.log")),
+        make_result("c.py", Outcome.FAILURE, number=3, output=Path("03.log")),
+    )
+    options: dict[str, Any] = {
+        "tails": {"a.py": huge if cut == "tail" else "end", "b.py": "all"},
+        "partial": {"a.py"} if cut == "partial" else (),
+    }
+    report = _render(run, attach=True, **options)
+    assert report.attached == ("a.py",)
+    for body in (report.text, _Page(report.html).text):
+        assert "Whole output, attached as well: 01.log" in body
+        assert "Whole output: 02.log" in body
+    assert _render(run, **options).attached == ()
+    assert "attached" not in _render(run, **options).text
+
+
+def test_a_plain_report_takes_every_output_along(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """What could not be laid out has shown nothing."""
+    run = make_run(
+        make_result("b.py", Outcome.FAILURE, reason=Sentence.of("{missing}"))
+    )
+    report = render(
+        run,
+        strategy=EmailStrategy.ALL,
+        language="fr",
+        tails={"b.py": "x"},
+        attach=True,
+    )
+    assert (report.html, report.attached, report.language) == ("", ("b.py",), "en")
+
+
+def test_a_message_of_exit_is_the_end_of_the_output(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """What sys.exit() said is no traceback, and is not told apart from its context."""
+    message = Traceback(text="12 rows read\nno amount", exception="no amount")
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=message))
+    report = _render(run, tails={"a.py": "11 rows read\n12 rows read\nno amount\n"})
+    for body in (report.text, _Page(report.html).text):
+        assert "Traceback" not in body
+        assert "11 rows read\n12 rows read\nno amount" in body
+    assert report.subject.endswith("a.py - no amount")
+
+
+def test_indents_and_lines_survive_where_white_space_does_not(
+    make_result: Make, make_run: MakeRun
+) -> None:
+    """Outlook for Windows and Exchange drop the style: breaks and hard spaces stay."""
+    code = 'File "x"\n    if a:\n\tb  c'
+    traceback = Traceback(text=code, exception="E")
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=traceback))
+    report = _render(run)
+    indent = "\u00a0" * 3 + " "
+    assert f"<br>{indent}if a:<br>{indent}b\u00a0 c" in report.html
+    assert "white-space:pre" not in report.html
+    assert code in report.text

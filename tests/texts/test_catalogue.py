@@ -1,0 +1,106 @@
+"""Every sentence for people exists in French, and none is left over."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from python_runner.texts import sentence as texts
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "python_runner"
+PO = SOURCE / "locale" / "fr" / "LC_MESSAGES" / "python_runner.po"
+HOW = "babel.cfg says how to bring the catalogue up to date"
+
+pofile = pytest.importorskip("babel.messages.pofile")
+
+
+def _forms(message: str | Iterable[str]) -> tuple[str, ...]:
+    return (message,) if isinstance(message, str) else tuple(message)
+
+
+@pytest.fixture(scope="module")
+def french() -> dict[tuple[str, ...], Any]:
+    """Return the French catalogue: its messages by their English forms."""
+    with PO.open("rb") as file:
+        catalog = pofile.read_po(file, locale="fr")
+    assert not catalog.obsolete
+    return {_forms(m.id): m for m in catalog if m.id}
+
+
+@pytest.fixture(scope="module")
+def sentences(tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, ...]]:
+    """Return every sentence the package's source marks for translation."""
+    target = tmp_path_factory.mktemp("catalogue") / "messages.pot"
+    command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract"]
+    options = ["-F", str(ROOT / "babel.cfg"), "-k", "N_", "-k", "translate"]
+    subprocess.run(
+        [*command, *options, "-o", str(target), str(SOURCE)], check=True, timeout=60
+    )
+    with target.open("rb") as file:
+        return {_forms(m.id) for m in pofile.read_po(file) if m.id}
+
+
+def test_every_sentence_has_its_french(
+    sentences: set[tuple[str, ...]], french: dict[tuple[str, ...], Any]
+) -> None:
+    """Nobody who chose French reads English, and the catalogue holds nothing else."""
+    assert sentences - french.keys() == set(), HOW
+    assert french.keys() - sentences == set(), HOW
+    for english, message in french.items():
+        assert all(_forms(message.string)), english
+        assert not message.fuzzy, english
+
+
+def test_no_value_gets_lost_in_translation(
+    french: dict[tuple[str, ...], Any],
+) -> None:
+    """A translation has the placeholders of its original, each of them."""
+
+    def fields(text: str) -> list[str]:
+        return sorted(re.findall(r"\{[a-z_]+\}", text))
+
+    for english, message in french.items():
+        for form in _forms(message.string):
+            assert fields(form) == fields(english[-1]), english
+
+
+def test_french_can_be_shown_on_a_console_of_windows(
+    french: dict[tuple[str, ...], Any],
+) -> None:
+    """Both code pages of a French Windows hold every character used."""
+    for message in french.values():
+        for form in _forms(message.string):
+            form.encode("cp850")
+            form.encode("cp1252")
+
+
+def test_the_compiled_catalogue_is_the_written_one(
+    french: dict[tuple[str, ...], Any],
+) -> None:
+    """What readers get is what the source says: the catalogue was compiled since."""
+    compiled = texts.catalogue("fr")
+    for english, message in french.items():
+        if len(english) == 1:
+            assert compiled.gettext(english[0]) == message.string, HOW
+        else:
+            shown = [
+                compiled.ngettext(english[0], english[1], count) for count in (0, 1, 2)
+            ]
+            one, many = message.string
+            assert shown == [one, one, many], HOW
+
+
+def test_no_sentence_hides_from_the_extraction() -> None:
+    """Babel does not look inside f-strings: a sentence there would stay English."""
+    for path in SOURCE.rglob("*.py"):
+        assert not re.search(r"""\{_\(['"]""", path.read_text(encoding="utf-8")), path
