@@ -29,7 +29,7 @@ LAYERS = (
     {"records", "execution", "policy", "trends"},
     {"model"},
     {"masking"},
-    {"texts", "files", "channels", "exceptions", "version"},
+    {"texts", "files", "channels", "exceptions", "version", "waiting"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_runner.policy import next_step
+from python_runner.waiting import wait_for_any
 
 
 if TYPE_CHECKING:
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import OnFailure, Script, ScriptResult
     from python_runner.texts.sentence import Sentence
-
-#: Windows lets no signal handler run while the main thread waits for a lock, so it must
-#: wake up now and then; POSIX wakes it by itself.
-_SLICE = 0.2 if sys.platform == "win32" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +55,7 @@ class Series:
                 for script in step.start:
                     running[executor.submit(self.execute, script)] = script.name
                 if running:
-                    done, _ = wait(running, _SLICE, return_when=FIRST_COMPLETED)
-                    for future in done:
+                    for future in wait_for_any(running):
                         del running[future]
                         self._keep(future.result(), results)
                 elif not step.skip:

@@ -7,7 +7,7 @@ the configuration of the project whose report waits.
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from python_runner.delivery.circuit_breaker import CircuitBreaker
 from python_runner.delivery.outbox import DrainReport, drain
 from python_runner.delivery.transports import open_channel, open_transport
 from python_runner.model import RECIPIENTS
+from python_runner.waiting import wait_for_all
 
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 #: Ways served at the same time.
 _MOST_AT_ONCE = 8
-#: Windows lets no signal handler run while the main thread waits for a lock.
-_SLICE = 0.2
 
 
 @dataclass(slots=True)
@@ -131,8 +130,7 @@ def run_concurrently(jobs: Sequence[Callable[[], _T]]) -> list[_T]:
         return [job() for job in jobs]
     with ThreadPoolExecutor(min(len(jobs), _MOST_AT_ONCE), "way") as executor:
         futures = [executor.submit(job) for job in jobs]
-        while wait(futures, _SLICE).not_done:
-            pass
+        wait_for_all(futures)
     return [future.result() for future in futures]
 
 

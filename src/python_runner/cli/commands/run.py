@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +52,7 @@ from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.waiting import wait_for_all
 
 
 if TYPE_CHECKING:
@@ -64,9 +65,6 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
-
-#: Seconds the main thread waits at a time, so that Windows lets it see Ctrl-C.
-_SLICE = 0.2 if sys.platform == "win32" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +187,7 @@ def run_all(
             executor.submit(_run_one, folder, targets.defaults, session, options)
             for folder in targets.folders
         ]
-        while wait(futures, _SLICE).not_done:
-            pass
+        wait_for_all(futures)
         runs = [run for future in futures if (run := future.result())]
         runs = catch_up_at_last(runs, session)
         thin_records(session, targets.keep_days)
