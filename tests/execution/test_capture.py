@@ -30,7 +30,6 @@ def capture(folder: Path, *writes: bytes, limit: int = 1000) -> list[str]:
     for number, text in enumerate(writes, 1):
         os.write(captured.descriptor, text)
         captured.watch(float(number))
-    captured.started()
     captured.close()
     return [str(warning) for warning in captured.warnings]
 
@@ -185,7 +184,6 @@ def test_moved_when_possible(tmp_path: Path) -> None:
     os.write(captured.descriptor, b"words\n")
     folder.mkdir()
     (folder / "output.log").write_bytes(b"earlier\n")
-    captured.started()
     captured.close()
     assert kept(folder) == b"earlier\nwords\n"
     assert captured.warnings == []
@@ -209,7 +207,6 @@ def test_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     os.write(captured.descriptor, b"words\n")
     captured.watch(1.0)
     assert captured.tail() == ""
-    captured.started()
     captured.close()
     (warning,) = captured.warnings
     assert str(warning).startswith("its output could not be kept: ")

@@ -129,7 +129,6 @@ def capture(path: Path, *writes: bytes, limit: int = 10_000) -> list[str]:
     captured = open_capture(path, limit, 0.0, MASKER)
     for text in writes:
         os.write(captured.descriptor, text)
-    captured.started()
     captured.close()
     return [str(warning) for warning in captured.warnings]
 
@@ -180,7 +179,6 @@ def test_output_is_followed_into_the_file_that_replaces_it(tmp_path: Path) -> No
     assert output.read() == b"one *** two "
     assert output.read() == b""
     os.write(captured.descriptor, b"4ry-7391 three")
-    captured.started()
     captured.close()
     assert output.read() + output.read() + output.rest() == b"*** three"
 

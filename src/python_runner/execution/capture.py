@@ -85,10 +85,6 @@ class Capture:
         """Where the script writes to."""
         return self._writer.fileno()
 
-    def started(self) -> None:
-        """Let go of the descriptor, now that the script has it."""
-        self._writer.close()
-
     def watch(self, now: float) -> float:
         """Bound the space that the output takes on the disk, where that can be done.
 
@@ -97,7 +93,11 @@ class Capture:
         """
         if now < self._next_look:
             return self._next_look - now
-        size = self._size()
+        try:
+            size = self._size()
+        except OSError:
+            # A share that is gone, perhaps for a moment; close() says what came of it.
+            return _CALM
         with suppress(OSError):
             self._scarce |= free_space(self._path.parent) < max(RESERVE, self._limit)
         keep = min(self._limit, SCANT) if self._scarce else self._limit
@@ -110,12 +110,13 @@ class Capture:
 
     def tail(self) -> str:
         """Return the end of this attempt's output as text, without known secrets."""
-        size = self._size()
         kept = self._hole[1] if self._hole else self._start
-        start = max(kept, self._start, size - TAIL)
-        content = b""
-        with suppress(OSError):
+        try:
+            size = self._size()
+            start = max(kept, self._start, size - TAIL)
             content = self._read(start, size)
+        except OSError:
+            return ""
         if start > self._start:
             content = content[self._masker.ended(content) :]
         return self._masker.data(content).decode("utf-8", "backslashreplace")
@@ -273,10 +274,6 @@ class Discard:
         """Where the script writes to."""
         return self._writer.fileno()
 
-    def started(self) -> None:
-        """Let go of the descriptor, now that the script has it."""
-        self._writer.close()
-
     def watch(self, _now: float) -> float:
         """Nothing grows."""
         return _CALM
@@ -293,13 +290,16 @@ class Discard:
 def open_capture(
     wanted: Path, limit: int, now: float, masker: Masker | None = None
 ) -> Capture | Discard:
-    """Open the file for a script's output; never raises.
+    """Open the file for a script's output.
 
     ``now`` is a monotonic time, as for :meth:`Capture.watch`; ``masker`` knows what must
     not stay in the file.
 
     Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
     takes the output first, and is moved at the end if that works by then.
+
+    Raises:
+        OSError: not even the null device can be opened.
     """
     try:
         return Capture(wanted, limit, now, masker=masker)

@@ -28,7 +28,7 @@ class Ending:
         cpu_seconds: processor time of the script and its children; None if unknown.
     """
 
-    exit_code: int | None
+    exit_code: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
 
@@ -120,13 +120,15 @@ def _span(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def start_failure(error: OSError | ValueError, program: str) -> Sentence:
+def start_failure(error: BaseException, program: str) -> Sentence:
     """Say why ``program`` could not be started.
 
-    A ``ValueError`` is an argument or a variable that no program can receive.
+    A ``ValueError`` is an argument or a variable that no program can receive; a
+    ``RuntimeError`` a system that allows no further thread.
     """
     if not isinstance(error, OSError):
-        return Sentence.of(N_("could not be started: {error}"), error=str(error))
+        told = str(error) or type(error).__name__
+        return Sentence.of(N_("could not be started: {error}"), error=told)
     number = error.errno
     if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
         number = errno.E2BIG
@@ -140,6 +142,15 @@ def start_failure(error: OSError | ValueError, program: str) -> Sentence:
         return Sentence.of(template, file=file)
     return Sentence.of(
         N_("could not be started: {error}"), error=error.strerror or str(error)
+    )
+
+
+def watch_failure(error: BaseException) -> Sentence:
+    """Say why a script that ran was stopped by an error of the runner."""
+    told = error.strerror if isinstance(error, OSError) else str(error)
+    return Sentence.of(
+        N_("stopped because it could not be watched: {error}"),
+        error=told or type(error).__name__,
     )
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from python_runner.execution.endings import Ending, Member
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import psutil
 
+    from python_runner.model import Command
+
 #: Marks every process of one attempt. Runs may nest: the value is a path of attempts,
 #: the outermost first.
 TASK_MARKER = "PYTHON_RUNNER_TASK"
@@ -31,66 +33,79 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MOST_SCANS = 20
 
 
+class _Process(subprocess.Popen[bytes]):
+    """A process that its tree knows even if an exception comes after the fork."""
+
+    def __init__(self, tree: Tree, argv: Sequence[str], **options: Any) -> None:
+        self.pid = 0
+        tree.process = self
+        super().__init__(argv, **options)
+
+
 class Tree:
-    """A running script with its descendants.
+    """A script with its descendants.
 
     The script leads a session of its own. Descendants are found by that session, by
     their parents, and by a marker in their environment; on Linux, those whose parents
     have ended are adopted, so that it is known when nobody is left.
 
-    Attributes:
-        ended: set as soon as the script itself has ended.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], task: str, output: int
-    ) -> None:
-        _ADOPTION.began(process.pid)
-        self.ended = threading.Event()
-        self._process = process
-        self._pid = process.pid
-        self._task = task
-        self._output = os.fstat(output)
+    def __init__(self, output: int) -> None:
+        """Prepare a tree whose script writes both streams to the descriptor ``output``.
+
+        Raises:
+            OSError: the descriptor cannot be examined.
+        """
+        self.process: subprocess.Popen[bytes] | None = None
+        #: The script's number, which is that of its session; 0 until there is one.
+        self._pid = 0
+        self._output = output
+        self._output_file = os.fstat(output)
+        self._task = os.urandom(8).hex()
+        self._counted = False
         self._known: dict[int, psutil.Process] = {}
-        #: The script itself stays a zombie for a while: no reason to look again.
-        self._dead = {process.pid}
+        #: Processes that are known to have ended: no reason to look again.
+        self._dead: set[int] = set()
         self._settled = True
         self._ending: Ending | None = None
 
-    @classmethod
-    def start(
-        cls,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        env: Mapping[str, str],
-        output: int,
-        inherit: tuple[int, ...],
-    ) -> Self:
-        """Start a script whose two streams go to the descriptor ``output``.
+    def start(self, command: Command) -> None:
+        """Start the script; called in the thread that waits for its end.
 
         Raises:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        task = os.urandom(8).hex()
-        path = f"{outer}/{task}" if (outer := env.get(TASK_MARKER)) else task
+        outer = command.env.get(TASK_MARKER)
+        path = f"{outer}/{self._task}" if outer else self._task
         _ADOPTION.begin()
+        self._counted = True
         try:
-            process = subprocess.Popen(  # noqa: S603 - running scripts is the purpose
-                argv,
-                cwd=cwd,
-                env={**env, TASK_MARKER: path},
+            self.process = _Process(
+                self,
+                command.argv,
+                cwd=command.cwd,
+                env={**command.env, TASK_MARKER: path},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=self._output,
+                stderr=self._output,
                 start_new_session=True,
-                pass_fds=inherit,
+                pass_fds=command.inherit,
             )
         except BaseException:
-            _ADOPTION.end()
+            if self.process and _exists(self.process.pid):
+                self._pid = self.process.pid
             raise
-        return cls(process, task, output)
+        self._pid = self.process.pid
+        # The script itself stays a zombie for a while.
+        self._dead.add(self._pid)
+        _ADOPTION.began(self._pid)
+
+    @property
+    def started(self) -> bool:
+        """Whether the script runs or has run."""
+        return self._pid != 0
 
     def wait(self) -> None:
         """Block until the script itself has ended; called in a thread of its own."""
@@ -100,11 +115,10 @@ class Tree:
                 os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         else:
             self._reap()
-        self.ended.set()
 
     def reap(self) -> None:
         """Bury adopted descendants, as init would: there may be many."""
-        if not _ADOPTION.active:
+        if not (_ADOPTION.active and self.started):
             return
         _ADOPTION.bury()
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
@@ -150,6 +164,10 @@ class Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree, those first that were born last."""
+        if self._ending is None:
+            # Needs no file: it works where the system refuses to look for the others.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
         self._scan(kill=True)
         self._signal(signal.SIGKILL)
         for _ in range(_MOST_SCANS):
@@ -158,10 +176,11 @@ class Tree:
 
     def close(self) -> Ending:
         """Let go of the tree, and tell how the script ended."""
-        if self._ending is None and self.ended.is_set():
-            self._reap()
-        _ADOPTION.end(self._pid)
-        return self._ending or Ending(None)
+        if self.started:
+            self._reap(os.WNOHANG)
+        if self._counted:
+            _ADOPTION.end(self._pid)
+        return self._ending or Ending()
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
@@ -269,11 +288,12 @@ class Tree:
 
     def _writes_output(self, pid: int) -> bool:
         """Say whether an adopted process, which may have no marker, has our output."""
-        if not stat.S_ISREG(self._output.st_mode):
+        if not stat.S_ISREG(self._output_file.st_mode):
             return False  # the null device is everybody's
         for stream in (1, 2):
             with suppress(OSError):
-                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{stream}"), self._output):  # noqa: PTH116
+                status = os.stat(f"/proc/{pid}/fd/{stream}")  # noqa: PTH116
+                if os.path.samestat(status, self._output_file):
                     return True
         return False
 
@@ -284,19 +304,22 @@ class Tree:
             with suppress(ChildProcessError):
                 os.waitpid(process.pid, os.WNOHANG)
 
-    def _reap(self) -> None:
-        if self._ending is not None:
+    def _reap(self, options: int = 0) -> None:
+        """Take the script's exit code and usage; with ``WNOHANG`` only if it has ended."""
+        if self._ending is not None or self.process is None:
             return
         try:
-            _, status, usage = os.wait4(self._pid, 0)
+            pid, status, usage = os.wait4(self._pid, options)
         except ChildProcessError:
             # The program around us ignores SIGCHLD: the kernel keeps nothing.
-            self._process.returncode = 0
-            self._ending = Ending(None)
+            self.process.returncode = 0
+            self._ending = Ending()
+            return
+        if pid == 0:
             return
         exit_code = os.waitstatus_to_exitcode(status)
         # Tells Popen that there is nothing left to wait for.
-        self._process.returncode = exit_code
+        self.process.returncode = exit_code
         unit = 1 if sys.platform == "darwin" else 1024
         self._ending = Ending(
             exit_code, usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime
@@ -416,6 +439,15 @@ def _prctl() -> Any:
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
     return prctl
+
+
+def _exists(pid: int | None) -> bool:
+    """Say whether a child of this process is there, alive or not reaped yet."""
+    with suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, 0)
+            return True
+    return False
 
 
 def _has_children() -> bool:
