@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from python_runner.config.addresses import address_problems
+from python_runner.config.dependencies import dependency_problems
+from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.config.reading import read_env, read_json
-from python_runner.config.schema import NOT_YET, ExecConfig, ScriptEntry
 from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
-from python_runner.config.series import graph_problems
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -87,7 +87,6 @@ def load_project(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
-    check_not_yet(good, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
     if findings.missing:
         raise MissingConfigurationVariable(findings.problems)
@@ -162,18 +161,6 @@ def variables_of(raw: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             yield {key: str(value) for key, value in env.items()}
 
 
-def check_not_yet(
-    given: Mapping[str, Any], findings: Findings, prefix: str = ""
-) -> None:
-    """Note keys whose value asks for what this version does not do."""
-    for key in sorted(NOT_YET & given.keys()):
-        # Every such key's default is empty in its way: false, no list, no text.
-        if given[key]:
-            findings.add(
-                prefix + key, _("this version does not act on it yet; remove it")
-            )
-
-
 def check_secret_addresses(
     given: Mapping[str, Any], findings: Findings, prefix: str = ""
 ) -> None:
@@ -239,9 +226,7 @@ def _scripts(
         _with_options(script, entry, good)
         for script, entry in zip(plain, entries, strict=True)
     )
-    for place, entry in enumerate(entries):
-        check_not_yet({"resources": entry.resources}, findings, f"scripts[{place}].")
-    for place, message in graph_problems(scripts):
+    for place, message in dependency_problems(scripts):
         findings.add(f"scripts[{place}].needs", message)
     return scripts
 
