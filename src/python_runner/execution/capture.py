@@ -128,8 +128,8 @@ class Capture:
             try:
                 self._settle()
             except OSError as error:
-                self._keep_as_it_is(error)
-                self._blot()
+                self._warn_not_rewritten(error)
+                self._overwrite_secrets()
 
     def _settle(self) -> None:
         size, limit, moved = self._size(), self._limit, self._path != self._wanted
@@ -141,7 +141,7 @@ class Capture:
             # What is left out may be what filled the disk: the others need room.
             self._punch(head, tail)
             parts = [(0, head), self._note(head, tail), (tail, size)]
-            self._tell(tail - head, scarce=self._scarce or limit < self._limit)
+            self._warn_cut(tail - head, scarce=self._scarce or limit < self._limit)
         if moved:
             self._append(parts)
         elif len(parts) > 1 or self._holds_secret(size):
@@ -151,7 +151,7 @@ class Capture:
         blocks = self._blocks([(self._start, size)])
         return any(secret for _piece, secret in self._masker.pieces(blocks))
 
-    def _blot(self) -> None:
+    def _overwrite_secrets(self) -> None:
         """Overwrite secrets where they stand, in a file that could not be replaced."""
         position = 0
         try:
@@ -169,7 +169,7 @@ class Capture:
             template = N_("secrets may be left in its output: {error}")
             self._warn(template, error=error.strerror or str(error))
 
-    def _tell(self, count: int, *, scarce: bool) -> None:
+    def _warn_cut(self, count: int, *, scarce: bool) -> None:
         if scarce:
             template = N_(
                 "{count} bytes of its output were left out: the disk is nearly full"
@@ -180,7 +180,7 @@ class Capture:
             )
         self._warn(template, count=count, limit=self._limit)
 
-    def _keep_as_it_is(self, error: OSError) -> None:
+    def _warn_not_rewritten(self, error: OSError) -> None:
         if self._path == self._wanted:
             template = N_("its output could not be rewritten: {error}")
         else:

@@ -1,4 +1,4 @@
-"""Start one script, watch it, stop its whole tree if it must be, say what came of it."""
+"""Starts one script, watches it and stops its process tree."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from python_runner.execution import endings
+from python_runner.execution import exit_reasons
 from python_runner.execution.capture import open_capture
-from python_runner.execution.endings import Ending
+from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.stop import StopRequest, nap
 from python_runner.execution.traceback import (
     read_background_error,
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from python_runner.execution.capture import Capture, Discard
-    from python_runner.execution.endings import Member
+    from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.model import Command, Traceback
 
 __all__ = ["become_subreaper", "run_command"]
 
-#: Seconds between two looks at a tree that has been asked to end.
-_LOOK_ENDING = 0.05
-#: Most seconds that processes left behind by a script that has ended get to end.
+#: Seconds between two looks at a tree that is being terminated.
+_TERMINATE_INTERVAL = 0.05
+#: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
@@ -68,9 +68,9 @@ class _Watched:
     outcome: Outcome | None = None
     error: BaseException | None = None
     duration: float = 0.0
-    left: tuple[Member, ...] = ()
-    survivors: tuple[Member, ...] = ()
-    ending: Ending = field(default_factory=Ending)
+    left: tuple[ProcessInfo, ...] = ()
+    survivors: tuple[ProcessInfo, ...] = ()
+    ending: ProcessExit = field(default_factory=ProcessExit)
 
 
 class _Watcher(Thread):
@@ -164,7 +164,7 @@ def _run(
             # What went wrong may go wrong here as well: the kill comes first.
             with suppress(Exception):
                 tree.kill()
-                _end(watcher, capture, 0.0)
+                _stop(watcher, capture, 0.0)
         if not isinstance(error, _FAULTS):
             raise
         outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
@@ -178,12 +178,12 @@ def _run(
 def _watch(
     watcher: _Watcher, capture: Capture | Discard, stop: StopRequest, begin: float
 ) -> _Watched:
-    """Watch a script to its end, which comes by itself or not."""
+    """Wait for the end of a script, or stop it; then stop what it left behind."""
     grace = watcher.command.grace
     outcome = _wait(watcher, capture, stop, begin)
     if outcome is not None:
         watcher.cancel()
-        _, survivors = _end(watcher, capture, grace)
+        _, survivors = _stop(watcher, capture, grace)
         duration = time.monotonic() - begin
         return _Watched(outcome=outcome, duration=duration, survivors=survivors)
     duration = time.monotonic() - begin
@@ -192,7 +192,7 @@ def _watch(
     survivors = ()
     left = {member.pid: member for member in watcher.tree.left_behind()}
     if left:
-        more, survivors = _end(watcher, capture, min(grace, _SHORT_GRACE))
+        more, survivors = _stop(watcher, capture, min(grace, _SHORT_GRACE))
         left |= more
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
@@ -200,7 +200,7 @@ def _watch(
 def _wait(
     watcher: _Watcher, capture: Capture | Discard, stop: StopRequest, begin: float
 ) -> Outcome | None:
-    """Wait for the end, the deadline or a stop request; say why it must be stopped."""
+    """Wait for the end, the deadline or a stop request; return why it must be stopped."""
     timeout = watcher.command.timeout
     deadline = float("inf") if timeout is None else begin + timeout
     unsubscribe = stop.subscribe(lambda: watcher.wake.put(None))
@@ -213,40 +213,40 @@ def _wait(
             if left <= 0:
                 return Outcome.TIMEOUT
             if not nap(watcher.wake, min(left, pause)):
-                watcher.tree.reap()
+                watcher.tree.reap_orphans()
                 pause = capture.watch(time.monotonic())
     finally:
         unsubscribe()
     return None
 
 
-def _end(
+def _stop(
     watcher: _Watcher, capture: Capture | Discard, grace: float
-) -> tuple[dict[int, Member], tuple[Member, ...]]:
-    """End a tree in steps: ask, wait ``grace`` seconds, kill until nobody is left.
+) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
+    """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
 
     Returns:
-        Those who were met, by number, and those whom even that did not end.
+        The processes that were found, by number, and those that could not be killed.
     """
     tree, ended = watcher.tree, watcher.ended
     if not tree.started:
         return {}, ()
-    met = {member.pid: member for member in tree.members()}
+    found = {member.pid: member for member in tree.members()}
     until = time.monotonic() + grace
-    if tree.ask():
+    if tree.terminate():
         while time.monotonic() < until and not (ended.is_set() and not tree.members()):
             capture.watch(time.monotonic())
-            if ended.wait(_LOOK_ENDING):
-                time.sleep(_LOOK_ENDING)
+            if ended.wait(_TERMINATE_INTERVAL):
+                time.sleep(_TERMINATE_INTERVAL)
     until = time.monotonic() + _KILLING
     while members := tree.members():
-        met |= {member.pid: member for member in members}
+        found |= {member.pid: member for member in members}
         if time.monotonic() > until:
             break
         tree.kill()
         time.sleep(0.01)
     ended.wait(_KILLING)
-    return met, members
+    return found, members
 
 
 def _attempt(
@@ -256,9 +256,9 @@ def _attempt(
     text: str = "",
     warnings: Sequence[Sentence] = (),
 ) -> Attempt:
-    """Put together what is known about an attempt."""
+    """Return the attempt, with what its output tells; secrets are masked."""
     masker = command.masker
-    # Its frames are compared with these, and the text is masked already.
+    # Frames of the text, which is masked already, are compared with these.
     projects = (
         masker.text(command.project),
         masker.text(os.path.realpath(command.project)),
@@ -269,7 +269,7 @@ def _attempt(
     )
     traceback = None
     if outcome is Outcome.FAILURE and watched.error is None:
-        traceback = _what_it_says(text, ending.exit_code, projects)
+        traceback = _read_error(text, ending.exit_code, projects)
     reason = _reason(outcome, watched, command)
     return Attempt(
         outcome=outcome,
@@ -281,9 +281,9 @@ def _attempt(
         warnings=tuple(
             masker.sentence(warning)
             for warning in (
-                *(_oddities(text, projects) if outcome.succeeded else ()),
-                *endings.left_behind(watched.left),
-                *map(endings.not_stopped, watched.survivors),
+                *(_background_errors(text, projects) if outcome.succeeded else ()),
+                *exit_reasons.left_behind(watched.left),
+                *map(exit_reasons.not_stopped, watched.survivors),
                 *warnings,
             )
         ),
@@ -296,20 +296,20 @@ def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence |
     if outcome.succeeded:
         return None
     if outcome is Outcome.TIMEOUT:
-        return endings.timeout_reason(command.timeout or 0.0)
+        return exit_reasons.timeout_reason(command.timeout or 0.0)
     if outcome is Outcome.STOPPED:
-        return endings.stop_reason()
+        return exit_reasons.stop_reason()
     if outcome is Outcome.NOT_STARTED and watched.error:
-        return endings.start_failure(watched.error, command.argv[0])
+        return exit_reasons.start_failure(watched.error, command.argv[0])
     if watched.error:
-        return endings.watch_failure(watched.error)
-    return endings.exit_reason(watched.ending.exit_code)
+        return exit_reasons.watch_failure(watched.error)
+    return exit_reasons.exit_reason(watched.ending.exit_code)
 
 
-def _what_it_says(
+def _read_error(
     text: str, exit_code: int | None, projects: tuple[str, ...]
 ) -> Traceback | None:
-    """Return what the output of a script that failed says about it.
+    """Return the error that the output of a failed script shows.
 
     Only exit code 1 can mean an exception that nobody caught; with another, what looks
     like a message is ordinary output, and a traceback has to be the very last thing.
@@ -319,7 +319,7 @@ def _what_it_says(
     return read_traceback(text, *projects, exact=True)
 
 
-def _oddities(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
+def _background_errors(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
     error = read_background_error(text, *projects)
     if error is None:
         return ()

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from python_runner.execution.endings import Ending, Member
+from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
 
 assert sys.platform == "win32"  # noqa: S101 - tells the type checker who is meant
@@ -42,10 +42,10 @@ _PROCESS_ID_LIST = 3
 _EXTENDED_LIMITS = 9
 _MOST_MEMBERS = 4096
 _TICKS_PER_SECOND = 10_000_000
-#: Exit code of those that are killed; taskkill uses it too.
+#: Exit code of processes that are killed; taskkill uses it too.
 _KILLED = 1
-#: Seconds that those who end together with their script have for it.
-_FAREWELL = 0.3
+#: Seconds that processes which end together with their script have for it.
+_EXIT_DELAY = 0.3
 #: Windows' own helper of every console, which ends by itself.
 _CONSOLE_HOST = "conhost.exe"
 
@@ -160,7 +160,7 @@ class Tree:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        # CTRL_BREAK reaches only who shares the runner's console; where there is none,
+        # CTRL_BREAK reaches only processes of the runner's console. Where there is none,
         # a script must not open a window of its own.
         console = 0 if _has_console() else subprocess.CREATE_NO_WINDOW
         group = subprocess.CREATE_NEW_PROCESS_GROUP
@@ -189,18 +189,18 @@ class Tree:
         assert self.process is not None  # noqa: S101 - called after start()
         self.process.wait()
 
-    def reap(self) -> None:
-        """Windows buries its dead itself."""
+    def reap_orphans(self) -> None:
+        """Do nothing: Windows has no zombies."""
 
-    def left_behind(self) -> tuple[Member, ...]:
+    def left_behind(self) -> tuple[ProcessInfo, ...]:
         """Return the descendants of a script that has ended."""
-        # Windows takes a moment to forget those that end at the same time.
-        until = time.monotonic() + _FAREWELL
+        # Processes that end together with their script are listed a moment longer.
+        until = time.monotonic() + _EXIT_DELAY
         while (members := self.members()) and time.monotonic() < until:
-            time.sleep(_FAREWELL / 10)
+            time.sleep(_EXIT_DELAY / 10)
         return members
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[ProcessInfo, ...]:
         """Return every process of the tree that is alive."""
         ids = _ProcessIds()
         with suppress(OSError):
@@ -208,16 +208,18 @@ class Tree:
         pids = ids.ProcessIdList[: ids.NumberOfProcessIdsInList]
         names = {pid: name for pid in pids if (name := _name(pid))}
         return tuple(
-            Member(pid, name) for pid, name in names.items() if name != _CONSOLE_HOST
+            ProcessInfo(pid, name)
+            for pid, name in names.items()
+            if name != _CONSOLE_HOST
         )
 
-    def ask(self) -> bool:
-        """Ask every process of the tree to end.
+    def terminate(self) -> bool:
+        """Send CTRL_BREAK to every process of the tree.
 
         Returns:
-            Whether there is a way to ask.
+            Whether it was sent: it needs a console.
         """
-        # Not os.kill(): where this fails, that one goes on and kills the process.
+        # Not os.kill(): where CTRL_BREAK fails, that function kills the process.
         group = self.process.pid if self.process else 0
         return bool(
             group
@@ -229,16 +231,16 @@ class Tree:
         """Kill every process of the tree."""
         _kernel32.TerminateJobObject(self._job, _KILLED)
 
-    def close(self) -> Ending:
-        """Let go of the tree, and tell how the script ended."""
+    def close(self) -> ProcessExit:
+        """Close the job, which ends what is left of it; return how the script ended."""
         exit_code = self.process.poll() if self.started and self.process else None
-        ending = Ending(exit_code, *_usage(self._job))
+        ending = ProcessExit(exit_code, *_usage(self._job))
         _kernel32.CloseHandle(self._job)
         return ending
 
 
 def become_subreaper() -> None:
-    """Nothing to do: a job knows its processes."""
+    """Do nothing: a job knows its processes."""
 
 
 def _has_console() -> bool:

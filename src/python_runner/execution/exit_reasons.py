@@ -1,4 +1,4 @@
-"""How a script ended, in words."""
+"""Says in sentences how a script ended, or why it could not be started or watched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ProcessInfo:
     """A process of a script's tree."""
 
     pid: int
@@ -19,8 +19,8 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What the platform tells about a script that is over.
+class ProcessExit:
+    """How a script's process ended.
 
     Attributes:
         exit_code: as the platform gives it (negative: a signal); None if unknown.
@@ -81,19 +81,23 @@ def _signal_reason(number: int) -> Sentence:
         name = signal.Signals(number).name
     except ValueError:
         return Sentence.of(N_("killed by signal {number}"), number=number)
-    values = {"number": number, "name": name}
     if name in _CRASHES:
-        return Sentence(N_("crashed: signal {number} ({name})"), values)
+        return Sentence.of(
+            N_("crashed: signal {number} ({name})"), number=number, name=name
+        )
     if name == "SIGKILL":
-        # Nobody here did it: a time-out and a stop have reasons of their own.
-        return Sentence(
+        # Not the runner: time-outs and stops have reasons of their own.
+        return Sentence.of(
             N_(
                 "killed by signal {number} ({name}): "
                 "by somebody else, or because memory ran out"
             ),
-            values,
+            number=number,
+            name=name,
         )
-    return Sentence(N_("killed by signal {number} ({name})"), values)
+    return Sentence.of(
+        N_("killed by signal {number} ({name})"), number=number, name=name
+    )
 
 
 def _ntstatus_reason(exit_code: int) -> Sentence:
@@ -154,8 +158,8 @@ def watch_failure(error: BaseException) -> Sentence:
     )
 
 
-def left_behind(members: tuple[Member, ...]) -> tuple[Sentence, ...]:
-    """Say that a script left processes behind; a crowd is counted."""
+def left_behind(members: tuple[ProcessInfo, ...]) -> tuple[Sentence, ...]:
+    """Say that a script left processes behind; the first ones are named."""
     named = [
         Sentence.of(
             N_("process {pid} ({name}) was left behind and was stopped"),
@@ -174,7 +178,7 @@ def left_behind(members: tuple[Member, ...]) -> tuple[Sentence, ...]:
     return tuple(named)
 
 
-def not_stopped(member: Member) -> Sentence:
+def not_stopped(member: ProcessInfo) -> Sentence:
     """Say that even a kill did not end a process."""
     return Sentence.of(
         N_("process {pid} ({name}) could not be stopped"),
