@@ -1,4 +1,4 @@
-"""``exec_config.json`` becomes a :class:`~python_runner.model.Project`."""
+"""Turns ``exec_config.json`` into a :class:`~python_runner.model.Project`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from python_runner.exceptions import (
 )
 from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
-from python_runner.policy import display_names
+from python_runner.model.script_names import display_names
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -71,7 +71,7 @@ def config_path(folder: Path) -> Path:
 def load_project(
     folder: str | os.PathLike[str], *, defaults: Mapping[str, Any] | None = None
 ) -> Project:
-    """Read and judge a project's configuration.
+    """Read and check a project's configuration.
 
     Args:
         folder: the project.
@@ -100,7 +100,7 @@ def configured_channels(
 ) -> tuple[str, ...]:
     """Return the channels of a project as they are configured now.
 
-    Whatever else is wrong with the file keeps no report from leaving.
+    Other problems of the file are ignored: they must not keep a report back.
 
     Args:
         folder: the project.
@@ -139,7 +139,7 @@ def bare_project(folder: Path) -> Project:
 
 
 def make_scripts(paths: Sequence[str], folder: Path) -> tuple[Script, ...]:
-    """Return a series of plain scripts, each with the name people know it by."""
+    """Return a series of scripts without options, each with its name."""
     names = display_names([_path_in_project(path, folder) for path in paths])
     return tuple(
         Script(name=name, path=path) for name, path in zip(names, paths, strict=True)
@@ -153,7 +153,7 @@ def _path_in_project(path: str, folder: Path) -> str:
 
 
 def variables_of(raw: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield what a configuration that nobody has checked says of variables."""
+    """Yield the variables of a configuration that has not been checked."""
     scripts = raw.get("scripts")
     for entry in (raw, *(scripts if isinstance(scripts, list) else ())):
         env = entry.get("env") if isinstance(entry, dict) else None

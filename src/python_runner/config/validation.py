@@ -1,4 +1,4 @@
-"""Holds a mapping against a msgspec ``Struct`` and collects everything wrong with it.
+"""Checks a mapping against a msgspec ``Struct`` and collects every problem.
 
 msgspec stops at its first error and speaks English; people want all problems of a file
 at once, in their language. So each field is converted by itself, and what was expected
@@ -172,6 +172,6 @@ def _is_secret(key: str) -> bool:
 
 
 def _shown(value: Any, findings: Findings) -> str:
-    # Before it is cut: nobody recognises half a secret.
+    # Masked before it is cut: half a secret would not be recognised.
     text = findings.masked(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""``python-runner.toml``: which projects there are, and what holds for all of them."""
+"""Reads ``python-runner.toml``: the projects, and their common defaults."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from python_runner.execution.capture import Capture, Discard
+    from python_runner.execution.capture import Capture
     from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.model import Command, Traceback
 
@@ -147,7 +147,7 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
 
 
 def _run(
-    command: Command, capture: Capture | Discard, stop: StopRequest, begin: float
+    command: Command, capture: Capture, stop: StopRequest, begin: float
 ) -> _Watched:
     """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
@@ -176,7 +176,7 @@ def _run(
 
 
 def _watch(
-    watcher: _Watcher, capture: Capture | Discard, stop: StopRequest, begin: float
+    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
 ) -> _Watched:
     """Wait for the end of a script, or stop it; then stop what it left behind."""
     grace = watcher.command.grace
@@ -198,7 +198,7 @@ def _watch(
 
 
 def _wait(
-    watcher: _Watcher, capture: Capture | Discard, stop: StopRequest, begin: float
+    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
 ) -> Outcome | None:
     """Wait for the end, the deadline or a stop request; return why it must be stopped."""
     timeout = watcher.command.timeout
@@ -221,7 +221,7 @@ def _wait(
 
 
 def _stop(
-    watcher: _Watcher, capture: Capture | Discard, grace: float
+    watcher: _Watcher, capture: Capture, grace: float
 ) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
     """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
 
