@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-SLEEPS = "import time; time.sleep(60)"
+SLEEPS = "import time; time.sleep(600)"
 ERRORS = {
     "ctrl-c": KeyboardInterrupt(),
     "descriptors": OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
-    "disk": OSError(errno.EIO, os.strerror(errno.EIO)),
-    "thread": RuntimeError("can't start new thread"),
     "memory": MemoryError(),
 }
 #: Files whose calls fail. What a failing call in the standard library does is its own.
@@ -69,11 +67,14 @@ class FailingCall:
         threading.setprofile(None)
 
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:
+        if self.raised:
+            sys.setprofile(None)
+            return
         if event == "c_return" and arg.__name__ in {"fork_exec", "CreateProcess"}:
             self._armed = True
         if event == "call" and frame.f_code is stop.nap.__code__:
             self._looks += 1
-            if self._looks > 2:
+            if self._looks > 1:
                 self._armed = False
                 self.request.request()
         caller = frame.f_back if event == "call" else frame
@@ -89,6 +90,8 @@ class FailingCall:
             if self._left == 0:
                 self._armed = False
                 self.raised = True
+                # Nobody may mind: then the script goes on, and has to be stopped.
+                threading.Timer(0.5, self.request.request).start()
                 raise self._error
 
 
@@ -102,7 +105,7 @@ def command(tmp_path: Path) -> Iterator[Command]:
         env=child_environment(os.environ, {}, run_id=run_id),
         output=str(tmp_path / "output.log"),
         output_limit=1_000_000,
-        timeout=60.0,
+        timeout=200.0,
         grace=0.0,
         project=str(tmp_path),
         run_id=run_id,
@@ -142,3 +145,56 @@ def test_any_call_after_the_start_may_fail(command: Command, name: str) -> None:
         raised = failing.raised
         assert left_of(command.run_id) == [], number
     assert number > 20
+
+
+def test_no_thread_means_not_started(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system allows no further thread, no process is made."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    attempt = run_command(command)
+
+    assert attempt.outcome is Outcome.NOT_STARTED
+    assert str(attempt.reason) == "could not be started: can't start new thread"
+    assert attempt.exit_code is None
+    assert attempt.warnings == ()
+
+
+def test_no_tree_means_not_started(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the tree cannot be prepared, no process is made."""
+
+    def refuse(*_: object) -> None:
+        raise ERRORS["descriptors"]
+
+    monkeypatch.setattr(process, "Tree", refuse)
+
+    attempt = run_command(command)
+
+    assert attempt.outcome is Outcome.NOT_STARTED
+    assert str(attempt.reason).endswith(os.strerror(errno.EMFILE))
+
+
+@posix_only
+@pytest.mark.posix
+def test_a_system_that_refuses_everything_from_the_start_on(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script is stopped and reaped although no process can be looked for."""
+
+    def refuse(*_: object) -> None:
+        raise ERRORS["descriptors"]
+
+    monkeypatch.setattr("python_runner.execution.process.Tree.wait", refuse)
+    monkeypatch.setattr(psutil, "pids", refuse)
+
+    attempt = run_command(command)
+
+    assert attempt.outcome is Outcome.FAILURE
+    assert str(attempt.reason).endswith(f"watched: {os.strerror(errno.EMFILE)}")
