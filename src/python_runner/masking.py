@@ -38,7 +38,7 @@ _WORDS = (
 _SECRET_NAME = re.compile(
     rf"(?:^|[_.-])(?:{_WORDS}|PASS)(?=[_.-]|$)|(?:{_WORDS})[0-9]*$|[_.-]PWD(?=[_.-]|$)"
 )
-#: Ends of names that tell something about a secret: where it is, how long it may be.
+#: Ends of names that describe a secret without being one: where it is, how long it may be.
 _ABOUT = re.compile(
     r"[_.-](?:FILE|PATH|DIR|DIRECTORY|FOLDER|URL|URI|ENDPOINT|HOST|PORT|NAME|USER|ID|TYPE"
     r"|LENGTH|SIZE|LIMIT|COUNT|DAYS|HOURS|MINUTES|SECONDS|TTL|TIMEOUT|EXPIRY|POLICY)$"

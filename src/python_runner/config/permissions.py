@@ -25,7 +25,7 @@ def open_to_others(folder: Path) -> Iterator[Problem]:
     """
     for path in (folder, folder / CONFIG_FILE):
         mode = _mode(path)
-        # In a folder with the sticky bit nobody replaces another's file.
+        # In a folder with the sticky bit users cannot replace each other's files.
         if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
             message = _(
                 "every user of this machine may change it, and so decide what is run:"

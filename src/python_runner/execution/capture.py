@@ -138,7 +138,7 @@ class FileCapture:
         try:
             size = self._size()
         except OSError:
-            # A share that is gone, perhaps for a moment; close() says what came of it.
+            # A share that is gone, perhaps for a moment; close() warns if it stays away.
             return _CALM
         with suppress(OSError):
             free = free_space(self._path.parent)

@@ -23,7 +23,7 @@ if sys.platform == "win32":
 else:
     _FLAGS = 0
 
-# In ASCII: folders have accents, and nobody knows the encoding of its streams.
+# In ASCII: folders have accents, and the encoding of its streams is unknown.
 _QUESTION = """
 import sys
 base = getattr(sys, "_base_executable", sys.executable)

@@ -46,7 +46,7 @@ _TERMINATE_INTERVAL = 0.05
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
-#: What keeps a script from being started or watched, and is told as its result.
+#: Errors that keep a script from being started or watched, and become its result.
 _FAULTS = (OSError, ValueError, RuntimeError, MemoryError)
 #: Python exits with this code after an uncaught exception and after sys.exit("...").
 _UNCAUGHT = 1
@@ -256,7 +256,7 @@ def _attempt(
     text: str = "",
     warnings: Sequence[Sentence] = (),
 ) -> Attempt:
-    """Return the attempt, with what its output tells; secrets are masked."""
+    """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker = command.masker
     # Frames of the text, which is masked already, are compared with these.
     projects = (
@@ -311,7 +311,7 @@ def _read_error(
 ) -> Traceback | None:
     """Return the error that the output of a failed script shows.
 
-    Only exit code 1 can mean an exception that nobody caught; with another, what looks
+    Only exit code 1 can mean an uncaught exception; with another, what looks
     like a message is ordinary output, and a traceback has to be the very last thing.
     """
     if exit_code == _UNCAUGHT:

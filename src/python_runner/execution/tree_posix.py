@@ -1,4 +1,4 @@
-"""A script and all its descendants, on POSIX: session, marker, and on Linux adoption."""
+"""The process tree of a script on POSIX: session, marker, and on Linux a subreaper."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
 
-assert sys.platform != "win32"  # noqa: S101 - tells the type checker who is meant
+assert sys.platform != "win32"  # noqa: S101 - tells the type checker which platform this is
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,8 +47,7 @@ class Tree:
 
     The script leads a session of its own. Descendants are found by that session, by
     their parents, and by a marker in their environment; on Linux, those whose parents
-    have ended are adopted, so that it is known when nobody is left.
-
+    have ended are adopted, so that it is known when none is left.
     """
 
     def __init__(self, output: int) -> None:
@@ -65,10 +64,10 @@ class Tree:
         self._task = os.urandom(8).hex()
         self._counted = False
         self._known: dict[int, psutil.Process] = {}
-        #: Processes that are known to have ended: no reason to look again.
+        #: Processes that are known to have ended.
         self._dead: set[int] = set()
         self._settled = True
-        self._ending: ProcessExit | None = None
+        self._exit: ProcessExit | None = None
 
     def start(self, command: Command) -> None:
         """Start the script; called in the thread that waits for its end.
@@ -98,7 +97,7 @@ class Tree:
                 self._pid = self.process.pid
             raise
         self._pid = self.process.pid
-        # The script itself stays a zombie for a while.
+        # The script itself stays a zombie for a while; that is no reason to scan again.
         self._dead.add(self._pid)
         _SUBREAPER.add_script(self._pid)
 
@@ -164,7 +163,7 @@ class Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree, the youngest first."""
-        if self._ending is None:
+        if self._exit is None:
             # Needs no file: it works where the system refuses to look for the others.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._pid, signal.SIGKILL)
@@ -180,12 +179,12 @@ class Tree:
             self._reap(os.WNOHANG)
         if self._counted:
             _SUBREAPER.end(self._pid)
-        return self._ending or ProcessExit()
+        return self._exit or ProcessExit()
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
 
-        A group gets it at once: what forks there cannot escape.
+        A group gets it at once, so that no fork inside of it is missed.
         """
         groups = set()
         for pid in self._known:
@@ -307,14 +306,14 @@ class Tree:
 
     def _reap(self, options: int = 0) -> None:
         """Take the script's exit code and usage; with ``WNOHANG`` only if it has ended."""
-        if self._ending is not None or self.process is None:
+        if self._exit is not None or self.process is None:
             return
         try:
             pid, status, usage = os.wait4(self._pid, options)
         except ChildProcessError:
             # The program around us ignores SIGCHLD: the kernel keeps nothing.
             self.process.returncode = 0
-            self._ending = ProcessExit()
+            self._exit = ProcessExit()
             return
         if pid == 0:
             return
@@ -322,7 +321,7 @@ class Tree:
         # Tells Popen that there is nothing left to wait for.
         self.process.returncode = exit_code
         unit = 1 if sys.platform == "darwin" else 1024
-        self._ending = ProcessExit(
+        self._exit = ProcessExit(
             exit_code, usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime
         )
 
@@ -379,8 +378,8 @@ class _Subreaper:
     def descends_from(self, pid: int, script: int) -> bool:
         """Say whether an adopted process without marker and session ends with a script.
 
-        It does, unless another script that began before it still runs: nobody can say
-        which of them it descends from, so it ends with the last of them.
+        It does, unless another script that began before it still runs: it may
+        descend from either, so it ends with the last of them.
         """
         if not (self.active and self.dedicated):
             return False

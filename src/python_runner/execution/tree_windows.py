@@ -1,4 +1,4 @@
-"""A script and all its descendants, on Windows: a Job Object.
+"""The process tree of a script on Windows: a Job Object.
 
 The script is created suspended, put into its job, and only then runs: no descendant can
 be outside. The job ends with its last handle, so that scripts never outlive the runner.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
 
-assert sys.platform == "win32"  # noqa: S101 - tells the type checker who is meant
+assert sys.platform == "win32"  # noqa: S101 - tells the type checker which platform this is
 
 from ctypes import wintypes  # noqa: E402 - cannot be imported elsewhere
 
@@ -248,7 +248,7 @@ def _has_console() -> bool:
 
 
 def _create_job() -> int:
-    """Create a job that ends with its last handle, which nobody inherits."""
+    """Create a job that ends with its last handle, which is not inherited."""
     job = _kernel32.CreateJobObjectW(None, None)
     if not job:
         raise ctypes.WinError(ctypes.get_last_error())
