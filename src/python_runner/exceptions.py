@@ -8,7 +8,8 @@
     ├── ConfigurationNotFound             (FileNotFoundError)
     ├── InvalidConfiguration              (ValueError)
     │   └── MissingConfigurationVariable
-    └── MissingEnvironmentVariable
+    ├── MissingEnvironmentVariable
+    └── StoreError                        (in records: the database cannot be used)
 
 What happens to a script is never an exception: it is a result.
 """
