@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support import NOW, MakeResult, MakeRun
 
 from python_runner.model import (
     Attempt,
@@ -22,6 +22,7 @@ from python_runner.model import (
 
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from tests.servers.authority import Authority
@@ -82,7 +83,6 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 TRACEBACK = Traceback(
     text=(
         "Traceback (most recent call last):\n"
@@ -98,7 +98,7 @@ TRACEBACK = Traceback(
 
 
 @pytest.fixture
-def make_result() -> Callable[..., ScriptResult]:
+def make_result() -> MakeResult:
     """Return a function that makes the result of one script."""
 
     def make(
@@ -138,7 +138,7 @@ def make_result() -> Callable[..., ScriptResult]:
 
 
 @pytest.fixture
-def make_run() -> Callable[..., Run]:
+def make_run() -> MakeRun:
     """Return a function that makes a run of some results."""
 
     def make(*scripts: ScriptResult, **changes: Any) -> Run:

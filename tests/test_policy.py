@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support import NOW
 
 from python_runner import policy
 from python_runner.model import (
@@ -17,9 +17,6 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
-
-
-NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
 
 
 def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:
@@ -288,7 +285,7 @@ def test_the_documents_have_the_public_keys() -> None:
             "success": False,
             "exit_code": 3,
             "attempts": 3,
-            "started_at": "2026-11-23T06:00:00+00:00",
+            "started_at": "2026-11-23T09:51:58+00:00",
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from tests.support import NOW
 
 from python_runner.model import (
     Attempt,
@@ -22,7 +23,6 @@ from python_runner.trends import (
 )
 
 
-NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 S, F, T, N = Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED
 #: What says nothing of the script itself.
 QUIET = (Outcome.SKIPPED, Outcome.STOPPED, Outcome.INTERRUPTED)

@@ -25,10 +25,9 @@ from python_runner.model import EmailStrategy, OnFailure, Overlap
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
+    from tests.support import MakeProject
 
 
 def problems_of(folder: Path) -> dict[str, str]:

@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from tests.support import MakeProject
+
     from python_runner.model import Run
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
 
-    MakeProject = Callable[..., Path]
 
 DRIP, SILENT = "<drip>", "<silent>"
 #: Seconds that mail may take before or after a run in these tests.

@@ -5,13 +5,13 @@ import email.policy
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support import COMMAND
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.support import MakeProject
+
     from python_runner.model import Message, Run
 
-    MakeProject = Callable[..., Path]
 
 CANARY = "canary-7391-pass"
 BAD = "raise KeyError('montant')"
@@ -44,7 +45,7 @@ def start(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run projects with the real command, which never shows the password."""
     done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "run", "--json", "-q", *folders],
+        [*COMMAND, "run", "--json", "-q", *folders],
         env=os.environ
         | {
             "LOGIN_MAIL": "robot@example.org",
@@ -219,7 +220,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
     servers = [serve() for _ in range(4)]
     commands = [
         subprocess.Popen(
-            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            [*COMMAND, "mail", "flush"],
             env=os.environ
             | {
                 "MAIL_FROM": "robot@example.org",

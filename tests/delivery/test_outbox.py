@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support import NOW
 
 from python_runner.delivery.circuit_breaker import MESSAGES_A_MINUTE, CircuitBreaker
 from python_runner.delivery.outbox import DrainReport, drain, send_once
@@ -35,7 +36,6 @@ from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
 
 

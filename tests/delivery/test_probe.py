@@ -6,6 +6,7 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support import NOW
 
 from python_runner.delivery.probe import Step, probe
 from python_runner.model import MailSettings
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 NAMES = ["DNS", "TCP", "TLS", "AUTH", "MAIL", "RCPT", "DATA"]
 LOGIN = {"login": "robot@example.com", "password": "càn4ry"}
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support import NOW
 
 from python_runner.model import (
     Delivery,
@@ -24,7 +25,6 @@ from python_runner.texts.sentence import Sentence
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
 PROJECT = Path("/srv/project_1")
 

@@ -4,17 +4,16 @@ import hashlib
 import ntpath
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.support import NOW
 
 from python_runner.model import Outcome, RunStatus
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, open_store
 
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 FIRST = int(NOW.timestamp() * 1_000_000)
 #: What was published once, by the first characters of its hash.
 PUBLISHED = ("8d482156555e", "35f28dea3787", "3e302855ffe8")

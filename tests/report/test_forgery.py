@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import compat32, default
 from html.parser import HTMLParser
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.support import NOW, MakeProject
 
 from python_runner import BadRecipientList, InvalidConfiguration, Runner
 from python_runner.config.project import load_project
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message
 
-NOW = datetime(2026, 11, 23, 9, 51, 58, tzinfo=UTC)
 #: What has forged headers, pages, lines and terminals before.
 TRICKS = (
     "\r\nBcc: eve@example.com",
@@ -260,7 +259,7 @@ ADDRESSES = (
 
 
 def test_what_is_no_address_is_refused_with_its_place(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """All wrong recipients are told at once, each with file and key; none is dropped."""
     entries = [entry for entry in NO_ADDRESSES if entry]
@@ -278,7 +277,7 @@ def test_what_is_no_address_is_refused_with_its_place(
 
 @pytest.mark.parametrize("entry", NO_ADDRESSES)
 def test_no_runner_takes_what_is_no_address(
-    make_project: Callable[..., Path], entry: str
+    make_project: MakeProject, entry: str
 ) -> None:
     """The library's own door is as narrow as the configuration file's."""
     with pytest.raises(BadRecipientList):
@@ -331,7 +330,7 @@ def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:
 
 
 def test_a_terminal_is_not_obeyed_nor_deceived(
-    make_project: Callable[..., Path], cli: Callable[..., Any]
+    make_project: MakeProject, cli: Callable[..., Any]
 ) -> None:
     """What commands tell of an error moves no cursor, hides no link, turns no letters."""
     evil = (

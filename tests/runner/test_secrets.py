@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from tests.support import COMMAND
 
 from python_runner import BadPythonInterpreter, InvalidConfiguration, Runner
 from python_runner.config.project import load_project
@@ -24,10 +25,8 @@ from python_runner.records.store import DATABASE_NAME
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.support import Cli, MakeProject
 
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 SECRET = "c4n4ry-7391"
 MASKER = Masker([SECRET])
@@ -237,7 +236,7 @@ def test_what_a_killed_runner_left_is_masked_by_the_next_run(
         "while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
     )
     folder = make_project("p", {"main.py": source}, env={"A_TOKEN": SECRET})
-    command = [sys.executable, "-m", "python_runner", "run", "-q", str(folder)]
+    command = [*COMMAND, "run", "-q", str(folder)]
     with subprocess.Popen(command) as runner:
         outputs: list[Path] = []
         until = time.monotonic() + 60

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.support import NOW
 
 from python_runner.delivery.transports.graph import GraphTransport, addressed
 from python_runner.delivery.transports.smtp_answers import is_about_size
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message, Receipt
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 
 

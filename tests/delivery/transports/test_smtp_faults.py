@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support import NOW
 
 from python_runner.delivery.outbox import drain
 from python_runner.delivery.transports.smtp import SmtpTransport
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 DROP, SILENT, CUT = "<drop>", "<silent>", "354 <cut>"
 _T = TypeVar("_T")
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 BOTH_DEFERRED = (DEFERRED, DEFERRED)
 BOTH_SENT = (SENT, SENT)
