@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
-from python_runner.records.log_rotation import archives, move, prune
+from python_runner.records.log_rotation import archives, delete_old_archives, move
 
 
 if TYPE_CHECKING:
@@ -394,7 +394,7 @@ def test_look_alikes_are_never_touched(logs: Path) -> None:
     ours = f"{NAME}.2024-01-02_09-00"
     (logs / ours).touch()
     (logs / f"{NAME}.2024-01-01_09-00").touch()
-    prune(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1)
     assert {p.name for p in logs.iterdir()} == {
         *names,
         f"{NAME}.2024-01-01_09-01",
@@ -409,7 +409,7 @@ def test_a_link_is_no_archive(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "target").touch()
     (logs / f"{NAME}.2024-01-01_09-00").symlink_to(tmp_path / "target")
     (logs / f"{NAME}.2024-01-02_09-00").touch()
-    prune(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1)
     assert len(list(logs.iterdir())) == 2
 
 
@@ -428,7 +428,7 @@ def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> N
         for stamp, number in found:
             (logs / f"{NAME}.{stamp}{f'.{number}' if number else ''}").touch()
         (logs / NAME).touch()
-        prune(logs, NAME, keep)
+        delete_old_archives(logs, NAME, keep)
         expected = [
             f"{NAME}.{stamp}{f'.{number}' if number else ''}"
             for stamp, number in sorted(found)

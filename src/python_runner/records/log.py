@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING
 
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_record
-from python_runner.records.log_rotation import is_due, move, prune, set_aside
+from python_runner.records.log_rotation import (
+    delete_old_archives,
+    is_due,
+    move,
+    set_aside,
+)
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -69,7 +74,7 @@ class LogFile:
                 file=self.filename,
                 error=error.strerror or str(error),
             )
-        prune(self.folder, self.filename, self.backup_count)
+        delete_old_archives(self.folder, self.filename, self.backup_count)
         return warning
 
     def write(self, record: LogLine) -> None:

@@ -166,7 +166,7 @@ def _is_stamp(text: str) -> bool:
     return True
 
 
-def prune(folder: Path, filename: str, keep: int) -> None:
+def delete_old_archives(folder: Path, filename: str, keep: int) -> None:
     """Remove the oldest archives beyond ``keep``; 0 keeps all.
 
     What cannot be removed now is left for next time.

@@ -58,7 +58,7 @@ def fill(store: Store, project: Path) -> None:
             started_at=NOW,
             duration=1.0,
         )
-        store.finish_run(run, [message], NOW)
+        store.end_run(run, [message], NOW)
     later = NOW + timedelta(hours=4)
     refused = Receipt(
         recipient="a@x.org", delivery=Delivery.FAILED, detail=Sentence.of("550 unknown")
@@ -68,9 +68,9 @@ def fill(store: Store, project: Path) -> None:
         recipient="c@x.org", delivery=Delivery.DEFERRED, detail=Sentence.of("451 busy")
     )
     for receipts in ([refused], [sent, busy]):
-        claim = store.mail.claim_due(NOW, owner="test", lease_seconds=1.0)
+        claim = store.messages.claim_due(NOW, owner="test", lease_seconds=1.0)
         assert claim
-        store.mail.record_receipts(
+        store.messages.record_receipts(
             claim.number, receipts, owner="test", next_try_at=later
         )
 
@@ -151,8 +151,8 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
             started_at=NOW,
             duration=1.0,
         )
-        store.finish_run(run, [letter("report-3", "b@x.org", "c@x.org")], NOW)
-        store.mail.record_receipts(
+        store.end_run(run, [letter("report-3", "b@x.org", "c@x.org")], NOW)
+        store.messages.record_receipts(
             3, answers, owner="test", next_try_at=NOW + timedelta(hours=1)
         )
 

@@ -95,7 +95,7 @@ def keep(
         duration=duration * len(results),
         scripts=results,
     )
-    store.finish_run(run, [], NOW)
+    store.end_run(run, [], NOW)
 
 
 def wait_for(ready: Callable[[], object]) -> None:
@@ -417,7 +417,7 @@ def test_show_repeats_warnings_and_errors(
         error=Sentence.of("the interpreter\nis gone"),
         warnings=(Sentence.of("the disk is full"),),
     )
-    store.finish_run(run, [], NOW)
+    store.end_run(run, [], NOW)
 
     flooded = cli("show", flooded_id).stdout
     refused = cli("show", "f" * 13).stdout
@@ -459,7 +459,7 @@ def test_show_tells_what_little_is_known(
         duration=60.0,
         scripts=(result,),
     )
-    store.finish_run(run, [], NOW)
+    store.end_run(run, [], NOW)
 
     shown = cli("show", "1").stdout.split("\n\n")
 
