@@ -106,7 +106,7 @@ def settle(store: Store, now: datetime) -> None:
 
 
 def record_run(home: Path, run_id: str, now: datetime) -> None:
-    """LogLine a run of three scripts, one with two attempts, and report it."""
+    """Record a run of three scripts, one with two attempts, and report it."""
 
     def acknowledge(fact: str) -> None:
         append(home / "acknowledged", fact)
@@ -286,7 +286,7 @@ def check_sound(path: Path) -> None:
 
 
 def record_one(home: Path) -> None:
-    """LogLine the one run of ``HOME``."""
+    """Record the one run of ``HOME``."""
     record_run(home, "0" * 13, NOW)
 
 

@@ -1,6 +1,6 @@
 """How a log is set aside: by calendar days, under a name that is free, and for how long.
 
-The age of a log is read from its first record and not from its file's times: those
+The age of a log is read from its first line and not from its file's times: those
 change with every write, with copies, and on Windows even survive a rename.
 """
 
@@ -15,7 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from python_runner.records.log_line import parse_records
+from python_runner.records.log_line import parse_log
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _ARCHIVE = re.compile(
     r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})"
     r"(?:\.(?P<number>[1-9][0-9]*))?"
 )
-#: Bytes in which the first record is looked for: far more than the fields before a
+#: Bytes in which the first line is looked for: far more than the fields before a
 #: traceback take, far less than a log may hold.
 _HEAD = 262_144
 #: Seconds between the attempts at a rename that another program's open file refuses
@@ -75,11 +75,11 @@ def _began(log: Path, now: datetime) -> datetime | None:
         return None
     if not head:
         return None
-    for record in parse_records(head):
-        # A record from the future, written under a wrong clock, would delay the
+    for line in parse_log(head):
+        # A line from the future, written under a wrong clock, would delay the
         # rotation until then.
-        if record.time <= now:
-            return record.time
+        if line.time <= now:
+            return line.time
     return datetime.fromtimestamp(modified, UTC)
 
 
@@ -140,7 +140,7 @@ def archives(folder: Path, filename: str) -> list[Path]:
 def logs_in(folder: Path) -> list[str]:
     """Return the names of the logs in ``folder``, each with or without archives.
 
-    A file of another program, whatever its name, is none of ours: it has no record.
+    A file of another program, whatever its name, is none of ours: it has no line of a log.
     """
     files = defaultdict(list)
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -154,7 +154,7 @@ def logs_in(folder: Path) -> list[str]:
 
 def _is_ours(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
-        return any(True for _ in parse_records(file.read(_HEAD)))
+        return any(True for _ in parse_log(file.read(_HEAD)))
     return False
 
 

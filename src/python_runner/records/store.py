@@ -138,7 +138,7 @@ class Store:
     def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
     ) -> None:
-        """LogLine that an attempt of a script begins; the first one's time stays.
+        """Record that an attempt of a script begins; the first one's time stays.
 
         Args:
             run_id: the run.
@@ -151,13 +151,13 @@ class Store:
             changes.begin_attempt(connection, run, number, started_at, output)
 
     def end_attempt(self, run_id: str, number: int, attempt: Attempt) -> None:
-        """LogLine what came of a script's next attempt."""
+        """Record what came of a script's next attempt."""
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
             changes.end_attempt(connection, run, number, attempt)
 
     def end_script(self, result: ScriptResult) -> None:
-        """LogLine a script's end; an end once recorded stays."""
+        """Record a script's end; an end once recorded stays."""
         with self._database.write() as connection:
             run = changes.run_key(connection, result.run_id)
             changes.end_script(connection, run, result)

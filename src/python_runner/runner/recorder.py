@@ -105,17 +105,17 @@ class RunRecorder:
         )
 
     def begin_attempt(self, number: int, output: Path) -> None:
-        """LogLine that an attempt of a script begins, and where its output goes."""
+        """Record that an attempt of a script begins, and where its output goes."""
         self._record(
             lambda store: store.begin_attempt(self.run_id, number, self.now(), output)
         )
 
     def end_attempt(self, number: int, attempt: Attempt) -> None:
-        """LogLine what came of an attempt."""
+        """Record what came of an attempt."""
         self._record(lambda store: store.end_attempt(self.run_id, number, attempt))
 
     def end_script(self, result: ScriptResult) -> None:
-        """LogLine a script's end, and add its line to the log."""
+        """Record a script's end, and add its line to the log."""
         self._record(lambda store: store.end_script(result))
         self.log(result)
 
@@ -136,7 +136,7 @@ class RunRecorder:
         self._write_log(write)
 
     def recall(self, run: OpenRun) -> None:
-        """LogLine the ends of scripts that the log alone knows.
+        """Record the ends of scripts that the log alone knows.
 
         The records could not be written then; what succeeded must not be run again.
         """
