@@ -15,10 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from python_runner.files import move
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
-from python_runner.records.log_rotation import archives, delete_old_archives, move
+from python_runner.records.log_rotation import archives, delete_old_archives
 
 
 if TYPE_CHECKING:
@@ -281,13 +282,6 @@ def test_a_taken_name_gets_a_number(logs: Path) -> None:
     _run(log_file, START + timedelta(days=3))
     assert taken.read_text("utf-8") == "earlier\n"
     assert archives(logs, NAME) == [taken, logs / f"{taken.name}.2"]
-
-
-def test_moving_leaves_nothing_behind_when_it_fails(logs: Path) -> None:
-    """A rename that cannot be done takes no name."""
-    with pytest.raises(FileNotFoundError):
-        move(logs / "missing", logs / "target")
-    assert list(logs.iterdir()) == []
 
 
 def _refusing(times: float, error: OSError) -> Callable[[Path, Path], None]:

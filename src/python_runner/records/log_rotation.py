@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from python_runner.files import move, patiently
 from python_runner.records.log_line import parse_log
 
 
@@ -31,29 +32,6 @@ _ARCHIVE = re.compile(
 #: Bytes in which the first line is looked for: far more than the fields before a
 #: traceback take, far less than a log may hold.
 _HEAD = 262_144
-#: Seconds between the attempts at a rename that another program's open file refuses
-#: (virus scanner, indexer, backup, viewer): 2.5 in all.
-_RETRY_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.0)
-
-if sys.platform == "win32":
-
-    def move(source: Path, target: Path) -> None:
-        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
-        source.rename(target)
-
-else:
-
-    def move(source: Path, target: Path) -> None:
-        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
-        # rename(2) replaces what bears the name; an empty file of ours, made
-        # exclusively, leaves nothing to replace. (A hard link would do as well, but not
-        # every file system has them.)
-        target.touch(exist_ok=False)
-        try:
-            source.rename(target)
-        except OSError:
-            target.unlink()
-            raise
 
 
 def is_due(log: Path, days: int, now: datetime) -> bool:
@@ -96,17 +74,10 @@ def set_aside(
 ) -> None:
     """Rename a log to an archive that bears this moment; a taken name gets a number.
 
-    A refusal is met with some more attempts, for 2.5 seconds in all.
-
     Raises:
         OSError: the log keeps its name; ``PermissionError`` where it stayed refused.
     """
-    for delay in _RETRY_DELAYS:
-        with suppress(PermissionError):
-            _rename_to_free_name(log, now, rename)
-            return
-        sleep(delay)
-    _rename_to_free_name(log, now, rename)
+    patiently(partial(_rename_to_free_name, log, now, rename), sleep)
 
 
 def _rename_to_free_name(

@@ -13,16 +13,13 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Self
 
-from python_runner.files import private_file, private_folder
+from python_runner.files import private_file, private_folder, replacing
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
-from python_runner.records.log_rotation import move
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
 from python_runner.texts.sentence import N_, Sentence
@@ -31,6 +28,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
@@ -292,18 +290,12 @@ class Store:
         with translated(target):
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            # Under another name while it is made: a kill leaves no half of a copy that
-            # could be taken for one.
-            descriptor, name = mkstemp(".new", f".{target.name}.", target.parent)
-            os.close(descriptor)
-            new = Path(name)
-            try:
+            with replacing(target, overwrite=False) as new:
+                # A copy of another process with our number, killed meanwhile, may be left.
+                new.unlink(missing_ok=True)
+                private_file(new)
                 with closing(sqlite3.connect(new)) as copy:
                     self._database.copy_to(copy)
-                move(new, target)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
 
     def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
         """Delete ended runs that began before; return how many.
