@@ -256,7 +256,7 @@ def compare_writing(store: Store, connection: sqlite3.Connection) -> None:
         for number, name in enumerate(names, 1)
     )
     fresh = itertools.count(len(names) + 1)
-    mine = milliseconds(lambda: store.script_ended(next(results)))
+    mine = milliseconds(lambda: store.end_script(next(results)))
     theirs = milliseconds(lambda: plain_result(connection, next(fresh)))
     print(
         f"{'adding a result':<28}{mine:>7.2f} ms{theirs:>7.2f} ms{mine / theirs:>8.1f}"

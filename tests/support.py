@@ -111,7 +111,7 @@ def keep(
         duration=duration * len(results),
         scripts=results,
     )
-    store.finish_run(run, [], TODAY)
+    store.end_run(run, [], TODAY)
 
 
 def last_run_id() -> str:

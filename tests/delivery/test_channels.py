@@ -207,14 +207,14 @@ def test_a_run_of_another_project_tells_what_waits(
     other = make_project("other", channels=[])
     document(cli("run", "--json", first))
     with open_store(tmp_path / "home", local_now()) as store:
-        store.mail.make_due(local_now())
+        store.messages.make_due(local_now())
 
     run = document(cli("run", "--json", other))
 
     assert run["mail"] == "none"
     assert len(server.requests) == 2
     with open_store(tmp_path / "home", local_now()) as store:
-        assert store.mail.messages() == []
+        assert store.messages.newest() == []
 
 
 def test_a_channel_taken_out_of_the_configuration(

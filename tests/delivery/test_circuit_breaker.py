@@ -67,7 +67,7 @@ def queue(store: Store, tmp_path: Path) -> Callable[..., None]:
             started_at=local_now(),
             duration=1.0,
         )
-        store.finish_run(run, messages, local_now())
+        store.end_run(run, messages, local_now())
 
     return put
 
@@ -92,7 +92,7 @@ def drain(
 
 def states(store: Store) -> dict[str, MessageState]:
     """Return the state of each audience's only message."""
-    messages = store.mail.messages(tuple(MessageState))
+    messages = store.messages.newest(tuple(MessageState))
     return {queued.message.audience: queued.state for queued in messages}
 
 
@@ -137,7 +137,7 @@ def test_without_mail_variables_channels_are_told(
 
     assert drain(store, MailSettings()) == DrainReport(sent=1, remaining=1)
 
-    (mail,) = store.mail.messages()
+    (mail,) = store.messages.newest()
     assert (mail.message.audience, mail.attempts) == (RECIPIENTS, 0)
 
 

@@ -185,7 +185,7 @@ def test_no_project_waits_for_mail_twice(make_project: MakeProject, serve: Any) 
     with session_for(relay(server.port), look) as session:
         run_project(load_project(folders[0]), session)
         assert session.store
-        session.store.mail.make_due(local_now())
+        session.store.messages.make_due(local_now())
         run_project(load_project(folders[1]), session)
 
     assert connections == [0, 1]

@@ -177,7 +177,7 @@ def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     """After five days a report is given up by whichever run comes then: exit code 4."""
     past = local_now() - timedelta(days=5)
     with open_store(shielded, past) as store:
-        store.finish_run(make_run(), [message], past)
+        store.end_run(make_run(), [message], past)
     folder = make_project("b", email_strategy="none")
 
     done = start([folder], free_port, authority.file)
@@ -216,7 +216,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
         for number in range(40):
             identity = f"<{number}@localhost>"
             one = replace(message, message_id=identity, content=identity.encode())
-            store.finish_run(make_run(run_id=f"{number:013x}"), [one], now)
+            store.end_run(make_run(run_id=f"{number:013x}"), [one], now)
     servers = [serve() for _ in range(4)]
     commands = [
         subprocess.Popen(
@@ -236,7 +236,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
         assert command.wait(100) in {0, 1}
 
     with open_store(shielded, now) as store:
-        assert store.mail.waiting() == 0
+        assert store.messages.waiting() == 0
     sent = Counter(content for server in servers for content in server.messages)
     assert len(sent) == 40
     assert set(sent.values()) == {1}

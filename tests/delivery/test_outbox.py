@@ -64,7 +64,7 @@ def queue(store: Store, *run_ids: str, recipients: tuple[str, ...] = (A, B)) -> 
             subject="a report",
             content=f"Date: fixed\r\n\r\n{run_id}\r\n".encode(),
         )
-        store.finish_run(run, [message], NOW)
+        store.end_run(run, [message], NOW)
 
 
 def mail_of(store: Store, run_id: str) -> MailStatus:
@@ -334,14 +334,14 @@ def test_a_message_is_given_up_in_the_end(store: Store) -> None:
     shut = down()
     moment = NOW
     while deliver(store, shut, now=moment).deferred:
-        (message,) = store.mail.messages()
+        (message,) = store.messages.newest()
         moment = message.next_try_at
     # 5, 10, 20, 40, 80, 160 minutes, then every four hours until the fifth day is over.
     assert DELIVERY_LIFE <= moment - NOW < DELIVERY_LIFE + timedelta(hours=4)
     assert len(shut.messages) == 36
     assert deliver(store, MemoryTransport(), now=moment) == DrainReport()
     assert mail_of(store, "a") is MailStatus.FAILED
-    assert [m.run_id for m in store.mail.unannounced()] == ["a"]
+    assert [m.run_id for m in store.messages.unannounced()] == ["a"]
 
 
 def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
@@ -350,7 +350,7 @@ def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
     broken = Broken()
     assert deliver(store, broken) == DrainReport(deferred=2, remaining=2)
     assert broken.closed
-    (_, message) = store.mail.messages()
+    (_, message) = store.messages.newest()
     assert "a defect" in str(message.addressees[0].detail)
 
 
@@ -376,7 +376,7 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
     tarpit.released.set()
-    while store.mail.waiting():
+    while store.messages.waiting():
         time.sleep(0.01)
     assert len(tarpit.messages) == 1
     assert mail_of(store, "a") is MailStatus.SENT
@@ -388,7 +388,7 @@ def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
     tarpit = Tarpit()
     left = DrainReport(deferred=1, remaining=1)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
-    (waiting,) = store.mail.messages()
+    (waiting,) = store.messages.newest()
     assert "had not taken the mail" in str(waiting.addressees[0].detail)
     again = MemoryTransport()
     later = NOW + timedelta(minutes=5)
@@ -558,7 +558,7 @@ def test_a_longer_wait_is_kept_by_a_later_drain(
     busy = Busy(asked, 1)
     assert _busy_drain(store, busy, clock) == DrainReport(deferred=1, remaining=1)
     assert clock.naps == []
-    (queued,) = store.mail.messages()
+    (queued,) = store.messages.newest()
     assert queued.next_try_at == NOW + timedelta(minutes=minutes)
 
 
@@ -585,7 +585,7 @@ def test_records_locked_for_seconds_are_waited_for(
         assert transport.messages == []
     thread.join(30)
     assert len(transport.messages) == 2
-    assert store.mail.waiting() == 0
+    assert store.messages.waiting() == 0
 
 
 def test_records_locked_too_long_send_the_same_message_again(
@@ -638,7 +638,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(store: Store, seed: int) -
             max(moment + jump, NOW - timedelta(days=4)), NOW + timedelta(days=4)
         )
     assert sorted(sent) == sorted(f"<{number:x}@localhost>" for number in range(10))
-    assert store.mail.waiting() == 0
+    assert store.messages.waiting() == 0
 
 
 # Channels: audiences beside the recipients of mails.
@@ -668,7 +668,7 @@ def queue_for(store: Store, run_id: str, *audiences: str, path: Path = PROJECT) 
         )
         for audience in audiences
     ]
-    store.finish_run(run, messages, NOW)
+    store.end_run(run, messages, NOW)
 
 
 #: Drains what is for SLACK.
@@ -679,14 +679,14 @@ def states(store: Store) -> dict[str, str]:
     """Return the state of each audience's only message."""
     return {
         queued.message.audience: queued.state.value
-        for queued in store.mail.messages(tuple(MessageState))
+        for queued in store.messages.newest(tuple(MessageState))
     }
 
 
 def test_each_audience_is_drained_by_itself(store: Store) -> None:
     """What goes one way leaves the others' messages alone, sent or not."""
     queue_for(store, "a", RECIPIENTS, SLACK, HOOK)
-    assert store.mail.due_audiences(NOW) == [RECIPIENTS, SLACK, HOOK]
+    assert store.messages.due_audiences(NOW) == [RECIPIENTS, SLACK, HOOK]
     mail = MemoryTransport({A: Delivery.DEFERRED})
     slack = MemoryTransport()
 
@@ -694,7 +694,7 @@ def test_each_audience_is_drained_by_itself(store: Store) -> None:
     assert tell(store, slack) == DrainReport(sent=1, remaining=2)
 
     assert states(store) == {RECIPIENTS: "queued", SLACK: "sent", HOOK: "queued"}
-    assert store.mail.due_audiences(NOW) == [HOOK]
+    assert store.messages.due_audiences(NOW) == [HOOK]
     assert slack.closed
     assert [m.audience for m in slack.messages] == [SLACK]
     (run,) = store.runs()
@@ -720,7 +720,7 @@ def test_a_channel_that_is_configured_no_more_waits(store: Store) -> None:
 
     assert report == DrainReport(sent=1, deferred=3, remaining=3)
     assert not way.rests
-    waiting = store.mail.messages()[0]
+    waiting = store.messages.newest()[0]
     detail = str(waiting.addressees[0].detail)
     assert str(gone) in detail
     assert f"python-runner mail drop {waiting.number}" in detail
@@ -756,7 +756,7 @@ def test_a_channel_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
     report = drain(store, broken, audience=SLACK, now=lambda: NOW, deadline_seconds=30)
 
     assert report == DrainReport(deferred=1, remaining=1)
-    assert "no such share" in str(store.mail.messages()[0].addressees[0].detail)
+    assert "no such share" in str(store.messages.newest()[0].addressees[0].detail)
 
 
 def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
@@ -768,7 +768,7 @@ def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
         deferred=1, remaining=1
     )
 
-    detail = str(store.mail.messages()[0].addressees[0].detail)
+    detail = str(store.messages.newest()[0].addressees[0].detail)
     assert detail.startswith("the channel had not taken the report after")
     tarpit.released.set()
     while not tarpit.closed:
@@ -782,10 +782,10 @@ def test_a_channel_is_given_up_by_itself(store: Store) -> None:
     down = MemoryTransport({f"the {SLACK}": Delivery.DEFERRED})
     moment = NOW
     while not tell(store, down, now=moment).failed:
-        (waiting,) = store.mail.messages()
+        (waiting,) = store.messages.newest()
         moment = waiting.next_try_at
 
     assert moment - NOW >= DELIVERY_LIFE
     (run,) = store.runs()
     assert run.mail is MailStatus.FAILED
-    assert [m.message.audience for m in store.mail.unannounced()] == [SLACK]
+    assert [m.message.audience for m in store.messages.unannounced()] == [SLACK]

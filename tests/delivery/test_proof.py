@@ -81,7 +81,7 @@ def queue_reports(home: Path) -> None:
                 subject="report",
                 content=f"{head}.\r\n{os.urandom(8).hex()}\r\n".encode(),
             )
-            store.finish_run(run, [message], NOW)
+            store.end_run(run, [message], NOW)
 
 
 def die_before_statement(number: int) -> None:
@@ -245,9 +245,9 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
     killed = [nursery.drain(milliseconds=chance.randint(1, 120)) for _ in range(60)]
     assert sum(killed) > 5
     with open_store(memory_folder, NOW) as store:
-        while store.mail.waiting():
+        while store.messages.waiting():
             assert not nursery.drain()
-        sent = store.mail.messages((MessageState.SENT,), limit=2 * REPORTS)
+        sent = store.messages.newest((MessageState.SENT,), limit=2 * REPORTS)
 
     assert len(sent) == REPORTS
     copies = Counter(assassin.accepted)
@@ -289,7 +289,7 @@ def test_every_run_of_a_killed_command_is_reported(
         catch_up(session)
         assert session.store
         runs = session.store.runs(limit=100)
-        reports = [session.store.mail.of_run(run.run_id) for run in runs]
+        reports = [session.store.messages.of_run(run.run_id) for run in runs]
     assert runs
     assert {run.mail for run in runs} == {MailStatus.SENT}
     contents = {queued.message.content for report in reports for queued in report}

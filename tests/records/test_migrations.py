@@ -73,8 +73,8 @@ def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
     with open_store(tmp_path, NOW) as store:
         assert store.notice is None
         (run,) = store.runs()
-        (settled,) = store.interrupt_unfinished(Path("/srv/two"), NOW)
-        store.finish_run(settled, [], NOW)
+        (settled,) = store.interrupt_runs(Path("/srv/two"), NOW)
+        store.end_run(settled, [], NOW)
         assert store.last_outcomes(Path("/srv/one")) == dict.fromkeys(
             ["a.py", "b.py"], Outcome.SUCCESS
         )

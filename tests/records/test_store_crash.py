@@ -101,12 +101,12 @@ def lines(path: Path) -> list[str]:
 
 def settle(store: Store, now: datetime) -> None:
     """Do what every run does first: close and report what died."""
-    for run in store.interrupt_unfinished(PROJECT, now):
-        store.finish_run(run, [message_of(run)], now)
+    for run in store.interrupt_runs(PROJECT, now):
+        store.end_run(run, [message_of(run)], now)
 
 
 def record_run(home: Path, run_id: str, now: datetime) -> None:
-    """LogLine a run of three scripts, one with two attempts, and report it."""
+    """Record a run of three scripts, one with two attempts, and report it."""
 
     def acknowledge(fact: str) -> None:
         append(home / "acknowledged", fact)
@@ -125,9 +125,9 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
         for number, outcomes in enumerate(("s", "fs", "ff"), 1):
             attempts = []
             for letter in outcomes:
-                store.script_started(run_id, number, now)
+                store.begin_attempt(run_id, number, now)
                 attempts.append(attempt(letter, now))
-                store.attempt_ended(run_id, number, attempts[-1])
+                store.end_attempt(run_id, number, attempts[-1])
                 acknowledge(f"{run_id} attempt {number}")
             result = ScriptResult(
                 script=f"{'abc'[number - 1]}.py",
@@ -138,7 +138,7 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
                 attempts=tuple(attempts),
             )
             results.append(result)
-            store.script_ended(result)
+            store.end_script(result)
             acknowledge(f"{run_id} ended {number} {result.outcome}")
         run = Run(
             run_id=run_id,
@@ -149,7 +149,7 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
             duration=1.0,
             scripts=tuple(results),
         )
-        store.finish_run(run, [message_of(run)], now)
+        store.end_run(run, [message_of(run)], now)
         acknowledge(f"{run_id} finished")
         drain(
             store,
@@ -245,7 +245,7 @@ def tend(home: Path) -> None:
             interpreter=PYTHON,
         )
         acknowledge("begun")
-        store.thin(NOW - timedelta(days=30))
+        store.delete_old_runs(NOW - timedelta(days=30))
         acknowledge("thinned")
         store.backup(home / "copy")
         acknowledge("copied")
@@ -258,7 +258,7 @@ def check_tended(home: Path) -> None:
         assert store.notice is None
         settle(store, NOW)
         runs = {run.run_id: run for run in store.runs()}
-        queued = [queued.message.message_id for queued in store.mail.messages()]
+        queued = [queued.message.message_id for queued in store.messages.newest()]
         remembered = store.interpreter(PYTHON.path)
     assert {NEW, OPEN} <= runs.keys() <= {OLD, NEW, OPEN, LAST}
     assert [r.outcome for r in runs[OPEN].scripts] == [
@@ -286,7 +286,7 @@ def check_sound(path: Path) -> None:
 
 
 def record_one(home: Path) -> None:
-    """LogLine the one run of ``HOME``."""
+    """Record the one run of ``HOME``."""
     record_run(home, "0" * 13, NOW)
 
 
@@ -354,7 +354,7 @@ def come_back(home: Path) -> None:
             now=lambda: later,
             deadline_seconds=30,
         )
-        assert store.interrupt_unfinished(PROJECT, later) == []
+        assert store.interrupt_runs(PROJECT, later) == []
         check_records(store, lines(home / "acknowledged"))
     check_mailbox(home)
     check_sound(home / DATABASE_NAME)

@@ -152,7 +152,7 @@ class Records(RuleBasedStateMachine):
         """Start a script."""
         run, number, script = data.draw(st.sampled_from(self.scripts("planned")))
         script.started_at = self.tick()
-        self.store.script_started(run.run_id, number, script.started_at)
+        self.store.begin_attempt(run.run_id, number, script.started_at)
 
     @precondition(lambda self: self.scripts("running"))
     @rule(data=st.data(), outcome=ENDS)
@@ -163,8 +163,8 @@ class Records(RuleBasedStateMachine):
             outcome=outcome, exit_code=1, started_at=self.now, duration=0.5
         )
         script.attempts.append(attempt)
-        self.store.attempt_ended(run.run_id, number, attempt)
-        self.store.script_started(run.run_id, number, self.tick())
+        self.store.end_attempt(run.run_id, number, attempt)
+        self.store.begin_attempt(run.run_id, number, self.tick())
 
     @precondition(lambda self: self.scripts("running"))
     @rule(data=st.data(), outcome=ENDS)
@@ -172,7 +172,7 @@ class Records(RuleBasedStateMachine):
         """End a script."""
         run, number, script = data.draw(st.sampled_from(self.scripts("running")))
         script.result = script.ended(run.run_id, number, outcome, self.now)
-        self.store.script_ended(script.result)
+        self.store.end_script(script.result)
 
     @precondition(lambda self: self.living())
     @rule(data=st.data(), reported=st.booleans())
@@ -204,7 +204,7 @@ class Records(RuleBasedStateMachine):
             subject=run.project,
             content=run.run_id.encode(),
         )
-        self.store.finish_run(run, [message] if reported else [], self.now)
+        self.store.end_run(run, [message] if reported else [], self.now)
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
         self.ended.append(replace(run, mail=mail))
 
@@ -212,7 +212,7 @@ class Records(RuleBasedStateMachine):
     @rule(marked=st.booleans())
     def deliver(self, *, marked: bool) -> None:
         """Send the report that waits longest, or die before its receipt is kept."""
-        queued = self.store.mail.claim_due(self.tick(), owner="me", lease_seconds=0)
+        queued = self.store.messages.claim_due(self.tick(), owner="me", lease_seconds=0)
         assert queued is not None
         if not marked:
             return
@@ -220,7 +220,7 @@ class Records(RuleBasedStateMachine):
             Receipt(recipient=recipient, delivery=Delivery.SENT)
             for recipient in queued.message.recipients
         ]
-        self.store.mail.record_receipts(
+        self.store.messages.record_receipts(
             queued.number, receipts, owner="me", next_try_at=None
         )
         (place,) = (
@@ -239,7 +239,7 @@ class Records(RuleBasedStateMachine):
             for run in self.ended
             if run.started_at < oldest and run.mail is not MailStatus.QUEUED
         ]
-        assert self.store.thin(oldest) == len(gone)
+        assert self.store.delete_old_runs(oldest) == len(gone)
         self.ended = [run for run in self.ended if run not in gone]
 
     @rule()
@@ -270,12 +270,12 @@ class Records(RuleBasedStateMachine):
         """Settle, and die before the report: the runs are found again."""
         for path, run in self.open.items():
             if not run.alive:
-                runs = self.store.interrupt_unfinished(path, self.tick())
+                runs = self.store.interrupt_runs(path, self.tick())
                 self.check_settled(runs, path)
 
     def settle(self, path: Path) -> None:
         """Settle and report."""
-        runs = self.store.interrupt_unfinished(path, self.tick())
+        runs = self.store.interrupt_runs(path, self.tick())
         self.check_settled(runs, path)
         del self.open[path]
         self.close(runs[0], reported=True)

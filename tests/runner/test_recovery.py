@@ -124,7 +124,7 @@ def test_a_run_whose_runner_died_belongs_to_the_incident(
             started_at=died_at,
             scripts=["main.py"],
         )
-        store.script_started("d" * 13, 1, died_at)
+        store.begin_attempt("d" * 13, 1, died_at)
     days(folder, BAD, GOOD, first=2)
 
     found = {mail["Subject"].partition(":")[0]: mail for mail in mails(mail_dir)}
@@ -180,7 +180,7 @@ def test_a_sent_attachment_does_not_stay_in_the_records(
     days(folder, LOUD + BAD)
     (sent,) = mail_dir.glob("*.eml")
     with open_store(shielded, local_now()) as store:
-        (kept,) = store.mail.messages([MessageState.SENT])
+        (kept,) = store.messages.newest([MessageState.SENT])
     assert b"application/zip" in sent.read_bytes()
     assert b"application/zip" not in kept.message.content
     assert len(kept.message.content) < sent.stat().st_size

@@ -100,7 +100,7 @@ def drain(
     way = way or CircuitBreaker()
     deadline = way.monotonic() + deadline_seconds
     if way.rests or not way.turn.acquire(timeout=deadline_seconds):
-        return DrainReport(remaining=store.mail.waiting())
+        return DrainReport(remaining=store.messages.waiting())
     try:
         work = _Drain(
             store=store,
@@ -297,12 +297,12 @@ class _Drain(_Delivery):
             sent=self.counts[MessageState.SENT],
             deferred=self.counts[MessageState.QUEUED],
             failed=self.counts[MessageState.FAILED],
-            remaining=self.store.mail.waiting(),
+            remaining=self.store.messages.waiting(),
             given_up=tuple(self.given_up),
         )
 
     def _take(self) -> QueuedMessage | None:
-        self.claim = self.store.mail.claim_due(
+        self.claim = self.store.messages.claim_due(
             self.now(),
             owner=self.owner,
             lease_seconds=self.lease_seconds,
@@ -346,7 +346,7 @@ class _Drain(_Delivery):
 
     def _mark(self, claim: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
         self.claim = None
-        state = self.store.mail.record_receipts(
+        state = self.store.messages.record_receipts(
             claim.number,
             map(self._masked, receipts),
             owner=self.owner,
@@ -368,7 +368,7 @@ class _Drain(_Delivery):
         if kept := without_attachment(claim.message.content):
             # It is sent all the same, and only takes more room.
             with suppress(StoreError):
-                self.store.mail.replace_sent(claim.number, kept)
+                self.store.messages.replace_sent(claim.number, kept)
 
 
 @dataclass(slots=True, kw_only=True)

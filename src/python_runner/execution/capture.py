@@ -16,13 +16,13 @@ from python_runner.execution.disk import (
     free_space,
     punch_hole,
 )
-from python_runner.files import replace
+from python_runner.files import replacing
 from python_runner.masking import Masker
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     #: Of a file: ranges of it, and bytes between them.
     Parts = Sequence[bytes | tuple[int, int]]
@@ -237,8 +237,11 @@ class Capture:
 
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
-        # Windows replaces no file that is open.
-        _write_anew(self._path, self._masked(parts), self._file.close)
+        with replacing(self._path) as new:
+            with new.open("wb") as file:
+                file.writelines(self._masked(parts))
+            # Windows replaces no file that is open.
+            self._file.close()
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
@@ -327,22 +330,8 @@ def mask_file(path: Path, masker: Masker) -> None:
                 yield block
 
     if any(secret for _piece, secret in masker.pieces(blocks())):
-        _write_anew(path, masker.stream(blocks()))
-
-
-def _write_anew(
-    path: Path, blocks: Iterable[bytes], let_go: Callable[[], object] = lambda: None
-) -> None:
-    """Replace a file, at once or not at all; ``let_go`` closes the old one before."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("wb") as file:
-            file.writelines(blocks)
-        let_go()
-        replace(new, path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+        with replacing(path) as new, new.open("wb") as file:
+            file.writelines(masker.stream(blocks()))
 
 
 def _near(length: int) -> int:

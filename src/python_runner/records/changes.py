@@ -37,7 +37,7 @@ def run_key(connection: Connection, run_id: str) -> int:
     return int(row["id"])
 
 
-def open_run(
+def begin_run(
     connection: Connection,
     *,
     run_id: str,
@@ -87,7 +87,7 @@ def keep_interpreter(connection: Connection, answer: Interpreter) -> None:
     )
 
 
-def start_script(
+def begin_attempt(
     connection: Connection,
     run: int,
     number: int,
@@ -105,7 +105,7 @@ def start_script(
     )
 
 
-def add_attempt(
+def end_attempt(
     connection: Connection, run: int, number: int, attempt: Attempt
 ) -> None:
     """Add a script's next attempt."""
@@ -148,7 +148,7 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
             _write_attempt(connection, run, result.number, place, attempt)
 
 
-def close_run(connection: Connection, run: Run) -> int:
+def end_run(connection: Connection, run: Run) -> int:
     """Write a run's end and whatever is missing of it; return its key."""
     (key,) = connection.execute(
         """
@@ -182,7 +182,7 @@ def close_run(connection: Connection, run: Run) -> int:
     return int(key)
 
 
-def abandon(connection: Connection, runs: Sequence[int], now: datetime) -> None:
+def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -> None:
     """End what never ended in ``runs``: their runner is gone."""
     for run in runs:
         connection.execute(
@@ -194,7 +194,7 @@ def abandon(connection: Connection, runs: Sequence[int], now: datetime) -> None:
             end_script(connection, run, result)
 
 
-def delete_runs(connection: Connection, older_than: datetime, limit: int) -> int:
+def delete_old_runs(connection: Connection, older_than: datetime, limit: int) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
     return connection.execute(
         """

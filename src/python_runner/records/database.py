@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import private_file
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
 
@@ -109,7 +110,7 @@ class Database:
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and is_damage(error):
                     with suppress(OSError):
-                        suspicion(self.path).touch(mode=0o600)
+                        private_file(suspicion(self.path))
                 # SQLite may have rolled back by itself, on a full disk for instance.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")

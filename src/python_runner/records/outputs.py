@@ -55,7 +55,7 @@ def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
         file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
 
 
-def prune(
+def delete_old_outputs(
     logs: Path, keep_days: int, now: datetime, *, keep: Container[str] = ()
 ) -> int:
     """Remove the output of runs that began more than ``keep_days`` days ago.

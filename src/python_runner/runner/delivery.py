@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def unannounced_reports(session: Session) -> tuple[QueuedMessage, ...]:
     """Return the reports that were given up and that nobody has been told of."""
     try:
-        return tuple(session.store.mail.unannounced()) if session.store else ()
+        return tuple(session.store.messages.unannounced()) if session.store else ()
     except StoreError:
         return ()
 
@@ -86,7 +86,7 @@ def catch_up(session: Session) -> None:
             masker=session.masker(),
         )
         for number in report.given_up:
-            if message := session.store.mail.message(number):
+            if message := session.store.messages.get(number):
                 session.given_up.append(message)
 
 
@@ -112,7 +112,7 @@ def with_mail_status(run: Run, session: Session) -> Run:
     with suppress(StoreError):
         if session.store and (kept := session.store.run(run.run_id)):
             status = kept.mail
-            reason = why_undelivered(session.store.mail.of_run(run.run_id))
+            reason = why_undelivered(session.store.messages.of_run(run.run_id))
     if status is MailStatus.QUEUED:
         reason = reason or session.ways.mail.reason
     return replace(run, mail=status, mail_reason=reason)

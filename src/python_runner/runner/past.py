@@ -70,7 +70,7 @@ def _incident(run: Run, store: Store) -> Incident | None:
     succeeded = run.status is RunStatus.SUCCESS
     if not succeeded and run.status not in INCIDENT:
         return None
-    mails = store.mail.incident(
+    mails = store.messages.incident(
         run.path, INCIDENT, before=run.started_at, latest=_LATEST_MAILS
     )
     if mails:

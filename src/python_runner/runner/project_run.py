@@ -150,13 +150,13 @@ class _ProjectRun:
             self._settle_the_past()
             self.project = self.recorder.project = self._chosen(choose)
             self.interpreter = self._known(interpreter)
-            self.recorder.open_run(self.started_at, self.interpreter)
+            self.recorder.begin_run(self.started_at, self.interpreter)
             self.heartbeat.begin(self.run_id)
             self.recorder.rotate_log()
             self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
             self._catch_up()
             results = self._run_series(interpreter)
-            outputs.prune(
+            outputs.delete_old_outputs(
                 self.project.path / "logs",
                 self.project.output_keep_days,
                 self.session.now(),
@@ -170,7 +170,7 @@ class _ProjectRun:
 
     def give_up(self, status: RunStatus, outcome: Outcome, reason: Sentence) -> Run:
         """Close a run none of whose scripts was started."""
-        self.recorder.open_run(self.started_at, None)
+        self.recorder.begin_run(self.started_at, None)
         self.session.tell(RunStarted(run_id=self.run_id, project=self.project))
         results = tuple(
             self.recorder.not_started(script, reason, outcome)
@@ -244,7 +244,7 @@ class _ProjectRun:
         for run in unfinished:
             self._mask_outputs(run.run_id)
             self.recorder.log_missing(run)
-            self.recorder.close_run(run, reports_of(run, self.project, self.session))
+            self.recorder.end_run(run, reports_of(run, self.project, self.session))
             self.heartbeat.end(run)
 
     def _catch_up(self) -> None:
@@ -276,7 +276,7 @@ class _ProjectRun:
         return [
             run
             for path in dict.fromkeys(run.path for run in dead)
-            for run in store.interrupt_unfinished(path, self.session.now())
+            for run in store.interrupt_runs(path, self.session.now())
         ]
 
     def _end_what_is_left(self, run_id: str) -> None:
@@ -339,7 +339,7 @@ class _ProjectRun:
         return outputs.run_folder(logs, self.run_id, self.started_at)
 
     def _keep(self, result: ScriptResult) -> None:
-        self.recorder.script_ended(result)
+        self.recorder.end_script(result)
         self.session.tell(ScriptEnded(project=self.project, result=result))
 
     def _close(
@@ -362,7 +362,7 @@ class _ProjectRun:
         )
         lost = unannounced_reports(self.session)
         run, reports = self._with_reports(run, lost)
-        saved = self.recorder.close_run(run, reports, [m.number for m in lost])
+        saved = self.recorder.end_run(run, reports, [m.number for m in lost])
         if not saved:
             # The report leaves at once, and must tell why it is not in the records.
             run, reports = self._with_reports(run, lost)

@@ -91,7 +91,7 @@ class RunRecorder:
             return self.store.interpreter(str(path)) if self.store else None
         return None
 
-    def open_run(self, started_at: datetime, interpreter: Interpreter | None) -> None:
+    def begin_run(self, started_at: datetime, interpreter: Interpreter | None) -> None:
         """Leave something to find should the runner die from here on."""
         self._record(
             lambda store: store.begin_run(
@@ -104,19 +104,19 @@ class RunRecorder:
             )
         )
 
-    def script_started(self, number: int, output: Path) -> None:
-        """LogLine that an attempt of a script begins, and where its output goes."""
+    def begin_attempt(self, number: int, output: Path) -> None:
+        """Record that an attempt of a script begins, and where its output goes."""
         self._record(
-            lambda store: store.script_started(self.run_id, number, self.now(), output)
+            lambda store: store.begin_attempt(self.run_id, number, self.now(), output)
         )
 
-    def attempt_ended(self, number: int, attempt: Attempt) -> None:
-        """LogLine what came of an attempt."""
-        self._record(lambda store: store.attempt_ended(self.run_id, number, attempt))
+    def end_attempt(self, number: int, attempt: Attempt) -> None:
+        """Record what came of an attempt."""
+        self._record(lambda store: store.end_attempt(self.run_id, number, attempt))
 
-    def script_ended(self, result: ScriptResult) -> None:
-        """LogLine a script's end, and add its line to the log."""
-        self._record(lambda store: store.script_ended(result))
+    def end_script(self, result: ScriptResult) -> None:
+        """Record a script's end, and add its line to the log."""
+        self._record(lambda store: store.end_script(result))
         self.log(result)
 
     def log(self, *results: ScriptResult) -> None:
@@ -136,7 +136,7 @@ class RunRecorder:
         self._write_log(write)
 
     def recall(self, run: OpenRun) -> None:
-        """LogLine the ends of scripts that the log alone knows.
+        """Record the ends of scripts that the log alone knows.
 
         The records could not be written then; what succeeded must not be run again.
         """
@@ -145,7 +145,7 @@ class RunRecorder:
             for record in self._logged(run.run_id):
                 if script := open_scripts.get(record.script):
                     result = result_of(record, script.number)
-                    self._record(partial(Store.script_ended, result=result))
+                    self._record(partial(Store.end_script, result=result))
 
     def log_missing(self, run: Run) -> None:
         """Add the lines a run's log lacks, because its runner died before them."""
@@ -170,7 +170,7 @@ class RunRecorder:
 
         self._write_log(rotate)
 
-    def close_run(
+    def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
     ) -> bool:
         """Close the run and queue its reports, in one transaction.
@@ -187,9 +187,7 @@ class RunRecorder:
         """
         self._store_failed = False
         return self._record(
-            lambda store: store.finish_run(
-                run, reports, self.now(), announces=announces
-            )
+            lambda store: store.end_run(run, reports, self.now(), announces=announces)
         )
 
     def _record(self, write: Callable[[Store], object]) -> bool:

@@ -72,7 +72,7 @@ class ScriptRun:
         stop = self.session.stop
         attempts: list[Attempt] = []
         while True:
-            self.recorder.script_started(number, Path(command.output))
+            self.recorder.begin_attempt(number, Path(command.output))
             self.session.tell(
                 ScriptStarted(
                     run_id=self.recorder.run_id,
@@ -89,7 +89,7 @@ class ScriptRun:
             ):
                 # The result writes its last attempt: one transaction instead of two.
                 return attempts
-            self.recorder.attempt_ended(number, attempts[-1])
+            self.recorder.end_attempt(number, attempts[-1])
             if stop.wait(retry_wait(script.retry_delay, len(attempts))):
                 return attempts
             outputs.mark_attempt(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 #: Seconds the outbox may take before a run, and after it.
 DELIVERY_SECONDS = 60.0
 #: Runs that one command deletes at most: some seconds, when years are to be forgotten.
-_THINNED_AT_MOST = 10_000
+_DELETED_AT_MOST = 10_000
 
 
 def local_now() -> datetime:
@@ -98,14 +98,14 @@ class Session:
         return self.reports(project) and bool(project.recipients)
 
 
-def thin_records(session: Session, keep_days: int | None) -> None:
+def delete_old_runs(session: Session, keep_days: int | None) -> None:
     """Delete records of runs older than ``keep_days`` days; None keeps all."""
     if session.store is None or keep_days is None:
         return
-    # What cannot be thinned today is thinned by a later run.
+    # What cannot be deleted today is deleted by a later run.
     with suppress(StoreError):
         oldest = session.now() - timedelta(days=keep_days)
-        session.store.thin(oldest, limit=_THINNED_AT_MOST)
+        session.store.delete_old_runs(oldest, limit=_DELETED_AT_MOST)
 
 
 def open_session(

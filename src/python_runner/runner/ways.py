@@ -111,7 +111,7 @@ class Ways:
         reports = run_concurrently(
             [
                 partial(serve, audience)
-                for audience in store.mail.due_audiences(now())
+                for audience in store.messages.due_audiences(now())
                 if audience != RECIPIENTS or can_mail(settings)
             ]
         )
@@ -119,7 +119,7 @@ class Ways:
             sent=sum(report.sent for report in reports),
             deferred=sum(report.deferred for report in reports),
             failed=sum(report.failed for report in reports),
-            remaining=store.mail.waiting(),
+            remaining=store.messages.waiting(),
             given_up=tuple(n for report in reports for n in report.given_up),
         )
 

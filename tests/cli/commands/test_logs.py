@@ -12,7 +12,7 @@ from tests.support import (
 )
 
 from python_runner.cli.commands.logs import Filter
-from python_runner.records.log_line import LogLine, format_record
+from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import read_log
 
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
-def a_record(script: str, traceback: str | None = None, *, minute: int = 0) -> str:
+def a_log_line(script: str, traceback: str | None = None, *, minute: int = 0) -> str:
     """Return a line of a log."""
-    record = LogLine(
+    line = LogLine(
         time=datetime(2024, 11, 27, 9, minute).astimezone(),
         level="ERROR" if traceback else "INFO",
         host="LAPTOP",
@@ -35,7 +35,7 @@ def a_record(script: str, traceback: str | None = None, *, minute: int = 0) -> s
         status="failure" if traceback else "success",
         traceback=traceback,
     )
-    return format_record(record) + "\n"
+    return format_log_line(line) + "\n"
 
 
 @pytest.fixture
@@ -44,12 +44,12 @@ def logged(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
     (folder / "logs").mkdir(parents=True)
     (folder / "logs" / "shop.log.2024-11-27_09-10").write_text(
-        a_record("main.py", minute=1)
-        + a_record("a - b.py", "E: Gone\n\x1b[2J", minute=2),
+        a_log_line("main.py", minute=1)
+        + a_log_line("a - b.py", "E: Gone\n\x1b[2J", minute=2),
         "utf-8",
     )
     (folder / "logs" / "shop.log").write_text(
-        "no record\n" + a_record("last.py", "E: late", minute=3), "utf-8"
+        "no record\n" + a_log_line("last.py", "E: late", minute=3), "utf-8"
     )
     return folder
 
@@ -94,10 +94,10 @@ def test_a_filter_wants_failures_and_a_text(
 def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
     """A name given to Runner is found; two logs are one story; others are left out."""
     logs = logged / "logs"
-    (logs / "night.log").write_text(a_record("night.py", minute=2), "utf-8")
-    (logs / "old.log.2024-11-27_09-30").write_text(a_record("old.py"), "utf-8")
+    (logs / "night.log").write_text(a_log_line("night.py", minute=2), "utf-8")
+    (logs / "old.log.2024-11-27_09-30").write_text(a_log_line("old.py"), "utf-8")
     (logs / "server.log").write_text("2024-11-27 - INFO - all is well\n", "utf-8")
-    (logs / "notes.txt").write_text(a_record("notes.py"), "utf-8")
+    (logs / "notes.txt").write_text(a_log_line("notes.py"), "utf-8")
 
     scripts = [
         line.split()[5]
@@ -146,10 +146,10 @@ def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
     with started(tmp_path, "logs", "-f", "--grep", "new", logged) as process:
         assert process.stdout
         with log.open("a", encoding="utf-8") as file:
-            file.write(a_record("new_1.py", minute=4))
+            file.write(a_log_line("new_1.py", minute=4))
         first = process.stdout.readline()
         log.rename(log.with_name("shop.log.2024-11-30_09-00"))
-        log.write_text(a_record("new_2.py", minute=5), "utf-8")
+        log.write_text(a_log_line("new_2.py", minute=5), "utf-8")
         second = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=30)

@@ -59,7 +59,7 @@ def fill(store: Store, project: Path) -> None:
             started_at=TODAY,
             duration=1.0,
         )
-        store.finish_run(run, [message], TODAY)
+        store.end_run(run, [message], TODAY)
     later = TODAY + timedelta(hours=4)
     refused = Receipt(
         recipient="a@x.org", delivery=Delivery.FAILED, detail=Sentence.of("550 unknown")
@@ -69,9 +69,9 @@ def fill(store: Store, project: Path) -> None:
         recipient="c@x.org", delivery=Delivery.DEFERRED, detail=Sentence.of("451 busy")
     )
     for receipts in ([refused], [sent, busy]):
-        claim = store.mail.claim_due(TODAY, owner="test", lease_seconds=1.0)
+        claim = store.messages.claim_due(TODAY, owner="test", lease_seconds=1.0)
         assert claim
-        store.mail.record_receipts(
+        store.messages.record_receipts(
             claim.number, receipts, owner="test", next_try_at=later
         )
 
@@ -152,8 +152,8 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
             started_at=TODAY,
             duration=1.0,
         )
-        store.finish_run(run, [letter("report-3", "b@x.org", "c@x.org")], TODAY)
-        store.mail.record_receipts(
+        store.end_run(run, [letter("report-3", "b@x.org", "c@x.org")], TODAY)
+        store.messages.record_receipts(
             3, answers, owner="test", next_try_at=TODAY + timedelta(hours=1)
         )
 

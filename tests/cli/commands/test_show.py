@@ -84,7 +84,7 @@ def test_show_repeats_warnings_and_errors(
         error=Sentence.of("the interpreter\nis gone"),
         warnings=(Sentence.of("the disk is full"),),
     )
-    store.finish_run(run, [], TODAY)
+    store.end_run(run, [], TODAY)
 
     flooded = cli("show", flooded_id).stdout
     refused = cli("show", "f" * 13).stdout
@@ -126,7 +126,7 @@ def test_show_tells_what_little_is_known(
         duration=60.0,
         scripts=(result,),
     )
-    store.finish_run(run, [], TODAY)
+    store.end_run(run, [], TODAY)
 
     shown = cli("show", "1").stdout.split("\n\n")
 

@@ -68,7 +68,7 @@ def as_stored(delivered: bytes) -> bytes:
 def kept(home: Path) -> list[Message]:
     """Return every message of the outbox, newest first, whatever became of it."""
     with open_store(home, local_now()) as store:
-        queued = store.mail.messages(tuple(MessageState), limit=1000)
+        queued = store.messages.newest(tuple(MessageState), limit=1000)
     return [one.message for one in queued]
 
 
@@ -258,7 +258,7 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(
                 subject=str(number),
                 content=f"{head}\r\nreport {number}\r\n.\r\n".encode(),
             )
-            store.finish_run(make_run(run_id=f"{number:013x}"), [message], now)
+            store.end_run(make_run(run_id=f"{number:013x}"), [message], now)
         first = drain(
             store, lambda _folder: Away(settings), now=lambda: now, deadline_seconds=60
         )

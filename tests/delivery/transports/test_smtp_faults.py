@@ -491,7 +491,7 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
     faulty, healthy = serve(fault.answers), serve()
     ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
     with open_store(shielded, NOW) as store:
-        store.finish_run(make_run(), [message], NOW)
+        store.end_run(make_run(), [message], NOW)
         for way, minutes in zip(ways, (0, 5), strict=True):
             now = NOW + timedelta(minutes=minutes)
             transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)
@@ -501,7 +501,7 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
                 now=partial(_same, now),
                 deadline_seconds=30,
             )
-        kept = store.mail.message(1)
+        kept = store.messages.get(1)
 
     assert kept is not None
     assert [a.state for a in kept.addressees] == [

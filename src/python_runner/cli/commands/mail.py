@@ -124,7 +124,7 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
     """Print the outbox, newest first."""
     states = tuple(MessageState) if everything else UNDELIVERED
     with open_records(load_settings(env_file)) as store:
-        messages = store.mail.messages(states, limit=limit)
+        messages = store.messages.newest(states, limit=limit)
     if not messages:
         click.echo(_("No report waits."))
     _print(messages)
@@ -170,9 +170,9 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         StopSignals(lambda: None) as signals,
     ):
         if not only_due:
-            store.mail.make_due(local_now(), given_up=given_up)
+            store.messages.make_due(local_now(), given_up=given_up)
         report = _drain(store, settings, signals)
-        left = store.mail.messages(UNDELIVERED)
+        left = store.messages.newest(UNDELIVERED)
     click.echo(
         _("{sent} sent, {waiting} waiting, {given_up} given up").format(
             sent=report.sent,
@@ -212,7 +212,7 @@ def drop(number: int, env_file: Path | None) -> int:
     with open_records(load_settings(env_file)) as store:
         queued = _find(store, number)
         _print([queued])
-        if not store.mail.drop(number):
+        if not store.messages.drop(number):
             raise PythonRunnerError(
                 _("report {number} neither waits nor was given up").format(
                     number=number
@@ -223,7 +223,7 @@ def drop(number: int, env_file: Path | None) -> int:
 
 
 def _find(store: Store, number: int) -> QueuedMessage:
-    queued = store.mail.message(number)
+    queued = store.messages.get(number)
     if queued is None:
         raise PythonRunnerError(
             _("there is no report {number}; see `python-runner mail list`").format(

@@ -47,7 +47,7 @@ from python_runner.runner.project_run import (
     whole,
 )
 from python_runner.runner.selection import NothingToResume, select, unfinished
-from python_runner.runner.session import local_now, open_session, thin_records
+from python_runner.runner.session import delete_old_runs, local_now, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
@@ -190,7 +190,7 @@ def run_all(
         wait_for_all(futures)
         runs = [run for future in futures if (run := future.result())]
         runs = catch_up_at_last(runs, session)
-        thin_records(session, targets.keep_days)
+        delete_old_runs(session, targets.keep_days)
     name = signals.received.name if signals.received else None
     return runs, session.given_up, name
 
