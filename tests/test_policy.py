@@ -40,7 +40,7 @@ def run(
         started_at=NOW,
         duration=1.0,
         scripts=results,
-        mail=mail,
+        mail_status=mail,
     )
 
 

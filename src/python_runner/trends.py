@@ -151,7 +151,7 @@ def _streak(
 
 
 def _fault_of(result: ScriptResult) -> str:
-    traceback = result.attempts[-1].traceback if result.attempts else None
+    traceback = result.last_traceback
     return _fault_name(
         result.outcome, traceback.fingerprint if traceback else None, result.exit_code
     )

@@ -75,7 +75,7 @@ def mark(result: ScriptResult, encoding: str | None) -> str:
 
 def why(result: ScriptResult) -> str:
     """Return the few words, on one line, that tell why a script did not succeed."""
-    traceback = result.attempts[-1].traceback if result.attempts else None
+    traceback = result.last_traceback
     if traceback:
         return flat(traceback.exception)
     return flat(result.reason.in_language(system_language())) if result.reason else ""
@@ -99,16 +99,16 @@ def run_line(run: Run) -> str:
         _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
         duration(run.duration),
     ]
-    if run.mail in _MAIL:
-        parts.append(_(_MAIL[run.mail]))
+    if run.mail_status in _MAIL:
+        parts.append(_(_MAIL[run.mail_status]))
     return ", ".join(parts)
 
 
 def undelivered(run: Run) -> str | None:
     """Return why a report has not reached everybody; None where it has, or none was due."""
-    if run.mail not in {MailStatus.QUEUED, MailStatus.FAILED}:
+    if run.mail_status not in {MailStatus.QUEUED, MailStatus.FAILED}:
         return None
-    line = _(_MAIL[run.mail])
+    line = _(_MAIL[run.mail_status])
     if run.mail_reason:
         line += f": {run.mail_reason.in_language(system_language())}"
     return line
@@ -117,7 +117,7 @@ def undelivered(run: Run) -> str | None:
 def notable_lines(result: ScriptResult) -> list[str]:
     """Return what one looks at first: exception, place, what was odd, output."""
     lines = [] if result.succeeded else [why(result)]
-    traceback = result.attempts[-1].traceback if result.attempts else None
+    traceback = result.last_traceback
     if traceback and traceback.file:
         place = flat(f"{traceback.file}:{traceback.line}")
         lines.append(_("at {place}").format(place=place))

@@ -182,12 +182,17 @@ class ScriptResult:
         return self.attempts[-1].exit_code if self.attempts else None
 
     @property
+    def last_traceback(self) -> Traceback | None:
+        """Traceback of the last attempt, also of one that succeeded all the same."""
+        return self.attempts[-1].traceback if self.attempts else None
+
+    @property
     def traceback(self) -> str | None:
         """What the failure says: the last traceback, else the reason, in English."""
         if self.succeeded:
             return None
-        if self.attempts and (last := self.attempts[-1].traceback):
-            return last.text
+        if self.last_traceback:
+            return self.last_traceback.text
         return str(self.reason) if self.reason else None
 
     @property
@@ -241,7 +246,7 @@ class Run:
         scripts: one result per script, in the order of the series.
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
-        mail: what became of the report.
+        mail_status: what became of the report.
         mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: its version, as ``3.11.9``, or None if unknown.
@@ -256,7 +261,7 @@ class Run:
     scripts: tuple[ScriptResult, ...] = ()
     error: Sentence | None = None
     warnings: tuple[Sentence, ...] = ()
-    mail: MailStatus = MailStatus.NONE
+    mail_status: MailStatus = MailStatus.NONE
     mail_reason: Sentence | None = None
     interpreter: str | None = None
     interpreter_version: str | None = None
@@ -276,7 +281,7 @@ class Run:
             "started_at": self.started_at.isoformat(),
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
-            "mail": self.mail.value,
+            "mail": self.mail_status.value,
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
             "scripts": [result.to_document() for result in self.scripts],

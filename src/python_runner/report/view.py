@@ -218,7 +218,7 @@ def recoveries(
 
 def headline(result: ScriptResult, language: str) -> str:
     """Return what went wrong in one line: the exception, else the reason."""
-    traceback = _traceback(result)
+    traceback = result.last_traceback
     if traceback and result.outcome is Outcome.FAILURE:
         return one_line(traceback.exception, LINE)
     if result.reason:
@@ -241,7 +241,7 @@ def _view_script(
 ) -> ScriptView:
     kind = _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
-    traceback = _traceback(result) if failed else None
+    traceback = result.last_traceback if failed else None
     trace, tail, whole = _details(result, language, material, bounds.details)
     comparison = material.comparisons.get(result.script, Comparison())
     return ScriptView(
@@ -273,7 +273,7 @@ def _details(
     """Return traceback and end of the output of a failure, and whether that is all."""
     if result.succeeded:
         return "", "", True
-    traceback = _traceback(result)
+    traceback = result.last_traceback
     trace = clean(traceback.text) if traceback else ""
     tail = clean(material.tails.get(result.script, "")).rstrip()
     if _HAS_FRAMES.search(trace):
@@ -289,10 +289,6 @@ def _details(
     whole = (shown_trace, shown_tail) == (trace, tail)
     whole = whole and result.script not in material.partial
     return shown_trace.strip("\n"), shown_tail, whole
-
-
-def _traceback(result: ScriptResult) -> Traceback | None:
-    return result.attempts[-1].traceback if result.attempts else None
 
 
 def _place(traceback: Traceback | None, language: str) -> str:

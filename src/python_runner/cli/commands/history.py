@@ -159,7 +159,7 @@ def _row(run: Run) -> Row:
         wording.status_word(run.status),
         f"{done}/{len(run.scripts)}",
         wording.duration(run.duration),
-        wording.mail_word(run.mail),
+        wording.mail_word(run.mail_status),
     )
     return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
 

@@ -112,7 +112,7 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
             yield f"    {_attempt_line(place, attempt)}"
     if result.reason:
         yield f"    {_words(result.reason)}"
-    traceback = result.attempts[-1].traceback if result.attempts else None
+    traceback = result.last_traceback
     if traceback:
         if traceback.file:
             frame = flat(f"{traceback.file}:{traceback.line}")
