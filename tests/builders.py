@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import NOW, MakeResult, MakeRun
 
 from python_runner.model import (
     Attempt,
@@ -19,16 +18,16 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from tests.support import NOW, MakeResult, MakeRun
 
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable
 
+    from python_runner.texts.sentence import Sentence
     from tests.servers.authority import Authority
     from tests.servers.cloud import FakeCloud
-
-    from python_runner.texts.sentence import Sentence
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import COMMAND, Cli, MakeProject
 
 from python_runner.runner.session import way_out
+from tests.support import COMMAND, Cli, MakeProject
 
 
 if TYPE_CHECKING:

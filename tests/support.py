@@ -43,6 +43,11 @@ BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
 SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
 
 
+def with_tests_importable() -> dict[str, str]:
+    """Return the environment for a test file that is run as a program of its own."""
+    return os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until ``condition`` returns something true; fail after ``seconds``.
 

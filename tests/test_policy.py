@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.support import NOW
 
 from python_runner import policy
 from python_runner.model import (
@@ -17,6 +16,7 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
+from tests.support import NOW
 
 
 def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:

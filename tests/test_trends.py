@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
-from tests.support import NOW
 
 from python_runner.model import (
     Attempt,
@@ -21,6 +20,7 @@ from python_runner.trends import (
     PAST_RESULTS,
     compare,
 )
+from tests.support import NOW
 
 
 S, F, T, N = Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED

@@ -5,13 +5,13 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+
+from python_runner.version import __version__
 from tests.support import (
     COMMAND,
     Cli,
     MakeProject,
 )
-
-from python_runner.version import __version__
 
 
 if TYPE_CHECKING:

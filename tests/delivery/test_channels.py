@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 from python_runner.delivery.outbox import DrainReport
 from python_runner.exceptions import BadRecipientList
@@ -19,6 +18,7 @@ from python_runner.records.store import open_store
 from python_runner.runner import Runner
 from python_runner.runner.session import local_now
 from python_runner.runner.ways import Ways
+from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
 if TYPE_CHECKING:

@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from tests.support import MakeProject
-
     from python_runner.model import Run
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
+    from tests.support import MakeProject
 
 
 DRIP, SILENT = "<drip>", "<silent>"

@@ -11,22 +11,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import COMMAND
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support import MakeProject
-
     from python_runner.model import Message, Run
+    from tests.support import MakeProject
 
 
 CANARY = "canary-7391-pass"

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support import NOW
 
 from python_runner.delivery.circuit_breaker import MESSAGES_A_MINUTE, CircuitBreaker
 from python_runner.delivery.outbox import DrainReport, drain, send_once
@@ -31,6 +30,7 @@ from python_runner.policy import DELIVERY_LIFE
 from python_runner.records import database
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
+from tests.support import NOW
 
 
 if TYPE_CHECKING:

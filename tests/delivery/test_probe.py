@@ -6,10 +6,10 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import NOW
 
 from python_runner.delivery.probe import Step, probe
 from python_runner.model import MailSettings
+from tests.support import NOW
 
 
 if TYPE_CHECKING:

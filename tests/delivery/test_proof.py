@@ -27,7 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import COMMAND, NOW, Cli, MakeProject
 
 from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import drain
@@ -37,6 +36,7 @@ from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.delivery import catch_up
 from python_runner.runner.session import local_now, open_session
+from tests.support import COMMAND, NOW, Cli, MakeProject, with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -223,6 +223,7 @@ def nursery(
     arguments = map(str, (__file__, memory_folder, server.port, authority.file))
     with subprocess.Popen(
         [sys.executable, *arguments],
+        env=with_tests_importable(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

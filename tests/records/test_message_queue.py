@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support import NOW
 
 from python_runner.model import (
     Delivery,
@@ -20,6 +19,7 @@ from python_runner.policy import INCIDENT, next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import Store, open_store
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW
 
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.support import NOW
 
 from python_runner.model import Outcome, RunStatus
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, open_store
+from tests.support import NOW
 
 
 FIRST = int(NOW.timestamp() * 1_000_000)

@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import NOW
 
 from python_runner.delivery.outbox import drain
 from python_runner.model import (
@@ -46,6 +45,7 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
+from tests.support import NOW, with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -334,6 +334,7 @@ def play(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run this file as the runner that is killed."""
     return subprocess.run(
         [sys.executable, __file__, *map(str, arguments)],
+        env=with_tests_importable(),
         capture_output=True,
         text=True,
         encoding="utf-8",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from tests.support import NOW, MakeProject
 
 from python_runner import BadRecipientList, InvalidConfiguration, Runner
 from python_runner.config.project import load_project
@@ -20,6 +19,7 @@ from python_runner.model import EmailStrategy, Outcome, Traceback
 from python_runner.report.compose import compose
 from python_runner.report.render import Report, render
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW, MakeProject
 
 
 if TYPE_CHECKING:

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support import Cli, MakeProject
-
     from python_runner.model import Message
+    from tests.support import Cli, MakeProject
 
 
 EHLO = "250-fake\r\n250-STARTTLS\r\n250 AUTH XOAUTH2"

@@ -25,9 +25,8 @@ from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from tests.support import MakeResult, MakeRun
-
     from python_runner.model import Run
+    from tests.support import MakeResult, MakeRun
 
 
 MIB = 1024 * 1024

@@ -8,12 +8,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psutil
-from tests.support import COMMAND, MakeProject
 
 from python_runner.model import RunStatus
 from python_runner.records.log_reader import read_log
 from python_runner.records.store import open_store
 from python_runner.runner.session import local_now
+from tests.support import COMMAND, MakeProject
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+
 from tests.support import COMMAND, MakeProject, wait_until
 
 

@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import BAD, GOOD, MakeProject, mails
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
@@ -22,6 +21,7 @@ from python_runner.records.store import open_store
 from python_runner.runner.past import RunHistory, load_history
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
+from tests.support import BAD, GOOD, MakeProject, mails
 
 
 if TYPE_CHECKING:

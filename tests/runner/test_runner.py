@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support import BAD, GOOD, SERIES, MakeProject, mails, wait_until
 
 from python_runner import (
     BadPythonInterpreter,
@@ -25,6 +24,7 @@ from python_runner import (
 )
 from python_runner.records.store import open_store
 from python_runner.runner.session import local_now
+from tests.support import BAD, GOOD, SERIES, MakeProject, mails, wait_until
 
 
 def log_lines(folder: Path) -> list[str]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from tests.support import COMMAND
 
 from python_runner import BadPythonInterpreter, InvalidConfiguration, Runner
 from python_runner.config.project import load_project
@@ -22,6 +21,7 @@ from python_runner.masking import Masker
 from python_runner.policy import without_secrets
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.store import DATABASE_NAME
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:

@@ -27,10 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support import MakeProject
-
     from python_runner.model import Run
     from python_runner.runner.events import Event
+    from tests.support import MakeProject
 
 
 OK = "print('fine')"

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+
+from python_runner.records.store import Store, open_store
 from tests.support import (
     GOOD,
     TODAY,
@@ -10,8 +12,6 @@ from tests.support import (
     started,
     wait_until,
 )
-
-from python_runner.records.store import Store, open_store
 
 
 if TYPE_CHECKING:

@@ -4,15 +4,14 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from tests.support import (
-    Cli,
-    keep,
-)
-
 from python_runner.model import (
     Outcome,
 )
 from python_runner.records.store import DATABASE_NAME, Store
+from tests.support import (
+    Cli,
+    keep,
+)
 
 
 if TYPE_CHECKING:

@@ -7,11 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 import pytest
-from tests.support import (
-    TODAY,
-    Cli,
-    keep,
-)
 
 from python_runner.cli.commands.history import parse_since
 from python_runner.model import (
@@ -19,6 +14,11 @@ from python_runner.model import (
 )
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import DATABASE_NAME, Store
+from tests.support import (
+    TODAY,
+    Cli,
+    keep,
+)
 
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support import (
-    Cli,
-    started,
-)
 
 from python_runner.cli.commands.logs import Filter
 from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import read_log
+from tests.support import (
+    Cli,
+    started,
+)
 
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+
+from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
+from python_runner.records.store import Store, open_store
+from python_runner.texts.sentence import Sentence
 from tests.support import (
     COMMAND,
     TODAY,
     Cli,
 )
-
-from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
-from python_runner.records.store import Store, open_store
-from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:

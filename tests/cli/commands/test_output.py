@@ -5,6 +5,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from python_runner.model import (
+    Outcome,
+)
 from tests.support import (
     SERIES,
     Cli,
@@ -12,10 +16,6 @@ from tests.support import (
     keep,
     last_run_id,
     started,
-)
-
-from python_runner.model import (
-    Outcome,
 )
 
 

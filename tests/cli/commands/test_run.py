@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+from python_runner.model import (
+    Outcome,
+)
 from tests.support import (
     BAD,
     COMMAND,
@@ -22,10 +26,6 @@ from tests.support import (
     keep,
     started,
     wait_until,
-)
-
-from python_runner.model import (
-    Outcome,
 )
 
 

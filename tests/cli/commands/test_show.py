@@ -6,16 +6,6 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support import (
-    BAD,
-    SERIES,
-    TODAY,
-    Cli,
-    MakeProject,
-    keep,
-    last_run_id,
-)
-
 from python_runner.model import (
     Attempt,
     Outcome,
@@ -25,6 +15,15 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.texts.sentence import Sentence
+from tests.support import (
+    BAD,
+    SERIES,
+    TODAY,
+    Cli,
+    MakeProject,
+    keep,
+    last_run_id,
+)
 
 
 if TYPE_CHECKING:

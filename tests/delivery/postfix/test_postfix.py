@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support import Cli, MakeProject
-
     from python_runner.model import MailSettings, Run
+    from tests.support import Cli, MakeProject
 
 
 CANARY = "càn4ry-Pass word"

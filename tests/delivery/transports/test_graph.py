@@ -10,7 +10,6 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import NOW
 
 from python_runner.delivery.transports.graph import GraphTransport, addressed
 from python_runner.delivery.transports.smtp_answers import is_about_size
@@ -18,6 +17,7 @@ from python_runner.model import Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
+from tests.support import NOW
 
 
 if TYPE_CHECKING:

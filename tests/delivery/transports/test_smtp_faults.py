@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support import NOW
 
 from python_runner.delivery.outbox import drain
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Delivery
 from python_runner.records.store import open_store
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
