@@ -18,7 +18,8 @@ from python_runner.execution.interpreter_version import ask_version, still_holds
 from python_runner.execution.interpreters import find_interpreter
 from python_runner.execution.orphans import end_scripts_of, is_alive, scripts_of
 from python_runner.model import Outcome, Overlap, Run, RunStatus
-from python_runner.policy import run_status, without_secrets
+from python_runner.model.script_names import mask_names
+from python_runner.policy import run_status
 from python_runner.records import outputs
 from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import StoreError
@@ -122,7 +123,7 @@ class _ProjectRun:
         run_id = new_run_id()
         started_at = session.now()
         masker = session.masker(project)
-        project = without_secrets(project, masker)
+        project = mask_names(project, masker)
         return cls(
             project=project,
             session=session,

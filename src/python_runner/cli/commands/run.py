@@ -32,11 +32,11 @@ from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
 from python_runner.model import Run, RunStatus
+from python_runner.model.script_names import mask_names
 from python_runner.policy import (
     EXIT_SUCCESS,
     EXIT_USAGE,
     exit_code,
-    without_secrets,
 )
 from python_runner.runner.delivery import catch_up_at_last, given_up_notice
 from python_runner.runner.project_run import (
@@ -309,7 +309,7 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
                 # The records know the scripts by names without secrets.
-                project = without_secrets(select(project, options.only), masker)
+                project = mask_names(select(project, options.only), masker)
                 _print_plan(_choice(options, store)(project), settings, masker)
             except NothingToResume:
                 click.echo(_nothing_to_resume(folder))
