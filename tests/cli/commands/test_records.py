@@ -21,6 +21,8 @@ from python_runner.cli.commands.history import parse_since
 from python_runner.cli.commands.logs import Filter
 from python_runner.model import (
     Attempt,
+    OpenRun,
+    OpenScript,
     Outcome,
     Run,
     RunStatus,
@@ -355,7 +357,13 @@ def test_a_runner_on_another_machine_is_believed(
 ) -> None:
     """Its process cannot be looked at; that it holds the lock must do."""
     store.begin_run(
-        run_id="1" * 13, project="p", path=tmp_path, started_at=NOW, scripts=["a.py"]
+        OpenRun(
+            run_id="1" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=NOW,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
     holder = Holder(pid=0, host="elsewhere", run_id="1" * 13, started_at=NOW)
     with project_lock(shielded, tmp_path) as lock:
@@ -486,7 +494,13 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     keep(store, "ab" + "1" * 11, tmp_path, Outcome.SUCCESS)
     keep(store, "ab" + "2" * 11, tmp_path, Outcome.SUCCESS)
     store.begin_run(
-        run_id="d" * 13, project="p", path=tmp_path, started_at=NOW, scripts=["a.py"]
+        OpenRun(
+            run_id="d" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=NOW,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
 
     for prefix in ("c", "no-hex", "ab11111111111f"):
