@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
-#: What could end a line, move the cursor, or change the order letters are shown in:
-#: all control characters, the separators of Unicode, bidirectional overrides, halves of
-#: a surrogate pair (which no file can hold), and the escape character itself.
-_UNSAFE = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: What could end a line, move the cursor, or change the order letters are shown in, and
+#: the escape character itself.
+_UNSAFE = re.compile(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
 _SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _LONG = {short[1]: char for char, short in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
@@ -173,13 +173,7 @@ def _field(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return _UNSAFE.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    char = match[0]
-    code = ord(char)
-    return _SHORT.get(char) or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")  # noqa: PLR2004 - two digits
+    return _UNSAFE.sub(lambda match: _SHORT.get(match[0]) or escape(match[0]), text)
 
 
 def _unescape(text: str) -> str:

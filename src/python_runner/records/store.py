@@ -106,32 +106,15 @@ class Store:
 
     # Transitions: each is on disk when its method returns.
 
-    def begin_run(
-        self,
-        *,
-        run_id: str,
-        project: str,
-        path: Path,
-        started_at: datetime,
-        scripts: Sequence[str],
-        interpreter: Interpreter | None = None,
-    ) -> None:
-        """Open a run; its scripts are planned, in the order of the series.
+    def begin_run(self, run: OpenRun, interpreter: Interpreter | None = None) -> None:
+        """Write a run before its first script; none of its scripts has begun.
 
         What its interpreter says of itself is kept for later runs, where it will hold.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            changes.begin_run(
-                connection,
-                run_id=run_id,
-                project=project,
-                path=path,
-                started_at=started_at,
-                scripts=scripts,
-                interpreter=interpreter,
-            )
+            changes.begin_run(connection, run, interpreter)
 
     def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None

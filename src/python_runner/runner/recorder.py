@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.masking import Masker
-from python_runner.model import Outcome, ScriptResult
+from python_runner.model import OpenRun, OpenScript, Outcome, ScriptResult
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import log_line_of, result_of
 from python_runner.records.log_reader import read_log
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         Attempt,
         Interpreter,
         Message,
-        OpenRun,
         Project,
         Run,
         Script,
@@ -93,16 +92,17 @@ class RunRecorder:
 
     def begin_run(self, started_at: datetime, interpreter: Interpreter | None) -> None:
         """Leave something to find should the runner die from here on."""
-        self._record(
-            lambda store: store.begin_run(
-                run_id=self.run_id,
-                project=self.project.name,
-                path=self.project.path,
-                started_at=started_at,
-                scripts=[script.name for script in self.project.scripts],
-                interpreter=interpreter,
-            )
+        run = OpenRun(
+            run_id=self.run_id,
+            project=self.project.name,
+            path=self.project.path,
+            started_at=started_at,
+            scripts=tuple(
+                OpenScript(script=script.name, number=number)
+                for number, script in enumerate(self.project.scripts, 1)
+            ),
         )
+        self._record(lambda store: store.begin_run(run, interpreter))
 
     def begin_attempt(self, number: int, output: Path) -> None:
         """Record that an attempt of a script begins, and where its output goes."""

@@ -10,6 +10,8 @@ import pytest
 
 from python_runner.cli.commands.history import parse_since
 from python_runner.model import (
+    OpenRun,
+    OpenScript,
     Outcome,
 )
 from python_runner.records.locks import Holder, project_lock
@@ -223,7 +225,13 @@ def test_a_runner_on_another_machine_is_believed(
 ) -> None:
     """Its process cannot be looked at; that it holds the lock must do."""
     store.begin_run(
-        run_id="1" * 13, project="p", path=tmp_path, started_at=TODAY, scripts=["a.py"]
+        OpenRun(
+            run_id="1" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=TODAY,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
     holder = Holder(pid=0, host="elsewhere", run_id="1" * 13, started_at=TODAY)
     with project_lock(shielded, tmp_path) as lock:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import (
     Attempt,
+    OpenRun,
+    OpenScript,
     Outcome,
     Run,
     RunStatus,
@@ -152,7 +154,13 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     keep(store, "ab" + "1" * 11, tmp_path, Outcome.SUCCESS)
     keep(store, "ab" + "2" * 11, tmp_path, Outcome.SUCCESS)
     store.begin_run(
-        run_id="d" * 13, project="p", path=tmp_path, started_at=TODAY, scripts=["a.py"]
+        OpenRun(
+            run_id="d" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=TODAY,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
 
     for prefix in ("c", "no-hex", "ab11111111111f"):

@@ -63,13 +63,13 @@ class FileTransport:
 
     def problem(self, error: OSError) -> Sentence:
         """Return what to do about an error of :meth:`write`."""
-        values = {"folder": str(self._folder or ""), "error": str(error)}
-        return Sentence(
+        return Sentence.of(
             N_(
                 "the mail could not be written to the folder MAIL_DIR names ({folder}):"
                 " {error}"
             ),
-            values,
+            folder=str(self._folder or ""),
+            error=str(error),
         )
 
 
