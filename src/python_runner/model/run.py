@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from python_runner.masking import Masker
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.texts.sentence import Sentence
+
+#: What people call each outcome and status, on the terminal, in mails and on pages.
+_WORDS = {
+    "success": N_("succeeded"),
+    "failure": N_("failed"),
+    "timeout": N_("timed out"),
+    "stopped": N_("stopped"),
+    "skipped": N_("skipped"),
+    "interrupted": N_("interrupted"),
+    "not_started": N_("not started"),
+}
 
 
 class Outcome(StrEnum):
@@ -37,6 +49,11 @@ class Outcome(StrEnum):
         """Whether the script did what it was asked to do."""
         return self is Outcome.SUCCESS
 
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
+
 
 class RunStatus(StrEnum):
     """How one run of a project's series ended."""
@@ -49,6 +66,11 @@ class RunStatus(StrEnum):
     SKIPPED = "skipped"
     #: The project could not be run at all: configuration, interpreter.
     NOT_STARTED = "not_started"
+
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
 
 
 class MailStatus(StrEnum):
@@ -270,6 +292,10 @@ class Run:
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
         """The scripts that did not succeed, whatever the reason."""
         return tuple(r for r in self.scripts if not r.succeeded)
+
+    def masked(self, masker: Masker) -> Run:
+        """Return the run without secrets in its texts; id, project and paths stay."""
+        return replace(masker.fact(self), run_id=self.run_id, project=self.project)
 
     def to_document(self) -> dict[str, Any]:
         """Return the run as the public JSON document holds it."""

@@ -18,9 +18,7 @@ from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow as follow_records
 from python_runner.records.log_reader import read_log
 from python_runner.records.log_rotation import logs_in
-from python_runner.texts.formats import moment, number
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -112,13 +110,13 @@ def _print(records: Iterable[LogLine], chosen: Filter) -> None:
 
 def _line(record: LogLine) -> str:
     """Return the facts of a record; a failure is red on a terminal."""
-    language = system_language()
+    formats = wording.formats()
     outcome = Outcome(record.status)
-    minutes = number(record.minutes, language, 2)
+    minutes = formats.number(record.minutes, 2)
     line = "  ".join(
         (
-            moment(record.time, language),
-            f"{wording.outcome_word(outcome):<7}",
+            formats.moment(record.time),
+            f"{wording.outcome_word(outcome):<9}",
             _("{minutes} min").format(minutes=minutes).rjust(10),
             flat(record.script),
             flat(f"({record.run_id}, {record.host})"),
