@@ -1,4 +1,4 @@
-"""How a result compares with earlier ones: usual durations, recurring errors, statistics."""
+"""Compares a result with earlier ones: usual durations, recurring errors, statistics."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ SLOW_FACTOR, SLOW_SECONDS = 2.0, 30.0
 #: So does the duration of a success that is at most this much of the usual one, and at
 #: least this many seconds shorter: the script may have done nothing.
 QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
-#: Outcomes that say something about the script itself. The others are left out: it was
-#: skipped, it was stopped with its runner, or the runner died.
-TELLING = frozenset(
+#: Outcomes that come from the script itself. The others are left out: it was skipped, it
+#: was stopped with its runner, or the runner died.
+OWN_OUTCOMES = frozenset(
     {Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED}
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What the past results of one script say.
+    """Statistics over the past results of one script.
 
     Attributes:
         runs: how often it ran.
@@ -80,7 +80,7 @@ def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
     if result.succeeded:
         recovered = _streak(past, lambda p: not p.outcome.succeeded)
         return Comparison(usual=usual, factor=factor, recovered=recovered)
-    if result.outcome not in TELLING:
+    if result.outcome not in OWN_OUTCOMES:
         return Comparison(usual=usual, factor=factor)
     error = _error_of(result)
     seen = [p.started_at for p in past if _past_error(p) == error]
@@ -121,11 +121,11 @@ def _factor(
 def _streak(
     past: Sequence[PastResult], alike: Callable[[PastResult], bool]
 ) -> Streak | None:
-    telling = [p for p in past if p.outcome in TELLING]
-    row = list(takewhile(alike, telling))
+    own = [p for p in past if p.outcome in OWN_OUTCOMES]
+    row = list(takewhile(alike, own))
     if not row:
         return None
-    open_end = len(row) == len(telling) and len(past) >= PAST_RESULTS
+    open_end = len(row) == len(own) and len(past) >= PAST_RESULTS
     return Streak(count=len(row), since=None if open_end else row[-1].started_at)
 
 

@@ -1,4 +1,4 @@
-"""The records as commands meet them: opened, searched, and their errors in words."""
+"""Opens and searches the records for commands."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def find_run(store: Store, prefix: str) -> Run | OpenRun:
 def past_masker(settings: Settings, project: Path) -> Masker:
     """Return what takes the secrets of environment and project out of a past run."""
     secrets = settings.secrets
-    # A project that is gone, or whose configuration is wrong now, tells no secrets.
+    # A project may be gone, or its configuration wrong by now.
     with suppress(PythonRunnerError):
         workspace = load_workspace(Path.cwd())
         defaults = workspace.defaults if workspace else {}

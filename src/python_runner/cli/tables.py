@@ -1,4 +1,4 @@
-"""Tables for people: drawn on a terminal, plain columns wherever else they go."""
+"""Tables and sparklines: drawn on a terminal, plain columns elsewhere."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value a column; ``alarming`` marks what people look for."""
+    """One value for each column; an ``alarming`` row is red on a terminal."""
 
     cells: tuple[str, ...]
     alarming: bool = False
 
 
 def flat(text: str) -> str:
-    """Return ``text`` as one line that no control character can spoil."""
+    """Return ``text`` as one line, its control characters escaped."""
     return clean(text).replace("\n", " ").replace("\t", " ")
 
 

@@ -1,4 +1,4 @@
-"""What earlier runs say about this one."""
+"""Earlier results of a project, and how a new one compares with them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Streak:
 
     Attributes:
         count: how many.
-        since: when the first of them began; None where it may go back further than
-            was looked.
+        since: when the first of them began; None if there may be earlier ones, beyond
+            those that were looked at.
     """
 
     count: int

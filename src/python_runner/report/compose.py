@@ -64,7 +64,7 @@ def compose(
         mail["Date"] = date
         mail["Message-ID"] = identity
         mail["Auto-Submitted"] = "auto-generated"
-        # Exchange answers with out-of-office notes unless it is told not to.
+        # Without it Exchange answers with out-of-office replies.
         mail["X-Auto-Response-Suppress"] = "All"
         set_parts(
             mail,

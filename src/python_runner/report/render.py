@@ -35,7 +35,7 @@ MOST_SCRIPTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What people are told of a run.
+    """A run, rendered for people.
 
     Attributes:
         subject: one short line.
@@ -68,7 +68,7 @@ def render(run: Run, context: ReportContext) -> Report:
             if len(report.text.encode()) + len(report.html.encode()) <= REPORT_BYTES:
                 return report
         why = "the report is too large"
-    except Exception as error:  # noqa: BLE001 - whatever it is, people must be told
+    except Exception as error:  # noqa: BLE001 - any failure still needs a report
         why = f"{type(error).__name__}: {error}"
     attached = tuple(context.tails) if context.attach else ()
     return replace(fallback_report(run, why), attached=attached)

@@ -56,13 +56,13 @@ def subject_of(run: Run, context: ReportContext) -> str:
 def _failed(run: Run, comparisons: Mapping[str, Comparison], formats: Formats) -> str:
     first, *others = own_failures(run)
     script = one_line(first.script, LINE // 2)
-    news = recurrence(comparisons.get(first.script, Comparison()), formats)
-    room = SUBJECT - len(run.project) - len(script) - len(news) - 30
+    repeated = recurrence(comparisons.get(first.script, Comparison()), formats)
+    room = SUBJECT - len(run.project) - len(script) - len(repeated) - 30
     return formats.say(
         Sentence.of(
-            _FAILED if news else _SUBJECTS[RunStatus.FAILURE],
+            _FAILED if repeated else _SUBJECTS[RunStatus.FAILURE],
             project=run.project,
-            novelty=news,
+            novelty=repeated,
             script=script,
             headline=one_line(headline(first, formats), max(room, 40)),
             more=_more(len(others), formats),

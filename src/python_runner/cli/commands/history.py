@@ -1,4 +1,4 @@
-"""``python-runner history``: past runs, and how each script does."""
+"""``python-runner history``: lists past runs, and statistics of each script."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _document(runs: Iterable[Run], settings: Settings) -> dict[str, Any]:
 
 
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
-    """Say that there is nothing to list, and what to do about it.
+    """Return that there is nothing to list, and what to do about it.
 
     Raises:
         PythonRunnerError: because a project is no folder at all.

@@ -1,4 +1,4 @@
-"""``python-runner show``: everything that is known of one run."""
+"""``python-runner show``: prints one run, or writes it as a page."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
 
 
 def _why_not(run: OpenRun, *, active: bool) -> str:
-    """Say why a run that has not ended cannot be shown, and what to do."""
+    """Return why a run that has not ended cannot be shown, and what to do."""
     if active:
         message = _(
             "run {run_id} has not ended; `python-runner output --follow {run_id}`"
