@@ -1,12 +1,13 @@
-"""One run: what is started, and what came of it."""
+"""A run: its commands, attempts and results."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from python_runner.masking import Masker
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.texts.sentence import Sentence
+
+#: What people call each outcome and status, on the terminal, in mails and on pages.
+_WORDS = {
+    "success": N_("succeeded"),
+    "failure": N_("failed"),
+    "timeout": N_("timed out"),
+    "stopped": N_("stopped"),
+    "skipped": N_("skipped"),
+    "interrupted": N_("interrupted"),
+    "not_started": N_("not started"),
+}
 
 
 class Outcome(StrEnum):
@@ -37,6 +49,11 @@ class Outcome(StrEnum):
         """Whether the script did what it was asked to do."""
         return self is Outcome.SUCCESS
 
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
+
 
 class RunStatus(StrEnum):
     """How one run of a project's series ended."""
@@ -49,6 +66,11 @@ class RunStatus(StrEnum):
     SKIPPED = "skipped"
     #: The project could not be run at all: configuration, interpreter.
     NOT_STARTED = "not_started"
+
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
 
 
 class MailStatus(StrEnum):
@@ -76,7 +98,7 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
-        masker: takes the known secrets out of the output and of what is told of it.
+        masker: takes the known secrets out of the output and of the attempt's texts.
     """
 
     argv: tuple[str, ...] = field(repr=False)
@@ -94,7 +116,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traceback:
-    """What a failing script said at the end of its output.
+    """What a failed script wrote at the end of its output.
 
     Attributes:
         text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
@@ -119,7 +141,7 @@ class Traceback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of one command.
+    """The result of one command.
 
     Attributes:
         outcome: success, failure, timeout, stopped or not_started.
@@ -127,9 +149,9 @@ class Attempt:
         started_at: when the attempt began.
         duration: seconds, by a monotonic clock.
         reason: one sentence that says why it did not succeed; None for a success.
-        traceback: what the failure says at the end of the output, or None.
-        warnings: what was odd about it: processes left behind, output that was dropped,
-            a success with a traceback on its output.
+        traceback: the traceback at the end of the output, or None.
+        warnings: problems beside the outcome: processes left behind, output that was
+            dropped, a success with a traceback in its output.
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
         cpu_seconds: processor time of the tree; None if unknown.
     """
@@ -147,7 +169,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptResult:
-    """What came of one script of a run, over all its attempts.
+    """The result of one script of a run, over all its attempts.
 
     Attributes:
         script: name of the script.
@@ -188,7 +210,7 @@ class ScriptResult:
 
     @property
     def traceback(self) -> str | None:
-        """What the failure says: the last traceback, else the reason, in English."""
+        """Why it failed: the last traceback, else the reason, in English."""
         if self.succeeded:
             return None
         if self.last_traceback:
@@ -197,7 +219,7 @@ class ScriptResult:
 
     @property
     def warnings(self) -> tuple[Sentence, ...]:
-        """What was odd about its attempts."""
+        """The warnings of all its attempts."""
         return tuple(w for attempt in self.attempts for w in attempt.warnings)
 
     @property
@@ -270,6 +292,10 @@ class Run:
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
         """The scripts that did not succeed, whatever the reason."""
         return tuple(r for r in self.scripts if not r.succeeded)
+
+    def masked(self, masker: Masker) -> Run:
+        """Return the run without secrets in its texts; id, project and paths stay."""
+        return replace(masker.fact(self), run_id=self.run_id, project=self.project)
 
     def to_document(self) -> dict[str, Any]:
         """Return the run as the public JSON document holds it."""

@@ -51,7 +51,7 @@ def test_history_lists_runs_newest_first(
     ]
     start = TODAY.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert re.split(" {2,}", newest) == [
-        *("b" * 13, start, long_name.strip(), "failure", "1/2", "2 min 2 s")
+        *("b" * 13, start, long_name.strip(), "failed", "1/2", "2 min 2 s")
     ]
     assert oldest.startswith("a" * 13)
     assert "\x1b" not in done.stdout

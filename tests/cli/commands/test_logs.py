@@ -60,10 +60,10 @@ def test_logs_are_read_with_their_archives(cli: Cli, logged: Path) -> None:
 
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "2024-11-27 09:01:00  success    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
-        "2024-11-27 09:02:00  failure    0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:01:00  succeeded    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:02:00  failed       0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
         "    E: Gone",
-        "2024-11-27 09:03:00  failure    0.08 min  last.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:03:00  failed       0.08 min  last.py  (39be3d37aed64, LAPTOP)",
         "    E: late",
     ]
 

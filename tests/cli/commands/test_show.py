@@ -53,9 +53,9 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     assert str(folder) in blocks[0]
     version = f"(Python {platform.python_version()})"
     assert f"interpreter: {sys.executable} {version}" in blocks[0]
-    assert re.match(r"1\. first\.py: success \(\d\.\d+ s, exit code 0\)\n", blocks[1])
-    assert re.match(r"2\. bad\.py: failure \(\d\.\d+ s, exit code 1\)\n", blocks[2])
-    assert re.search(r"attempt 2: failure \(\d\.\d+ s\) - exit code 1", blocks[2])
+    assert re.match(r"1\. first\.py: succeeded \(\d\.\d+ s, exit code 0\)\n", blocks[1])
+    assert re.match(r"2\. bad\.py: failed \(\d\.\d+ s, exit code 1\)\n", blocks[2])
+    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[2])
     assert "    at bad.py:2\n" in blocks[2]
     assert "      KeyError: 'montant'\n" in blocks[2]
     assert "02_bad.py.log" in blocks[2]
@@ -213,3 +213,31 @@ def test_a_page_is_written_without_output(
 
     assert failed.returncode == 2
     assert "cannot be written" in failed.stderr
+
+
+def test_a_past_run_is_shown_without_secrets(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Neither what a killed runner left nor what has become secret since is shown."""
+    secret = "s3cr3t-value-77"
+    sources = {"bad.py": f"raise RuntimeError('the key {secret} is wrong')"}
+    folder = make_project(sources=sources)
+    cli("run", "-q", folder)
+    run_id = last_run_id()
+    (output,) = folder.glob("logs/runs/*/*.log")
+    with output.open("a", encoding="utf-8") as file:
+        file.write(f"left by a killed runner: {secret}\n")
+    make_project(sources=sources, env={"API_TOKEN": secret})
+
+    assert cli("show", run_id, "--html", tmp_path / "run.html").returncode == 0
+    page = (tmp_path / "run.html").read_text("utf-8")
+
+    assert "left by a killed runner: ***" in page
+    for shown in (
+        page,
+        cli("show", run_id).stdout,
+        cli("show", run_id, "--json").stdout,
+        cli("history", "--json").stdout,
+    ):
+        assert secret not in shown
+        assert "the key *** is wrong" in shown
