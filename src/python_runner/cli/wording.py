@@ -19,7 +19,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from python_runner.model import Outcome, Run, RunStatus, ScriptResult
+    from python_runner.model import Outcome, Run, ScriptResult
     from python_runner.records.messages import Addressee, QueuedMessage
     from python_runner.texts.sentence import Sentence
 
@@ -59,11 +59,6 @@ def say(sentence: Sentence) -> str:
 def outcome_word(outcome: Outcome) -> str:
     """Return the word for a script's outcome."""
     return _(outcome.word)
-
-
-def status_word(status: RunStatus) -> str:
-    """Return the word for a run's status."""
-    return _(status.word)
 
 
 def mail_word(mail: MailStatus) -> str:
@@ -107,7 +102,7 @@ def run_line(run: Run) -> str:
     """Return the line about a run that has ended."""
     done = sum(result.succeeded for result in run.scripts)
     parts = [
-        flat(f"{run.project}: {status_word(run.status)}"),
+        flat(f"{run.project}: {_(run.status.word)}"),
         _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
         duration(run.duration),
     ]
