@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import chosen_projects, is_active, open_records
+from python_runner.cli.lookup import chosen_projects, open_records
 from python_runner.cli.tables import Column, Row, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
@@ -19,6 +19,7 @@ from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.formats import moment, number
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -109,7 +110,10 @@ def command(
             click.echo(json.dumps(document, indent=2))
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
-        rows = [_open_row(run, settings.home) for run in still_open]
+        rows = [
+            _open_row(run, active=not was_interrupted(run, store, settings.home))
+            for run in still_open
+        ]
         rows += [_row(run) for run in runs]
         if not rows:
             click.echo(_nothing(folders, narrowed=failed or since is not None))
@@ -164,8 +168,7 @@ def _row(run: Run) -> Row:
     return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
 
 
-def _open_row(run: OpenRun, home: Path) -> Row:
-    active = is_active(home, run)
+def _open_row(run: OpenRun, *, active: bool) -> Row:
     done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
     cells = (
         run.run_id,
