@@ -19,7 +19,7 @@ _KILLING = 5.0
 if sys.platform == "linux":
 
     def process_start(pid: int) -> str:
-        """Return what tells a living process from a later one with the same id.
+        """Return what distinguishes a living process from a later one with its id.
 
         The start is counted from the boot: a time of day would change with the clock.
 
@@ -40,7 +40,7 @@ if sys.platform == "linux":
 else:
 
     def process_start(pid: int) -> str:
-        """Return what tells a living process from a later one with the same id.
+        """Return what distinguishes a living process from a later one with its id.
 
         The platform notes the moment once, so the clock may be set afterwards.
 

@@ -90,7 +90,7 @@ class Holder:
         host: name of its machine.
         run_id: the run it carries out; empty if none.
         started_at: since when, aware.
-        process_start: tells the process from a later one with the same id; empty if
+        process_start: distinguishes it from a later process with its id; empty if
             unknown.
     """
 

@@ -1,8 +1,9 @@
 """Recovers the runs whose runner died, and says whether a run's runner is alive.
 
-A runner holds its project's lock until its run has ended. So whoever gets the lock and
-finds a run that has not ended knows that its runner is dead. Whoever only looks must not
-touch the lock; the lock's file names the runner by process id and start.
+A runner holds its project's lock until its run has ended. A runner that gets the lock and
+finds a run that has not ended knows that the other runner is dead. A command that only
+reads must not touch the lock: it compares the process id and the start that the lock's
+file names.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _lives(holder: Holder) -> bool:
 
 
 def why_locked(lock: FileLock) -> Sentence:
-    """Return the sentence that says who keeps this run from beginning."""
+    """Return the sentence that says what keeps this run from beginning."""
     holder = lock.holder()
     if holder is None:
         return Sentence.of(N_("another run of the project is active"))
