@@ -152,7 +152,9 @@ def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
     """Output that cannot be rewritten still gives back what is beyond its limit."""
     if sys.platform == "win32":
         pytest.skip("POSIX only")
-    (tmp_path / ".output.log.new").mkdir()  # stands where the new file would be
+    (
+        tmp_path / f".output.log.{os.getpid()}.new"
+    ).mkdir()  # stands where the new file would be
 
     (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
 
@@ -217,7 +219,7 @@ def test_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
     """Output that cannot be cut is left as it is, and that is told."""
-    (tmp_path / ".output.log.new").mkdir()
+    (tmp_path / f".output.log.{os.getpid()}.new").mkdir()
     (warning,) = capture(tmp_path, b"x" * 1500)
     assert warning.startswith("its output could not be rewritten: ")
     assert kept(tmp_path) == b"x" * 1500

@@ -84,7 +84,7 @@ def answer(
     owner: str = "me",
     again: datetime | None = None,
 ) -> MessageState:
-    """LogLine the answers for A, then B."""
+    """Record the answers for A, then B."""
     receipts = [
         Receipt(
             recipient=recipient, delivery=delivery, detail=Sentence.of("the answer")

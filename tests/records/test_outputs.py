@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from python_runner.records.output_reader import read_on
 from python_runner.records.outputs import (
     delete_old_outputs,
     output_file,
     read_ends,
-    read_on,
     read_tail,
     run_folder,
 )

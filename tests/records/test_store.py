@@ -15,6 +15,7 @@ from python_runner.model import (
     Interpreter,
     MailStatus,
     Message,
+    OpenRun,
     OpenScript,
     Outcome,
     Run,
@@ -104,14 +105,17 @@ def begin(
     started_at: datetime = NOW,
 ) -> None:
     """Open a run in the records."""
-    store.begin_run(
+    run = OpenRun(
         run_id=run_id,
         project=path.name,
         path=path,
         started_at=started_at,
-        scripts=scripts,
-        interpreter=Interpreter(path="/usr/bin/python3", version="3.11.9"),
+        scripts=tuple(
+            OpenScript(script=script, number=number)
+            for number, script in enumerate(scripts, 1)
+        ),
     )
+    store.begin_run(run, Interpreter(path="/usr/bin/python3", version="3.11.9"))
 
 
 def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:

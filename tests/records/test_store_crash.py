@@ -36,6 +36,8 @@ from python_runner.model import (
     Interpreter,
     MailStatus,
     Message,
+    OpenRun,
+    OpenScript,
     Outcome,
     Receipt,
     Run,
@@ -105,21 +107,29 @@ def settle(store: Store, now: datetime) -> None:
         store.end_run(run, [message_of(run)], now)
 
 
+def open_run(run_id: str, started_at: datetime) -> OpenRun:
+    """Return a run of three scripts before its first one."""
+    return OpenRun(
+        run_id=run_id,
+        project=PROJECT.name,
+        path=PROJECT,
+        started_at=started_at,
+        scripts=tuple(
+            OpenScript(script=script, number=number)
+            for number, script in enumerate(("a.py", "b.py", "c.py"), 1)
+        ),
+    )
+
+
 def record_run(home: Path, run_id: str, now: datetime) -> None:
-    """LogLine a run of three scripts, one with two attempts, and report it."""
+    """Record a run of three scripts, one with two attempts, and report it."""
 
     def acknowledge(fact: str) -> None:
         append(home / "acknowledged", fact)
 
     with open_store(home, now) as store:
         settle(store, now)
-        store.begin_run(
-            run_id=run_id,
-            project=PROJECT.name,
-            path=PROJECT,
-            started_at=now,
-            scripts=["a.py", "b.py", "c.py"],
-        )
+        store.begin_run(open_run(run_id, now))
         acknowledge(f"{run_id} begun")
         results = []
         for number, outcomes in enumerate(("s", "fs", "ff"), 1):
@@ -236,14 +246,7 @@ def tend(home: Path) -> None:
     with open_store(home, NOW) as store:
         settle(store, NOW)
         acknowledge("settled")
-        store.begin_run(
-            run_id=LAST,
-            project=PROJECT.name,
-            path=PROJECT,
-            started_at=NOW,
-            scripts=["a.py", "b.py", "c.py"],
-            interpreter=PYTHON,
-        )
+        store.begin_run(open_run(LAST, NOW), PYTHON)
         acknowledge("begun")
         store.delete_old_runs(NOW - timedelta(days=30))
         acknowledge("thinned")
@@ -286,7 +289,7 @@ def check_sound(path: Path) -> None:
 
 
 def record_one(home: Path) -> None:
-    """LogLine the one run of ``HOME``."""
+    """Record the one run of ``HOME``."""
     record_run(home, "0" * 13, NOW)
 
 

@@ -25,6 +25,8 @@ from python_runner.model import (
     Delivery,
     MailStatus,
     Message,
+    OpenRun,
+    OpenScript,
     Outcome,
     Receipt,
     Run,
@@ -126,11 +128,16 @@ class Records(RuleBasedStateMachine):
         )
         self.open[path] = run
         self.store.begin_run(
-            run_id=run.run_id,
-            project=path.name,
-            path=path,
-            started_at=run.started_at,
-            scripts=[f"{number}.py" for number in range(1, scripts + 1)],
+            OpenRun(
+                run_id=run.run_id,
+                project=path.name,
+                path=path,
+                started_at=run.started_at,
+                scripts=tuple(
+                    OpenScript(script=f"{number}.py", number=number)
+                    for number in range(1, scripts + 1)
+                ),
+            )
         )
 
     def living(self) -> list[ModelRun]:

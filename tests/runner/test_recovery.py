@@ -16,7 +16,7 @@ import pytest
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.model import Run, RunStatus
+from python_runner.model import OpenRun, OpenScript, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
@@ -139,11 +139,13 @@ def test_a_run_whose_runner_died_belongs_to_the_incident(
     died_at = local_now() - timedelta(days=29)
     with open_store(shielded, died_at) as store:
         store.begin_run(
-            run_id="d" * 13,
-            project="project_1",
-            path=folder,
-            started_at=died_at,
-            scripts=["main.py"],
+            OpenRun(
+                run_id="d" * 13,
+                project="project_1",
+                path=folder,
+                started_at=died_at,
+                scripts=(OpenScript(script="main.py", number=1),),
+            )
         )
         store.begin_attempt("d" * 13, 1, died_at)
     days(folder, BAD, GOOD, first=2)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from python_runner.execution.orphans import is_alive, process_start
-from python_runner.model import Run, RunStatus
+from python_runner.model import OpenRun, Run, RunStatus
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import Store, open_store
 from python_runner.runner.recovery import was_interrupted
@@ -26,8 +26,6 @@ from python_runner.runner.session import local_now
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from python_runner.model import OpenRun
 
     MakeProject = Callable[..., Path]
     Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -165,14 +163,8 @@ def store(shielded: Path) -> Iterator[Store]:
 @pytest.fixture
 def open_run(store: Store, tmp_path: Path) -> OpenRun:
     """Return a run that has not ended."""
-    store.begin_run(
-        run_id=RUN_ID,
-        project="p",
-        path=tmp_path,
-        started_at=local_now(),
-        scripts=["a.py"],
-    )
-    (run,) = store.open_runs()
+    run = OpenRun(run_id=RUN_ID, project="p", path=tmp_path, started_at=local_now())
+    store.begin_run(run)
     return run
 
 

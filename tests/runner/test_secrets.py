@@ -165,7 +165,7 @@ def test_a_secret_is_not_cut_in_two(tmp_path: Path, place: int) -> None:
 def test_where_nothing_can_be_replaced_a_secret_is_overwritten(tmp_path: Path) -> None:
     """A folder that takes no second file does not save a secret."""
     path = tmp_path / "output.log"
-    (tmp_path / ".output.log.new").mkdir()
+    (tmp_path / f".output.log.{os.getpid()}.new").mkdir()
     (warning,) = capture(path, b"a c4n4ry-7391 b\n")
     assert warning.startswith("its output could not be rewritten: ")
     assert path.read_bytes() == b"a *********** b\n"

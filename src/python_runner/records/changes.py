@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from sqlite3 import Connection
 
-    from python_runner.model import Attempt, Interpreter, Run, ScriptResult
+    from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -39,27 +39,22 @@ def run_key(connection: Connection, run_id: str) -> int:
 
 def begin_run(
     connection: Connection,
-    *,
-    run_id: str,
-    project: str,
-    path: Path,
-    started_at: datetime,
-    scripts: Sequence[str],
+    run: OpenRun,
     interpreter: Interpreter | None,
 ) -> None:
     """Add a run without a status, and its scripts as planned."""
-    project_key = _project_key(connection, path)
-    run = connection.execute(
+    project_key = _project_key(connection, run.path)
+    key = connection.execute(
         """
         INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
             interpreter_version)
         VALUES (?, ?, ?, ?, 0, ?, ?)
         """,
         (
-            run_id,
+            run.run_id,
             project_key,
-            rows.from_string(project),
-            rows.from_time(started_at),
+            rows.from_string(run.project),
+            rows.from_time(run.started_at),
             interpreter and rows.from_string(interpreter.path),
             interpreter and interpreter.version,
         ),
@@ -67,8 +62,8 @@ def begin_run(
     connection.executemany(
         "INSERT INTO result (run, number, script, state) VALUES (?, ?, ?, 'planned')",
         [
-            (run, number, _script_key(connection, project_key, script))
-            for number, script in enumerate(scripts, 1)
+            (key, script.number, _script_key(connection, project_key, script.script))
+            for script in run.scripts
         ],
     )
 

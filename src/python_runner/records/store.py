@@ -13,16 +13,13 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Self
 
-from python_runner.files import private_file, private_folder
+from python_runner.files import private_file, private_folder, replacing
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
-from python_runner.records.log_rotation import move
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
 from python_runner.texts.sentence import N_, Sentence
@@ -31,6 +28,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
@@ -108,37 +106,20 @@ class Store:
 
     # Transitions: each is on disk when its method returns.
 
-    def begin_run(
-        self,
-        *,
-        run_id: str,
-        project: str,
-        path: Path,
-        started_at: datetime,
-        scripts: Sequence[str],
-        interpreter: Interpreter | None = None,
-    ) -> None:
-        """Open a run; its scripts are planned, in the order of the series.
+    def begin_run(self, run: OpenRun, interpreter: Interpreter | None = None) -> None:
+        """Write a run before its first script; none of its scripts has begun.
 
         What its interpreter says of itself is kept for later runs, where it will hold.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            changes.begin_run(
-                connection,
-                run_id=run_id,
-                project=project,
-                path=path,
-                started_at=started_at,
-                scripts=scripts,
-                interpreter=interpreter,
-            )
+            changes.begin_run(connection, run, interpreter)
 
     def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
     ) -> None:
-        """LogLine that an attempt of a script begins; the first one's time stays.
+        """Record that an attempt of a script begins; the first one's time stays.
 
         Args:
             run_id: the run.
@@ -151,13 +132,13 @@ class Store:
             changes.begin_attempt(connection, run, number, started_at, output)
 
     def end_attempt(self, run_id: str, number: int, attempt: Attempt) -> None:
-        """LogLine what came of a script's next attempt."""
+        """Record what came of a script's next attempt."""
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
             changes.end_attempt(connection, run, number, attempt)
 
     def end_script(self, result: ScriptResult) -> None:
-        """LogLine a script's end; an end once recorded stays."""
+        """Record a script's end; an end once recorded stays."""
         with self._database.write() as connection:
             run = changes.run_key(connection, result.run_id)
             changes.end_script(connection, run, result)
@@ -292,18 +273,12 @@ class Store:
         with translated(target):
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            # Under another name while it is made: a kill leaves no half of a copy that
-            # could be taken for one.
-            descriptor, name = mkstemp(".new", f".{target.name}.", target.parent)
-            os.close(descriptor)
-            new = Path(name)
-            try:
+            with replacing(target, overwrite=False) as new:
+                # A copy of another process with our number, killed meanwhile, may be left.
+                new.unlink(missing_ok=True)
+                private_file(new)
                 with closing(sqlite3.connect(new)) as copy:
                     self._database.copy_to(copy)
-                move(new, target)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
 
     def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
         """Delete ended runs that began before; return how many.

@@ -11,6 +11,7 @@ from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.model import OpenRun, OpenScript
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import log_line_of, result_of
 from python_runner.records.log_reader import read_log
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         Attempt,
         Interpreter,
         Message,
-        OpenRun,
         Run,
         ScriptResult,
     )
@@ -54,16 +54,17 @@ class RunRecorder:
     def begin_run(self, interpreter: Interpreter | None) -> None:
         """Record the run and its series, for the next run to find should this one die."""
         context = self._context
-        self._record(
-            lambda store: store.begin_run(
-                run_id=context.run_id,
-                project=context.project.name,
-                path=context.project.path,
-                started_at=context.started_at,
-                scripts=[script.name for script in context.project.scripts],
-                interpreter=interpreter,
-            )
+        run = OpenRun(
+            run_id=context.run_id,
+            project=context.project.name,
+            path=context.project.path,
+            started_at=context.started_at,
+            scripts=tuple(
+                OpenScript(script=script.name, number=number)
+                for number, script in enumerate(context.project.scripts, 1)
+            ),
         )
+        self._record(lambda store: store.begin_run(run, interpreter))
 
     def begin_attempt(self, number: int, output: Path) -> None:
         """Record that an attempt of a script begins, and where its output goes."""

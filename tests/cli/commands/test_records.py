@@ -21,6 +21,8 @@ from python_runner.cli.commands.history import parse_since
 from python_runner.cli.commands.logs import Filter
 from python_runner.model import (
     Attempt,
+    OpenRun,
+    OpenScript,
     Outcome,
     Run,
     RunStatus,
@@ -28,7 +30,7 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.records.locks import Holder, project_lock
-from python_runner.records.log_line import LogLine, format_record
+from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import read_log
 from python_runner.records.store import DATABASE_NAME, Store, open_store
 from python_runner.texts.sentence import Sentence
@@ -72,7 +74,7 @@ def keep(
     ago: timedelta = timedelta(),
     duration: float = 1.0,
 ) -> None:
-    """LogLine a run of the scripts 1.py, 2.py, ... that ended so."""
+    """Record a run of the scripts 1.py, 2.py, ... that ended so."""
     began = NOW - ago
     results = tuple(
         ScriptResult(
@@ -355,7 +357,13 @@ def test_a_runner_on_another_machine_is_believed(
 ) -> None:
     """Its process cannot be looked at; that it holds the lock must do."""
     store.begin_run(
-        run_id="1" * 13, project="p", path=tmp_path, started_at=NOW, scripts=["a.py"]
+        OpenRun(
+            run_id="1" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=NOW,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
     holder = Holder(pid=0, host="elsewhere", run_id="1" * 13, started_at=NOW)
     with project_lock(shielded, tmp_path) as lock:
@@ -486,7 +494,13 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     keep(store, "ab" + "1" * 11, tmp_path, Outcome.SUCCESS)
     keep(store, "ab" + "2" * 11, tmp_path, Outcome.SUCCESS)
     store.begin_run(
-        run_id="d" * 13, project="p", path=tmp_path, started_at=NOW, scripts=["a.py"]
+        OpenRun(
+            run_id="d" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=NOW,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
     )
 
     for prefix in ("c", "no-hex", "ab11111111111f"):
@@ -673,9 +687,9 @@ def test_follow_ends_quietly_with_ctrl_c(
     assert " running " in cli("history", patient).stdout
 
 
-def a_record(script: str, traceback: str | None = None, *, minute: int = 0) -> str:
+def a_log_line(script: str, traceback: str | None = None, *, minute: int = 0) -> str:
     """Return a line of a log."""
-    record = LogLine(
+    line = LogLine(
         time=datetime(2024, 11, 27, 9, minute).astimezone(),
         level="ERROR" if traceback else "INFO",
         host="LAPTOP",
@@ -685,7 +699,7 @@ def a_record(script: str, traceback: str | None = None, *, minute: int = 0) -> s
         status="failure" if traceback else "success",
         traceback=traceback,
     )
-    return format_record(record) + "\n"
+    return format_log_line(line) + "\n"
 
 
 @pytest.fixture
@@ -694,12 +708,12 @@ def logged(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
     (folder / "logs").mkdir(parents=True)
     (folder / "logs" / "shop.log.2024-11-27_09-10").write_text(
-        a_record("main.py", minute=1)
-        + a_record("a - b.py", "E: Gone\n\x1b[2J", minute=2),
+        a_log_line("main.py", minute=1)
+        + a_log_line("a - b.py", "E: Gone\n\x1b[2J", minute=2),
         "utf-8",
     )
     (folder / "logs" / "shop.log").write_text(
-        "no record\n" + a_record("last.py", "E: late", minute=3), "utf-8"
+        "no record\n" + a_log_line("last.py", "E: late", minute=3), "utf-8"
     )
     return folder
 
@@ -744,10 +758,10 @@ def test_a_filter_wants_failures_and_a_text(
 def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
     """A name given to Runner is found; two logs are one story; others are left out."""
     logs = logged / "logs"
-    (logs / "night.log").write_text(a_record("night.py", minute=2), "utf-8")
-    (logs / "old.log.2024-11-27_09-30").write_text(a_record("old.py"), "utf-8")
+    (logs / "night.log").write_text(a_log_line("night.py", minute=2), "utf-8")
+    (logs / "old.log.2024-11-27_09-30").write_text(a_log_line("old.py"), "utf-8")
     (logs / "server.log").write_text("2024-11-27 - INFO - all is well\n", "utf-8")
-    (logs / "notes.txt").write_text(a_record("notes.py"), "utf-8")
+    (logs / "notes.txt").write_text(a_log_line("notes.py"), "utf-8")
 
     scripts = [
         line.split()[5]
@@ -796,10 +810,10 @@ def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
     with started(tmp_path, "logs", "-f", "--grep", "new", logged) as process:
         assert process.stdout
         with log.open("a", encoding="utf-8") as file:
-            file.write(a_record("new_1.py", minute=4))
+            file.write(a_log_line("new_1.py", minute=4))
         first = process.stdout.readline()
         log.rename(log.with_name("shop.log.2024-11-30_09-00"))
-        log.write_text(a_record("new_2.py", minute=5), "utf-8")
+        log.write_text(a_log_line("new_2.py", minute=5), "utf-8")
         second = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         rest, errors = process.communicate(timeout=30)

@@ -11,6 +11,7 @@ import click
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE, absolute
+from python_runner.files import replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sentence import translate as _
 
@@ -46,8 +47,8 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         initial_config(folder, scripts, recipients), indent=2, ensure_ascii=False
     )
     try:
-        with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
+        with replacing(target, overwrite=False) as new:
+            new.write_text(text + "\n", encoding="utf-8", newline="\n")
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
         click.echo(message.format(path=target), err=True)

@@ -7,6 +7,7 @@ import io
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -189,13 +190,21 @@ def _show(
             for other in look().outputs
         )
 
+    def unreadable(error: OSError) -> None:
+        message = _("{path} cannot be read: {error}")
+        raise PythonRunnerError(
+            message.format(path=output.file, error=error.strerror)
+        ) from error
+
     if output.ended and not output.file.exists():
         message = _("{script}: its output is not kept any more ({path})")
         values = {"script": flat(output.script), "path": output.file}
         click.echo(message.format(**values), err=True)
         return False
     last = "\n"
-    for text in decoded(_blocks(OutputReader(output.file, masker), going_on)):
+    reader = OutputReader(output.file, masker)
+    blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
+    for text in decoded(blocks):
         # As the script wrote it, colours included, wherever it goes.
         click.echo(text, nl=False, color=True)
         last = text[-1:] or last
@@ -211,25 +220,3 @@ def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
     for block in blocks:
         yield decoder.decode(block)
     yield decoder.decode(b"", final=True)
-
-
-def _blocks(output: OutputReader, going_on: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield a file's content in blocks, and what is added as long as it is going on."""
-    while True:
-        last_look = not going_on()
-        while block := _read(output):
-            yield block
-        if last_look:
-            yield output.rest()
-            return
-        time.sleep(_INTERVAL)
-
-
-def _read(output: OutputReader) -> bytes:
-    try:
-        return output.read()
-    except OSError as error:
-        message = _("{path} cannot be read: {error}")
-        raise PythonRunnerError(
-            message.format(path=output.path, error=error.strerror)
-        ) from error

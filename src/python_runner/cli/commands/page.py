@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import replacing
 from python_runner.model import EmailStrategy
 from python_runner.report.render import render
 from python_runner.runner.reports import tails_of
@@ -34,13 +33,10 @@ def write_page(run: Run, path: Path) -> None:
         tails=tails_of(run),
         host=gethostname(),
     )
-    new = path.with_name(f".{path.name}.new")
     try:
-        new.write_text(report.html or report.text, encoding="utf-8")
-        os.replace(new, path)  # noqa: PTH105 - says that it overwrites
+        with replacing(path) as new:
+            new.write_text(report.html or report.text, encoding="utf-8")
     except OSError as error:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
         message = _("{path} cannot be written: {error}")
         raise PythonRunnerError(
             message.format(path=path, error=error.strerror)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from email import message_from_bytes
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
+from python_runner.files import replacing
 from python_runner.model import Delivery, Receipt
 from python_runner.texts.sentence import N_, Sentence
 
@@ -55,29 +55,21 @@ class FileTransport:
             raise FileNotFoundError("MAIL_DIR is not set")
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / _file_name(message)
-        # Same folder, other ending: whoever collects *.eml never meets half a message.
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(message.content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        with replacing(target) as new, new.open("wb") as file:
+            file.write(message.content)
+            file.flush()
+            os.fsync(file.fileno())
         return target
 
     def problem(self, error: OSError) -> Sentence:
         """Return what to do about an error of :meth:`write`."""
-        values = {"folder": str(self._folder or ""), "error": str(error)}
-        return Sentence(
+        return Sentence.of(
             N_(
                 "the mail could not be written to the folder MAIL_DIR names ({folder}):"
                 " {error}"
             ),
-            values,
+            folder=str(self._folder or ""),
+            error=str(error),
         )
 
 
