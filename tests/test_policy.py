@@ -43,7 +43,7 @@ def run(
         started_at=NOW,
         duration=1.0,
         scripts=results,
-        mail=mail,
+        mail_status=mail,
     )
 
 

@@ -38,9 +38,9 @@ def test_run_reports_each_script_and_exits_with_1(
     done = cli("run", folder)
 
     assert done.returncode == 1
-    assert "project_1: first.py: success" in done.stdout
-    assert "project_1: bad.py: failure" in done.stdout
-    assert "project_1: last.py: success" in done.stdout
+    assert "project_1: first.py: succeeded" in done.stdout
+    assert "project_1: bad.py: failed" in done.stdout
+    assert "project_1: last.py: succeeded" in done.stdout
     assert "2 of 3 succeeded" in done.stdout
     assert "KeyError: 'montant'" in done.stderr
     assert "bad.py:2" in done.stderr
@@ -70,7 +70,7 @@ def test_run_json_prints_the_document_alone(
     assert Path(run["scripts"][0]["output"]).read_text(encoding="utf-8").strip() == (
         "fine"
     )
-    assert "bad.py: failure" in done.stderr
+    assert "bad.py: failed" in done.stderr
 
 
 def test_a_success_with_an_error_is_marked(cli: Cli, make_project: MakeProject) -> None:
@@ -142,7 +142,7 @@ def test_projects_of_the_workspace_run_without_arguments(
     done = cli("run")
 
     assert done.returncode == 1
-    assert "a: main.py: success" in done.stdout
+    assert "a: main.py: succeeded" in done.stdout
     assert "b: slow.py: timed out" in done.stdout
 
 

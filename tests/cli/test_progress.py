@@ -80,7 +80,7 @@ def test_a_dumb_terminal_gets_plain_lines(make_project: Callable[..., Path]) -> 
     """Without cursor control there are only lines."""
     _code, text = on_terminal("run", make_project(), TERM="dumb")
 
-    assert "project_1: main.py: success" in text
+    assert "project_1: main.py: succeeded" in text
     assert "\x1b" not in text
 
 

@@ -120,7 +120,7 @@ def test_a_tarpit_costs_a_process_its_deadline_once(
     runs = run_all(folders, session_for(relay(server.port), delays))
 
     assert [run.status for run in runs] == [RunStatus.SUCCESS] * 4
-    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 4
+    assert [run.mail_status for run in runs] == [MailStatus.QUEUED] * 4
     assert len(delays.seconds) == 4
     assert max(delays.seconds) < DEADLINE + SLACK
     assert "had not taken the mail after 1 s" in str(runs[0].mail_reason)
@@ -138,7 +138,7 @@ def test_a_dead_server_delays_nobody(make_project: MakeProject, free_port: int) 
 
     runs = run_all(folders, session_for(relay(free_port), delays))
 
-    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 4
+    assert [run.mail_status for run in runs] == [MailStatus.QUEUED] * 4
     assert max(delays.seconds) < SLACK
     reasons = [str(run.mail_reason) for run in runs]
     assert all(f"does not answer on port {free_port}" in reason for reason in reasons)
@@ -164,7 +164,7 @@ def test_a_black_hole_costs_a_process_its_deadline_once(
 
         runs = run_all(folders, session_for(relay(hole.getsockname()[1]), delays))
 
-    assert [run.mail for run in runs] == [MailStatus.QUEUED] * 3
+    assert [run.mail_status for run in runs] == [MailStatus.QUEUED] * 3
     assert max(delays.seconds) < DEADLINE + SLACK
     assert "had not taken the mail" in str(runs[0].mail_reason)
 
@@ -256,7 +256,7 @@ def test_a_passing_trouble_does_not_keep_the_other_reports(
 
     runs = run_all(folders, session_for(relay(server.port)))
 
-    assert [run.mail for run in runs] == ["queued", "sent", "sent"]
+    assert [run.mail_status for run in runs] == ["queued", "sent", "sent"]
     assert "too busy" in str(runs[0].mail_reason)
     assert len(server.messages) == 2
 
@@ -280,7 +280,7 @@ def test_a_full_disk_does_not_keep_a_report(
     runs = run_all(folders, session)
 
     assert [run.status for run in runs] == [RunStatus.SUCCESS] * 2
-    assert [run.mail for run in runs] == [MailStatus.SENT] * 2
+    assert [run.mail_status for run in runs] == [MailStatus.SENT] * 2
     assert all(run.warnings for run in runs)
     assert len(server.messages) == 2
 
@@ -302,7 +302,7 @@ def test_a_full_disk_and_a_tarpit_delay_no_further(
     runs = run_all(folders, session)
 
     assert [run.status for run in runs] == [RunStatus.SUCCESS] * 3
-    assert [run.mail for run in runs] == [MailStatus.FAILED] * 3
+    assert [run.mail_status for run in runs] == [MailStatus.FAILED] * 3
     assert max(delays.seconds) < DEADLINE + SLACK
     assert "had not taken the mail" in str(runs[0].mail_reason)
 

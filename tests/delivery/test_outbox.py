@@ -71,7 +71,7 @@ def mail_of(store: Store, run_id: str) -> MailStatus:
     """Return what became of a run's report."""
     run = store.run(run_id)
     assert run is not None
-    return run.mail
+    return run.mail_status
 
 
 def deliver(
@@ -190,7 +190,7 @@ def test_what_is_due_is_sent_over_one_connection(store: Store) -> None:
         "<b@localhost>",
         "<c@localhost>",
     ]
-    assert {run.mail for run in store.runs()} == {MailStatus.SENT}
+    assert {run.mail_status for run in store.runs()} == {MailStatus.SENT}
 
 
 def test_nothing_due_opens_nothing(store: Store) -> None:
@@ -698,7 +698,7 @@ def test_each_audience_is_drained_by_itself(store: Store) -> None:
     assert slack.closed
     assert [m.audience for m in slack.messages] == [SLACK]
     (run,) = store.runs()
-    assert run.mail is MailStatus.QUEUED
+    assert run.mail_status is MailStatus.QUEUED
 
 
 def test_a_channel_that_is_configured_no_more_waits(store: Store) -> None:
@@ -787,5 +787,5 @@ def test_a_channel_is_given_up_by_itself(store: Store) -> None:
 
     assert moment - NOW >= DELIVERY_LIFE
     (run,) = store.runs()
-    assert run.mail is MailStatus.FAILED
+    assert run.mail_status is MailStatus.FAILED
     assert [m.message.audience for m in store.messages.unannounced()] == [SLACK]

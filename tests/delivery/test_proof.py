@@ -291,7 +291,7 @@ def test_every_run_of_a_killed_command_is_reported(
         runs = session.store.runs(limit=100)
         reports = [session.store.messages.of_run(run.run_id) for run in runs]
     assert runs
-    assert {run.mail for run in runs} == {MailStatus.SENT}
+    assert {run.mail_status for run in runs} == {MailStatus.SENT}
     contents = {queued.message.content for report in reports for queued in report}
     assert len(contents) == len(runs)
     assert set(server.messages) == contents

@@ -68,7 +68,7 @@ def mail_of(store: Store, run_id: str) -> MailStatus:
     """Return what became of a run's report."""
     run = store.run(run_id)
     assert run is not None
-    return run.mail
+    return run.mail_status
 
 
 def claim(store: Store, now: datetime = NOW, owner: str = "me") -> int | None:

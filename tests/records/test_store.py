@@ -170,7 +170,7 @@ def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:
     store.end_run(run, [a_message(run.run_id)], NOW)
     assert store.run("0123456789abc") == replace(
         run,
-        mail=MailStatus.QUEUED,
+        mail_status=MailStatus.QUEUED,
         interpreter="/usr/bin/python3",
         interpreter_version="3.11.9",
     )
@@ -268,7 +268,7 @@ def test_a_settled_run_waits_for_its_report(store: Store) -> None:
     assert again == first
     store.end_run(again, [a_message("a")], NOW)
     assert store.interrupt_runs(PROJECT, NOW) == []
-    assert store.run("a") == replace(again, mail=MailStatus.QUEUED)
+    assert store.run("a") == replace(again, mail_status=MailStatus.QUEUED)
 
 
 def test_only_the_project_is_settled(store: Store) -> None:
@@ -507,7 +507,7 @@ def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:
         runs = copy.runs(limit=10_000)
         assert before <= {run.run_id for run in runs}
         assert all(len(run.scripts) == 1 for run in runs)
-        assert {run.mail for run in runs} == {MailStatus.QUEUED}
+        assert {run.mail_status for run in runs} == {MailStatus.QUEUED}
 
 
 def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:

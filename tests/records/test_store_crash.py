@@ -379,7 +379,7 @@ def check_records(store: Store, acknowledged: list[str]) -> None:
         elif fact == "finished":
             assert run.status is RunStatus.FAILURE
         assert run.status in {RunStatus.FAILURE, RunStatus.INTERRUPTED}
-        assert run.mail is MailStatus.SENT
+        assert run.mail_status is MailStatus.SENT
 
 
 def check_mailbox(home: Path) -> None:

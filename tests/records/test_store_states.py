@@ -213,9 +213,11 @@ class Records(RuleBasedStateMachine):
         )
         self.store.end_run(run, [message] if reported else [], self.now)
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
-        self.ended.append(replace(run, mail=mail))
+        self.ended.append(replace(run, mail_status=mail))
 
-    @precondition(lambda self: any(run.mail is MailStatus.QUEUED for run in self.ended))
+    @precondition(
+        lambda self: any(run.mail_status is MailStatus.QUEUED for run in self.ended)
+    )
     @rule(marked=st.booleans())
     def deliver(self, *, marked: bool) -> None:
         """Send the report that waits longest, or die before its receipt is kept."""
@@ -235,7 +237,7 @@ class Records(RuleBasedStateMachine):
             for place, run in enumerate(self.ended)
             if f"<{run.run_id}@localhost>" == queued.message.message_id
         )
-        self.ended[place] = replace(self.ended[place], mail=MailStatus.SENT)
+        self.ended[place] = replace(self.ended[place], mail_status=MailStatus.SENT)
 
     @rule(seconds=st.integers(0, 30))
     def thin(self, seconds: int) -> None:
@@ -244,7 +246,7 @@ class Records(RuleBasedStateMachine):
         gone = [
             run
             for run in self.ended
-            if run.started_at < oldest and run.mail is not MailStatus.QUEUED
+            if run.started_at < oldest and run.mail_status is not MailStatus.QUEUED
         ]
         assert self.store.delete_old_runs(oldest) == len(gone)
         self.ended = [run for run in self.ended if run not in gone]

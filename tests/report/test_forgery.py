@@ -19,6 +19,7 @@ from python_runner.config.settings import load_settings
 from python_runner.model import EmailStrategy, Outcome, Traceback
 from python_runner.report.compose import compose
 from python_runner.report.render import Report, render
+from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
@@ -124,14 +125,14 @@ def hostile_report(make_result: Any, make_run: Any, text: str) -> Report:
         warnings=(sentence,),
         error=sentence,
     )
-    return render(
-        run,
+    context = ReportContext(
         strategy=EmailStrategy.ALL,
         language="fr",
         tails={text: f"output {text}"},
         host=text,
         log=Path(text.replace("\0", "")),
     )
+    return render(run, context)
 
 
 def mailed(report: Report) -> Message:
@@ -336,7 +337,7 @@ def test_a_terminal_is_not_obeyed_nor_deceived(
     """What commands tell of an error moves no cursor, hides no link, turns no letters."""
     evil = (
         "\x1b]8;;http://eve.example.com\x07link\x1b]8;;\x07\x1b[2K\rproject_1: main.py:"
-        " success\x1b[1A \u202egnp.exe\u2066 \x9b31m \x07"
+        " succeeded\x1b[1A \u202egnp.exe\u2066 \x9b31m \x07"
     )
     folder = make_project(
         sources={

@@ -21,6 +21,7 @@ from python_runner.model import (
 from python_runner.report.compose import compose
 from python_runner.report.render import Report, fallback_report, render
 from python_runner.report.subject import SUBJECT
+from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     MakeRun = Callable[..., Run]
 
 MIB = 1024 * 1024
+ENGLISH = ReportContext(strategy=EmailStrategy.ALL, language="en")
 #: Six o'clock, wherever the tests run.
 MONDAY = datetime(2026, 11, 16, 6, 0).astimezone()
 NEW = Comparison(new=True)
@@ -41,13 +43,8 @@ ENDLESS = Streak(count=50, since=None)
 
 
 def _render(run: Run, language: str = "en", **options: Any) -> Report:
-    report = render(
-        run,
-        strategy=options.pop("strategy", EmailStrategy.ALL),
-        language=language,
-        host=options.pop("host", "PC-7"),
-        **options,
-    )
+    values = {"strategy": EmailStrategy.ALL, "host": "PC-7"} | options
+    report = render(run, ReportContext(language=language, **values))
     # A report without HTML is the fallback: something went wrong on the way.
     assert report.html
     return report
@@ -404,9 +401,9 @@ def test_what_no_cut_makes_small_enough_is_told_plainly(
     warnings = tuple(Sentence.of("{x}", x=f"{n}" + '"' * 3000) for n in range(20))
     results = [make_result(f"{n}.py", number=n, warnings=warnings) for n in range(30)]
     run = make_run(*results)
-    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    report = render(run, ENGLISH)
     assert report == fallback_report(run, "the report is too large")
-    assert "29.py: success" in report.text
+    assert "29.py: succeeded" in report.text
 
 
 def test_thousands_of_scripts_are_counted_instead_of_named(
@@ -448,13 +445,13 @@ def test_a_report_that_cannot_be_laid_out_is_told_plainly(
         make_result("a.py"), make_result("b.py", Outcome.FAILURE, reason=broken)
     )
     run = replace(run, error=Sentence.of("what went wrong"))
-    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    report = render(run, ENGLISH)
     assert report == fallback_report(run, "KeyError: 'value'")
     assert report.html == ""
-    assert report.subject == "[project_1] failure"
+    assert report.subject == "[project_1] failed"
     assert "what went wrong" in report.text
-    assert "a.py: success" in report.text
-    assert "b.py: failure a value is missing: {value}" in report.text
+    assert "a.py: succeeded" in report.text
+    assert "b.py: failed a value is missing: {value}" in report.text
     assert "39be3d37aed64" in report.text
 
 
@@ -594,22 +591,22 @@ def test_several_recoveries_are_counted(make_result: Make, make_run: MakeRun) ->
     [
         (Comparison(usual=133.2), "usually 2 min 13 s", "d'habitude 2 min 13 s"),
         (
-            Comparison(usual=10, pace=3.04),
+            Comparison(usual=10, factor=3.04),
             "3 times as long as usual",
             "3 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=2.44),
+            Comparison(usual=10, factor=2.44),
             "2.4 times as long as usual",
             "2,4 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=12.3),
+            Comparison(usual=10, factor=12.3),
             "12 times as long as usual",
             "12 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=0.1),
+            Comparison(usual=10, factor=0.1),
             "much shorter than usual",
             "bien plus court que d'habitude",
         ),
@@ -629,8 +626,13 @@ def test_a_duration_is_told_beside_the_usual(
 
 def test_without_a_past_nothing_is_compared(failed_run: Run) -> None:
     """What is not known is not said."""
-    for comparisons in (None, {}, {"import.py": Comparison()}):
-        report = _render(failed_run, comparisons=comparisons)
+    without: tuple[dict[str, Any], ...] = (
+        {},
+        {"comparisons": {}},
+        {"comparisons": {"import.py": Comparison()}},
+    )
+    for options in without:
+        report = _render(failed_run, **options)
         for word in ("usual", "new error", "same error", "recovered", "seen", "time)"):
             assert word not in report.text
             assert word not in _Page(report.html).text
@@ -669,13 +671,10 @@ def test_a_plain_report_takes_every_output_along(
     run = make_run(
         make_result("b.py", Outcome.FAILURE, reason=Sentence.of("{missing}"))
     )
-    report = render(
-        run,
-        strategy=EmailStrategy.ALL,
-        language="fr",
-        tails={"b.py": "x"},
-        attach=True,
+    context = ReportContext(
+        strategy=EmailStrategy.ALL, language="fr", tails={"b.py": "x"}, attach=True
     )
+    report = render(run, context)
     assert (report.html, report.attached, report.language) == ("", ("b.py",), "en")
 
 

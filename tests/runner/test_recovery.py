@@ -122,7 +122,7 @@ def test_with_failure_only_a_recovery_is_silent_and_ends_the_incident(
     runs = days(folder, BAD, GOOD, BAD)
 
     first, second = mails(mail_dir)
-    assert runs[1].mail == "none"
+    assert runs[1].mail_status == "none"
     assert second["References"] is None
     assert second["Thread-Index"] != first["Thread-Index"]
     # Seen before, but not right before: there was a success between.

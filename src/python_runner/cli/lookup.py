@@ -1,17 +1,18 @@
-"""Opens and searches the records for commands, and puts their errors into words."""
+"""Opens and searches the records for commands."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.config.project import absolute
+from python_runner.config.project import absolute, load_project
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
+from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -77,3 +78,14 @@ def find_run(store: Store, prefix: str) -> Run | OpenRun:
         "no run has an id that begins with {prefix}; `python-runner history` lists them"
     )
     raise PythonRunnerError(message.format(prefix=prefix))
+
+
+def past_masker(settings: Settings, project: Path) -> Masker:
+    """Return what takes the secrets of environment and project out of a past run."""
+    secrets = settings.secrets
+    # A project may be gone, or its configuration wrong by now.
+    with suppress(PythonRunnerError):
+        workspace = load_workspace(Path.cwd())
+        defaults = workspace.defaults if workspace else {}
+        secrets += load_project(project, defaults=defaults).secrets
+    return Masker(secrets)

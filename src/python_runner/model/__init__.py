@@ -1,4 +1,4 @@
-"""The facts that every layer shares: what is to be run, and what came of it.
+"""The facts that every layer shares: projects, runs, their history, messages.
 
 Everything here is frozen, can be pickled (a script may run on another machine) and does
 no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.

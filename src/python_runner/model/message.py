@@ -1,4 +1,4 @@
-"""A report as a message, and the answer for each recipient."""
+"""A message that brings a report, and the answer for each recipient."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from python_runner.texts.sentence import Sentence
 
-#: The audience of a mail: the recipients of the project. A channel has its own.
+#: The audience of a mail: the recipients of the project. Each channel has its own.
 RECIPIENTS = "recipients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A report as it leaves: bytes, identity and date are fixed when it is made.
+    """A report, ready to be delivered: its bytes, identity and date never change.
 
     Attributes:
         message_id: the ``Message-ID``, with its angle brackets.
         sender: address of the envelope.
-        recipients: addresses of the envelope; for a channel the one label that people
-            know it by.
-        subject: for lists that people read.
+        recipients: addresses of the envelope; for a channel its label.
+        subject: shown in lists.
         content: the whole message (RFC 5322), lines ended by CR LF.
-        audience: who it is for, and so which way it leaves: ``RECIPIENTS``, or what
-            finds the channel in the project's configuration.
+        audience: decides how it is delivered: ``RECIPIENTS``, or the digest by which the
+            channel is found in the project's configuration.
     """
 
     message_id: str

@@ -96,11 +96,11 @@ def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
     One trouble at the first project may have kept the reports of all the others.
     """
     runs = list(runs)
-    if any(run.mail is MailStatus.QUEUED for run in runs):
+    if any(run.mail_status is MailStatus.QUEUED for run in runs):
         session.ways.wake()
         catch_up(session)
     return [
-        with_mail_status(run, session) if run.mail is MailStatus.QUEUED else run
+        with_mail_status(run, session) if run.mail_status is MailStatus.QUEUED else run
         for run in runs
     ]
 
@@ -111,11 +111,11 @@ def with_mail_status(run: Run, session: Session) -> Run:
     # Records that cannot be read now were safe before; a later run looks again.
     with suppress(StoreError):
         if session.store and (kept := session.store.run(run.run_id)):
-            status = kept.mail
+            status = kept.mail_status
             reason = why_undelivered(session.store.messages.of_run(run.run_id))
     if status is MailStatus.QUEUED:
         reason = reason or session.ways.mail.reason
-    return replace(run, mail=status, mail_reason=reason)
+    return replace(run, mail_status=status, mail_reason=reason)
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
@@ -154,5 +154,7 @@ def _deliver_unkept(
     answers = run_concurrently([partial(send, report) for report in reports])
     for receipt in (receipt for receipts in answers for receipt in receipts):
         if receipt.delivery is not Delivery.SENT:
-            return replace(run, mail=MailStatus.FAILED, mail_reason=receipt.detail)
-    return replace(run, mail=MailStatus.SENT)
+            return replace(
+                run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail
+            )
+    return replace(run, mail_status=MailStatus.SENT)

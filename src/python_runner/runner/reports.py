@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import sender_address
+from python_runner.model import EmailStrategy
 from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
-from python_runner.report.mime import pack
+from python_runner.report.mime import zip_files
 from python_runner.report.render import MOST_SCRIPTS, render
+from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import RunHistory, load_history
 
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import EmailStrategy, Message, Project, Run
+    from python_runner.model import Message, Project, Run
     from python_runner.report.mime import Attachment
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
@@ -76,23 +78,42 @@ def render_report(
         history: what came before; None: nothing is compared.
         attach: whether the report can carry what it shows in part only.
     """
-    return render(
-        run,
+    context = ReportContext(
         strategy=strategy,
         language=project.language,
-        # The output of a run whose runner died may not be masked yet.
-        tails={script: masker.text(tail) for script, tail in tails_of(run).items()},
-        partial=[s for s, path in _outputs(run).items() if _size(path) > TAIL_BYTES],
         attach=attach,
         comparisons=history.comparisons if history else {},
-        host=gethostname(),
         log=project.path / "logs" / project.log_filename,
     )
+    return _render(run, context, masker)
 
 
-def tails_of(run: Run) -> dict[str, str]:
-    """Return the end of the output of each failed script, as far as it is kept."""
-    return {script: _tail(path) for script, path in _outputs(run).items()}
+def render_page(run: Run, masker: Masker, *, language: str) -> str:
+    """Return a past run as an HTML page, or as text if that cannot be made.
+
+    Args:
+        run: an ended run, from the records.
+        masker: takes the secrets out of everything that is shown.
+        language: ``fr`` or ``en``.
+    """
+    context = ReportContext(strategy=EmailStrategy.ALL, language=language)
+    report = _render(run, context, masker)
+    return report.html or report.text
+
+
+def _render(run: Run, context: ReportContext, masker: Masker) -> Report:
+    """Render a run with the ends of its outputs, without any secret."""
+    # What a killed runner left was never masked, and a variable may have become secret
+    # since the run.
+    run = run.masked(masker)
+    outputs = _outputs(run)
+    context = replace(
+        context,
+        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
+        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
+        host=gethostname(),
+    )
+    return render(run, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +138,14 @@ class ReportBuilder:
             return
         report = self._report(attach=True)
         outputs = _outputs(self.run)
+        attachment = self._attachment([outputs[s] for s in report.attached])
         yield compose(
-            report,
+            replace(report, attachment=attachment),
             run_id=self.run.run_id,
             sender=sender,
             recipients=self.project.recipients,
             date=self.date,
             incident=self.history.incident,
-            attachment=self._attachment([outputs[s] for s in report.attached]),
         )
 
     def channel_messages(self) -> Iterator[Message]:
@@ -156,7 +177,7 @@ class ReportBuilder:
         if not outputs:
             return None
         files = {output.name: partial(_ends, output, self.masker) for output in outputs}
-        return pack(f"{self.run.run_id}.zip", files, self.date)
+        return zip_files(f"{self.run.run_id}.zip", files, self.date)
 
 
 def _outputs(run: Run) -> dict[str, Path]:

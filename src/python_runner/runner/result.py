@@ -98,7 +98,7 @@ class RunResult:
             started_at=run.started_at,
             duration=run.duration,
             scripts=tuple(map(ScriptRunResult.of, run.scripts)),
-            mail=run.mail,
+            mail=run.mail_status,
             warnings=tuple(map(str, run.warnings)),
             error=str(run.error) if run.error else None,
         )

@@ -1,7 +1,7 @@
-"""Text from anywhere becomes text that a mail can carry.
+"""Makes any text safe to show and to mail: escapes control characters, bounds the size.
 
-Scripts print what they like: colours, bells, half characters, megabytes. None of it may
-break a message, forge one of its headers or hide a line from its reader.
+A script may print anything: colours, bells, half characters, megabytes. None of it may
+break a message, forge a header or hide a line from the reader.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from python_runner.texts.characters import (
     escape,
 )
 from python_runner.texts.excerpt import cut
-from python_runner.texts.formats import number
+from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -45,8 +45,8 @@ def one_line(text: str, limit: int) -> str:
 def cut_middle(text: str, limit: int, language: str) -> str:
     """Return at most about ``limit`` bytes (UTF-8) of ``text``: its head and its tail.
 
-    What is missing between them is said with its exact number of bytes. The tail gets
-    three quarters: errors stand at the end.
+    A line between the two says exactly how many bytes are missing. The tail gets three
+    quarters, because errors stand at the end.
     """
     data = text.encode()
     if len(data) <= limit:
@@ -55,5 +55,6 @@ def cut_middle(text: str, limit: int, language: str) -> str:
     head = data[:head_end].decode(errors="ignore")
     tail = data[tail_start:].decode(errors="ignore")
     missing = len(data) - len(head.encode()) - len(tail.encode())
-    note = Sentence.of(N_("[{count} bytes left out]"), count=number(missing, language))
-    return f"{head}\n{note.in_language(language)}\n{tail}"
+    formats = Formats(language)
+    note = Sentence.of(N_("[{count} bytes left out]"), count=formats.number(missing))
+    return f"{head}\n{formats.say(note)}\n{tail}"

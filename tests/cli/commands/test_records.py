@@ -183,7 +183,7 @@ def test_history_lists_runs_newest_first(
     ]
     start = NOW.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert re.split(" {2,}", newest) == [
-        *("b" * 13, start, long_name.strip(), "failure", "1/2", "2 min 2 s")
+        *("b" * 13, start, long_name.strip(), "failed", "1/2", "2 min 2 s")
     ]
     assert oldest.startswith("a" * 13)
     assert "\x1b" not in done.stdout
@@ -393,9 +393,9 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     assert str(folder) in blocks[0]
     version = f"(Python {platform.python_version()})"
     assert f"interpreter: {sys.executable} {version}" in blocks[0]
-    assert re.match(r"1\. first\.py: success \(\d\.\d+ s, exit code 0\)\n", blocks[1])
-    assert re.match(r"2\. bad\.py: failure \(\d\.\d+ s, exit code 1\)\n", blocks[2])
-    assert re.search(r"attempt 2: failure \(\d\.\d+ s\) - exit code 1", blocks[2])
+    assert re.match(r"1\. first\.py: succeeded \(\d\.\d+ s, exit code 0\)\n", blocks[1])
+    assert re.match(r"2\. bad\.py: failed \(\d\.\d+ s, exit code 1\)\n", blocks[2])
+    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[2])
     assert "    at bad.py:2\n" in blocks[2]
     assert "      KeyError: 'montant'\n" in blocks[2]
     assert "02_bad.py.log" in blocks[2]
@@ -537,6 +537,34 @@ def test_show_writes_a_page(
     assert [path.name for path in tmp_path.glob("*run.html*")] == ["run.html"]
     both = cli("show", run_id, "--json", "--html", page)
     assert json.loads(both.stdout)["runs"][0]["run_id"] == run_id
+
+
+def test_a_past_run_is_shown_without_secrets(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Neither what a killed runner left nor what has become secret since is shown."""
+    secret = "s3cr3t-value-77"
+    sources = {"bad.py": f"raise RuntimeError('the key {secret} is wrong')"}
+    folder = make_project(sources=sources)
+    cli("run", "-q", folder)
+    run_id = last_run_id()
+    (output,) = folder.glob("logs/runs/*/*.log")
+    with output.open("a", encoding="utf-8") as file:
+        file.write(f"left by a killed runner: {secret}\n")
+    make_project(sources=sources, env={"API_TOKEN": secret})
+
+    assert cli("show", run_id, "--html", "run.html").returncode == 0
+    page = Path("run.html").read_text("utf-8")
+
+    assert "left by a killed runner: ***" in page
+    for shown in (
+        page,
+        cli("show", run_id).stdout,
+        cli("show", run_id, "--json").stdout,
+        cli("history", "--json").stdout,
+    ):
+        assert secret not in shown
+        assert "the key *** is wrong" in shown
 
 
 def test_a_page_is_written_without_output(
@@ -724,10 +752,10 @@ def test_logs_are_read_with_their_archives(cli: Cli, logged: Path) -> None:
 
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "2024-11-27 09:01:00  success    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
-        "2024-11-27 09:02:00  failure    0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:01:00  succeeded  0.08 min  main.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:02:00  failed     0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
         "    E: Gone",
-        "2024-11-27 09:03:00  failure    0.08 min  last.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:03:00  failed     0.08 min  last.py  (39be3d37aed64, LAPTOP)",
         "    E: late",
     ]
 

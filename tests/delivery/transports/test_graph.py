@@ -124,12 +124,16 @@ def test_what_is_too_large_is_handed_over_in_fewer_bytes(
 ) -> None:
     """Without its attachment, then as its text, under the same identity and date."""
     mail = compose(
-        Report("[p] failed", "row\n" * 500, "<body>row</body>\n"),
+        Report(
+            "[p] failed",
+            "row\n" * 500,
+            "<body>row</body>\n",
+            attachment=Attachment("x.zip", b"z" * 9000),
+        ),
         run_id="39be3d37aed64",
         sender="robot@example.com",
         recipients=("ann@example.com", "bob@example.com"),
         date=NOW,
-        attachment=Attachment("x.zip", b"z" * 9000),
     )
     cloud.graph_replies = [cloud.graph_error(413, "RequestEntityTooLarge")] * refusals
     receipts = graph.send(mail)

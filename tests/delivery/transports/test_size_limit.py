@@ -31,12 +31,16 @@ EHLO = "250-fake\r\n250-SIZE {limit}\r\n250 AUTH PLAIN LOGIN"
 def large() -> Message:
     """Return a mail with two bodies of 20 KB and an attachment of 100 KB."""
     return compose(
-        Report("[p] failed", "row\n" * 5000, f"<body>{'<p>' * 6000}</body>\n"),
+        Report(
+            "[p] failed",
+            "row\n" * 5000,
+            f"<body>{'<p>' * 6000}</body>\n",
+            attachment=Attachment("x.zip", b"z" * 100_000),
+        ),
         run_id="39be3d37aed64",
         sender="robot@example.com",
         recipients=("ann@example.com", "bob@example.com"),
         date=dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC),
-        attachment=Attachment("x.zip", b"z" * 100_000),
     )
 
 

@@ -17,9 +17,7 @@ from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
-from python_runner.texts.formats import moment, number
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -111,13 +109,13 @@ def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
 
 def _facts(line: LogLine) -> str:
     """Return the facts of a line; a failure is red on a terminal."""
-    language = system_language()
+    formats = wording.formats()
     outcome = Outcome(line.status)
-    minutes = number(line.minutes, language, 2)
+    minutes = formats.number(line.minutes, 2)
     facts = "  ".join(
         (
-            moment(line.time, language),
-            f"{wording.outcome_word(outcome):<7}",
+            formats.moment(line.time),
+            f"{wording.outcome_word(outcome):<9}",
             _("{minutes} min").format(minutes=minutes).rjust(10),
             flat(line.script),
             flat(f"({line.run_id}, {line.host})"),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli.lookup import open_records
-from python_runner.cli.messages import message_lines, plain_text
 from python_runner.cli.targets import env_file_option, find_targets
+from python_runner.cli.wording import message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.settings import (
@@ -26,6 +26,7 @@ from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
+from python_runner.report.mime import plain_text
 from python_runner.runner.session import local_now
 from python_runner.runner.signals import StopSignals
 from python_runner.runner.ways import Ways

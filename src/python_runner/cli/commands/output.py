@@ -5,22 +5,17 @@ from __future__ import annotations
 import codecs
 import io
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.cli.lookup import find_run, open_records
+from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
-from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.masking import Masker
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
@@ -31,8 +26,10 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
-    from python_runner.model import OpenScript, Run, Settings
+    from python_runner.masking import Masker
+    from python_runner.model import OpenScript, Run
 
 #: Seconds between two looks at a run that is followed.
 _INTERVAL = 0.3
@@ -88,22 +85,11 @@ def command(
 
         several = script is None and len(run.scripts) > 1
         try:
-            masker = _masker(settings, run.path)
+            masker = past_masker(settings, run.path)
             complete = show_outputs(look, several=several, masker=masker)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
     return EXIT_SUCCESS if complete else EXIT_FAILURE
-
-
-def _masker(settings: Settings, project: Path) -> Masker:
-    """Return what takes secrets out of output that nobody has masked yet."""
-    secrets = settings.secrets
-    # A project that is gone, or wrong by now, has no secrets that could be looked up.
-    with suppress(PythonRunnerError):
-        workspace = load_workspace(Path.cwd())
-        defaults = workspace.defaults if workspace else {}
-        secrets += load_project(project, defaults=defaults).secrets
-    return Masker(secrets)
 
 
 def _check_script(run: Run | OpenRun, script: str | None) -> None:
