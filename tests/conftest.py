@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.runner.session import way_out
+from tests.support import COMMAND, Cli, MakeProject
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 #: Fixtures that several folders share.
 pytest_plugins = [
@@ -81,7 +82,7 @@ def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def make_project(tmp_path: Path) -> Callable[..., Path]:
+def make_project(tmp_path: Path) -> MakeProject:
     """Return a function that makes a project folder with scripts and a configuration."""
 
     def make(
@@ -111,12 +112,12 @@ def make_project(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def cli(tmp_path: Path) -> Cli:
     """Return a function that runs the real command in the test's folder."""
 
     def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "python_runner", *map(str, arguments)],
+            [*COMMAND, *map(str, arguments)],
             cwd=tmp_path,
             env=os.environ | variables,
             stdin=subprocess.DEVNULL,
@@ -127,6 +128,15 @@ def cli(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let reports drop into a folder."""
+    folder = tmp_path / "mails"
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", str(folder))
+    return folder
 
 
 @pytest.fixture

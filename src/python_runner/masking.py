@@ -1,9 +1,8 @@
-"""Known secrets, and how a text gets rid of them.
+"""Finds secret values, and replaces them in texts and streams.
 
-What a script prints, what an error quotes and what a server answers ends in logs, records
-and mails. A secret whose value is known is replaced there, in each of the forms in which
-programs pass values on. What nobody told us, or what was encrypted or cut into pieces,
-cannot be recognised.
+Output, errors and answers of servers end in logs, records and mails. A secret whose value
+is known is replaced there, in each of the forms in which programs write values. A secret
+that is unknown, encrypted or cut into pieces cannot be recognised.
 """
 
 from __future__ import annotations
@@ -245,7 +244,7 @@ def _text_forms(value: str) -> Iterator[str]:
 
 def _escaped(text: str) -> Iterator[str]:
     """Yield the text inside quotes, as Python and JSON write it."""
-    # Which quotes these choose depends on what else is between them.
+    # Which quotes repr() chooses depends on the rest of the text.
     for write in (repr, ascii):
         yield write(text)[1:-1]
         yield write(text + '"')[1:-2]

@@ -1,14 +1,12 @@
-"""Decisions, and nothing else: no clock, no disk, no luck.
+"""Pure decisions about a series, a run and its reports: no clock, no disk, no chance.
 
 Every function here gets all it needs as arguments, so that a table can test it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from python_runner.model import (
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from python_runner.masking import Masker
-    from python_runner.model import Project, Run, Script, ScriptResult
+    from python_runner.model import Run, Script, ScriptResult
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
@@ -67,49 +64,9 @@ EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
 
 
-def display_names(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return what each script of a series is called.
-
-    The file name; the path as written where two scripts share a file name; a number
-    behind it where the very same path is listed more than once.
-    """
-    files = Counter(_file_name(path) for path in paths)
-    names = [
-        _file_name(path) if files[_file_name(path)] == 1 else path.replace("\\", "/")
-        for path in paths
-    ]
-    return _numbered(names)
-
-
-def without_secrets(project: Project, masker: Masker) -> Project:
-    """Return a project whose scripts' names, which everything repeats, tell no secret."""
-    names = [script.name for script in project.scripts]
-    masked = dict(zip(names, _numbered(list(map(masker.text, names))), strict=True))
-    scripts = (
-        replace(s, name=masked[s.name], needs=tuple(masked.get(n, n) for n in s.needs))
-        for s in project.scripts
-    )
-    return replace(project, scripts=tuple(scripts))
-
-
-def _numbered(names: Sequence[str]) -> tuple[str, ...]:
-    seen: Counter[str] = Counter()
-    totals = Counter(names)
-    unique = []
-    for name in names:
-        seen[name] += 1
-        unique.append(f"{name} ({seen[name]})" if totals[name] > 1 else name)
-    return tuple(unique)
-
-
-def _file_name(path: str) -> str:
-    # Both separators on every platform: a configuration travels.
-    return PurePath(path.replace("\\", "/")).name or path
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What may happen next in a series: scripts to start, and scripts to give up."""
+    """What happens next in a series: scripts to start, and scripts to skip."""
 
     start: tuple[Script, ...]
     skip: tuple[tuple[Script, Sentence], ...]
@@ -124,11 +81,12 @@ def next_step(
     max_parallel: int,
     stopping: bool,
 ) -> Step:
-    """Decide which scripts start now and which never will.
+    """Decide which scripts start now, and which are skipped.
 
     ``results`` holds the scripts that have ended, ``running`` those that have not. A
     script starts when all it needs has succeeded and a place is free, in the order of
-    the series. Giving one up may doom others: ask again once those are in ``results``.
+    the series. Skipping one may mean skipping others: call this again with the skipped
+    ones in ``results``.
     """
     waiting = [s for s in scripts if s.name not in results and s.name not in running]
     skip = tuple(
@@ -171,12 +129,12 @@ def _why_skip(
 
 
 def retry_wait(base: float, attempts: int) -> float:
-    """Return the seconds to wait after ``attempts`` failed ones: doubling, bounded."""
+    """Return the seconds to wait after ``attempts`` failed ones; doubles, up to a limit."""
     return min(base * 2.0 ** (attempts - 1), max(base, RETRY_CEILING))
 
 
 def run_status(results: Iterable[ScriptResult], *, stopped: bool) -> RunStatus:
-    """Judge a run by its scripts; ``stopped`` tells that a signal ended it."""
+    """Return the status of a run by its scripts; ``stopped``: a signal ended it."""
     if stopped:
         return RunStatus.STOPPED
     if all(result.succeeded for result in results):
@@ -203,7 +161,7 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
 def exit_code(
     runs: Iterable[Run], *, signal: str | None = None, given_up: bool = False
 ) -> int:
-    """Reduce everything that happened to the one number a scheduler sees.
+    """Return the exit code of the command, the one number that a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
     a skipped project, which outweighs a lost report. ``signal`` is the name of the
@@ -242,7 +200,7 @@ def next_try(
         queued_at: when the message was made.
         attempts: how many failed.
         now: the present moment.
-        asked: seconds the server asks to be left alone, which may be longer.
+        asked: seconds that the server asks to wait, which may be longer.
     """
     if now - queued_at >= DELIVERY_LIFE:
         return None

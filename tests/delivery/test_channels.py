@@ -18,18 +18,13 @@ from python_runner.records.store import open_store
 from python_runner.runner import Runner
 from python_runner.runner.session import local_now
 from python_runner.runner.ways import Ways
+from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
-    Serve = Callable[..., Any]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
-
-COMMAND = (sys.executable, "-m", "python_runner")
 SILENT = "<silent>"
 TOKEN = "c4n4ry-t0ken"
 BAD = "raise KeyError('montant')"
@@ -52,17 +47,12 @@ def titles(server: Any) -> list[str]:
     return [json.loads(request.body)["title"] for request in server.requests]
 
 
-@pytest.fixture
-def mails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that takes mails."""
-    folder = tmp_path / "mails"
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(folder))
-    return folder
-
-
 def test_the_same_report_goes_to_mail_and_channels(
-    make_project: MakeProject, cli: Cli, serve_web: Serve, mails: Path, shielded: Path
+    make_project: MakeProject,
+    cli: Cli,
+    serve_web: Serve,
+    mail_dir: Path,
+    shielded: Path,
 ) -> None:
     """One run, one mail, one note a channel; no record holds the address."""
     server = serve_web()
@@ -82,7 +72,7 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert told["title"].startswith("[project_1] échec (nouveau) : bad.py")
     assert "KeyError: 'montant'" in told["message"]
     assert told["type"] == "failure"
-    (mail,) = mails.iterdir()
+    (mail,) = mail_dir.iterdir()
     records = b"".join(p.read_bytes() for p in shielded.iterdir() if p.is_file())
     assert TOKEN.encode() not in records + mail.read_bytes()
     logs = [p.read_text("utf-8") for p in (folder / "logs").rglob("*.log")]
@@ -147,9 +137,9 @@ def test_no_mail_means_no_channel(
     assert server.requests == []
 
 
-@pytest.mark.usefixtures("mails")
+@pytest.mark.usefixtures("mail_dir")
 def test_a_dead_channel_waits_and_is_told_later(
-    make_project: MakeProject, cli: Cli, serve_web: Serve, mails: Path
+    make_project: MakeProject, cli: Cli, serve_web: Serve, mail_dir: Path
 ) -> None:
     """It is queued, listed without its secrets, and told once it is alive again."""
     server = serve_web({f"/{TOKEN}": (500, 200)})
@@ -166,7 +156,7 @@ def test_a_dead_channel_waits_and_is_told_later(
     flushed = cli("mail", "flush")
 
     assert run["mail"] == "queued"
-    assert len(list(mails.iterdir())) == 1
+    assert len(list(mail_dir.iterdir())) == 1
     assert "json://127.0.0.1/... (" in listed
     assert "Internal server error" in listed
     assert "[project_1] succeeded" in shown
@@ -381,7 +371,7 @@ def test_the_library_tells_channels(
 
 
 def test_a_run_without_channels_never_loads_apprise(
-    make_project: MakeProject, mails: Path
+    make_project: MakeProject, mail_dir: Path
 ) -> None:
     """What is not used costs nothing and may be missing."""
     folder = make_project(recipients=["ann@example.org"], email_strategy="all")
@@ -394,7 +384,7 @@ def test_a_run_without_channels_never_loads_apprise(
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
 
     assert done.returncode == 0
-    assert len(list(mails.iterdir())) == 1
+    assert len(list(mail_dir.iterdir())) == 1
 
 
 def test_mail_test_tells_each_channel(
@@ -415,11 +405,3 @@ def test_mail_test_tells_each_channel(
     assert "has no channels" in none.stderr
     assert titles(server) == ["Python Runner: test"] * 3
     assert TOKEN not in fine.stdout + mixed.stdout + mixed.stderr
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until something is so; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from python_runner.model import Run
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
+    from tests.support import MakeProject
 
-    MakeProject = Callable[..., Path]
 
 DRIP, SILENT = "<drip>", "<silent>"
 #: Seconds that mail may take before or after a run in these tests.

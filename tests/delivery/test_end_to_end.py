@@ -5,7 +5,6 @@ import email.policy
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from python_runner.config.settings import load_settings
 from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Message, Run
+    from tests.support import MakeProject
 
-    MakeProject = Callable[..., Path]
 
 CANARY = "canary-7391-pass"
 BAD = "raise KeyError('montant')"
@@ -44,7 +44,7 @@ def start(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run projects with the real command, which never shows the password."""
     done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "run", "--json", "-q", *folders],
+        [*COMMAND, "run", "--json", "-q", *folders],
         env=os.environ
         | {
             "LOGIN_MAIL": "robot@example.org",
@@ -219,7 +219,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
     servers = [serve() for _ in range(4)]
     commands = [
         subprocess.Popen(
-            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            [*COMMAND, "mail", "flush"],
             env=os.environ
             | {
                 "MAIL_FROM": "robot@example.org",

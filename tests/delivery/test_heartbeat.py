@@ -17,17 +17,13 @@ from python_runner.records.store import open_store
 from python_runner.report.render import Report
 from python_runner.runner import Runner
 from python_runner.runner.session import local_now
+from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
-    Serve = Callable[..., Any]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
-COMMAND = (sys.executable, "-m", "python_runner")
 SILENT, DROP = "<silent>", "<drop>"
 SECRET = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 RUN = "39be3d37aed64"
@@ -39,14 +35,6 @@ end = time.monotonic() + 60
 while not pathlib.Path("go").exists() and time.monotonic() < end:
     time.sleep(0.02)
 """
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until something is so; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)
 
 
 def rid(request: Any) -> str:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,12 +30,12 @@ from python_runner.policy import DELIVERY_LIFE
 from python_runner.records import database
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
 
 

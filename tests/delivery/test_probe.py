@@ -9,13 +9,13 @@ import pytest
 
 from python_runner.delivery.probe import Step, probe
 from python_runner.model import MailSettings
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 NAMES = ["DNS", "TCP", "TLS", "AUTH", "MAIL", "RCPT", "DATA"]
 LOGIN = {"login": "robot@example.com", "password": "càn4ry"}
 

@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.execution import capture as capture_module
-from python_runner.execution import disk
-from python_runner.execution.capture import Capture, Discard, open_capture
+from python_runner.execution import disk as disk_module
+from python_runner.execution.capture import (
+    DiskLimits,
+    FileCapture,
+    NullCapture,
+    open_capture,
+)
 from python_runner.execution.process import run_command
 from python_runner.masking import Masker
 from python_runner.model import Command, Outcome
@@ -24,13 +29,15 @@ NOTE = re.compile(rb"^\[\.\.\. (\d+) bytes left out \.\.\.\]\n", re.MULTILINE)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux punches holes")
 
 
-def capture(folder: Path, *writes: bytes, limit: int = 1000) -> list[str]:
+def capture(
+    folder: Path, *writes: bytes, limit: int = 1000, disk: DiskLimits | None = None
+) -> list[str]:
     """Capture ``writes``, with a look after each; return what was told."""
-    captured = open_capture(folder / "output.log", limit, 0.0)
+    disk = disk or DiskLimits()
+    captured = open_capture(folder / "output.log", limit, 0.0, disk=disk)
     for number, text in enumerate(writes, 1):
         os.write(captured.descriptor, text)
         captured.watch(float(number))
-    captured.started()
     captured.close()
     return [str(warning) for warning in captured.warnings]
 
@@ -99,7 +106,7 @@ def test_earlier_attempt_is_kept(tmp_path: Path) -> None:
 def test_tail_is_this_attempts(tmp_path: Path) -> None:
     """The text that is searched for a traceback is this attempt's, and bounded."""
     (tmp_path / "output.log").write_bytes(b"earlier\n")
-    captured = Capture(tmp_path / "output.log", 10, 0.0)
+    captured = FileCapture(tmp_path / "output.log", 10, 0.0)
     os.write(captured.descriptor, b"caf\xe9")
     assert captured.tail() == "caf\\xe9"
     os.write(captured.descriptor, b"x" * capture_module.TAIL)
@@ -114,7 +121,7 @@ def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:
     if sys.platform == "win32":
         pytest.skip("POSIX only")
     limit = 1_000_000
-    captured = Capture(tmp_path / "output.log", limit, 0.0)
+    captured = FileCapture(tmp_path / "output.log", limit, 0.0)
     largest = 0
     for number in range(1, 21):
         os.write(captured.descriptor, b"%07d\n" % number * 250_000)
@@ -133,11 +140,11 @@ def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:
 
 @linux_only
 @pytest.mark.posix
-def test_scarce_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scarce_disk(tmp_path: Path) -> None:
     """On a disk that is nearly full less is kept, and the reason is told."""
-    monkeypatch.setattr(capture_module, "RESERVE", 1 << 60)
-    monkeypatch.setattr(capture_module, "SCANT", 50_000)
-    warnings = capture(tmp_path, b"head\n", b"x" * 500_000, b"tail\n", limit=1_000_000)
+    disk = DiskLimits(reserve=1 << 60, scarce=50_000)
+    writes = (b"head\n", b"x" * 500_000, b"tail\n")
+    warnings = capture(tmp_path, *writes, limit=1_000_000, disk=disk)
     content = kept(tmp_path)
     assert len(content) < 120_000
     assert content.startswith(b"head\n")
@@ -166,7 +173,7 @@ def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
 @pytest.mark.posix
 def test_a_reader_is_told_of_the_hole(tmp_path: Path) -> None:
     """Who reads a flood while it comes in sees no zeros, but how much is missing."""
-    captured = Capture(tmp_path / "output.log", 100_000, 0.0)
+    captured = FileCapture(tmp_path / "output.log", 100_000, 0.0)
     for number in range(1, 6):
         os.write(captured.descriptor, b"%07d\n" % number * 50_000)
         captured.watch(float(number))
@@ -187,7 +194,6 @@ def test_moved_when_possible(tmp_path: Path) -> None:
     os.write(captured.descriptor, b"words\n")
     folder.mkdir()
     (folder / "output.log").write_bytes(b"earlier\n")
-    captured.started()
     captured.close()
     assert kept(folder) == b"earlier\nwords\n"
     assert captured.warnings == []
@@ -203,15 +209,14 @@ def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
     file.unlink()
 
 
-def test_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nowhere_to_write(tmp_path: Path) -> None:
     """A script runs even where its output can be kept nowhere."""
-    monkeypatch.setattr(capture_module, "FLOOR", 1 << 60)
-    captured = open_capture(tmp_path / "output.log", 1000, 0.0)
-    assert isinstance(captured, Discard)
+    disk = DiskLimits(floor=1 << 60)
+    captured = open_capture(tmp_path / "output.log", 1000, 0.0, disk=disk)
+    assert isinstance(captured, NullCapture)
     os.write(captured.descriptor, b"words\n")
     captured.watch(1.0)
     assert captured.tail() == ""
-    captured.started()
     captured.close()
     (warning,) = captured.warnings
     assert str(warning).startswith("its output could not be kept: ")
@@ -227,7 +232,7 @@ def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
 
 def test_without_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no file system gives bytes back, the output is cut at the end all the same."""
-    monkeypatch.setattr(disk, "_fallocate", lambda: None)
+    monkeypatch.setattr(disk_module, "_fallocate", lambda: None)
     capture(tmp_path, *[b"x" * 5000] * 3)
     head, count, tail = split(kept(tmp_path))
     assert (len(head), count, len(tail)) == (501, 14_000, 500)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -14,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from python_runner.execution import capture
-from python_runner.execution.environment import child_environment
+from python_runner.execution.environment import RUN_MARKER, child_environment
 from python_runner.execution.process import run_command
 from python_runner.execution.stop import StopRequest
 from python_runner.model import Attempt, Command, Outcome
@@ -24,39 +25,46 @@ from python_runner.model import Attempt, Command, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support import Cli, MakeProject
+
 ZOO = Path(__file__).parent / "zoo"
-RUN_ID = "39be3d37aed64"
-#: What any of these scripts may take at most, in seconds, on a machine that is busy.
-GENEROUS = 20.0
+#: Seconds that any of these scripts may take, also on a machine that is very busy.
+GENEROUS = 120.0
 
 adopting = pytest.mark.skipif(sys.platform != "linux", reason="adoption is Linux's")
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX only")
 
 
+def run_id_of(folder: Path) -> str:
+    """Return the run id of a test by its folder: no two tests share one."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:13]
+
+
 def make_command(folder: Path, *argv: str, **changes: Any) -> Command:
     """Return a command that runs ``argv`` with this interpreter in ``folder``."""
+    run_id = run_id_of(folder)
     values: dict[str, Any] = {
         "argv": (sys.executable, *argv),
         "cwd": str(folder),
-        "env": child_environment(os.environ, {}, run_id=RUN_ID),
+        "env": child_environment(os.environ, {}, run_id=run_id),
         "output": str(folder / "output.log"),
         "output_limit": 1_000_000,
         "timeout": GENEROUS,
         "grace": 5.0,
         "project": str(folder),
-        "run_id": RUN_ID,
+        "run_id": run_id,
     }
     return Command(**(values | changes))
 
 
-def marked_processes() -> list[psutil.Process]:
-    """Return the processes of this module's runs that are alive."""
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the processes of the run in ``folder`` that are alive."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.environ().get("PYTHON_RUNNER_RUN_ID") == RUN_ID:
+            if process.environ().get(RUN_MARKER) == run_id_of(folder):
                 found.append(process)
-    return found
+    return [process for process in found if is_alive(process.pid)]
 
 
 def is_alive(pid: int) -> bool:
@@ -73,15 +81,12 @@ def zoo(tmp_path: Path) -> Iterator[Callable[..., Attempt]]:
     def run(
         script: str, *args: str, stop: StopRequest | None = None, **changes: Any
     ) -> Attempt:
-        begin = time.monotonic()
-        attempt = run_command(
+        return run_command(
             make_command(tmp_path, str(ZOO / script), *args, **changes), stop
         )
-        assert time.monotonic() - begin < GENEROUS
-        return attempt
 
     yield run
-    assert marked_processes() == []
+    assert processes_of(tmp_path) == []
 
 
 @pytest.fixture
@@ -260,10 +265,10 @@ def test_not_a_program(
 @pytest.mark.not_wine
 def test_timeout_asks_first(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     """A script that takes too long may tidy up, and ends as a time-out all the same."""
-    attempt = zoo("ends_politely.py", timeout=1.0)
+    attempt = zoo("ends_politely.py", timeout=1.0, grace=GENEROUS)
     assert attempt.outcome is Outcome.TIMEOUT
     assert str(attempt.reason) == "timed out after 1 s"
-    assert 1.0 <= attempt.duration < 5.0
+    assert 1.0 <= attempt.duration < GENEROUS
     assert "tidied up" in output_of(tmp_path)
 
 
@@ -272,7 +277,6 @@ def test_ignores_term(zoo: Callable[..., Attempt]) -> None:
     attempt = zoo("ignores_term.py", timeout=1.0, grace=0.5)
     assert attempt.outcome is Outcome.TIMEOUT
     assert attempt.exit_code != 0
-    assert attempt.duration < 8.0
 
 
 @posix_only
@@ -287,14 +291,14 @@ def test_stopped_daemon(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
 def test_stop_request(tmp_path: Path) -> None:
     """A stop request from another thread ends a script at once."""
     stop = StopRequest()
-    command = make_command(tmp_path, "-c", "import time; time.sleep(60)")
+    command = make_command(tmp_path, "-c", "import time; time.sleep(600)")
     timer = threading.Timer(0.5, stop.request)
     timer.start()
     attempt = run_command(command, stop)
     timer.join()
     assert attempt.outcome is Outcome.STOPPED
     assert str(attempt.reason) == "stopped together with the runner"
-    assert 0.4 < attempt.duration < GENEROUS / 2
+    assert 0.4 < attempt.duration < GENEROUS
 
 
 def test_stopped_before_start(tmp_path: Path) -> None:
@@ -318,7 +322,7 @@ def test_stop_spares_the_others(tmp_path: Path) -> None:
         results[name] = run_command(command)
 
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', {!r}])"
-    sleeps = "import time; time.sleep(60)"
+    sleeps = "import time; time.sleep(600)"
     works = "import time; time.sleep(2); print('done')"
     threads = [
         threading.Thread(target=run, args=("stuck", child.format(sleeps), 0.7)),
@@ -345,9 +349,9 @@ def test_interrupted_call(tmp_path: Path) -> None:
         import test_process as t
         try:
             t.run_command(t.make_command(Path({str(tmp_path)!r}), "-c",
-                "print('ready'); import time; time.sleep(60)"))
+                "print('ready'); import time; time.sleep(600)"))
         except KeyboardInterrupt:
-            print("survivors", len(t.marked_processes()))
+            print("survivors", len(t.processes_of(Path({str(tmp_path)!r}))))
     """
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program)],
@@ -377,7 +381,6 @@ def test_child_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     attempt = zoo("leaves_child.py", str(tmp_path / "pid"))
     pid = int((tmp_path / "pid").read_text(encoding="utf-8"))
     assert attempt.outcome is Outcome.SUCCESS
-    assert attempt.duration < 5.0
     assert any(
         str(warning).startswith(f"process {pid} (") for warning in attempt.warnings
     )
@@ -411,7 +414,7 @@ def test_hidden_child_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -
 def test_stranger_is_spared(tmp_path: Path) -> None:
     """Children of the program around the runner are not taken for a script's."""
     with subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
     ) as stranger:
         attempt = run_command(make_command(tmp_path, "-c", "pass"))
         assert attempt.warnings == ()
@@ -425,13 +428,14 @@ def test_null_device_is_everybodys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where output is thrown away, others who do so too are not taken for a script's."""
-    monkeypatch.setattr(capture, "FLOOR", 1 << 60)
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere/at/all")
     with subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"],
+        [sys.executable, "-c", "import time; time.sleep(600)"],
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as stranger:
-        attempt = run_command(make_command(tmp_path, "-c", "pass"))
+        output = "/nowhere/output.log"
+        attempt = run_command(make_command(tmp_path, "-c", "pass", output=output))
         assert attempt.outcome is Outcome.SUCCESS
         assert stranger.poll() is None
         stranger.kill()
@@ -506,8 +510,8 @@ def test_stops_itself(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
 @pytest.mark.posix
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_nothing_gets_away_from_the_command(
-    cli: Callable[..., subprocess.CompletedProcess[str]],
-    make_project: Callable[..., Path],
+    cli: Cli,
+    make_project: MakeProject,
     tmp_path: Path,
     parallel: int,
 ) -> None:
@@ -535,7 +539,7 @@ def test_nothing_gets_away_from_the_command(
 def test_the_library_spares_what_may_be_its_programs(tmp_path: Path) -> None:
     """In somebody else's program a child without any trait may be that program's."""
     with subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
     ) as stranger:
         pid = tmp_path / "pid"
         attempt = run_command(
@@ -553,7 +557,7 @@ def test_the_library_spares_what_may_be_its_programs(tmp_path: Path) -> None:
 @posix_only
 @pytest.mark.posix
 def test_the_command_hears_ends_that_its_parent_ignores(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """Some schedulers ignore SIGCHLD, which their children inherit."""
     folder = make_project(sources={"a.py": "import sys; sys.exit(7)"})
@@ -585,7 +589,7 @@ def test_breeds(zoo: Callable[..., Attempt]) -> None:
 
 @adopting
 @pytest.mark.posix
-def test_orphans_are_buried(zoo: Callable[..., Attempt]) -> None:
+def test_orphans_are_reaped(zoo: Callable[..., Attempt]) -> None:
     """Descendants that ended by themselves do not pile up as zombies."""
     before = {child.pid for child in psutil.Process().children()}
     attempt = zoo("orphans.py", "20")
@@ -618,7 +622,6 @@ def test_reads_input(zoo: Callable[..., Attempt]) -> None:
     assert attempt.outcome is Outcome.FAILURE
     assert attempt.traceback is not None
     assert attempt.traceback.exception == "EOFError: EOF when reading a line"
-    assert attempt.duration < 10.0
 
 
 def test_hard_exit(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
@@ -750,7 +753,7 @@ def test_lock_outlives_a_killed_runner(tmp_path: Path) -> None:
         lock = open({str(tmp_path / "lock")!r}, "w")
         fcntl.flock(lock, fcntl.LOCK_EX)
         t.run_command(t.make_command(Path({str(tmp_path)!r}), "-c",
-            "import os, time; print(os.getpid()); time.sleep(60)",
+            "import os, time; print(os.getpid()); time.sleep(600)",
             inherit=(lock.fileno(),)))
     """
     output = tmp_path / "output.log"
@@ -776,7 +779,7 @@ def test_job_ends_with_a_killed_runner(tmp_path: Path) -> None:
         from pathlib import Path
         import test_process as t
         t.run_command(t.make_command(Path({str(tmp_path)!r}), "-c",
-            "import os, time; print(os.getpid()); time.sleep(60)"))
+            "import os, time; print(os.getpid()); time.sleep(600)"))
     """
     output = tmp_path / "output.log"
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)]) as runner:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,12 @@ from python_runner.policy import INCIDENT, next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import Store, open_store
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
 PROJECT = Path("/srv/project_1")
 

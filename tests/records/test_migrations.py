@@ -4,7 +4,6 @@ import hashlib
 import ntpath
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ import pytest
 from python_runner.model import Outcome, RunStatus
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, open_store
+from tests.support import NOW
 
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 FIRST = int(NOW.timestamp() * 1_000_000)
 #: What was published once, by the first characters of its hash.
 PUBLISHED = ("8d482156555e", "35f28dea3787", "3e302855ffe8")

@@ -23,7 +23,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,12 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
+from tests.support import NOW, with_tests_importable
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECT = Path("/srv/project_1")
 if sys.platform == "win32":
     KILL = signal.SIGTERM  # terminates at once there
@@ -337,6 +337,7 @@ def play(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run this file as the runner that is killed."""
     return subprocess.run(
         [sys.executable, __file__, *map(str, arguments)],
+        env=with_tests_importable(),
         capture_output=True,
         text=True,
         encoding="utf-8",

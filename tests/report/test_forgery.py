@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import compat32, default
 from html.parser import HTMLParser
@@ -21,6 +20,7 @@ from python_runner.report.compose import compose
 from python_runner.report.render import Report, render
 from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW, MakeProject
 
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message
 
-NOW = datetime(2026, 11, 23, 9, 51, 58, tzinfo=UTC)
 #: What has forged headers, pages, lines and terminals before.
 TRICKS = (
     "\r\nBcc: eve@example.com",
@@ -261,7 +260,7 @@ ADDRESSES = (
 
 
 def test_what_is_no_address_is_refused_with_its_place(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """All wrong recipients are told at once, each with file and key; none is dropped."""
     entries = [entry for entry in NO_ADDRESSES if entry]
@@ -279,7 +278,7 @@ def test_what_is_no_address_is_refused_with_its_place(
 
 @pytest.mark.parametrize("entry", NO_ADDRESSES)
 def test_no_runner_takes_what_is_no_address(
-    make_project: Callable[..., Path], entry: str
+    make_project: MakeProject, entry: str
 ) -> None:
     """The library's own door is as narrow as the configuration file's."""
     with pytest.raises(BadRecipientList):
@@ -332,7 +331,7 @@ def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:
 
 
 def test_a_terminal_is_not_obeyed_nor_deceived(
-    make_project: Callable[..., Path], cli: Callable[..., Any]
+    make_project: MakeProject, cli: Callable[..., Any]
 ) -> None:
     """What commands tell of an error moves no cursor, hides no link, turns no letters."""
     evil = (

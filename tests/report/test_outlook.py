@@ -16,14 +16,12 @@ from python_runner.model import Delivery, MailSettings
 
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.model import Message
+    from tests.support import Cli, MakeProject
 
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
-    MakeProject = Callable[..., Path]
 
 EHLO = "250-fake\r\n250-STARTTLS\r\n250 AUTH XOAUTH2"
 SPY = "import os; print('OAUTH_CLIENT_SECRET' in os.environ, os.environ['LOGIN_MAIL'])"

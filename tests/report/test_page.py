@@ -29,12 +29,8 @@ from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.support import MakeResult, MakeRun
 
-    from python_runner.model import Run, ScriptResult
-
-    Make = Callable[..., ScriptResult]
-    MakeRun = Callable[..., Run]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(
@@ -63,7 +59,7 @@ SCRIPT = Path(__file__).with_name("look.js")
 
 
 @pytest.fixture
-def pages(make_result: Make, make_run: MakeRun) -> dict[str, str]:
+def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
     """Return the reports of every kind of run, in both languages."""
     first = make_run(make_result()).started_at
     compared = {

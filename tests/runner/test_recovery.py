@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import email.policy
 import sys
 import zipfile
 from base64 import b64decode
@@ -22,39 +21,19 @@ from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.report_history import RunHistory, load_history
 from python_runner.runner.session import local_now, open_session
+from tests.support import BAD, GOOD, MakeProject, mails
 
 
 if TYPE_CHECKING:
+    import email.policy
     from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
 
-GOOD = "print('fine')"
-BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
 WORSE = "raise ValueError('autre chose')\n"
 #: Lines that make more than the end of an output that a report shows.
 LOUD = "for row in range(3000): print('row', row)\n"
 ANN = ["ann@example.org"]
-
-
-@pytest.fixture
-def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let reports drop into a folder."""
-    folder = tmp_path / "mails"
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(folder))
-    monkeypatch.setenv("MAIL_FROM", "robot@example.org")
-    return folder
-
-
-def mails(folder: Path) -> list[email.message.EmailMessage]:
-    """Return the mails dropped into a folder, in the order of their runs."""
-    found = [
-        email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        for path in folder.glob("*.eml")
-    ]
-    return sorted(found, key=lambda mail: mail["Date"].datetime)
 
 
 def text(mail: email.message.EmailMessage) -> str:

@@ -18,16 +18,15 @@ from python_runner.config.settings import load_settings
 from python_runner.config.workspace import load_workspace
 from python_runner.execution.capture import mask_file, open_capture
 from python_runner.masking import Masker
-from python_runner.policy import without_secrets
+from python_runner.model.script_names import mask_names
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.store import DATABASE_NAME
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.support import Cli, MakeProject
 
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 SECRET = "c4n4ry-7391"
 MASKER = Masker([SECRET])
@@ -112,11 +111,11 @@ def test_masked_names_stay_apart(make_project: MakeProject) -> None:
     names = [f"{SECRET}.py", f"b/{SECRET}.py", "c.py"]
     scripts = [names[0], names[1], {"path": "c.py", "needs": [f"b/{SECRET}.py"]}]
     project = load_project(make_project("p", dict.fromkeys(names, ""), scripts=scripts))
-    masked = without_secrets(project, MASKER)
+    masked = mask_names(project, MASKER)
     assert [script.name for script in masked.scripts] == ["***.py", "b/***.py", "c.py"]
     assert masked.scripts[2].needs == ("b/***.py",)
     assert [script.path for script in masked.scripts] == names
-    twins = without_secrets(project, Masker([SECRET, f"b/{SECRET}"]))
+    twins = mask_names(project, Masker([SECRET, f"b/{SECRET}"]))
     assert [s.name for s in twins.scripts] == ["***.py (1)", "***.py (2)", "c.py"]
     assert twins.scripts[2].needs == ("***.py (2)",)
 
@@ -129,7 +128,6 @@ def capture(path: Path, *writes: bytes, limit: int = 10_000) -> list[str]:
     captured = open_capture(path, limit, 0.0, MASKER)
     for text in writes:
         os.write(captured.descriptor, text)
-    captured.started()
     captured.close()
     return [str(warning) for warning in captured.warnings]
 
@@ -180,7 +178,6 @@ def test_output_is_followed_into_the_file_that_replaces_it(tmp_path: Path) -> No
     assert output.read() == b"one *** two "
     assert output.read() == b""
     os.write(captured.descriptor, b"4ry-7391 three")
-    captured.started()
     captured.close()
     assert output.read() + output.read() + output.rest() == b"*** three"
 
@@ -237,7 +234,7 @@ def test_what_a_killed_runner_left_is_masked_by_the_next_run(
         "while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
     )
     folder = make_project("p", {"main.py": source}, env={"A_TOKEN": SECRET})
-    command = [sys.executable, "-m", "python_runner", "run", "-q", str(folder)]
+    command = [*COMMAND, "run", "-q", str(folder)]
     with subprocess.Popen(command) as runner:
         outputs: list[Path] = []
         until = time.monotonic() + 60

@@ -24,13 +24,13 @@ from python_runner.runner.session import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from python_runner.model import Run
     from python_runner.runner.events import Event
+    from tests.support import MakeProject
 
-    MakeProject = Callable[..., Path]
 
 OK = "print('fine')"
 BAD = "raise SystemExit(3)"

@@ -1,4 +1,4 @@
-"""Mail addresses, one by one."""
+"""Checks mail addresses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Microsoft's sign-in needs: addresses that are safe, and files that are whole."""
+"""Checks the variables of Microsoft's sign-in, and knows the addresses of its clouds."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _is_place(url: str) -> bool:
-    """Say whether a secret may go there: encrypted, and a path cannot change where."""
+    """Say whether a secret may be sent there: https, and a server's name alone."""
     try:
         parts = urlsplit(url)
         _port = parts.port

@@ -1,4 +1,4 @@
-"""Who else may change what is run, or read what is secret."""
+"""Checks whether other users may change what is run, or read what is secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def open_to_others(folder: Path) -> Iterator[Problem]:
     """Yield what of a project every user of this machine may change.
 
-    On Windows nothing: its permissions cannot be told in a word.
+    On Windows nothing: a mode does not show its permissions.
     """
     for path in (folder, folder / CONFIG_FILE):
         mode = _mode(path)

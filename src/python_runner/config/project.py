@@ -1,4 +1,4 @@
-"""``exec_config.json`` becomes a :class:`~python_runner.model.Project`."""
+"""Turns ``exec_config.json`` into a :class:`~python_runner.model.Project`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from python_runner.config.addresses import address_problems
+from python_runner.config.dependencies import dependency_problems
+from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.config.reading import read_env, read_json
-from python_runner.config.schema import NOT_YET, ExecConfig, ScriptEntry
 from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
-from python_runner.config.series import graph_problems
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -22,7 +22,7 @@ from python_runner.exceptions import (
 )
 from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
-from python_runner.policy import display_names
+from python_runner.model.script_names import display_names
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -71,7 +71,7 @@ def config_path(folder: Path) -> Path:
 def load_project(
     folder: str | os.PathLike[str], *, defaults: Mapping[str, Any] | None = None
 ) -> Project:
-    """Read and judge a project's configuration.
+    """Read and check a project's configuration.
 
     Args:
         folder: the project.
@@ -87,7 +87,6 @@ def load_project(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
-    check_not_yet(good, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
     if findings.missing:
         raise MissingConfigurationVariable(findings.problems)
@@ -101,7 +100,7 @@ def configured_channels(
 ) -> tuple[str, ...]:
     """Return the channels of a project as they are configured now.
 
-    Whatever else is wrong with the file keeps no report from leaving.
+    Other problems of the file are ignored: they must not keep a report back.
 
     Args:
         folder: the project.
@@ -140,7 +139,7 @@ def bare_project(folder: Path) -> Project:
 
 
 def make_scripts(paths: Sequence[str], folder: Path) -> tuple[Script, ...]:
-    """Return a series of plain scripts, each with the name people know it by."""
+    """Return a series of scripts without options, each with its name."""
     names = display_names([_path_in_project(path, folder) for path in paths])
     return tuple(
         Script(name=name, path=path) for name, path in zip(names, paths, strict=True)
@@ -154,24 +153,12 @@ def _path_in_project(path: str, folder: Path) -> str:
 
 
 def variables_of(raw: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """Yield what a configuration that nobody has checked says of variables."""
+    """Yield the variables of a configuration that has not been checked."""
     scripts = raw.get("scripts")
     for entry in (raw, *(scripts if isinstance(scripts, list) else ())):
         env = entry.get("env") if isinstance(entry, dict) else None
         if isinstance(env, dict):
             yield {key: str(value) for key, value in env.items()}
-
-
-def check_not_yet(
-    given: Mapping[str, Any], findings: Findings, prefix: str = ""
-) -> None:
-    """Note keys whose value asks for what this version does not do."""
-    for key in sorted(NOT_YET & given.keys()):
-        # Every such key's default is empty in its way: false, no list, no text.
-        if given[key]:
-            findings.add(
-                prefix + key, _("this version does not act on it yet; remove it")
-            )
 
 
 def check_secret_addresses(
@@ -239,9 +226,7 @@ def _scripts(
         _with_options(script, entry, good)
         for script, entry in zip(plain, entries, strict=True)
     )
-    for place, entry in enumerate(entries):
-        check_not_yet({"resources": entry.resources}, findings, f"scripts[{place}].")
-    for place, message in graph_problems(scripts):
+    for place, message in dependency_problems(scripts):
         findings.add(f"scripts[{place}].needs", message)
     return scripts
 

@@ -1,4 +1,4 @@
-"""Bytes of a file become a mapping; judging what it holds is another matter."""
+"""Reads JSON, TOML and ``.env`` files into mappings; does not check what they hold."""
 
 from __future__ import annotations
 
@@ -30,8 +30,7 @@ _BOMS = (
 def read_text(path: Path) -> str:
     """Return the text of a file in UTF-8, or in UTF-16 when a mark at its start says so.
 
-    PowerShell's ``>`` writes UTF-16 and Notepad adds a mark to UTF-8: both are what
-    people have.
+    PowerShell's ``>`` writes UTF-16, and Notepad adds a mark to UTF-8.
 
     Raises:
         InvalidConfiguration: it is neither, or it cannot be read.
@@ -86,7 +85,7 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
 
 
 def _json_hint(error: json.JSONDecodeError) -> str:
-    """Add what usually lies behind the parser's words."""
+    """Return the parser's message, with the usual cause where there is one."""
     before = error.doc[: error.pos].rstrip()
     if before.endswith(",") or error.msg.startswith("Illegal trailing comma"):
         return _("{error} (a comma too many?)").format(error=error.msg)

@@ -1,4 +1,4 @@
-"""Addresses that hold tokens: channels and heartbeat. No message here repeats one."""
+"""Checks channels and heartbeat: addresses with tokens, which no message quotes."""
 
 from __future__ import annotations
 

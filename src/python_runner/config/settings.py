@@ -1,4 +1,4 @@
-"""The environment, and a ``.env`` file, become :class:`~python_runner.model.Settings`."""
+"""Turns the environment and a ``.env`` file into :class:`~python_runner.model.Settings`."""
 
 from __future__ import annotations
 

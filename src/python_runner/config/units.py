@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them, and the types that stand for them."""
+"""Parses durations and sizes, such as ``"30m"`` and ``"10MB"``."""
 
 from __future__ import annotations
 

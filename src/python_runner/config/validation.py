@@ -1,4 +1,4 @@
-"""Holds a mapping against a msgspec ``Struct`` and collects everything wrong with it.
+"""Checks a mapping against a msgspec ``Struct`` and collects every problem.
 
 msgspec stops at its first error and speaks English; people want all problems of a file
 at once, in their language. So each field is converted by itself, and what was expected
@@ -24,6 +24,8 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+#: Keys that later versions act on. A value is never silently ignored.
+_PLANNED = frozenset({"warm", "preload", "resources", "schedule", "cluster"})
 #: Longest rendering of a wrong value inside a message, in characters.
 _FOUND_LENGTH = 60
 
@@ -69,8 +71,9 @@ def check_struct(
         for f in msgspec.structs.fields(kind)
         if only is None or f.encode_name in only
     }
-    for key in raw:
-        if key not in fields:
+    for key, value in raw.items():
+        # Asking for nothing is no problem: {"warm": false}.
+        if key not in fields and (value or key not in _PLANNED):
             findings.add(prefix + key, _unknown_key(key, fields))
     good: dict[str, Any] = {}
     for key, info in fields.items():
@@ -110,6 +113,8 @@ def _holds_tokens(kind: Any) -> bool:
 
 
 def _unknown_key(key: str, known: Collection[str]) -> str:
+    if key in _PLANNED:
+        return _("this version does not act on it yet; remove it")
     if close := difflib.get_close_matches(key, known, n=1):
         return _("unknown key; did you mean {key}?").format(key=close[0])
     return _("unknown key; known keys: {keys}").format(
@@ -167,6 +172,6 @@ def _is_secret(key: str) -> bool:
 
 
 def _shown(value: Any, findings: Findings) -> str:
-    # Before it is cut: nobody recognises half a secret.
+    # Masked before it is cut: half a secret would not be recognised.
     text = findings.masked(json.dumps(value, ensure_ascii=False, default=str))
     return text if len(text) <= _FOUND_LENGTH else text[: _FOUND_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""``python-runner.toml``: which projects there are, and what holds for all of them."""
+"""Reads ``python-runner.toml``: the projects, and their common defaults."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
-    check_not_yet,
     check_secret_addresses,
     variables_of,
 )
 from python_runner.config.reading import read_toml
-from python_runner.config.schema import ExecConfig
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
 from python_runner.masking import secret_values
@@ -50,10 +49,6 @@ class WorkspaceFile(Struct, kw_only=True):
     keep_days: Annotated[
         Annotated[int, Meta(ge=1)] | None,
         Meta(extra={"expected": N_("a whole number of days, 1 or more")}),
-    ] = None
-    cluster: Annotated[
-        dict[str, Any] | str | None,
-        Meta(extra={"expected": N_("the address of a cluster")}),
     ] = None
 
 
@@ -92,10 +87,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         prefix="defaults.",
         only=_DEFAULTS,
     )
-    check_not_yet(defaults, findings, "defaults.")
     check_secret_addresses(defaults, findings, "defaults.")
-    if good.get("cluster"):
-        findings.add("cluster", _("this version does not act on it yet; remove it"))
     projects = tuple(_expand(folder, good.get("projects", ()), findings))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)

@@ -1,1 +1,1 @@
-"""One script, from start to result; may run on another machine."""
+"""Runs one script, from its start to its result."""

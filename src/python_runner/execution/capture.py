@@ -1,15 +1,16 @@
-"""The file a script writes its output to, kept within bounds.
+"""Captures the output of a script in a file, within a limit.
 
-The script writes to the file itself: no byte passes through the runner. Whatever is too
-much is given back to the disk behind the script's back, and cut out at the end.
+The script writes to the file itself: no byte passes through the runner. While it writes,
+what is beyond the limit is given back to the disk; at the end it is cut out.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from python_runner.execution.disk import (
     disk_full,
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
 #: The end of the output that is searched for a traceback, in bytes.
 TAIL = 1024 * 1024
-#: Free bytes of the disk below which a script keeps only :data:`SCANT` of its output.
-RESERVE = 100_000_000
-#: Free bytes below which its disk is left alone.
-FLOOR = 10_000_000
-#: Bytes of output kept on a disk that is nearly full.
-SCANT = 1_000_000
 #: Seconds between two looks at the file: usually, and while a flood comes in.
 _CALM = 0.5
 _ALERT = 0.05
@@ -44,12 +39,56 @@ _LINE = 4096
 _CHUNK = 1024 * 1024
 
 
-class Capture:
-    """The output of one attempt, in a file that may hold earlier ones.
+@dataclass(frozen=True, slots=True)
+class DiskLimits:
+    """What a disk must have left, in bytes.
+
+    Attributes:
+        reserve: with less free space, only ``scarce`` of an output is kept.
+        floor: with less free space, nothing is written.
+        scarce: output kept on a disk that is nearly full.
+    """
+
+    reserve: int = 100_000_000
+    floor: int = 10_000_000
+    scarce: int = 1_000_000
+
+
+_DISK = DiskLimits()
+
+
+class Capture(Protocol):
+    """The output of one attempt.
 
     Attributes:
         warnings: what became of output that could not be kept.
     """
+
+    warnings: list[Sentence]
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that the script writes to."""
+
+    def watch(self, now: float) -> float:
+        """Bound the space that the output takes on the disk, where that can be done.
+
+        Args:
+            now: a monotonic time in seconds.
+
+        Returns:
+            Seconds until the next look, when a call before would do nothing.
+        """
+
+    def tail(self) -> str:
+        """Return the end of this attempt's output as text, without known secrets."""
+
+    def close(self) -> None:
+        """Put the output, within its limit and without secrets, where it was wanted."""
+
+
+class FileCapture:
+    """The output of one attempt, in a file that may hold earlier ones."""
 
     def __init__(
         self,
@@ -58,6 +97,8 @@ class Capture:
         now: float,
         place: Path | None = None,
         masker: Masker | None = None,
+        *,
+        disk: DiskLimits = _DISK,
     ) -> None:
         """Open ``place`` for the output that should go to ``wanted``.
 
@@ -70,25 +111,22 @@ class Capture:
         self._limit = limit
         self._masker = masker or Masker()
         free = free_space(self._path.parent)
-        if free < FLOOR:
+        if free < disk.floor:
             raise disk_full(self._path.parent)
-        # Apart from the script's, which shares its position with all who inherit it.
+        # Not the script's descriptor: all that inherit it share its position.
         self._file: BinaryIO = self._path.open("a+b", buffering=0)
         self._writer = self._path.open("ab", buffering=0)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
-        self._scarce = free < max(RESERVE, limit)
+        self._disk = disk
+        self._scarce = free < max(disk.reserve, limit)
         self._seen = self._start
         self._next_look = now + (_ALERT if self._scarce else _CALM)
 
     @property
     def descriptor(self) -> int:
-        """Where the script writes to."""
+        """The descriptor that the script writes to."""
         return self._writer.fileno()
-
-    def started(self) -> None:
-        """Let go of the descriptor, now that the script has it."""
-        self._writer.close()
 
     def watch(self, now: float) -> float:
         """Bound the space that the output takes on the disk, where that can be done.
@@ -98,10 +136,15 @@ class Capture:
         """
         if now < self._next_look:
             return self._next_look - now
-        size = self._size()
+        try:
+            size = self._size()
+        except OSError:
+            # A share that is gone, perhaps for a moment; close() says what came of it.
+            return _CALM
         with suppress(OSError):
-            self._scarce |= free_space(self._path.parent) < max(RESERVE, self._limit)
-        keep = min(self._limit, SCANT) if self._scarce else self._limit
+            free = free_space(self._path.parent)
+            self._scarce |= free < max(self._disk.reserve, self._limit)
+        keep = min(self._limit, self._disk.scarce) if self._scarce else self._limit
         self._bound(size, keep)
         calm = size - self._seen < keep and not self._scarce
         pause = _CALM if calm else _ALERT
@@ -111,12 +154,13 @@ class Capture:
 
     def tail(self) -> str:
         """Return the end of this attempt's output as text, without known secrets."""
-        size = self._size()
         kept = self._hole[1] if self._hole else self._start
-        start = max(kept, self._start, size - TAIL)
-        content = b""
-        with suppress(OSError):
+        try:
+            size = self._size()
+            start = max(kept, self._start, size - TAIL)
             content = self._read(start, size)
+        except OSError:
+            return ""
         if start > self._start:
             content = content[self._masker.ended(content) :]
         return self._masker.data(content).decode("utf-8", "backslashreplace")
@@ -126,22 +170,22 @@ class Capture:
         self._writer.close()
         with self._file:
             try:
-                self._settle()
+                self._finish()
             except OSError as error:
-                self._keep_as_it_is(error)
-                self._blot()
+                self._warn_not_rewritten(error)
+                self._overwrite_secrets()
 
-    def _settle(self) -> None:
+    def _finish(self) -> None:
         size, limit, moved = self._size(), self._limit, self._path != self._wanted
         if moved:
             limit = min(limit, free_space(self._wanted.parent) // 2)
         parts: list[bytes | tuple[int, int]] = [(0, size)]
         if size - self._start > limit or self._hole:
             head, tail = self._cut(size, limit)
-            # What is left out may be what filled the disk: the others need room.
+            # What is left out may be what filled the disk, and the rest needs space.
             self._punch(head, tail)
             parts = [(0, head), self._note(head, tail), (tail, size)]
-            self._tell(tail - head, scarce=self._scarce or limit < self._limit)
+            self._warn_cut(tail - head, scarce=self._scarce or limit < self._limit)
         if moved:
             self._append(parts)
         elif len(parts) > 1 or self._holds_secret(size):
@@ -151,7 +195,7 @@ class Capture:
         blocks = self._blocks([(self._start, size)])
         return any(secret for _piece, secret in self._masker.pieces(blocks))
 
-    def _blot(self) -> None:
+    def _overwrite_secrets(self) -> None:
         """Overwrite secrets where they stand, in a file that could not be replaced."""
         position = 0
         try:
@@ -169,7 +213,7 @@ class Capture:
             template = N_("secrets may be left in its output: {error}")
             self._warn(template, error=error.strerror or str(error))
 
-    def _tell(self, count: int, *, scarce: bool) -> None:
+    def _warn_cut(self, count: int, *, scarce: bool) -> None:
         if scarce:
             template = N_(
                 "{count} bytes of its output were left out: the disk is nearly full"
@@ -180,7 +224,7 @@ class Capture:
             )
         self._warn(template, count=count, limit=self._limit)
 
-    def _keep_as_it_is(self, error: OSError) -> None:
+    def _warn_not_rewritten(self, error: OSError) -> None:
         if self._path == self._wanted:
             template = N_("its output could not be rewritten: {error}")
         else:
@@ -189,7 +233,7 @@ class Capture:
         self._warn(template, file=str(self._path), error=error.strerror or str(error))
 
     def _warn(self, template: str, **values: object) -> None:
-        self.warnings.append(Sentence(template, values))
+        self.warnings.append(Sentence.of(template, **values))
 
     def _size(self) -> int:
         return os.fstat(self._file.fileno()).st_size
@@ -264,58 +308,66 @@ class Capture:
                 yield self._read(position, min(end, position + _CHUNK))
 
 
-class Discard:
-    """The last resort: a script whose output can be kept nowhere still runs."""
+class NullCapture:
+    """Discards the output where it can be kept nowhere; the script still runs."""
 
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
-        reason = {"error": error.strerror or str(error)}
-        self.warnings = [Sentence(N_("its output could not be kept: {error}"), reason)]
+        self.warnings = [
+            Sentence.of(
+                N_("its output could not be kept: {error}"),
+                error=error.strerror or str(error),
+            )
+        ]
 
     @property
     def descriptor(self) -> int:
-        """Where the script writes to."""
+        """The descriptor that the script writes to."""
         return self._writer.fileno()
 
-    def started(self) -> None:
-        """Let go of the descriptor, now that the script has it."""
-        self._writer.close()
-
     def watch(self, _now: float) -> float:
-        """Nothing grows."""
+        """Do nothing."""
         return _CALM
 
     def tail(self) -> str:
-        """Nothing was kept."""
+        """Return no text."""
         return ""
 
     def close(self) -> None:
-        """Let go of the descriptor, if the script did not start."""
+        """Close the descriptor."""
         self._writer.close()
 
 
 def open_capture(
-    wanted: Path, limit: int, now: float, masker: Masker | None = None
-) -> Capture | Discard:
-    """Open the file for a script's output; never raises.
+    wanted: Path,
+    limit: int,
+    now: float,
+    masker: Masker | None = None,
+    *,
+    disk: DiskLimits = _DISK,
+) -> Capture:
+    """Open the file for a script's output.
 
     ``now`` is a monotonic time, as for :meth:`Capture.watch`; ``masker`` knows what must
     not stay in the file.
 
     Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
     takes the output first, and is moved at the end if that works by then.
+
+    Raises:
+        OSError: not even the null device can be opened.
     """
     try:
-        return Capture(wanted, limit, now, masker=masker)
+        return FileCapture(wanted, limit, now, masker=masker, disk=disk)
     except OSError:
         import tempfile  # noqa: PLC0415 - rarely needed
 
         try:
             descriptor, name = tempfile.mkstemp(".log", "python-runner-")
             os.close(descriptor)
-            return Capture(wanted, limit, now, Path(name), masker)
+            return FileCapture(wanted, limit, now, Path(name), masker, disk=disk)
         except OSError as error:
-            return Discard(error)
+            return NullCapture(error)
 
 
 def mask_file(path: Path, masker: Masker) -> None:

@@ -1,4 +1,4 @@
-"""Room on a disk: how much there is, and how to get some back."""
+"""Free space of a disk, and giving space of a file back to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_space(folder: Path) -> int:
 def punch_hole(descriptor: int, start: int, end: int) -> bool:
     """Give the bytes of a file from ``start`` to ``end`` back to the disk.
 
-    The file keeps its size, so that whoever appends to it notices nothing.
+    The file keeps its size, so that a program that appends to it is not disturbed.
 
     Returns:
         Whether this platform and this file system can do that.

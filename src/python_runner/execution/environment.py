@@ -1,4 +1,4 @@
-"""What a script finds in its environment."""
+"""Builds the environment of a script."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ RUN_MARKER = "PYTHON_RUNNER_RUN_ID"
 _UNWANTED = frozenset({"FORCE_COLOR"})
 
 _FIXED = {
-    # What prints at a console must not die under a scheduler. PYTHONUTF8 would do it as
+    # A script that prints at a console must not fail under a scheduler. PYTHONUTF8 would do it as
     # well, but change open() in the users' scripts too.
     "PYTHONIOENCODING": "utf-8:backslashreplace",
-    # Else a killed script's last words are lost, and stderr comes before stdout.
+    # Otherwise the last output of a killed script is lost, and stderr precedes stdout.
     "PYTHONUNBUFFERED": "1",
-    # A crash says where.
+    # A crash prints where it happened.
     "PYTHONFAULTHANDLER": "1",
     "NO_COLOR": "1",
     "PYTHON_COLORS": "0",

@@ -1,4 +1,4 @@
-"""Which version of Python an interpreter is."""
+"""Asks an interpreter for its version."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ base = getattr(sys, "_base_executable", sys.executable)
 answer = repr((sys.version.split()[0], sys.executable, base))
 print(answer.encode("ascii", "backslashreplace").decode("ascii"))
 """
-#: Bytes of an answer: what is longer is none.
+#: Bytes of an answer; a longer one is ignored.
 _LONGEST = 10_000
 
 
@@ -40,7 +40,7 @@ def ask_version(
     """Ask an interpreter for its version: as long as its bare start, 10 s at most.
 
     Args:
-        interpreter: whom to ask.
+        interpreter: the interpreter to ask.
         folder: where the scripts will run; launchers may look there.
         environ: the whole environment of the scripts.
     """

@@ -1,4 +1,4 @@
-"""Where the interpreter and the script of a project lie."""
+"""Finds the interpreter and the scripts of a project."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _own_interpreter(project: Path) -> Path:
         for candidate in candidates:
             if _problem(candidate) is None:
                 return candidate
-        # Another interpreter would lack what the scripts need: better said than tried.
+        # Another interpreter would lack the packages that the scripts need.
         raise BadPythonInterpreter(str(_problem(candidates[0])))
     return Path(sys.executable)
 

@@ -1,4 +1,4 @@
-"""Processes that outlive others: is a runner alive, and what did a dead one leave?"""
+"""Processes whose runner may have died: is it alive, and what did it leave?"""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from python_runner.execution.endings import Member
 from python_runner.execution.environment import RUN_MARKER
+from python_runner.execution.exit_reasons import ProcessInfo
 
 
-#: Seconds that processes of a run whose runner is gone get to end, and those to kill them.
+#: Seconds that processes of a run without a runner have to end after SIGTERM, and
+#: seconds to go on killing them.
 _GRACE = 1.0
 _KILLING = 5.0
 
@@ -63,8 +64,8 @@ def is_alive(pid: int, start: str) -> bool:
     return bool(start) and process_start(pid) == start
 
 
-def scripts_of(run_id: str) -> tuple[Member, ...]:
-    """Return the living processes that were started for a run, as far as one may see."""
+def scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
+    """Return the processes of a run that are alive, as far as this user may see them."""
     import psutil  # noqa: PLC0415
 
     found = []
@@ -74,21 +75,21 @@ def scripts_of(run_id: str) -> tuple[Member, ...]:
                 process.environ().get(RUN_MARKER) == run_id
                 and process.status() != psutil.STATUS_ZOMBIE
             ):
-                found.append(Member(process.pid, process.name()))
+                found.append(ProcessInfo(process.pid, process.name()))
         except (psutil.Error, OSError):
             continue
     return tuple(found)
 
 
-def end_scripts_of(run_id: str) -> tuple[Member, ...]:
-    """End what is left of a run whose runner is gone: ask, wait, kill.
+def end_scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
+    """Stop the processes of a run whose runner has died: terminate, wait, kill.
 
     Returns:
-        Who was there.
+        The processes that were there.
     """
     import psutil  # noqa: PLC0415
 
-    found: dict[int, Member] = {}
+    found: dict[int, ProcessInfo] = {}
     begin = time.monotonic()
     while members := scripts_of(run_id):
         passed = time.monotonic() - begin

@@ -1,19 +1,21 @@
-"""Start one script, watch it, stop its whole tree if it must be, say what came of it."""
+"""Starts one script, watches it and stops its process tree."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from python_runner.execution import endings
+from python_runner.execution import exit_reasons
 from python_runner.execution.capture import open_capture
+from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.stop import StopRequest, nap
 from python_runner.execution.traceback import (
     read_background_error,
@@ -30,43 +32,97 @@ else:
     from python_runner.execution.tree_posix import Tree, become_subreaper
 
 if TYPE_CHECKING:
-    from python_runner.execution.capture import Capture, Discard
-    from python_runner.execution.endings import Ending, Member
+    from collections.abc import Sequence
+
+    from python_runner.execution.capture import Capture
+    from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.model import Command, Traceback
 
 __all__ = ["become_subreaper", "run_command"]
 
-#: Seconds between two looks at a tree that has been asked to end.
-_LOOK_ENDING = 0.05
-#: Most seconds that processes left behind by a script that has ended get to end.
+#: Seconds between two looks at a tree that is being terminated.
+_TERMINATE_INTERVAL = 0.05
+#: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
+#: What keeps a script from being started or watched, and is told as its result.
+_FAULTS = (OSError, ValueError, RuntimeError, MemoryError)
 #: Python exits with this code after an uncaught exception and after sys.exit("...").
 _UNCAUGHT = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
-    """What happened while a script was watched.
+    """What came of a script that was started and watched.
 
     Attributes:
-        cause: why it was stopped (timeout or stopped); None if it ended by itself.
+        outcome: why it ended, where it did not end by itself; None if it did.
+        error: why it could not be started or watched.
         duration: seconds.
         left: processes it left behind.
         survivors: processes that could not be killed.
+        ending: how the script itself ended.
     """
 
-    cause: Outcome | None
-    duration: float
-    left: tuple[Member, ...]
-    survivors: tuple[Member, ...]
+    outcome: Outcome | None = None
+    error: BaseException | None = None
+    duration: float = 0.0
+    left: tuple[ProcessInfo, ...] = ()
+    survivors: tuple[ProcessInfo, ...] = ()
+    ending: ProcessExit = field(default_factory=ProcessExit)
+
+
+class _Watcher(Thread):
+    """Starts a script, and waits for its end.
+
+    KeyboardInterrupt comes to the main thread alone. Because the start has a thread of
+    its own, it cannot come between the fork and the moment when the process is known.
+
+    Attributes:
+        tree: the script with its descendants.
+        command: what it runs.
+        ended: set when the script has ended, or is waited for no longer.
+        wake: gets an item then.
+        error: why it could not be started, or is waited for no longer.
+    """
+
+    def __init__(self, tree: Tree, command: Command) -> None:
+        super().__init__(name="script", daemon=True)
+        self.ended = Event()
+        self.wake: SimpleQueue[None] = SimpleQueue()
+        self.error: BaseException | None = None
+        self.tree = tree
+        self.command = command
+        self._starting = Lock()
+        self._cancelled = False
+
+    def run(self) -> None:
+        """Start the script and wait for its end."""
+        try:
+            with self._starting:
+                if self._cancelled:
+                    return
+                self.tree.start(self.command)
+            self.tree.wait()
+        except BaseException as error:  # noqa: BLE001 - raised where the script is watched
+            self.error = error
+        finally:
+            self.ended.set()
+            self.wake.put(None)
+
+    def cancel(self) -> None:
+        """Start nothing from now on; wait for a start that is under way."""
+        self._cancelled = True
+        with self._starting:
+            pass
 
 
 def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
     """Run one attempt of a script to its end, and to that of all its descendants.
 
     Whatever the script or the system does is part of the result, never an exception.
+    KeyboardInterrupt goes on, when the script and its descendants have ended.
 
     Args:
         command: what to run.
@@ -75,171 +131,159 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
     stop = stop or StopRequest()
     started_at, begin = datetime.now().astimezone(), time.monotonic()
     if stop.requested:
-        return Attempt(
-            outcome=Outcome.STOPPED,
-            exit_code=None,
-            started_at=started_at,
-            duration=0.0,
-            reason=endings.stop_reason(),
-        )
-    masker = command.masker
-    capture = open_capture(Path(command.output), command.output_limit, begin, masker)
+        return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
+    output = Path(command.output)
     try:
-        tree = Tree.start(
-            command.argv,
-            cwd=command.cwd,
-            env=command.env,
-            output=capture.descriptor,
-            inherit=command.inherit,
-        )
-    except (OSError, ValueError) as error:
+        capture = open_capture(output, command.output_limit, begin, command.masker)
+    except OSError as error:
+        watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
+        return _attempt(command, started_at, watched)
+    try:
+        watched = _run(command, capture, stop, begin)
+        text = capture.tail()
+    finally:
         capture.close()
-        return Attempt(
-            outcome=Outcome.NOT_STARTED,
-            exit_code=None,
-            started_at=started_at,
-            duration=time.monotonic() - begin,
-            reason=masker.sentence(endings.start_failure(error, command.argv[0])),
-            warnings=tuple(map(masker.sentence, capture.warnings)),
-        )
-    capture.started()
+    return _attempt(command, started_at, watched, text, capture.warnings)
+
+
+def _run(
+    command: Command, capture: Capture, stop: StopRequest, begin: float
+) -> _Watched:
+    """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
-        watched = _watch(tree, command, capture, stop, begin)
-    except BaseException:
-        # Ctrl-C where nobody turned it into a request: nothing may stay behind.
-        _end(tree, capture, 0.0)
-        raise
+        tree = Tree(capture.descriptor)
+    except OSError as error:
+        return _Watched(outcome=Outcome.NOT_STARTED, error=error)
+    watcher = _Watcher(tree, command)
+    try:
+        watcher.start()
+        watched = _watch(watcher, capture, stop, begin)
+    except BaseException as error:
+        watcher.cancel()
+        if tree.started:
+            # What went wrong may go wrong here as well: the kill comes first.
+            with suppress(Exception):
+                tree.kill()
+                _stop(watcher, capture, 0.0)
+        if not isinstance(error, _FAULTS):
+            raise
+        outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
+        duration = time.monotonic() - begin
+        watched = _Watched(outcome=outcome, error=error, duration=duration)
     finally:
         ending = tree.close()
-        text = capture.tail()
-        capture.close()
-    return _attempt(
-        command,
-        started_at=started_at,
-        watched=watched,
-        ending=ending,
-        text=text,
-        warnings=tuple(capture.warnings),
-    )
+    return replace(watched, ending=ending)
 
 
 def _watch(
-    tree: Tree,
-    command: Command,
-    capture: Capture | Discard,
-    stop: StopRequest,
-    begin: float,
+    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
 ) -> _Watched:
-    """Watch a script to its end, which comes by itself or not."""
-    survivors: tuple[Member, ...] = ()
-    cause = _wait(tree, command.timeout, capture, stop, begin)
-    if cause is not None:
-        _, survivors = _end(tree, capture, command.grace)
-        return _Watched(cause, time.monotonic() - begin, (), survivors)
+    """Wait for the end of a script, or stop it; then stop what it left behind."""
+    grace = watcher.command.grace
+    outcome = _wait(watcher, capture, stop, begin)
+    if outcome is not None:
+        watcher.cancel()
+        _, survivors = _stop(watcher, capture, grace)
+        duration = time.monotonic() - begin
+        return _Watched(outcome=outcome, duration=duration, survivors=survivors)
     duration = time.monotonic() - begin
-    left = {member.pid: member for member in tree.left_behind()}
+    if watcher.error is not None:
+        raise watcher.error
+    survivors = ()
+    left = {member.pid: member for member in watcher.tree.left_behind()}
     if left:
-        more, survivors = _end(tree, capture, min(command.grace, _SHORT_GRACE))
+        more, survivors = _stop(watcher, capture, min(grace, _SHORT_GRACE))
         left |= more
-    return _Watched(None, duration, tuple(left.values()), survivors)
+    return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
 
 def _wait(
-    tree: Tree,
-    timeout: float | None,
-    capture: Capture | Discard,
-    stop: StopRequest,
-    begin: float,
+    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
 ) -> Outcome | None:
-    """Wait for the end, the deadline or a stop request; say why it must be stopped."""
+    """Wait for the end, the deadline or a stop request; return why it must be stopped."""
+    timeout = watcher.command.timeout
     deadline = float("inf") if timeout is None else begin + timeout
-    wake: SimpleQueue[None] = SimpleQueue()
-
-    def wait_for_end() -> None:
-        tree.wait()
-        wake.put(None)
-
-    Thread(target=wait_for_end, name="script-end", daemon=True).start()
-    unsubscribe = stop.subscribe(lambda: wake.put(None))
-    pause = capture.watch(begin)
+    unsubscribe = stop.subscribe(lambda: watcher.wake.put(None))
     try:
-        while not tree.ended.is_set():
+        pause = capture.watch(begin)
+        while not watcher.ended.is_set():
             left = deadline - time.monotonic()
             if stop.requested:
                 return Outcome.STOPPED
             if left <= 0:
                 return Outcome.TIMEOUT
-            if not nap(wake, min(left, pause)):
-                tree.reap()
+            if not nap(watcher.wake, min(left, pause)):
+                watcher.tree.reap_orphans()
                 pause = capture.watch(time.monotonic())
     finally:
         unsubscribe()
     return None
 
 
-def _end(
-    tree: Tree, capture: Capture | Discard, grace: float
-) -> tuple[dict[int, Member], tuple[Member, ...]]:
-    """End a tree in steps: ask, wait ``grace`` seconds, kill until nobody is left.
+def _stop(
+    watcher: _Watcher, capture: Capture, grace: float
+) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
+    """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
 
     Returns:
-        Those who were met, by number, and those whom even that did not end.
+        The processes that were found, by number, and those that could not be killed.
     """
-    met = {member.pid: member for member in tree.members()}
+    tree, ended = watcher.tree, watcher.ended
+    if not tree.started:
+        return {}, ()
+    found = {member.pid: member for member in tree.members()}
     until = time.monotonic() + grace
-    if tree.ask():
-        while time.monotonic() < until and not (
-            tree.ended.is_set() and not tree.members()
-        ):
+    if tree.terminate():
+        while time.monotonic() < until and not (ended.is_set() and not tree.members()):
             capture.watch(time.monotonic())
-            if tree.ended.wait(_LOOK_ENDING):
-                time.sleep(_LOOK_ENDING)
+            if ended.wait(_TERMINATE_INTERVAL):
+                time.sleep(_TERMINATE_INTERVAL)
     until = time.monotonic() + _KILLING
     while members := tree.members():
-        met |= {member.pid: member for member in members}
+        found |= {member.pid: member for member in members}
         if time.monotonic() > until:
             break
         tree.kill()
         time.sleep(0.01)
-    tree.ended.wait(_KILLING)
-    return met, members
+    ended.wait(_KILLING)
+    return found, members
 
 
 def _attempt(
     command: Command,
-    *,
     started_at: datetime,
     watched: _Watched,
-    ending: Ending,
-    text: str,
-    warnings: tuple[Sentence, ...],
+    text: str = "",
+    warnings: Sequence[Sentence] = (),
 ) -> Attempt:
-    """Put together what is known about an attempt."""
+    """Return the attempt, with what its output tells; secrets are masked."""
     masker = command.masker
-    # Its frames are compared with these, and the text is masked already.
+    # Frames of the text, which is masked already, are compared with these.
     projects = (
         masker.text(command.project),
         masker.text(os.path.realpath(command.project)),
     )
-    outcome = watched.cause or (
+    ending = watched.ending
+    outcome = watched.outcome or (
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
     traceback = None
-    if outcome is Outcome.FAILURE:
-        traceback = _what_it_says(text, ending.exit_code, projects)
+    if outcome is Outcome.FAILURE and watched.error is None:
+        traceback = _read_error(text, ending.exit_code, projects)
+    reason = _reason(outcome, watched, command)
     return Attempt(
         outcome=outcome,
         exit_code=ending.exit_code,
         started_at=started_at,
         duration=watched.duration,
-        reason=_reason(outcome, command, ending),
+        reason=masker.sentence(reason) if reason else None,
         traceback=traceback,
         warnings=tuple(
             masker.sentence(warning)
             for warning in (
-                *(_oddities(text, projects) if outcome.succeeded else ()),
-                *endings.left_behind(watched.left),
-                *map(endings.not_stopped, watched.survivors),
+                *(_background_errors(text, projects) if outcome.succeeded else ()),
+                *exit_reasons.left_behind(watched.left),
+                *map(exit_reasons.not_stopped, watched.survivors),
                 *warnings,
             )
         ),
@@ -248,20 +292,24 @@ def _attempt(
     )
 
 
-def _reason(outcome: Outcome, command: Command, ending: Ending) -> Sentence | None:
+def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence | None:
     if outcome.succeeded:
         return None
     if outcome is Outcome.TIMEOUT:
-        return endings.timeout_reason(command.timeout or 0.0)
+        return exit_reasons.timeout_reason(command.timeout or 0.0)
     if outcome is Outcome.STOPPED:
-        return endings.stop_reason()
-    return endings.exit_reason(ending.exit_code)
+        return exit_reasons.stop_reason()
+    if outcome is Outcome.NOT_STARTED and watched.error:
+        return exit_reasons.start_failure(watched.error, command.argv[0])
+    if watched.error:
+        return exit_reasons.watch_failure(watched.error)
+    return exit_reasons.exit_reason(watched.ending.exit_code)
 
 
-def _what_it_says(
+def _read_error(
     text: str, exit_code: int | None, projects: tuple[str, ...]
 ) -> Traceback | None:
-    """Return what the output of a script that failed says about it.
+    """Return the error that the output of a failed script shows.
 
     Only exit code 1 can mean an exception that nobody caught; with another, what looks
     like a message is ordinary output, and a traceback has to be the very last thing.
@@ -271,7 +319,7 @@ def _what_it_says(
     return read_traceback(text, *projects, exact=True)
 
 
-def _oddities(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
+def _background_errors(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
     error = read_background_error(text, *projects)
     if error is None:
         return ()

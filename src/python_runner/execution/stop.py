@@ -1,19 +1,16 @@
-"""The wish that everything ends, as one object that all parts of a run share."""
+"""The request to stop, as one object that all parts of a run share."""
 
 from __future__ import annotations
 
-import sys
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from python_runner.waiting import WAKE_SECONDS
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: Longest uninterrupted wait in seconds. Windows runs no signal handler while the main
-#: thread waits for a lock, so it has to wake up now and then; POSIX wakes it by itself.
-LONGEST_WAIT = 0.2 if sys.platform == "win32" else float("inf")
 
 
 class StopRequest:
@@ -30,11 +27,11 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether the end has been asked for."""
+        """Whether a stop has been requested."""
         return self._requested
 
     def request(self) -> None:
-        """Ask for the end: wake everybody who waits and call every subscriber."""
+        """Request the stop: call every subscriber, and so wake every waiting thread."""
         self._requested = True
         for callback in self._callbacks.copy().values():
             callback()
@@ -43,7 +40,7 @@ class StopRequest:
         """Have ``callback`` called on request; at once if there already was one.
 
         It may be called more than once, and inside a signal handler: it should do no
-        more than wake somebody.
+        more than wake a thread.
 
         Returns:
             A function that ends the subscription.
@@ -76,12 +73,12 @@ class StopRequest:
 
 
 def nap(wake: SimpleQueue[None], seconds: float) -> bool:
-    """Sleep until ``wake`` is fed, for ``seconds`` or :data:`LONGEST_WAIT` at most.
+    """Sleep until ``wake`` gets an item, at most ``seconds`` or :data:`WAKE_SECONDS`.
 
     Returns:
-        Whether it was fed.
+        Whether it got one.
     """
-    longest = min(seconds, LONGEST_WAIT)
+    longest = seconds if WAKE_SECONDS is None else min(seconds, WAKE_SECONDS)
     try:
         wake.get(timeout=None if longest == float("inf") else longest)
     except Empty:

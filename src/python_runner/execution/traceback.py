@@ -1,4 +1,4 @@
-"""What a script says went wrong, read from the end of its output.
+"""Reads the error of a script from the end of its output.
 
 Everything here is pure: text in, :class:`~python_runner.model.Traceback` out.
 """

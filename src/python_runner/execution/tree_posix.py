@@ -10,9 +10,9 @@ import sys
 import threading
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from python_runner.execution.endings import Ending, Member
+from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
 
 assert sys.platform != "win32"  # noqa: S101 - tells the type checker who is meant
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import psutil
+
+    from python_runner.model import Command
 
 #: Marks every process of one attempt. Runs may nest: the value is a path of attempts,
 #: the outermost first.
@@ -31,66 +33,79 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MOST_SCANS = 20
 
 
+class _Process(subprocess.Popen[bytes]):
+    """A process that its tree knows even if an exception comes after the fork."""
+
+    def __init__(self, tree: Tree, argv: Sequence[str], **options: Any) -> None:
+        self.pid = 0
+        tree.process = self
+        super().__init__(argv, **options)
+
+
 class Tree:
-    """A running script with its descendants.
+    """A script with its descendants.
 
     The script leads a session of its own. Descendants are found by that session, by
     their parents, and by a marker in their environment; on Linux, those whose parents
     have ended are adopted, so that it is known when nobody is left.
 
-    Attributes:
-        ended: set as soon as the script itself has ended.
     """
 
-    def __init__(
-        self, process: subprocess.Popen[bytes], task: str, output: int
-    ) -> None:
-        _ADOPTION.began(process.pid)
-        self.ended = threading.Event()
-        self._process = process
-        self._pid = process.pid
-        self._task = task
-        self._output = os.fstat(output)
-        self._known: dict[int, psutil.Process] = {}
-        #: The script itself stays a zombie for a while: no reason to look again.
-        self._dead = {process.pid}
-        self._settled = True
-        self._ending: Ending | None = None
+    def __init__(self, output: int) -> None:
+        """Prepare a tree whose script writes both streams to the descriptor ``output``.
 
-    @classmethod
-    def start(
-        cls,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        env: Mapping[str, str],
-        output: int,
-        inherit: tuple[int, ...],
-    ) -> Self:
-        """Start a script whose two streams go to the descriptor ``output``.
+        Raises:
+            OSError: the descriptor cannot be examined.
+        """
+        self.process: subprocess.Popen[bytes] | None = None
+        #: The script's number, which is that of its session; 0 until there is one.
+        self._pid = 0
+        self._output = output
+        self._output_file = os.fstat(output)
+        self._task = os.urandom(8).hex()
+        self._counted = False
+        self._known: dict[int, psutil.Process] = {}
+        #: Processes that are known to have ended: no reason to look again.
+        self._dead: set[int] = set()
+        self._settled = True
+        self._ending: ProcessExit | None = None
+
+    def start(self, command: Command) -> None:
+        """Start the script; called in the thread that waits for its end.
 
         Raises:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        task = os.urandom(8).hex()
-        path = f"{outer}/{task}" if (outer := env.get(TASK_MARKER)) else task
-        _ADOPTION.begin()
+        outer = command.env.get(TASK_MARKER)
+        path = f"{outer}/{self._task}" if outer else self._task
+        _SUBREAPER.begin()
+        self._counted = True
         try:
-            process = subprocess.Popen(  # noqa: S603 - running scripts is the purpose
-                argv,
-                cwd=cwd,
-                env={**env, TASK_MARKER: path},
+            self.process = _Process(
+                self,
+                command.argv,
+                cwd=command.cwd,
+                env={**command.env, TASK_MARKER: path},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=self._output,
+                stderr=self._output,
                 start_new_session=True,
-                pass_fds=inherit,
+                pass_fds=command.inherit,
             )
         except BaseException:
-            _ADOPTION.end()
+            if self.process and _exists(self.process.pid):
+                self._pid = self.process.pid
             raise
-        return cls(process, task, output)
+        self._pid = self.process.pid
+        # The script itself stays a zombie for a while.
+        self._dead.add(self._pid)
+        _SUBREAPER.add_script(self._pid)
+
+    @property
+    def started(self) -> bool:
+        """Whether the script runs or has run."""
+        return self._pid != 0
 
     def wait(self) -> None:
         """Block until the script itself has ended; called in a thread of its own."""
@@ -100,13 +115,12 @@ class Tree:
                 os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         else:
             self._reap()
-        self.ended.set()
 
-    def reap(self) -> None:
-        """Bury adopted descendants, as init would: there may be many."""
-        if not _ADOPTION.active:
+    def reap_orphans(self) -> None:
+        """Reap adopted descendants that have ended, as init would: there may be many."""
+        if not (_SUBREAPER.active and self.started):
             return
-        _ADOPTION.bury()
+        _SUBREAPER.reap()
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         with suppress(ChildProcessError):
             while info := os.waitid(os.P_PGID, self._pid, options):
@@ -114,54 +128,59 @@ class Tree:
                     return
                 os.waitpid(info.si_pid, os.WNOHANG)
 
-    def left_behind(self) -> tuple[Member, ...]:
+    def left_behind(self) -> tuple[ProcessInfo, ...]:
         """Return the descendants of a script that has ended."""
-        _ADOPTION.ending(self._pid)
+        _SUBREAPER.mark_ending(self._pid)
         self._reap()
-        if _ADOPTION.active and not _has_children():
+        if _SUBREAPER.active and not _has_children():
             return ()
         return self.members()
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[ProcessInfo, ...]:
         """Return every process of the tree that is alive."""
         for _ in range(_MOST_SCANS):
             settled = self._scan() and not self._known
-            # Who ends between two looks may have a child that nobody has seen.
+            # A process that ends between two scans may have a child that neither saw.
             fled = tuple(self._known)
             alive = self._alive()
             if alive or settled:
                 return alive
-        # Somebody is there, always one step ahead.
-        return tuple(Member(pid, "?") for pid in fled)
+        # A process forks and ends faster than it can be looked at.
+        return tuple(ProcessInfo(pid, "?") for pid in fled)
 
-    def ask(self) -> bool:
-        """Ask every process of the tree to end.
+    def terminate(self) -> bool:
+        """Send SIGTERM to every process of the tree.
 
         Returns:
-            Whether there is a way to ask.
+            True: on POSIX there is always such a way.
         """
-        _ADOPTION.ending(self._pid)
+        _SUBREAPER.mark_ending(self._pid)
         # Those known now are found again when their parents are gone.
         self.members()
         self._signal(signal.SIGTERM)
-        # Who has been stopped (SIGSTOP) hears nothing until it goes on.
+        # A process that SIGSTOP has stopped handles nothing until it is continued.
         self._signal(signal.SIGCONT)
         return True
 
     def kill(self) -> None:
-        """Kill every process of the tree, those first that were born last."""
+        """Kill every process of the tree, the youngest first."""
+        if self._ending is None:
+            # Needs no file: it works where the system refuses to look for the others.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
         self._scan(kill=True)
         self._signal(signal.SIGKILL)
         for _ in range(_MOST_SCANS):
-            if not self._chase(kill=True):
+            if not self._scan_children(kill=True):
                 break
 
-    def close(self) -> Ending:
-        """Let go of the tree, and tell how the script ended."""
-        if self._ending is None and self.ended.is_set():
-            self._reap()
-        _ADOPTION.end(self._pid)
-        return self._ending or Ending(None)
+    def close(self) -> ProcessExit:
+        """Reap the script, and return how it ended; the tree is not used afterwards."""
+        if self.started:
+            self._reap(os.WNOHANG)
+        if self._counted:
+            _SUBREAPER.end(self._pid)
+        return self._ending or ProcessExit()
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
@@ -180,12 +199,12 @@ class Tree:
         """Look for members of the tree among all processes.
 
         Args:
-            kill: kill those that are found by session, output or marker at once: they
-                may be about to flee by forking.
+            kill: kill processes found by session, output or marker as soon as they are
+                found, before they fork again.
 
         Returns:
-            Whether one look was enough: a process that ended while the others were
-            looked at may have had a child that nobody has seen.
+            Whether the scan is complete: a process that ended during the scan may have
+            had a child that the scan has not seen.
         """
         import psutil  # noqa: PLC0415 - not needed while scripts behave
 
@@ -194,18 +213,18 @@ class Tree:
         for pid in sorted(psutil.pids(), reverse=True):
             self._look(pid, others, kill=kill)
         self._add_children(others)
-        self._chase(kill=kill)
+        self._scan_children(kill=kill)
         return self._settled
 
-    def _chase(self, *, kill: bool = False) -> bool:
-        """Look for who forks and ends all the time, and is adopted again and again.
+    def _scan_children(self, *, kill: bool = False) -> bool:
+        """Look for members among the adopted processes, the youngest first.
 
-        The newest is looked at at once, before it flees.
+        A process that forks and ends all the time is adopted again and again.
 
         Returns:
             Whether one was found.
         """
-        _ADOPTION.bury()
+        _SUBREAPER.reap()
         return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
 
     def _look(
@@ -230,11 +249,11 @@ class Tree:
             self._settled &= pid in self._dead
             self._dead.add(pid)
         except (psutil.Error, OSError):
-            pass  # somebody else's
+            pass  # another user's
         return False
 
     def _add_children(self, others: Mapping[int, tuple[int, psutil.Process]]) -> None:
-        """Add the descendants of those who are known."""
+        """Add the descendants of the known processes."""
         size = -1
         while size != len(self._known):
             size = len(self._known)
@@ -242,73 +261,78 @@ class Tree:
                 if parent in self._known and pid not in self._known:
                     self._known[pid] = process
 
-    def _alive(self) -> tuple[Member, ...]:
-        """Return the known who are alive, and forget the others."""
+    def _alive(self) -> tuple[ProcessInfo, ...]:
+        """Return the known processes that are alive, and forget the others."""
         import psutil  # noqa: PLC0415
 
         alive = []
         for pid, process in list(self._known.items()):
             try:
                 if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-                    alive.append(Member(pid, process.name()))
+                    alive.append(ProcessInfo(pid, process.name()))
                     continue
             except psutil.Error:
                 pass
-            self._bury(process)
+            self._forget(process)
         return tuple(alive)
 
     def _belongs(self, process: psutil.Process, parent: int) -> bool:
         if os.getsid(process.pid) == self._pid:
             return True
         if parent == os.getpid() and (
-            self._writes_output(process.pid) or _ADOPTION.gives(process.pid, self._pid)
+            self._writes_output(process.pid)
+            or _SUBREAPER.descends_from(process.pid, self._pid)
         ):
             return True
         marker = process.environ().get(TASK_MARKER, "")
         return self._task in marker.split("/")
 
     def _writes_output(self, pid: int) -> bool:
-        """Say whether an adopted process, which may have no marker, has our output."""
-        if not stat.S_ISREG(self._output.st_mode):
-            return False  # the null device is everybody's
+        """Say whether a process, which may have no marker, writes to the script's output."""
+        if not stat.S_ISREG(self._output_file.st_mode):
+            return False  # other processes use the null device as well
         for stream in (1, 2):
             with suppress(OSError):
-                if os.path.samestat(os.stat(f"/proc/{pid}/fd/{stream}"), self._output):  # noqa: PTH116
+                status = os.stat(f"/proc/{pid}/fd/{stream}")  # noqa: PTH116
+                if os.path.samestat(status, self._output_file):
                     return True
         return False
 
-    def _bury(self, process: psutil.Process) -> None:
-        """Forget a dead descendant, and reap it if it was adopted."""
+    def _forget(self, process: psutil.Process) -> None:
+        """Forget a descendant that has ended, and reap it if it was adopted."""
         del self._known[process.pid]
         if process.pid != self._pid and process.is_running():
             with suppress(ChildProcessError):
                 os.waitpid(process.pid, os.WNOHANG)
 
-    def _reap(self) -> None:
-        if self._ending is not None:
+    def _reap(self, options: int = 0) -> None:
+        """Take the script's exit code and usage; with ``WNOHANG`` only if it has ended."""
+        if self._ending is not None or self.process is None:
             return
         try:
-            _, status, usage = os.wait4(self._pid, 0)
+            pid, status, usage = os.wait4(self._pid, options)
         except ChildProcessError:
             # The program around us ignores SIGCHLD: the kernel keeps nothing.
-            self._process.returncode = 0
-            self._ending = Ending(None)
+            self.process.returncode = 0
+            self._ending = ProcessExit()
+            return
+        if pid == 0:
             return
         exit_code = os.waitstatus_to_exitcode(status)
         # Tells Popen that there is nothing left to wait for.
-        self._process.returncode = exit_code
+        self.process.returncode = exit_code
         unit = 1 if sys.platform == "darwin" else 1024
-        self._ending = Ending(
+        self._ending = ProcessExit(
             exit_code, usage.ru_maxrss * unit, usage.ru_utime + usage.ru_stime
         )
 
 
-class _Adoption:
-    """Makes this process adopt orphaned descendants while scripts run (Linux).
+class _Subreaper:
+    """Makes this process the subreaper of orphaned descendants while scripts run (Linux).
 
     Attributes:
-        active: whether it does.
-        dedicated: whether this process starts nothing but scripts, see :func:`become_subreaper`.
+        active: whether it is.
+        dedicated: whether it starts nothing but scripts, see :func:`become_subreaper`.
     """
 
     def __init__(self) -> None:
@@ -316,7 +340,7 @@ class _Adoption:
         self.dedicated = False
         self._lock = threading.Lock()
         self._trees = 0
-        #: When each script began, by its process; and those that come to their end.
+        #: When each script began, by its process number; and scripts being stopped.
         self._scripts: dict[int, int] = {}
         self._ending: set[int] = set()
 
@@ -326,11 +350,11 @@ class _Adoption:
             if self._trees == 1:
                 self.active = _set_subreaper(1)
 
-    def began(self, script: int) -> None:
+    def add_script(self, script: int) -> None:
         with self._lock, suppress(OSError):
             self._scripts[script] = _ticks(script)
 
-    def ending(self, script: int) -> None:
+    def mark_ending(self, script: int) -> None:
         self._ending.add(script)
 
     def end(self, script: int = 0) -> None:
@@ -341,8 +365,8 @@ class _Adoption:
             if self._trees == 0 and self.active:
                 self.active = not _set_subreaper(0)
 
-    def bury(self) -> None:
-        """Reap whoever was adopted and has ended, as init would."""
+    def reap(self) -> None:
+        """Reap adopted processes that have ended, as init would."""
         if not (self.active and self.dedicated):
             return
         with self._lock:
@@ -352,11 +376,11 @@ class _Adoption:
                     with suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
 
-    def gives(self, pid: int, script: int) -> bool:
-        """Say whether an adopted process without any trait is to end with a script.
+    def descends_from(self, pid: int, script: int) -> bool:
+        """Say whether an adopted process without marker and session ends with a script.
 
-        It is, unless another script that goes on was there before it too: then the
-        last of them takes it along.
+        It does, unless another script that began before it still runs: nobody can say
+        which of them it descends from, so it ends with the last of them.
         """
         if not (self.active and self.dedicated):
             return False
@@ -369,17 +393,18 @@ class _Adoption:
         return False
 
 
-_ADOPTION = _Adoption()
+_SUBREAPER = _Subreaper()
 
 
 def become_subreaper() -> None:
-    """Tell that this process starts nothing but scripts; called by the main thread.
+    """Declare that this process starts nothing but scripts; called by the main thread.
 
-    So whom it adopts descends from a script, also without marker, session and output;
-    and it hears how scripts end, even where the program that started it ignores that.
+    Every process it adopts then descends from a script, even without marker, session and
+    output. SIGCHLD gets its default action: the program that started this one may ignore
+    it, and exit codes would be lost.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _ADOPTION.dedicated = True
+    _SUBREAPER.dedicated = True
 
 
 def _ticks(pid: int) -> int:
@@ -416,6 +441,15 @@ def _prctl() -> Any:
     prctl = ctypes.CDLL(None).prctl
     prctl.argtypes = (ctypes.c_int, *[ctypes.c_ulong] * 4)
     return prctl
+
+
+def _exists(pid: int | None) -> bool:
+    """Say whether a child of this process is there, alive or not reaped yet."""
+    with suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, 0)
+            return True
+    return False
 
 
 def _has_children() -> bool:

@@ -10,12 +10,11 @@ import ctypes
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any
 
-from python_runner.execution.endings import Ending, Member
+from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
 
 assert sys.platform == "win32"  # noqa: S101 - tells the type checker who is meant
@@ -24,7 +23,9 @@ from ctypes import wintypes  # noqa: E402 - cannot be imported elsewhere
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+
+    from python_runner.model import Command
 
 _CREATE_SUSPENDED = 0x00000004
 _PROCESS_TERMINATE = 0x0001
@@ -41,10 +42,10 @@ _PROCESS_ID_LIST = 3
 _EXTENDED_LIMITS = 9
 _MOST_MEMBERS = 4096
 _TICKS_PER_SECOND = 10_000_000
-#: Exit code of those that are killed; taskkill uses it too.
+#: Exit code of processes that are killed; taskkill uses it too.
 _KILLED = 1
-#: Seconds that those who end together with their script have for it.
-_FAREWELL = 0.3
+#: Seconds that processes which end together with their script have for it.
+_EXIT_DELAY = 0.3
 #: Windows' own helper of every console, which ends by itself.
 _CONSOLE_HOST = "conhost.exe"
 
@@ -129,77 +130,77 @@ _ntdll.NtResumeProcess.argtypes = (wintypes.HANDLE,)
 _ntdll.NtResumeProcess.restype = wintypes.LONG
 
 
+class _Process(subprocess.Popen[bytes]):
+    """A process that its tree knows even if an exception comes after its creation."""
+
+    def __init__(self, tree: Tree, argv: Sequence[str], **options: Any) -> None:
+        self.pid = 0
+        tree.process = self
+        super().__init__(argv, **options)
+
+
 class Tree:
-    """A running script with its descendants, all in one job.
+    """A script with its descendants, all in one job."""
 
-    Attributes:
-        ended: set as soon as the script itself has ended.
-    """
+    def __init__(self, output: int) -> None:
+        """Make the job of a script that writes both streams to the descriptor ``output``.
 
-    def __init__(self, process: subprocess.Popen[bytes], job: int) -> None:
-        self.ended = threading.Event()
-        self._process = process
-        self._job = job
+        Raises:
+            OSError: there is no such job.
+        """
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started = False
+        self._output = output
+        self._job = _create_job()
 
-    @classmethod
-    def start(
-        cls,
-        argv: Sequence[str],
-        *,
-        cwd: str,
-        env: Mapping[str, str],
-        output: int,
-        inherit: tuple[int, ...],  # noqa: ARG003 - a job ends with the runner
-    ) -> Self:
-        """Start a script whose two streams go to the descriptor ``output``.
+    def start(self, command: Command) -> None:
+        """Start the script; called in the thread that waits for its end.
 
         Raises:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        # CTRL_BREAK reaches only who shares the runner's console; where there is none,
+        # CTRL_BREAK reaches only processes of the runner's console. Where there is none,
         # a script must not open a window of its own.
         console = 0 if _has_console() else subprocess.CREATE_NO_WINDOW
         group = subprocess.CREATE_NEW_PROCESS_GROUP
-        job = _create_job()
         try:
-            process = subprocess.Popen(  # noqa: S603 - running scripts is the purpose
-                argv,
-                cwd=cwd,
-                env=env,
+            self.process = _Process(
+                self,
+                command.argv,
+                cwd=command.cwd,
+                env=command.env,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdout=self._output,
+                stderr=self._output,
                 creationflags=_CREATE_SUSPENDED | group | console,
             )
-            try:
-                _release_into(job, process.pid)
-            except OSError:
-                process.kill()
-                process.wait()
-                raise
+            _release_into(self._job, self.process.pid)
         except BaseException:
-            _kernel32.CloseHandle(job)
+            # Suspended, perhaps not yet in its job: it would stay for ever.
+            if self.process and self.process.pid:
+                self.process.kill()
+                self.process.wait()
             raise
-        return cls(process, job)
+        self.started = True
 
     def wait(self) -> None:
         """Block until the script itself has ended; called in a thread of its own."""
-        self._process.wait()
-        self.ended.set()
+        assert self.process is not None  # noqa: S101 - called after start()
+        self.process.wait()
 
-    def reap(self) -> None:
-        """Windows buries its dead itself."""
+    def reap_orphans(self) -> None:
+        """Do nothing: Windows has no zombies."""
 
-    def left_behind(self) -> tuple[Member, ...]:
+    def left_behind(self) -> tuple[ProcessInfo, ...]:
         """Return the descendants of a script that has ended."""
-        # Windows takes a moment to forget those that end at the same time.
-        until = time.monotonic() + _FAREWELL
+        # Processes that end together with their script are listed a moment longer.
+        until = time.monotonic() + _EXIT_DELAY
         while (members := self.members()) and time.monotonic() < until:
-            time.sleep(_FAREWELL / 10)
+            time.sleep(_EXIT_DELAY / 10)
         return members
 
-    def members(self) -> tuple[Member, ...]:
+    def members(self) -> tuple[ProcessInfo, ...]:
         """Return every process of the tree that is alive."""
         ids = _ProcessIds()
         with suppress(OSError):
@@ -207,19 +208,22 @@ class Tree:
         pids = ids.ProcessIdList[: ids.NumberOfProcessIdsInList]
         names = {pid: name for pid in pids if (name := _name(pid))}
         return tuple(
-            Member(pid, name) for pid, name in names.items() if name != _CONSOLE_HOST
+            ProcessInfo(pid, name)
+            for pid, name in names.items()
+            if name != _CONSOLE_HOST
         )
 
-    def ask(self) -> bool:
-        """Ask every process of the tree to end.
+    def terminate(self) -> bool:
+        """Send CTRL_BREAK to every process of the tree.
 
         Returns:
-            Whether there is a way to ask.
+            Whether it was sent: it needs a console.
         """
-        # Not os.kill(): where this fails, that one goes on and kills the process.
-        group = self._process.pid
+        # Not os.kill(): where CTRL_BREAK fails, that function kills the process.
+        group = self.process.pid if self.process else 0
         return bool(
-            _has_console()
+            group
+            and _has_console()
             and _kernel32.GenerateConsoleCtrlEvent(signal.CTRL_BREAK_EVENT, group)
         )
 
@@ -227,15 +231,16 @@ class Tree:
         """Kill every process of the tree."""
         _kernel32.TerminateJobObject(self._job, _KILLED)
 
-    def close(self) -> Ending:
-        """Let go of the tree, and tell how the script ended."""
-        ending = Ending(self._process.poll(), *_usage(self._job))
+    def close(self) -> ProcessExit:
+        """Close the job, which ends what is left of it; return how the script ended."""
+        exit_code = self.process.poll() if self.started and self.process else None
+        ending = ProcessExit(exit_code, *_usage(self._job))
         _kernel32.CloseHandle(self._job)
         return ending
 
 
 def become_subreaper() -> None:
-    """Nothing to do: a job knows its processes."""
+    """Do nothing: a job knows its processes."""
 
 
 def _has_console() -> bool:

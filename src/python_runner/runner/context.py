@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from python_runner.model import Outcome, ScriptResult
-from python_runner.policy import without_secrets
+from python_runner.model.script_names import mask_names
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RunContext:
         """Return the context of a run that begins now."""
         masker = session.masker(project)
         return cls(
-            project=without_secrets(project, masker),
+            project=mask_names(project, masker),
             session=session,
             run_id=new_run_id(),
             started_at=session.now(),

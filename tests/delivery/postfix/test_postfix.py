@@ -24,14 +24,12 @@ from python_runner.runner.session import local_now
 
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.model import MailSettings, Run
+    from tests.support import Cli, MakeProject
 
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
-    MakeProject = Callable[..., Path]
 
 CANARY = "càn4ry-Pass word"
 EVERYBODY = ["ann@example.com", "bob@example.com"]

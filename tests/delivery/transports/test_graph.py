@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from python_runner.model import Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message, Receipt
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +16,7 @@ from python_runner.delivery.outbox import drain
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Delivery
 from python_runner.records.store import open_store
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 DROP, SILENT, CUT = "<drop>", "<silent>", "354 <cut>"
 _T = TypeVar("_T")
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 SENT, DEFERRED, FAILED = Delivery.SENT, Delivery.DEFERRED, Delivery.FAILED
 BOTH_DEFERRED = (DEFERRED, DEFERRED)
 BOTH_SENT = (SENT, SENT)

@@ -12,10 +12,10 @@ if os.fork() == 0:
         os.chdir("/")
         with open(sys.argv[1], "w") as file:
             file.write(str(os.getpid()))
-        time.sleep(60)
+        time.sleep(600)
     os._exit(0)
 os.wait()
 while not os.path.exists(sys.argv[1]) or not os.path.getsize(sys.argv[1]):
     time.sleep(0.01)
 if "leave" not in sys.argv:
-    time.sleep(60)
+    time.sleep(600)

@@ -7,4 +7,4 @@ signal.signal(polite, signal.SIG_IGN)
 if "child" not in sys.argv:
     subprocess.Popen([sys.executable, __file__, "child"])
 print("deaf", flush=True)
-time.sleep(60)
+time.sleep(600)

@@ -7,7 +7,7 @@ options = {}
 if "hidden" in sys.argv:
     options = {"env": {}, "start_new_session": True}
 child = subprocess.Popen(
-    [sys.executable, "-c", "import time; time.sleep(60)"], **options
+    [sys.executable, "-c", "import time; time.sleep(600)"], **options
 )
 with open(sys.argv[1], "w") as file:
     file.write(str(child.pid))

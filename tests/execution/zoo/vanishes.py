@@ -5,7 +5,7 @@ import os, sys, time
 if "child" in sys.argv:
     open(sys.argv[1] + ".new", "w").write(str(os.getpid()))
     os.rename(sys.argv[1] + ".new", sys.argv[1])
-    time.sleep(60)
+    time.sleep(600)
 elif os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
@@ -19,4 +19,4 @@ else:
         time.sleep(0.01)
     print("done", sys.argv[2:])
     if "wait" in sys.argv:
-        time.sleep(60)
+        time.sleep(600)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.keys import json_schema
 from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
-from python_runner.config.schema import json_schema
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError

@@ -31,11 +31,11 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
+from python_runner.model.script_names import mask_names
 from python_runner.policy import (
     EXIT_SUCCESS,
     EXIT_USAGE,
     exit_code,
-    without_secrets,
 )
 from python_runner.runner.delivery import catch_up_at_last, given_up_notice
 from python_runner.runner.project_run import run_folder
@@ -265,7 +265,7 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
                 # The records know the scripts by names without secrets.
-                chosen = without_secrets(select(project, options.only), masker)
+                chosen = mask_names(select(project, options.only), masker)
                 plan = unfinished(chosen, store) if store else chosen
                 if plan is None:
                     click.echo(_nothing_to_resume(folder))

@@ -1,4 +1,4 @@
-"""What ``exec_config.json`` may hold: the one source of validation and JSON Schema.
+"""The keys of ``exec_config.json``: the one source of validation and JSON Schema.
 
 Each field says in ``extra["expected"]`` what to tell people who wrote something else.
 Field names are the public keys.
@@ -70,13 +70,6 @@ class ScriptEntry(Struct, kw_only=True, forbid_unknown_fields=True):
             "Scripts of the series that must succeed first.",
         ),
     ] = []
-    resources: Annotated[
-        dict[str, float],
-        _expects(
-            N_('resources and their amounts, such as {"GPU": 1}'),
-            "What a cluster worker must offer.",
-        ),
-    ] = {}
 
 
 class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -184,23 +177,6 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
         Literal["en", "fr"] | None,
         _expects(N_('"en" or "fr"'), "Language of the reports."),
     ] = None
-    warm: Annotated[
-        bool, _expects(N_("true or false"), "Start the next interpreter ahead.")
-    ] = False
-    preload: Annotated[
-        list[str], _expects(_TEXTS, "Modules a warm interpreter imports.")
-    ] = []
-    resources: Annotated[
-        dict[str, float],
-        _expects(
-            N_('resources and their amounts, such as {"GPU": 1}'),
-            "What a cluster worker must offer.",
-        ),
-    ] = {}
-    schedule: Annotated[
-        _NonEmpty | None,
-        _expects(N_("a cron expression of five fields"), "When the project runs."),
-    ] = None
     heartbeat_url: Annotated[
         _NonEmpty | None,
         _expects(
@@ -217,11 +193,6 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
             secret=True,
         ),
     ] = []
-
-
-#: Keys that are understood but not acted on by this version. Anything but their default
-#: is refused: a value must never be silently ignored.
-NOT_YET = frozenset({"warm", "preload", "resources", "schedule"})
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Rules of a series that no type can express: names, needs, cycles."""
+"""Checks what the scripts of a series need: unknown names and cycles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from python_runner.model import Script
 
 
-def graph_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
+def dependency_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
     """Yield the place of a script (from 0) and what is wrong with its needs."""
     names = [script.name for script in scripts]
     for place, script in enumerate(scripts):

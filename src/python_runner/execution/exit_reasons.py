@@ -1,4 +1,4 @@
-"""How a script ended, in words."""
+"""Says in sentences how a script ended, or why it could not be started or watched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ProcessInfo:
     """A process of a script's tree."""
 
     pid: int
@@ -19,8 +19,8 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What the platform tells about a script that is over.
+class ProcessExit:
+    """How a script's process ended.
 
     Attributes:
         exit_code: as the platform gives it (negative: a signal); None if unknown.
@@ -28,7 +28,7 @@ class Ending:
         cpu_seconds: processor time of the script and its children; None if unknown.
     """
 
-    exit_code: int | None
+    exit_code: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
 
@@ -81,19 +81,23 @@ def _signal_reason(number: int) -> Sentence:
         name = signal.Signals(number).name
     except ValueError:
         return Sentence.of(N_("killed by signal {number}"), number=number)
-    values = {"number": number, "name": name}
     if name in _CRASHES:
-        return Sentence(N_("crashed: signal {number} ({name})"), values)
+        return Sentence.of(
+            N_("crashed: signal {number} ({name})"), number=number, name=name
+        )
     if name == "SIGKILL":
-        # Nobody here did it: a time-out and a stop have reasons of their own.
-        return Sentence(
+        # Not the runner: time-outs and stops have reasons of their own.
+        return Sentence.of(
             N_(
                 "killed by signal {number} ({name}): "
                 "by somebody else, or because memory ran out"
             ),
-            values,
+            number=number,
+            name=name,
         )
-    return Sentence(N_("killed by signal {number} ({name})"), values)
+    return Sentence.of(
+        N_("killed by signal {number} ({name})"), number=number, name=name
+    )
 
 
 def _ntstatus_reason(exit_code: int) -> Sentence:
@@ -120,13 +124,15 @@ def _span(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def start_failure(error: OSError | ValueError, program: str) -> Sentence:
+def start_failure(error: BaseException, program: str) -> Sentence:
     """Say why ``program`` could not be started.
 
-    A ``ValueError`` is an argument or a variable that no program can receive.
+    A ``ValueError`` is an argument or a variable that no program can receive; a
+    ``RuntimeError`` a system that allows no further thread.
     """
     if not isinstance(error, OSError):
-        return Sentence.of(N_("could not be started: {error}"), error=str(error))
+        told = str(error) or type(error).__name__
+        return Sentence.of(N_("could not be started: {error}"), error=told)
     number = error.errno
     if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
         number = errno.E2BIG
@@ -143,8 +149,17 @@ def start_failure(error: OSError | ValueError, program: str) -> Sentence:
     )
 
 
-def left_behind(members: tuple[Member, ...]) -> tuple[Sentence, ...]:
-    """Say that a script left processes behind; a crowd is counted."""
+def watch_failure(error: BaseException) -> Sentence:
+    """Say why a script that ran was stopped by an error of the runner."""
+    told = error.strerror if isinstance(error, OSError) else str(error)
+    return Sentence.of(
+        N_("stopped because it could not be watched: {error}"),
+        error=told or type(error).__name__,
+    )
+
+
+def left_behind(members: tuple[ProcessInfo, ...]) -> tuple[Sentence, ...]:
+    """Say that a script left processes behind; the first ones are named."""
     named = [
         Sentence.of(
             N_("process {pid} ({name}) was left behind and was stopped"),
@@ -163,7 +178,7 @@ def left_behind(members: tuple[Member, ...]) -> tuple[Sentence, ...]:
     return tuple(named)
 
 
-def not_stopped(member: Member) -> Sentence:
+def not_stopped(member: ProcessInfo) -> Sentence:
     """Say that even a kill did not end a process."""
     return Sentence.of(
         N_("process {pid} ({name}) could not be stopped"),

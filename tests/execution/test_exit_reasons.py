@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from python_runner.execution.endings import (
-    Member,
+from python_runner.execution.exit_reasons import (
+    ProcessInfo,
     exit_reason,
     left_behind,
     not_stopped,
@@ -94,7 +94,7 @@ def test_windows_command_line_too_long() -> None:
 
 def test_members() -> None:
     """Processes are named with number and name."""
-    member = Member(1234, "sleep")
+    member = ProcessInfo(1234, "sleep")
     assert [str(text) for text in left_behind((member,))] == [
         "process 1234 (sleep) was left behind and was stopped"
     ]
@@ -103,7 +103,7 @@ def test_members() -> None:
 
 def test_a_crowd_is_counted() -> None:
     """A fork bomb must not fill a mail: ten are named, the others counted."""
-    texts = left_behind(tuple(Member(pid, "sleep") for pid in range(1000, 1500)))
+    texts = left_behind(tuple(ProcessInfo(pid, "sleep") for pid in range(1000, 1500)))
     assert len(texts) == 11
     assert str(texts[9]).startswith("process 1009 (")
     assert str(texts[10]) == "490 more processes were left behind and were stopped"
