@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import can_mail, require_mail
@@ -36,7 +36,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from python_runner.model import Message, Project, ScriptResult
@@ -46,7 +46,12 @@ if TYPE_CHECKING:
 
 
 def run_folder(
-    folder: Path, session: Session, *, only: Sequence[str] = (), resume: bool = False
+    folder: Path,
+    session: Session,
+    *,
+    defaults: Mapping[str, Any],
+    only: Sequence[str] = (),
+    resume: bool = False,
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
@@ -55,6 +60,8 @@ def run_folder(
     Args:
         folder: the project's folder.
         session: what all runs share.
+        defaults: optional keys of ``python-runner.toml`` that hold where the project is
+            silent.
         only: names of the scripts to run; none means the whole series.
         resume: whether to run what has not succeeded.
 
@@ -63,7 +70,7 @@ def run_folder(
     """
     masker = session.masker()
     try:
-        configured = load_project(folder, defaults=session.defaults)
+        configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
     except PythonRunnerError as error:

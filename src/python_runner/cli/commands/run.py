@@ -49,8 +49,9 @@ from python_runner.waiting import wait_for_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+    from typing import Any
 
     from python_runner.model import Project, Run, Script, Settings
     from python_runner.records.messages import QueuedMessage
@@ -175,7 +176,7 @@ def run_all(
         if options.resume:
             require_records(session.store)
         futures = [
-            executor.submit(_run_one, folder, session, options)
+            executor.submit(_run_one, folder, targets.defaults, session, options)
             for folder in targets.folders
         ]
         wait_for_all(futures)
@@ -205,9 +206,13 @@ def _progress(options: Options) -> Progress:
     return PlainLines(stream)
 
 
-def _run_one(folder: Path, session: Session, options: Options) -> Run | None:
+def _run_one(
+    folder: Path, defaults: Mapping[str, Any], session: Session, options: Options
+) -> Run | None:
     """Run one project; return None where there is nothing to resume."""
-    run = run_folder(folder, session, only=options.only, resume=options.resume)
+    run = run_folder(
+        folder, session, defaults=defaults, only=options.only, resume=options.resume
+    )
     if run is None and not options.quiet:
         click.echo(_nothing_to_resume(folder), err=options.json)
     return run
