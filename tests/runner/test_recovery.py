@@ -18,8 +18,8 @@ from python_runner.config.settings import load_settings
 from python_runner.model import OpenRun, OpenScript, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import open_store
-from python_runner.runner.past import RunHistory, load_history
 from python_runner.runner.project_run import run_project
+from python_runner.runner.report_history import RunHistory, load_history
 from python_runner.runner.session import local_now, open_session
 from tests.support import BAD, GOOD, MakeProject, mails
 

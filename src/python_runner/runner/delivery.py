@@ -63,7 +63,7 @@ def deliver(
     Returns:
         ``run``, with what became of its report.
     """
-    if not session.mail:
+    if not session.reports_enabled:
         return run
     if reports and not (session.store and saved):
         return _deliver_unkept(run, reports, project, session)
@@ -73,7 +73,7 @@ def deliver(
 
 def catch_up(session: Session) -> None:
     """Try to get out what is due, whichever run it tells of, within the deadline."""
-    if not session.mail or session.store is None:
+    if not session.reports_enabled or session.store is None:
         return
     with suppress(StoreError):
         report = session.ways.drain(

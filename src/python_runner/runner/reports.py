@@ -1,4 +1,4 @@
-"""What tells of a run: a mail for its recipients, and a message for each channel."""
+"""Builds the messages that report a run: one mail, and one message for each channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.mime import zip_files
 from python_runner.report.render import MOST_SCRIPTS, render
 from python_runner.report.view import ReportContext
-from python_runner.runner.past import RunHistory, load_history
+from python_runner.runner.report_history import RunHistory, load_history
 
 
 if TYPE_CHECKING:
@@ -27,32 +27,36 @@ if TYPE_CHECKING:
     from python_runner.model import Message, Project, Run
     from python_runner.report.mime import Attachment
     from python_runner.report.render import Report
-    from python_runner.runner.session import Session
+    from python_runner.runner.context import RunContext
 
 #: Bytes of a failed script's output that a report shows.
 TAIL_BYTES = 8_000
 
 
-def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, ...]:
-    """Return what tells of ``run``: the mail first, then one message a channel.
+def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
+    """Return the messages that report ``run``: the mail, then one for each channel.
 
-    Nothing when no report is due.
+    Args:
+        run: this run, or an earlier one of the project whose runner died.
+        context: of this run.
+
+    Returns:
+        Nothing when no report is due.
     """
-    if not session.reports(project) or not mail_due(run, project.email_strategy):
+    session, strategy = context.session, context.project.email_strategy
+    if not session.may_report(context.project) or not mail_due(run, strategy):
         return ()
-    named = reported_scripts(run, project.email_strategy)
+    named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    account = _Account(
+    builder = ReportBuilder(
         run=run,
-        project=project,
-        masker=session.masker(project),
-        past=load_history(run, shown, session.store),
+        project=context.project,
+        masker=context.masker,
+        history=load_history(run, shown, session.store),
         date=session.now(),
     )
-    return (
-        *account.mails(sender_address(session.settings.mail)),
-        *account.notes(),
-    )
+    sender = sender_address(session.settings.mail)
+    return (*builder.mail(sender), *builder.channel_messages())
 
 
 def render_report(
@@ -61,24 +65,24 @@ def render_report(
     strategy: EmailStrategy,
     masker: Masker,
     *,
-    past: RunHistory | None = None,
+    history: RunHistory | None = None,
     attach: bool = False,
 ) -> Report:
-    """Tell of ``run`` in the language of its project's readers.
+    """Return the report of ``run``, in the language of its project's readers.
 
     Args:
         run: what happened.
-        project: whose run it is.
+        project: the project of the run.
         strategy: which scripts are named.
         masker: takes secrets out of the output.
-        past: what came before; None: nothing is compared.
+        history: what came before; None: nothing is compared.
         attach: whether the report can carry what it shows in part only.
     """
     context = ReportContext(
         strategy=strategy,
         language=project.language,
         attach=attach,
-        comparisons=past.comparisons if past else {},
+        comparisons=history.comparisons if history else {},
         log=project.path / "logs" / project.log_filename,
     )
     return _render(run, context, masker)
@@ -113,23 +117,23 @@ def _render(run: Run, context: ReportContext, masker: Masker) -> Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Account:
-    """One run and all that its reports are made of.
+class ReportBuilder:
+    """Builds the messages of one run.
 
     Attributes:
-        masker: takes the secrets of environment and project out of the output.
-        past: what came before.
-        date: when the reports were made.
+        masker: takes the secrets of the environment and of the project out of the output.
+        history: what came before.
+        date: when the messages are made.
     """
 
     run: Run
     project: Project
     masker: Masker
-    past: RunHistory
+    history: RunHistory
     date: datetime
 
-    def mails(self, sender: str) -> Iterator[Message]:
-        """Yield the mail from ``sender``, if there is anybody to get it."""
+    def mail(self, sender: str) -> Iterator[Message]:
+        """Yield the mail from ``sender``; nothing where there are no recipients."""
         if not self.project.recipients:
             return
         report = self._report(attach=True)
@@ -141,10 +145,10 @@ class _Account:
             sender=sender,
             recipients=self.project.recipients,
             date=self.date,
-            incident=self.past.incident,
+            incident=self.history.incident,
         )
 
-    def notes(self) -> Iterator[Message]:
+    def channel_messages(self) -> Iterator[Message]:
         """Yield the message for each channel, which carries no file."""
         if not self.project.channels:
             return
@@ -159,13 +163,12 @@ class _Account:
             )
 
     def _report(self, *, attach: bool) -> Report:
-        strategy = self.project.email_strategy
         return render_report(
             self.run,
             self.project,
-            strategy,
+            self.project.email_strategy,
             self.masker,
-            past=self.past,
+            history=self.history,
             attach=attach,
         )
 
@@ -200,5 +203,5 @@ def _ends(output: Path, masker: Masker, limit: int) -> bytes:
     try:
         return masker.data(read_ends(output, limit))
     except OSError as error:
-        # Its end could be read a moment ago. A note in its place loses no report.
+        # Its end could be read a moment ago. The error in its place loses no report.
         return str(error).encode("utf-8", "backslashreplace")

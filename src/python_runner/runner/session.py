@@ -50,8 +50,8 @@ class Session:
         listener: observer of every run; called from several threads with ``--jobs``.
         now: the clock.
         stop: set when the runner is asked to stop.
-        mail: whether reports are made at all (``--no-mail``).
-        delivery_seconds: longest that mail may delay what comes next.
+        reports_enabled: whether runs are reported to people (``--no-mail``: no).
+        delivery_seconds: longest that delivery may delay what comes next.
         defaults: optional keys of ``python-runner.toml`` that hold where a project is
             silent: the channels of reports that wait are looked up there, too.
         ways: what is known of the ways out of this process.
@@ -64,7 +64,7 @@ class Session:
     listener: Callable[[Event], None] = ignore
     now: Callable[[], datetime] = local_now
     stop: StopRequest = field(default_factory=StopRequest)
-    mail: bool = True
+    reports_enabled: bool = True
     delivery_seconds: float = DELIVERY_SECONDS
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     ways: Ways = field(default_factory=Ways)
@@ -79,23 +79,23 @@ class Session:
         if self.store is not None:
             self.store.close()
 
-    def tell(self, event: Event) -> None:
-        """Tell the observer, who never breaks the work: its terminal may be gone."""
+    def notify(self, event: Event) -> None:
+        """Call the observer, which never breaks a run: its terminal may be gone."""
         with suppress(Exception):
             self.listener(event)
 
     def masker(self, *projects: Project) -> Masker:
-        """Return what takes secrets out of all that is told of these projects."""
+        """Return what takes the secrets of these projects out of texts."""
         values = (secret for project in projects for secret in project.secrets)
         return Masker((*self.settings.secrets, *values))
 
-    def reports(self, project: Project) -> bool:
-        """Say whether a report of ``project`` may be due."""
-        return self.mail and project.email_strategy is not EmailStrategy.NONE
+    def may_report(self, project: Project) -> bool:
+        """Say whether a run of ``project`` may be reported."""
+        return self.reports_enabled and project.email_strategy is not EmailStrategy.NONE
 
-    def mails(self, project: Project) -> bool:
+    def may_mail(self, project: Project) -> bool:
         """Say whether that report may be a mail, and not for channels alone."""
-        return self.reports(project) and bool(project.recipients)
+        return self.may_report(project) and bool(project.recipients)
 
 
 def delete_old_runs(session: Session, keep_days: int | None) -> None:
@@ -113,7 +113,7 @@ def open_session(
     *,
     listener: Callable[[Event], None] = ignore,
     now: Callable[[], datetime] = local_now,
-    mail: bool = True,
+    reports_enabled: bool = True,
     defaults: Mapping[str, Any] | None = None,
 ) -> Session:
     """Open the records and return the session; without records where that fails."""
@@ -130,7 +130,7 @@ def open_session(
         notices=notices,
         listener=listener,
         now=now,
-        mail=mail,
+        reports_enabled=reports_enabled,
         defaults=defaults or {},
         ways=way_out(settings.mail),
     )

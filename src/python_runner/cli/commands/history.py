@@ -14,7 +14,6 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.lookup import (
     chosen_projects,
-    is_active,
     open_records,
     past_masker,
 )
@@ -25,6 +24,7 @@ from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import summarize
 
@@ -112,7 +112,10 @@ def command(
             click.echo(json.dumps(_document(runs, settings), indent=2))
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
-        rows = [_open_row(run, settings.home) for run in still_open]
+        rows = [
+            _open_row(run, active=not was_interrupted(run, store, settings.home))
+            for run in still_open
+        ]
         rows += [_row(run) for run in runs]
         if not rows:
             click.echo(_nothing(folders, narrowed=failed or since is not None))
@@ -173,8 +176,7 @@ def _row(run: Run) -> Row:
     return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
 
 
-def _open_row(run: OpenRun, home: Path) -> Row:
-    active = is_active(home, run)
+def _open_row(run: OpenRun, *, active: bool) -> Row:
     done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
     cells = (
         run.run_id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.cli.lookup import find_run, is_active, open_records, past_masker
+from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
@@ -21,6 +21,7 @@ from python_runner.model import OpenRun
 from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sentence import translate as _
 
 
@@ -78,7 +79,9 @@ def command(
             if not follow or not isinstance(run, OpenRun):
                 return _view(run, script, ended=True)
             latest = find_run(store, run.run_id)
-            ended = not (isinstance(latest, OpenRun) and is_active(settings.home, run))
+            ended = not isinstance(latest, OpenRun) or was_interrupted(
+                latest, store, settings.home
+            )
             return _view(latest, script, ended=ended)
 
         several = script is None and len(run.scripts) > 1

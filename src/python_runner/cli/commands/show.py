@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import find_run, is_active, open_records, past_masker
+from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
@@ -17,6 +17,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -52,8 +53,9 @@ def command(
     settings = load_settings(env_file)
     with open_records(settings) as store:
         run = find_run(store, run_id)
-    if isinstance(run, OpenRun):
-        raise PythonRunnerError(_why_not(run, active=is_active(settings.home, run)))
+        if isinstance(run, OpenRun):
+            active = not was_interrupted(run, store, settings.home)
+            raise PythonRunnerError(_why_not(run, active=active))
     masker = past_masker(settings, run.path)
     run = run.masked(masker)
     if page is not None:
