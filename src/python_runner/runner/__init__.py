@@ -16,6 +16,7 @@ from python_runner.config.project import (
     make_scripts,
 )
 from python_runner.config.settings import load_settings
+from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
 from python_runner.model import EmailStrategy
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from python_runner.model import Project, Script, ScriptResult
 
 __all__ = ["Runner"]
+
+#: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
+#: loop has a session for each project and one server: if it is dead, one call waits.
+ENDPOINTS = Endpoints()
 
 
 class Runner:
@@ -117,7 +122,7 @@ class Runner:
                 _('there are no recipients: name someone, or use email_strategy="none"')
             )
         with (
-            open_session(load_settings()) as session,
+            open_session(load_settings(), endpoints=ENDPOINTS) as session,
             StopSignals(session.stop.request) as signals,
         ):
             run = run_project(project, session)

@@ -252,7 +252,7 @@ class _ProjectRun:
 
         Not right after another run has done so: no project waits for mail twice.
         """
-        if self.session.ways.idle_seconds > self.session.delivery_seconds:
+        if self.session.outbox.idle_seconds > self.session.delivery_seconds:
             catch_up(self.session)
             self.started = time.monotonic()
 
@@ -367,7 +367,7 @@ class _ProjectRun:
             # The report leaves at once, and must tell why it is not in the records.
             run, reports = self._with_reports(run, lost)
         self.heartbeat.end(run)
-        run = deliver(run, reports, self.project, self.session, saved=saved)
+        run = deliver(run, reports, self.session, saved=saved)
         run = self.heartbeat.finish(run)
         self.session.tell(RunEnded(project=self.project, run=run))
         return run

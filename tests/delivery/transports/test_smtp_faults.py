@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Delivery
 from python_runner.records.store import open_store
@@ -495,12 +495,12 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
         for way, minutes in zip(ways, (0, 5), strict=True):
             now = NOW + timedelta(minutes=minutes)
             transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)
-            drain(
-                store,
-                partial(_same, transport),
+            outbox = Outbox(
+                store=store,
+                open_transport=partial(_same, transport),
                 now=partial(_same, now),
-                deadline_seconds=30,
             )
+            outbox.drain(30)
         kept = store.mail.message(1)
 
     assert kept is not None

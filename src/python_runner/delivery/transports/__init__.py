@@ -40,6 +40,16 @@ def open_transport(settings: MailSettings) -> Transport:
     return _FACTORIES[settings.transport](settings)
 
 
+def endpoint_name(settings: MailSettings) -> str:
+    """Return where mails go, and as whom; the name holds no password."""
+    place = f"{settings.smtp_host}:{settings.smtp_port} {settings.smtp_security}"
+    if settings.transport == "graph":
+        place = settings.graph_url
+    elif settings.transport == "file":
+        place = str(settings.mail_dir)
+    return f"{settings.transport} {settings.login or settings.sender} {place}"
+
+
 def missing_extra(settings: MailSettings) -> Sentence | None:
     """Return what to install for the transport that ``settings`` name, or None."""
     if settings.transport not in {"smtp-oauth2", "graph"} or find_spec("msal"):
