@@ -1,4 +1,4 @@
-"""Walks the way of a mail step by step, to say which one fails and why."""
+"""Sends a test message step by step, and says which step fails and why."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TEST_MAIL = (
         "This is a test of Python Runner on {host}. Reports will arrive like this mail."
     ),
 )
-_TEST_NOTE = (
+_TEST_CHANNEL_MESSAGE = (
     N_("Python Runner: test"),
     N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
 )
@@ -43,7 +43,7 @@ _DATA_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the way.
+    """One step of a test.
 
     Attributes:
         name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, with
@@ -66,7 +66,7 @@ def probe(
     language: str = "en",
     step_timeout: float = 30.0,
 ) -> Iterator[Step]:
-    """Send a test mail to ``recipient`` and tell of each step as it is done.
+    """Send a test mail to ``recipient`` and yield each step as it is done.
 
     Args:
         settings: how mail leaves this machine.
@@ -79,59 +79,59 @@ def probe(
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
         return
-    walk = (_graph_walk if settings.transport == "graph" else _smtp_walk)(
+    test = (_graph_test if settings.transport == "graph" else _smtp_test)(
         settings, message, step_timeout
     )
     try:
-        for name, step in walk.steps():
+        for name, step in test.steps():
             yield Step(name, ok=True, detail=step())
-    except DeliveryError as refusal:
-        yield Step(name, ok=False, detail=refusal.detail)
+    except DeliveryError as error:
+        yield Step(name, ok=False, detail=error.detail)
     finally:
-        walk.close()
+        test.close()
 
 
-class _Walk(Protocol):
-    """The way of one message; each step goes on and says what it found."""
+class _Test(Protocol):
+    """The steps of one message; each goes on where the last ended, and says what it found."""
 
     def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
         """Return the steps with their names, in order."""
 
     def close(self) -> None:
-        """Leave the way."""
+        """Close every connection."""
 
 
-def _smtp_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+def _smtp_test(settings: MailSettings, message: Message, timeout: float) -> _Test:
     tokens = None
     if settings.transport == "smtp-oauth2":
         from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
 
         tokens = Tokens(settings, step_timeout=timeout)
-    dialogue = SmtpConnection(
+    connection = SmtpConnection(
         settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
     )
-    return _SmtpWalk(settings, message, dialogue, tokens)
+    return _SmtpTest(settings, message, connection, tokens)
 
 
-def _graph_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
+def _graph_test(settings: MailSettings, message: Message, timeout: float) -> _Test:
     from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
     transport = GraphTransport(
         settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
     )
-    return _GraphWalk(settings, message, transport)
+    return _GraphTest(settings, message, transport)
 
 
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
-    """Tell a channel a test note and return its answer.
+    """Send a test message to a channel and return its answer.
 
     Args:
         url: the channel, as Apprise writes it.
-        now: aware; date and identity of the note.
-        language: of the note.
+        now: aware; date and identity of the message.
+        language: of the message.
     """
     message = compose_for_channel(
-        _test_report(language, _TEST_NOTE),
+        _test_report(language, _TEST_CHANNEL_MESSAGE),
         url=url,
         status=None,
         run_id=_test_id(now),
@@ -146,7 +146,7 @@ def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class _GraphWalk:
+class _GraphTest:
     settings: MailSettings
     message: Message
     transport: GraphTransport
@@ -163,20 +163,25 @@ class _GraphWalk:
 
     def _submit(self) -> Sentence:
         answer = self.transport.submit(self.message.content)
-        values = {"answer": one_line(answer, LINE)}
-        return Sentence(N_("Microsoft Graph has taken the mail: {answer}"), values)
+        return Sentence.of(
+            N_("Microsoft Graph has taken the mail: {answer}"),
+            answer=one_line(answer, LINE),
+        )
 
 
 def _has_token(settings: MailSettings) -> Sentence:
-    values = {"authority": settings.oauth_authority, "client": settings.oauth_client}
-    return Sentence(N_("{authority} gave the application {client} a token"), values)
+    return Sentence.of(
+        N_("{authority} gave the application {client} a token"),
+        authority=settings.oauth_authority,
+        client=settings.oauth_client,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _SmtpWalk:
+class _SmtpTest:
     settings: MailSettings
     message: Message
-    dialogue: SmtpConnection
+    connection: SmtpConnection
     tokens: Tokens | None
 
     def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
@@ -192,25 +197,28 @@ class _SmtpWalk:
         )
 
     def close(self) -> None:
-        self.dialogue.close()
+        self.connection.close()
         if self.tokens:
             self.tokens.close()
 
     def _resolve(self) -> Sentence:
-        values = {
-            "host": self.settings.smtp_host,
-            "addresses": self.dialogue.resolve(),
-        }
-        return Sentence(N_("{host} is {addresses}"), values)
+        return Sentence.of(
+            N_("{host} is {addresses}"),
+            host=self.settings.smtp_host,
+            addresses=self.connection.resolve(),
+        )
 
     def _connect(self) -> Sentence:
-        self.dialogue.connect()
-        values = {"host": self.settings.smtp_host, "port": self.settings.smtp_port}
-        return Sentence(N_("{host} answers on port {port}"), values)
+        self.connection.connect()
+        return Sentence.of(
+            N_("{host} answers on port {port}"),
+            host=self.settings.smtp_host,
+            port=self.settings.smtp_port,
+        )
 
     def _secure(self) -> Sentence:
-        self.dialogue.secure()
-        if version := self.dialogue.encryption():
+        self.connection.secure()
+        if version := self.connection.encryption():
             return Sentence.of(
                 N_("encrypted with {version}, and the certificate is right"),
                 version=version,
@@ -222,33 +230,38 @@ class _SmtpWalk:
         return _has_token(self.settings)
 
     def _log_in(self) -> Sentence:
-        if self.dialogue.log_in():
+        if self.connection.log_in():
             return Sentence.of(N_("logged in as {login}"), login=self.settings.login)
         return Sentence.of(N_("no password is set: sending without a login"))
 
     def _mail(self) -> Sentence:
-        self.dialogue.mail(self.message.sender, len(self.message.content))
-        values = {"sender": self.message.sender}
-        return Sentence(N_("the sender {sender} is accepted"), values)
+        self.connection.mail(self.message.sender, len(self.message.content))
+        return Sentence.of(
+            N_("the sender {sender} is accepted"), sender=self.message.sender
+        )
 
     def _rcpt(self) -> Sentence:
         (recipient,) = self.message.recipients
-        self.dialogue.rcpt(recipient)
-        values = {"recipient": recipient}
-        return Sentence(N_("the recipient {recipient} is accepted"), values)
+        self.connection.rcpt(recipient)
+        return Sentence.of(
+            N_("the recipient {recipient} is accepted"), recipient=recipient
+        )
 
     def _data(self) -> Sentence:
-        answer = self.dialogue.data(self.message.content)
-        values = {"answer": one_line(answer, LINE)}
-        return Sentence(N_("the server has taken the mail: {answer}"), values)
+        answer = self.connection.data(self.message.content)
+        return Sentence.of(
+            N_("the server has taken the mail: {answer}"), answer=one_line(answer, LINE)
+        )
 
 
 def _write(folder: FileTransport, message: Message) -> Step:
     try:
-        values = {"file": str(folder.write(message))}
+        file = folder.write(message)
     except OSError as error:
         return Step("FILE", ok=False, detail=folder.problem(error))
-    return Step("FILE", ok=True, detail=Sentence(N_("written: {file}"), values))
+    return Step(
+        "FILE", ok=True, detail=Sentence.of(N_("written: {file}"), file=str(file))
+    )
 
 
 def _test_message(

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.model import RECIPIENTS, Delivery, Receipt
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.model import RECIPIENTS, Cause, Delivery
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from python_runner.delivery.endpoints import Endpoint
     from python_runner.delivery.transports import Transport
     from python_runner.masking import Masker
-    from python_runner.model import Message
+    from python_runner.model import Message, Receipt
     from python_runner.records.message_queue import MessageQueue
     from python_runner.records.messages import QueuedMessage
 
@@ -234,9 +235,11 @@ class Drain:
                 # It was abandoned, and that has been marked.
                 return
             else:
+                last = receipts[-1]
+                stops_all = last.cause is not None and last.cause.stops_all
                 # A server that asks for a wait means every message.
-                certain = receipts[-1].barred or _retry_after(receipts) > 0
-                breaker.failure(receipts[-1].detail, certain=certain)
+                certain = stops_all or _retry_after(receipts) > 0
+                breaker.failure(last.detail, certain=certain)
             self._mark(claimed, receipts)
 
     def _abandon(self) -> None:
@@ -278,10 +281,7 @@ class Drain:
 
 def deferred(message: Message, detail: Sentence) -> tuple[Receipt, ...]:
     """Return receipts by which nobody has got ``message`` yet."""
-    return tuple(
-        Receipt(recipient=recipient, delivery=Delivery.DEFERRED, detail=detail)
-        for recipient in message.recipients
-    )
+    return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
 
 
 def _not_configured(claimed: QueuedMessage) -> Sentence:

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.delivery.transports.graph import GraphTransport, addressed
-from python_runner.delivery.transports.smtp_answers import is_about_size
-from python_runner.model import Delivery
+from python_runner.model import Cause, Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
@@ -109,7 +108,8 @@ def test_every_answer_means_something(
     assert case.says in str(detail)
     assert str(case.status) in str(detail)
     assert detail.in_language("fr") != str(detail)
-    assert is_about_size(detail) == ("too large" in case.says)
+    too_large = receipts[0].cause is Cause.TOO_LARGE
+    assert too_large == ("too large" in case.says)
     after = graph.send(message)
     assert _deliveries(after) == [DEFERRED if case.bars else SENT] * 2
     assert cloud.counted()["sendMail"] == (1 if case.bars else 2)

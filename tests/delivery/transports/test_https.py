@@ -31,7 +31,7 @@ def _detail(settings: MailSettings) -> str:
     tokens = Tokens(settings, step_timeout=2)
     with closing(tokens), pytest.raises(DeliveryError) as caught:
         tokens.get()
-    assert caught.value.delivery is Delivery.DEFERRED
+    assert caught.value.cause.delivery is Delivery.DEFERRED
     french = caught.value.detail.in_language("fr")
     assert french != str(caught.value.detail)
     return str(caught.value.detail)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.delivery.transports import open_transport
+from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.smtp_answers import explain
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.model import Delivery
 
@@ -387,7 +387,8 @@ def test_a_mailbox_that_may_not_be_opened_surfaces(
 
 def test_a_password_is_still_called_one() -> None:
     """The same code means the password where a password was sent."""
-    words = [str(explain(535, "5.7.3 no", token=token)) for token in (False, True)]
+    errors = [smtp_error(535, "5.7.3 no", token=token) for token in (False, True)]
+    words = [str(error.detail) for error in errors]
     assert ["PASSWORD_MAIL" in text for text in words] == [True, False]
 
 
