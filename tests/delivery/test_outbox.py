@@ -170,7 +170,7 @@ class Busy(MemoryTransport):
 
 
 class Tarpit(MemoryTransport):
-    """A server that does not answer before it is let go, but for the first messages."""
+    """A server that does not answer before it is released, but for the first messages."""
 
     def __init__(self, *, takes: int = 0) -> None:
         super().__init__()
@@ -185,7 +185,7 @@ class Tarpit(MemoryTransport):
             self.released.wait(30)
         return super().send(message)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Answer at last, and wait for what comes of it."""
         self.released.set()
         while not self.closed:
@@ -296,7 +296,7 @@ def test_a_deadline_that_passes_opens_the_breaker(store: Store) -> None:
         sent=1, remaining=1
     )
     assert endpoints[RECIPIENTS].breaker.reason is None
-    tarpit.let_go()
+    tarpit.release()
 
 
 def test_a_slow_server_does_not_open_the_breaker(store: Store) -> None:
@@ -307,7 +307,7 @@ def test_a_slow_server_does_not_open_the_breaker(store: Store) -> None:
     report = deliver(store, slow, deadline_seconds=0.5, endpoints=endpoints)
     assert report == DrainReport(sent=1, deferred=1, remaining=2)
     assert deliver(store, MemoryTransport(), endpoints=endpoints).sent == 1
-    slow.let_go()
+    slow.release()
 
 
 def test_drains_of_one_process_take_turns(store: Store) -> None:
@@ -324,7 +324,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
     )
     assert report == DrainReport(remaining=2)
     assert time.monotonic() - started < 5
-    tarpit.let_go()
+    tarpit.release()
     first.join(30)
 
 
@@ -343,7 +343,7 @@ def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
     assert time.monotonic() - started < 5
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert "had not taken the mail" in str(receipts[0].detail)
-    tarpit.let_go()
+    tarpit.release()
 
     up = MemoryTransport({B: Delivery.FAILED})
     receipts = outbox_of(None, up).send_now([message], PROJECT, 30)
@@ -424,7 +424,7 @@ def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
     again = MemoryTransport()
     later = NOW + timedelta(minutes=5)
     assert deliver(store, again, now=later) == DrainReport(sent=1)
-    tarpit.let_go()
+    tarpit.release()
     assert tarpit.messages == again.messages
     assert mail_of(store, "a") is MailStatus.SENT
 
@@ -435,7 +435,7 @@ def test_records_closed_under_a_hanging_delivery_harm_nobody(shielded: Path) -> 
     with open_store(shielded, NOW) as store:
         queue(store, "a")
         deliver(store, tarpit, deadline_seconds=0.3)
-    tarpit.let_go()
+    tarpit.release()
 
 
 def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
@@ -452,7 +452,7 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
     report = outbox.drain(600)
     assert report == DrainReport(deferred=1, remaining=2)
     assert time.monotonic() - started < 5
-    tarpit.let_go()
+    tarpit.release()
     assert len(tarpit.messages) == 1
 
 

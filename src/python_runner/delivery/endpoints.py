@@ -23,7 +23,7 @@ class Endpoint:
     Attributes:
         breaker: whether the server may be tried.
         limiter: when the next message may leave.
-        lock: held by the one delivery that is under way.
+        lock: held by the one delivery that is going on.
     """
 
     breaker: CircuitBreaker

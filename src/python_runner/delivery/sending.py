@@ -150,7 +150,7 @@ class Drain:
         now: the clock of the records.
         endpoint: the server's breaker and rate limiter.
         connections: what the messages are sent over.
-        deadline: when nobody waits any longer.
+        deadline: when the caller stops waiting.
         counts: messages by the state they are in now.
         given_up: the numbers of the messages that were given up.
     """
@@ -165,7 +165,7 @@ class Drain:
     given_up: list[int] = field(default_factory=list)
     _owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
     _error: Exception | None = None
-    #: The message under way; None once it is marked, by whichever thread came first.
+    #: The message that is being sent; None once either thread has marked it.
     _claimed: QueuedMessage | None = None
     _marking: threading.Lock = field(default_factory=threading.Lock)
 
@@ -243,7 +243,7 @@ class Drain:
             self._mark(claimed, receipts)
 
     def _abandon(self) -> None:
-        """Count the message under way as deferred."""
+        """Count the message that is being sent as deferred."""
         with self._marking:
             if (claimed := self._claimed) is not None:
                 receipts = self.connections.timed_out(claimed.message)

@@ -1,4 +1,4 @@
-"""A report as a message, and the answer for each recipient."""
+"""A report as a message, and the receipt for each recipient."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Receipt:
     Attributes:
         recipient: who it is about.
         delivery: what became of the message.
-        detail: the server's or the transport's words.
+        detail: what the server or the transport says.
         cause: why it was not sent; None where it was.
         retry_after: seconds the server asks to be left alone, or None.
     """

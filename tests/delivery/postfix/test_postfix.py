@@ -113,10 +113,10 @@ def test_bytes_that_break_careless_clients_arrive(
     head = b"From: robot@example.com\r\nSubject: dots\r\nMessage-ID: <x@y>\r\nDate: "
     head += b"Tue, 24 Nov 2026 03:00:00 +0000\r\n\r\n"
     content = head + b"\r\n".join(lines) + b"\r\n"
-    letter = replace(message, recipients=("ann@example.com",), content=content)
+    mail = replace(message, recipients=("ann@example.com",), content=content)
     transport = SmtpTransport(settings_for(postfix.variables(authority)))
 
-    receipts = [*transport.send(letter), *transport.send(letter)]
+    receipts = [*transport.send(mail), *transport.send(mail)]
     transport.close()
 
     assert {receipt.delivery for receipt in receipts} == {Delivery.SENT}

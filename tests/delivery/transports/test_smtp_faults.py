@@ -489,12 +489,12 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
 ) -> None:
     """Once the fault is over each recipient has it once, twice after doubt, or never."""
     faulty, healthy = serve(fault.answers), serve()
-    ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
+    settings = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
     with open_store(shielded, NOW) as store:
         store.finish_run(make_run(), [message], NOW)
-        for way, minutes in zip(ways, (0, 5), strict=True):
+        for mail, minutes in zip(settings, (0, 5), strict=True):
             now = NOW + timedelta(minutes=minutes)
-            transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)
+            transport = SmtpTransport(mail, step_timeout=0.5, data_timeout=0.5)
             outbox = Outbox(
                 store=store,
                 open_transport=partial(_same, transport),

@@ -63,7 +63,7 @@ def command() -> None:
 )
 @env_file_option
 def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> int:
-    """Walk every step to the recipient's mailbox, or tell each channel of a project."""
+    """Send a test mail step by step, or a test message to each channel of a project."""
     if folder is not None:
         return _test_channels(folder)
     settings = load_settings(env_file)
@@ -190,7 +190,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
-        # The channels were told all the same.
+        # The channels got their messages all the same.
         require_mail(settings.mail, for_run=False)
     return EXIT_FAILURE if left else EXIT_SUCCESS
 

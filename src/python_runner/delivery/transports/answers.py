@@ -21,11 +21,7 @@ Table = tuple[tuple[str, Cause, str], ...]
 
 TOO_LARGE = N_("the mail is too large for the server ({answer})")
 _ANSWERED = N_("the server answered: {answer}")
-#: What a refusal for good means that nobody has explained, by the step it answers.
-REFUSED_SENDER = N_(
-    "the server refuses the sender: check MAIL_FROM and LOGIN_MAIL ({answer})"
-)
-#: What a refusal for good means that nobody has explained, by the step it answers.
+#: A permanent refusal that no row explains, by the step it answers.
 REFUSED_SENDER = N_(
     "the server refuses the sender: check MAIL_FROM and LOGIN_MAIL ({answer})"
 )
@@ -306,7 +302,7 @@ GRAPH: Table = (
     ),
     (r" ErrorExceededMessageLimit$", Cause.TRANSIENT, _GRAPH_BUSY),
     (
-        r" (ErrorInvalidUser|ErrorNonExistentMailbox|MailboxNotEnabledForRESTAPI|MailboxNotSupportedForRESTAPI|Request_ResourceNotFound|ResourceNotFound)$",
+        r" (ErrorInvalidUser|ErrorNonExistentMailbox|MailboxNot\w+ForRESTAPI|(Request_)?ResourceNotFound)$",
         Cause.UNAVAILABLE,
         N_(
             "Microsoft Graph finds no mailbox {mailbox}: LOGIN_MAIL must be the address of a mailbox"
@@ -394,7 +390,7 @@ UNENCRYPTED_LOGIN = N_(
     "there was no login, because SMTP_SECURITY=none would show it to the whole network:"
     " set SMTP_SECURITY to starttls or tls"
 )
-#: Why nobody was called.
+#: Why no connection was tried.
 UNUSABLE_PROXY = N_("the address of the proxy cannot be used: check HTTPS_PROXY")
 #: Why a message that may have arrived is sent again.
 OUTCOME_UNKNOWN = N_(

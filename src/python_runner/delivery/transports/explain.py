@@ -55,7 +55,7 @@ def smtp_error(
         code: of the answer.
         text: of the answer.
         token: the login is made with a token, not with a password.
-        refused: the sentence for a permanent refusal that nobody has explained;
+        refused: the template for a permanent refusal that no row explains;
             default: the answer alone.
     """
     cause, template = _look_up(answers.SMTP[token], f"{code} {text}")
@@ -70,7 +70,7 @@ def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryEr
     Args:
         status: of HTTP.
         text: the answer's body.
-        host: who answered.
+        host: where the answer comes from.
         masker: takes out what the answer may repeat of the request.
     """
     description = _oauth_description(text)
@@ -79,7 +79,7 @@ def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryEr
     cause, template = _look_up(answers.ENTRA, f"{status} {kind}")
     answer = masker.text(description or text)
     if "{host}" in template:
-        # Nobody has explained it: the status may help.
+        # No row explains the number: the status may help.
         answer = f"{status} {answer}"
     return DeliveryError(cause, Sentence.of(template, host=host, answer=quoted(answer)))
 
@@ -114,8 +114,8 @@ def unreachable(
 
     Args:
         error: what went wrong.
-        host: who was called.
-        port: where.
+        host: where to.
+        port: of the host.
         variable: the setting that names ``host``.
     """
     template = answers.NO_HTTPS_CONNECTION

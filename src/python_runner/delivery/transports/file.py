@@ -52,7 +52,7 @@ class FileTransport:
             raise FileNotFoundError("MAIL_DIR is not set")
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / _file_name(message)
-        # Same folder, other ending: whoever collects *.eml never meets half a message.
+        # Same folder, other ending: a program that collects *.eml never finds half a message.
         temporary = target.with_suffix(f".{os.getpid()}.tmp")
         try:
             with temporary.open("wb") as file:

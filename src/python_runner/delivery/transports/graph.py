@@ -114,7 +114,7 @@ class GraphTransport:
         A token that was good before and is refused now is renewed, once.
 
         Raises:
-            DeliveryError: it was not taken, or nobody knows.
+            DeliveryError: it was not taken, or that is not known.
         """
         answer = self._ask(content)
         if answer.status_code == _UNAUTHORIZED and self._tokens.proven:
@@ -153,10 +153,10 @@ class GraphTransport:
 
 
 def addressed(content: bytes, recipients: Collection[str]) -> bytes:
-    """Return a message whose header names ``recipients`` (ASCII), and nobody else.
+    """Return a message whose header names exactly ``recipients`` (ASCII).
 
-    As a rule it does, and is unchanged. Where some have got it already, by another way,
-    they must not get it again with those who have not.
+    As a rule it does already, and is unchanged. Where others have got the message by
+    another transport, they must not get it again.
     """
     header, end, body = content.partition(b"\r\n\r\n")
     if {address.lower() for address in recipients} == _named(header):

@@ -1,6 +1,6 @@
 """HTTPS as mail needs it: verified, bounded in time, through the office's proxy.
 
-The standard library's client, because its steps can be told apart: what failed before
+The standard library's client, because it keeps its steps apart: what failed before
 the request was handed over did not happen, what failed after it may have. It trusts what
 the SMTP transport trusts, and sends nothing that is secret anywhere else: no redirect is
 followed, and whatever an address says, the connection is encrypted.

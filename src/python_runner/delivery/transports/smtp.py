@@ -117,8 +117,8 @@ class SmtpTransport:
     ) -> dict[str, DeliveryError]:
         """Name each recipient and return those who were refused.
 
-        When the connection is lost on the way nobody gets the message, those included
-        who had been accepted before.
+        When the connection is lost, nobody gets the message: all are refused, those
+        included who had been accepted before.
         """
         refused: dict[str, DeliveryError] = {}
         for recipient in recipients:

@@ -1,7 +1,7 @@
 """Tokens for an application that signs in by itself, with a secret or a certificate.
 
-They live in memory, as long as one delivery round: a token is one short request, a file
-with one would be one more secret to guard.
+They live in memory, as long as one drain: a token is one short request, a file with
+one would be one more secret to guard.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _RESOURCES = {
 
 
 class Tokens:
-    """The tokens of one delivery round; msal keeps them and renews them in time.
+    """The tokens of one drain; msal keeps them and renews them in time.
 
     Attributes:
         proven: whether a server has accepted the present token: only then may another
