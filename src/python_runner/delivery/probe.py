@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports import open_channel
 from python_runner.delivery.transports.errors import DeliveryError
@@ -19,12 +20,13 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
-    from python_runner.delivery.transports.graph import GraphTransport
-    from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
+
+    #: Each goes on where the last one ended, and says what it found.
+    _NamedSteps = Generator[tuple[str, Callable[[], Sentence]]]
 
 _TEST_MAIL = (
     N_("Python Runner: test mail"),
@@ -79,47 +81,14 @@ def probe(
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
         return
-    test = (_graph_test if settings.transport == "graph" else _smtp_test)(
-        settings, message, step_timeout
-    )
-    try:
-        for name, step in test.steps():
-            yield Step(name, ok=True, detail=step())
-    except DeliveryError as error:
-        yield Step(name, ok=False, detail=error.detail)
-    finally:
-        test.close()
-
-
-class _Test(Protocol):
-    """The steps of one message; each goes on where the last ended, and says what it found."""
-
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        """Return the steps with their names, in order."""
-
-    def close(self) -> None:
-        """Close every connection."""
-
-
-def _smtp_test(settings: MailSettings, message: Message, timeout: float) -> _Test:
-    tokens = None
-    if settings.transport == "smtp-oauth2":
-        from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
-
-        tokens = Tokens(settings, step_timeout=timeout)
-    connection = SmtpConnection(
-        settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
-    )
-    return _SmtpTest(settings, message, connection, tokens)
-
-
-def _graph_test(settings: MailSettings, message: Message, timeout: float) -> _Test:
-    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
-
-    transport = GraphTransport(
-        settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
-    )
-    return _GraphTest(settings, message, transport)
+    steps = _graph_steps if settings.transport == "graph" else _smtp_steps
+    with closing(steps(settings, message, step_timeout)) as named_steps:
+        for name, step in named_steps:
+            try:
+                yield Step(name, ok=True, detail=step())
+            except DeliveryError as error:
+                yield Step(name, ok=False, detail=error.detail)
+                return
 
 
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
@@ -137,39 +106,61 @@ def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
         run_id=_test_id(now),
         date=now,
     )
-    channel = open_channel(url)
-    try:
+    with closing(open_channel(url)) as channel:
         (receipt,) = channel.send(message)
-    finally:
-        channel.close()
     return receipt
 
 
-@dataclass(frozen=True, slots=True)
-class _GraphTest:
-    settings: MailSettings
-    message: Message
-    transport: GraphTransport
+def _graph_steps(
+    settings: MailSettings, message: Message, timeout: float
+) -> _NamedSteps:
+    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        return (("TOKEN", self._token), ("GRAPH", self._submit))
-
-    def close(self) -> None:
-        self.transport.close()
-
-    def _token(self) -> Sentence:
-        self.transport.authorize()
-        return _has_token(self.settings)
-
-    def _submit(self) -> Sentence:
-        answer = self.transport.submit(self.message.content)
+    def submit() -> Sentence:
         return Sentence.of(
             N_("Microsoft Graph has taken the mail: {answer}"),
-            answer=one_line(answer, LINE),
+            answer=one_line(transport.submit(message.content), LINE),
         )
 
+    with closing(
+        GraphTransport(
+            settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
+        )
+    ) as transport:
+        yield "TOKEN", partial(_get_token, settings, transport.authorize)
+        yield "GRAPH", submit
 
-def _has_token(settings: MailSettings) -> Sentence:
+
+def _smtp_steps(
+    settings: MailSettings, message: Message, timeout: float
+) -> _NamedSteps:
+    tokens = None
+    with ExitStack() as stack:
+        if settings.transport == "smtp-oauth2":
+            from python_runner.delivery.transports.tokens import (  # noqa: PLC0415
+                Tokens,
+            )
+
+            tokens = stack.enter_context(
+                closing(Tokens(settings, step_timeout=timeout))
+            )
+            yield "TOKEN", partial(_get_token, settings, tokens.get)
+        connection = SmtpConnection(
+            settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
+        )
+        stack.enter_context(closing(connection))
+        test = _SmtpTest(settings, message, connection)
+        yield "DNS", test.resolve
+        yield "TCP", test.connect
+        yield "TLS", test.secure
+        yield "AUTH", test.log_in
+        yield "MAIL", test.mail
+        yield "RCPT", test.rcpt
+        yield "DATA", test.data
+
+
+def _get_token(settings: MailSettings, get: Callable[[], object]) -> Sentence:
+    get()
     return Sentence.of(
         N_("{authority} gave the application {client} a token"),
         authority=settings.oauth_authority,
@@ -179,36 +170,20 @@ def _has_token(settings: MailSettings) -> Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _SmtpTest:
+    """The steps of a test mail over SMTP; each says what it found."""
+
     settings: MailSettings
     message: Message
     connection: SmtpConnection
-    tokens: Tokens | None
 
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        return (
-            *([("TOKEN", partial(self._token, self.tokens))] if self.tokens else []),
-            ("DNS", self._resolve),
-            ("TCP", self._connect),
-            ("TLS", self._secure),
-            ("AUTH", self._log_in),
-            ("MAIL", self._mail),
-            ("RCPT", self._rcpt),
-            ("DATA", self._data),
-        )
-
-    def close(self) -> None:
-        self.connection.close()
-        if self.tokens:
-            self.tokens.close()
-
-    def _resolve(self) -> Sentence:
+    def resolve(self) -> Sentence:
         return Sentence.of(
             N_("{host} is {addresses}"),
             host=self.settings.smtp_host,
             addresses=self.connection.resolve(),
         )
 
-    def _connect(self) -> Sentence:
+    def connect(self) -> Sentence:
         self.connection.connect()
         return Sentence.of(
             N_("{host} answers on port {port}"),
@@ -216,7 +191,7 @@ class _SmtpTest:
             port=self.settings.smtp_port,
         )
 
-    def _secure(self) -> Sentence:
+    def secure(self) -> Sentence:
         self.connection.secure()
         if version := self.connection.encryption():
             return Sentence.of(
@@ -225,29 +200,25 @@ class _SmtpTest:
             )
         return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
 
-    def _token(self, tokens: Tokens) -> Sentence:
-        tokens.get()
-        return _has_token(self.settings)
-
-    def _log_in(self) -> Sentence:
+    def log_in(self) -> Sentence:
         if self.connection.log_in():
             return Sentence.of(N_("logged in as {login}"), login=self.settings.login)
         return Sentence.of(N_("no password is set: sending without a login"))
 
-    def _mail(self) -> Sentence:
+    def mail(self) -> Sentence:
         self.connection.mail(self.message.sender, len(self.message.content))
         return Sentence.of(
             N_("the sender {sender} is accepted"), sender=self.message.sender
         )
 
-    def _rcpt(self) -> Sentence:
+    def rcpt(self) -> Sentence:
         (recipient,) = self.message.recipients
         self.connection.rcpt(recipient)
         return Sentence.of(
             N_("the recipient {recipient} is accepted"), recipient=recipient
         )
 
-    def _data(self) -> Sentence:
+    def data(self) -> Sentence:
         answer = self.connection.data(self.message.content)
         return Sentence.of(
             N_("the server has taken the mail: {answer}"), answer=one_line(answer, LINE)

@@ -18,6 +18,7 @@ from python_runner.model import Cause
 if TYPE_CHECKING:
     from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
+    from python_runner.texts.sentence import Sentence
 
 
 class SmtpTransport:
@@ -49,7 +50,8 @@ class SmtpTransport:
         self._timeouts = {"step_timeout": step_timeout, "data_timeout": data_timeout}
         self._tokens = tokens
         self._connection: SmtpConnection | None = None
-        self._unavailable: DeliveryError | None = None
+        #: Why there is no connection, once that is known.
+        self._unavailable: Sentence | None = None
 
     @shrink_to_fit
     def send(self, message: Message) -> tuple[Receipt, ...]:
@@ -92,7 +94,7 @@ class SmtpTransport:
 
     def _connected(self) -> SmtpConnection:
         if self._unavailable is not None:
-            raise self._unavailable
+            raise DeliveryError(Cause.UNAVAILABLE, self._unavailable)
         if self._connection is None:
             connection = SmtpConnection(
                 self._settings, tokens=self._tokens, **self._timeouts
@@ -107,8 +109,8 @@ class SmtpTransport:
             except DeliveryError as error:
                 connection.close()
                 # No message was begun yet: what was refused, even for good, is the login.
-                self._unavailable = DeliveryError(Cause.UNAVAILABLE, error.detail)
-                raise self._unavailable from error
+                self._unavailable = error.detail
+                raise DeliveryError(Cause.UNAVAILABLE, error.detail) from error
             self._connection = connection
         return self._connection
 
