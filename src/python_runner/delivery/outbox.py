@@ -146,8 +146,9 @@ class Outbox:
         )
         return tuple(receipt for receipts in answers for receipt in receipts)
 
-    def _deadline(self, seconds: float) -> float:
-        return self.endpoints.monotonic() + seconds
+    def _deadline(self, seconds: float) -> Deadline:
+        monotonic = self.endpoints.monotonic
+        return Deadline(monotonic, monotonic() + seconds)
 
     def _connections(self, audience: str) -> Connections:
         return Connections(
@@ -157,13 +158,11 @@ class Outbox:
         )
 
     def _drain_audience(
-        self, store: Store, audience: str, deadline: float
+        self, store: Store, audience: str, deadline: Deadline
     ) -> Drain | None:
         """Send what is due for one audience; None if nothing could be tried."""
-        endpoint, monotonic = self.endpoint(audience), self.endpoints.monotonic
-        # Some audiences have waited for others.
-        left = max(0.0, deadline - monotonic())
-        if endpoint.breaker.is_open or not endpoint.lock.acquire(timeout=left):
+        endpoint = self.endpoint(audience)
+        if endpoint.breaker.is_open or not endpoint.lock.acquire(timeout=deadline.left):
             return None
         try:
             drain = Drain(
@@ -172,18 +171,18 @@ class Outbox:
                 now=self.now,
                 endpoint=endpoint,
                 connections=self._connections(audience),
-                deadline=Deadline(monotonic, deadline),
+                deadline=deadline,
             )
             drain.run(self.stopping)
             return drain
         finally:
-            self.endpoints.used_at = monotonic()
+            self.endpoints.used_at = self.endpoints.monotonic()
             endpoint.lock.release()
 
     def _send_one(
-        self, message: Message, folder: Path, deadline: float
+        self, message: Message, folder: Path, deadline: Deadline
     ) -> tuple[Receipt, ...]:
-        endpoint, monotonic = self.endpoint(message.audience), self.endpoints.monotonic
+        lock = self.endpoint(message.audience).lock
         connections = self._connections(message.audience)
         answers: list[tuple[Receipt, ...]] = []
 
@@ -195,11 +194,11 @@ class Outbox:
                     receipts = deferred(message, detail)
                 answers.append(receipts)
 
-        if endpoint.lock.acquire(timeout=max(0.0, deadline - monotonic())):
+        if lock.acquire(timeout=deadline.left):
             try:
-                Deadline(monotonic, deadline).run(send, self.stopping)
+                deadline.run(send, self.stopping)
             finally:
-                endpoint.lock.release()
+                lock.release()
         return answers[0] if answers else connections.timed_out(message)
 
 

@@ -56,6 +56,11 @@ class Deadline:
     monotonic: Callable[[], float]
     end: float
 
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 afterwards."""
+        return max(0.0, self.end - self.monotonic())
+
     def run(self, work: Callable[[], None], stopping: Callable[[], bool]) -> bool:
         """Do ``work`` in a thread of its own; return whether it ended in time.
 
@@ -196,11 +201,10 @@ class Drain:
             self._error = error
 
     def _claim(self) -> QueuedMessage | None:
-        left = max(0.0, self.deadline.end - self.deadline.monotonic())
         self._claimed = self.queue.claim_due(
             self.now(),
             owner=self._owner,
-            lease_seconds=left + _LEASE_MARGIN,
+            lease_seconds=self.deadline.left + _LEASE_MARGIN,
             audience=self.audience,
         )
         return self._claimed

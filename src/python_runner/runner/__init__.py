@@ -1,4 +1,4 @@
-"""The library's door: :class:`Runner`, a drop-in for the original's."""
+"""The library's entry point: :class:`Runner`, a drop-in for the original's."""
 
 from __future__ import annotations
 
