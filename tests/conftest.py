@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.runner.session import way_out
+from python_runner import runner
+from python_runner.delivery.endpoints import Endpoints
 from tests.support import COMMAND, Cli, MakeProject
 
 
@@ -71,7 +72,7 @@ def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
     # A port may be used again by another test: nothing is known of who answers there.
-    way_out.cache_clear()
+    monkeypatch.setattr(runner, "ENDPOINTS", Endpoints())
     home = tmp_path / "home"
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.

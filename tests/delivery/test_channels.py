@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import DrainReport
 from python_runner.exceptions import BadRecipientList
-from python_runner.model import MailSettings
 from python_runner.records.store import open_store
 from python_runner.runner import Runner
-from python_runner.runner.session import local_now
-from python_runner.runner.ways import Ways
+from python_runner.runner.session import local_now, open_session
 from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
@@ -281,7 +280,7 @@ def test_flush_tells_channels_before_it_asks_for_mail_variables(
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_runner_killed_before_its_mark_tells_again(
-    make_project: MakeProject, serve_web: Serve, shielded: Path
+    make_project: MakeProject, serve_web: Serve
 ) -> None:
     """At least once: what was taken and not marked is told again, never lost."""
     runners: list[subprocess.Popen[bytes]] = []
@@ -301,19 +300,12 @@ def test_a_runner_killed_before_its_mark_tells_again(
 
     def drain_after(minutes: int) -> DrainReport:
         later = local_now() + timedelta(minutes=minutes)
-        return Ways().drain(
-            store,
-            MailSettings(),
-            {},
-            now=lambda: later,
-            deadline_seconds=30,
-            stopping=lambda: False,
-        )
+        with open_session(load_settings(), now=lambda: later) as session:
+            return session.outbox.drain(30)
 
-    with open_store(shielded, local_now()) as store:
-        # For a while the dead runner's claim keeps everybody else away.
-        assert drain_after(0) == DrainReport(remaining=1)
-        assert drain_after(5) == DrainReport(sent=1)
+    # For a while the dead runner's claim keeps everybody else away.
+    assert drain_after(0) == DrainReport(remaining=1)
+    assert drain_after(5) == DrainReport(sent=1)
 
     assert len(server.requests) == 2
     assert titles(server)[0] == titles(server)[1]

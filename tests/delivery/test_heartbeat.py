@@ -172,6 +172,20 @@ def test_credentials_go_to_their_server_alone(serve_web: Serve) -> None:
     assert "Authorization" not in other.requests[0].headers
 
 
+def test_another_host_gets_nothing(serve_web: Serve) -> None:
+    """A redirect to another host is refused: the report is not for it."""
+    other = serve_web()
+    place = address(other, "other").replace("127.0.0.1", "localhost")
+    server = serve_web({"/u": f"307 {place}"})
+    heartbeat = Heartbeat(address(server, "u"))
+    end(heartbeat)
+
+    (problem,) = heartbeat.finish(10)
+
+    assert "HTTP 307" in str(problem)
+    assert other.requests == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_server_that_has_moved_is_followed(serve_web: Serve, status: int) -> None:
     """The ping arrives where the server says, with its body where HTTP keeps it."""

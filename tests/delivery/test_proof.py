@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.config.settings import load_settings
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import MailSettings, MailStatus, Message, Run, RunStatus
 from python_runner.records.messages import MessageState
@@ -114,12 +114,12 @@ def deliver(home: Path, port: int, ca_file: Path, now: datetime) -> None:
         password="secret",
     )
     with open_store(home, now) as store:
-        drain(
-            store,
-            lambda _folder: SmtpTransport(settings),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: SmtpTransport(settings),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def start_runners(home: Path, port: int, ca_file: Path) -> None:

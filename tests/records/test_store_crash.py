@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.model import (
     Attempt,
     Delivery,
@@ -161,12 +161,12 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
         )
         store.end_run(run, [message_of(run)], now)
         acknowledge(f"{run_id} finished")
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def attempt(letter: str, now: datetime) -> Attempt:
@@ -352,12 +352,12 @@ def come_back(home: Path) -> None:
     with open_store(home, later) as store:
         assert store.notice is None
         settle(store, later)
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: later,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
         assert store.interrupt_runs(PROJECT, later) == []
         check_records(store, lines(home / "acknowledged"))
     check_mailbox(home)
