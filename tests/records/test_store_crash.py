@@ -23,12 +23,11 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support import NOW
 
 from python_runner.delivery.outbox import drain
 from python_runner.model import (
@@ -51,6 +50,7 @@ from python_runner.records.store import DATABASE_NAME, Store, open_store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECT = Path("/srv/project_1")
 if sys.platform == "win32":
     KILL = signal.SIGTERM  # terminates at once there
