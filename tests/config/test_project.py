@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import python_runner.config
@@ -541,8 +541,6 @@ JSON_VALUES = st.recursive(
 )
 
 
-# The first channel to be judged loads Apprise, which takes a while.
-@settings(deadline=None)
 @given(
     key=st.sampled_from(sorted(json_schema()["$defs"]["ExecConfig"]["properties"])),
     value=JSON_VALUES,

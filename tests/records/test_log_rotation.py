@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.support import examples
 
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
@@ -419,7 +420,7 @@ stamps = st.datetimes(
 ).map("{:%Y-%m-%d_%H-%M}".format)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sets(st.tuples(stamps, st.integers(0, 12)), max_size=12), st.integers(0, 6))
 def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> None:
     """The newest ``keep`` archives stay, by date and then by number; 0 keeps all."""

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from tests.support import examples
 
 from python_runner.model import (
     Attempt,
@@ -307,5 +308,5 @@ def test_any_order_of_transitions_and_deaths() -> None:
     """The records hold what the model expects after each step."""
     run_state_machine_as_test(
         Records,
-        settings=settings(max_examples=30, stateful_step_count=50, deadline=None),
+        settings=settings(examples(30), stateful_step_count=50),
     )
