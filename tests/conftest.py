@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,13 +99,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Keep the machine's settings out, and records and locks in the test's folder."""
+def shielded(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Keep the machine's settings out, and records and locks in the test's folder.
+
+    Return the state folder, which is not made. A test that has no folder gets none made
+    for this either: on Windows that costs more than most of these tests.
+    """
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
     # A port may be used again by another test: nothing is known of who answers there.
     way_out.cache_clear()
-    home = tmp_path / "home"
+    if "tmp_path" in request.fixturenames:
+        home: Path = request.getfixturevalue("tmp_path") / "home"
+    else:
+        home = tmp_path_factory.getbasetemp() / f"home-{uuid.uuid4().hex}"
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.
     monkeypatch.setenv("LANGUAGE", "en")

@@ -137,11 +137,12 @@ def test_a_silent_server_is_waited_for_no_longer_than_told(serve_web: Serve) -> 
     started = time.monotonic()
     heartbeat.start(RUN)
     end(heartbeat)
-    assert time.monotonic() - started < 0.5
+    # One try alone would have taken 5 seconds.
+    assert time.monotonic() - started < 4
 
     (problem,) = heartbeat.finish(1.0)
 
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 5
     assert "time-out" in str(problem)
 
 

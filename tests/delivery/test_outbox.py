@@ -292,7 +292,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
     started = time.monotonic()
     report = deliver(store, MemoryTransport(), deadline_seconds=0.2, way=way)
     assert report == DrainReport(remaining=2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     tarpit.let_go()
     first.join(30)
 
@@ -309,7 +309,7 @@ def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
     tarpit = Tarpit()
     started = time.monotonic()
     receipts = send_once(message, lambda: tarpit, deadline_seconds=0.3)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert "had not taken the mail" in str(receipts[0].detail)
     tarpit.let_go()
@@ -372,7 +372,7 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     started = time.monotonic()
     left = DrainReport(deferred=1, remaining=2)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
     tarpit.released.set()
@@ -421,7 +421,7 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
         stopping=tarpit.reached.is_set,
     )
     assert report == DrainReport(deferred=1, remaining=2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     tarpit.let_go()
     assert len(tarpit.messages) == 1
 
