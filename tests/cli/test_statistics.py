@@ -15,6 +15,9 @@ from python_runner.trends import (
 )
 
 
+pytestmark = pytest.mark.pure
+
+
 def past(outcome: Outcome, duration: float = 1.0) -> PastResult:
     """Return a past result."""
     return PastResult(

@@ -37,6 +37,12 @@ while not pathlib.Path("go").exists() and time.monotonic() < end:
 """
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let tries of this process follow each other quickly."""
+    monkeypatch.setattr("python_runner.delivery.heartbeat._WAITS", (0.02, 0.04, 0.08))
+
+
 def rid(request: Any) -> str:
     """Return the run id of a ping, which must be a UUID."""
     (value,) = parse_qs(urlsplit(request.path).query)["rid"]
