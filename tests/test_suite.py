@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ TESTS = Path(__file__).parent
 MARK = "\npytestmark = pytest.mark.pure\n"
 PURE = [
     path for path in sorted(TESTS.rglob("test_*.py")) if MARK in path.read_text("utf-8")
+]
+PORTABLE = [
+    path
+    for path in sorted(TESTS.rglob("test_*.py"))
+    if "\n@pytest.mark.portable(" in path.read_text("utf-8")
 ]
 #: What reaches the platform.
 IMPURE = frozenset(
@@ -79,6 +85,23 @@ def fixtures() -> set[str]:
         if isinstance(node, ast.FunctionDef)
         and any("pytest.fixture" in ast.unparse(d) for d in node.decorator_list)
     }
+
+
+@pytest.mark.parametrize("path", PORTABLE, ids=lambda path: path.stem)
+def test_a_portable_test_has_a_reason_and_others_beside_it(path: Path) -> None:
+    """A third of each file at least runs under wine, so it sees the platform."""
+    tests = [
+        node
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    marks = [
+        [mark for d in test.decorator_list if ".portable" in (mark := ast.unparse(d))]
+        for test in tests
+    ]
+
+    assert all(re.search(r"'.+ .+'", mark) for mark, *_ in filter(None, marks))
+    assert sum(not mark for mark in marks) >= len(marks) / 3
 
 
 def test_there_are_pure_tests() -> None:

@@ -282,6 +282,7 @@ def test_a_run_tells_its_heartbeat(
     assert SECRET.encode() not in records
 
 
+@pytest.mark.portable("the session decides it, on every platform alike")
 def test_a_project_that_cannot_run_fails_its_heartbeat(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -295,6 +296,7 @@ def test_a_project_that_cannot_run_fails_its_heartbeat(
     assert "nowhere" in server.requests[0].body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [SILENT, 500, None])
 def test_a_dead_heartbeat_changes_no_run(
     make_project: MakeProject,
@@ -333,6 +335,7 @@ def test_the_first_script_does_not_wait_for_the_heartbeat(
         assert runner.wait(60) == 0
 
 
+@pytest.mark.portable("the session decides it, on every platform alike")
 def test_a_start_that_failed_is_in_the_report(
     make_project: MakeProject, serve_web: Serve, tmp_path: Path, cli: Cli
 ) -> None:
@@ -399,6 +402,7 @@ def test_a_run_whose_runner_died_fails_its_heartbeat(
         assert len(store.runs()) == 2
 
 
+@pytest.mark.portable("the session decides it, on every platform alike")
 def test_a_skipped_run_says_nothing(
     make_project: MakeProject, serve_web: Serve
 ) -> None:
@@ -453,6 +457,7 @@ def test_the_library_tells_the_heartbeat_too(
     assert server.paths() == [f"/{SECRET}/start", f"/{SECRET}"]
 
 
+@pytest.mark.portable("the session decides it, on every platform alike")
 def test_no_mail_is_no_reason_for_no_heartbeat(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:

@@ -230,6 +230,7 @@ def nursery(
         yield Nursery(process, assassin)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per kill")
 def test_no_kill_at_any_step_loses_or_changes_a_report(
@@ -259,6 +260,7 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_every_run_of_a_killed_command_is_reported(

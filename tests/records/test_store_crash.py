@@ -390,6 +390,7 @@ def check_mailbox(home: Path) -> None:
     assert all(len(digests) == 1 for digests in versions.values())
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
 def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
@@ -419,6 +420,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     come_back(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")
 def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -304,6 +305,7 @@ class Records(RuleBasedStateMachine):
         assert self.store.runs(limit=1000) == expected
 
 
+@pytest.mark.slow
 def test_any_order_of_transitions_and_deaths() -> None:
     """The records hold what the model expects after each step."""
     run_state_machine_as_test(
