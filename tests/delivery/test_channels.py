@@ -78,6 +78,7 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert TOKEN not in "".join(logs)
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.usefixtures("shielded")
 def test_channels_alone_need_no_mail_settings(
     make_project: MakeProject, cli: Cli, serve_web: Serve
@@ -93,6 +94,7 @@ def test_channels_alone_need_no_mail_settings(
     assert len(server.requests) == 1
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.parametrize(
     ("strategy", "source", "told"),
     [
@@ -125,6 +127,7 @@ def test_the_strategy_holds_for_channels(
     assert run["mail"] == ("sent" if told else "none")
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_no_mail_means_no_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -136,6 +139,8 @@ def test_no_mail_means_no_channel(
     assert server.requests == []
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.usefixtures("mail_dir")
 def test_a_dead_channel_waits_and_is_told_later(
     make_project: MakeProject, cli: Cli, serve_web: Serve, mail_dir: Path
@@ -194,6 +199,8 @@ def test_a_dead_mail_server_waits_while_channels_are_told(
     assert lines[2].startswith("    ann@example.org: waiting - ")
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_run_of_another_project_tells_what_waits(
     make_project: MakeProject, cli: Cli, serve_web: Serve, tmp_path: Path
 ) -> None:
@@ -216,6 +223,8 @@ def test_a_run_of_another_project_tells_what_waits(
         assert store.messages.newest() == []
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_channel_taken_out_of_the_configuration(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -238,6 +247,7 @@ def test_a_channel_taken_out_of_the_configuration(
     assert TOKEN not in gone.stdout + gone.stderr + back.stdout
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_missing_mail_variables_are_told_to_channels(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -311,6 +321,7 @@ def test_a_runner_killed_before_its_mark_tells_again(
     assert titles(server)[0] == titles(server)[1]
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_without_records_the_channel_is_told_at_once(
     make_project: MakeProject, serve_web: Serve, tmp_path: Path, cli: Cli
 ) -> None:
@@ -328,6 +339,7 @@ def test_without_records_the_channel_is_told_at_once(
     assert (first.returncode, second.returncode) == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_channel_that_hangs_delays_nothing_for_long(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -379,6 +391,8 @@ def test_a_run_without_channels_never_loads_apprise(
     assert len(list(mail_dir.iterdir())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_mail_test_tells_each_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:

@@ -323,7 +323,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
         store, MemoryTransport(), deadline_seconds=0.2, endpoints=endpoints
     )
     assert report == DrainReport(remaining=2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     tarpit.release()
     first.join(30)
 
@@ -340,7 +340,7 @@ def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
     tarpit = Tarpit()
     started = time.monotonic()
     receipts = outbox_of(None, tarpit).send_now([message], PROJECT, 0.3)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert "had not taken the mail" in str(receipts[0].detail)
     tarpit.release()
@@ -403,7 +403,7 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     started = time.monotonic()
     left = DrainReport(deferred=1, remaining=2)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
     tarpit.released.set()
@@ -451,7 +451,7 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
     )
     report = outbox.drain(600)
     assert report == DrainReport(deferred=1, remaining=2)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 25
     tarpit.release()
     assert len(tarpit.messages) == 1
 

@@ -23,7 +23,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,13 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
-from tests.support import NOW, with_tests_importable
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECT = Path("/srv/project_1")
 if sys.platform == "win32":
     KILL = signal.SIGTERM  # terminates at once there
@@ -394,6 +395,7 @@ def check_mailbox(home: Path) -> None:
     assert all(len(digests) == 1 for digests in versions.values())
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
 def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
@@ -423,6 +425,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     come_back(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")
 def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:

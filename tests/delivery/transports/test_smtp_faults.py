@@ -600,5 +600,7 @@ def test_addresses_a_server_cannot_take_fail_alone(
     receipts = transport.send(replace(message, recipients=("ann@bücher.example", *bad)))
     transport.close()
     assert [r.delivery for r in receipts] == [SENT, FAILED, FAILED, FAILED, FAILED]
-    assert "rcpt TO:<ann@xn--bcher-kva.example>" in server.said
+    # Each Python writes the verb in its own way.
+    said = [line.lower() for line in server.said]
+    assert "rcpt to:<ann@xn--bcher-kva.example>" in said
     assert server.verbs().count("RCPT") == 1
