@@ -36,7 +36,7 @@ from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.delivery import catch_up
 from python_runner.runner.session import local_now, open_session
-from tests.support import NOW
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
-from tests.support import NOW
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:
