@@ -22,7 +22,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.model import Attempt, Outcome, Run, RunStatus, ScriptResult
+from python_runner.model import (
+    Attempt,
+    OpenRun,
+    OpenScript,
+    Outcome,
+    Run,
+    RunStatus,
+    ScriptResult,
+)
 from python_runner.records.database import connect
 from python_runner.records.store import DATABASE_NAME, Store, open_store
 
@@ -238,11 +246,16 @@ def compare_writing(store: Store, connection: sqlite3.Connection) -> None:
     )
     names = [f"{number}.py" for number in range(REPEATS)]
     store.begin_run(
-        run_id=run.run_id,
-        project=run.project,
-        path=run.path,
-        started_at=NOW,
-        scripts=names,
+        OpenRun(
+            run_id=run.run_id,
+            project=run.project,
+            path=run.path,
+            started_at=NOW,
+            scripts=tuple(
+                OpenScript(script=name, number=number)
+                for number, name in enumerate(names, 1)
+            ),
+        )
     )
     results = iter(
         ScriptResult(
@@ -256,7 +269,7 @@ def compare_writing(store: Store, connection: sqlite3.Connection) -> None:
         for number, name in enumerate(names, 1)
     )
     fresh = itertools.count(len(names) + 1)
-    mine = milliseconds(lambda: store.script_ended(next(results)))
+    mine = milliseconds(lambda: store.end_script(next(results)))
     theirs = milliseconds(lambda: plain_result(connection, next(fresh)))
     print(
         f"{'adding a result':<28}{mine:>7.2f} ms{theirs:>7.2f} ms{mine / theirs:>8.1f}"

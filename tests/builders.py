@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,16 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from tests.support import NOW, MakeResult, MakeRun
 
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
+    from python_runner.texts.sentence import Sentence
     from tests.servers.authority import Authority
     from tests.servers.cloud import FakeCloud
-
-    from python_runner.texts.sentence import Sentence
 
 
 @pytest.fixture
@@ -82,7 +82,6 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-NOW = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 TRACEBACK = Traceback(
     text=(
         "Traceback (most recent call last):\n"
@@ -98,7 +97,7 @@ TRACEBACK = Traceback(
 
 
 @pytest.fixture
-def make_result() -> Callable[..., ScriptResult]:
+def make_result() -> MakeResult:
     """Return a function that makes the result of one script."""
 
     def make(
@@ -138,7 +137,7 @@ def make_result() -> Callable[..., ScriptResult]:
 
 
 @pytest.fixture
-def make_run() -> Callable[..., Run]:
+def make_run() -> MakeRun:
     """Return a function that makes a run of some results."""
 
     def make(*scripts: ScriptResult, **changes: Any) -> Run:

@@ -50,6 +50,57 @@ def test_replace_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(calls) == 3
 
 
+def test_moving_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
+    """A rename that cannot be done takes no name."""
+    with pytest.raises(FileNotFoundError):
+        files.move(tmp_path / "missing", tmp_path / "target")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    """The old content is there until the new file is complete."""
+    target = tmp_path / "page.html"
+    for content in ("old", "new"):
+        with files.replacing(target) as new:
+            new.write_text(content, encoding="utf-8")
+            assert new.suffix != target.suffix
+            assert not target.exists() or target.read_text(encoding="utf-8") == "old"
+    assert target.read_text(encoding="utf-8") == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
+def test_an_error_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    """Half a file takes nobody's place, and does not stay either."""
+    target = tmp_path / "page.html"
+    target.write_text("old", encoding="utf-8")
+
+    def fail() -> None:
+        with files.replacing(target) as new:
+            new.write_text("ne", encoding="utf-8")
+            raise error
+
+    with pytest.raises(type(error)):
+        fail()
+    assert target.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_file_that_must_stay_is_not_replaced(tmp_path: Path) -> None:
+    """Who asks for it never overwrites what somebody made in between."""
+    target = tmp_path / "copy"
+
+    def make() -> None:
+        with files.replacing(target, overwrite=False) as new:
+            new.write_text("new", encoding="utf-8")
+            target.write_text("theirs", encoding="utf-8")
+
+    with pytest.raises(FileExistsError):
+        make()
+    assert target.read_text(encoding="utf-8") == "theirs"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def refused(winerror: int) -> OSError:
     """Return what Windows answers while a file is in use."""
     error = PermissionError(13, "in use", "file", winerror)

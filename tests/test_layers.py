@@ -13,7 +13,9 @@ import python_runner
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from tests.support import MakeProject
 
 PACKAGE = Path(python_runner.__file__).parent
 #: The layers, from the top down. A package imports itself, ``python_runner`` packages of
@@ -117,7 +119,7 @@ def test_importing_the_package_is_cheap() -> None:
 
 
 def test_a_run_without_an_application_signs_nothing_in(
-    make_project: Callable[..., Path], tmp_path: Path
+    make_project: MakeProject, tmp_path: Path
 ) -> None:
     """What only the token transports need is not loaded by a run that sends a mail."""
     folder = make_project(recipients=["ann@example.org"], email_strategy="all")

@@ -5,8 +5,10 @@ import html
 import json
 import pickle
 import re
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -14,11 +16,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.masking import Masker, is_secret_name, secret_values
+from python_runner.model import Outcome, Traceback
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+pytestmark = pytest.mark.pure
+
 
 SECRET = "càn4ry/pa ss+\"q'\\&<7"
 secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=4).filter(
@@ -181,6 +188,32 @@ def test_it_travels_to_other_machines() -> None:
     masker = pickle.loads(pickle.dumps(Masker(["hunter2"])))  # noqa: S301 - our own
     assert masker.text("hunter2") == "***"
     assert "hunter2" not in repr(masker)
+
+
+def test_a_fact_loses_its_secrets_at_any_depth(make_result: Any, make_run: Any) -> None:
+    """Texts, sentences and facts inside of it are masked; its id, name and paths stay."""
+    why = Sentence.of("{text}", text=f"wrong {SECRET}")
+    traceback = Traceback(text=f"say {SECRET}", exception=SECRET, file="a.py", line=3)
+    result = make_result(
+        f"{SECRET}.py",
+        Outcome.FAILURE,
+        traceback=traceback,
+        reason=why,
+        warnings=(why,),
+        output=Path("logs", "success"),
+    )
+    run = make_run(result, project="success", error=why, warnings=(why,))
+    masked = run.masked(Masker([SECRET, "success", "39be3d37aed64"]))
+    (script,) = masked.scripts
+
+    assert repr(SECRET)[1:-1] not in repr(masked)
+    assert (masked.run_id, masked.project) == (run.run_id, run.project)
+    assert (script.outcome, script.output) == (Outcome.FAILURE, result.output)
+    assert script.script == "***.py"
+    assert str(script.reason) == str(masked.error) == "wrong ***"
+    assert [str(warning) for warning in masked.warnings] == ["wrong ***"]
+    assert replace(traceback, text="say ***", exception="***") == script.last_traceback
+    assert run.masked(Masker()) == run
 
 
 @pytest.mark.parametrize(

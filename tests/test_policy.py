@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,9 +16,7 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
-
-
-NOW = datetime(2026, 11, 23, 6, 0, tzinfo=UTC)
+from tests.support import NOW
 
 
 def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:
@@ -43,7 +40,7 @@ def run(
         started_at=NOW,
         duration=1.0,
         scripts=results,
-        mail=mail,
+        mail_status=mail,
     )
 
 
@@ -272,7 +269,7 @@ def test_the_documents_have_the_public_keys() -> None:
             "success": False,
             "exit_code": 3,
             "attempts": 3,
-            "started_at": "2026-11-23T06:00:00+00:00",
+            "started_at": "2026-11-23T09:51:58+00:00",
             "duration_seconds": 1.235,
             "traceback": None,
             "output": None,

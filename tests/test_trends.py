@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,9 +20,12 @@ from python_runner.trends import (
     PAST_RESULTS,
     compare,
 )
+from tests.support import NOW
 
 
-NOW = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+pytestmark = pytest.mark.pure
+
+
 S, F, T, N = Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED
 #: What says nothing of the script itself.
 QUIET = (Outcome.SKIPPED, Outcome.STOPPED, Outcome.INTERRUPTED)
@@ -130,28 +133,28 @@ def test_a_pace_is_told_when_ratio_and_seconds_are_notable(
     usually: float, duration: float, pace: float | None
 ) -> None:
     """Neither 0.2 s instead of 0.02 s nor 3 minutes instead of 2 wakes anybody."""
-    assert compare(now(S, duration), took(*[usually] * 9)).pace == pace
+    assert compare(now(S, duration), took(*[usually] * 9)).factor == pace
 
 
 def test_what_takes_long_every_week_is_no_news() -> None:
     """A script that takes its time on Mondays may do so this Monday."""
     weeks = took(*[60.0, 60.0, 60.0, 60.0, 300.0] * 4)
-    assert compare(now(S, 300.0), weeks).pace is None
-    assert compare(now(S, 301.0), weeks).pace == pytest.approx(301 / 60)
+    assert compare(now(S, 300.0), weeks).factor is None
+    assert compare(now(S, 301.0), weeks).factor == pytest.approx(301 / 60)
 
 
 def test_a_failure_is_never_quick_but_may_be_slow() -> None:
     """It ended before its work was done: only the time it lost is worth a word."""
     weeks = took(*[600.0] * 9)
-    assert compare(now(F, 3.0), weeks).pace is None
-    assert compare(now(T, 1800.0), weeks).pace == 3.0
+    assert compare(now(F, 3.0), weeks).factor is None
+    assert compare(now(T, 1800.0), weeks).factor == 3.0
 
 
 @pytest.mark.parametrize("outcome", [N, Outcome.SKIPPED])
 def test_what_never_ran_has_no_usual(outcome: Outcome) -> None:
     """How long it takes as a rule has nothing to do with it."""
     found = compare(now(outcome), took(*[10.0] * 9))
-    assert (found.usual, found.pace) == (None, None)
+    assert (found.usual, found.factor) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from python_runner.version import __version__
 
 
 if TYPE_CHECKING:
-    from python_runner.runner import Runner
+    from python_runner.runner import Runner, RunResult, ScriptRunResult, run_project
 
 __all__ = [
     "BadPythonInterpreter",
@@ -28,16 +28,19 @@ __all__ = [
     "MissingConfigurationVariable",
     "MissingEnvironmentVariable",
     "PythonRunnerError",
+    "RunResult",
     "Runner",
+    "ScriptRunResult",
     "__version__",
     "load_config",
+    "run_project",
 ]
 
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a program that only reads a configuration pays no more.
-    if name == "Runner":
-        from python_runner.runner import Runner  # noqa: PLC0415
+    if name in {"RunResult", "Runner", "ScriptRunResult", "run_project"}:
+        from python_runner import runner  # noqa: PLC0415
 
-        return Runner
+        return getattr(runner, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

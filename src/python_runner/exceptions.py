@@ -9,8 +9,10 @@
     ├── InvalidConfiguration              (ValueError)
     │   └── MissingConfigurationVariable
     ├── MissingEnvironmentVariable
-    └── StoreError                        (in records: the database cannot be used)
+    └── StoreError                        (defined in ``python_runner.records``)
 
+A run goes on without records when they fail. So only a caller who asks for the records
+meets a ``StoreError``; it is defined where its reason, a translated sentence, is known.
 What happens to a script is never an exception: it is a result.
 """
 

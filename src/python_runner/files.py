@@ -1,4 +1,4 @@
-"""Files, made and replaced the same way everywhere: whole, patiently, private where asked.
+"""Files are made and replaced the same way everywhere: whole, patiently, private where asked.
 
 The state folder is readable by its user alone: on POSIX by the modes set here, on Windows
 by the permissions of the user's profile, which new files inherit.
@@ -7,19 +7,20 @@ by the permissions of the user's profile, which new files inherit.
 from __future__ import annotations
 
 import os
+import sys
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-#: What Windows says while an antivirus, an indexer or a backup looks at a file:
-#: access denied, sharing violation, lock violation.
-_BUSY = frozenset({5, 32, 33})
-#: Seconds to wait for such a program, one after the other.
-_PATIENCE = (0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+#: Seconds to wait, one after the other, for a program that has a file open (virus
+#: scanner, indexer, backup, viewer): 2.5 in all.
+_PATIENCE = (0.05, 0.15, 0.5, 0.8, 1.0)
 
 
 def private_folder(path: Path) -> None:
@@ -44,20 +45,85 @@ def private_file(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
+@contextmanager
+def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
+    """Yield the path of a new file, which takes the place of ``target`` at the end.
+
+    The block makes the file, in the folder of ``target``, and closes it. A kill leaves
+    ``target`` as it was or as it will be, and so does an error, which leaves no new file
+    either.
+
+    Args:
+        target: the file, there or not.
+        overwrite: whether a file that is there is replaced.
+
+    Raises:
+        FileExistsError: ``target`` is there and must not be replaced.
+        OSError: it cannot be replaced, or the block raised it.
+    """
+    # Another ending: whoever collects files by their ending never meets half of one.
+    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        yield new
+        if overwrite:
+            replace(new, target)
+        else:
+            patiently(partial(move, new, target))
+    except BaseException:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise
+
+
 def replace(source: Path, target: Path) -> None:
     """Put ``source`` in the place of ``target``, at once or not at all.
 
     Raises:
-        OSError: it cannot be done; on Windows after waiting for a program that has the
-            file open.
+        OSError: it cannot be done, after some patience where it is refused.
+    """
+    patiently(lambda: os.replace(source, target))  # noqa: PTH105 - the same on all platforms
+
+
+if sys.platform == "win32":
+
+    def move(source: Path, target: Path) -> None:
+        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
+        source.rename(target)
+
+else:
+
+    def move(source: Path, target: Path) -> None:
+        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
+        # rename(2) replaces what bears the name; an empty file of ours, made
+        # exclusively, leaves nothing to replace. (A hard link would do as well, but not
+        # every file system has them.)
+        target.touch(exist_ok=False)
+        try:
+            source.rename(target)
+        except OSError:
+            target.unlink()
+            raise
+
+
+def patiently(
+    act: Callable[[], None], sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Rename or replace a file by ``act``; try again while it is refused.
+
+    Windows, and a share that lies on one, refuse it while another program has the file
+    open.
+
+    Args:
+        act: what to do.
+        sleep: pauses between two attempts, for a number of seconds.
+
+    Raises:
+        PermissionError: it stayed refused, for 2.5 seconds.
+        OSError: another error, at the first attempt that met it.
     """
     for pause in _PATIENCE:
-        try:
-            os.replace(source, target)  # noqa: PTH105 - the same on all platforms
-        except OSError as error:
-            if getattr(error, "winerror", None) not in _BUSY:
-                raise
-            time.sleep(pause)
-        else:
+        with suppress(PermissionError):
+            act()
             return
-    os.replace(source, target)  # noqa: PTH105
+        sleep(pause)
+    act()

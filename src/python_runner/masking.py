@@ -12,8 +12,9 @@ import json
 import re
 import sys
 from base64 import b64encode
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
 from python_runner.texts.sentence import Sentence
@@ -21,6 +22,10 @@ from python_runner.texts.sentence import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from _typeshed import DataclassInstance
+
+Fact = TypeVar("Fact", bound="DataclassInstance")
 
 #: What stands in the place of a secret.
 MASK = "***"
@@ -112,10 +117,25 @@ class Masker:
         values = {key: self._value(value) for key, value in sentence.values.items()}
         return replace(sentence, values=values)
 
+    def fact(self, fact: Fact) -> Fact:
+        """Return a frozen dataclass whose texts, at any depth, hold none of the secrets.
+
+        Paths stay as they are: they must still lead to their files.
+        """
+        values = {f.name: self._value(getattr(fact, f.name)) for f in fields(fact)}
+        return replace(fact, **values)
+
     def _value(self, value: Any) -> Any:
-        if isinstance(value, str):
+        if isinstance(value, Sentence):
+            return self.sentence(value)
+        if isinstance(value, tuple):
+            return tuple(map(self._value, value))
+        if is_dataclass(value) and not isinstance(value, type):
+            return self.fact(value)
+        # The texts of an enum are nobody's words, and part of the code.
+        if isinstance(value, str) and not isinstance(value, Enum):
             return self.text(value)
-        return self.sentence(value) if isinstance(value, Sentence) else value
+        return value
 
     def data(self, data: bytes) -> bytes:
         """Return ``data`` without the secrets."""

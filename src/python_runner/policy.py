@@ -179,7 +179,7 @@ def exit_code(
         return EXIT_FAILURE
     if RunStatus.SKIPPED in statuses:
         return EXIT_SKIPPED
-    if given_up or any(run.mail is MailStatus.FAILED for run in runs):
+    if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
         return EXIT_MAIL
     return EXIT_SUCCESS
 

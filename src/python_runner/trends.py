@@ -1,4 +1,4 @@
-"""How a result compares with earlier ones: usual durations, recurring errors, statistics."""
+"""Compares a result with earlier ones: usual durations, recurring errors, statistics."""
 
 from __future__ import annotations
 
@@ -15,17 +15,28 @@ if TYPE_CHECKING:
 
     from python_runner.model import PastResult, ScriptResult
 
-#: Levels of a sparkline, lowest first.
-BLOCKS = "▁▂▃▄▅▆▇█"
-#: The same for streams that cannot write those.
-ASCII_LEVELS = "_.-=+*#@"
 #: Durations a trend shows.
 TREND = 12
+#: Earlier results of a script that a comparison looks at.
+PAST_RESULTS = 50
+#: Successes among them that make a usual duration.
+ENOUGH_SUCCESSES = 5
+#: A duration stands out if it is this many times the usual one or more, and at least this
+#: many seconds longer.
+SLOW_FACTOR, SLOW_SECONDS = 2.0, 30.0
+#: So does the duration of a success that is at most this much of the usual one, and at
+#: least this many seconds shorter: the script may have done nothing.
+QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
+#: Outcomes that come from the script itself. The others are left out: it was skipped, it
+#: was stopped with its runner, or the runner died.
+OWN_OUTCOMES = frozenset(
+    {Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """What the past results of one script say.
+    """Statistics over the past results of one script.
 
     Attributes:
         runs: how often it ran.
@@ -55,40 +66,8 @@ def summarize(results: Sequence[PastResult]) -> Statistics:
     )
 
 
-def sparkline(values: Sequence[float], levels: str = BLOCKS) -> str:
-    """Draw one character a value, from 0 to the largest: twice as long, twice as high."""
-    ceiling = max(values, default=0.0)
-    if ceiling <= 0:
-        return levels[0] * len(values)
-    top = len(levels) - 1
-    return "".join(levels[round(max(value, 0.0) / ceiling * top)] for value in values)
-
-
-#: Earlier results of a script that a comparison looks at.
-PAST_RESULTS = 50
-
-
-#: Successes among them that make a usual duration.
-ENOUGH_SUCCESSES = 5
-
-
-#: Times the usual, and seconds beside it, from which on a duration is worth a word...
-SLOW_FACTOR, SLOW_SECONDS = 2.0, 30.0
-
-
-#: ...and so is one of a success that may have done nothing.
-QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
-
-
-#: Outcomes that say something of the script itself. The others are passed over: it was
-#: skipped, was stopped with its runner, or the runner died.
-TELLING = frozenset(
-    {Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED}
-)
-
-
 def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
-    """Set a script's result against earlier ones.
+    """Compare a script's result with earlier ones.
 
     Args:
         result: how it ended.
@@ -97,18 +76,18 @@ def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
     durations = [p.duration for p in past if p.outcome.succeeded]
     usual = percentile(durations, 50) if len(durations) >= ENOUGH_SUCCESSES else None
     usual = usual if result.attempts else None
-    pace = _pace(result, usual, durations) if usual else None
+    factor = _factor(result, usual, durations) if usual else None
     if result.succeeded:
         recovered = _streak(past, lambda p: not p.outcome.succeeded)
-        return Comparison(usual=usual, pace=pace, recovered=recovered)
-    if result.outcome not in TELLING:
-        return Comparison(usual=usual, pace=pace)
-    fault = _fault_of(result)
-    seen = [p.started_at for p in past if _fault(p) == fault]
-    same = _streak(past, lambda p: _fault(p) == fault)
+        return Comparison(usual=usual, factor=factor, recovered=recovered)
+    if result.outcome not in OWN_OUTCOMES:
+        return Comparison(usual=usual, factor=factor)
+    error = _error_of(result)
+    seen = [p.started_at for p in past if _past_error(p) == error]
+    same = _streak(past, lambda p: _past_error(p) == error)
     return Comparison(
         usual=usual,
-        pace=pace,
+        factor=factor,
         new=not seen,
         same=same,
         last_seen=seen[0] if seen and not same else None,
@@ -124,13 +103,13 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
     return sorted(values)[max(rank, 1) - 1]
 
 
-def _pace(
+def _factor(
     result: ScriptResult, usual: float, durations: Sequence[float]
 ) -> float | None:
     """Return how many times the usual a duration is, if it stands out.
 
-    It must differ by much, and be beyond nine tenths of the others: a script that takes
-    its time every Monday is no news on a Monday.
+    It must differ by much, and be longer (or shorter) than nine tenths of the others: a
+    script that is slow every Monday does not stand out on a Monday.
     """
     factor, beside = result.duration / usual, result.duration - usual
     rank = sum(d < result.duration for d in durations) / len(durations)
@@ -142,30 +121,29 @@ def _pace(
 def _streak(
     past: Sequence[PastResult], alike: Callable[[PastResult], bool]
 ) -> Streak | None:
-    telling = [p for p in past if p.outcome in TELLING]
-    row = list(takewhile(alike, telling))
+    own = [p for p in past if p.outcome in OWN_OUTCOMES]
+    row = list(takewhile(alike, own))
     if not row:
         return None
-    open_end = len(row) == len(telling) and len(past) >= PAST_RESULTS
+    open_end = len(row) == len(own) and len(past) >= PAST_RESULTS
     return Streak(count=len(row), since=None if open_end else row[-1].started_at)
 
 
-def _fault_of(result: ScriptResult) -> str:
-    traceback = result.attempts[-1].traceback if result.attempts else None
-    return _fault_name(
-        result.outcome, traceback.fingerprint if traceback else None, result.exit_code
-    )
+def _error_of(result: ScriptResult) -> str:
+    traceback = result.last_traceback
+    fingerprint = traceback.fingerprint if traceback else None
+    return _error_name(result.outcome, fingerprint, result.exit_code)
 
 
-def _fault(past: PastResult) -> str:
-    return _fault_name(past.outcome, past.fingerprint, past.exit_code)
+def _past_error(past: PastResult) -> str:
+    return _error_name(past.outcome, past.fingerprint, past.exit_code)
 
 
-def _fault_name(
+def _error_name(
     outcome: Outcome, fingerprint: str | None, exit_code: int | None
 ) -> str:
-    """Return what two failures have in common when they are the same fault."""
+    """Return a name that two failures share if they are the same error."""
     if outcome is not Outcome.FAILURE:
         return outcome.value
-    # A message of sys.exit() names today's date, or how many rows were missing.
+    # The message of sys.exit() may hold today's date, or how many rows were missing.
     return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"

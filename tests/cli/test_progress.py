@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import COMMAND
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from tests.support import MakeProject
 
 pytestmark = [
     pytest.mark.posix,
@@ -30,7 +31,7 @@ def on_terminal(*arguments: object, **variables: str) -> tuple[int, str]:
 
     # CI services are told apart by this; people's terminals do not have it.
     environ = {k: v for k, v in os.environ.items() if k != "CI"}
-    command = [sys.executable, "-m", "python_runner", *map(str, arguments)]
+    command = [*COMMAND, *map(str, arguments)]
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(
@@ -52,7 +53,7 @@ def on_terminal(*arguments: object, **variables: str) -> tuple[int, str]:
 
 
 def test_a_terminal_shows_what_runs_and_marks_what_is_done(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """The running script with time and count moves; results stay, with their marks."""
     folder = make_project(sources={"good.py": PAUSE, "bad.py": PAUSE + "; 1/0"})
@@ -68,7 +69,7 @@ def test_a_terminal_shows_what_runs_and_marks_what_is_done(
     assert COLOUR.search(text)
 
 
-def test_no_color_is_respected(make_project: Callable[..., Path]) -> None:
+def test_no_color_is_respected(make_project: MakeProject) -> None:
     """NO_COLOR keeps the view and drops the colours."""
     _code, text = on_terminal("run", make_project(), NO_COLOR="1")
 
@@ -76,15 +77,15 @@ def test_no_color_is_respected(make_project: Callable[..., Path]) -> None:
     assert not COLOUR.search(text)
 
 
-def test_a_dumb_terminal_gets_plain_lines(make_project: Callable[..., Path]) -> None:
+def test_a_dumb_terminal_gets_plain_lines(make_project: MakeProject) -> None:
     """Without cursor control there are only lines."""
     _code, text = on_terminal("run", make_project(), TERM="dumb")
 
-    assert "project_1: main.py: success" in text
+    assert "project_1: main.py: succeeded" in text
     assert "\x1b" not in text
 
 
-def test_marks_fit_the_terminals_encoding(make_project: Callable[..., Path]) -> None:
+def test_marks_fit_the_terminals_encoding(make_project: MakeProject) -> None:
     """Where a tick cannot be written there is a plus."""
     _code, text = on_terminal("run", make_project(), PYTHONIOENCODING="ascii")
 
@@ -93,7 +94,7 @@ def test_marks_fit_the_terminals_encoding(make_project: Callable[..., Path]) -> 
 
 
 def test_history_is_a_table_that_cuts_nothing(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """What did not succeed is red; a narrow terminal breaks lines, it cuts nothing."""
     folder = make_project("a-project-with-a-long-name", sources={"bad.py": "1/0"})

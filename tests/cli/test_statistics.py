@@ -4,15 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from python_runner.cli.tables import ASCII_LEVELS, BLOCKS, sparkline
 from python_runner.model import Outcome, PastResult
-from python_runner.trends import (
-    ASCII_LEVELS,
-    BLOCKS,
-    TREND,
-    percentile,
-    sparkline,
-    summarize,
-)
+from python_runner.trends import TREND, percentile, summarize
+
+
+pytestmark = pytest.mark.pure
 
 
 def past(outcome: Outcome, duration: float = 1.0) -> PastResult:
@@ -99,7 +96,7 @@ def test_the_trend_holds_the_last_durations_oldest_first() -> None:
 )
 def test_a_sparkline_grows_from_zero(values: list[float], drawn: str) -> None:
     """What takes twice as long is drawn twice as high; noise is not blown up."""
-    assert sparkline(values) == drawn
+    assert sparkline(values, "utf-8") == drawn
 
 
 def test_both_alphabets_draw_the_same() -> None:
@@ -108,5 +105,5 @@ def test_both_alphabets_draw_the_same() -> None:
 
     assert len(ASCII_LEVELS) == len(BLOCKS)
     assert ASCII_LEVELS.isascii()
-    assert sparkline(values) == BLOCKS
-    assert sparkline(values, ASCII_LEVELS) == ASCII_LEVELS
+    assert sparkline(values, "utf-8") == BLOCKS
+    assert sparkline(values, "cp1252") == ASCII_LEVELS

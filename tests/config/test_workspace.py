@@ -10,8 +10,9 @@ from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support import MakeProject
 
 
 def test_no_file_is_no_workspace(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_no_file_is_no_workspace(tmp_path: Path) -> None:
 
 
 def test_projects_and_patterns_from_the_files_folder(
-    tmp_path: Path, make_project: Callable[..., Path]
+    tmp_path: Path, make_project: MakeProject
 ) -> None:
     """Named folders come as named, a pattern gives its projects in order, each once."""
     one = make_project("one")
@@ -39,7 +40,7 @@ def test_projects_and_patterns_from_the_files_folder(
 
 
 def test_defaults_hold_where_a_project_is_silent(
-    tmp_path: Path, make_project: Callable[..., Path]
+    tmp_path: Path, make_project: MakeProject
 ) -> None:
     """A project's own key wins over the default for all."""
     (tmp_path / WORKSPACE_FILE).write_text(

@@ -11,25 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import DrainReport
 from python_runner.exceptions import BadRecipientList
-from python_runner.model import MailSettings
 from python_runner.records.store import open_store
 from python_runner.runner import Runner
-from python_runner.runner.session import local_now
-from python_runner.runner.ways import Ways
+from python_runner.runner.session import local_now, open_session
+from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
-    Serve = Callable[..., Any]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
-
-COMMAND = (sys.executable, "-m", "python_runner")
 SILENT = "<silent>"
 TOKEN = "c4n4ry-t0ken"
 BAD = "raise KeyError('montant')"
@@ -52,17 +46,12 @@ def titles(server: Any) -> list[str]:
     return [json.loads(request.body)["title"] for request in server.requests]
 
 
-@pytest.fixture
-def mails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder that takes mails."""
-    folder = tmp_path / "mails"
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(folder))
-    return folder
-
-
 def test_the_same_report_goes_to_mail_and_channels(
-    make_project: MakeProject, cli: Cli, serve_web: Serve, mails: Path, shielded: Path
+    make_project: MakeProject,
+    cli: Cli,
+    serve_web: Serve,
+    mail_dir: Path,
+    shielded: Path,
 ) -> None:
     """One run, one mail, one note a channel; no record holds the address."""
     server = serve_web()
@@ -82,13 +71,14 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert told["title"].startswith("[project_1] échec (nouveau) : bad.py")
     assert "KeyError: 'montant'" in told["message"]
     assert told["type"] == "failure"
-    (mail,) = mails.iterdir()
+    (mail,) = mail_dir.iterdir()
     records = b"".join(p.read_bytes() for p in shielded.iterdir() if p.is_file())
     assert TOKEN.encode() not in records + mail.read_bytes()
     logs = [p.read_text("utf-8") for p in (folder / "logs").rglob("*.log")]
     assert TOKEN not in "".join(logs)
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.usefixtures("shielded")
 def test_channels_alone_need_no_mail_settings(
     make_project: MakeProject, cli: Cli, serve_web: Serve
@@ -104,6 +94,7 @@ def test_channels_alone_need_no_mail_settings(
     assert len(server.requests) == 1
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.parametrize(
     ("strategy", "source", "told"),
     [
@@ -136,6 +127,7 @@ def test_the_strategy_holds_for_channels(
     assert run["mail"] == ("sent" if told else "none")
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_no_mail_means_no_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -147,9 +139,11 @@ def test_no_mail_means_no_channel(
     assert server.requests == []
 
 
-@pytest.mark.usefixtures("mails")
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
+@pytest.mark.usefixtures("mail_dir")
 def test_a_dead_channel_waits_and_is_told_later(
-    make_project: MakeProject, cli: Cli, serve_web: Serve, mails: Path
+    make_project: MakeProject, cli: Cli, serve_web: Serve, mail_dir: Path
 ) -> None:
     """It is queued, listed without its secrets, and told once it is alive again."""
     server = serve_web({f"/{TOKEN}": (500, 200)})
@@ -166,7 +160,7 @@ def test_a_dead_channel_waits_and_is_told_later(
     flushed = cli("mail", "flush")
 
     assert run["mail"] == "queued"
-    assert len(list(mails.iterdir())) == 1
+    assert len(list(mail_dir.iterdir())) == 1
     assert "json://127.0.0.1/... (" in listed
     assert "Internal server error" in listed
     assert "[project_1] succeeded" in shown
@@ -205,6 +199,8 @@ def test_a_dead_mail_server_waits_while_channels_are_told(
     assert lines[2].startswith("    ann@example.org: waiting - ")
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_run_of_another_project_tells_what_waits(
     make_project: MakeProject, cli: Cli, serve_web: Serve, tmp_path: Path
 ) -> None:
@@ -217,16 +213,18 @@ def test_a_run_of_another_project_tells_what_waits(
     other = make_project("other", channels=[])
     document(cli("run", "--json", first))
     with open_store(tmp_path / "home", local_now()) as store:
-        store.mail.make_due(local_now())
+        store.messages.make_due(local_now())
 
     run = document(cli("run", "--json", other))
 
     assert run["mail"] == "none"
     assert len(server.requests) == 2
     with open_store(tmp_path / "home", local_now()) as store:
-        assert store.mail.messages() == []
+        assert store.messages.newest() == []
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_channel_taken_out_of_the_configuration(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -249,6 +247,7 @@ def test_a_channel_taken_out_of_the_configuration(
     assert TOKEN not in gone.stdout + gone.stderr + back.stdout
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_missing_mail_variables_are_told_to_channels(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -291,7 +290,7 @@ def test_flush_tells_channels_before_it_asks_for_mail_variables(
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_runner_killed_before_its_mark_tells_again(
-    make_project: MakeProject, serve_web: Serve, shielded: Path
+    make_project: MakeProject, serve_web: Serve
 ) -> None:
     """At least once: what was taken and not marked is told again, never lost."""
     runners: list[subprocess.Popen[bytes]] = []
@@ -311,24 +310,18 @@ def test_a_runner_killed_before_its_mark_tells_again(
 
     def drain_after(minutes: int) -> DrainReport:
         later = local_now() + timedelta(minutes=minutes)
-        return Ways().drain(
-            store,
-            MailSettings(),
-            {},
-            now=lambda: later,
-            deadline_seconds=30,
-            stopping=lambda: False,
-        )
+        with open_session(load_settings(), now=lambda: later) as session:
+            return session.outbox.drain(30)
 
-    with open_store(shielded, local_now()) as store:
-        # For a while the dead runner's claim keeps everybody else away.
-        assert drain_after(0) == DrainReport(remaining=1)
-        assert drain_after(5) == DrainReport(sent=1)
+    # For a while the dead runner's claim keeps everybody else away.
+    assert drain_after(0) == DrainReport(remaining=1)
+    assert drain_after(5) == DrainReport(sent=1)
 
     assert len(server.requests) == 2
     assert titles(server)[0] == titles(server)[1]
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_without_records_the_channel_is_told_at_once(
     make_project: MakeProject, serve_web: Serve, tmp_path: Path, cli: Cli
 ) -> None:
@@ -346,6 +339,7 @@ def test_without_records_the_channel_is_told_at_once(
     assert (first.returncode, second.returncode) == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_channel_that_hangs_delays_nothing_for_long(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -381,7 +375,7 @@ def test_the_library_tells_channels(
 
 
 def test_a_run_without_channels_never_loads_apprise(
-    make_project: MakeProject, mails: Path
+    make_project: MakeProject, mail_dir: Path
 ) -> None:
     """What is not used costs nothing and may be missing."""
     folder = make_project(recipients=["ann@example.org"], email_strategy="all")
@@ -394,9 +388,11 @@ def test_a_run_without_channels_never_loads_apprise(
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
 
     assert done.returncode == 0
-    assert len(list(mails.iterdir())) == 1
+    assert len(list(mail_dir.iterdir())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_mail_test_tells_each_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -415,11 +411,3 @@ def test_mail_test_tells_each_channel(
     assert "has no channels" in none.stderr
     assert titles(server) == ["Python Runner: test"] * 3
     assert TOKEN not in fine.stdout + mixed.stdout + mixed.stderr
-
-
-def wait_until(condition: Callable[[], object]) -> None:
-    """Wait until something is so; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.02)

@@ -5,7 +5,6 @@ import email.policy
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +17,7 @@ from python_runner.config.settings import load_settings
 from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Message, Run
+    from tests.support import MakeProject
 
-    MakeProject = Callable[..., Path]
 
 CANARY = "canary-7391-pass"
 BAD = "raise KeyError('montant')"
@@ -44,7 +44,7 @@ def start(
 ) -> subprocess.CompletedProcess[bytes]:
     """Run projects with the real command, which never shows the password."""
     done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "run", "--json", "-q", *folders],
+        [*COMMAND, "run", "--json", "-q", *folders],
         env=os.environ
         | {
             "LOGIN_MAIL": "robot@example.org",
@@ -164,6 +164,7 @@ def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
     assert line in done.stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     *,
     make_project: MakeProject,
@@ -176,7 +177,7 @@ def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     """After five days a report is given up by whichever run comes then: exit code 4."""
     past = local_now() - timedelta(days=5)
     with open_store(shielded, past) as store:
-        store.finish_run(make_run(), [message], past)
+        store.end_run(make_run(), [message], past)
     folder = make_project("b", email_strategy="none")
 
     done = start([folder], free_port, authority.file)
@@ -189,6 +190,7 @@ def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     assert again.stderr == b""
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_a_report_that_waits_says_why(
     make_project: MakeProject, authority: Any, free_port: int
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_report_that_waits_says_why(
     assert english.count("\n") == french.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_commands_that_flush_at_the_same_time_send_everything_once(
     make_run: Callable[..., Run], message: Message, serve: Any, shielded: Path
 ) -> None:
@@ -215,11 +218,11 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
         for number in range(40):
             identity = f"<{number}@localhost>"
             one = replace(message, message_id=identity, content=identity.encode())
-            store.finish_run(make_run(run_id=f"{number:013x}"), [one], now)
+            store.end_run(make_run(run_id=f"{number:013x}"), [one], now)
     servers = [serve() for _ in range(4)]
     commands = [
         subprocess.Popen(
-            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            [*COMMAND, "mail", "flush"],
             env=os.environ
             | {
                 "MAIL_FROM": "robot@example.org",
@@ -235,7 +238,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
         assert command.wait(100) in {0, 1}
 
     with open_store(shielded, now) as store:
-        assert store.mail.waiting() == 0
+        assert store.messages.waiting() == 0
     sent = Counter(content for server in servers for content in server.messages)
     assert len(sent) == 40
     assert set(sent.values()) == {1}
@@ -243,6 +246,8 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
     assert sum(bool(server.messages) for server in servers) > 1
 
 
+@pytest.mark.slow
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_a_given_up_report_is_told_of_by_the_next_that_works(
     make_project: MakeProject, serve: Any, authority: Any
 ) -> None:

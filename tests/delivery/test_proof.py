@@ -29,13 +29,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.config.settings import load_settings
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import MailSettings, MailStatus, Message, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.delivery import catch_up
 from python_runner.runner.session import local_now, open_session
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def queue_reports(home: Path) -> None:
                 subject="report",
                 content=f"{head}.\r\n{os.urandom(8).hex()}\r\n".encode(),
             )
-            store.finish_run(run, [message], NOW)
+            store.end_run(run, [message], NOW)
 
 
 def die_before_statement(number: int) -> None:
@@ -114,12 +115,12 @@ def deliver(home: Path, port: int, ca_file: Path, now: datetime) -> None:
         password="secret",
     )
     with open_store(home, now) as store:
-        drain(
-            store,
-            lambda _folder: SmtpTransport(settings),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: SmtpTransport(settings),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def start_runners(home: Path, port: int, ca_file: Path) -> None:
@@ -223,6 +224,7 @@ def nursery(
     arguments = map(str, (__file__, memory_folder, server.port, authority.file))
     with subprocess.Popen(
         [sys.executable, *arguments],
+        env=with_tests_importable(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -230,6 +232,7 @@ def nursery(
         yield Nursery(process, assassin)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per kill")
 def test_no_kill_at_any_step_loses_or_changes_a_report(
@@ -245,9 +248,9 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
     killed = [nursery.drain(milliseconds=chance.randint(1, 120)) for _ in range(60)]
     assert sum(killed) > 5
     with open_store(memory_folder, NOW) as store:
-        while store.mail.waiting():
+        while store.messages.waiting():
             assert not nursery.drain()
-        sent = store.mail.messages((MessageState.SENT,), limit=2 * REPORTS)
+        sent = store.messages.newest((MessageState.SENT,), limit=2 * REPORTS)
 
     assert len(sent) == REPORTS
     copies = Counter(assassin.accepted)
@@ -259,6 +262,7 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_every_run_of_a_killed_command_is_reported(
@@ -289,9 +293,9 @@ def test_every_run_of_a_killed_command_is_reported(
         catch_up(session)
         assert session.store
         runs = session.store.runs(limit=100)
-        reports = [session.store.mail.of_run(run.run_id) for run in runs]
+        reports = [session.store.messages.of_run(run.run_id) for run in runs]
     assert runs
-    assert {run.mail for run in runs} == {MailStatus.SENT}
+    assert {run.mail_status for run in runs} == {MailStatus.SENT}
     contents = {queued.message.content for report in reports for queued in report}
     assert len(contents) == len(runs)
     assert set(server.messages) == contents

@@ -25,6 +25,8 @@ from python_runner.model import Attempt, Command, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.support import Cli, MakeProject
+
 ZOO = Path(__file__).parent / "zoo"
 #: Seconds that any of these scripts may take, also on a machine that is very busy.
 GENEROUS = 120.0
@@ -508,8 +510,8 @@ def test_stops_itself(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
 @pytest.mark.posix
 @pytest.mark.parametrize("parallel", [1, 2])
 def test_nothing_gets_away_from_the_command(
-    cli: Callable[..., subprocess.CompletedProcess[str]],
-    make_project: Callable[..., Path],
+    cli: Cli,
+    make_project: MakeProject,
     tmp_path: Path,
     parallel: int,
 ) -> None:
@@ -555,7 +557,7 @@ def test_the_library_spares_what_may_be_its_programs(tmp_path: Path) -> None:
 @posix_only
 @pytest.mark.posix
 def test_the_command_hears_ends_that_its_parent_ignores(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """Some schedulers ignore SIGCHLD, which their children inherit."""
     folder = make_project(sources={"a.py": "import sys; sys.exit(7)"})

@@ -46,7 +46,7 @@ def fill(home: Path, runs: int = 1, project: str = "project_1") -> None:
     """Make records in ``home`` that hold some runs."""
     with open_store(home, NOW) as store:
         for number in range(runs):
-            store.finish_run(a_run(f"{number:x}", home, project), [], NOW)
+            store.end_run(a_run(f"{number:x}", home, project), [], NOW)
 
 
 def files(home: Path) -> set[str]:
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, offset: int, junk: bytes) -
     with open_store(tmp_path, NOW) as store:
         assert SET_ASIDE in str(store.notice)
         assert store.runs() == []
-        store.finish_run(a_run("a", tmp_path), [], NOW)
+        store.end_run(a_run("a", tmp_path), [], NOW)
     assert (tmp_path / SET_ASIDE).read_bytes() == damaged
     with open_store(tmp_path, NOW) as store:
         assert store.notice is None
@@ -186,7 +186,7 @@ home, run_id = Path(sys.argv[1]), sys.argv[2]
 now = datetime.now(UTC)
 sys.stdin.readline()
 with open_store(home, now) as store:
-    store.finish_run(Run(run_id=run_id, project="p", path=home, duration=1.0,
+    store.end_run(Run(run_id=run_id, project="p", path=home, duration=1.0,
         status=RunStatus.SUCCESS, started_at=now), [], now)
 """
     children = [
@@ -280,13 +280,13 @@ def test_a_locked_file_is_an_error(
     ):
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked by another program"):
-            store.finish_run(a_run("a", tmp_path), [], NOW)
+            store.end_run(a_run("a", tmp_path), [], NOW)
         with pytest.raises(StoreError, match="locked by another program"):
             store.runs()
         with pytest.raises(StoreError, match="locked by another program"):
             open_store(tmp_path, NOW)
         other.rollback()
-        store.finish_run(a_run("a", tmp_path), [], NOW)
+        store.end_run(a_run("a", tmp_path), [], NOW)
         assert len(store.runs()) == 2
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
 
@@ -304,7 +304,7 @@ def test_a_reader_delays_a_writer_but_stops_nothing(tmp_path: Path) -> None:
         reader.execute("SELECT * FROM run").fetchall()
         timer = threading.Timer(0.2, reader.rollback)
         timer.start()
-        store.finish_run(a_run("a", tmp_path), [], NOW)
+        store.end_run(a_run("a", tmp_path), [], NOW)
         timer.join()
         assert len(store.runs()) == 2
 
@@ -329,7 +329,7 @@ def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
         with Store(path) as store:
             assert len(store.runs()) == 1
             with pytest.raises(StoreError, match="read-only"):
-                store.finish_run(a_run("a", tmp_path), [], NOW)
+                store.end_run(a_run("a", tmp_path), [], NOW)
     finally:
         path.chmod(stat.S_IREAD | stat.S_IWRITE)
 
@@ -351,7 +351,7 @@ with open_store(home, now) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
     try:
         while True:
-            store.finish_run(Run(run_id=f"{written:x}", project="p" * 5_000, path=home,
+            store.end_run(Run(run_id=f"{written:x}", project="p" * 5_000, path=home,
                 status=RunStatus.SUCCESS, started_at=now, duration=1.0), [], now)
             written += 1
     except StoreError as error:
@@ -370,7 +370,7 @@ with open_store(home, now) as store:
     with open_store(tmp_path, NOW) as store:
         assert store.notice is None
         assert len(store.runs(limit=1000)) == int(written)
-        store.finish_run(a_run("fff", tmp_path), [], NOW)
+        store.end_run(a_run("fff", tmp_path), [], NOW)
 
 
 def test_errors_of_the_file_system_are_translated(tmp_path: Path) -> None:

@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.records.log_line import (
     LogLine,
-    format_record,
+    format_log_line,
     log_line_of,
     parse_log_line,
 )
 from python_runner.texts.sentence import Sentence
 
 
+pytestmark = pytest.mark.pure
+
+
 #: Where a wall clock of any time zone shows the same: written and read as local time.
 NOON = datetime(2024, 11, 27, 12, 51, 58, 954_321).astimezone()
-RECORD = LogLine(
+LOG_LINE = LogLine(
     time=NOON,
     level="INFO",
     host="LAPTOP-BS85JNP7",
@@ -39,7 +42,7 @@ nasty = st.lists(
     )
 ).map("".join)
 anything = nasty | st.text(st.characters(exclude_categories=())) | st.text()
-records = st.builds(
+log_lines = st.builds(
     LogLine,
     time=st.datetimes(
         min_value=datetime(1980, 1, 1),  # noqa: DTZ001 - Hypothesis adds the zone
@@ -64,15 +67,15 @@ def _wall(moment: datetime) -> datetime:
 
 def test_the_line_is_the_documented_one() -> None:
     """A success is written as the contract shows it."""
-    assert format_record(RECORD) == LINE
+    assert format_log_line(LOG_LINE) == LINE
 
 
 def test_a_traceback_is_the_eighth_field_of_the_same_line() -> None:
     """Line breaks of a traceback are written as escapes."""
     failed = replace(
-        RECORD, level="ERROR", status="failure", traceback="Traceback:\n  C:\\x - 1"
+        LOG_LINE, level="ERROR", status="failure", traceback="Traceback:\n  C:\\x - 1"
     )
-    line = format_record(failed)
+    line = format_log_line(failed)
     assert line.split(" - ", 7)[7] == r"Traceback:\n  C:\\x - 1"
     assert parse_log_line(line + "\r\n") == replace(
         failed, time=NOON.replace(microsecond=954_000), minutes=0.08
@@ -81,48 +84,48 @@ def test_a_traceback_is_the_eighth_field_of_the_same_line() -> None:
 
 def test_times_are_written_in_local_time() -> None:
     """A time given in UTC is written as the machine's clock shows it."""
-    assert format_record(replace(RECORD, time=NOON.astimezone(UTC))) == LINE
+    assert format_log_line(replace(LOG_LINE, time=NOON.astimezone(UTC))) == LINE
 
 
-@given(records)
-@example(replace(RECORD, host="", run_id="-", script="- -"))
-@example(replace(RECORD, host="a -", script="b - c", traceback=""))
-@example(replace(RECORD, script="\ud83d\ude00 \udcff \\udcff", traceback=" - "))
-def test_what_is_written_is_read_back(record: LogLine) -> None:
-    """Reading a line gives the record, to the milliseconds and hundredths it keeps."""
-    read = parse_log_line(format_record(record))
+@given(log_lines)
+@example(replace(LOG_LINE, host="", run_id="-", script="- -"))
+@example(replace(LOG_LINE, host="a -", script="b - c", traceback=""))
+@example(replace(LOG_LINE, script="\ud83d\ude00 \udcff \\udcff", traceback=" - "))
+def test_what_is_written_is_read_back(log_line: LogLine) -> None:
+    """Reading a line gives what was written, to the milliseconds and hundredths it keeps."""
+    read = parse_log_line(format_log_line(log_line))
     assert read is not None
-    assert _wall(read.time) == _wall(record.time)
-    kept = replace(record, time=read.time, minutes=float(f"{record.minutes:.2f}"))
+    assert _wall(read.time) == _wall(log_line.time)
+    kept = replace(log_line, time=read.time, minutes=float(f"{log_line.minutes:.2f}"))
     assert read == kept
 
 
-@given(records)
-@example(replace(RECORD, script="\x1b[2Jx\x00\u2029\u202e\x1c - \x0b\x0c"))
-def test_a_record_is_one_line_of_seven_fields_or_eight(record: LogLine) -> None:
+@given(log_lines)
+@example(replace(LOG_LINE, script="\x1b[2Jx\x00\u2029\u202e\x1c - \x0b\x0c"))
+def test_a_log_line_is_one_line_of_seven_fields_or_eight(log_line: LogLine) -> None:
     """Whatever a field holds, a line stays one line, and splits where it should."""
-    line = format_record(record)
+    line = format_log_line(log_line)
     assert len(f"{line}x".splitlines()) == 1
     assert line.encode().decode() == line
     fields = line.split(" - ", 7)
-    assert len(fields) == (7 if record.traceback is None else 8)
-    if record.traceback is None:
+    assert len(fields) == (7 if log_line.traceback is None else 8)
+    if log_line.traceback is None:
         assert len(line.split(" - ")) == 7
-    assert fields[1] == record.level
-    assert fields[6] == record.status
+    assert fields[1] == log_line.level
+    assert fields[6] == log_line.status
 
 
 @given(anything)
 def test_reading_never_fails(line: str) -> None:
-    """A line that is no record reads as None, whatever it holds."""
+    """A text that is no log line reads as None, whatever it holds."""
     read = parse_log_line(line)
     assert read is None or read.status in {"success", "failure"}
 
 
 def test_an_error_cannot_forge_a_line() -> None:
-    """A message that holds a whole log line stays inside its own record."""
-    forged = replace(RECORD, status="failure", traceback=f"boom\n{LINE}\r{LINE}")
-    lines = format_record(forged).splitlines()
+    """A message that holds a whole log line stays inside its own line."""
+    forged = replace(LOG_LINE, status="failure", traceback=f"boom\n{LINE}\r{LINE}")
+    lines = format_log_line(forged).splitlines()
     assert len(lines) == 1
     assert parse_log_line(lines[0]) is not None
     assert parse_log_line(lines[0]).traceback == forged.traceback  # type: ignore[union-attr]
@@ -149,7 +152,7 @@ def test_lines_of_the_original_are_read(
         f"27-11-2024 12:51:58 - INFO - host - abc - 0.08 - a.py - {end}"
     )
     assert read == replace(
-        RECORD,
+        LOG_LINE,
         time=NOON.replace(microsecond=0),
         host="host",
         run_id="abc",
@@ -175,8 +178,8 @@ def test_lines_of_the_original_are_read(
         LINE.replace("2024", "٢٠٢٤"),
     ],
 )
-def test_what_is_no_record_reads_as_none(line: str) -> None:
-    """A line that breaks the format in one place is not taken for a record."""
+def test_what_is_no_log_line_reads_as_none(line: str) -> None:
+    """A line that breaks the format in one place is not taken for a log line."""
     assert parse_log_line(line) is None
 
 
@@ -216,11 +219,11 @@ def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:
         traceback=Traceback(text="Traceback\nKeyError: 1", exception="KeyError: 1"),
     )
     failure = _failed(attempts=(attempt,), reason=Sentence.of("exit code 1"))
-    record = log_line_of(failure, host="pc", now=NOON, include_traceback=True)
-    assert (record.level, record.status) == ("ERROR", "failure")
-    assert record.traceback == "Traceback\nKeyError: 1"
+    log_line = log_line_of(failure, host="pc", now=NOON, include_traceback=True)
+    assert (log_line.level, log_line.status) == ("ERROR", "failure")
+    assert log_line.traceback == "Traceback\nKeyError: 1"
     quiet = log_line_of(failure, host="pc", now=NOON, include_traceback=False)
-    assert quiet == replace(record, traceback=None)
+    assert quiet == replace(log_line, traceback=None)
 
 
 @pytest.mark.parametrize(
@@ -229,5 +232,5 @@ def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:
 def test_whatever_is_no_success_is_a_failure_with_its_reason(outcome: Outcome) -> None:
     """The log knows two outcomes; the reason tells the others apart."""
     result = _failed(outcome=outcome, reason=Sentence.of("because"))
-    record = log_line_of(result, host="pc", now=NOON, include_traceback=True)
-    assert (record.status, record.traceback) == ("failure", "because")
+    log_line = log_line_of(result, host="pc", now=NOON, include_traceback=True)
+    assert (log_line.status, log_line.traceback) == ("failure", "because")

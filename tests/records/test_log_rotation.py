@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from python_runner.files import move
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
-from python_runner.records.log_rotation import archives, move, prune
+from python_runner.records.log_rotation import archives, delete_old_archives
+from tests.support import examples
 
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def paris() -> Iterator[None]:
         time.tzset()
 
 
-def _record(now: datetime, script: str = "main.py", **more: str) -> LogLine:
+def _log_line(now: datetime, script: str = "main.py", **more: str) -> LogLine:
     return LogLine(
         time=now,
         level="INFO",
@@ -62,12 +64,12 @@ def _record(now: datetime, script: str = "main.py", **more: str) -> LogLine:
     )
 
 
-def _run(journal: LogFile, now: datetime, script: str = "main.py") -> None:
-    assert journal.rotate(now) is None
-    journal.write(_record(now, script))
+def _run(log_file: LogFile, now: datetime, script: str = "main.py") -> None:
+    assert log_file.rotate(now) is None
+    log_file.write(_log_line(now, script))
 
 
-def _journal(logs: Path, *, keep: int = 0, days: int = 3) -> LogFile:
+def _log_file(logs: Path, *, keep: int = 0, days: int = 3) -> LogFile:
     return LogFile(logs, NAME, backup_count=keep, rotation_days=days)
 
 
@@ -136,14 +138,14 @@ def test_four_months_of_runs_over_a_clock_change(
 @pytest.mark.usefixtures("paris")
 def test_the_doubled_hour_keeps_both_archives(logs: Path) -> None:
     """Two moments of one local name give two archives, none over the other."""
-    journal = _journal(logs, days=1)
+    log_file = _log_file(logs, days=1)
     summer = datetime(2024, 10, 27, 0, 10, tzinfo=UTC)
     winter = summer + timedelta(hours=1)
     for run, now in enumerate((summer, winter)):
         # Both logs began the day before.
         (logs / NAME).write_text(f"run {run}\n", "utf-8")
         os.utime(logs / NAME, (now.timestamp() - 86_400,) * 2)
-        assert journal.rotate(now) is None
+        assert log_file.rotate(now) is None
     names = ["2024-10-27_02-10", "2024-10-27_02-10.1"]
     assert archives(logs, NAME) == [logs / f"{NAME}.{name}" for name in names]
     assert [p.read_text("utf-8") for p in archives(logs, NAME)] == [
@@ -155,10 +157,10 @@ def test_the_doubled_hour_keeps_both_archives(logs: Path) -> None:
 def _check_simulation(
     logs: Path, moments: Sequence[datetime], lines: int | None
 ) -> None:
-    journal = _journal(logs)
+    log_file = _log_file(logs)
     for number, now in enumerate(moments):
-        _run(journal, now, f"{number}.py")
-    scripts = [record.script for record in read_log(logs, NAME)]
+        _run(log_file, now, f"{number}.py")
+    scripts = [log_line.script for log_line in read_log(logs, NAME)]
     assert scripts == [f"{number}.py" for number in range(len(moments))]
     kept = archives(logs, NAME)
     assert len(kept) >= 15
@@ -176,9 +178,9 @@ def _check_simulation(
 
 def test_an_archive_bears_the_moment_of_archiving(logs: Path) -> None:
     """The name is that of the first run that finds the log too old."""
-    journal = _journal(logs)
+    log_file = _log_file(logs)
     for hours in (0, 24, 48, 71, 72):
-        _run(journal, START + timedelta(hours=hours))
+        _run(log_file, START + timedelta(hours=hours))
     assert [p.name for p in logs.iterdir() if p.name != NAME] == [
         f"{NAME}.2024-11-28_08-25"
     ]
@@ -187,9 +189,9 @@ def test_an_archive_bears_the_moment_of_archiving(logs: Path) -> None:
 @pytest.mark.parametrize("keep", [1, 4])
 def test_only_the_newest_archives_stay(logs: Path, keep: int) -> None:
     """After every run there are ``logs_backup_count`` archives, the newest ones."""
-    journal, everything = _journal(logs, keep=keep), list[Path]()
+    log_file, everything = _log_file(logs, keep=keep), list[Path]()
     for now in _daily(9):
-        _run(journal, now)
+        _run(log_file, now)
         everything = sorted({*everything, *archives(logs, NAME)})
         assert archives(logs, NAME) == everything[-keep:]
     assert len(everything) == 39
@@ -199,20 +201,20 @@ def test_a_smaller_count_holds_from_the_next_run_on(logs: Path) -> None:
     """Archives beyond the count go even when nothing is archived now."""
     for day in range(1, 6):
         (logs / f"{NAME}.2024-01-0{day}_09-00").touch()
-    assert _journal(logs, keep=2).rotate(START) is None
+    assert _log_file(logs, keep=2).rotate(START) is None
     assert [p.name[-8:] for p in archives(logs, NAME)] == ["04_09-00", "05_09-00"]
 
 
-def test_the_age_is_that_of_the_first_record(logs: Path) -> None:
+def test_the_age_is_that_of_the_first_line(logs: Path) -> None:
     """Neither touching nor copying a log makes it older or younger."""
-    journal = _journal(logs)
-    _run(journal, START)
+    log_file = _log_file(logs)
+    _run(log_file, START)
     os.utime(logs / NAME, (1, 1))
-    assert journal.rotate(START + timedelta(days=2)) is None
+    assert log_file.rotate(START + timedelta(days=2)) is None
     assert archives(logs, NAME) == []
     shutil.copyfile(logs / NAME, logs / "copy")
     os.replace(logs / "copy", logs / NAME)  # noqa: PTH105 - either way
-    assert journal.rotate(START + timedelta(days=3)) is None
+    assert log_file.rotate(START + timedelta(days=3)) is None
     assert len(archives(logs, NAME)) == 1
 
 
@@ -220,28 +222,28 @@ def test_lines_of_the_original_tell_the_age(logs: Path) -> None:
     """A log begun by the original is archived by its own first date."""
     line = "21-11-2024 09:51:58 - INFO - pc - abc - 0.08 - main.py - success\n"
     (logs / NAME).write_text(line, "utf-8")
-    assert _journal(logs).rotate(START) is None
+    assert _log_file(logs).rotate(START) is None
     assert archives(logs, NAME) == [logs / f"{NAME}.2024-11-25_09-25"]
 
 
 @pytest.mark.parametrize(("age", "count"), [(2, 0), (3, 1)])
-def test_a_log_without_records_is_as_old_as_its_file(
+def test_a_log_without_log_lines_is_as_old_as_its_file(
     logs: Path, age: int, count: int
 ) -> None:
-    """Where no line is a record, the time of the last change decides."""
+    """Where no line is a log line, the time of the last change decides."""
     (logs / NAME).write_bytes(b"by hand\n\xff\xfe\n")
     changed = (START - timedelta(days=age)).timestamp()
     os.utime(logs / NAME, (changed, changed))
-    assert _journal(logs).rotate(START) is None
+    assert _log_file(logs).rotate(START) is None
     assert len(archives(logs, NAME)) == count
 
 
-def test_a_record_from_the_future_does_not_stop_rotation(logs: Path) -> None:
+def test_a_line_from_the_future_does_not_stop_rotation(logs: Path) -> None:
     """A line written under a wrong clock is passed over for the next one."""
-    journal = _journal(logs)
-    journal.write(_record(START + timedelta(days=9999)))
-    _run(journal, START)
-    assert journal.rotate(START + timedelta(days=3)) is None
+    log_file = _log_file(logs)
+    log_file.write(_log_line(START + timedelta(days=9999)))
+    _run(log_file, START)
+    assert log_file.rotate(START + timedelta(days=3)) is None
     assert len(archives(logs, NAME)) == 1
 
 
@@ -251,43 +253,36 @@ def test_nothing_is_not_archived(logs: Path, content: bytes | None) -> None:
     if content is not None:
         (logs / NAME).write_bytes(content)
         os.utime(logs / NAME, (1, 1))
-    assert _journal(logs).rotate(START) is None
+    assert _log_file(logs).rotate(START) is None
     assert archives(logs, NAME) == []
 
 
 def test_a_folder_that_is_not_there_yet_is_no_problem(tmp_path: Path) -> None:
     """The first run of a project finds no ``logs`` and says nothing about it."""
-    assert _journal(tmp_path / "logs", keep=2).rotate(START) is None
+    assert _log_file(tmp_path / "logs", keep=2).rotate(START) is None
 
 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs sparse files")
 def test_the_age_of_a_huge_log_is_read_at_once(logs: Path) -> None:
     """Only the head of a log is read: 64 GiB make no difference."""
-    journal = _journal(logs)
-    journal.write(_record(START, traceback="x" * 1_000_000))
+    log_file = _log_file(logs)
+    log_file.write(_log_line(START, traceback="x" * 1_000_000))
     os.truncate(logs / NAME, 1 << 36)
-    assert journal.rotate(START + timedelta(days=3)) is None
+    assert log_file.rotate(START + timedelta(days=3)) is None
     assert [p.stat().st_size for p in archives(logs, NAME)] == [1 << 36]
 
 
 def test_a_taken_name_gets_a_number(logs: Path) -> None:
     """An archive is never written over an earlier file or folder."""
-    journal = _journal(logs)
+    log_file = _log_file(logs)
     taken = logs / f"{NAME}.2024-11-28_09-25"
     taken.write_text("earlier\n", "utf-8")
     (logs / f"{taken.name}.1").mkdir()
-    _run(journal, START)
-    _run(journal, START + timedelta(days=3))
+    _run(log_file, START)
+    _run(log_file, START + timedelta(days=3))
     assert taken.read_text("utf-8") == "earlier\n"
     assert archives(logs, NAME) == [taken, logs / f"{taken.name}.2"]
-
-
-def test_moving_leaves_nothing_behind_when_it_fails(logs: Path) -> None:
-    """A rename that cannot be done takes no name."""
-    with pytest.raises(FileNotFoundError):
-        move(logs / "missing", logs / "target")
-    assert list(logs.iterdir()) == []
 
 
 def _refusing(times: float, error: OSError) -> Callable[[Path, Path], None]:
@@ -305,29 +300,29 @@ def _refusing(times: float, error: OSError) -> Callable[[Path, Path], None]:
 
 def test_a_refusal_that_passes_is_not_noticed(logs: Path) -> None:
     """A virus scanner that lets go after a moment costs that moment only."""
-    journal, waited = _journal(logs), list[float]()
-    _run(journal, START)
+    log_file, waited = _log_file(logs), list[float]()
+    _run(log_file, START)
     rename = _refusing(2, PermissionError(errno.EACCES, "in use"))
     later = START + timedelta(days=3)
-    assert journal.rotate(later, rename=rename, sleep=waited.append) is None
+    assert log_file.rotate(later, rename=rename, sleep=waited.append) is None
     assert len(archives(logs, NAME)) == 1
     assert len(waited) == 2
 
 
 def test_a_refusal_that_stays_loses_no_line(logs: Path) -> None:
     """The log goes on, the run is told after 2.5 seconds, the next run archives."""
-    journal, waited = _journal(logs), list[float]()
-    _run(journal, START, "a.py")
+    log_file, waited = _log_file(logs), list[float]()
+    _run(log_file, START, "a.py")
     later = START + timedelta(days=3)
     rename = _refusing(float("inf"), PermissionError(errno.EACCES, "in use"))
-    warning = journal.rotate(later, rename=rename, sleep=waited.append)
+    warning = log_file.rotate(later, rename=rename, sleep=waited.append)
     assert sum(waited) == pytest.approx(2.5)
     assert str(warning) == (
         "the log project_3.log could not be archived and goes on: in use"
     )
-    journal.write(_record(later, "b.py"))
+    log_file.write(_log_line(later, "b.py"))
     assert archives(logs, NAME) == []
-    _run(journal, later + timedelta(days=1), "c.py")
+    _run(log_file, later + timedelta(days=1), "c.py")
     assert len(archives(logs, NAME)) == 1
     assert [r.script for r in read_log(logs, NAME)] == ["a.py", "b.py", "c.py"]
 
@@ -336,25 +331,25 @@ def test_a_refusal_that_stays_loses_no_line(logs: Path) -> None:
 @pytest.mark.skipif(sys.platform != "win32", reason="POSIX renames open files")
 def test_a_log_that_is_open_elsewhere_goes_on(logs: Path) -> None:
     """Windows refuses to rename an open file: nothing is lost, the next run archives."""
-    journal, waited = _journal(logs), list[float]()
-    _run(journal, START, "a.py")
+    log_file, waited = _log_file(logs), list[float]()
+    _run(log_file, START, "a.py")
     later = START + timedelta(days=3)
     with (logs / NAME).open("rb"):
-        assert journal.rotate(later, sleep=waited.append) is not None
-        journal.write(_record(later, "b.py"))
+        assert log_file.rotate(later, sleep=waited.append) is not None
+        log_file.write(_log_line(later, "b.py"))
     assert len(waited) == 5
-    _run(journal, later, "c.py")
+    _run(log_file, later, "c.py")
     assert len(archives(logs, NAME)) == 1
     assert [r.script for r in read_log(logs, NAME)] == ["a.py", "b.py", "c.py"]
 
 
 def test_other_errors_are_told_at_once(logs: Path) -> None:
     """Waiting frees no disk: an error that is no refusal is not tried again."""
-    journal, waited = _journal(logs), list[float]()
-    _run(journal, START)
+    log_file, waited = _log_file(logs), list[float]()
+    _run(log_file, START)
     rename = _refusing(float("inf"), OSError(errno.ENOSPC, "disk full"))
     later = START + timedelta(days=3)
-    warning = journal.rotate(later, rename=rename, sleep=waited.append)
+    warning = log_file.rotate(later, rename=rename, sleep=waited.append)
     assert "disk full" in str(warning)
     assert waited == []
 
@@ -362,7 +357,7 @@ def test_other_errors_are_told_at_once(logs: Path) -> None:
 def test_a_log_that_cannot_be_read_is_told(logs: Path) -> None:
     """A folder in the place of the log is a warning, not a crash."""
     (logs / NAME).mkdir()
-    assert NAME in str(_journal(logs).rotate(START))
+    assert NAME in str(_log_file(logs).rotate(START))
 
 
 LOOK_ALIKES = [
@@ -394,7 +389,7 @@ def test_look_alikes_are_never_touched(logs: Path) -> None:
     ours = f"{NAME}.2024-01-02_09-00"
     (logs / ours).touch()
     (logs / f"{NAME}.2024-01-01_09-00").touch()
-    prune(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1)
     assert {p.name for p in logs.iterdir()} == {
         *names,
         f"{NAME}.2024-01-01_09-01",
@@ -409,7 +404,7 @@ def test_a_link_is_no_archive(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "target").touch()
     (logs / f"{NAME}.2024-01-01_09-00").symlink_to(tmp_path / "target")
     (logs / f"{NAME}.2024-01-02_09-00").touch()
-    prune(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1)
     assert len(list(logs.iterdir())) == 2
 
 
@@ -419,7 +414,7 @@ stamps = st.datetimes(
 ).map("{:%Y-%m-%d_%H-%M}".format)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sets(st.tuples(stamps, st.integers(0, 12)), max_size=12), st.integers(0, 6))
 def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> None:
     """The newest ``keep`` archives stay, by date and then by number; 0 keeps all."""
@@ -428,7 +423,7 @@ def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> N
         for stamp, number in found:
             (logs / f"{NAME}.{stamp}{f'.{number}' if number else ''}").touch()
         (logs / NAME).touch()
-        prune(logs, NAME, keep)
+        delete_old_archives(logs, NAME, keep)
         expected = [
             f"{NAME}.{stamp}{f'.{number}' if number else ''}"
             for stamp, number in sorted(found)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,12 +19,12 @@ from python_runner.policy import INCIDENT, next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import Store, open_store
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 A, B = "a@example.org", "b@example.org"
 PROJECT = Path("/srv/project_1")
 
@@ -61,19 +61,19 @@ def queue(
         subject=f"report of {run_id}",
         content=f"Subject: report\r\n\r\n{run_id} \x00 é\r\n".encode(),
     )
-    store.finish_run(run, [message], now, announces=announces)
+    store.end_run(run, [message], now, announces=announces)
 
 
 def mail_of(store: Store, run_id: str) -> MailStatus:
     """Return what became of a run's report."""
     run = store.run(run_id)
     assert run is not None
-    return run.mail
+    return run.mail_status
 
 
 def claim(store: Store, now: datetime = NOW, owner: str = "me") -> int | None:
     """Claim for a minute; return the message's number."""
-    claimed = store.mail.claim_due(now, owner=owner, lease_seconds=60)
+    claimed = store.messages.claim_due(now, owner=owner, lease_seconds=60)
     return claimed.number if claimed else None
 
 
@@ -84,19 +84,21 @@ def answer(
     owner: str = "me",
     again: datetime | None = None,
 ) -> MessageState:
-    """LogLine the answers for A, then B."""
+    """Record the answers for A, then B."""
     receipts = [
         Receipt(
             recipient=recipient, delivery=delivery, detail=Sentence.of("the answer")
         )
         for recipient, delivery in zip((A, B), deliveries, strict=False)
     ]
-    return store.mail.record_receipts(number, receipts, owner=owner, next_try_at=again)
+    return store.messages.record_receipts(
+        number, receipts, owner=owner, next_try_at=again
+    )
 
 
 def states(store: Store, number: int) -> list[str]:
     """Return where the message is for A and for B."""
-    message = store.mail.message(number)
+    message = store.messages.get(number)
     assert message is not None
     return [addressee.state for addressee in message.addressees]
 
@@ -108,21 +110,21 @@ def test_only_what_was_sent_can_be_replaced(store: Store) -> None:
     assert number is not None
 
     def content() -> bytes:
-        message = store.mail.message(number or 0)
+        message = store.messages.get(number or 0)
         assert message is not None
         return message.message.content
 
     before = content()
-    store.mail.replace_sent(number, b"less")
+    store.messages.replace_sent(number, b"less")
     assert content() == before
     answer(store, number, Delivery.SENT, Delivery.SENT)
-    store.mail.replace_sent(number, b"less")
+    store.messages.replace_sent(number, b"less")
     assert content() == b"less"
 
 
 def incident(store: Store, before: datetime, latest: int = 9) -> list[str]:
     """Return the runs whose mails make the incident at that moment."""
-    mails = store.mail.incident(PROJECT, INCIDENT, before=before, latest=latest)
+    mails = store.messages.incident(PROJECT, INCIDENT, before=before, latest=latest)
     assert all(mail.message_id.startswith("<") for mail in mails)
     return [mail.subject.removeprefix("report of ") for mail in mails]
 
@@ -182,14 +184,14 @@ def test_an_incident_is_of_one_project_and_of_the_time_before(store: Store) -> N
     assert run is not None
     unreported = replace(run, run_id="3", status=GOOD)
     unreported = replace(unreported, started_at=NOW + timedelta(hours=3))
-    store.finish_run(unreported, [], NOW)
+    store.end_run(unreported, [], NOW)
     assert incident(store, NOW + timedelta(hours=4)) == []
 
 
 def test_a_claimed_message_is_as_it_was_queued(store: Store) -> None:
     """Bytes, identity, envelope and subject come back unchanged."""
     queue(store, "a")
-    claimed = store.mail.claim_due(NOW, owner="me", lease_seconds=60)
+    claimed = store.messages.claim_due(NOW, owner="me", lease_seconds=60)
     assert claimed is not None
     assert claimed.message == Message(
         message_id="<a@localhost>",
@@ -262,7 +264,7 @@ def test_only_those_who_wait_are_tried_again(store: Store) -> None:
     state = answer(store, 1, Delivery.SENT, Delivery.DEFERRED, again=again)
     assert state is MessageState.QUEUED
     assert claim(store) is None
-    claimed = store.mail.claim_due(again, owner="me", lease_seconds=60)
+    claimed = store.messages.claim_due(again, owner="me", lease_seconds=60)
     assert claimed is not None
     assert claimed.message.recipients == (B,)
     assert claimed.attempts == 1
@@ -290,7 +292,7 @@ def test_giving_up_keeps_what_was_delivered(store: Store) -> None:
     state = answer(store, 1, Delivery.SENT, Delivery.DEFERRED, again=None)
     assert state is MessageState.FAILED
     assert states(store, 1) == ["sent", "failed"]
-    assert [m.number for m in store.mail.messages()] == [1]
+    assert [m.number for m in store.messages.newest()] == [1]
 
 
 def test_a_recipient_without_an_answer_waits(store: Store) -> None:
@@ -320,15 +322,15 @@ def test_a_dropped_message_stays_dropped(store: Store) -> None:
     """What a person gave up is not sent, still listed, and not given up twice."""
     queue(store, "a")
     assert claim(store) == 1
-    assert store.mail.drop(1)
+    assert store.messages.drop(1)
     again = NOW + timedelta(minutes=5)
     state = answer(store, 1, Delivery.DEFERRED, Delivery.SENT, again=again)
     assert state is MessageState.DROPPED
     assert claim(store, again) is None
-    assert not store.mail.drop(1)
-    assert not store.mail.drop(7)
-    assert store.mail.messages() == []
-    assert [m.number for m in store.mail.messages(tuple(MessageState))] == [1]
+    assert not store.messages.drop(1)
+    assert not store.messages.drop(7)
+    assert store.messages.newest() == []
+    assert [m.number for m in store.messages.newest(tuple(MessageState))] == [1]
     assert mail_of(store, "a") is MailStatus.FAILED
 
 
@@ -338,11 +340,11 @@ def test_messages_are_listed_newest_first(store: Store) -> None:
         queue(store, run_id)
     assert claim(store) == 1
     answer(store, 1, Delivery.SENT, Delivery.SENT)
-    assert [m.run_id for m in store.mail.messages()] == ["c", "b"]
-    assert [m.run_id for m in store.mail.messages(limit=1)] == ["c"]
-    assert [m.run_id for m in store.mail.messages([MessageState.SENT])] == ["a"]
-    assert store.mail.waiting() == 2
-    assert store.mail.message(7) is None
+    assert [m.run_id for m in store.messages.newest()] == ["c", "b"]
+    assert [m.run_id for m in store.messages.newest(limit=1)] == ["c"]
+    assert [m.run_id for m in store.messages.newest([MessageState.SENT])] == ["a"]
+    assert store.messages.waiting() == 2
+    assert store.messages.get(7) is None
 
 
 def test_a_flush_makes_everything_due(store: Store) -> None:
@@ -353,11 +355,11 @@ def test_a_flush_makes_everything_due(store: Store) -> None:
     answer(store, 1, Delivery.DEFERRED, again=NOW + timedelta(hours=4))
     assert claim(store) == 2
     answer(store, 2, Delivery.SENT, Delivery.FAILED)
-    assert store.mail.make_due(NOW) == 1
+    assert store.messages.make_due(NOW) == 1
     assert claim(store) == 1
     answer(store, 1, Delivery.SENT, Delivery.SENT)
-    assert store.mail.make_due(NOW, given_up=True) == 1
-    claimed = store.mail.claim_due(NOW, owner="me", lease_seconds=60)
+    assert store.messages.make_due(NOW, given_up=True) == 1
+    claimed = store.messages.claim_due(NOW, owner="me", lease_seconds=60)
     assert claimed is not None
     assert (claimed.run_id, claimed.message.recipients) == ("b", (B,))
 
@@ -367,16 +369,16 @@ def test_given_up_messages_are_told_of_until_somebody_hears(store: Store) -> Non
     queue(store, "a")
     assert claim(store) == 1
     answer(store, 1, Delivery.FAILED, Delivery.FAILED)
-    assert [m.number for m in store.mail.unannounced()] == [1]
+    assert [m.number for m in store.messages.unannounced()] == [1]
     queue(store, "b", announces=(1,))
-    assert store.mail.unannounced() == []
+    assert store.messages.unannounced() == []
     assert claim(store) == 2
     answer(store, 2, Delivery.FAILED, Delivery.FAILED)
-    assert [m.number for m in store.mail.unannounced()] == [2, 1]
+    assert [m.number for m in store.messages.unannounced()] == [2, 1]
     queue(store, "c", announces=(2, 1))
     assert claim(store) == 3
     answer(store, 3, Delivery.SENT, Delivery.SENT)
-    assert store.mail.unannounced() == []
+    assert store.messages.unannounced() == []
 
 
 def test_undelivered_mail_keeps_its_run(store: Store) -> None:
@@ -387,9 +389,9 @@ def test_undelivered_mail_keeps_its_run(store: Store) -> None:
     answer(store, 1, Delivery.SENT, Delivery.SENT)
     assert claim(store) == 2
     answer(store, 2, Delivery.FAILED, Delivery.SENT)
-    store.mail.drop(3)
-    assert store.thin(NOW + timedelta(days=1)) == 2
-    assert [m.run_id for m in store.mail.messages(tuple(MessageState))] == ["d", "b"]
+    store.messages.drop(3)
+    assert store.delete_old_runs(NOW + timedelta(days=1)) == 2
+    assert [m.run_id for m in store.messages.newest(tuple(MessageState))] == ["d", "b"]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import hashlib
 import ntpath
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ import pytest
 from python_runner.model import Outcome, RunStatus
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, open_store
+from tests.support import NOW
 
 
-NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 FIRST = int(NOW.timestamp() * 1_000_000)
 #: What was published once, by the first characters of its hash.
 PUBLISHED = ("8d482156555e", "35f28dea3787", "3e302855ffe8")
@@ -74,8 +73,8 @@ def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
     with open_store(tmp_path, NOW) as store:
         assert store.notice is None
         (run,) = store.runs()
-        (settled,) = store.interrupt_unfinished(Path("/srv/two"), NOW)
-        store.finish_run(settled, [], NOW)
+        (settled,) = store.interrupt_runs(Path("/srv/two"), NOW)
+        store.end_run(settled, [], NOW)
         assert store.last_outcomes(Path("/srv/one")) == dict.fromkeys(
             ["a.py", "b.py"], Outcome.SUCCESS
         )

@@ -7,17 +7,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from python_runner.records.output_reader import read_on
 from python_runner.records.outputs import (
+    delete_old_outputs,
     output_file,
-    prune,
     read_ends,
-    read_on,
     read_tail,
     run_folder,
 )
+from tests.support import examples
 
 
 NOW = datetime(2024, 11, 28, 9, 25, 30).astimezone()
@@ -56,7 +57,7 @@ def test_a_script_has_a_file_that_any_system_can_hold(
     assert output_file(Path("run"), number, script) == Path("run", name)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(st.characters(exclude_categories=())))
 @example("🙂" * 200)
 def test_any_script_name_gives_one_file_in_the_folder(script: str) -> None:
@@ -87,17 +88,17 @@ def test_old_output_is_removed_whenever_it_was_made(tmp_path: Path) -> None:
     """Every folder older than the days to keep goes, by the date in its name."""
     old = [_make_run(tmp_path, timedelta(days=days)) for days in (31, 90, 4000)]
     young = _make_run(tmp_path, timedelta(days=29))
-    assert prune(tmp_path, 30, NOW) == 3
+    assert delete_old_outputs(tmp_path, 30, NOW) == 3
     assert not any(folder.exists() for folder in old)
     assert list(young.iterdir())
-    assert prune(tmp_path, 30, NOW) == 0
+    assert delete_old_outputs(tmp_path, 30, NOW) == 0
 
 
 def test_output_of_kept_runs_stays(tmp_path: Path) -> None:
     """A run that is wanted, such as the present one, keeps its output at any age."""
     kept = _make_run(tmp_path, timedelta(days=40), "a" * 13)
     _make_run(tmp_path, timedelta(days=40), "b" * 13)
-    assert prune(tmp_path, 30, NOW, keep={"a" * 13}) == 1
+    assert delete_old_outputs(tmp_path, 30, NOW, keep={"a" * 13}) == 1
     assert list((tmp_path / "runs").iterdir()) == [kept]
 
 
@@ -117,7 +118,7 @@ def test_output_of_kept_runs_stays(tmp_path: Path) -> None:
 def test_other_folders_are_never_touched(tmp_path: Path, name: str) -> None:
     """Only names that are exactly ours are output of runs."""
     (tmp_path / "runs" / name).mkdir(parents=True)
-    assert prune(tmp_path, 0, NOW) == 0
+    assert delete_old_outputs(tmp_path, 0, NOW) == 0
     assert (tmp_path / "runs" / name).is_dir()
 
 
@@ -126,7 +127,7 @@ def test_a_file_with_the_name_of_a_run_is_never_touched(tmp_path: Path) -> None:
     file = run_folder(tmp_path, RUN, NOW - timedelta(days=99))
     file.parent.mkdir()
     file.touch()
-    assert prune(tmp_path, 0, NOW) == 0
+    assert delete_old_outputs(tmp_path, 0, NOW) == 0
     assert file.exists()
 
 
@@ -141,7 +142,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (run / "link").symlink_to(outside)
     link = run_folder(tmp_path, "c" * 13, NOW - timedelta(days=99))
     link.symlink_to(outside)
-    assert prune(tmp_path, 30, NOW) == 1
+    assert delete_old_outputs(tmp_path, 30, NOW) == 1
     assert (outside / "precious").exists()
     assert link.is_symlink()
 
@@ -152,13 +153,13 @@ def test_a_file_in_use_is_left_for_next_time(tmp_path: Path) -> None:
     """An output that somebody reads stays without an error, and goes later."""
     folder = _make_run(tmp_path, timedelta(days=99))
     with (folder / "01_main.py.log").open("rb"):
-        assert prune(tmp_path, 30, NOW) == 0
-    assert prune(tmp_path, 30, NOW) == 1
+        assert delete_old_outputs(tmp_path, 30, NOW) == 0
+    assert delete_old_outputs(tmp_path, 30, NOW) == 1
 
 
 def test_a_project_without_output_has_nothing_to_remove(tmp_path: Path) -> None:
     """A folder that is not there is no error."""
-    assert prune(tmp_path / "logs", 30, NOW) == 0
+    assert delete_old_outputs(tmp_path / "logs", 30, NOW) == 0
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_the_tail_starts_at_a_line_or_a_character(
     assert read_tail(file, limit) == tail
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(string.ascii_letters + "é🙂\n", max_size=60), st.integers(0, 80))
 def test_the_tail_is_the_end_within_the_limit(text: str, limit: int) -> None:
     """The tail is what the file ends with, and not larger than asked for."""

@@ -15,6 +15,7 @@ from python_runner.model import (
     Interpreter,
     MailStatus,
     Message,
+    OpenRun,
     OpenScript,
     Outcome,
     Run,
@@ -104,14 +105,17 @@ def begin(
     started_at: datetime = NOW,
 ) -> None:
     """Open a run in the records."""
-    store.begin_run(
+    run = OpenRun(
         run_id=run_id,
         project=path.name,
         path=path,
         started_at=started_at,
-        scripts=scripts,
-        interpreter=Interpreter(path="/usr/bin/python3", version="3.11.9"),
+        scripts=tuple(
+            OpenScript(script=script, number=number)
+            for number, script in enumerate(scripts, 1)
+        ),
     )
+    store.begin_run(run, Interpreter(path="/usr/bin/python3", version="3.11.9"))
 
 
 def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:
@@ -161,12 +165,12 @@ def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:
         warnings=(Sentence.of("the log is incomplete: {error}", error="full"),),
     )
     begin(store, run.run_id, "données/main.py", "b.py")
-    store.script_started(run.run_id, 1, NOW)
-    store.script_ended(result)
-    store.finish_run(run, [a_message(run.run_id)], NOW)
+    store.begin_attempt(run.run_id, 1, NOW)
+    store.end_script(result)
+    store.end_run(run, [a_message(run.run_id)], NOW)
     assert store.run("0123456789abc") == replace(
         run,
-        mail=MailStatus.QUEUED,
+        mail_status=MailStatus.QUEUED,
         interpreter="/usr/bin/python3",
         interpreter_version="3.11.9",
     )
@@ -174,7 +178,7 @@ def test_a_run_is_read_back_as_it_was_written(store: Store) -> None:
 
 def test_times_come_back_local_and_exact(store: Store) -> None:
     """A time is the same moment to the microsecond, with the local offset."""
-    store.finish_run(a_run("a"), [], NOW)
+    store.end_run(a_run("a"), [], NOW)
     run = store.run("a")
     assert run is not None
     assert run.started_at == NOW
@@ -184,7 +188,7 @@ def test_times_come_back_local_and_exact(store: Store) -> None:
 def test_a_run_that_the_records_missed_is_written_whole(store: Store) -> None:
     """Closing a run that was never opened keeps all that is known of it."""
     run = a_run("a", a_result("a"), a_result("a", 2, script="b.py"))
-    store.finish_run(run, [], NOW)
+    store.end_run(run, [], NOW)
     assert store.run("a") == run
 
 
@@ -193,8 +197,8 @@ def test_closing_fills_in_what_is_missing(store: Store) -> None:
     attempts = (an_attempt(Outcome.FAILURE), an_attempt())
     result = replace(a_result("a"), attempts=attempts)
     begin(store, "a", "main.py", "b.py")
-    store.attempt_ended("a", 1, attempts[0])
-    store.finish_run(a_run("a", result), [], NOW)
+    store.end_attempt("a", 1, attempts[0])
+    store.end_run(a_run("a", result), [], NOW)
     run = store.run("a")
     assert run is not None
     assert run.scripts[0] == result
@@ -205,10 +209,10 @@ def test_closing_fills_in_what_is_missing(store: Store) -> None:
 def test_an_end_stays(store: Store) -> None:
     """A second end of the same script changes nothing."""
     begin(store, "a", "main.py")
-    store.script_ended(a_result("a"))
-    store.script_ended(a_result("a", outcome=Outcome.FAILURE))
-    store.script_started("a", 1, NOW + timedelta(hours=1))
-    store.finish_run(a_run("a"), [], NOW)
+    store.end_script(a_result("a"))
+    store.end_script(a_result("a", outcome=Outcome.FAILURE))
+    store.begin_attempt("a", 1, NOW + timedelta(hours=1))
+    store.end_run(a_run("a"), [], NOW)
     run = store.run("a")
     assert run is not None
     assert run.scripts == (a_result("a"),)
@@ -216,10 +220,10 @@ def test_an_end_stays(store: Store) -> None:
 
 def test_closing_twice_queues_one_report(store: Store) -> None:
     """The first report's bytes stay: they may be on their way already."""
-    store.finish_run(a_run("a"), [a_message("a")], NOW)
+    store.end_run(a_run("a"), [a_message("a")], NOW)
     second = replace(a_message("other"), content=b"different")
-    store.finish_run(a_run("a"), [second], NOW + timedelta(hours=1))
-    (queued,) = store.mail.messages()
+    store.end_run(a_run("a"), [second], NOW + timedelta(hours=1))
+    (queued,) = store.messages.newest()
     assert queued.message == a_message("a")
     assert queued.queued_at == NOW
 
@@ -227,24 +231,24 @@ def test_closing_twice_queues_one_report(store: Store) -> None:
 def test_the_first_start_counts(store: Store) -> None:
     """A retry does not move the moment a script began."""
     begin(store, "a", "main.py")
-    store.script_started("a", 1, NOW)
-    store.script_started("a", 1, NOW + timedelta(minutes=5))
-    (run,) = store.interrupt_unfinished(PROJECT, NOW + timedelta(hours=1))
+    store.begin_attempt("a", 1, NOW)
+    store.begin_attempt("a", 1, NOW + timedelta(minutes=5))
+    (run,) = store.interrupt_runs(PROJECT, NOW + timedelta(hours=1))
     assert run.scripts[0].started_at == NOW
 
 
 def test_the_past_is_settled(store: Store) -> None:
     """Ended scripts stay, running ones were interrupted, planned ones are skipped."""
     begin(store, "a", "a.py", "b.py", "c.py")
-    store.script_ended(a_result("a", script="a.py"))
+    store.end_script(a_result("a", script="a.py"))
     output = Path("/srv/project_1/logs/runs/02_b.py.log")
-    store.script_started("a", 2, NOW + timedelta(seconds=10), output)
+    store.begin_attempt("a", 2, NOW + timedelta(seconds=10), output)
     retry = replace(
         an_attempt(Outcome.FAILURE, 5.0), started_at=NOW + timedelta(seconds=20)
     )
-    store.attempt_ended("a", 2, retry)
+    store.end_attempt("a", 2, retry)
     later = NOW + timedelta(days=1)
-    (run,) = store.interrupt_unfinished(PROJECT, later)
+    (run,) = store.interrupt_runs(PROJECT, later)
     assert run.status is RunStatus.INTERRUPTED
     assert [r.outcome for r in run.scripts] == ["success", "interrupted", "skipped"]
     assert run.scripts[1].attempts == (retry,)
@@ -259,12 +263,12 @@ def test_the_past_is_settled(store: Store) -> None:
 def test_a_settled_run_waits_for_its_report(store: Store) -> None:
     """A crash between settling and reporting costs neither: it is settled again."""
     begin(store, "a", "main.py")
-    (first,) = store.interrupt_unfinished(PROJECT, NOW)
-    (again,) = store.interrupt_unfinished(PROJECT, NOW + timedelta(hours=1))
+    (first,) = store.interrupt_runs(PROJECT, NOW)
+    (again,) = store.interrupt_runs(PROJECT, NOW + timedelta(hours=1))
     assert again == first
-    store.finish_run(again, [a_message("a")], NOW)
-    assert store.interrupt_unfinished(PROJECT, NOW) == []
-    assert store.run("a") == replace(again, mail=MailStatus.QUEUED)
+    store.end_run(again, [a_message("a")], NOW)
+    assert store.interrupt_runs(PROJECT, NOW) == []
+    assert store.run("a") == replace(again, mail_status=MailStatus.QUEUED)
 
 
 def test_only_the_project_is_settled(store: Store) -> None:
@@ -272,7 +276,7 @@ def test_only_the_project_is_settled(store: Store) -> None:
     begin(store, "a", "main.py", path=Path("/srv/other"))
     begin(store, "b", "main.py", started_at=NOW + timedelta(hours=1))
     begin(store, "c", "main.py")
-    runs = store.interrupt_unfinished(PROJECT, NOW)
+    runs = store.interrupt_runs(PROJECT, NOW)
     assert [run.run_id for run in runs] == ["c", "b"]
 
 
@@ -281,8 +285,8 @@ def test_open_runs_tell_how_far_they_are(store: Store) -> None:
     begin(store, "a", "a.py", "b.py", "c.py")
     begin(store, "b", "main.py", path=Path("/srv/other"))
     output = Path("/srv/project_1/logs/runs/01_a.py.log")
-    store.script_ended(replace(a_result("a", script="a.py"), output=output))
-    store.script_started("a", 2, NOW)
+    store.end_script(replace(a_result("a", script="a.py"), output=output))
+    store.begin_attempt("a", 2, NOW)
     assert [run.run_id for run in store.open_runs()] == ["b", "a"]
     (run,) = store.open_runs([PROJECT])
     assert (run.run_id, run.project, run.path) == ("a", "project_1", PROJECT)
@@ -298,14 +302,14 @@ def test_open_runs_tell_how_far_they_are(store: Store) -> None:
         OpenScript(script="b.py", number=2, started_at=NOW),
         OpenScript(script="c.py", number=3),
     )
-    store.finish_run(a_run("a"), [], NOW)
+    store.end_run(a_run("a"), [], NOW)
     assert store.open_runs([PROJECT]) == []
 
 
 def test_a_run_is_found_by_the_beginning_of_its_id(store: Store) -> None:
     """Open runs are found as well, but only ended ones can be read whole."""
     for run_id in ("abc1", "abc2", "abc22"):
-        store.finish_run(a_run(run_id), [], NOW)
+        store.end_run(a_run(run_id), [], NOW)
     begin(store, "f00", "main.py")
 
     assert store.run_ids("abc", limit=9) == ["abc1", "abc2", "abc22"]
@@ -330,7 +334,7 @@ def test_runs_come_newest_first_and_filtered(store: Store) -> None:
         ]
     ):
         moment = NOW + timedelta(hours=hour)
-        store.finish_run(
+        store.end_run(
             a_run(run_id, path=path, status=status, started_at=moment), [], NOW
         )
     begin(store, "e", "main.py")
@@ -359,7 +363,7 @@ def test_the_last_real_outcome_of_each_script(store: Store) -> None:
             for number, (name, outcome) in enumerate(outcomes.items(), 1)
         )
         run = a_run(f"{hour}", *results, status=status, started_at=moment)
-        store.finish_run(run, [], moment)
+        store.end_run(run, [], moment)
 
     good, bad, skipped = Outcome.SUCCESS, Outcome.FAILURE, Outcome.SKIPPED
     keep(1, RunStatus.SUCCESS, a=good, b=good, c=good)
@@ -368,7 +372,7 @@ def test_the_last_real_outcome_of_each_script(store: Store) -> None:
     keep(4, RunStatus.SKIPPED, a=skipped, b=skipped, c=skipped)
     keep(5, RunStatus.NOT_STARTED, d=Outcome.NOT_STARTED)
     begin(store, "6", "b.py", started_at=NOW + timedelta(hours=6))
-    store.finish_run(a_run("7", a_result("7"), path=Path("/srv/other")), [], NOW)
+    store.end_run(a_run("7", a_result("7"), path=Path("/srv/other")), [], NOW)
 
     assert store.last_outcomes(PROJECT) == {"a.py": good, "b.py": good, "c.py": skipped}
 
@@ -385,8 +389,8 @@ def test_the_past_of_a_script(store: Store) -> None:
         if outcome is Outcome.FAILURE:
             attempt = replace(an_attempt(outcome), traceback=fault)
             result = replace(result, attempts=(an_attempt(outcome), attempt))
-        store.finish_run(a_run(run_id, result, started_at=moment), [], moment)
-    store.finish_run(a_run("b", a_result("b"), path=Path("/srv/other")), [], NOW)
+        store.end_run(a_run(run_id, result, started_at=moment), [], moment)
+    store.end_run(a_run("b", a_result("b"), path=Path("/srv/other")), [], NOW)
     past = store.past_results(PROJECT, "main.py", 2)
     assert [(p.run_id, p.outcome, p.duration) for p in past] == [
         ("2", "success", 2.0),
@@ -406,7 +410,7 @@ def test_the_past_before_a_run(store: Store) -> None:
         moment = NOW + timedelta(hours=hour)
         run_id = f"{hour}"
         result = a_result(run_id, started_at=moment + timedelta(seconds=1))
-        store.finish_run(a_run(run_id, result, started_at=moment), [], moment)
+        store.end_run(a_run(run_id, result, started_at=moment), [], moment)
     before = NOW + timedelta(hours=2)
     past = store.past_results(PROJECT, "main.py", 10, before=before)
     assert [p.run_id for p in past] == ["1", "0"]
@@ -415,7 +419,7 @@ def test_the_past_before_a_run(store: Store) -> None:
 def test_a_result_without_attempts_has_a_past_too(store: Store) -> None:
     """What was skipped or never found has neither fingerprint nor exit code."""
     result = replace(a_result("a", outcome=Outcome.NOT_STARTED), attempts=())
-    store.finish_run(a_run("a", result), [], NOW)
+    store.end_run(a_run("a", result), [], NOW)
     (past,) = store.past_results(PROJECT, "main.py", 10)
     assert (past.outcome, past.fingerprint, past.exit_code) == (
         Outcome.NOT_STARTED,
@@ -428,8 +432,8 @@ def test_names_that_are_no_unicode_are_kept(store: Store) -> None:
     """A folder or script whose name is not UTF-8 can be recorded and found again."""
     path = Path("/srv/caf\udce9")
     begin(store, "a", "caf\udce9.py", path=path)
-    (run,) = store.interrupt_unfinished(path, NOW)
-    store.finish_run(run, [], NOW)
+    (run,) = store.interrupt_runs(path, NOW)
+    store.end_run(run, [], NOW)
     assert [r.run_id for r in store.runs(projects=[path])] == ["a"]
     assert len(store.past_results(path, "caf\udce9.py", 10)) == 1
 
@@ -437,12 +441,12 @@ def test_names_that_are_no_unicode_are_kept(store: Store) -> None:
 def test_what_is_not_in_the_records_cannot_go_on(store: Store) -> None:
     """A transition of an unknown run or script is refused, and nothing is kept."""
     with pytest.raises(StoreError, match="run a is not in the records"):
-        store.script_started("a", 1, NOW)
+        store.begin_attempt("a", 1, NOW)
     with pytest.raises(StoreError):
-        store.script_ended(a_result("a"))
+        store.end_script(a_result("a"))
     begin(store, "a", "main.py")
     with pytest.raises(StoreError, match="FOREIGN KEY"):
-        store.attempt_ended("a", 2, an_attempt())
+        store.end_attempt("a", 2, an_attempt())
     with pytest.raises(StoreError, match="UNIQUE"):
         begin(store, "a", "main.py")
 
@@ -450,15 +454,15 @@ def test_what_is_not_in_the_records_cannot_go_on(store: Store) -> None:
 def test_old_runs_are_thinned(store: Store) -> None:
     """What ended before goes; what is open or has undelivered mail stays."""
     for run_id in ("a", "b"):
-        store.finish_run(a_run(run_id, a_result(run_id)), [], NOW)
-    store.finish_run(a_run("c"), [a_message("c")], NOW)
+        store.end_run(a_run(run_id, a_result(run_id)), [], NOW)
+    store.end_run(a_run("c"), [a_message("c")], NOW)
     new = NOW + timedelta(days=1)
-    store.finish_run(a_run("d", started_at=new), [], new)
+    store.end_run(a_run("d", started_at=new), [], new)
     begin(store, "e", "main.py")
-    assert store.thin(new) == 2
+    assert store.delete_old_runs(new) == 2
     assert [run.run_id for run in store.runs()] == ["d", "c"]
-    assert len(store.interrupt_unfinished(PROJECT, NOW)) == 1
-    assert store.thin(new) == 0
+    assert len(store.interrupt_runs(PROJECT, NOW)) == 1
+    assert store.delete_old_runs(new) == 0
 
 
 def test_thinning_goes_in_steps(store: Store) -> None:
@@ -474,8 +478,8 @@ def test_thinning_goes_in_steps(store: Store) -> None:
             SELECT i, 1, 'p', 'success', i, 1 FROM n
             """
         )
-    assert store.thin(NOW, limit=510) == 510
-    assert store.thin(NOW) == 690
+    assert store.delete_old_runs(NOW, limit=510) == 510
+    assert store.delete_old_runs(NOW) == 690
 
 
 def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:
@@ -487,7 +491,7 @@ def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:
         while not stop.is_set():
             number += 1
             run_id = f"{number:x}"
-            store.finish_run(a_run(run_id, a_result(run_id)), [a_message(run_id)], NOW)
+            store.end_run(a_run(run_id, a_result(run_id)), [a_message(run_id)], NOW)
 
     writer = threading.Thread(target=record)
     writer.start()
@@ -503,7 +507,7 @@ def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:
         runs = copy.runs(limit=10_000)
         assert before <= {run.run_id for run in runs}
         assert all(len(run.scripts) == 1 for run in runs)
-        assert {run.mail for run in runs} == {MailStatus.QUEUED}
+        assert {run.mail_status for run in runs} == {MailStatus.QUEUED}
 
 
 def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
@@ -530,8 +534,8 @@ def test_threads_and_stores_share_the_file(shielded: Path) -> None:
         for number in range(10):
             run_id = f"{worker}{number}"
             begin(store, run_id, "main.py")
-            store.script_ended(a_result(run_id))
-            store.finish_run(a_run(run_id, a_result(run_id)), [], NOW)
+            store.end_script(a_result(run_id))
+            store.end_run(a_run(run_id, a_result(run_id)), [], NOW)
 
     with open_store(shielded, NOW) as first, open_store(shielded, NOW) as second:
         threads = [
@@ -549,9 +553,9 @@ def test_a_transaction_is_all_or_nothing(store: Store) -> None:
     """What fails half-way leaves no trace, and the next one works."""
     broken = replace(a_message("a"), content=None)  # type: ignore[arg-type]
     with pytest.raises(StoreError, match="NOT NULL"):
-        store.finish_run(a_run("a", a_result("a")), [broken], NOW)
+        store.end_run(a_run("a", a_result("a")), [broken], NOW)
     assert store.runs() == []
-    store.finish_run(a_run("a"), [a_message("a")], NOW)
+    store.end_run(a_run("a"), [a_message("a")], NOW)
 
 
 def test_the_file_is_durable_and_checked(store: Store, shielded: Path) -> None:

@@ -29,13 +29,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.model import (
     Attempt,
     Delivery,
     Interpreter,
     MailStatus,
     Message,
+    OpenRun,
+    OpenScript,
     Outcome,
     Receipt,
     Run,
@@ -45,6 +47,7 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -101,33 +104,41 @@ def lines(path: Path) -> list[str]:
 
 def settle(store: Store, now: datetime) -> None:
     """Do what every run does first: close and report what died."""
-    for run in store.interrupt_unfinished(PROJECT, now):
-        store.finish_run(run, [message_of(run)], now)
+    for run in store.interrupt_runs(PROJECT, now):
+        store.end_run(run, [message_of(run)], now)
+
+
+def open_run(run_id: str, started_at: datetime) -> OpenRun:
+    """Return a run of three scripts before its first one."""
+    return OpenRun(
+        run_id=run_id,
+        project=PROJECT.name,
+        path=PROJECT,
+        started_at=started_at,
+        scripts=tuple(
+            OpenScript(script=script, number=number)
+            for number, script in enumerate(("a.py", "b.py", "c.py"), 1)
+        ),
+    )
 
 
 def record_run(home: Path, run_id: str, now: datetime) -> None:
-    """LogLine a run of three scripts, one with two attempts, and report it."""
+    """Record a run of three scripts, one with two attempts, and report it."""
 
     def acknowledge(fact: str) -> None:
         append(home / "acknowledged", fact)
 
     with open_store(home, now) as store:
         settle(store, now)
-        store.begin_run(
-            run_id=run_id,
-            project=PROJECT.name,
-            path=PROJECT,
-            started_at=now,
-            scripts=["a.py", "b.py", "c.py"],
-        )
+        store.begin_run(open_run(run_id, now))
         acknowledge(f"{run_id} begun")
         results = []
         for number, outcomes in enumerate(("s", "fs", "ff"), 1):
             attempts = []
             for letter in outcomes:
-                store.script_started(run_id, number, now)
+                store.begin_attempt(run_id, number, now)
                 attempts.append(attempt(letter, now))
-                store.attempt_ended(run_id, number, attempts[-1])
+                store.end_attempt(run_id, number, attempts[-1])
                 acknowledge(f"{run_id} attempt {number}")
             result = ScriptResult(
                 script=f"{'abc'[number - 1]}.py",
@@ -138,7 +149,7 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
                 attempts=tuple(attempts),
             )
             results.append(result)
-            store.script_ended(result)
+            store.end_script(result)
             acknowledge(f"{run_id} ended {number} {result.outcome}")
         run = Run(
             run_id=run_id,
@@ -149,14 +160,14 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
             duration=1.0,
             scripts=tuple(results),
         )
-        store.finish_run(run, [message_of(run)], now)
+        store.end_run(run, [message_of(run)], now)
         acknowledge(f"{run_id} finished")
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def attempt(letter: str, now: datetime) -> Attempt:
@@ -236,16 +247,9 @@ def tend(home: Path) -> None:
     with open_store(home, NOW) as store:
         settle(store, NOW)
         acknowledge("settled")
-        store.begin_run(
-            run_id=LAST,
-            project=PROJECT.name,
-            path=PROJECT,
-            started_at=NOW,
-            scripts=["a.py", "b.py", "c.py"],
-            interpreter=PYTHON,
-        )
+        store.begin_run(open_run(LAST, NOW), PYTHON)
         acknowledge("begun")
-        store.thin(NOW - timedelta(days=30))
+        store.delete_old_runs(NOW - timedelta(days=30))
         acknowledge("thinned")
         store.backup(home / "copy")
         acknowledge("copied")
@@ -258,7 +262,7 @@ def check_tended(home: Path) -> None:
         assert store.notice is None
         settle(store, NOW)
         runs = {run.run_id: run for run in store.runs()}
-        queued = [queued.message.message_id for queued in store.mail.messages()]
+        queued = [queued.message.message_id for queued in store.messages.newest()]
         remembered = store.interpreter(PYTHON.path)
     assert {NEW, OPEN} <= runs.keys() <= {OLD, NEW, OPEN, LAST}
     assert [r.outcome for r in runs[OPEN].scripts] == [
@@ -286,7 +290,7 @@ def check_sound(path: Path) -> None:
 
 
 def record_one(home: Path) -> None:
-    """LogLine the one run of ``HOME``."""
+    """Record the one run of ``HOME``."""
     record_run(home, "0" * 13, NOW)
 
 
@@ -334,6 +338,7 @@ def play(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run this file as the runner that is killed."""
     return subprocess.run(
         [sys.executable, __file__, *map(str, arguments)],
+        env=with_tests_importable(),
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -348,13 +353,13 @@ def come_back(home: Path) -> None:
     with open_store(home, later) as store:
         assert store.notice is None
         settle(store, later)
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: later,
-            deadline_seconds=30,
         )
-        assert store.interrupt_unfinished(PROJECT, later) == []
+        outbox.drain(30)
+        assert store.interrupt_runs(PROJECT, later) == []
         check_records(store, lines(home / "acknowledged"))
     check_mailbox(home)
     check_sound(home / DATABASE_NAME)
@@ -376,7 +381,7 @@ def check_records(store: Store, acknowledged: list[str]) -> None:
         elif fact == "finished":
             assert run.status is RunStatus.FAILURE
         assert run.status in {RunStatus.FAILURE, RunStatus.INTERRUPTED}
-        assert run.mail is MailStatus.SENT
+        assert run.mail_status is MailStatus.SENT
 
 
 def check_mailbox(home: Path) -> None:
@@ -390,6 +395,7 @@ def check_mailbox(home: Path) -> None:
     assert all(len(digests) == 1 for digests in versions.values())
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
 def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
@@ -419,6 +425,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     come_back(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")
 def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:

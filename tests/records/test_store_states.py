@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -25,6 +26,8 @@ from python_runner.model import (
     Delivery,
     MailStatus,
     Message,
+    OpenRun,
+    OpenScript,
     Outcome,
     Receipt,
     Run,
@@ -32,6 +35,7 @@ from python_runner.model import (
     ScriptResult,
 )
 from python_runner.records.store import DATABASE_NAME, open_store
+from tests.support import examples
 
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -126,11 +130,16 @@ class Records(RuleBasedStateMachine):
         )
         self.open[path] = run
         self.store.begin_run(
-            run_id=run.run_id,
-            project=path.name,
-            path=path,
-            started_at=run.started_at,
-            scripts=[f"{number}.py" for number in range(1, scripts + 1)],
+            OpenRun(
+                run_id=run.run_id,
+                project=path.name,
+                path=path,
+                started_at=run.started_at,
+                scripts=tuple(
+                    OpenScript(script=f"{number}.py", number=number)
+                    for number in range(1, scripts + 1)
+                ),
+            )
         )
 
     def living(self) -> list[ModelRun]:
@@ -152,7 +161,7 @@ class Records(RuleBasedStateMachine):
         """Start a script."""
         run, number, script = data.draw(st.sampled_from(self.scripts("planned")))
         script.started_at = self.tick()
-        self.store.script_started(run.run_id, number, script.started_at)
+        self.store.begin_attempt(run.run_id, number, script.started_at)
 
     @precondition(lambda self: self.scripts("running"))
     @rule(data=st.data(), outcome=ENDS)
@@ -163,8 +172,8 @@ class Records(RuleBasedStateMachine):
             outcome=outcome, exit_code=1, started_at=self.now, duration=0.5
         )
         script.attempts.append(attempt)
-        self.store.attempt_ended(run.run_id, number, attempt)
-        self.store.script_started(run.run_id, number, self.tick())
+        self.store.end_attempt(run.run_id, number, attempt)
+        self.store.begin_attempt(run.run_id, number, self.tick())
 
     @precondition(lambda self: self.scripts("running"))
     @rule(data=st.data(), outcome=ENDS)
@@ -172,7 +181,7 @@ class Records(RuleBasedStateMachine):
         """End a script."""
         run, number, script = data.draw(st.sampled_from(self.scripts("running")))
         script.result = script.ended(run.run_id, number, outcome, self.now)
-        self.store.script_ended(script.result)
+        self.store.end_script(script.result)
 
     @precondition(lambda self: self.living())
     @rule(data=st.data(), reported=st.booleans())
@@ -204,15 +213,17 @@ class Records(RuleBasedStateMachine):
             subject=run.project,
             content=run.run_id.encode(),
         )
-        self.store.finish_run(run, [message] if reported else [], self.now)
+        self.store.end_run(run, [message] if reported else [], self.now)
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
-        self.ended.append(replace(run, mail=mail))
+        self.ended.append(replace(run, mail_status=mail))
 
-    @precondition(lambda self: any(run.mail is MailStatus.QUEUED for run in self.ended))
+    @precondition(
+        lambda self: any(run.mail_status is MailStatus.QUEUED for run in self.ended)
+    )
     @rule(marked=st.booleans())
     def deliver(self, *, marked: bool) -> None:
         """Send the report that waits longest, or die before its receipt is kept."""
-        queued = self.store.mail.claim_due(self.tick(), owner="me", lease_seconds=0)
+        queued = self.store.messages.claim_due(self.tick(), owner="me", lease_seconds=0)
         assert queued is not None
         if not marked:
             return
@@ -220,7 +231,7 @@ class Records(RuleBasedStateMachine):
             Receipt(recipient=recipient, delivery=Delivery.SENT)
             for recipient in queued.message.recipients
         ]
-        self.store.mail.record_receipts(
+        self.store.messages.record_receipts(
             queued.number, receipts, owner="me", next_try_at=None
         )
         (place,) = (
@@ -228,7 +239,7 @@ class Records(RuleBasedStateMachine):
             for place, run in enumerate(self.ended)
             if f"<{run.run_id}@localhost>" == queued.message.message_id
         )
-        self.ended[place] = replace(self.ended[place], mail=MailStatus.SENT)
+        self.ended[place] = replace(self.ended[place], mail_status=MailStatus.SENT)
 
     @rule(seconds=st.integers(0, 30))
     def thin(self, seconds: int) -> None:
@@ -237,9 +248,9 @@ class Records(RuleBasedStateMachine):
         gone = [
             run
             for run in self.ended
-            if run.started_at < oldest and run.mail is not MailStatus.QUEUED
+            if run.started_at < oldest and run.mail_status is not MailStatus.QUEUED
         ]
-        assert self.store.thin(oldest) == len(gone)
+        assert self.store.delete_old_runs(oldest) == len(gone)
         self.ended = [run for run in self.ended if run not in gone]
 
     @rule()
@@ -270,12 +281,12 @@ class Records(RuleBasedStateMachine):
         """Settle, and die before the report: the runs are found again."""
         for path, run in self.open.items():
             if not run.alive:
-                runs = self.store.interrupt_unfinished(path, self.tick())
+                runs = self.store.interrupt_runs(path, self.tick())
                 self.check_settled(runs, path)
 
     def settle(self, path: Path) -> None:
         """Settle and report."""
-        runs = self.store.interrupt_unfinished(path, self.tick())
+        runs = self.store.interrupt_runs(path, self.tick())
         self.check_settled(runs, path)
         del self.open[path]
         self.close(runs[0], reported=True)
@@ -303,9 +314,10 @@ class Records(RuleBasedStateMachine):
         assert self.store.runs(limit=1000) == expected
 
 
+@pytest.mark.slow
 def test_any_order_of_transitions_and_deaths() -> None:
     """The records hold what the model expects after each step."""
     run_state_machine_as_test(
         Records,
-        settings=settings(max_examples=30, stateful_step_count=50, deadline=None),
+        settings=settings(examples(30), stateful_step_count=50),
     )

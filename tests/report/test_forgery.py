@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import compat32, default
 from html.parser import HTMLParser
@@ -19,7 +18,9 @@ from python_runner.config.settings import load_settings
 from python_runner.model import EmailStrategy, Outcome, Traceback
 from python_runner.report.compose import compose
 from python_runner.report.render import Report, render
+from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
+from tests.support import NOW, MakeProject
 
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message
 
-NOW = datetime(2026, 11, 23, 9, 51, 58, tzinfo=UTC)
 #: What has forged headers, pages, lines and terminals before.
 TRICKS = (
     "\r\nBcc: eve@example.com",
@@ -124,14 +124,14 @@ def hostile_report(make_result: Any, make_run: Any, text: str) -> Report:
         warnings=(sentence,),
         error=sentence,
     )
-    return render(
-        run,
+    context = ReportContext(
         strategy=EmailStrategy.ALL,
         language="fr",
         tails={text: f"output {text}"},
         host=text,
         log=Path(text.replace("\0", "")),
     )
+    return render(run, context)
 
 
 def mailed(report: Report) -> Message:
@@ -260,7 +260,7 @@ ADDRESSES = (
 
 
 def test_what_is_no_address_is_refused_with_its_place(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """All wrong recipients are told at once, each with file and key; none is dropped."""
     entries = [entry for entry in NO_ADDRESSES if entry]
@@ -278,7 +278,7 @@ def test_what_is_no_address_is_refused_with_its_place(
 
 @pytest.mark.parametrize("entry", NO_ADDRESSES)
 def test_no_runner_takes_what_is_no_address(
-    make_project: Callable[..., Path], entry: str
+    make_project: MakeProject, entry: str
 ) -> None:
     """The library's own door is as narrow as the configuration file's."""
     with pytest.raises(BadRecipientList):
@@ -330,13 +330,14 @@ def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:
     assert load_settings(environ=environ, folder=tmp_path).mail.login == r"OFFICE\robot"
 
 
+@pytest.mark.slow
 def test_a_terminal_is_not_obeyed_nor_deceived(
-    make_project: Callable[..., Path], cli: Callable[..., Any]
+    make_project: MakeProject, cli: Callable[..., Any]
 ) -> None:
     """What commands tell of an error moves no cursor, hides no link, turns no letters."""
     evil = (
         "\x1b]8;;http://eve.example.com\x07link\x1b]8;;\x07\x1b[2K\rproject_1: main.py:"
-        " success\x1b[1A \u202egnp.exe\u2066 \x9b31m \x07"
+        " succeeded\x1b[1A \u202egnp.exe\u2066 \x9b31m \x07"
     )
     folder = make_project(
         sources={

@@ -19,9 +19,9 @@ from python_runner.report.mime import (
     ATTACHMENT_BYTES,
     Attachment,
     make_smaller,
-    pack,
     thread_index,
     without_attachment,
+    zip_files,
 )
 from python_runner.report.render import REPORT_BYTES, Report
 
@@ -29,6 +29,10 @@ from python_runner.report.render import REPORT_BYTES, Report
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import EmailMessage
+
+
+pytestmark = pytest.mark.pure
+
 
 DATE = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 #: What one request to Microsoft Graph holds, in base64.
@@ -55,12 +59,11 @@ def message(
 ) -> bytes:
     """Return the bytes of a mail."""
     return compose(
-        Report("[p] échec", text, html, language),
+        Report("[p] échec", text, html, language, attachment=attachment),
         run_id="39be3d37aed64",
         sender="robot@example.com",
         recipients=("ann@example.com",),
         date=DATE,
-        attachment=attachment,
     ).content
 
 
@@ -81,9 +84,9 @@ def test_what_is_packed_comes_out_again() -> None:
     """Names with accents and any bytes survive, and nothing says when it was packed."""
     files = {"01_été.py.log": b"\xff\x00 caf\xc3\xa9\r\n", "02_b.log": b""}
     readers = {name: reader(content) for name, content in files.items()}
-    attachment = pack("x.zip", readers, DATE)
+    attachment = zip_files("x.zip", readers, DATE)
     assert unpack(attachment) == files
-    assert pack("x.zip", readers, DATE) == attachment
+    assert zip_files("x.zip", readers, DATE) == attachment
     with zipfile.ZipFile(BytesIO(attachment.content)) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {
             (2026, 11, 23, 9, 51, 58)
@@ -93,25 +96,25 @@ def test_what_is_packed_comes_out_again() -> None:
 def test_a_wrong_clock_packs_as_well() -> None:
     """A computer that believes in 1970 sends its reports all the same."""
     early = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-    assert unpack(pack("x.zip", {"a": reader(b"b")}, early)) == {"a": b"b"}
+    assert unpack(zip_files("x.zip", {"a": reader(b"b")}, early)) == {"a": b"b"}
 
 
 def test_a_zip_file_is_bounded_whatever_goes_in() -> None:
     """What cannot be compressed is cut until it fits; text of megabytes stays whole."""
     noise = random.Random(4).randbytes(3_000_000)  # noqa: S311
-    attachment = pack("x.zip", {"a": reader(noise), "b": reader(noise)}, DATE)
+    attachment = zip_files("x.zip", {"a": reader(noise), "b": reader(noise)}, DATE)
     assert ATTACHMENT_BYTES / 3 < len(attachment.content) <= ATTACHMENT_BYTES
     files = unpack(attachment)
     assert all(noise.startswith(content) for content in files.values())
 
     text = b"row 12 of 30 read\n" * 200_000
-    assert unpack(pack("x.zip", {"a": reader(text)}, DATE)) == {"a": text}
+    assert unpack(zip_files("x.zip", {"a": reader(text)}, DATE)) == {"a": text}
 
 
 def test_more_files_than_room_end_too() -> None:
     """Names alone may fill a zip file: there is an end to cutting."""
     files = {f"{number}.log": reader(b"x" * 99) for number in range(50)}
-    attachment = pack("x.zip", files, DATE, limit=100)
+    attachment = zip_files("x.zip", files, DATE, limit=100)
     assert len(unpack(attachment)) == 50
 
 
@@ -271,4 +274,4 @@ def any_names() -> Any:
 def test_any_files_can_be_packed(files: dict[str, bytes]) -> None:
     """Whatever outputs are called and hold, they come out as they went in."""
     readers = {name: reader(content) for name, content in files.items()}
-    assert unpack(pack("x.zip", readers, DATE)) == files
+    assert unpack(zip_files("x.zip", readers, DATE)) == files

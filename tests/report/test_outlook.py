@@ -16,14 +16,12 @@ from python_runner.model import Delivery, MailSettings
 
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.model import Message
+    from tests.support import Cli, MakeProject
 
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
-    MakeProject = Callable[..., Path]
 
 EHLO = "250-fake\r\n250-STARTTLS\r\n250 AUTH XOAUTH2"
 SPY = "import os; print('OAUTH_CLIENT_SECRET' in os.environ, os.environ['LOGIN_MAIL'])"
@@ -102,6 +100,7 @@ def test_a_run_reports_with_a_token_over_starttls(
     assert b"AUTH" not in server.raw
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_a_report_waits_for_an_expired_secret(
     cli: Cli, make_project: MakeProject, cloud: Any, variables: dict[str, str]
 ) -> None:
@@ -120,6 +119,7 @@ def test_a_report_waits_for_an_expired_secret(
     assert len(cloud.mails) == 1
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_a_busy_service_is_waited_for(
     cli: Cli, make_project: MakeProject, cloud: Any, variables: dict[str, str]
 ) -> None:
@@ -150,6 +150,7 @@ def test_mail_test_walks_to_graph(
     assert len(cloud.mails) == 1
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_mail_test_speaks_french(
     cli: Cli, cloud: Any, variables: dict[str, str]
 ) -> None:

@@ -24,16 +24,13 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.report.render import render
+from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.support import MakeResult, MakeRun
 
-    from python_runner.model import Run, ScriptResult
-
-    Make = Callable[..., ScriptResult]
-    MakeRun = Callable[..., Run]
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_browser = pytest.mark.skipif(
@@ -62,13 +59,13 @@ SCRIPT = Path(__file__).with_name("look.js")
 
 
 @pytest.fixture
-def pages(make_result: Make, make_run: MakeRun) -> dict[str, str]:
+def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
     """Return the reports of every kind of run, in both languages."""
     first = make_run(make_result()).started_at
     compared = {
         "main.py": Comparison(usual=8.2, recovered=Streak(count=3, since=first)),
         "import.py": Comparison(usual=133.0, same=Streak(count=2, since=first)),
-        "slow.py": Comparison(usual=60.0, pace=7.3),
+        "slow.py": Comparison(usual=60.0, factor=7.3),
         "a_script_whose_name_takes_more_room_than_a_telephone_has.py": Comparison(
             usual=44_640.0, new=True
         ),
@@ -116,14 +113,16 @@ def pages(make_result: Make, make_run: MakeRun) -> dict[str, str]:
     return {
         f"{name} {language}": render(
             run,
-            strategy=EmailStrategy.ALL,
-            language=language,
-            tails={"import.py": "row 12\n" * 20},
-            partial={"import.py"},
-            attach=True,
-            comparisons={} if name == "success" else compared,
-            host="PC-7",
-            log=Path("C:/Scripts/project_1/logs", "project_1.log"),
+            ReportContext(
+                strategy=EmailStrategy.ALL,
+                language=language,
+                tails={"import.py": "row 12\n" * 20},
+                partial={"import.py"},
+                attach=True,
+                comparisons={} if name == "success" else compared,
+                host="PC-7",
+                log=Path("C:/Scripts/project_1/logs", "project_1.log"),
+            ),
         ).html
         for name, run in runs.items()
         for language in ("en", "fr")

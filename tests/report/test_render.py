@@ -21,18 +21,17 @@ from python_runner.model import (
 from python_runner.report.compose import compose
 from python_runner.report.render import Report, fallback_report, render
 from python_runner.report.subject import SUBJECT
+from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from python_runner.model import Run
+    from tests.support import MakeResult, MakeRun
 
-    from python_runner.model import Run, ScriptResult
-
-    Make = Callable[..., ScriptResult]
-    MakeRun = Callable[..., Run]
 
 MIB = 1024 * 1024
+ENGLISH = ReportContext(strategy=EmailStrategy.ALL, language="en")
 #: Six o'clock, wherever the tests run.
 MONDAY = datetime(2026, 11, 16, 6, 0).astimezone()
 NEW = Comparison(new=True)
@@ -41,13 +40,8 @@ ENDLESS = Streak(count=50, since=None)
 
 
 def _render(run: Run, language: str = "en", **options: Any) -> Report:
-    report = render(
-        run,
-        strategy=options.pop("strategy", EmailStrategy.ALL),
-        language=language,
-        host=options.pop("host", "PC-7"),
-        **options,
-    )
+    values = {"strategy": EmailStrategy.ALL, "host": "PC-7"} | options
+    report = render(run, ReportContext(language=language, **values))
     # A report without HTML is the fallback: something went wrong on the way.
     assert report.html
     return report
@@ -85,7 +79,7 @@ class _Page(HTMLParser):
 
 
 @pytest.fixture
-def failed_run(make_result: Make, make_run: MakeRun) -> Run:
+def failed_run(make_result: MakeResult, make_run: MakeRun) -> Run:
     """Return a run with a success, a failure and a script skipped because of it."""
     return make_run(
         make_result("main.py"),
@@ -127,7 +121,7 @@ def test_the_subject_says_it_all(
     success: str,
     failure: str,
     failed_run: Run,
-    make_result: Make,
+    make_result: MakeResult,
     make_run: MakeRun,
 ) -> None:
     """Project, outcome, and the first failing script with its exception."""
@@ -137,7 +131,7 @@ def test_the_subject_says_it_all(
 
 
 def test_the_subject_counts_further_failures(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Scripts that failed by themselves are counted; those skipped because of them not."""
     results = [
@@ -164,7 +158,7 @@ def test_every_status_has_its_subject(
     status: RunStatus,
     error: Sentence | None,
     expected: str,
-    make_result: Make,
+    make_result: MakeResult,
     make_run: MakeRun,
 ) -> None:
     """A run that did not take place, or not to its end, says so."""
@@ -189,7 +183,11 @@ def test_every_status_has_its_subject(
     ],
 )
 def test_every_outcome_has_a_mark_and_a_word(
-    outcome: Outcome, english: str, french: str, make_result: Make, make_run: MakeRun
+    outcome: Outcome,
+    english: str,
+    french: str,
+    make_result: MakeResult,
+    make_run: MakeRun,
 ) -> None:
     """A reader who sees no colours knows how each script ended, in both bodies."""
     run = make_run(make_result("x.py", outcome))
@@ -266,7 +264,9 @@ def test_french_reports_are_french(failed_run: Run) -> None:
         assert "23/11/2026" in body
 
 
-def test_what_scripts_print_stays_text(make_result: Make, make_run: MakeRun) -> None:
+def test_what_scripts_print_stays_text(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
     """Tags of a name, an error, a warning or an output are shown, never obeyed."""
     evil = "<script>alert(1)</script><img src=x onerror=y>&amp;"
     traceback = Traceback(text=evil, exception=evil, file=evil, line=1, function=evil)
@@ -289,7 +289,7 @@ def test_what_scripts_print_stays_text(make_result: Make, make_run: MakeRun) -> 
     assert page.text.count(evil) >= 8
 
 
-def test_sentences_keep_their_lines(make_result: Make, make_run: MakeRun) -> None:
+def test_sentences_keep_their_lines(make_result: MakeResult, make_run: MakeRun) -> None:
     """Several problems told at once stay one a line, where HTML would join them."""
     run = make_run(
         make_result("a.py", Outcome.NOT_STARTED, reason=Sentence.of("one\ntwo <b>")),
@@ -343,7 +343,7 @@ def test_the_traceback_is_not_shown_twice(failed_run: Run) -> None:
     ],
 )
 def test_the_place_is_as_exact_as_the_traceback(
-    traceback: Traceback, place: str | None, make_result: Make, make_run: MakeRun
+    traceback: Traceback, place: str | None, make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """What is not known is left out instead of being guessed."""
     run = make_run(make_result("a.py", Outcome.FAILURE, traceback=traceback))
@@ -353,14 +353,14 @@ def test_the_place_is_as_exact_as_the_traceback(
 
 
 def test_a_failure_without_a_word_still_has_a_headline(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Neither traceback nor reason: the outcome's word remains."""
     run = make_run(make_result("a.py", Outcome.TIMEOUT))
     assert _render(run).subject == "[project_1] failed: a.py - timed out"
 
 
-def test_each_warning_is_told_once(make_result: Make, make_run: MakeRun) -> None:
+def test_each_warning_is_told_once(make_result: MakeResult, make_run: MakeRun) -> None:
     """Three attempts that warn of the same are one warning, of a success as well."""
     run = make_run(
         make_result(attempts=3, warnings=(Sentence.of("left a process behind"),))
@@ -373,7 +373,7 @@ def test_each_warning_is_told_once(make_result: Make, make_run: MakeRun) -> None
 @pytest.mark.parametrize("filler", ["x", "é€\n", '"<&>'])
 @pytest.mark.parametrize("failures", [1, 40])
 def test_a_mail_never_grows_beyond_a_mebibyte(
-    filler: str, failures: int, make_result: Make, make_run: MakeRun
+    filler: str, failures: int, make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Huge tracebacks and outputs are cut in the middle, with the count of the bytes."""
     huge = filler * 100_000
@@ -398,19 +398,19 @@ def test_a_mail_never_grows_beyond_a_mebibyte(
 
 
 def test_what_no_cut_makes_small_enough_is_told_plainly(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Sentences without end, many times over, leave the bare facts."""
     warnings = tuple(Sentence.of("{x}", x=f"{n}" + '"' * 3000) for n in range(20))
     results = [make_result(f"{n}.py", number=n, warnings=warnings) for n in range(30)]
     run = make_run(*results)
-    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    report = render(run, ENGLISH)
     assert report == fallback_report(run, "the report is too large")
-    assert "29.py: success" in report.text
+    assert "29.py: succeeded" in report.text
 
 
 def test_thousands_of_scripts_are_counted_instead_of_named(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Failures are named first, in the order of the series; the rest is a number."""
     results = [make_result(f"{n:04}.py", number=n) for n in range(5000)]
@@ -426,7 +426,11 @@ def test_thousands_of_scripts_are_counted_instead_of_named(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(project=st.text(), script=st.text(), exception=st.text())
 def test_subjects_are_one_short_line(
-    make_result: Make, make_run: MakeRun, project: str, script: str, exception: str
+    make_result: MakeResult,
+    make_run: MakeRun,
+    project: str,
+    script: str,
+    exception: str,
 ) -> None:
     """Whatever things are called, a subject fits a list of mails."""
     traceback = Traceback(text="t", exception=exception * 20)
@@ -440,7 +444,7 @@ def test_subjects_are_one_short_line(
 
 
 def test_a_report_that_cannot_be_laid_out_is_told_plainly(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """A broken sentence costs the layout, never the news."""
     broken = Sentence.of("a value is missing: {value}")
@@ -448,13 +452,13 @@ def test_a_report_that_cannot_be_laid_out_is_told_plainly(
         make_result("a.py"), make_result("b.py", Outcome.FAILURE, reason=broken)
     )
     run = replace(run, error=Sentence.of("what went wrong"))
-    report = render(run, strategy=EmailStrategy.ALL, language="en")
+    report = render(run, ENGLISH)
     assert report == fallback_report(run, "KeyError: 'value'")
     assert report.html == ""
-    assert report.subject == "[project_1] failure"
+    assert report.subject == "[project_1] failed"
     assert "what went wrong" in report.text
-    assert "a.py: success" in report.text
-    assert "b.py: failure a value is missing: {value}" in report.text
+    assert "a.py: succeeded" in report.text
+    assert "b.py: failed a value is missing: {value}" in report.text
     assert "39be3d37aed64" in report.text
 
 
@@ -553,7 +557,7 @@ def test_a_recovery_is_told(
     betreff: str,
     sentence: str,
     satz: str,
-    make_result: Make,
+    make_result: MakeResult,
     make_run: MakeRun,
 ) -> None:
     """The subject of a success says what works again, the row since when it did not."""
@@ -581,7 +585,9 @@ def test_a_recovery_among_failures_stays_in_its_row(failed_run: Run) -> None:
     assert "Recovered" not in report.html
 
 
-def test_several_recoveries_are_counted(make_result: Make, make_run: MakeRun) -> None:
+def test_several_recoveries_are_counted(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
     """The first one is named, like the first failure."""
     run = make_run(*(make_result(f"{n}.py", number=n) for n in (1, 2, 3)))
     streak = Comparison(recovered=Streak(count=2, since=MONDAY))
@@ -594,22 +600,22 @@ def test_several_recoveries_are_counted(make_result: Make, make_run: MakeRun) ->
     [
         (Comparison(usual=133.2), "usually 2 min 13 s", "d'habitude 2 min 13 s"),
         (
-            Comparison(usual=10, pace=3.04),
+            Comparison(usual=10, factor=3.04),
             "3 times as long as usual",
             "3 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=2.44),
+            Comparison(usual=10, factor=2.44),
             "2.4 times as long as usual",
             "2,4 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=12.3),
+            Comparison(usual=10, factor=12.3),
             "12 times as long as usual",
             "12 fois plus long que d'habitude",
         ),
         (
-            Comparison(usual=10, pace=0.1),
+            Comparison(usual=10, factor=0.1),
             "much shorter than usual",
             "bien plus court que d'habitude",
         ),
@@ -629,15 +635,22 @@ def test_a_duration_is_told_beside_the_usual(
 
 def test_without_a_past_nothing_is_compared(failed_run: Run) -> None:
     """What is not known is not said."""
-    for comparisons in (None, {}, {"import.py": Comparison()}):
-        report = _render(failed_run, comparisons=comparisons)
+    without: tuple[dict[str, Any], ...] = (
+        {},
+        {"comparisons": {}},
+        {"comparisons": {"import.py": Comparison()}},
+    )
+    for options in without:
+        report = _render(failed_run, **options)
         for word in ("usual", "new error", "same error", "recovered", "seen", "time)"):
             assert word not in report.text
             assert word not in _Page(report.html).text
 
 
 @pytest.mark.parametrize("cut", ["tail", "traceback", "partial"])
-def test_what_is_cut_goes_along(cut: str, make_result: Make, make_run: MakeRun) -> None:
+def test_what_is_cut_goes_along(
+    cut: str, make_result: MakeResult, make_run: MakeRun
+) -> None:
     """The report names the outputs to attach: those that it shows in part only."""
     huge = "row\n" * 60_000
     text = f'File "x.py"\n{huge}' if cut == "traceback" else 'File "x.py"'
@@ -663,24 +676,21 @@ def test_what_is_cut_goes_along(cut: str, make_result: Make, make_run: MakeRun) 
 
 
 def test_a_plain_report_takes_every_output_along(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """What could not be laid out has shown nothing."""
     run = make_run(
         make_result("b.py", Outcome.FAILURE, reason=Sentence.of("{missing}"))
     )
-    report = render(
-        run,
-        strategy=EmailStrategy.ALL,
-        language="fr",
-        tails={"b.py": "x"},
-        attach=True,
+    context = ReportContext(
+        strategy=EmailStrategy.ALL, language="fr", tails={"b.py": "x"}, attach=True
     )
+    report = render(run, context)
     assert (report.html, report.attached, report.language) == ("", ("b.py",), "en")
 
 
 def test_a_message_of_exit_is_the_end_of_the_output(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """What sys.exit() said is no traceback, and is not told apart from its context."""
     message = Traceback(text="12 rows read\nno amount", exception="no amount")
@@ -693,7 +703,7 @@ def test_a_message_of_exit_is_the_end_of_the_output(
 
 
 def test_indents_and_lines_survive_where_white_space_does_not(
-    make_result: Make, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun
 ) -> None:
     """Outlook for Windows and Exchange drop the style: breaks and hard spaces stay."""
     code = 'File "x"\n    if a:\n\tb  c'

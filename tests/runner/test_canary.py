@@ -13,7 +13,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 import time
 import zipfile
 from contextlib import closing
@@ -22,10 +21,14 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support import COMMAND
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support import MakeProject
 
 #: Begin and end of every canary: what is cut is found as well.
 HEAD, TAIL = "c4n4ry", "t41l"
@@ -116,7 +119,7 @@ NEEDLES = {
 class Office:
     """A folder with projects that leak, and everything that comes out of it."""
 
-    def __init__(self, folder: Path, make_project: Callable[..., Path]) -> None:
+    def __init__(self, folder: Path, make_project: MakeProject) -> None:
         self.folder = folder
         self.said: list[tuple[str, bytes]] = []
         self.mails = folder / "mails"
@@ -192,7 +195,7 @@ class Office:
     def command(self, *arguments: object, **variables: str) -> str:
         """Run a command, keep what it says and return what it prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "python_runner", *map(str, arguments)],
+            [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.environ(variables),
             stdin=subprocess.DEVNULL,
@@ -208,7 +211,7 @@ class Office:
     def begin(self, *arguments: object) -> subprocess.Popen[bytes]:
         """Start a command that goes on."""
         return subprocess.Popen(
-            [sys.executable, "-m", "python_runner", *map(str, arguments)],
+            [*COMMAND, *map(str, arguments)],
             cwd=self.folder,
             env=self.environ({}),
             stdin=subprocess.DEVNULL,
@@ -264,7 +267,7 @@ def found_in(office: Office) -> set[tuple[str, bytes]]:
 
 
 @pytest.fixture
-def office(tmp_path: Path, make_project: Callable[..., Path]) -> Office:
+def office(tmp_path: Path, make_project: MakeProject) -> Office:
     """Return the folder with all that leaks."""
     return Office(tmp_path, make_project)
 
@@ -274,6 +277,7 @@ def run_ids(document: str) -> list[str]:
     return [run["run_id"] for run in json.loads(document)["runs"]]
 
 
+@pytest.mark.slow
 def test_no_artefact_holds_a_secret(office: Office, serve: Any) -> None:
     """Log, output, records, mails and every command's words hold no form of a secret."""
     every = (office.leaks, office.flood, office.refused, office.wrong)
@@ -342,6 +346,7 @@ def test_no_artefact_holds_a_secret(office: Office, serve: Any) -> None:
         assert any(expected in name for name in names), expected
 
 
+@pytest.mark.slow
 def test_without_records_nothing_leaks_either(office: Office) -> None:
     """Where no records can be kept the report leaves at once, and without secrets."""
     (office.folder / "no-folder").write_text("")
@@ -354,6 +359,7 @@ def test_without_records_nothing_leaks_either(office: Office) -> None:
     assert len(list(office.mails.glob("*.eml"))) == 2
 
 
+@pytest.mark.slow
 def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
     """Who watches a script while it writes sees its output without the secrets."""
     running = office.begin("run", "-v", office.slow)
@@ -375,7 +381,7 @@ def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
 
 @pytest.mark.parametrize("named", [".env", "other.env"])
 def test_scripts_never_inherit_the_runners_own_secrets(
-    tmp_path: Path, make_project: Callable[..., Path], named: str
+    tmp_path: Path, make_project: MakeProject, named: str
 ) -> None:
     """Not from the environment, and not through an env_file that is the runner's own."""
     secret = f'PASSWORD_MAIL="{MAIL}"\nOAUTH_CLIENT_SECRET="{OAUTH}"\nOTHER=1\n'
@@ -385,7 +391,7 @@ def test_scripts_never_inherit_the_runners_own_secrets(
     folder = make_project("p", {"main.py": source}, env_file=f"../{named}")
 
     done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "run", folder],
+        [*COMMAND, "run", folder],
         cwd=tmp_path,
         env=os.environ | {"PASSWORD_MAIL": MAIL},
         capture_output=True,

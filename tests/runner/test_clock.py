@@ -12,8 +12,9 @@ import pytest
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support import MakeProject
 
 FAKETIME = shutil.which("faketime")
 pytestmark = [
@@ -28,7 +29,7 @@ PARIS = "CET-1CEST,M3.5.0,M10.5.0/3"
 
 
 def test_a_month_of_daily_runs_through_a_dst_change(
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
 ) -> None:
     """Archives of exactly three days each, no line lost, none in the wrong archive."""
     folder = make_project(logs_backup_count=0)

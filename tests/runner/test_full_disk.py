@@ -28,11 +28,11 @@ from python_runner.runner.session import open_session
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
+    from tests.support import Cli, MakeProject
+
 
 pytestmark = [
     pytest.mark.posix,
@@ -68,14 +68,6 @@ def home(shielded: Path) -> Iterator[Path]:
     mount("-t", "tmpfs", "-o", "size=2m", "tmpfs", shielded)
     yield shielded
     subprocess.run(["umount", "-l", shielded], check=True)
-
-
-@pytest.fixture
-def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let reports drop into a folder of another disk."""
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(tmp_path / "mails"))
-    return tmp_path / "mails"
 
 
 @pytest.fixture

@@ -2,25 +2,24 @@ from __future__ import annotations
 
 import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from python_runner.model import RunStatus
 from python_runner.records.log_reader import read_log
 from python_runner.records.store import open_store
 from python_runner.runner.session import local_now
+from tests.support import COMMAND, MakeProject
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "python_runner")
 #: Seconds after which the runner is killed: through all of its start, run and end.
 MOMENTS = [0.05 + 0.09 * n for n in range(16)]
 
@@ -37,8 +36,9 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_a_runner_killed_at_any_moment_leaves_the_truth(
-    make_project: Callable[..., Path], shielded: Path
+    make_project: MakeProject, shielded: Path
 ) -> None:
     """After the next run: nothing open, every script of every run told exactly once."""
     pause = "import time; time.sleep(0.15)"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from tests.support import COMMAND, MakeProject, wait_until
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-COMMAND = (sys.executable, "-m", "python_runner")
 #: Runs until it finds a file, and says where it is.
 WAITS = """
 import os, pathlib, time
@@ -28,10 +29,7 @@ while not pathlib.Path("go").exists() and time.monotonic() < end:
 
 def wait_for(path: Path) -> None:
     """Wait until a script has made a file; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and path.read_text())
 
 
 def run(folder: Path, *arguments: str) -> Any:
@@ -46,7 +44,7 @@ def run(folder: Path, *arguments: str) -> Any:
 
 
 @pytest.fixture
-def waiting(make_project: Callable[..., Path]) -> Iterator[Path]:
+def waiting(make_project: MakeProject) -> Iterator[Path]:
     """Return a project whose first script waits for a file ``go``."""
     folder = make_project(sources={"waits.py": WAITS, "after.py": ""})
     yield folder
@@ -57,7 +55,7 @@ def waiting(make_project: Callable[..., Path]) -> Iterator[Path]:
 
 
 def test_a_second_run_waits_when_told_to(
-    waiting: Path, make_project: Callable[..., Path]
+    waiting: Path, make_project: MakeProject
 ) -> None:
     """Overlap wait: the second run begins when the first one has ended."""
     make_project(overlap="wait", scripts=["waits.py", "after.py"])
@@ -102,7 +100,7 @@ def test_nothing_starts_beside_the_scripts_of_a_killed_runner(waiting: Path) -> 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="the job ends scripts with it")
 def test_what_a_killed_runner_left_without_the_lock_is_ended(
-    make_project: Callable[..., Path], tmp_path: Path
+    make_project: MakeProject, tmp_path: Path
 ) -> None:
     """Who lets go of the lock is found by its marker, stopped and named."""
     folder = make_project(
@@ -132,7 +130,7 @@ def test_what_a_killed_runner_left_without_the_lock_is_ended(
 
 def test_a_killed_run_is_settled_by_the_next_one(
     waiting: Path,
-    make_project: Callable[..., Path],
+    make_project: MakeProject,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -188,7 +186,7 @@ def test_without_locks_nobody_is_taken_for_dead(waiting: Path, shielded: Path) -
 
 
 def test_two_projects_of_one_name_do_not_meet(
-    make_project: Callable[..., Path], waiting: Path
+    make_project: MakeProject, waiting: Path
 ) -> None:
     """The lock belongs to the folder, not to its name."""
     other = make_project("elsewhere/project_1")

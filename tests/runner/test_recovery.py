@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email
-import email.policy
 import sys
 import zipfile
 from base64 import b64decode
@@ -16,45 +15,25 @@ import pytest
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.model import Run, RunStatus
+from python_runner.model import OpenRun, OpenScript, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import open_store
-from python_runner.runner.past import RunHistory, load_history
 from python_runner.runner.project_run import run_project
+from python_runner.runner.report_history import RunHistory, load_history
 from python_runner.runner.session import local_now, open_session
+from tests.support import BAD, GOOD, MakeProject, mails
 
 
 if TYPE_CHECKING:
+    import email.policy
     from collections.abc import Callable
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
 
-GOOD = "print('fine')"
-BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
 WORSE = "raise ValueError('autre chose')\n"
 #: Lines that make more than the end of an output that a report shows.
 LOUD = "for row in range(3000): print('row', row)\n"
 ANN = ["ann@example.org"]
-
-
-@pytest.fixture
-def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let reports drop into a folder."""
-    folder = tmp_path / "mails"
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(folder))
-    monkeypatch.setenv("MAIL_FROM", "robot@example.org")
-    return folder
-
-
-def mails(folder: Path) -> list[email.message.EmailMessage]:
-    """Return the mails dropped into a folder, in the order of their runs."""
-    found = [
-        email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        for path in folder.glob("*.eml")
-    ]
-    return sorted(found, key=lambda mail: mail["Date"].datetime)
 
 
 def text(mail: email.message.EmailMessage) -> str:
@@ -122,7 +101,7 @@ def test_with_failure_only_a_recovery_is_silent_and_ends_the_incident(
     runs = days(folder, BAD, GOOD, BAD)
 
     first, second = mails(mail_dir)
-    assert runs[1].mail == "none"
+    assert runs[1].mail_status == "none"
     assert second["References"] is None
     assert second["Thread-Index"] != first["Thread-Index"]
     # Seen before, but not right before: there was a success between.
@@ -139,13 +118,15 @@ def test_a_run_whose_runner_died_belongs_to_the_incident(
     died_at = local_now() - timedelta(days=29)
     with open_store(shielded, died_at) as store:
         store.begin_run(
-            run_id="d" * 13,
-            project="project_1",
-            path=folder,
-            started_at=died_at,
-            scripts=["main.py"],
+            OpenRun(
+                run_id="d" * 13,
+                project="project_1",
+                path=folder,
+                started_at=died_at,
+                scripts=(OpenScript(script="main.py", number=1),),
+            )
         )
-        store.script_started("d" * 13, 1, died_at)
+        store.begin_attempt("d" * 13, 1, died_at)
     days(folder, BAD, GOOD, first=2)
 
     found = {mail["Subject"].partition(":")[0]: mail for mail in mails(mail_dir)}
@@ -201,7 +182,7 @@ def test_a_sent_attachment_does_not_stay_in_the_records(
     days(folder, LOUD + BAD)
     (sent,) = mail_dir.glob("*.eml")
     with open_store(shielded, local_now()) as store:
-        (kept,) = store.mail.messages([MessageState.SENT])
+        (kept,) = store.messages.newest([MessageState.SENT])
     assert b"application/zip" in sent.read_bytes()
     assert b"application/zip" not in kept.message.content
     assert len(kept.message.content) < sent.stat().st_size

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import email
-import email.policy
 import json
 import os
 import platform
@@ -12,7 +10,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -26,39 +24,13 @@ from python_runner import (
 )
 from python_runner.records.store import open_store
 from python_runner.runner.session import local_now
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    MakeProject = Callable[..., Path]
-
-GOOD = "print('fine')"
-BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
-SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
+from tests.support import BAD, GOOD, SERIES, MakeProject, mails, wait_until
 
 
 def log_lines(folder: Path) -> list[str]:
     """Return the lines of a project's log."""
     log = folder / "logs" / f"{folder.name}.log"
     return log.read_text(encoding="utf-8").splitlines()
-
-
-def mails(folder: Path) -> list[email.message.EmailMessage]:
-    """Return the mails dropped into a folder, oldest first."""
-    return [
-        email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        for path in sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime_ns)
-    ]
-
-
-@pytest.fixture
-def mail_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Let reports drop into a folder."""
-    folder = tmp_path / "mails"
-    monkeypatch.setenv("MAIL_TRANSPORT", "file")
-    monkeypatch.setenv("MAIL_DIR", str(folder))
-    return folder
 
 
 def test_a_failing_script_between_two_good_ones(
@@ -425,7 +397,7 @@ def test_a_signal_to_the_users_program_accounts_for_everything(
     with subprocess.Popen(
         [sys.executable, program], cwd=tmp_path, stderr=subprocess.PIPE
     ) as process:
-        wait_for(folder / "up")
+        wait_until((folder / "up").exists)
         process.send_signal(number)
         process.communicate(timeout=30)
 
@@ -435,14 +407,6 @@ def test_a_signal_to_the_users_program_accounts_for_everything(
         ["slow.py", "failure"],
         ["b.py", "failure"],
     ]
-
-
-def wait_for(path: Path) -> None:
-    """Wait until a script has made a file; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.02)
 
 
 def stored(home: Path, statement: str) -> list[tuple[object, ...]]:

@@ -21,13 +21,12 @@ from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.store import DATABASE_NAME
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.support import Cli, MakeProject
 
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 SECRET = "c4n4ry-7391"
 MASKER = Masker([SECRET])
@@ -164,7 +163,7 @@ def test_a_secret_is_not_cut_in_two(tmp_path: Path, place: int) -> None:
 def test_where_nothing_can_be_replaced_a_secret_is_overwritten(tmp_path: Path) -> None:
     """A folder that takes no second file does not save a secret."""
     path = tmp_path / "output.log"
-    (tmp_path / ".output.log.new").mkdir()
+    (tmp_path / f".output.log.{os.getpid()}.new").mkdir()
     (warning,) = capture(path, b"a c4n4ry-7391 b\n")
     assert warning.startswith("its output could not be rewritten: ")
     assert path.read_bytes() == b"a *********** b\n"
@@ -235,7 +234,7 @@ def test_what_a_killed_runner_left_is_masked_by_the_next_run(
         "while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
     )
     folder = make_project("p", {"main.py": source}, env={"A_TOKEN": SECRET})
-    command = [sys.executable, "-m", "python_runner", "run", "-q", str(folder)]
+    command = [*COMMAND, "run", "-q", str(folder)]
     with subprocess.Popen(command) as runner:
         outputs: list[Path] = []
         until = time.monotonic() + 60

@@ -17,20 +17,20 @@ from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import (
     Session,
+    delete_old_runs,
     local_now,
     open_session,
-    thin_records,
 )
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from python_runner.model import Run
     from python_runner.runner.events import Event
+    from tests.support import MakeProject
 
-    MakeProject = Callable[..., Path]
 
 OK = "print('fine')"
 BAD = "raise SystemExit(3)"
@@ -386,8 +386,8 @@ def test_records_are_thinned_by_age(make_project: MakeProject) -> None:
         clock = partial(datetime.astimezone, start + timedelta(days=days))
         with open_session(load_settings(), now=clock) as opened:
             run_project(project, opened)
-            thin_records(opened, None)
+            delete_old_runs(opened, None)
             assert opened.store is not None
             assert len(opened.store.runs()) == (1 if days == 0 else 2)
-            thin_records(opened, 3)
+            delete_old_runs(opened, 3)
             assert len(opened.store.runs()) == 1

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_runner.texts.formats import duration, minute, moment, number, ordinal
+from python_runner.texts.formats import Formats
+
+
+pytestmark = pytest.mark.pure
 
 
 SPACES = str.maketrans("\u00a0\u202f", "  ")
@@ -33,8 +36,8 @@ def test_durations_are_said_as_people_say_them(
     seconds: float, english: str, french: str
 ) -> None:
     """Two units at most, and decimals only where they tell something."""
-    assert duration(seconds, "en") == english
-    assert duration(seconds, "fr").translate(SPACES) == french
+    assert Formats("en").duration(seconds) == english
+    assert Formats("fr").duration(seconds).translate(SPACES) == french
 
 
 @given(st.floats(0, 1e12), st.integers(0, 3), st.sampled_from(["en", "fr"]))
@@ -48,7 +51,7 @@ def test_numbers_are_written_as_babel_writes_them(
     expected = numbers.format_decimal(
         f"{rounded:.{digits}f}", format=pattern, locale=language
     )
-    assert number(rounded, language, digits) == expected
+    assert Formats(language).number(rounded, digits) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,15 +71,15 @@ def test_french_units_and_their_spaces_are_those_of_babel(
         locale="fr",
         format="0.0" if unit == "second" else "0",
     )
-    assert duration(seconds, "fr") == expected
+    assert Formats("fr").duration(seconds) == expected
 
 
 def test_moments_are_local_and_in_the_order_of_the_language() -> None:
     """A reader sees the time of the clock on the wall."""
     when = dt.datetime(2026, 11, 3, 9, 5, 7).astimezone()
     utc = when.astimezone(dt.UTC)
-    assert moment(utc, "en") == "2026-11-03 09:05:07"
-    assert moment(utc, "fr") == "03/11/2026 09:05:07"
+    assert Formats("en").moment(utc) == "2026-11-03 09:05:07"
+    assert Formats("fr").moment(utc) == "03/11/2026 09:05:07"
 
 
 @pytest.mark.parametrize(
@@ -98,12 +101,12 @@ def test_places_in_a_row_are_said_as_people_say_them(
     count: int, english: str, french: str
 ) -> None:
     """Also those of the teens."""
-    assert ordinal(count, "en") == english
-    assert ordinal(count, "fr").translate(SPACES) == french
+    assert Formats("en").ordinal(count) == english
+    assert Formats("fr").ordinal(count).translate(SPACES) == french
 
 
 def test_a_minute_is_a_moment_without_seconds() -> None:
     """Where days matter, seconds are noise."""
     when = dt.datetime(2026, 11, 23, 9, 51, 58).astimezone()
-    assert minute(when, "en") == "2026-11-23 09:51"
-    assert minute(when, "fr") == "23/11/2026 09:51"
+    assert Formats("en").minute(when) == "2026-11-23 09:51"
+    assert Formats("fr").minute(when) == "23/11/2026 09:51"

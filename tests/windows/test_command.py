@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support import MakeProject
+
 pytestmark = [
     pytest.mark.windows,
     pytest.mark.skipif(sys.platform != "win32", reason="Windows only"),
@@ -35,9 +37,7 @@ time.sleep(300)
 
 
 @pytest.fixture
-def project(
-    make_project: Callable[..., Path], venv_python: Path
-) -> Callable[..., Path]:
+def project(make_project: MakeProject, venv_python: Path) -> Callable[..., Path]:
     """Return a function that makes a project as the original's documentation has it."""
 
     def make(source: str, **config: Any) -> Path:

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from ast import literal_eval
 from contextlib import closing
 from functools import partial
@@ -20,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+from tests.support import wait_until
 
 
 if sys.platform != "win32":
@@ -50,10 +51,7 @@ time.sleep(300)
 
 def wait_for(path: Path) -> str:
     """Return what a child has written to ``path``, once it has."""
-    deadline = time.monotonic() + PATIENCE
-    while not path.exists():
-        assert time.monotonic() < deadline, f"no {path.name}"
-        time.sleep(0.02)
+    wait_until(path.exists)
     return path.read_text(encoding="utf-8")
 
 

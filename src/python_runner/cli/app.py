@@ -1,4 +1,4 @@
-"""The tree of commands, and the funnel that turns errors into words and exit codes."""
+"""The tree of commands; turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-#: The commands in the order people meet them, each with its line in the list. A command
-#: is the object ``command`` of the module of its name.
+#: The commands in the order of the help page, each with its line there. A command is the
+#: object ``command`` of the module of its name.
 COMMANDS = {
     "run": N_("Run the series of projects."),
     "check": N_("Validate everything, run nothing."),
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands in the order people meet them."""
+        """Return the commands in the order of the help page."""
         del ctx
         return list(COMMANDS)
 
@@ -87,8 +87,8 @@ def make_app() -> click.Group:
 
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    _speak_the_users_language()
-    _never_fail_to_print()
+    _translate_click()
+    _replace_unprintable()
     try:
         result = make_app().main(
             arguments, prog_name="python-runner", standalone_mode=False
@@ -97,25 +97,25 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(told)
-        click.echo(_fit_to_show(told.getvalue()), err=True, nl=False)
+        message = io.StringIO()
+        error.show(message)
+        click.echo(_safe(message.getvalue()), err=True, nl=False)
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
-        click.echo(_fit_to_show(str(error)), err=True)
+        click.echo(_safe(str(error)), err=True)
         code = EXIT_USAGE
     except BrokenPipeError:
         code = EXIT_FAILURE
-    _let_go_of_closed_pipes()
+    _flush_or_discard()
     return code
 
 
-def _fit_to_show(message: str) -> str:
-    """Mask what an error quotes of arguments and environment, and escape controls."""
-    # Seldom needed, and --help has to be quick.
+def _safe(message: str) -> str:
+    """Return an error message without secrets and control characters."""
+    # Imported here because --help must be quick.
     from python_runner.config.settings import load_settings  # noqa: PLC0415
     from python_runner.texts.sanitize import clean  # noqa: PLC0415
 
@@ -126,8 +126,8 @@ def _fit_to_show(message: str) -> str:
     return clean(Masker(secrets).text(message))
 
 
-def _speak_the_users_language() -> None:
-    """Let click find its own words in a catalogue of ours."""
+def _translate_click() -> None:
+    """Let click find its translations in a catalogue of ours."""
     gettext.bindtextdomain("click", str(LOCALE_DIR))
     gettext.textdomain("click")
     if sys.platform == "win32":
@@ -135,15 +135,15 @@ def _speak_the_users_language() -> None:
         os.environ.setdefault("LANGUAGE", system_language())
 
 
-def _never_fail_to_print() -> None:
-    """A redirected Windows stream knows few characters: replace the others."""
+def _replace_unprintable() -> None:
+    """Replace the characters that a stream cannot write, such as a pipe on Windows."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 
-def _let_go_of_closed_pipes() -> None:
-    """Keep Python from complaining at exit when output went to ``head``."""
+def _flush_or_discard() -> None:
+    """Flush the streams; discard what is left for a reader that has gone, as ``head``."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

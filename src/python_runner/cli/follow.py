@@ -63,25 +63,19 @@ class OutputFollower:
         self, output: OutputReader, prefix: str, ended: threading.Event
     ) -> None:
         rest = b""
-        while True:
-            last_look = ended.wait(_INTERVAL)
-            while block := _read(output):
-                *lines, rest = (rest + block).split(b"\n")
-                for line in lines:
-                    self._write_line(prefix, line)
-            if last_look:
-                if rest := rest + output.rest():
-                    self._write_line(prefix, rest)
-                return
+        blocks = output.follow(
+            is_growing=lambda: not ended.is_set(),
+            pause=lambda: ended.wait(_INTERVAL),
+            # Its folder cannot be read: the report will say so.
+            failed=lambda _error: None,
+        )
+        for block in blocks:
+            *lines, rest = (rest + block).split(b"\n")
+            for line in lines:
+                self._write_line(prefix, line)
+        if rest:
+            self._write_line(prefix, rest)
 
     def _write_line(self, prefix: str, line: bytes) -> None:
         text = line.decode("utf-8", "backslashreplace").rstrip("\r")
         self.write(prefix + text)
-
-
-def _read(output: OutputReader) -> bytes:
-    try:
-        return output.read()
-    except OSError:
-        # Its folder cannot be read: the report will say so.
-        return b""

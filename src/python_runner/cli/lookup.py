@@ -1,20 +1,18 @@
-"""The records as commands meet them: opened, searched, and their errors in words."""
+"""Opens and searches the records for commands."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING
 
 import click
-import psutil
 
-from python_runner.config.project import absolute
+from python_runner.config.project import absolute, load_project
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.records.locks import project_lock
+from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -73,7 +71,7 @@ def find_run(store: Store, prefix: str) -> Run | OpenRun:
         raise PythonRunnerError(message.format(prefix=prefix, ids=", ".join(named)))
     still_open = {run.run_id: run for run in store.open_runs()}
     for run_id in ids[:1]:
-        # A run may end between the two looks: what is known last counts.
+        # A run may end between the two queries: the later one counts.
         if run := store.run(run_id) or still_open.get(run_id):
             return run
     message = _(
@@ -82,12 +80,12 @@ def find_run(store: Store, prefix: str) -> Run | OpenRun:
     raise PythonRunnerError(message.format(prefix=prefix))
 
 
-def is_active(home: Path, run: OpenRun) -> bool:
-    """Say whether the runner of an open run lives, by what the project's lock says.
-
-    The lock itself is not touched: a run that starts now must find it free.
-    """
-    holder = project_lock(home, run.path).holder()
-    if holder is None or holder.run_id != run.run_id:
-        return False
-    return holder.host != gethostname() or psutil.pid_exists(holder.pid)
+def past_masker(settings: Settings, project: Path) -> Masker:
+    """Return what takes the secrets of environment and project out of a past run."""
+    secrets = settings.secrets
+    # A project may be gone, or its configuration wrong by now.
+    with suppress(PythonRunnerError):
+        workspace = load_workspace(Path.cwd())
+        defaults = workspace.defaults if workspace else {}
+        secrets += load_project(project, defaults=defaults).secrets
+    return Masker(secrets)

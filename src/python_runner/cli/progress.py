@@ -29,7 +29,7 @@ class Progress(Protocol):
         """Stop showing."""
 
     def __call__(self, event: Event) -> None:
-        """Be told of an event, from any thread."""
+        """Show an event; may be called from any thread."""
 
 
 class Silent:

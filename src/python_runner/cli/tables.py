@@ -1,4 +1,4 @@
-"""Tables for people: drawn on a terminal, plain columns wherever else they go."""
+"""Tables and sparklines: drawn on a terminal, plain columns elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from python_runner.texts.sanitize import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: Levels of a sparkline, lowest first.
+BLOCKS = "▁▂▃▄▅▆▇█"
+#: The same for streams that cannot write those.
+ASCII_LEVELS = "_.-=+*#@"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +38,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One value a column; ``alarming`` marks what people look for."""
+    """One value for each column; an ``alarming`` row is red on a terminal."""
 
     cells: tuple[str, ...]
     alarming: bool = False
 
 
 def flat(text: str) -> str:
-    """Return ``text`` as one line that no control character can spoil."""
+    """Return ``text`` as one line, its control characters escaped."""
     return clean(text).replace("\n", " ").replace("\t", " ")
 
 
@@ -64,6 +70,25 @@ def plain_lines(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
         ).rstrip()
         for cells in table
     ]
+
+
+def sparkline(values: Sequence[float], encoding: str | None) -> str:
+    """Return one character a value, from 0 to the largest: twice as long, twice as high.
+
+    Args:
+        values: what is drawn; none for nothing.
+        encoding: of the stream it goes to.
+    """
+    levels = BLOCKS
+    try:
+        BLOCKS.encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        levels = ASCII_LEVELS
+    ceiling = max(values, default=0.0)
+    if ceiling <= 0:
+        return levels[0] * len(values)
+    top = len(levels) - 1
+    return "".join(levels[round(max(value, 0.0) / ceiling * top)] for value in values)
 
 
 def _draw(columns: Sequence[Column], rows: Sequence[Row]) -> None:

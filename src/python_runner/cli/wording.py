@@ -1,56 +1,64 @@
-"""How the terminal words facts; nothing here prints."""
+"""Words for what the terminal shows: results, runs, and reports in the outbox.
+
+Nothing here prints.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from python_runner.cli.tables import flat
-from python_runner.model import MailStatus, Outcome, RunStatus
-from python_runner.texts.formats import duration as worded_duration
+from python_runner.model import MailStatus
+from python_runner.records.messages import MessageState
+from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from python_runner.model import Run, ScriptResult
+    from collections.abc import Iterator
 
-_OUTCOMES = {
-    Outcome.SUCCESS: N_("success"),
-    Outcome.FAILURE: N_("failure"),
-    Outcome.TIMEOUT: N_("timed out"),
-    Outcome.STOPPED: N_("stopped"),
-    Outcome.SKIPPED: N_("skipped"),
-    Outcome.INTERRUPTED: N_("interrupted"),
-    Outcome.NOT_STARTED: N_("not started"),
-}
-_STATUSES = {
-    RunStatus.SUCCESS: N_("success"),
-    RunStatus.FAILURE: N_("failure"),
-    RunStatus.STOPPED: N_("stopped"),
-    RunStatus.INTERRUPTED: N_("interrupted"),
-    RunStatus.SKIPPED: N_("skipped"),
-    RunStatus.NOT_STARTED: N_("not started"),
-}
+    from python_runner.model import Outcome, Run, ScriptResult
+    from python_runner.records.messages import Addressee, QueuedMessage
+    from python_runner.texts.sentence import Sentence
+
 _MAIL_WORDS = {
     MailStatus.SENT: N_("sent"),
     MailStatus.QUEUED: N_("queued"),
     MailStatus.FAILED: N_("given up"),
 }
-_MAIL = {
+_REPORT_WORDS = {
     MailStatus.SENT: N_("report sent"),
     MailStatus.QUEUED: N_("report queued"),
     MailStatus.FAILED: N_("report given up"),
 }
+_MESSAGE_WORDS = {
+    MessageState.QUEUED: N_("queued"),
+    MessageState.SENT: N_("sent"),
+    MessageState.FAILED: N_("given up"),
+    MessageState.DROPPED: N_("dropped"),
+}
+_ADDRESSEE_WORDS = {
+    "pending": N_("waiting"),
+    "sent": N_("sent"),
+    "failed": N_("given up"),
+}
+
+
+def formats() -> Formats:
+    """Return how the system's language writes things."""
+    return Formats(system_language())
+
+
+def say(sentence: Sentence) -> str:
+    """Return a sentence in the system's language, on one line."""
+    return flat(sentence.in_language(system_language()))
 
 
 def outcome_word(outcome: Outcome) -> str:
     """Return the word for a script's outcome."""
-    return _(_OUTCOMES[outcome])
-
-
-def status_word(status: RunStatus) -> str:
-    """Return the word for a run's status."""
-    return _(_STATUSES[status])
+    return _(outcome.word)
 
 
 def mail_word(mail: MailStatus) -> str:
@@ -59,8 +67,8 @@ def mail_word(mail: MailStatus) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a duration as the reports word it, in the system's language."""
-    return worded_duration(seconds, system_language())
+    """Return a duration in the system's language."""
+    return formats().duration(seconds)
 
 
 def mark(result: ScriptResult, encoding: str | None) -> str:
@@ -74,15 +82,14 @@ def mark(result: ScriptResult, encoding: str | None) -> str:
 
 
 def why(result: ScriptResult) -> str:
-    """Return the few words, on one line, that tell why a script did not succeed."""
-    traceback = result.attempts[-1].traceback if result.attempts else None
-    if traceback:
-        return flat(traceback.exception)
-    return flat(result.reason.in_language(system_language())) if result.reason else ""
+    """Return on one line why a script did not succeed."""
+    if result.last_traceback:
+        return flat(result.last_traceback.exception)
+    return say(result.reason) if result.reason else ""
 
 
 def result_line(project: str, result: ScriptResult) -> str:
-    """Return the line that tells of one script's end."""
+    """Return the line about one script that has ended."""
     line = flat(f"{project}: {result.script}: {outcome_word(result.outcome)}")
     if result.attempts:
         line += f" ({duration(result.duration)})"
@@ -92,36 +99,68 @@ def result_line(project: str, result: ScriptResult) -> str:
 
 
 def run_line(run: Run) -> str:
-    """Return the line that tells of a run's end."""
+    """Return the line about a run that has ended."""
     done = sum(result.succeeded for result in run.scripts)
     parts = [
-        flat(f"{run.project}: {status_word(run.status)}"),
+        flat(f"{run.project}: {_(run.status.word)}"),
         _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
         duration(run.duration),
     ]
-    if run.mail in _MAIL:
-        parts.append(_(_MAIL[run.mail]))
+    if run.mail_status in _REPORT_WORDS:
+        parts.append(_(_REPORT_WORDS[run.mail_status]))
     return ", ".join(parts)
 
 
 def undelivered(run: Run) -> str | None:
     """Return why a report has not reached everybody; None where it has, or none was due."""
-    if run.mail not in {MailStatus.QUEUED, MailStatus.FAILED}:
+    if run.mail_status not in {MailStatus.QUEUED, MailStatus.FAILED}:
         return None
-    line = _(_MAIL[run.mail])
+    line = _(_REPORT_WORDS[run.mail_status])
     if run.mail_reason:
-        line += f": {run.mail_reason.in_language(system_language())}"
+        line += f": {formats().say(run.mail_reason)}"
     return line
 
 
 def notable_lines(result: ScriptResult) -> list[str]:
-    """Return what one looks at first: exception, place, what was odd, output."""
+    """Return what people look at first: exception, place, warnings, output."""
     lines = [] if result.succeeded else [why(result)]
-    traceback = result.attempts[-1].traceback if result.attempts else None
-    if traceback and traceback.file:
+    if (traceback := result.last_traceback) and traceback.file:
         place = flat(f"{traceback.file}:{traceback.line}")
         lines.append(_("at {place}").format(place=place))
-    lines += [flat(w.in_language(system_language())) for w in result.warnings]
+    lines += [say(warning) for warning in result.warnings]
     if result.output and result.attempts:
         lines.append(_("output: {path}").format(path=result.output))
     return lines
+
+
+def message_lines(queued: QueuedMessage) -> Iterator[str]:
+    """Yield the lines about one report in the outbox: its state, for whom, and why."""
+    yield "  ".join(
+        (
+            str(queued.number),
+            _(_MESSAGE_WORDS[queued.state]),
+            flat(f"{queued.project} ({queued.run_id})"),
+            flat(queued.message.subject),
+        )
+    )
+    tries = _("queued {moment}, attempts: {count}").format(
+        moment=formats().moment(queued.queued_at), count=queued.attempts
+    )
+    if queued.state is MessageState.QUEUED:
+        # Nothing runs in the background: a run or a flush sends what waits.
+        tries += _(", next try with the first run after {moment}").format(
+            moment=formats().moment(queued.next_try_at)
+        )
+    yield f"    {tries}"
+    addresses: defaultdict[str, list[str]] = defaultdict(list)
+    for addressee in queued.addressees:
+        addresses[_addressee_words(addressee)].append(addressee.address)
+    for words, whose in addresses.items():
+        yield "    " + flat(f"{', '.join(whose)}: {words}")
+
+
+def _addressee_words(addressee: Addressee) -> str:
+    words = _(_ADDRESSEE_WORDS[addressee.state])
+    if addressee.detail:
+        words += f" - {formats().say(addressee.detail)}"
+    return words

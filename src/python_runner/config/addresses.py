@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES
 from python_runner.texts.sentence import translate as _
 
 
@@ -18,9 +19,7 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _DOMAIN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 #: What shows beside a sender's address: a name that can neither end its header nor turn
 #: its letters round.
-_NAMED = re.compile(
-    r"\"?[^<>\"\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\"?\s*<([^<>]*)>"
-)
+_NAMED = re.compile(rf"\"?[^<>\"\\{CONTROLS}{REORDERING}{SURROGATES}]*\"?\s*<([^<>]*)>")
 
 
 def is_address(address: str) -> bool:

@@ -59,7 +59,7 @@ class Workspace:
     Attributes:
         projects: folders, in the order given; a pattern's matches in order of name.
         defaults: checked and converted optional keys.
-        keep_days: age in days after which records are thinned; None keeps them.
+        keep_days: age in days after which records are deleted; None keeps them.
     """
 
     projects: tuple[Path, ...] = ()

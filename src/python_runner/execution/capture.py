@@ -17,13 +17,14 @@ from python_runner.execution.disk import (
     free_space,
     punch_hole,
 )
-from python_runner.files import replace
+from python_runner.files import replacing
 from python_runner.masking import Masker
+from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     #: Of a file: ranges of it, and bytes between them.
     Parts = Sequence[bytes | tuple[int, int]]
@@ -263,13 +264,13 @@ class FileCapture:
 
     def _cut(self, size: int, limit: int) -> tuple[int, int]:
         """Return where the head ends and where the tail starts."""
-        head = self._start + limit // 2
-        tail = size - (limit - limit // 2)
+        head, tail = cut(size, limit, head=2)
+        head += self._start
         if self._hole:
             head, tail = min(head, self._hole[0]), max(tail, self._hole[1])
         before = self._read(max(self._start, head - _near(head - self._start)), head)
         after = self._read(tail, min(size, tail + _near(size - tail)))
-        head, tail = head - _ragged_end(before), tail + _ragged_start(after)
+        head, tail = head - torn_end(before), tail + torn_start(after)
         # Of a secret that is cut in two, neither part could be recognised later.
         before = self._read(max(self._start, head - _CHUNK), head)
         after = self._read(tail, min(size, tail + _CHUNK))
@@ -277,12 +278,15 @@ class FileCapture:
 
     def _note(self, head: int, tail: int) -> bytes:
         new_line = b"" if self._read(max(0, head - 1), head) in {b"", b"\n"} else b"\n"
-        return new_line + b"[... %d bytes left out ...]\n" % (tail - head)
+        return b"%b%b\n" % (new_line, left_out(tail - head))
 
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
-        # Windows replaces no file that is open.
-        _write_anew(self._path, self._masked(parts), self._file.close)
+        with replacing(self._path) as new:
+            with new.open("wb") as file:
+                file.writelines(self._masked(parts))
+            # Windows replaces no file that is open.
+            self._file.close()
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
@@ -379,49 +383,10 @@ def mask_file(path: Path, masker: Masker) -> None:
                 yield block
 
     if any(secret for _piece, secret in masker.pieces(blocks())):
-        _write_anew(path, masker.stream(blocks()))
-
-
-def _write_anew(
-    path: Path, blocks: Iterable[bytes], let_go: Callable[[], object] = lambda: None
-) -> None:
-    """Replace a file, at once or not at all; ``let_go`` closes the old one before."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("wb") as file:
-            file.writelines(blocks)
-        let_go()
-        replace(new, path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+        with replacing(path) as new, new.open("wb") as file:
+            file.writelines(masker.stream(blocks()))
 
 
 def _near(length: int) -> int:
     """Return how far a cut may move at the end of a part of this length."""
     return max(4, min(_LINE, length // 4))
-
-
-def _ragged_end(text: bytes) -> int:
-    """Return how many bytes to leave out so that ``text`` ends with a whole line.
-
-    Where no line ends, a whole character has to do.
-    """
-    if (end := text.rfind(b"\n")) >= 0:
-        return len(text) - end - 1
-    for back in range(1, min(4, len(text)) + 1):
-        byte = text[-back]
-        if byte >= 0xC0:  # noqa: PLR2004 - UTF-8: the first byte of a character
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004
-            return back if length > back else 0
-    return 0
-
-
-def _ragged_start(text: bytes) -> int:
-    """Return how many bytes to leave out so that ``text`` starts with a whole line."""
-    if (end := text.find(b"\n")) >= 0:
-        return end + 1
-    start = 0
-    while start < min(3, len(text)) and 0x80 <= text[start] < 0xC0:  # noqa: PLR2004
-        start += 1
-    return start

@@ -1,17 +1,14 @@
-"""Finds and stops scripts whose runner has died, by the marker in their environment."""
+"""Processes whose runner may have died: is it alive, and what did it leave?"""
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from python_runner.execution.environment import RUN_MARKER
 from python_runner.execution.exit_reasons import ProcessInfo
-
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 #: Seconds that processes of a run without a runner have to end after SIGTERM, and
@@ -20,21 +17,51 @@ _GRACE = 1.0
 _KILLING = 5.0
 
 
-def is_alive(pid: int, since: datetime) -> bool:
-    """Say whether a process that existed at ``since`` still does.
+if sys.platform == "linux":
 
-    A process that began later has taken over the number of one that ended.
-    """
-    import psutil  # noqa: PLC0415 - only where two runs meet
+    def process_start(pid: int) -> str:
+        """Return what distinguishes a living process from a later one with its id.
 
-    try:
-        process = psutil.Process(pid)
-        return (
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.create_time() <= since.timestamp() + 1
-        )
-    except psutil.Error:
-        return False
+        The start is counted from the boot: a time of day would change with the clock.
+
+        Returns:
+            A text to compare; empty where no such process lives.
+        """
+        boot = ""
+        with suppress(OSError):
+            boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_bytes()
+        except OSError:
+            return ""
+        # The name in parentheses may hold anything; fields 3 (state) and 22 (start).
+        state, *fields = stat.rpartition(b")")[2].split()
+        return "" if state in {b"Z", b"X"} else f"{boot}:{int(fields[18])}"
+
+else:
+
+    def process_start(pid: int) -> str:
+        """Return what distinguishes a living process from a later one with its id.
+
+        The platform notes the moment once, so the clock may be set afterwards.
+
+        Returns:
+            A text to compare; empty where no such process lives.
+        """
+        import psutil  # noqa: PLC0415 - slow to import
+
+        try:
+            process = psutil.Process(pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return ""
+            return str(process.create_time())
+        except psutil.Error:
+            return ""
+
+
+def is_alive(pid: int, start: str) -> bool:
+    """Say whether the process that :func:`process_start` described still lives."""
+    return bool(start) and process_start(pid) == start
 
 
 def scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:

@@ -1,4 +1,4 @@
-"""The facts that every layer shares: what is to be run, and what came of it.
+"""The facts that every layer shares: projects, runs, their history, messages.
 
 Everything here is frozen, can be pickled (a script may run on another machine) and does
 no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.
@@ -12,6 +12,7 @@ from python_runner.model.history import (
 )
 from python_runner.model.message import (
     RECIPIENTS,
+    Cause,
     Delivery,
     Message,
     Receipt,
@@ -43,6 +44,7 @@ from python_runner.model.run import (
 __all__ = [
     "RECIPIENTS",
     "Attempt",
+    "Cause",
     "Command",
     "Comparison",
     "Delivery",

@@ -1,4 +1,4 @@
-"""What earlier runs say about this one."""
+"""Earlier results of a project, and how a new one compares with them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Streak:
 
     Attributes:
         count: how many.
-        since: when the first of them began; None where it may go back further than
-            was looked.
+        since: when the first of them began; None if there may be earlier ones, beyond
+            those that were looked at.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Comparison:
 
     Attributes:
         usual: seconds its recent successes took, in the middle; None while they are few.
-        pace: how many times its usual it took, where that is worth telling, else None.
+        factor: how many times its usual it took, where that stands out, else None.
         new: whether it failed as it never has before.
         same: the results right before that failed in the same way, or None.
         last_seen: when it failed in the same way last, if not right before.
@@ -61,7 +61,7 @@ class Comparison:
     """
 
     usual: float | None = None
-    pace: float | None = None
+    factor: float | None = None
     new: bool = False
     same: Streak | None = None
     last_seen: datetime | None = None

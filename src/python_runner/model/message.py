@@ -1,4 +1,4 @@
-"""A report as a message, and the answer for each recipient."""
+"""A message that brings a report, and the answer for each recipient."""
 
 from __future__ import annotations
 
@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from python_runner.texts.sentence import Sentence
 
-#: The audience of a mail: the recipients of the project. A channel has its own.
+#: The audience of a mail: the recipients of the project. Each channel has its own.
 RECIPIENTS = "recipients"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A report as it leaves: bytes, identity and date are fixed when it is made.
+    """A report, ready to be delivered: its bytes, identity and date never change.
 
     Attributes:
         message_id: the ``Message-ID``, with its angle brackets.
         sender: address of the envelope.
-        recipients: addresses of the envelope; for a channel the one label that people
-            know it by.
-        subject: for lists that people read.
+        recipients: addresses of the envelope; for a channel its label.
+        subject: shown in lists.
         content: the whole message (RFC 5322), lines ended by CR LF.
-        audience: who it is for, and so which way it leaves: ``RECIPIENTS``, or what
-            finds the channel in the project's configuration.
+        audience: decides how it is delivered: ``RECIPIENTS``, or the digest by which the
+            channel is found in the project's configuration.
     """
 
     message_id: str
@@ -47,6 +46,35 @@ class Delivery(StrEnum):
     FAILED = "failed"
 
 
+class Cause(StrEnum):
+    """What kind of failure kept a message from somebody; what comes next follows from it."""
+
+    #: Not now: worth another attempt, perhaps once somebody has acted.
+    TRANSIENT = "transient"
+    #: Never: another attempt would be refused as well.
+    PERMANENT = "permanent"
+    #: Never as it is: a smaller message may be taken.
+    TOO_LARGE = "too_large"
+    #: The connection broke off; another one may work.
+    CONNECTION_LOST = "connection_lost"
+    #: The service has the message and does not answer: it may have arrived, and nothing
+    #: else is sent for now.
+    NO_ANSWER = "no_answer"
+    #: No message can leave now: no network, no trust, no login, no permission.
+    UNAVAILABLE = "unavailable"
+
+    @property
+    def delivery(self) -> Delivery:
+        """What this makes of a message: failed or deferred."""
+        never = self in {Cause.PERMANENT, Cause.TOO_LARGE}
+        return Delivery.FAILED if never else Delivery.DEFERRED
+
+    @property
+    def stops_all(self) -> bool:
+        """Whether no other message can leave now, whoever it is for."""
+        return self in {Cause.NO_ANSWER, Cause.UNAVAILABLE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The answer for one recipient.
@@ -54,13 +82,13 @@ class Receipt:
     Attributes:
         recipient: who it is about.
         delivery: what became of the message.
-        detail: the server's or the transport's words.
+        detail: what the server or the transport says.
+        cause: why it was not sent; None where it was.
         retry_after: seconds the server asks to be left alone, or None.
-        barred: whether nothing at all can leave now, whoever it is for.
     """
 
     recipient: str
     delivery: Delivery
     detail: Sentence | None = None
+    cause: Cause | None = None
     retry_after: float | None = None
-    barred: bool = False

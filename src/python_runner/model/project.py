@@ -1,4 +1,4 @@
-"""What is to be run: a project, its scripts, and the settings that hold for all."""
+"""A project, its scripts, and the settings of the environment."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class Project:
         python_command: the interpreter as configured; None: the project's own virtual
             environment where it has one, else the running interpreter.
         recipients: mail addresses, one each.
-        channels: further addresses told the same report, as Apprise writes them; they
+        channels: further addresses that get the report, as Apprise writes them; they
             hold tokens and passwords.
-        heartbeat_url: the Healthchecks address told of each run, a secret too, or None.
+        heartbeat_url: the Healthchecks address that each run pings, a secret, or None.
         logs_backup_count: archives of the log to keep; 0 keeps all.
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         env: variables for all scripts.
@@ -107,21 +107,21 @@ class Project:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be told of its scripts' variables and of its addresses."""
+        """The secret values of its scripts' variables, and its secret addresses."""
         variables = secret_values(self.env, *(script.env for script in self.scripts))
         return (*variables, *self.channels, *filter(None, [self.heartbeat_url]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """What an interpreter says of itself, and until when that holds.
+    """What an interpreter says about itself, and how long that is valid.
 
     Attributes:
-        path: the interpreter as it was asked.
-        version: as ``3.11.9``; None where it gave no answer that makes sense.
+        path: the interpreter that was asked.
+        version: as ``3.11.9``; None if it gave no sensible answer.
         base: the interpreter behind a virtual environment's, or the same.
-        stamp: sizes and times of both files; another one makes the answer doubtful.
-            None where it may differ from call to call: a launcher that looks around.
+        stamp: sizes and times of both files; the answer is valid while they stay the
+            same. None if it may differ from call to call, as a launcher's does.
     """
 
     path: str
@@ -134,7 +134,7 @@ class Interpreter:
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
-    Neither password nor secret ever shows in ``repr``: settings end up in tracebacks.
+    ``repr`` shows neither password nor secret, because settings end up in tracebacks.
     """
 
     transport: str = "smtp"
@@ -157,12 +157,12 @@ class MailSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What holds for every project of this process.
+    """The settings that all projects of this process share.
 
     Attributes:
         home: local folder of records, outbox and locks.
         mail: how mail leaves this machine.
-        environ: what scripts inherit from; the secrets are taken out on the way.
+        environ: the environment of the scripts, before secrets are taken out.
     """
 
     home: Path
@@ -171,6 +171,6 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must not be told of the environment."""
+        """The secret values of the environment."""
         own = (self.mail.password, self.mail.oauth_secret)
         return (*secret_values(self.environ), *filter(None, own))

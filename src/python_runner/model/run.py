@@ -1,12 +1,13 @@
-"""One run: what is started, and what came of it."""
+"""A run: its commands, attempts and results."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from python_runner.masking import Masker
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
@@ -15,6 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.texts.sentence import Sentence
+
+#: What people call each outcome and status, on the terminal, in mails and on pages.
+_WORDS = {
+    "success": N_("succeeded"),
+    "failure": N_("failed"),
+    "timeout": N_("timed out"),
+    "stopped": N_("stopped"),
+    "skipped": N_("skipped"),
+    "interrupted": N_("interrupted"),
+    "not_started": N_("not started"),
+}
 
 
 class Outcome(StrEnum):
@@ -37,6 +49,11 @@ class Outcome(StrEnum):
         """Whether the script did what it was asked to do."""
         return self is Outcome.SUCCESS
 
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
+
 
 class RunStatus(StrEnum):
     """How one run of a project's series ended."""
@@ -49,6 +66,11 @@ class RunStatus(StrEnum):
     SKIPPED = "skipped"
     #: The project could not be run at all: configuration, interpreter.
     NOT_STARTED = "not_started"
+
+    @property
+    def word(self) -> str:
+        """What people call it, in English; the catalogues translate it."""
+        return _WORDS[self.value]
 
 
 class MailStatus(StrEnum):
@@ -76,7 +98,7 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
-        masker: takes the known secrets out of the output and of what is told of it.
+        masker: takes the known secrets out of the output and of the attempt's texts.
     """
 
     argv: tuple[str, ...] = field(repr=False)
@@ -94,7 +116,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traceback:
-    """What a failing script said at the end of its output.
+    """What a failed script wrote at the end of its output.
 
     Attributes:
         text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
@@ -119,7 +141,7 @@ class Traceback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of one command.
+    """The result of one command.
 
     Attributes:
         outcome: success, failure, timeout, stopped or not_started.
@@ -127,9 +149,9 @@ class Attempt:
         started_at: when the attempt began.
         duration: seconds, by a monotonic clock.
         reason: one sentence that says why it did not succeed; None for a success.
-        traceback: what the failure says at the end of the output, or None.
-        warnings: what was odd about it: processes left behind, output that was dropped,
-            a success with a traceback on its output.
+        traceback: the traceback at the end of the output, or None.
+        warnings: problems beside the outcome: processes left behind, output that was
+            dropped, a success with a traceback in its output.
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
         cpu_seconds: processor time of the tree; None if unknown.
     """
@@ -147,7 +169,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptResult:
-    """What came of one script of a run, over all its attempts.
+    """The result of one script of a run, over all its attempts.
 
     Attributes:
         script: name of the script.
@@ -182,17 +204,22 @@ class ScriptResult:
         return self.attempts[-1].exit_code if self.attempts else None
 
     @property
+    def last_traceback(self) -> Traceback | None:
+        """Traceback of the last attempt, also of one that succeeded all the same."""
+        return self.attempts[-1].traceback if self.attempts else None
+
+    @property
     def traceback(self) -> str | None:
-        """What the failure says: the last traceback, else the reason, in English."""
+        """Why it failed: the last traceback, else the reason, in English."""
         if self.succeeded:
             return None
-        if self.attempts and (last := self.attempts[-1].traceback):
-            return last.text
+        if self.last_traceback:
+            return self.last_traceback.text
         return str(self.reason) if self.reason else None
 
     @property
     def warnings(self) -> tuple[Sentence, ...]:
-        """What was odd about its attempts."""
+        """The warnings of all its attempts."""
         return tuple(w for attempt in self.attempts for w in attempt.warnings)
 
     @property
@@ -241,7 +268,7 @@ class Run:
         scripts: one result per script, in the order of the series.
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
-        mail: what became of the report.
+        mail_status: what became of the report.
         mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: its version, as ``3.11.9``, or None if unknown.
@@ -256,7 +283,7 @@ class Run:
     scripts: tuple[ScriptResult, ...] = ()
     error: Sentence | None = None
     warnings: tuple[Sentence, ...] = ()
-    mail: MailStatus = MailStatus.NONE
+    mail_status: MailStatus = MailStatus.NONE
     mail_reason: Sentence | None = None
     interpreter: str | None = None
     interpreter_version: str | None = None
@@ -265,6 +292,10 @@ class Run:
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
         """The scripts that did not succeed, whatever the reason."""
         return tuple(r for r in self.scripts if not r.succeeded)
+
+    def masked(self, masker: Masker) -> Run:
+        """Return the run without secrets in its texts; id, project and paths stay."""
+        return replace(masker.fact(self), run_id=self.run_id, project=self.project)
 
     def to_document(self) -> dict[str, Any]:
         """Return the run as the public JSON document holds it."""
@@ -276,7 +307,7 @@ class Run:
             "started_at": self.started_at.isoformat(),
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
-            "mail": self.mail.value,
+            "mail": self.mail_status.value,
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
             "scripts": [result.to_document() for result in self.scripts],

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from sqlite3 import Connection
 
-    from python_runner.model import Attempt, Interpreter, Run, ScriptResult
+    from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -37,29 +37,24 @@ def run_key(connection: Connection, run_id: str) -> int:
     return int(row["id"])
 
 
-def open_run(
+def begin_run(
     connection: Connection,
-    *,
-    run_id: str,
-    project: str,
-    path: Path,
-    started_at: datetime,
-    scripts: Sequence[str],
+    run: OpenRun,
     interpreter: Interpreter | None,
 ) -> None:
     """Add a run without a status, and its scripts as planned."""
-    project_key = _project_key(connection, path)
-    run = connection.execute(
+    project_key = _project_key(connection, run.path)
+    key = connection.execute(
         """
         INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
             interpreter_version)
         VALUES (?, ?, ?, ?, 0, ?, ?)
         """,
         (
-            run_id,
+            run.run_id,
             project_key,
-            rows.from_string(project),
-            rows.from_time(started_at),
+            rows.from_string(run.project),
+            rows.from_time(run.started_at),
             interpreter and rows.from_string(interpreter.path),
             interpreter and interpreter.version,
         ),
@@ -67,8 +62,8 @@ def open_run(
     connection.executemany(
         "INSERT INTO result (run, number, script, state) VALUES (?, ?, ?, 'planned')",
         [
-            (run, number, _script_key(connection, project_key, script))
-            for number, script in enumerate(scripts, 1)
+            (key, script.number, _script_key(connection, project_key, script.script))
+            for script in run.scripts
         ],
     )
 
@@ -87,7 +82,7 @@ def keep_interpreter(connection: Connection, answer: Interpreter) -> None:
     )
 
 
-def start_script(
+def begin_attempt(
     connection: Connection,
     run: int,
     number: int,
@@ -105,7 +100,7 @@ def start_script(
     )
 
 
-def add_attempt(
+def end_attempt(
     connection: Connection, run: int, number: int, attempt: Attempt
 ) -> None:
     """Add a script's next attempt."""
@@ -148,7 +143,7 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
             _write_attempt(connection, run, result.number, place, attempt)
 
 
-def close_run(connection: Connection, run: Run) -> int:
+def end_run(connection: Connection, run: Run) -> int:
     """Write a run's end and whatever is missing of it; return its key."""
     (key,) = connection.execute(
         """
@@ -182,7 +177,7 @@ def close_run(connection: Connection, run: Run) -> int:
     return int(key)
 
 
-def abandon(connection: Connection, runs: Sequence[int], now: datetime) -> None:
+def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -> None:
     """End what never ended in ``runs``: their runner is gone."""
     for run in runs:
         connection.execute(
@@ -194,7 +189,7 @@ def abandon(connection: Connection, runs: Sequence[int], now: datetime) -> None:
             end_script(connection, run, result)
 
 
-def delete_runs(connection: Connection, older_than: datetime, limit: int) -> int:
+def delete_old_runs(connection: Connection, older_than: datetime, limit: int) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
     return connection.execute(
         """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.files import private_file
+from python_runner.files import move, patiently, private_file
 from python_runner.records.database import (
     BUSY_SECONDS,
     connect,
@@ -46,7 +47,8 @@ def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
         for companion in _COMPANIONS:
             source = path.with_name(path.name + companion)
             if source.exists():
-                source.rename(target.with_name(target.name + companion))
+                aside = target.with_name(target.name + companion)
+                patiently(partial(move, source, aside))
         suspicion(path).unlink(missing_ok=True)
         return target
 

@@ -1,7 +1,7 @@
-"""The door to SQLite: one connection, its transactions, its errors.
+"""One connection to SQLite, its transactions and its errors.
 
-Whatever SQLite or the file system refuses leaves this room as a :class:`StoreError`: the
-scripts go on without records, and the report says so.
+Every error of SQLite and of the file system becomes a :class:`StoreError`: the scripts
+go on without records, and the report says so.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import private_file
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
 
@@ -35,6 +36,7 @@ _SENTENCES = {
     sqlite3.SQLITE_NOTADB: N_("{file} is damaged"),
     sqlite3.SQLITE_READONLY: N_("{file} is read-only"),
 }
+_ANY_ERROR = N_("{file}: {error}")
 
 
 class StoreError(PythonRunnerError):
@@ -109,7 +111,7 @@ class Database:
             except BaseException as error:
                 if isinstance(error, sqlite3.Error) and is_damage(error):
                     with suppress(OSError):
-                        suspicion(self.path).touch(mode=0o600)
+                        private_file(suspicion(self.path))
                 # SQLite may have rolled back by itself, on a full disk for instance.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -162,14 +164,13 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        code = _primary_code(error)
-        template = _SENTENCES.get(code, N_("{file}: {error}"))
-        raise StoreError(
-            Sentence.of(template, file=str(path), error=str(error))
-        ) from error
+        template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
+        reason = Sentence.of(template, file=str(path), error=str(error))
+        raise StoreError(reason) from error
     except OSError as error:
-        values = {"file": str(path), "error": error.strerror or str(error)}
-        raise StoreError(Sentence(N_("{file}: {error}"), values)) from error
+        cause = error.strerror or str(error)
+        reason = Sentence.of(_ANY_ERROR, file=str(path), error=cause)
+        raise StoreError(reason) from error
 
 
 def suspicion(path: Path) -> Path:

@@ -90,12 +90,15 @@ class Holder:
         host: name of its machine.
         run_id: the run it carries out; empty if none.
         started_at: since when, aware.
+        process_start: distinguishes it from a later process with its id; empty if
+            unknown.
     """
 
     pid: int
     host: str
     run_id: str
     started_at: datetime
+    process_start: str = ""
 
 
 class FileLock:
@@ -150,6 +153,11 @@ class FileLock:
                 if _is_current(descriptor, self.path):
                     stack.pop_all()
                     return descriptor
+
+    @property
+    def held(self) -> bool:
+        """Whether this object holds the lock."""
+        return self._descriptor is not None
 
     def release(self) -> None:
         """Give the lock back, also for processes that inherited it; may be repeated."""
@@ -206,6 +214,7 @@ def _content(holder: Holder) -> bytes:
             "host": holder.host,
             "run_id": holder.run_id,
             "started_at": holder.started_at.isoformat(),
+            "process_start": holder.process_start,
         }
     ).encode()
 

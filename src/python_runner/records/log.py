@@ -13,9 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.files import move
 from python_runner.records.locks import brief_lock
-from python_runner.records.log_line import format_record
-from python_runner.records.log_rotation import is_due, move, prune, set_aside
+from python_runner.records.log_line import format_log_line
+from python_runner.records.log_rotation import (
+    delete_old_archives,
+    is_due,
+    set_aside,
+)
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -69,17 +74,17 @@ class LogFile:
                 file=self.filename,
                 error=error.strerror or str(error),
             )
-        prune(self.folder, self.filename, self.backup_count)
+        delete_old_archives(self.folder, self.filename, self.backup_count)
         return warning
 
-    def write(self, record: LogLine) -> None:
-        """Append the line of ``record``, whole or not at all.
+    def write(self, line: LogLine) -> None:
+        """Append ``line``, whole or not at all.
 
         Raises:
             OSError: nothing was written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        _append(self.folder / self.filename, format_record(record).encode() + b"\n")
+        _append(self.folder / self.filename, format_log_line(line).encode() + b"\n")
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -16,10 +17,9 @@ if TYPE_CHECKING:
 
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
-#: What could end a line, move the cursor, or change the order letters are shown in:
-#: all control characters, the separators of Unicode, bidirectional overrides, halves of
-#: a surrogate pair (which no file can hold), and the escape character itself.
-_UNSAFE = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: What could end a line, move the cursor, or change the order letters are shown in, and
+#: the escape character itself.
+_UNSAFE = re.compile(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
 _SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _LONG = {short[1]: char for char, short in _SHORT.items()}
 _ESCAPE = re.compile(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
@@ -74,15 +74,15 @@ def log_line_of(
     )
 
 
-def result_of(record: LogLine, number: int) -> ScriptResult:
-    """Return the little that ``record`` tells about the ``number``-th script of a run."""
-    outcome = Outcome.SUCCESS if record.status == "success" else Outcome.FAILURE
-    said = record.traceback
+def result_of(line: LogLine, number: int) -> ScriptResult:
+    """Return the little that ``line`` says about the ``number``-th script of a run."""
+    outcome = Outcome.SUCCESS if line.status == "success" else Outcome.FAILURE
+    said = line.traceback
     attempt = Attempt(
         outcome=outcome,
         exit_code=None,
-        started_at=record.time - timedelta(minutes=record.minutes),
-        duration=record.minutes * 60,
+        started_at=line.time - timedelta(minutes=line.minutes),
+        duration=line.minutes * 60,
         reason=None
         if outcome.succeeded
         else Sentence.of(N_("the log says that it failed")),
@@ -91,8 +91,8 @@ def result_of(record: LogLine, number: int) -> ScriptResult:
         else None,
     )
     return ScriptResult(
-        script=record.script,
-        run_id=record.run_id,
+        script=line.script,
+        run_id=line.run_id,
         number=number,
         outcome=outcome,
         started_at=attempt.started_at,
@@ -102,30 +102,30 @@ def result_of(record: LogLine, number: int) -> ScriptResult:
     )
 
 
-def format_record(record: LogLine) -> str:
-    """Return the line of ``record``, in local time and without its newline."""
-    local = record.time.astimezone().replace(tzinfo=None)
+def format_log_line(line: LogLine) -> str:
+    """Return the text of ``line``, in local time and without its newline."""
+    local = line.time.astimezone().replace(tzinfo=None)
     fields = [
         local.isoformat(" ", "milliseconds").replace(".", ","),
-        record.level,
-        _field(record.host),
-        _field(record.run_id),
-        f"{record.minutes:.2f}",
-        _field(record.script),
-        record.status,
+        line.level,
+        _field(line.host),
+        _field(line.run_id),
+        f"{line.minutes:.2f}",
+        _field(line.script),
+        line.status,
     ]
-    if record.traceback is not None:
-        fields.append(_escape(record.traceback))
+    if line.traceback is not None:
+        fields.append(_escape(line.traceback))
     return _SEPARATOR.join(fields)
 
 
-def parse_log_line(line: str) -> LogLine | None:
-    """Return the record a line holds, or None where it holds none.
+def parse_log_line(text: str) -> LogLine | None:
+    """Return the log line that ``text`` holds, or None where it holds none.
 
     Lines of the original library are read as well; they hold nothing escaped. A time
     that exists twice, when the clock goes back, is read as the first of the two.
     """
-    fields = line.rstrip("\r\n").split(_SEPARATOR, 6)
+    fields = text.rstrip("\r\n").split(_SEPARATOR, 6)
     if len(fields) != 7:  # noqa: PLR2004 - the public format
         return None
     when, level, host, run_id, minutes, script, rest = fields
@@ -148,11 +148,11 @@ def parse_log_line(line: str) -> LogLine | None:
     )
 
 
-def parse_records(content: bytes) -> Iterator[LogLine]:
-    """Yield the records of a log; lines that are none of ours are passed over."""
-    for line in content.split(b"\n"):
-        if record := parse_log_line(line.decode("utf-8", "replace")):
-            yield record
+def parse_log(content: bytes) -> Iterator[LogLine]:
+    """Yield the lines of a log; lines that are none of ours are passed over."""
+    for text in content.split(b"\n"):
+        if line := parse_log_line(text.decode("utf-8", "replace")):
+            yield line
 
 
 def _time(text: str) -> datetime | None:
@@ -173,13 +173,7 @@ def _field(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return _UNSAFE.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    char = match[0]
-    code = ord(char)
-    return _SHORT.get(char) or (f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}")  # noqa: PLR2004 - two digits
+    return _UNSAFE.sub(lambda match: _SHORT.get(match[0]) or escape(match[0]), text)
 
 
 def _unescape(text: str) -> str:

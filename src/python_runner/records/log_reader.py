@@ -1,6 +1,6 @@
 """How a log is read back: with its archives, and while it grows.
 
-Files are read and closed before anything of them is told: a reader that pauses must not
+A file is read and closed before its lines are yielded: a reader that pauses must not
 keep a log open, since Windows would refuse to set it aside.
 """
 
@@ -12,7 +12,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.records.log_line import parse_records
+from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives
 
 
@@ -37,7 +37,7 @@ class _Place(NamedTuple):
 def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
     """Yield what a log and its archives say, oldest file first; several by time.
 
-    Lines that are no records, and bytes that are no text, are passed over.
+    Lines that are none of ours, and bytes that are no text, are passed over.
 
     Raises:
         OSError: a file is there and cannot be read.
@@ -48,19 +48,19 @@ def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
 def _read(folder: Path, filename: str) -> Iterator[LogLine]:
     for path in (*archives(folder, filename), folder / filename):
         with suppress(FileNotFoundError):
-            yield from parse_records(path.read_bytes())
+            yield from parse_log(path.read_bytes())
 
 
 def _by_time(logs: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
     return merge(*logs, key=attrgetter("time"))
 
 
-def follow(
+def follow_log(
     folder: Path, *filenames: str, wait: Callable[[], bool]
 ) -> Iterator[LogLine]:
-    """Yield what :func:`read_log` does, then each record as it is written.
+    """Yield what :func:`read_log` does, then each line as it is written.
 
-    ``wait`` is called when all there is has been told: it returns True after a while to
+    ``wait`` is called when all there is has been yielded: it returns True after a while to
     look again, False to end. A log that is set aside meanwhile is read to its end.
 
     Raises:
@@ -68,21 +68,19 @@ def follow(
     """
     places = dict.fromkeys(filenames, _Place())
     while True:
-        yield from _by_time([_new_records(folder, name, places) for name in filenames])
+        yield from _by_time([_new_lines(folder, name, places) for name in filenames])
         if not wait():
             return
 
 
-def _new_records(
-    folder: Path, filename: str, places: dict[str, _Place]
-) -> list[LogLine]:
+def _new_lines(folder: Path, filename: str, places: dict[str, _Place]) -> list[LogLine]:
     """Return what was written since the last look; its place is moved on."""
-    records: list[LogLine] = []
+    lines: list[LogLine] = []
     for path in _unread(folder, filename, places[filename]):
         with suppress(FileNotFoundError):
             content, places[filename] = _news(path, places[filename])
-            records += parse_records(content)
-    return records
+            lines += parse_log(content)
+    return lines
 
 
 def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:

@@ -1,6 +1,6 @@
 """How a log is set aside: by calendar days, under a name that is free, and for how long.
 
-The age of a log is read from its first record and not from its file's times: those
+The age of a log is read from its first line and not from its file's times: those
 change with every write, with copies, and on Windows even survive a rename.
 """
 
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.records.log_line import parse_records
+from python_runner.files import move, patiently
+from python_runner.records.log_line import parse_log
 
 
 if TYPE_CHECKING:
@@ -28,32 +29,9 @@ _ARCHIVE = re.compile(
     r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})"
     r"(?:\.(?P<number>[1-9][0-9]*))?"
 )
-#: Bytes in which the first record is looked for: far more than the fields before a
+#: Bytes in which the first line is looked for: far more than the fields before a
 #: traceback take, far less than a log may hold.
 _HEAD = 262_144
-#: Seconds between the attempts at a rename that another program's open file refuses
-#: (virus scanner, indexer, backup, viewer): 2.5 in all.
-_RETRY_DELAYS = (0.1, 0.2, 0.4, 0.8, 1.0)
-
-if sys.platform == "win32":
-
-    def move(source: Path, target: Path) -> None:
-        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
-        source.rename(target)
-
-else:
-
-    def move(source: Path, target: Path) -> None:
-        """Rename a file, or raise ``FileExistsError`` where the name is taken."""
-        # rename(2) replaces what bears the name; an empty file of ours, made
-        # exclusively, leaves nothing to replace. (A hard link would do as well, but not
-        # every file system has them.)
-        target.touch(exist_ok=False)
-        try:
-            source.rename(target)
-        except OSError:
-            target.unlink()
-            raise
 
 
 def is_due(log: Path, days: int, now: datetime) -> bool:
@@ -75,11 +53,11 @@ def _began(log: Path, now: datetime) -> datetime | None:
         return None
     if not head:
         return None
-    for record in parse_records(head):
-        # A record from the future, written under a wrong clock, would delay the
+    for line in parse_log(head):
+        # A line from the future, written under a wrong clock, would delay the
         # rotation until then.
-        if record.time <= now:
-            return record.time
+        if line.time <= now:
+            return line.time
     return datetime.fromtimestamp(modified, UTC)
 
 
@@ -96,17 +74,10 @@ def set_aside(
 ) -> None:
     """Rename a log to an archive that bears this moment; a taken name gets a number.
 
-    A refusal is met with some more attempts, for 2.5 seconds in all.
-
     Raises:
         OSError: the log keeps its name; ``PermissionError`` where it stayed refused.
     """
-    for delay in _RETRY_DELAYS:
-        with suppress(PermissionError):
-            _rename_to_free_name(log, now, rename)
-            return
-        sleep(delay)
-    _rename_to_free_name(log, now, rename)
+    patiently(partial(_rename_to_free_name, log, now, rename), sleep)
 
 
 def _rename_to_free_name(
@@ -140,7 +111,7 @@ def archives(folder: Path, filename: str) -> list[Path]:
 def logs_in(folder: Path) -> list[str]:
     """Return the names of the logs in ``folder``, each with or without archives.
 
-    A file of another program, whatever its name, is none of ours: it has no record.
+    A file of another program, whatever its name, is none of ours: it has no line of a log.
     """
     files = defaultdict(list)
     with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -154,7 +125,7 @@ def logs_in(folder: Path) -> list[str]:
 
 def _is_ours(path: Path) -> bool:
     with suppress(OSError), path.open("rb") as file:
-        return any(True for _ in parse_records(file.read(_HEAD)))
+        return any(True for _ in parse_log(file.read(_HEAD)))
     return False
 
 
@@ -166,7 +137,7 @@ def _is_stamp(text: str) -> bool:
     return True
 
 
-def prune(folder: Path, filename: str, keep: int) -> None:
+def delete_old_archives(folder: Path, filename: str, keep: int) -> None:
     """Remove the oldest archives beyond ``keep``; 0 keeps all.
 
     What cannot be removed now is left for next time.

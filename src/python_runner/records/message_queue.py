@@ -203,7 +203,7 @@ class MessageQueue:
                 (content, number),
             )
 
-    def message(self, number: int) -> QueuedMessage | None:
+    def get(self, number: int) -> QueuedMessage | None:
         """Return one message, whatever became of it."""
         with self._database.read() as connection:
             return next(iter(load(connection, [number])), None)
@@ -220,7 +220,7 @@ class MessageQueue:
             )
             return load(connection, [number for (number,) in cursor])
 
-    def messages(
+    def newest(
         self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
     ) -> list[QueuedMessage]:
         """Return the messages in one of ``states``, newest first."""

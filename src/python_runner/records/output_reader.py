@@ -1,4 +1,4 @@
-"""Captured output, read while a script writes it and without known secrets."""
+"""Reads captured output while a script writes it, without known secrets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_runner.records.outputs import left_out, read_on
+from python_runner.texts.excerpt import left_out
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -54,6 +55,32 @@ class OutputReader:
         self._last = (self._last + text)[-_MEMORY:]
         return text
 
+    def follow(
+        self,
+        is_growing: Callable[[], bool],
+        pause: Callable[[], object],
+        failed: Callable[[OSError], None],
+    ) -> Iterator[bytes]:
+        """Yield what there is, and what is added as long as the file grows.
+
+        Args:
+            is_growing: says whether something may be added yet; asked before each look.
+            pause: waits between two looks.
+            failed: takes the error where the file is there and cannot be read; it may
+                raise one of its own, else there is another look.
+        """
+        while True:
+            last_look = not is_growing()
+            try:
+                while block := self.read():
+                    yield block
+            except OSError as error:
+                failed(error)
+            if last_look:
+                yield self.rest()
+                return
+            pause()
+
     def rest(self) -> bytes:
         """Return what still waits, now that nothing follows."""
         held, self._held = self._held, b""
@@ -82,7 +109,7 @@ class OutputReader:
     def _over_hole(self, missing: int) -> bytes:
         """Tell how much of a flood is gone, with it what a secret may begin with."""
         missing, self._held, self._torn = missing + len(self._held), b"", True
-        return left_out(missing)
+        return b"\n%b\n" % left_out(missing)
 
     def _find_place(self, file: BinaryIO) -> None:
         """Find the place again in a file that has replaced the one before."""
@@ -94,3 +121,40 @@ class OutputReader:
             self._shown = min(self._shown, os.fstat(file.fileno()).st_size)
             self._last = b""
         self._position, self._held = self._shown, b""
+
+
+def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:
+    """Return what follows ``position`` in a file that may grow, and where to go on.
+
+    What has been given back to the disk while a flood comes in (a hole of the file) is
+    passed over: nothing, and the place behind it.
+
+    Args:
+        file: open for reading.
+        position: how many bytes of it have been read.
+        limit: most bytes to read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if position >= size:
+        return b"", position
+    file.seek(position)
+    content = file.read(limit)
+    # Asked after reading: what is no hole now was none then.
+    hole = _seek(file.fileno(), position, "SEEK_HOLE", size)
+    if hole > position:
+        content = content[: hole - position]
+        return content, position + len(content)
+    return b"", _seek(file.fileno(), position, "SEEK_DATA", size)
+
+
+def _seek(descriptor: int, position: int, what: str, size: int) -> int:
+    """Return where the next hole or the next data is; not every platform has holes."""
+    if not hasattr(os, what):
+        return size
+    try:
+        return os.lseek(descriptor, position, getattr(os, what))
+    except OSError:
+        return size

@@ -9,23 +9,23 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from python_runner.texts.characters import CONTROLS, SURROGATES
+from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
+
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
-    from typing import BinaryIO
 
 _STAMP = "%Y-%m-%d_%H-%M-%S"
 _RUN_FOLDER = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})_([0-9a-f]{13})"
 )
 #: What Windows or POSIX allows in no file name, or what no terminal shows.
-_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 #: Bytes of a script's name in a file name; 255 is what common file systems allow, and
 #: Windows counts the folders before it as well.
 _NAME_LIMIT = 100
-#: Bytes a character may have behind its first one in UTF-8, and what they look like.
-_CONTINUATION = re.compile(rb"[\x80-\xbf]{0,3}")
 
 
 def run_folder(logs: Path, run_id: str, started_at: datetime) -> Path:
@@ -55,7 +55,7 @@ def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
         file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
 
 
-def prune(
+def delete_old_outputs(
     logs: Path, keep_days: int, now: datetime, *, keep: Container[str] = ()
 ) -> int:
     """Remove the output of runs that began more than ``keep_days`` days ago.
@@ -100,48 +100,6 @@ def _moment(stamp: str) -> datetime | None:
     return None
 
 
-def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:
-    """Return what follows ``position`` in a file that may grow, and where to go on.
-
-    What has been given back to the disk while a flood comes in (a hole of the file) is
-    passed over: nothing, and the place behind it.
-
-    Args:
-        file: open for reading.
-        position: how many bytes of it have been read.
-        limit: most bytes to read.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    size = os.fstat(file.fileno()).st_size
-    if position >= size:
-        return b"", position
-    file.seek(position)
-    content = file.read(limit)
-    # Asked after reading: what is no hole now was none then.
-    hole = _seek(file.fileno(), position, "SEEK_HOLE", size)
-    if hole > position:
-        content = content[: hole - position]
-        return content, position + len(content)
-    return b"", _seek(file.fileno(), position, "SEEK_DATA", size)
-
-
-def left_out(count: int) -> bytes:
-    """Return the line that says how much is missing, as it will be in the file."""
-    return b"\n[... %d bytes left out ...]\n" % count
-
-
-def _seek(descriptor: int, position: int, what: str, size: int) -> int:
-    """Return where the next hole or the next data is; not every platform has holes."""
-    if not hasattr(os, what):
-        return size
-    try:
-        return os.lseek(descriptor, position, getattr(os, what))
-    except OSError:
-        return size
-
-
 def read_tail(path: Path, limit: int) -> str:
     r"""Return the last ``limit`` bytes of a file as text, from the start of a line on.
 
@@ -175,17 +133,14 @@ def read_ends(path: Path, limit: int) -> bytes:
         file.seek(0)
         if size <= limit:
             return file.read(limit)
-        head = file.read(limit // 4)
-        file.seek(head_end := size - (limit - limit // 4))
+        head_end, tail_start = cut(size, limit, head=4)
+        head = file.read(head_end)
+        file.seek(tail_start)
         tail = file.read(limit - len(head))
-    note = b"[... %d bytes left out ...]" % (head_end - len(head))
-    return b"%b\n%b\n%b" % (head, note, tail)
+    return b"%b\n%b\n%b" % (head, left_out(tail_start - len(head)), tail)
 
 
 def _from_boundary(before: bytes, content: bytes) -> bytes:
     if before == b"\n":
         return content
-    _, newline, rest = content.partition(b"\n")
-    if newline and rest:
-        return rest
-    return _CONTINUATION.sub(b"", content, count=1)
+    return content[torn_start(content) :] or content[torn_character(content) :]

@@ -102,7 +102,7 @@ def ended(connection: Connection, run_id: str) -> list[int]:
     return [key for (key,) in cursor]
 
 
-def open_runs(connection: Connection, path: Path) -> list[int]:
+def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
     """Return the runs of a project that never ended, oldest first."""
     cursor = connection.execute(
         """
@@ -115,7 +115,7 @@ def open_runs(connection: Connection, path: Path) -> list[int]:
     return [key for (key,) in cursor]
 
 
-def unended(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
+def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
     """Return the open runs of ``projects``, of all where none is named, newest first."""
     # They are few: the plus keeps SQLite from walking all runs in order of time.
     cursor = connection.execute(

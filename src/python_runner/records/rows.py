@@ -191,7 +191,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
-        mail=to_mail_status(row["mail"]),
+        mail_status=to_mail_status(row["mail"]),
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
     )

@@ -219,11 +219,11 @@ def require_sqlite(
         StoreError: it is too old.
     """
     if version < OLDEST_SQLITE:
-        values = {"needed": _dotted(OLDEST_SQLITE), "found": _dotted(version)}
         raise StoreError(
-            Sentence(
+            Sentence.of(
                 N_("records need SQLite {needed} or newer; this Python has {found}"),
-                values,
+                needed=_dotted(OLDEST_SQLITE),
+                found=_dotted(version),
             )
         )
 

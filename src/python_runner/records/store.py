@@ -13,16 +13,13 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING, Self
 
-from python_runner.files import private_file, private_folder
+from python_runner.files import private_file, private_folder, replacing
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
-from python_runner.records.log_rotation import move
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
 from python_runner.texts.sentence import N_, Sentence
@@ -31,6 +28,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
@@ -46,8 +44,8 @@ __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
 #: File name of the records, in the state folder.
 DATABASE_NAME = "records.sqlite3"
-#: Runs that one transaction of a thinning deletes: others may write in between.
-_THINNED_AT_ONCE = 500
+#: Runs that one transaction deletes: others may write in between.
+_DELETED_AT_ONCE = 500
 
 
 def open_store(home: Path, now: datetime) -> Store:
@@ -83,7 +81,7 @@ class Store:
 
     Attributes:
         notice: what people must know about the records, or None.
-        mail: the reports on their way.
+        messages: the queue of the reports.
     """
 
     def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
@@ -94,7 +92,7 @@ class Store:
         except BaseException:
             self._database.close()
             raise
-        self.mail = MessageQueue(self._database)
+        self.messages = MessageQueue(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -108,37 +106,20 @@ class Store:
 
     # Transitions: each is on disk when its method returns.
 
-    def begin_run(
-        self,
-        *,
-        run_id: str,
-        project: str,
-        path: Path,
-        started_at: datetime,
-        scripts: Sequence[str],
-        interpreter: Interpreter | None = None,
-    ) -> None:
-        """Open a run; its scripts are planned, in the order of the series.
+    def begin_run(self, run: OpenRun, interpreter: Interpreter | None = None) -> None:
+        """Write a run before its first script; none of its scripts has begun.
 
         What its interpreter says of itself is kept for later runs, where it will hold.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            changes.open_run(
-                connection,
-                run_id=run_id,
-                project=project,
-                path=path,
-                started_at=started_at,
-                scripts=scripts,
-                interpreter=interpreter,
-            )
+            changes.begin_run(connection, run, interpreter)
 
-    def script_started(
+    def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
     ) -> None:
-        """LogLine that an attempt of a script begins; the first one's time stays.
+        """Record that an attempt of a script begins; the first one's time stays.
 
         Args:
             run_id: the run.
@@ -148,21 +129,21 @@ class Store:
         """
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
-            changes.start_script(connection, run, number, started_at, output)
+            changes.begin_attempt(connection, run, number, started_at, output)
 
-    def attempt_ended(self, run_id: str, number: int, attempt: Attempt) -> None:
-        """LogLine what came of a script's next attempt."""
+    def end_attempt(self, run_id: str, number: int, attempt: Attempt) -> None:
+        """Record what came of a script's next attempt."""
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
-            changes.add_attempt(connection, run, number, attempt)
+            changes.end_attempt(connection, run, number, attempt)
 
-    def script_ended(self, result: ScriptResult) -> None:
-        """LogLine a script's end; an end once recorded stays."""
+    def end_script(self, result: ScriptResult) -> None:
+        """Record a script's end; an end once recorded stays."""
         with self._database.write() as connection:
             run = changes.run_key(connection, result.run_id)
             changes.end_script(connection, run, result)
 
-    def finish_run(
+    def end_run(
         self,
         run: Run,
         reports: Sequence[Message],
@@ -182,24 +163,24 @@ class Store:
             announces: numbers of the given up messages that the first one tells of.
         """
         with self._database.write() as connection:
-            key = changes.close_run(connection, run)
-            changes.abandon(connection, [key], now)
+            key = changes.end_run(connection, run)
+            changes.interrupt_runs(connection, [key], now)
             for report in reports:
-                self.mail.put(connection, key, report, now, announces=announces)
+                self.messages.put(connection, key, report, now, announces=announces)
                 # One of them tells of the lost ones for all: the mail, if there is one.
                 announces = ()
 
-    def interrupt_unfinished(self, path: Path, now: datetime) -> list[Run]:
+    def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """Settle the runs of a project that died before their end, oldest first.
 
         The caller holds the project's lock: nobody else can be running it. Scripts that
         ran become ``interrupted``, those to come ``skipped``. The run itself stays open
-        until :meth:`finish_run` closes it together with its report, so that a crash in
+        until :meth:`end_run` closes it together with its report, so that a crash in
         between costs neither.
         """
         with self._database.write() as connection:
-            keys = queries.open_runs(connection, path)
-            changes.abandon(connection, keys, now)
+            keys = queries.keys_of_open_runs(connection, path)
+            changes.interrupt_runs(connection, keys, now)
             runs = queries.load(connection, keys)
         return [_with_known_duration(run) for run in runs]
 
@@ -247,7 +228,7 @@ class Store:
             projects: folders of the projects; none means all.
         """
         with self._database.read() as connection:
-            return queries.unended(connection, projects)
+            return queries.open_runs(connection, projects)
 
     def last_outcomes(self, path: Path) -> dict[str, Outcome]:
         """Return how each script of a project ended in the last run that held it.
@@ -292,20 +273,14 @@ class Store:
         with translated(target):
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            # Under another name while it is made: a kill leaves no half of a copy that
-            # could be taken for one.
-            descriptor, name = mkstemp(".new", f".{target.name}.", target.parent)
-            os.close(descriptor)
-            new = Path(name)
-            try:
+            with replacing(target, overwrite=False) as new:
+                # A copy of another process with our number, killed meanwhile, may be left.
+                new.unlink(missing_ok=True)
+                private_file(new)
                 with closing(sqlite3.connect(new)) as copy:
                     self._database.copy_to(copy)
-                move(new, target)
-            except BaseException:
-                new.unlink(missing_ok=True)
-                raise
 
-    def thin(self, older_than: datetime, limit: int = sys.maxsize) -> int:
+    def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
         """Delete ended runs that began before; return how many.
 
         A run whose report is not delivered stays, and so does an open one.
@@ -316,9 +291,9 @@ class Store:
         """
         deleted = 0
         while deleted < limit:
-            size = min(_THINNED_AT_ONCE, limit - deleted)
+            size = min(_DELETED_AT_ONCE, limit - deleted)
             with self._database.write() as connection:
-                count = changes.delete_runs(connection, older_than, size)
+                count = changes.delete_old_runs(connection, older_than, size)
             deleted += count
             if count < size:
                 break

@@ -1,1 +1,1 @@
-"""What people are told of a run: subject, text, HTML page, MIME message."""
+"""The report of a run: subject, text, HTML page, MIME message."""

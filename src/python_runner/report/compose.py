@@ -1,4 +1,4 @@
-"""A report becomes a message: bytes, identity and date, fixed once and for all."""
+"""Composes the message of a report: bytes, identity and date are fixed here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import TYPE_CHECKING
 
-from python_runner.channels import (
-    channel_audience,
-    channel_label,
-)
+from python_runner.channels import channel_audience, channel_label
 from python_runner.model import Message
-from python_runner.report.mime import POLICY, STATUS_HEADER, fill, thread_index
+from python_runner.report.mime import POLICY, STATUS_HEADER, set_parts, thread_index
 from python_runner.report.subject import SUBJECT
 from python_runner.texts.sanitize import one_line
 
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import Incident, RunStatus
-    from python_runner.report.mime import Attachment
     from python_runner.report.render import Report
 
 
@@ -37,23 +33,21 @@ def compose(
     recipients: Sequence[str],
     date: datetime,
     incident: Incident | None = None,
-    attachment: Attachment | None = None,
 ) -> Message:
-    """Make the message that tells ``recipients`` of a run.
+    """Return the message that brings ``report`` to ``recipients``.
 
-    The same arguments give the same bytes: a repeated delivery is recognised as such.
+    The same arguments give the same bytes, so that a repeated delivery can be recognised.
 
     Args:
-        report: what it says.
+        report: its content.
         run_id: gives the message its identity.
         sender: address it comes from, alone or as ``Name <address>``.
         recipients: addresses, one each.
         date: aware; when the report was made.
         incident: the one it belongs to or ends, or None.
-        attachment: what goes with it, or None.
 
     Returns:
-        The message. Whatever the report contains there is one, in plain ASCII at worst.
+        The message, whatever the report contains: in plain ASCII at worst.
     """
     report = replace(report, subject=_header(report.subject))
     from_address = _address(sender) or Address("", "python-runner", "localhost")
@@ -70,13 +64,13 @@ def compose(
         mail["Date"] = date
         mail["Message-ID"] = identity
         mail["Auto-Submitted"] = "auto-generated"
-        # Exchange answers with out-of-office notes unless it is told not to.
+        # Without it Exchange answers with out-of-office replies.
         mail["X-Auto-Response-Suppress"] = "All"
-        fill(
+        set_parts(
             mail,
             what.text,
             what.html,
-            attachment,
+            what.attachment,
             language=what.language,
             boundary=f"=_{_token(run_id)}",
         )
@@ -99,10 +93,10 @@ def compose(
 def compose_for_channel(
     report: Report, *, url: str, status: RunStatus | None, run_id: str, date: datetime
 ) -> Message:
-    """Make the message that tells a channel of a run: the text of the report alone.
+    """Return the message that brings the text of ``report`` to a channel.
 
     Args:
-        report: what it says.
+        report: its content.
         url: the channel, as Apprise writes it; the message does not hold it.
         status: how the run ended; services show it by colour. None if there is none.
         run_id: gives the message its identity.
@@ -123,11 +117,11 @@ def compose_for_channel(
 def _join(
     mail: EmailMessage, incident: Incident, subject: str, identity: str, date: datetime
 ) -> None:
-    """Make ``mail`` the first one of a conversation, or the next.
+    """Make ``mail`` the first mail of a conversation, or the next one.
 
-    Outlook wants a topic and an index that all of them share, because their subjects
-    differ; Exchange takes the topic from whichever comes first, it or the subject. The
-    other mail programs follow the references.
+    Outlook needs a topic and an index that all mails share, because their subjects
+    differ. Exchange takes as topic the header that comes first, topic or subject. Other
+    mail programs follow the references.
     """
     earlier = incident.references
     mail["Thread-Topic"] = _header(incident.topic or subject)
@@ -150,16 +144,16 @@ def _in_ascii(report: Report) -> Report:
 
 
 def _header(text: str) -> str:
-    """Return ``text`` so that the email library leaves it what it is.
+    """Return ``text`` so that the email library does not change it.
 
-    It refuses most line breaks in a header, but not every one; and it decodes what looks
-    like an encoded word, in which a line break, and with it another header, may hide.
+    The library refuses most line breaks in a header, but not all. It also decodes what
+    looks like an encoded word, which may hide a line break and so another header.
     """
     return one_line(text, SUBJECT).replace("=?", "= ?")
 
 
 def _address(text: str) -> Address | None:
-    """Return a header's address, or None for what no header can hold."""
+    """Return an address for a header, or None if no header can hold it."""
     name, address = parseaddr(text)
     local, _, domain = address.rpartition("@")
     try:

@@ -1,4 +1,4 @@
-"""What a message is made of: its parts, its threads, and ways to make it smaller.
+"""The MIME parts of a message, its place in a conversation, and smaller versions of it.
 
 Everything here is deterministic: the same arguments give the same bytes.
 """
@@ -17,15 +17,16 @@ from email.policy import SMTP
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import cut_middle
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from email.policy import EmailPolicy
 
-#: Header of a message for a channel that holds the run's status: services colour it.
+#: Header of a message for a channel: the run's status, which services show by colour.
 STATUS_HEADER = "X-Python-Runner-Status"
 #: Bytes of a zip file that is attached: with base64 and the largest report a message
 #: stays below 2.5 MB, and below the 4 MB of a request to Microsoft Graph.
@@ -70,18 +71,18 @@ class Attachment:
     content: bytes
 
 
-def pack(
+def zip_files(
     name: str,
     files: Mapping[str, Callable[[int], bytes]],
     date: datetime,
     limit: int = ATTACHMENT_BYTES,
 ) -> Attachment:
-    """Return a zip file of at most ``limit`` bytes, with as much as it has room for.
+    """Return a zip file of at most ``limit`` bytes, with as much of each as fits.
 
     Args:
         name: what the zip file is called.
         files: name of each file in it, and what reads that many bytes of it at most.
-        date: what all of them are dated.
+        date: the date of each file.
         limit: bytes.
     """
     room = _UNPACKED_BYTES
@@ -104,7 +105,7 @@ def _zip(files: Mapping[str, bytes], date: datetime) -> bytes:
     return target.getvalue()
 
 
-def fill(
+def set_parts(
     mail: EmailMessage,
     text: str,
     html: str = "",
@@ -134,13 +135,19 @@ def _encoding(text: str) -> str | None:
     return "base64" if len(text) > _PREDICTABLE_FROM else None
 
 
+def plain_text(content: bytes) -> str:
+    """Return the text of a message, decoded."""
+    mail = message_from_bytes(content, EmailMessage, policy=POLICY)
+    return _content(mail, "plain").rstrip()
+
+
 def make_smaller(content: bytes) -> bytes | None:
     """Return a message in fewer bytes, with the same identity and date.
 
-    First it loses its attachments, then all but its text, then ever more of that.
+    First the attachments are left out, then all but the text, then ever more of that.
 
     Args:
-        content: the message, as :func:`fill` makes them.
+        content: the message, as :func:`set_parts` makes it.
 
     Returns:
         The message, or None when nothing can be left out any more.
@@ -149,7 +156,7 @@ def make_smaller(content: bytes) -> bytes | None:
     language = _language(mail)
     text, html = _content(mail, "plain"), _content(mail, "html")
     if any(mail.iter_attachments()):
-        note = Sentence.of(_LEFT_OUT).in_language(language)
+        note = Formats(language).gettext(_LEFT_OUT)
         text = f"{text}\n{note}\n"
         html = html.replace("</body>", f"<p>{note}</p>\n</body>")
     elif html:
@@ -159,7 +166,7 @@ def make_smaller(content: bytes) -> bytes | None:
         if limit < _LEAST_TEXT:
             return None
         text = cut_middle(text, limit, language)
-    return _refilled(mail, text, html)
+    return _with_parts(mail, text, html)
 
 
 def without_attachment(content: bytes) -> bytes | None:
@@ -167,13 +174,13 @@ def without_attachment(content: bytes) -> bytes | None:
     mail = message_from_bytes(content, EmailMessage, policy=POLICY)
     if not any(mail.iter_attachments()):
         return None
-    return _refilled(mail, _content(mail, "plain"), _content(mail, "html"))
+    return _with_parts(mail, _content(mail, "plain"), _content(mail, "html"))
 
 
-def _refilled(mail: EmailMessage, text: str, html: str) -> bytes:
+def _with_parts(mail: EmailMessage, text: str, html: str) -> bytes:
     language, boundary = _language(mail), str(mail.get_boundary("")).rstrip("_")
     mail.clear_content()
-    fill(mail, text, html, language=language, boundary=boundary)
+    set_parts(mail, text, html, language=language, boundary=boundary)
     return mail.as_bytes()
 
 
@@ -189,9 +196,9 @@ def _content(mail: EmailMessage, kind: str) -> str:
 def thread_index(root: str, began_at: datetime, reply_at: datetime | None) -> str:
     """Return the ``Thread-Index`` by which Outlook groups the mails of a conversation.
 
-    It is MAPI's conversation index (MS-OXOMSG 2.2.1.3): a moment and 16 bytes that only
-    this conversation has; a reply adds when it came. References alone do not group
-    mails in Outlook, and neither does an index without that addition.
+    It is MAPI's conversation index (MS-OXOMSG 2.2.1.3): a time and 16 bytes that are
+    unique to the conversation; a reply adds when it was made. Outlook groups mails neither
+    by references alone nor by an index without that addition.
 
     Args:
         root: ``Message-ID`` of the conversation's first mail.

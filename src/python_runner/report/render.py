@@ -1,4 +1,4 @@
-"""A run becomes a report: subject, plain text and HTML, in its readers' language."""
+"""Renders a run as a report: subject, plain text and HTML, in its readers' language."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from python_runner.report.subject import SUBJECT, subject_of
-from python_runner.report.view import LINE, Bounds, Material, RunView, view_run
-from python_runner.texts.formats import number
+from python_runner.report.view import LINE, Limits, RunView, view_run
+from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import catalogue
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator
 
-    from python_runner.model import Comparison, EmailStrategy, Run
+    from python_runner.model import Run
+    from python_runner.report.mime import Attachment
+    from python_runner.report.view import ReportContext
     from python_runner.texts.sentence import Sentence
 
 #: Bytes of traceback and output a report shows of one script.
@@ -34,14 +35,15 @@ MOST_SCRIPTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a mail says.
+    """A run, rendered for people.
 
     Attributes:
         subject: one short line.
         text: everything, by itself.
         html: the same; empty when there is only the text.
         language: of its sentences.
-        attached: scripts whose captured output goes with it, as the report says.
+        attached: scripts whose captured output the report calls attached.
+        attachment: that output, or None.
     """
 
     subject: str
@@ -49,76 +51,39 @@ class Report:
     html: str
     language: str = "en"
     attached: tuple[str, ...] = ()
+    attachment: Attachment | None = None
 
 
-def render(
-    run: Run,
-    *,
-    strategy: EmailStrategy,
-    language: str,
-    tails: Mapping[str, str] | None = None,
-    partial: Collection[str] = (),
-    attach: bool = False,
-    comparisons: Mapping[str, Comparison] | None = None,
-    host: str = "",
-    log: Path | None = None,
-) -> Report:
-    """Tell of ``run``.
+def render(run: Run, context: ReportContext) -> Report:
+    """Return the report of ``run``.
 
-    Args:
-        run: what happened.
-        strategy: which scripts are named: all, or those that did not succeed.
-        language: ``fr`` or ``en``.
-        tails: the end of the output, by name of script.
-        partial: scripts whose output is longer than that.
-        attach: whether the output of scripts in ``tails`` can go with the report, where
-            it shows not all of it.
-        comparisons: how scripts compare with their past, by name.
-        host: the computer that ran it.
-        log: the project's log.
-
-    Returns:
-        A report of bounded size, whatever the scripts said. If it cannot be laid out, a
-        plain one: a report is never lost because of how it looks.
+    Its size is bounded, whatever the scripts printed. If anything goes wrong, it is a
+    plain report: no report is lost because of its layout.
     """
-    material = Material(
-        tails=tails or {},
-        partial=partial,
-        attach=attach,
-        comparisons=comparisons or {},
-    )
     try:
-        subject = subject_of(run, material.comparisons, language)
-        for bounds in _bounds():
-            view = view_run(
-                run,
-                strategy=strategy,
-                language=language,
-                material=material,
-                host=host,
-                log=log,
-                bounds=bounds,
-            )
-            report = _lay_out(view, subject, language)
+        subject = subject_of(run, context)
+        for limits in _limits():
+            view = view_run(run, context, limits)
+            report = _fill_templates(view, subject, context.language)
             if len(report.text.encode()) + len(report.html.encode()) <= REPORT_BYTES:
                 return report
         why = "the report is too large"
-    except Exception as error:  # noqa: BLE001 - whatever it is, people must be told
+    except Exception as error:  # noqa: BLE001 - any failure still needs a report
         why = f"{type(error).__name__}: {error}"
-    attached = tuple(material.tails) if attach else ()
+    attached = tuple(context.tails) if context.attach else ()
     return replace(fallback_report(run, why), attached=attached)
 
 
 def fallback_report(run: Run, why: str) -> Report:
-    """Tell of ``run`` in the plainest way, which nothing can break.
+    """Return a plain English report of ``run``, made without templates and catalogues.
 
     Args:
         run: what happened.
         why: why there is no better report.
     """
-    subject = one_line(f"[{run.project}] {run.status.value}", SUBJECT)
+    subject = one_line(f"[{run.project}] {run.status.word}", SUBJECT)
     scripts = (
-        f"{result.script}: {result.outcome.value} {_in_english(result.reason)}"
+        f"{result.script}: {result.outcome.word} {_in_english(result.reason)}"
         for result in run.scripts[:MOST_SCRIPTS]
     )
     lines = (
@@ -139,16 +104,16 @@ def _in_english(text: Sentence | None) -> str:
         return text.template if text else ""
 
 
-def _bounds() -> Iterator[Bounds]:
-    """Yield ever smaller reports until one fits."""
+def _limits() -> Iterator[Limits]:
+    """Yield limits for ever smaller reports, to be tried until one fits."""
     details = SCRIPT_BYTES
-    while details >= 256:  # noqa: PLR2004 - less of a traceback says nothing
-        yield Bounds(details=details, scripts=MOST_SCRIPTS)
+    while details >= 256:  # noqa: PLR2004 - less of a traceback is of no use
+        yield Limits(details=details, scripts=MOST_SCRIPTS)
         details //= 2
-    yield Bounds(details=256, scripts=MOST_SCRIPTS // 10)
+    yield Limits(details=256, scripts=MOST_SCRIPTS // 10)
 
 
-def _lay_out(view: RunView, subject: str, language: str) -> Report:
+def _fill_templates(view: RunView, subject: str, language: str) -> Report:
     environment = _environment(language)
     values = {"run": view, "subject": subject, "language": language}
     text = environment.get_template("report.txt.j2").render(values)
@@ -158,6 +123,7 @@ def _lay_out(view: RunView, subject: str, language: str) -> Report:
 
 @cache
 def _environment(language: str) -> Environment:
+    formats = Formats(language)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(["html.j2"], default=False),
@@ -166,13 +132,13 @@ def _environment(language: str) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals["_"] = catalogue(language).gettext
-    environment.globals["ngettext"] = catalogue(language).ngettext
-    environment.filters["number"] = lambda value: number(value, language)
+    environment.globals["_"] = formats.gettext
+    environment.globals["ngettext"] = formats.ngettext
+    environment.filters["number"] = formats.number
     environment.filters["spaced"] = _spaced
     return environment
 
 
 def _spaced(text: str) -> str:
-    """Keep what is indented so: Outlook for Windows and Exchange ignore white-space."""
+    """Return ``text`` with hard spaces: Outlook for Windows and Exchange drop others."""
     return re.sub("(?m)^ | (?= )", "\N{NO-BREAK SPACE}", text.expandtabs(4))

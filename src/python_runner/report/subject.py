@@ -1,21 +1,22 @@
-"""The subject of a report: all that many readers ever see of it."""
+"""The subject of a report."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from python_runner.model import Comparison, RunStatus
-from python_runner.report.comparison import novelty, times
+from python_runner.report.comparison import recurrence, streak_length
 from python_runner.report.view import LINE, counts, headline, own_failures, recoveries
-from python_runner.texts.formats import duration, number
+from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import N_, Sentence, catalogue
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from python_runner.model import Run
+    from python_runner.report.view import ReportContext
 
 #: Characters of a subject that a list of mails still shows.
 SUBJECT = 180
@@ -31,46 +32,49 @@ _SUBJECTS = {
 _FAILED = N_("[{project}] failed ({novelty}): {script} - {headline}{more}")
 
 
-def subject_of(run: Run, comparisons: Mapping[str, Comparison], language: str) -> str:
-    """Return project, outcome, the first script that failed, and what is new about it."""
+def subject_of(run: Run, context: ReportContext) -> str:
+    """Return project, outcome, first failed script, and whether that failure is new."""
+    formats = Formats(context.language)
+    recovered = recoveries(run, context.comparisons)
     if run.status is RunStatus.FAILURE:
-        subject = _failed(run, comparisons, language)
-    elif run.status is RunStatus.SUCCESS and (
-        recovered := recoveries(run, comparisons)
-    ):
-        subject = _recovered(run, recovered, language)
+        subject = _failed(run, context.comparisons, formats)
+    elif run.status is RunStatus.SUCCESS and recovered:
+        subject = _recovered(run, recovered, formats)
     else:
-        subject = Sentence.of(
-            _SUBJECTS[run.status],
-            project=run.project,
-            count=counts(run, language),
-            duration=duration(run.duration, language),
-            error=run.error.in_language(language) if run.error else "",
-        ).in_language(language)
+        subject = formats.say(
+            Sentence.of(
+                _SUBJECTS[run.status],
+                project=run.project,
+                count=counts(run, formats),
+                duration=formats.duration(run.duration),
+                error=formats.say(run.error),
+            )
+        )
     return one_line(subject, SUBJECT)
 
 
-def _failed(run: Run, comparisons: Mapping[str, Comparison], language: str) -> str:
+def _failed(run: Run, comparisons: Mapping[str, Comparison], formats: Formats) -> str:
     first, *others = own_failures(run)
     script = one_line(first.script, LINE // 2)
-    news = novelty(comparisons.get(first.script, Comparison()), language)
-    room = SUBJECT - len(run.project) - len(script) - len(news) - 30
-    template = _FAILED if news else _SUBJECTS[RunStatus.FAILURE]
-    return Sentence.of(
-        template,
-        project=run.project,
-        novelty=news,
-        script=script,
-        headline=one_line(headline(first, language), max(room, 40)),
-        more=_more(len(others), language),
-    ).in_language(language)
+    repeated = recurrence(comparisons.get(first.script, Comparison()), formats)
+    room = SUBJECT - len(run.project) - len(script) - len(repeated) - 30
+    return formats.say(
+        Sentence.of(
+            _FAILED if repeated else _SUBJECTS[RunStatus.FAILURE],
+            project=run.project,
+            novelty=repeated,
+            script=script,
+            headline=one_line(headline(first, formats), max(room, 40)),
+            more=_more(len(others), formats),
+        )
+    )
 
 
-def _recovered(run: Run, recovered: Mapping[str, Comparison], language: str) -> str:
+def _recovered(run: Run, recovered: Mapping[str, Comparison], formats: Formats) -> str:
     (script, comparison), *others = recovered.items()
     streak = comparison.recovered
     assert streak is not None  # noqa: S101 - that is what makes it a recovery
-    sentence = catalogue(language).ngettext(
+    sentence = formats.ngettext(
         "[{project}] recovered: {script} after {count} failure{more}",
         "[{project}] recovered: {script} after {count} failures{more}",
         streak.count,
@@ -78,10 +82,10 @@ def _recovered(run: Run, recovered: Mapping[str, Comparison], language: str) -> 
     return sentence.format(
         project=run.project,
         script=one_line(script, LINE // 2),
-        count=times(streak, language),
-        more=_more(len(others), language),
+        count=streak_length(streak, formats),
+        more=_more(len(others), formats),
     )
 
 
-def _more(others: int, language: str) -> str:
-    return f" (+{number(others, language)})" if others else ""
+def _more(others: int, formats: Formats) -> str:
+    return f" (+{formats.number(others)})" if others else ""

@@ -1,20 +1,25 @@
-"""What a report shows: the facts of a run, worded, bounded and made harmless.
+"""The view of a run: all that a report shows, in words, bounded and safe to show.
 
-The templates only lay out; every choice about content is made here.
+All decisions about content are made here; the templates only arrange it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.policy import reported_scripts
-from python_runner.report.comparison import history, novelty, pace, usual
-from python_runner.texts.formats import duration, moment, number
+from python_runner.report.comparison import (
+    history,
+    recurrence,
+    unusual_duration,
+    usual_duration,
+)
+from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
-from python_runner.texts.sentence import N_, Sentence, catalogue
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -27,30 +32,13 @@ if TYPE_CHECKING:
 LINE = 200
 #: Characters of a sentence: a reason, a warning.
 SENTENCE = 2000
-#: Warnings shown; more of them are no longer read.
+#: Warnings shown; nobody reads more.
 WARNINGS = 20
 
-OUTCOMES = {
-    Outcome.SUCCESS: N_("succeeded"),
-    Outcome.FAILURE: N_("failed"),
-    Outcome.TIMEOUT: N_("timed out"),
-    Outcome.STOPPED: N_("stopped"),
-    Outcome.SKIPPED: N_("skipped"),
-    Outcome.INTERRUPTED: N_("interrupted"),
-    Outcome.NOT_STARTED: N_("not started"),
-}
-STATUSES = {
-    RunStatus.SUCCESS: N_("Succeeded"),
-    RunStatus.FAILURE: N_("Failed"),
-    RunStatus.STOPPED: N_("Stopped"),
-    RunStatus.INTERRUPTED: N_("Interrupted"),
-    RunStatus.SKIPPED: N_("Skipped"),
-    RunStatus.NOT_STARTED: N_("Not started"),
-}
 _HAS_FRAMES = re.compile(
     'File "|Traceback \\(|Fatal Python error: |Windows fatal exception: '
 )
-#: Colours are chosen by these three; the word beside them says it without colour.
+#: These three choose the colour; the word beside it says the same without colour.
 GOOD, BAD, IDLE = "good", "bad", "idle"
 _MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
 _KINDS = {
@@ -80,8 +68,8 @@ class ScriptView:
     output: str
     attached: bool
     usual: str
-    pace: str
-    novelty: str
+    unusual: str
+    recurrence: str
     history: str
     warnings: tuple[str, ...]
 
@@ -111,12 +99,12 @@ class RunView:
 
     @property
     def failures(self) -> tuple[ScriptView, ...]:
-        """The scripts whose failure is told at length."""
+        """The scripts whose failure is shown in detail."""
         return tuple(s for s in self.scripts if s.failed and s.kind != IDLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
+class Limits:
     """How much a report may show.
 
     Attributes:
@@ -129,81 +117,88 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Material:
-    """What a report tells beside the run itself, by name of script.
+class ReportContext:
+    """What a report is made from, beside the run.
 
     Attributes:
-        tails: the end of the output.
+        strategy: which scripts are named: all, or those that did not succeed.
+        language: ``fr`` or ``en``.
+        tails: the end of the output, by name of script.
         partial: scripts whose output is longer than that.
-        attach: whether the outputs can go with the report.
-        comparisons: how scripts compare with their past.
+        attach: whether the output of scripts in ``tails`` can be attached to the report,
+            where the report shows only a part of it.
+        comparisons: how scripts compare with their past, by name.
+        host: the computer that ran it.
+        log: the project's log.
     """
 
-    tails: Mapping[str, str]
-    partial: Collection[str]
-    attach: bool
-    comparisons: Mapping[str, Comparison]
+    strategy: EmailStrategy
+    language: str
+    tails: Mapping[str, str] = field(default_factory=dict)
+    partial: Collection[str] = ()
+    attach: bool = False
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    host: str = ""
+    log: Path | None = None
 
 
-def view_run(
-    run: Run,
-    *,
-    strategy: EmailStrategy,
-    language: str,
-    material: Material,
-    host: str,
-    log: Path | None,
-    bounds: Bounds,
-) -> RunView:
-    """Word everything a report of ``run`` shows."""
-    _ = catalogue(language).gettext
-    named = reported_scripts(run, strategy)
-    shown = _most_important(named, bounds.scripts)
-    views = {r.script: _view_script(r, language, material, bounds) for r in shown}
+def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
+    """Return the view of ``run``."""
+    formats = Formats(context.language)
+    _ = formats.gettext
+    named = reported_scripts(run, context.strategy)
+    shown = _most_important(named, limits.scripts)
+    views = [_view_script(result, context, limits, formats) for result in shown]
     kind = _KINDS.get(run.status, BAD)
-    status = STATUSES[run.status]
-    if run.status is RunStatus.SUCCESS and recoveries(run, material.comparisons):
-        status = N_("Recovered")
+    status = _(run.status.word).capitalize()
+    if run.status is RunStatus.SUCCESS and recoveries(run, context.comparisons):
+        status = _("Recovered")
+    log = one_line(str(context.log), SENTENCE) if context.log else ""
     facts = (
-        (_("Start"), moment(run.started_at, language)),
-        (_("Duration"), duration(run.duration, language)),
-        (_("Computer"), one_line(host, LINE)),
+        (_("Start"), formats.moment(run.started_at)),
+        (_("Duration"), formats.duration(run.duration)),
+        (_("Computer"), one_line(context.host, LINE)),
         (_("Folder"), one_line(str(run.path), SENTENCE)),
-        (_("Log"), one_line(str(log), SENTENCE) if log else ""),
+        (_("Log"), log),
         (_("Run"), one_line(run.run_id, LINE)),
     )
     return RunView(
         project=one_line(run.project, LINE),
         kind=kind,
         mark=_MARKS[kind],
-        status=_(status),
-        counts=counts(run, language),
-        error=_sentence(run.error, language),
-        warnings=_sentences(run.warnings, language),
+        status=status,
+        counts=counts(run, formats),
+        error=_sentence(run.error, formats),
+        warnings=_sentences(run.warnings, formats),
         facts=tuple((label, value) for label, value in facts if value),
-        scripts=tuple(views.values()),
+        scripts=tuple(views),
         hidden=len(named) - len(shown),
-        attached=tuple(name for name, view in views.items() if view.attached),
+        attached=tuple(
+            result.script
+            for result, view in zip(shown, views, strict=True)
+            if view.attached
+        ),
     )
 
 
-def counts(run: Run, language: str) -> str:
+def counts(run: Run, formats: Formats) -> str:
     """Return how many scripts ended how: ``5 scripts, 3 succeeded, 2 failed``."""
-    ngettext = catalogue(language).ngettext
+    ngettext = formats.ngettext
     total, bad = len(run.scripts), len(run.failed_scripts)
+    good = total - bad
     scripts = ngettext("{count} script", "{count} scripts", total)
-    parts = [scripts.format(count=number(total, language))]
-    if bad and total > bad:
-        good = ngettext("{count} succeeded", "{count} succeeded", total - bad)
-        parts.append(good.format(count=number(total - bad, language)))
+    parts = [scripts.format(count=formats.number(total))]
+    if bad and good:
+        succeeded = ngettext("{count} succeeded", "{count} succeeded", good)
+        parts.append(succeeded.format(count=formats.number(good)))
     if bad:
         not_good = ngettext("{count} did not succeed", "{count} did not succeed", bad)
-        parts.append(not_good.format(count=number(bad, language)))
+        parts.append(not_good.format(count=formats.number(bad)))
     return ", ".join(parts)
 
 
 def own_failures(run: Run) -> tuple[ScriptResult, ...]:
-    """Return the scripts that failed by themselves, else those given up for others."""
+    """Return the scripts that failed themselves, else those skipped for others."""
     failed = run.failed_scripts
     return tuple(r for r in failed if r.outcome is not Outcome.SKIPPED) or failed
 
@@ -211,19 +206,19 @@ def own_failures(run: Run) -> tuple[ScriptResult, ...]:
 def recoveries(
     run: Run, comparisons: Mapping[str, Comparison]
 ) -> dict[str, Comparison]:
-    """Return the scripts that succeed again, with what ended."""
+    """Return the scripts that succeed again, with their comparisons."""
     found = {r.script: comparisons.get(r.script) for r in run.scripts}
     return {name: c for name, c in found.items() if c and c.recovered}
 
 
-def headline(result: ScriptResult, language: str) -> str:
+def headline(result: ScriptResult, formats: Formats) -> str:
     """Return what went wrong in one line: the exception, else the reason."""
-    traceback = _traceback(result)
+    traceback = result.last_traceback
     if traceback and result.outcome is Outcome.FAILURE:
         return one_line(traceback.exception, LINE)
     if result.reason:
-        return one_line(result.reason.in_language(language), LINE)
-    return catalogue(language).gettext(OUTCOMES[result.outcome])
+        return one_line(formats.say(result.reason), LINE)
+    return formats.gettext(result.outcome.word)
 
 
 def _most_important(
@@ -237,88 +232,86 @@ def _most_important(
 
 
 def _view_script(
-    result: ScriptResult, language: str, material: Material, bounds: Bounds
+    result: ScriptResult, context: ReportContext, limits: Limits, formats: Formats
 ) -> ScriptView:
     kind = _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
-    traceback = _traceback(result) if failed else None
-    trace, tail, whole = _details(result, language, material, bounds.details)
-    comparison = material.comparisons.get(result.script, Comparison())
+    traceback = result.last_traceback if failed else None
+    trace, tail, whole = _details(result, context, limits.details)
+    comparison = context.comparisons.get(result.script, Comparison())
     return ScriptView(
         name=one_line(result.script, LINE),
         kind=kind,
         mark=_MARKS[kind],
-        word=catalogue(language).gettext(OUTCOMES[result.outcome]),
-        duration=duration(result.duration, language) if result.attempts else "",
+        word=formats.gettext(result.outcome.word),
+        duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
         failed=failed,
         exception=one_line(traceback.exception, SENTENCE) if traceback else "",
-        place=_place(traceback, language),
-        reason=_sentence(result.reason, language) if failed else "",
+        place=_place(traceback, formats),
+        reason=_sentence(result.reason, formats) if failed else "",
         traceback=trace,
         tail=tail,
         output=one_line(str(result.output), SENTENCE) if result.output else "",
-        attached=material.attach and not whole and result.script in material.tails,
-        usual=usual(comparison, language),
-        pace=pace(comparison, language),
-        novelty=novelty(comparison, language),
-        history=history(comparison, language),
-        warnings=_sentences(result.warnings, language),
+        attached=context.attach and not whole and result.script in context.tails,
+        usual=usual_duration(comparison, formats),
+        unusual=unusual_duration(comparison, formats),
+        recurrence=recurrence(comparison, formats),
+        history=history(comparison, formats),
+        warnings=_sentences(result.warnings, formats),
     )
 
 
 def _details(
-    result: ScriptResult, language: str, material: Material, limit: int
+    result: ScriptResult, context: ReportContext, limit: int
 ) -> tuple[str, str, bool]:
     """Return traceback and end of the output of a failure, and whether that is all."""
     if result.succeeded:
         return "", "", True
-    traceback = _traceback(result)
+    traceback = result.last_traceback
     trace = clean(traceback.text) if traceback else ""
-    tail = clean(material.tails.get(result.script, "")).rstrip()
+    tail = clean(context.tails.get(result.script, "")).rstrip()
     if _HAS_FRAMES.search(trace):
-        # It stands above the end of the output, and need not be shown twice.
+        # The report shows it above the end of the output, and need not show it twice.
         tail = tail.removesuffix(trace.rstrip())
     elif tail.endswith(trace.rstrip()):
-        # What sys.exit() said is no traceback, but the end of the output.
+        # The message of sys.exit() is no traceback, but the end of the output.
         trace = ""
     tail = tail.strip("\n")
-    shown_trace = cut_middle(trace, limit, language)
+    shown_trace = cut_middle(trace, limit, context.language)
     room = max(limit - len(shown_trace.encode()), limit // 4)
-    shown_tail = cut_middle(tail, room, language)
+    shown_tail = cut_middle(tail, room, context.language)
     whole = (shown_trace, shown_tail) == (trace, tail)
-    whole = whole and result.script not in material.partial
+    whole = whole and result.script not in context.partial
     return shown_trace.strip("\n"), shown_tail, whole
 
 
-def _traceback(result: ScriptResult) -> Traceback | None:
-    return result.attempts[-1].traceback if result.attempts else None
-
-
-def _place(traceback: Traceback | None, language: str) -> str:
-    """Say where in the project it happened: the line its reader can mend."""
+def _place(traceback: Traceback | None, formats: Formats) -> str:
+    """Return where in the project it happened: the line that its owner can mend."""
     if traceback is None or not traceback.file:
         return ""
-    values = {
-        "file": one_line(traceback.file, LINE),
-        "line": traceback.line,
-        "function": one_line(traceback.function or "", LINE),
-    }
-    if traceback.line is None:
-        return str(values["file"])
-    # Names such as <module> and <genexpr> are Python's, and say nothing to a reader.
-    if not traceback.function or traceback.function.startswith("<"):
-        return Sentence(N_("{file}, line {line}"), values).in_language(language)
-    return Sentence(N_("{file}, line {line}, in {function}"), values).in_language(
-        language
+    file, line = one_line(traceback.file, LINE), traceback.line
+    function = one_line(traceback.function or "", LINE)
+    if line is None:
+        return file
+    # Names such as <module> and <genexpr> are Python's, and mean nothing to a reader.
+    if not function or function.startswith("<"):
+        return formats.say(Sentence.of(N_("{file}, line {line}"), file=file, line=line))
+    return formats.say(
+        Sentence.of(
+            N_("{file}, line {line}, in {function}"),
+            file=file,
+            line=line,
+            function=function,
+        )
     )
 
 
-def _sentences(texts: Iterable[Sentence], language: str) -> tuple[str, ...]:
-    """Word each sentence once: every attempt may have warned of the same."""
-    worded = dict.fromkeys(_sentence(text, language) for text in texts)
-    return tuple(worded)[:WARNINGS]
+def _sentences(sentences: Iterable[Sentence], formats: Formats) -> tuple[str, ...]:
+    """Return each sentence once: several attempts may warn of the same."""
+    said = dict.fromkeys(_sentence(sentence, formats) for sentence in sentences)
+    return tuple(said)[:WARNINGS]
 
 
-def _sentence(text: Sentence | None, language: str) -> str:
-    return clean(text.in_language(language))[:SENTENCE].strip() if text else ""
+def _sentence(sentence: Sentence | None, formats: Formats) -> str:
+    return clean(formats.say(sentence))[:SENTENCE].strip()

@@ -1,10 +1,11 @@
-"""The library's door: :class:`Runner`, a drop-in for the original's."""
+"""The library: :func:`run_project`, and :class:`Runner`, a drop-in for the original's."""
 
 from __future__ import annotations
 
 import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.config.addresses import address_problems
@@ -16,23 +17,98 @@ from python_runner.config.project import (
     make_scripts,
 )
 from python_runner.config.settings import load_settings
+from python_runner.config.workspace import load_workspace
+from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
-from python_runner.runner.project_run import run_project
-from python_runner.runner.session import open_session
+from python_runner.runner import project_run
+from python_runner.runner.delivery import catch_up_at_last
+from python_runner.runner.result import RunResult, ScriptRunResult
+from python_runner.runner.selection import require_records, select
+from python_runner.runner.session import delete_old_runs, ignore, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from python_runner.model import Project, Script, ScriptResult
+    from python_runner.runner.events import Event
 
-__all__ = ["Runner"]
+__all__ = ["RunResult", "Runner", "ScriptRunResult", "run_project"]
+
+
+def run_project(
+    path: str | os.PathLike[str],
+    *,
+    only: Sequence[str] = (),
+    resume: bool = False,
+    mail: bool = True,
+    listener: Callable[[Event], None] | None = None,
+) -> RunResult:
+    """Run the configured project in a folder, as ``python-runner run`` does.
+
+    The environment, a ``.env`` and a ``python-runner.toml`` in the current folder hold
+    as they do for the command.
+
+    Args:
+        path: the project's folder.
+        only: names of the scripts to run; none means the whole series.
+        resume: run what has not succeeded, as ``--resume`` does.
+        mail: whether the run may be reported, by mail and to channels.
+        listener: called with each event of the run; what it raises is ignored.
+
+    Returns:
+        The result. Where there is nothing to resume, nothing is run, and its ``run_id``
+        and ``status`` are None.
+
+    Raises:
+        BadPythonInterpreter: the scripts' interpreter is not there.
+        ConfigurationNotFound: no such folder, or no configuration in it.
+        InvalidConfiguration: a configuration, the environment or an argument is wrong.
+        MissingConfigurationVariable: required keys are absent.
+        MissingEnvironmentVariable: a mail may be due and could not leave.
+        PythonRunnerError: ``only`` names no script of the series, or there are no
+            records to resume from.
+        KeyboardInterrupt: after Ctrl-C, once everything is recorded.
+        SystemExit: likewise after SIGTERM or SIGHUP, with 143.
+    """
+    folder = _checked_path(path, "path", "run_project")
+    _check_selection(only, resume)
+    workspace = load_workspace(Path.cwd())
+    defaults = workspace.defaults if workspace else {}
+    project = select(load_project(folder, defaults=defaults), only)
+    with (
+        open_session(
+            load_settings(),
+            listener=listener or ignore,
+            reports_enabled=mail,
+            defaults=defaults,
+            endpoints=ENDPOINTS,
+        ) as session,
+        StopSignals(session.stop.request) as signals,
+    ):
+        if resume:
+            require_records(session.store)
+        began = session.now()
+        run = project_run.run_project(project, session, resume=resume)
+        if run is not None:
+            (run,) = catch_up_at_last([run], session)
+        delete_old_runs(session, workspace.keep_days if workspace else None)
+    _end_as_signalled(signals.received)
+    if run is None:
+        return RunResult(
+            run_id=None, project=project.name, status=None, started_at=began
+        )
+    return RunResult.of(run)
+
+
+#: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
+#: loop has a session for each project and one server: if it is dead, one call waits.
+ENDPOINTS = Endpoints()
 
 
 class Runner:
@@ -40,7 +116,7 @@ class Runner:
 
     Args:
         project_path: the project's folder.
-        recipient_emails: who gets the report, one address an entry.
+        recipient_emails: addresses that get the report, one an entry.
         log_filename: name of the log in the project's ``logs`` folder, never a path;
             default: the folder's name. ``.log`` is added when missing.
         logs_backup_count: archives of the log to keep; 0 keeps every one.
@@ -111,16 +187,16 @@ class Runner:
             email_strategy=_checked_strategy(email_strategy),
             include_traceback=include_traceback,
         )
-        told = project.recipients or project.channels
-        if not told and project.email_strategy is not EmailStrategy.NONE:
+        readers = project.recipients or project.channels
+        if not readers and project.email_strategy is not EmailStrategy.NONE:
             raise BadRecipientList(
                 _('there are no recipients: name someone, or use email_strategy="none"')
             )
         with (
-            open_session(load_settings()) as session,
+            open_session(load_settings(), endpoints=ENDPOINTS) as session,
             StopSignals(session.stop.request) as signals,
         ):
-            run = run_project(project, session)
+            run = project_run.run_project(project, session)
         _end_as_signalled(signals.received)
         return [_legacy(result) for result in run.scripts]
 
@@ -178,17 +254,32 @@ def _located(path: str, folder: Path) -> str:
     return os.path.abspath(found) if found else path  # noqa: PTH100 - keeps links
 
 
-def _wrong(key: str, message: str) -> InvalidConfiguration:
-    return InvalidConfiguration([Problem("Runner", key, message)])
+def _wrong(key: str, message: str, where: str = "Runner") -> InvalidConfiguration:
+    return InvalidConfiguration([Problem(where, key, message)])
 
 
 # What comes from a caller is an object until it has been looked at.
 
 
+def _checked_path(path: object, key: str, where: str) -> Path:
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise _wrong(key, _("expected the path of a folder"), where)
+    return absolute(path)
+
+
+def _check_selection(only: object, resume: object) -> None:
+    # A single text would be taken letter by letter.
+    if not isinstance(only, (list, tuple)) or not all(
+        isinstance(name, str) for name in only
+    ):
+        raise _wrong("only", _("expected a list of scripts"), "run_project")
+    if only and resume:
+        message = _("only and resume exclude each other")
+        raise _wrong("only", message, "run_project")
+
+
 def _checked_folder(project_path: object) -> Path:
-    if not isinstance(project_path, (str, os.PathLike)) or not os.fspath(project_path):
-        raise _wrong("project_path", _("expected the path of a folder"))
-    folder = absolute(project_path)
+    folder = _checked_path(project_path, "project_path", "Runner")
     if not folder.is_dir():
         raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
     return folder

@@ -1,4 +1,4 @@
-"""What an observer is told while a run goes on."""
+"""Events of a run, for its observers."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ class RunEnded:
     run: Run
 
 
-#: What an observer of a run is told, in this order.
+#: The events of a run, in the order in which an observer gets them.
 Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded

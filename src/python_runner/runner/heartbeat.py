@@ -1,8 +1,7 @@
-"""What a project's heartbeat is told in the course of a run."""
+"""Pings a project's heartbeat in the course of a run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import EmailStrategy, RunStatus
@@ -11,8 +10,8 @@ from python_runner.runner.reports import render_report
 
 if TYPE_CHECKING:
     from python_runner.delivery.heartbeat import Heartbeat
-    from python_runner.model import Project, Run
-    from python_runner.runner.session import Session
+    from python_runner.model import Run
+    from python_runner.runner.context import RunContext
     from python_runner.texts.sentence import Sentence
 
 #: Seconds a run waits for its last ping, and those left once it is asked to stop.
@@ -23,49 +22,43 @@ _STOPPING_SECONDS = 3.0
 class RunHeartbeat:
     """The heartbeat of one run of a project; silent where none is configured."""
 
-    def __init__(self, project: Project, session: Session) -> None:
-        self._project = project
-        self._session = session
-        self._heartbeat = _open(project.heartbeat_url)
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._heartbeat = _open(context.project.heartbeat_url)
 
     @property
     def warnings(self) -> tuple[Sentence, ...]:
         """What has gone wrong so far."""
         return self._heartbeat.problems if self._heartbeat else ()
 
-    def begin(self, run_id: str) -> None:
-        """Tell that the scripts come next; return at once."""
+    def begin(self) -> None:
+        """Report that the scripts come next; return at once."""
         if self._heartbeat:
-            self._heartbeat.start(run_id)
+            self._heartbeat.start(self._context.run_id)
 
     def end(self, run: Run) -> None:
-        """Tell how a run ended, this one or an earlier that died; return at once.
+        """Report how this run, or an earlier one that died, ended; return at once.
 
-        A run that is skipped says nothing: the active one speaks for the project.
+        A skipped run is not reported: the project's heartbeat is the active run's.
         """
-        if self._heartbeat and run.status is not RunStatus.SKIPPED:
-            self._heartbeat.end(
-                run.run_id,
-                render_report(
-                    run,
-                    self._project,
-                    EmailStrategy.ALL,
-                    self._session.masker(self._project),
-                ),
-                success=run.status is RunStatus.SUCCESS,
-                language=self._project.language,
-            )
-
-    def finish(self, run: Run) -> Run:
-        """Wait a little for what is not out yet; return the run with what went wrong."""
-        if self._heartbeat is None:
-            return run
-        stopping = self._session.stop.requested
-        late = self._heartbeat.finish(
-            _STOPPING_SECONDS if stopping else LAST_PING_SECONDS
+        if self._heartbeat is None or run.status is RunStatus.SKIPPED:
+            return
+        project, masker = self._context.project, self._context.masker
+        self._heartbeat.end(
+            run.run_id,
+            render_report(run, project, EmailStrategy.ALL, masker),
+            success=run.status is RunStatus.SUCCESS,
+            language=project.language,
         )
-        new = tuple(problem for problem in late if problem not in run.warnings)
-        return replace(run, warnings=(*run.warnings, *new))
+
+    def finish(self) -> tuple[Sentence, ...]:
+        """Wait a little for what is not out yet; return all that has gone wrong."""
+        if self._heartbeat is None:
+            return ()
+        stopping = self._context.session.stop.requested
+        return tuple(
+            self._heartbeat.finish(_STOPPING_SECONDS if stopping else LAST_PING_SECONDS)
+        )
 
 
 def _open(url: str | None) -> Heartbeat | None:

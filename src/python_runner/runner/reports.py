@@ -1,19 +1,21 @@
-"""What tells of a run: a mail for its recipients, and a message for each channel."""
+"""Builds the messages that report a run: one mail, and one message for each channel."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 from python_runner.config.settings import sender_address
+from python_runner.model import EmailStrategy
 from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
-from python_runner.report.mime import pack
+from python_runner.report.mime import zip_files
 from python_runner.report.render import MOST_SCRIPTS, render
-from python_runner.runner.past import RunHistory, load_history
+from python_runner.report.view import ReportContext
+from python_runner.runner.report_history import RunHistory, load_history
 
 
 if TYPE_CHECKING:
@@ -22,35 +24,39 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import EmailStrategy, Message, Project, Run
+    from python_runner.model import Message, Project, Run
     from python_runner.report.mime import Attachment
     from python_runner.report.render import Report
-    from python_runner.runner.session import Session
+    from python_runner.runner.context import RunContext
 
 #: Bytes of a failed script's output that a report shows.
 TAIL_BYTES = 8_000
 
 
-def reports_of(run: Run, project: Project, session: Session) -> tuple[Message, ...]:
-    """Return what tells of ``run``: the mail first, then one message a channel.
+def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
+    """Return the messages that report ``run``: the mail, then one for each channel.
 
-    Nothing when no report is due.
+    Args:
+        run: this run, or an earlier one of the project whose runner died.
+        context: of this run.
+
+    Returns:
+        Nothing when no report is due.
     """
-    if not session.reports(project) or not mail_due(run, project.email_strategy):
+    session, strategy = context.session, context.project.email_strategy
+    if not session.may_report(context.project) or not mail_due(run, strategy):
         return ()
-    named = reported_scripts(run, project.email_strategy)
+    named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    account = _Account(
+    builder = ReportBuilder(
         run=run,
-        project=project,
-        masker=session.masker(project),
-        past=load_history(run, shown, session.store),
+        project=context.project,
+        masker=context.masker,
+        history=load_history(run, shown, session.store),
         date=session.now(),
     )
-    return (
-        *account.mails(sender_address(session.settings.mail)),
-        *account.notes(),
-    )
+    sender = sender_address(session.settings.mail)
+    return (*builder.mail(sender), *builder.channel_messages())
 
 
 def render_report(
@@ -59,71 +65,90 @@ def render_report(
     strategy: EmailStrategy,
     masker: Masker,
     *,
-    past: RunHistory | None = None,
+    history: RunHistory | None = None,
     attach: bool = False,
 ) -> Report:
-    """Tell of ``run`` in the language of its project's readers.
+    """Return the report of ``run``, in the language of its project's readers.
 
     Args:
         run: what happened.
-        project: whose run it is.
+        project: the project of the run.
         strategy: which scripts are named.
         masker: takes secrets out of the output.
-        past: what came before; None: nothing is compared.
+        history: what came before; None: nothing is compared.
         attach: whether the report can carry what it shows in part only.
     """
-    return render(
-        run,
+    context = ReportContext(
         strategy=strategy,
         language=project.language,
-        # What a killed runner left was never masked.
-        tails={script: masker.text(tail) for script, tail in tails_of(run).items()},
-        partial=[s for s, path in _outputs(run).items() if _size(path) > TAIL_BYTES],
         attach=attach,
-        comparisons=past.comparisons if past else {},
-        host=gethostname(),
+        comparisons=history.comparisons if history else {},
         log=project.path / "logs" / project.log_filename,
     )
+    return _render(run, context, masker)
 
 
-def tails_of(run: Run) -> dict[str, str]:
-    """Return the end of the output of each failed script, as far as it is kept."""
-    return {script: _tail(path) for script, path in _outputs(run).items()}
+def render_page(run: Run, masker: Masker, *, language: str) -> str:
+    """Return a past run as an HTML page, or as text if that cannot be made.
+
+    Args:
+        run: an ended run, from the records.
+        masker: takes the secrets out of everything that is shown.
+        language: ``fr`` or ``en``.
+    """
+    context = ReportContext(strategy=EmailStrategy.ALL, language=language)
+    report = _render(run, context, masker)
+    return report.html or report.text
+
+
+def _render(run: Run, context: ReportContext, masker: Masker) -> Report:
+    """Render a run with the ends of its outputs, without any secret."""
+    # What a killed runner left was never masked, and a variable may have become secret
+    # since the run.
+    run = run.masked(masker)
+    outputs = _outputs(run)
+    context = replace(
+        context,
+        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
+        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
+        host=gethostname(),
+    )
+    return render(run, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Account:
-    """One run and all that its reports are made of.
+class ReportBuilder:
+    """Builds the messages of one run.
 
     Attributes:
-        masker: takes the secrets of environment and project out of the output.
-        past: what came before.
-        date: when the reports were made.
+        masker: takes the secrets of the environment and of the project out of the output.
+        history: what came before.
+        date: when the messages are made.
     """
 
     run: Run
     project: Project
     masker: Masker
-    past: RunHistory
+    history: RunHistory
     date: datetime
 
-    def mails(self, sender: str) -> Iterator[Message]:
-        """Yield the mail from ``sender``, if there is anybody to get it."""
+    def mail(self, sender: str) -> Iterator[Message]:
+        """Yield the mail from ``sender``; nothing where there are no recipients."""
         if not self.project.recipients:
             return
         report = self._report(attach=True)
         outputs = _outputs(self.run)
+        attachment = self._attachment([outputs[s] for s in report.attached])
         yield compose(
-            report,
+            replace(report, attachment=attachment),
             run_id=self.run.run_id,
             sender=sender,
             recipients=self.project.recipients,
             date=self.date,
-            incident=self.past.incident,
-            attachment=self._attachment([outputs[s] for s in report.attached]),
+            incident=self.history.incident,
         )
 
-    def notes(self) -> Iterator[Message]:
+    def channel_messages(self) -> Iterator[Message]:
         """Yield the message for each channel, which carries no file."""
         if not self.project.channels:
             return
@@ -138,13 +163,12 @@ class _Account:
             )
 
     def _report(self, *, attach: bool) -> Report:
-        strategy = self.project.email_strategy
         return render_report(
             self.run,
             self.project,
-            strategy,
+            self.project.email_strategy,
             self.masker,
-            past=self.past,
+            history=self.history,
             attach=attach,
         )
 
@@ -153,7 +177,7 @@ class _Account:
         if not outputs:
             return None
         files = {output.name: partial(_ends, output, self.masker) for output in outputs}
-        return pack(f"{self.run.run_id}.zip", files, self.date)
+        return zip_files(f"{self.run.run_id}.zip", files, self.date)
 
 
 def _outputs(run: Run) -> dict[str, Path]:
@@ -179,5 +203,5 @@ def _ends(output: Path, masker: Masker, limit: int) -> bytes:
     try:
         return masker.data(read_ends(output, limit))
     except OSError as error:
-        # Its end could be read a moment ago. A note in its place loses no report.
+        # Its end could be read a moment ago. The error in its place loses no report.
         return str(error).encode("utf-8", "backslashreplace")

@@ -19,9 +19,9 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from python_runner.model import Attempt, Project, Script
+    from python_runner.model import Attempt, Script
+    from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
-    from python_runner.runner.session import Session
 
 #: Seconds between the polite signal and the kill.
 GRACE = 10.0
@@ -29,15 +29,14 @@ GRACE = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptRun:
-    """Runs scripts of one run of a project, in whatever thread calls.
+    """Runs scripts of one run of a project, from any thread.
 
     Attributes:
         folder: where the captured output goes; made with the first script.
         inherit: descriptors the scripts keep open: the project's lock.
     """
 
-    project: Project
-    session: Session
+    context: RunContext
     recorder: RunRecorder
     interpreter: Path
     folder: Path
@@ -45,11 +44,11 @@ class ScriptRun:
 
     def execute(self, script: Script) -> ScriptResult:
         """Run a script to the end of its last attempt."""
-        file = find_script(script.path, self.project.path)
+        file = find_script(script.path, self.context.project.path)
         if file is None:
             reason = Sentence.of(N_("script not found: {path}"), path=script.path)
-            return self.recorder.not_started(script, reason, Outcome.NOT_STARTED)
-        number = self.recorder.number(script)
+            return self.context.not_started(script, reason, Outcome.NOT_STARTED)
+        number = self.context.number(script)
         output = outputs.output_file(self.folder, number, script.name)
         # Without the folder the output goes elsewhere, and the attempt says where.
         with suppress(OSError):
@@ -58,7 +57,7 @@ class ScriptRun:
         attempts = self._attempts(script, number, self._command(script, file, output))
         return ScriptResult(
             script=script.name,
-            run_id=self.recorder.run_id,
+            run_id=self.context.run_id,
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
@@ -69,28 +68,29 @@ class ScriptRun:
         )
 
     def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
-        stop = self.session.stop
+        session = self.context.session
         attempts: list[Attempt] = []
         while True:
-            self.recorder.script_started(number, Path(command.output))
-            self.session.tell(
+            self.recorder.begin_attempt(number, Path(command.output))
+            session.notify(
                 ScriptStarted(
-                    run_id=self.recorder.run_id,
-                    project=self.project,
+                    run_id=self.context.run_id,
+                    project=self.context.project,
                     script=script,
                     number=number,
                     attempt=len(attempts) + 1,
                     output=Path(command.output),
                 )
             )
-            attempts.append(run_command(self._bounded(script, command, attempts), stop))
+            bounded = self._bounded(script, command, attempts)
+            attempts.append(run_command(bounded, session.stop))
             if len(attempts) > script.retries or not deserves_retry(
                 attempts[-1].outcome
             ):
                 # The result writes its last attempt: one transaction instead of two.
                 return attempts
-            self.recorder.attempt_ended(number, attempts[-1])
-            if stop.wait(retry_wait(script.retry_delay, len(attempts))):
+            self.recorder.end_attempt(number, attempts[-1])
+            if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
                 return attempts
             outputs.mark_attempt(
                 Path(command.output), len(attempts) + 1, script.retries + 1
@@ -108,20 +108,21 @@ class ScriptRun:
         return replace(command, output_limit=share)
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:
+        project, settings = self.context.project, self.context.session.settings
         return Command(
             argv=(str(self.interpreter), str(file), *script.args),
-            cwd=str(self.project.path),
+            cwd=str(project.path),
             env=child_environment(
-                self.session.settings.environ,
-                {**self.project.env, **script.env},
-                run_id=self.recorder.run_id,
+                settings.environ,
+                {**project.env, **script.env},
+                run_id=self.context.run_id,
             ),
             output=str(output),
-            output_limit=self.project.output_limit,
+            output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,
-            project=str(self.project.path),
-            run_id=self.recorder.run_id,
+            project=str(project.path),
+            run_id=self.context.run_id,
             inherit=self.inherit,
-            masker=self.recorder.masker,
+            masker=self.context.masker,
         )

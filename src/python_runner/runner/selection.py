@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
 
 
-class NothingToResume(Exception):
-    """Nothing of a project is left to be run."""
-
-
 def select(project: Project, only: Sequence[str]) -> Project:
     """Return the project with the named scripts alone; with all if none is named.
 
@@ -43,26 +39,37 @@ def select(project: Project, only: Sequence[str]) -> Project:
     return _limited(project, {script.name for script in chosen})
 
 
-def unfinished(project: Project, store: Store) -> Project:
-    """Return the project with what has not succeeded.
-
-    What counts for a script is the last run that held it: neither ``--only`` nor an
-    earlier continuation makes the others done. A script that no run held, because it
-    was added since, is not done either; a project that never ran has nothing to resume.
+def require_records(store: Store | None) -> Store:
+    """Return the records that say what there is to resume.
 
     Raises:
-        NothingToResume: everything has, or nothing was ever run.
+        PythonRunnerError: there are none.
+    """
+    if store is None:
+        raise PythonRunnerError(_("without records there is nothing to resume"))
+    return store
+
+
+def unfinished(project: Project, store: Store) -> Project | None:
+    """Return the project with the scripts that have not succeeded.
+
+    The last run that held a script counts for it: neither ``--only`` nor an earlier
+    continuation makes the others done. A script that was added since has not succeeded
+    either; a project that never ran has nothing to resume.
+
+    Returns:
+        The project; None where every script has succeeded, or nothing was ever run.
+
+    Raises:
         StoreError: the records cannot be read.
     """
     last: dict[str, Outcome | None] = {**store.last_outcomes(project.path)}
-    # Nobody has settled a run whose runner died, until the next one has the lock.
+    # A run whose runner died stays open until the next run recovers it.
     for run in reversed(store.open_runs([project.path])):
         last |= {script.script: script.outcome for script in run.scripts}
     done = {name for name, outcome in last.items() if outcome is Outcome.SUCCESS}
     names = {script.name for script in project.scripts} - done
-    if not last or not names:
-        raise NothingToResume
-    return _limited(project, names)
+    return _limited(project, names) if last and names else None
 
 
 def _limited(project: Project, names: Collection[str]) -> Project:

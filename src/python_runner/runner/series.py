@@ -24,7 +24,7 @@ class Series:
     Attributes:
         execute: runs one script to its end; called in a thread of its own.
         give_up: makes the result of a script that will not be started.
-        record: told of each result as it arrives, always in the calling thread.
+        record: takes each result as it arrives, always in the calling thread.
         stopping: whether no further script may start.
     """
 

@@ -1,14 +1,22 @@
-"""Text from anywhere becomes text that a mail can carry.
+"""Makes any text safe to show and to mail: escapes control characters, bounds the size.
 
-Scripts print what they like: colours, bells, half characters, megabytes. None of it may
-break a message, forge one of its headers or hide a line from its reader.
+A script may print anything: colours, bells, half characters, megabytes. None of it may
+break a message, forge a header or hide a line from the reader.
 """
 
 from __future__ import annotations
 
 import re
 
-from python_runner.texts.formats import number
+from python_runner.texts.characters import (
+    CONTROLS,
+    INVISIBLE,
+    REORDERING,
+    SURROGATES,
+    escape,
+)
+from python_runner.texts.excerpt import cut
+from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -16,12 +24,7 @@ from python_runner.texts.sentence import N_, Sentence
 _ANSI = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
 )
-#: Controls, line separators only some programs know, marks that reverse the reading
-#: direction (a name could show as another one), and halves of characters.
-_HARMFUL = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-    r"\ud800-\udfff\ufffe\uffff]"
-)
+_HARMFUL = re.compile(rf"(?![\t\n])[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
 
 
 def clean(text: str) -> str:
@@ -30,12 +33,7 @@ def clean(text: str) -> str:
     Line ends become ``\n``; line breaks and tabs stay. The result can be encoded.
     """
     text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    return _HARMFUL.sub(_escape, text)
-
-
-def _escape(match: re.Match[str]) -> str:
-    code = ord(match.group())
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004
+    return _HARMFUL.sub(lambda match: escape(match[0]), text)
 
 
 def one_line(text: str, limit: int) -> str:
@@ -47,14 +45,16 @@ def one_line(text: str, limit: int) -> str:
 def cut_middle(text: str, limit: int, language: str) -> str:
     """Return at most about ``limit`` bytes (UTF-8) of ``text``: its head and its tail.
 
-    What is missing between them is said with its exact number of bytes. The tail gets
-    three quarters: errors stand at the end.
+    A line between the two says exactly how many bytes are missing. The tail gets three
+    quarters, because errors stand at the end.
     """
     data = text.encode()
     if len(data) <= limit:
         return text
-    head = data[: limit // 4].decode(errors="ignore")
-    tail = data[len(data) - (limit - limit // 4) :].decode(errors="ignore")
+    head_end, tail_start = cut(len(data), limit, head=4)
+    head = data[:head_end].decode(errors="ignore")
+    tail = data[tail_start:].decode(errors="ignore")
     missing = len(data) - len(head.encode()) - len(tail.encode())
-    note = Sentence.of(N_("[{count} bytes left out]"), count=number(missing, language))
-    return f"{head}\n{note.in_language(language)}\n{tail}"
+    formats = Formats(language)
+    note = Sentence.of(N_("[{count} bytes left out]"), count=formats.number(missing))
+    return f"{head}\n{formats.say(note)}\n{tail}"

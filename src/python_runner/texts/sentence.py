@@ -1,8 +1,8 @@
-"""What people read, in their language.
+"""Sentences for people, and their translations.
 
-The code is written in English; a catalogue (``locale/``) holds the other languages.
-A sentence that several readers may need in different languages (the log wants English,
-a report the recipients' language) travels as a :class:`Sentence` and is worded at the end.
+The code is written in English; a catalogue in ``locale/`` holds each other language. The
+log is in English and a report is in its recipients' language, so a sentence that both
+show travels as a :class:`Sentence`, and is translated when it is shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DOMAIN = "python_runner"
 LOCALE_DIR = Path(__file__).parents[1] / "locale"
-LANGUAGES = ("en", "fr")
 #: Primary language identifier of French in Windows' LANGID (winnt.h, LANG_FRENCH).
 _LANG_FRENCH = 0x0C
 
@@ -32,10 +31,10 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate t
 
 
 def system_language(environ: Mapping[str, str] = os.environ) -> str:
-    """Return ``fr`` or ``en``: the language of the account the runner runs under.
+    """Return ``fr`` or ``en``: the language of the account that runs the runner.
 
-    The variables are gettext's, in gettext's order; Windows, which sets none of them,
-    is asked for its display language.
+    The variables are gettext's, in gettext's order. Windows sets none of them; there the
+    display language decides.
     """
     for variable in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         if value := environ.get(variable):
@@ -61,11 +60,11 @@ def translate(message: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence kept apart from its values, so that each reader gets his language.
+    """A template and its values, kept apart so that it can be translated for each reader.
 
     ``template`` is a ``str.format`` template that was marked with :func:`N_`; a value
-    may be a ``Sentence`` itself. ``str()`` gives the English sentence: the log and programs
-    read that one.
+    may be a ``Sentence`` itself. ``str()`` returns the English sentence, which the log and
+    programs read.
     """
 
     template: str

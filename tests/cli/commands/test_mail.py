@@ -7,7 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,15 +15,16 @@ import pytest
 from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
 from python_runner.records.store import Store, open_store
 from python_runner.texts.sentence import Sentence
+from tests.support import (
+    COMMAND,
+    TODAY,
+    Cli,
+)
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-NOW = datetime.now(UTC)
 
 
 def letter(subject: str, *recipients: str) -> Message:
@@ -41,7 +42,7 @@ def letter(subject: str, *recipients: str) -> Message:
 @pytest.fixture
 def outbox(shielded: Path, tmp_path: Path) -> Iterator[Store]:
     """Return records with two reports: 1 was given up, 2 waits for one of two."""
-    with open_store(shielded, NOW) as store:
+    with open_store(shielded, TODAY) as store:
         fill(store, tmp_path / "p")
         yield store
 
@@ -55,11 +56,11 @@ def fill(store: Store, project: Path) -> None:
             project=project.name,
             path=project,
             status=RunStatus.FAILURE,
-            started_at=NOW,
+            started_at=TODAY,
             duration=1.0,
         )
-        store.finish_run(run, [message], NOW)
-    later = NOW + timedelta(hours=4)
+        store.end_run(run, [message], TODAY)
+    later = TODAY + timedelta(hours=4)
     refused = Receipt(
         recipient="a@x.org", delivery=Delivery.FAILED, detail=Sentence.of("550 unknown")
     )
@@ -68,9 +69,9 @@ def fill(store: Store, project: Path) -> None:
         recipient="c@x.org", delivery=Delivery.DEFERRED, detail=Sentence.of("451 busy")
     )
     for receipts in ([refused], [sent, busy]):
-        claim = store.mail.claim_due(NOW, owner="test", lease_seconds=1.0)
+        claim = store.messages.claim_due(TODAY, owner="test", lease_seconds=1.0)
         assert claim
-        store.mail.record_receipts(
+        store.messages.record_receipts(
             claim.number, receipts, owner="test", next_try_at=later
         )
 
@@ -123,6 +124,7 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) -> None:
     """With --due a report is tried when its wait is over, however often it is called."""
@@ -136,9 +138,10 @@ def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) ->
     assert "exclude each other" in both.stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
     """Recipients who met the same fate share a line."""
-    with open_store(shielded, NOW) as store:
+    with open_store(shielded, TODAY) as store:
         fill(store, shielded / "p")
         busy = Sentence.of("451 busy")
         receipt = Receipt(recipient="b@x.org", delivery=Delivery.DEFERRED, detail=busy)
@@ -148,12 +151,12 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
             project="p",
             path=shielded,
             status=RunStatus.SUCCESS,
-            started_at=NOW,
+            started_at=TODAY,
             duration=1.0,
         )
-        store.finish_run(run, [letter("report-3", "b@x.org", "c@x.org")], NOW)
-        store.mail.record_receipts(
-            3, answers, owner="test", next_try_at=NOW + timedelta(hours=1)
+        store.end_run(run, [letter("report-3", "b@x.org", "c@x.org")], TODAY)
+        store.messages.record_receipts(
+            3, answers, owner="test", next_try_at=TODAY + timedelta(hours=1)
         )
 
     lines = cli("mail", "list", "--limit", 1).stdout.splitlines()
@@ -161,6 +164,7 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
     assert lines[2:] == ["    b@x.org, c@x.org: waiting - 451 busy"]
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 @pytest.mark.parametrize("command", ["test", "flush"])
 def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) -> None:
@@ -191,6 +195,7 @@ def test_mail_flush_tells_what_did_not_leave(cli: Cli) -> None:
     assert "LOGIN_MAIL" in cli("mail", "flush").stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 def test_mail_drop_shows_what_it_drops(cli: Cli, tmp_path: Path) -> None:
     """A dropped report is never sent; what is sent or dropped cannot be dropped."""
@@ -219,7 +224,7 @@ def test_mail_flush_stops_when_asked(tmp_path: Path) -> None:
             "utf-8",
         )
         with subprocess.Popen(
-            [sys.executable, "-m", "python_runner", "mail", "flush"],
+            [*COMMAND, "mail", "flush"],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -233,3 +238,46 @@ def test_mail_flush_stops_when_asked(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "0 sent, 1 waiting" in output
     assert errors == ""
+
+
+def test_mail_test_walks_to_a_folder(cli: Cli, tmp_path: Path) -> None:
+    """With the file transport the test mail is a file."""
+    done = cli(
+        "mail",
+        "test",
+        "--to",
+        "a@example.org",
+        MAIL_TRANSPORT="file",
+        MAIL_DIR=str(tmp_path / "mails"),
+    )
+
+    assert done.returncode == 0
+    assert "a@example.org" in done.stdout
+    assert len(list((tmp_path / "mails").glob("*.eml"))) == 1
+
+
+def test_mail_test_names_the_step_that_fails(cli: Cli) -> None:
+    """A server that is not there fails at TCP, with words and exit code 1."""
+    done = cli(
+        "mail",
+        "test",
+        LOGIN_MAIL="x@example.org",
+        PASSWORD_MAIL="canary-9",
+        SMTP_HOST="127.0.0.1",
+        SMTP_PORT="9",
+    )
+
+    assert done.returncode == 1
+    assert "TCP" in done.stderr
+    assert "canary-9" not in done.stdout + done.stderr
+
+
+@pytest.mark.portable("the outbox decides it, whose tests run there")
+def test_mail_test_wants_its_variables(cli: Cli) -> None:
+    """Without a mailbox the missing variables are named; a wrong address is refused."""
+    done = cli("mail", "test")
+    assert done.returncode == 2
+    assert "LOGIN_MAIL, PASSWORD_MAIL" in done.stderr
+
+    wrong = cli("mail", "test", "--to", "x", MAIL_TRANSPORT="file", MAIL_DIR="m")
+    assert wrong.returncode == 2

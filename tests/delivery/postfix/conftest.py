@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support import wait_until
+
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 LOGIN = "robot@example.com"
 PASSWORD = "càn4ry-Pass word"
@@ -196,14 +197,6 @@ class Postfix:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 5):
             return True
         return False
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something that must come within seconds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "nothing came"
-        time.sleep(0.05)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    Serve = Callable[..., Any]
+    from tests.support import Serve
 
 
 SILENT, DROP = "<silent>", "<drop>"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.smtp_answers import described, is_about_size
-from python_runner.model import Delivery
+from python_runner.model import Cause, Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
@@ -31,12 +31,16 @@ EHLO = "250-fake\r\n250-SIZE {limit}\r\n250 AUTH PLAIN LOGIN"
 def large() -> Message:
     """Return a mail with two bodies of 20 KB and an attachment of 100 KB."""
     return compose(
-        Report("[p] failed", "row\n" * 5000, f"<body>{'<p>' * 6000}</body>\n"),
+        Report(
+            "[p] failed",
+            "row\n" * 5000,
+            f"<body>{'<p>' * 6000}</body>\n",
+            attachment=Attachment("x.zip", b"z" * 100_000),
+        ),
         run_id="39be3d37aed64",
         sender="robot@example.com",
         recipients=("ann@example.com", "bob@example.com"),
         date=dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC),
-        attachment=Attachment("x.zip", b"z" * 100_000),
     )
 
 
@@ -155,4 +159,4 @@ def test_servers_say_too_large_in_many_ways(
     *, code: int, text: str, expected: bool
 ) -> None:
     """A full mailbox is none of them."""
-    assert is_about_size(described(code, text)) == expected
+    assert (smtp_error(code, text).cause is Cause.TOO_LARGE) == expected

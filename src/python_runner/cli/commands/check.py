@@ -1,4 +1,4 @@
-"""``python-runner check``: everything that can be known before a run."""
+"""``python-runner check``: validates projects without running them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(
     targets = find_targets(projects)
     settings = load_settings(env_file)
     found = {
-        folder: list(_told_problems(folder, targets.defaults, settings))
+        folder: list(_masked_problems(folder, targets.defaults, settings))
         for folder in targets.folders
     }
     warnings = [w for folder in targets.folders for w in open_to_others(folder)]
@@ -67,7 +67,7 @@ def command(
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 
-def _told_problems(
+def _masked_problems(
     folder: Path, defaults: Mapping[str, Any], settings: Settings
 ) -> Iterator[Problem]:
     """Yield a project's problems without the secrets of the environment."""

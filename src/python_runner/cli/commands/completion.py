@@ -1,4 +1,4 @@
-"""``python-runner completion``: the script that makes a shell complete our commands."""
+"""``python-runner completion``: prints the completion script of a shell."""
 
 from __future__ import annotations
 

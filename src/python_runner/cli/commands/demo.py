@@ -1,4 +1,4 @@
-"""``python-runner demo``: two small projects, run for real, with nothing configured."""
+"""``python-runner demo``: makes and runs two small projects; needs no settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``python-runner history``: past runs, and how each script does."""
+"""``python-runner history``: lists past runs, and statistics of each script."""
 
 from __future__ import annotations
 
@@ -6,30 +6,34 @@ import json
 import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import chosen_projects, is_active, open_records
-from python_runner.cli.tables import Column, Row, print_table
+from python_runner.cli.lookup import (
+    chosen_projects,
+    open_records,
+    past_masker,
+)
+from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
-from python_runner.texts.formats import moment, number
-from python_runner.texts.sentence import system_language
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sentence import translate as _
-from python_runner.trends import ASCII_LEVELS, BLOCKS, sparkline, summarize
+from python_runner.trends import summarize
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from python_runner.model import OpenRun, Run
+    from python_runner.model import OpenRun, Run, Settings
     from python_runner.records.store import Store
 
 #: Results of a script that its statistics are made of, at most.
@@ -55,7 +59,7 @@ def _moment(text: str, now: datetime) -> datetime:
     with suppress(ValueError):
         return datetime.strptime(text, "%Y-%m-%d").astimezone()
     if text[-1:].isdigit():
-        # Seconds, to a configuration; who writes 7 here means days.
+        # A configuration takes it for seconds; whoever writes 7 here means days.
         raise ValueError(text)
     return now - timedelta(seconds=Duration.parse(text))
 
@@ -105,11 +109,13 @@ def command(
     with open_records(settings) as store:
         runs = store.runs(projects=folders, failed=failed, since=since, limit=limit)
         if as_json:
-            document = {"runs": [run.to_document() for run in runs]}
-            click.echo(json.dumps(document, indent=2))
+            click.echo(json.dumps(_document(runs, settings), indent=2))
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
-        rows = [_open_row(run, settings.home) for run in still_open]
+        rows = [
+            _open_row(run, active=not was_interrupted(run, store, settings.home))
+            for run in still_open
+        ]
         rows += [_row(run) for run in runs]
         if not rows:
             click.echo(_nothing(folders, narrowed=failed or since is not None))
@@ -119,8 +125,14 @@ def command(
     return EXIT_SUCCESS
 
 
+def _document(runs: Iterable[Run], settings: Settings) -> dict[str, Any]:
+    masker_of = cache(partial(past_masker, settings))
+    masked = (run.masked(masker_of(run.path)) for run in runs)
+    return {"runs": [run.to_document() for run in masked]}
+
+
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
-    """Say that there is nothing to list, and what to do about it.
+    """Return that there is nothing to list, and what to do about it.
 
     Raises:
         PythonRunnerError: because a project is no folder at all.
@@ -154,24 +166,23 @@ def _row(run: Run) -> Row:
     done = sum(result.succeeded for result in run.scripts)
     cells = (
         run.run_id,
-        moment(run.started_at, system_language()),
+        wording.formats().moment(run.started_at),
         run.project,
-        wording.status_word(run.status),
+        _(run.status.word),
         f"{done}/{len(run.scripts)}",
         wording.duration(run.duration),
-        wording.mail_word(run.mail),
+        wording.mail_word(run.mail_status),
     )
     return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
 
 
-def _open_row(run: OpenRun, home: Path) -> Row:
-    active = is_active(home, run)
+def _open_row(run: OpenRun, *, active: bool) -> Row:
     done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
     cells = (
         run.run_id,
-        moment(run.started_at, system_language()),
+        wording.formats().moment(run.started_at),
         run.project,
-        _("running") if active else wording.status_word(RunStatus.INTERRUPTED),
+        _("running") if active else _(RunStatus.INTERRUPTED.word),
         f"{done}/{len(run.scripts)}",
         "",
         "",
@@ -221,7 +232,7 @@ def _script_row(
         _rate(summary.success_rate),
         _seconds(summary.p50),
         _seconds(summary.p95),
-        sparkline(summary.trend, _levels(sys.stdout.encoding)),
+        sparkline(summary.trend, sys.stdout.encoding),
     )
     return Row(cells, alarming=summary.success_rate == 0)
 
@@ -230,17 +241,9 @@ def _rate(share: float | None) -> str:
     if share is None:
         return "-"
     # Rounded down: only a script that never failed has 100 %.
-    percent = number(int(share * 100), system_language())
+    percent = wording.formats().number(int(share * 100))
     return _("{percent}%").format(percent=percent)
 
 
 def _seconds(seconds: float | None) -> str:
     return "-" if seconds is None else wording.duration(seconds)
-
-
-def _levels(encoding: str) -> str:
-    try:
-        BLOCKS.encode(encoding)
-    except UnicodeEncodeError:
-        return ASCII_LEVELS
-    return BLOCKS

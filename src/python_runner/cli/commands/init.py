@@ -1,4 +1,4 @@
-"""``python-runner init``: a configuration from what a folder holds."""
+"""``python-runner init``: writes a configuration from what a folder holds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import click
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE, absolute
+from python_runner.files import replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sentence import translate as _
 
 
-#: Python files that are no scripts of a series.
+#: Python files that do not belong to a series.
 _NO_SCRIPT = re.compile(r"(setup|conftest|__\w+__|test_.*|.*_test)\.py")
 
 
@@ -33,7 +34,7 @@ _NO_SCRIPT = re.compile(r"(setup|conftest|__\w+__|test_.*|.*_test)\.py")
     help=_("Who gets the report; may be repeated. Without one, no mail is sent."),
 )
 def command(project: Path, recipients: tuple[str, ...]) -> int:
-    """Write the file, never over another; say what to look at next."""
+    """Write the file, never over an existing one, and print the next steps."""
     folder = absolute(project)
     target = folder / CONFIG_FILE
     for _place, message in address_problems(recipients):
@@ -46,8 +47,8 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         initial_config(folder, scripts, recipients), indent=2, ensure_ascii=False
     )
     try:
-        with target.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
+        with replacing(target, overwrite=False) as new:
+            new.write_text(text + "\n", encoding="utf-8", newline="\n")
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
         click.echo(message.format(path=target), err=True)
@@ -76,7 +77,7 @@ def find_scripts(folder: Path) -> list[str]:
 def initial_config(
     folder: Path, scripts: list[str], recipients: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the required keys, with what the folder tells."""
+    """Return the required keys, with values from what the folder holds."""
     return {
         "scripts": scripts,
         "python_command": _own_interpreter(folder),

@@ -15,12 +15,9 @@ from python_runner.config.project import absolute, bare_project
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
-from python_runner.records.log_reader import follow as follow_records
-from python_runner.records.log_reader import read_log
+from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
-from python_runner.texts.formats import moment, number
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -35,16 +32,16 @@ _INTERVAL = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which records are shown."""
+    """Which lines are shown."""
 
     failures: bool
     text: str
 
-    def wants(self, record: LogLine) -> bool:
-        """Say whether a record is shown; upper and lower case are the same."""
-        if self.failures and record.status == Outcome.SUCCESS:
+    def wants(self, line: LogLine) -> bool:
+        """Say whether a line is shown; upper and lower case are the same."""
+        if self.failures and line.status == Outcome.SUCCESS:
             return False
-        said = f"{record.script}\n{record.traceback or ''}"
+        said = f"{line.script}\n{line.traceback or ''}"
         return self.text.casefold() in said.casefold()
 
 
@@ -61,11 +58,11 @@ class Filter:
     help=_("Show what has TEXT in its script's name or its traceback."),
 )
 @click.option("--reverse", is_flag=True, help=_("Show the newest first."))
-@click.option("--follow", "-f", is_flag=True, help=_("Show new records as they come."))
+@click.option("--follow", "-f", is_flag=True, help=_("Show new lines as they come."))
 def command(
     project: Path, *, failures: bool, text: str, reverse: bool, follow: bool
 ) -> int:
-    """Print the records of one log."""
+    """Print the lines of one log."""
     if reverse and follow:
         raise click.UsageError(_("--reverse and --follow exclude each other"))
     folder = absolute(project)
@@ -76,20 +73,20 @@ def command(
     names = found or [usual]
     if not follow and not found and not (logs / usual).exists():
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
-    records = _readable(
-        follow_records(logs, *names, wait=_wait) if follow else read_log(logs, *names)
+    lines = _readable(
+        follow_log(logs, *names, wait=_wait) if follow else read_log(logs, *names)
     )
     try:
-        _print(reversed(list(records)) if reverse else records, Filter(failures, text))
+        _print(reversed(list(lines)) if reverse else lines, Filter(failures, text))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_SUCCESS
 
 
-def _readable(records: Iterator[LogLine]) -> Iterator[LogLine]:
-    """Yield ``records``; a file that cannot be read is a sentence."""
+def _readable(lines: Iterator[LogLine]) -> Iterator[LogLine]:
+    """Yield ``lines``; a file that cannot be read is a sentence."""
     try:
-        yield from records
+        yield from lines
     except OSError as error:
         message = _("{path} cannot be read: {error}")
         raise PythonRunnerError(
@@ -102,26 +99,26 @@ def _wait() -> bool:
     return True
 
 
-def _print(records: Iterable[LogLine], chosen: Filter) -> None:
-    for record in records:
-        if chosen.wants(record):
-            click.echo(_line(record))
-            for line in clean(record.traceback or "").splitlines():
-                click.echo(f"    {line}")
+def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
+    for line in lines:
+        if chosen.wants(line):
+            click.echo(_facts(line))
+            for text in clean(line.traceback or "").splitlines():
+                click.echo(f"    {text}")
 
 
-def _line(record: LogLine) -> str:
-    """Return the facts of a record; a failure is red on a terminal."""
-    language = system_language()
-    outcome = Outcome(record.status)
-    minutes = number(record.minutes, language, 2)
-    line = "  ".join(
+def _facts(line: LogLine) -> str:
+    """Return the facts of a line; a failure is red on a terminal."""
+    formats = wording.formats()
+    outcome = Outcome(line.status)
+    minutes = formats.number(line.minutes, 2)
+    facts = "  ".join(
         (
-            moment(record.time, language),
-            f"{wording.outcome_word(outcome):<7}",
+            formats.moment(line.time),
+            f"{wording.outcome_word(outcome):<9}",
             _("{minutes} min").format(minutes=minutes).rjust(10),
-            flat(record.script),
-            flat(f"({record.run_id}, {record.host})"),
+            flat(line.script),
+            flat(f"({line.run_id}, {line.host})"),
         )
     )
-    return line if outcome.succeeded else click.style(line, fg="red")
+    return facts if outcome.succeeded else click.style(facts, fg="red")

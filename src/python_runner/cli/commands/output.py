@@ -5,32 +5,32 @@ from __future__ import annotations
 import codecs
 import io
 import time
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.cli.lookup import find_run, is_active, open_records
+from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
-from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.masking import Masker
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
-    from python_runner.model import OpenScript, Run, Settings
+    from python_runner.masking import Masker
+    from python_runner.model import OpenScript, Run
 
 #: Seconds between two looks at a run that is followed.
 _INTERVAL = 0.3
@@ -79,27 +79,18 @@ def command(
             if not follow or not isinstance(run, OpenRun):
                 return _view(run, script, ended=True)
             latest = find_run(store, run.run_id)
-            ended = not (isinstance(latest, OpenRun) and is_active(settings.home, run))
+            ended = not isinstance(latest, OpenRun) or was_interrupted(
+                latest, store, settings.home
+            )
             return _view(latest, script, ended=ended)
 
         several = script is None and len(run.scripts) > 1
         try:
-            masker = _masker(settings, run.path)
+            masker = past_masker(settings, run.path)
             complete = show_outputs(look, several=several, masker=masker)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
     return EXIT_SUCCESS if complete else EXIT_FAILURE
-
-
-def _masker(settings: Settings, project: Path) -> Masker:
-    """Return what takes secrets out of output that nobody has masked yet."""
-    secrets = settings.secrets
-    # A project that is gone, or wrong by now, has no secrets that could be looked up.
-    with suppress(PythonRunnerError):
-        workspace = load_workspace(Path.cwd())
-        defaults = workspace.defaults if workspace else {}
-        secrets += load_project(project, defaults=defaults).secrets
-    return Masker(secrets)
 
 
 def _check_script(run: Run | OpenRun, script: str | None) -> None:
@@ -186,13 +177,21 @@ def _show(
             for other in look().outputs
         )
 
+    def unreadable(error: OSError) -> None:
+        message = _("{path} cannot be read: {error}")
+        raise PythonRunnerError(
+            message.format(path=output.file, error=error.strerror)
+        ) from error
+
     if output.ended and not output.file.exists():
         message = _("{script}: its output is not kept any more ({path})")
         values = {"script": flat(output.script), "path": output.file}
         click.echo(message.format(**values), err=True)
         return False
     last = "\n"
-    for text in decoded(_blocks(OutputReader(output.file, masker), going_on)):
+    reader = OutputReader(output.file, masker)
+    blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
+    for text in decoded(blocks):
         # As the script wrote it, colours included, wherever it goes.
         click.echo(text, nl=False, color=True)
         last = text[-1:] or last
@@ -208,25 +207,3 @@ def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
     for block in blocks:
         yield decoder.decode(block)
     yield decoder.decode(b"", final=True)
-
-
-def _blocks(output: OutputReader, going_on: Callable[[], bool]) -> Iterator[bytes]:
-    """Yield a file's content in blocks, and what is added as long as it is going on."""
-    while True:
-        last_look = not going_on()
-        while block := _read(output):
-            yield block
-        if last_look:
-            yield output.rest()
-            return
-        time.sleep(_INTERVAL)
-
-
-def _read(output: OutputReader) -> bytes:
-    try:
-        return output.read()
-    except OSError as error:
-        message = _("{path} cannot be read: {error}")
-        raise PythonRunnerError(
-            message.format(path=output.path, error=error.strerror)
-        ) from error

@@ -31,7 +31,6 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
-from python_runner.model import Run, RunStatus
 from python_runner.model.script_names import mask_names
 from python_runner.policy import (
     EXIT_SUCCESS,
@@ -39,15 +38,9 @@ from python_runner.policy import (
     exit_code,
 )
 from python_runner.runner.delivery import catch_up_at_last, given_up_notice
-from python_runner.runner.project_run import (
-    as_sentence,
-    new_run_id,
-    refuse_project,
-    run_project,
-    whole,
-)
-from python_runner.runner.selection import NothingToResume, select, unfinished
-from python_runner.runner.session import local_now, open_session, thin_records
+from python_runner.runner.project_run import run_folder
+from python_runner.runner.selection import require_records, select, unfinished
+from python_runner.runner.session import delete_old_runs, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
@@ -60,9 +53,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from python_runner.model import Project, Script, Settings
+    from python_runner.model import Project, Run, Script, Settings
     from python_runner.records.messages import QueuedMessage
-    from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
 
@@ -172,7 +164,7 @@ def run_all(
         open_session(
             settings,
             listener=listener,
-            mail=options.mail,
+            reports_enabled=options.mail,
             defaults=targets.defaults,
         ) as session,
         StopSignals(session.stop.request) as signals,
@@ -181,8 +173,8 @@ def run_all(
     ):
         for notice in session.notices:
             click.echo(notice.in_language(system_language()), err=True)
-        if options.resume and session.store is None:
-            raise PythonRunnerError(_("without records there is nothing to resume"))
+        if options.resume:
+            require_records(session.store)
         futures = [
             executor.submit(_run_one, folder, targets.defaults, session, options)
             for folder in targets.folders
@@ -190,17 +182,17 @@ def run_all(
         wait_for_all(futures)
         runs = [run for future in futures if (run := future.result())]
         runs = catch_up_at_last(runs, session)
-        thin_records(session, targets.keep_days)
+        delete_old_runs(session, targets.keep_days)
     name = signals.received.name if signals.received else None
     return runs, session.given_up, name
 
 
 def _both(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
-    def tell(event: Event) -> None:
+    def listen(event: Event) -> None:
         for listener in listeners:
             listener(event)
 
-    return tell
+    return listen
 
 
 def _progress(options: Options) -> Progress:
@@ -215,46 +207,15 @@ def _progress(options: Options) -> Progress:
 
 
 def _run_one(
-    folder: Path,
-    defaults: Mapping[str, Any],
-    session: Session,
-    options: Options,
+    folder: Path, defaults: Mapping[str, Any], session: Session, options: Options
 ) -> Run | None:
-    """Run one project; what keeps it from running is a run that was not started.
-
-    Returns:
-        The run; None where there is nothing to resume.
-    """
-    secrets = session.settings.secrets
-    try:
-        configured = load_project(folder, defaults=defaults)
-        secrets += configured.secrets
-        project = select(configured, options.only)
-    except PythonRunnerError as error:
-        return Run(
-            run_id=new_run_id(),
-            project=folder.name,
-            path=folder,
-            status=RunStatus.NOT_STARTED,
-            started_at=local_now(),
-            duration=0.0,
-            error=Masker(secrets).sentence(as_sentence(error)),
-        )
-    try:
-        return run_project(project, session, _choice(options, session.store))
-    except NothingToResume:
-        if not options.quiet:
-            click.echo(_nothing_to_resume(folder), err=options.json)
-        return None
-    except PythonRunnerError as error:
-        return refuse_project(project, session, error)
-
-
-def _choice(options: Options, store: Store | None) -> Callable[[Project], Project]:
-    """Return what decides which scripts are run."""
-    if options.resume and store is not None:
-        return partial(unfinished, store=store)
-    return whole
+    """Run one project; return None where there is nothing to resume."""
+    run = run_folder(
+        folder, session, defaults=defaults, only=options.only, resume=options.resume
+    )
+    if run is None and not options.quiet:
+        click.echo(_nothing_to_resume(folder), err=options.json)
+    return run
 
 
 def _nothing_to_resume(folder: Path) -> str:
@@ -309,10 +270,12 @@ def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
                 # The records know the scripts by names without secrets.
-                project = mask_names(select(project, options.only), masker)
-                _print_plan(_choice(options, store)(project), settings, masker)
-            except NothingToResume:
-                click.echo(_nothing_to_resume(folder))
+                chosen = mask_names(select(project, options.only), masker)
+                plan = unfinished(chosen, store) if store else chosen
+                if plan is None:
+                    click.echo(_nothing_to_resume(folder))
+                else:
+                    _print_plan(plan, settings, masker)
             except PythonRunnerError as error:
                 click.echo(clean(masker.text(str(error))), err=True)
                 code = EXIT_USAGE

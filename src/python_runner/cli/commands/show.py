@@ -1,4 +1,4 @@
-"""``python-runner show``: everything that is known of one run."""
+"""``python-runner show``: prints one run, or writes it as a page."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import find_run, is_active, open_records
+from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
-from python_runner.texts.formats import moment, number
+from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -25,8 +26,8 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from python_runner.masking import Masker
     from python_runner.model import Attempt, Run, ScriptResult
-    from python_runner.texts.sentence import Sentence
 
 
 @click.command(
@@ -52,12 +53,13 @@ def command(
     settings = load_settings(env_file)
     with open_records(settings) as store:
         run = find_run(store, run_id)
-    if isinstance(run, OpenRun):
-        raise PythonRunnerError(_why_not(run, active=is_active(settings.home, run)))
+        if isinstance(run, OpenRun):
+            active = not was_interrupted(run, store, settings.home)
+            raise PythonRunnerError(_why_not(run, active=active))
+    masker = past_masker(settings, run.path)
+    run = run.masked(masker)
     if page is not None:
-        from python_runner.cli.commands.page import write_page  # noqa: PLC0415 - seldom used
-
-        write_page(run, page)
+        _write_page(run, masker, page)
     if as_json:
         click.echo(json.dumps({"runs": [run.to_document()]}, indent=2))
     elif page is not None:
@@ -68,8 +70,27 @@ def command(
     return EXIT_SUCCESS
 
 
+def _write_page(run: Run, masker: Masker, path: Path) -> None:
+    """Write the report of ``run`` as a page that needs no other file.
+
+    Raises:
+        PythonRunnerError: the file cannot be written; what was there is still there.
+    """
+    from python_runner.runner.reports import render_page  # noqa: PLC0415 - seldom used
+
+    page = render_page(run, masker, language=system_language())
+    try:
+        with replacing(path) as new:
+            new.write_text(page, encoding="utf-8")
+    except OSError as error:
+        message = _("{path} cannot be written: {error}")
+        raise PythonRunnerError(
+            message.format(path=path, error=error.strerror)
+        ) from error
+
+
 def _why_not(run: OpenRun, *, active: bool) -> str:
-    """Say why a run that has not ended cannot be shown, and what to do."""
+    """Return why a run that has not ended cannot be shown, and what to do."""
     if active:
         message = _(
             "run {run_id} has not ended; `python-runner output --follow {run_id}`"
@@ -87,14 +108,14 @@ def _why_not(run: OpenRun, *, active: bool) -> str:
 def _run_lines(run: Run) -> Iterator[str]:
     yield flat(wording.run_line(run))
     yield "  " + _("run") + f": {run.run_id}"
-    yield "  " + _("start") + f": {moment(run.started_at, system_language())}"
+    yield "  " + _("start") + f": {wording.formats().moment(run.started_at)}"
     yield "  " + _("folder") + f": {run.path}"
     if run.interpreter:
         yield "  " + _("interpreter") + f": {_interpreter(run)}"
     if run.error:
-        yield f"  {_words(run.error)}"
+        yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
-        yield "  " + _("warning") + f": {_words(warning)}"
+        yield "  " + _("warning") + f": {wording.say(warning)}"
     for result in run.scripts:
         yield ""
         yield from _script_lines(result)
@@ -111,15 +132,14 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
         for place, attempt in enumerate(result.attempts, 1):
             yield f"    {_attempt_line(place, attempt)}"
     if result.reason:
-        yield f"    {_words(result.reason)}"
-    traceback = result.attempts[-1].traceback if result.attempts else None
-    if traceback:
+        yield f"    {wording.say(result.reason)}"
+    if traceback := result.last_traceback:
         if traceback.file:
             frame = flat(f"{traceback.file}:{traceback.line}")
             yield "    " + _("at {place}").format(place=frame)
         yield from (f"      {line}" for line in clean(traceback.text).splitlines())
     for warning in result.warnings:
-        yield "    " + _("warning") + f": {_words(warning)}"
+        yield "    " + _("warning") + f": {wording.say(warning)}"
     if used := ", ".join(_resources(result)):
         yield f"    {used}"
     if result.output:
@@ -138,7 +158,7 @@ def _ending(result: ScriptResult) -> str:
 
 def _resources(result: ScriptResult) -> Iterator[str]:
     if result.peak_memory is not None:
-        size = number(result.peak_memory / 1_000_000, system_language())
+        size = wording.formats().number(result.peak_memory / 1_000_000)
         yield _("peak memory {size} MB").format(size=size)
     if result.cpu_seconds is not None:
         yield _("processor time {time}").format(
@@ -152,8 +172,4 @@ def _attempt_line(place: int, attempt: Attempt) -> str:
         outcome=wording.outcome_word(attempt.outcome),
         time=wording.duration(attempt.duration),
     )
-    return f"{line} - {_words(attempt.reason)}" if attempt.reason else line
-
-
-def _words(text: Sentence) -> str:
-    return flat(text.in_language(system_language()))
+    return f"{line} - {wording.say(attempt.reason)}" if attempt.reason else line

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from email import message_from_bytes
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
-from python_runner.model import Delivery, Receipt
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.files import replacing
+from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from python_runner.model import Message
+    from python_runner.model import Message, Receipt
 
 
 class FileTransport:
@@ -31,16 +32,12 @@ class FileTransport:
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Write ``message`` as one file, whole or not at all."""
-        delivery: Delivery = Delivery.SENT
-        detail = None
+        error: DeliveryError | None = None
         try:
             self.write(message)
-        except OSError as error:
-            delivery, detail = Delivery.DEFERRED, self.problem(error)
-        return tuple(
-            Receipt(recipient=r, delivery=delivery, detail=detail)
-            for r in message.recipients
-        )
+        except OSError as os_error:
+            error = DeliveryError(Cause.TRANSIENT, self.problem(os_error))
+        return receipts_for(message.recipients, error)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -55,29 +52,21 @@ class FileTransport:
             raise FileNotFoundError("MAIL_DIR is not set")
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / _file_name(message)
-        # Same folder, other ending: whoever collects *.eml never meets half a message.
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(message.content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        with replacing(target) as new, new.open("wb") as file:
+            file.write(message.content)
+            file.flush()
+            os.fsync(file.fileno())
         return target
 
     def problem(self, error: OSError) -> Sentence:
         """Return what to do about an error of :meth:`write`."""
-        values = {"folder": str(self._folder or ""), "error": str(error)}
-        return Sentence(
+        return Sentence.of(
             N_(
                 "the mail could not be written to the folder MAIL_DIR names ({folder}):"
                 " {error}"
             ),
-            values,
+            folder=str(self._folder or ""),
+            error=str(error),
         )
 
 

@@ -1,4 +1,4 @@
-"""What the records say of the time before a run, for its report."""
+"""Loads what the records say about the time before a run, for its report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 from python_runner.model import Incident, RunStatus
 from python_runner.policy import INCIDENT
 from python_runner.records.store import StoreError
-from python_runner.trends import (
-    PAST_RESULTS,
-    compare,
-)
+from python_runner.trends import PAST_RESULTS, compare
 
 
 if TYPE_CHECKING:
@@ -26,7 +23,7 @@ _LATEST_MAILS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHistory:
-    """What came before a run.
+    """What the records say about the time before a run.
 
     Attributes:
         comparisons: how its scripts compare with their past, by name.
@@ -40,11 +37,11 @@ class RunHistory:
 def load_history(
     run: Run, results: Iterable[ScriptResult], store: Store | None
 ) -> RunHistory:
-    """Return what came before ``run``; nothing where the records cannot tell.
+    """Return what came before ``run``; nothing where the records cannot be read.
 
     Args:
         run: it need not be in the records yet.
-        results: those of its scripts that are of interest; one query each.
+        results: the results to compare with the past; one query each.
         store: the records, or None where there are none.
     """
     if store is None:
@@ -55,7 +52,7 @@ def load_history(
             incident=_incident(run, store),
         )
     except StoreError:
-        # The run is told of all the same; its warnings say what is wrong with them.
+        # The report is made all the same; the run's warnings say what is wrong.
         return RunHistory()
 
 
@@ -70,7 +67,7 @@ def _incident(run: Run, store: Store) -> Incident | None:
     succeeded = run.status is RunStatus.SUCCESS
     if not succeeded and run.status not in INCIDENT:
         return None
-    mails = store.mail.incident(
+    mails = store.messages.incident(
         run.path, INCIDENT, before=run.started_at, latest=_LATEST_MAILS
     )
     if mails:

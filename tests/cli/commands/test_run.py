@@ -1,32 +1,36 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jsonschema
 import psutil
 import pytest
 
-from python_runner.version import __version__
+from python_runner.model import (
+    Outcome,
+)
+from tests.support import (
+    BAD,
+    COMMAND,
+    GOOD,
+    SERIES,
+    Cli,
+    MakeProject,
+    keep,
+    started,
+    wait_until,
+)
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
-
-COMMAND = (sys.executable, "-m", "python_runner")
-GOOD = "print('fine')"
-BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
-SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
+    from python_runner.records.store import Store
 
 
 def test_run_reports_each_script_and_exits_with_1(
@@ -38,9 +42,9 @@ def test_run_reports_each_script_and_exits_with_1(
     done = cli("run", folder)
 
     assert done.returncode == 1
-    assert "project_1: first.py: success" in done.stdout
-    assert "project_1: bad.py: failure" in done.stdout
-    assert "project_1: last.py: success" in done.stdout
+    assert "project_1: first.py: succeeded" in done.stdout
+    assert "project_1: bad.py: failed" in done.stdout
+    assert "project_1: last.py: succeeded" in done.stdout
     assert "2 of 3 succeeded" in done.stdout
     assert "KeyError: 'montant'" in done.stderr
     assert "bad.py:2" in done.stderr
@@ -70,7 +74,7 @@ def test_run_json_prints_the_document_alone(
     assert Path(run["scripts"][0]["output"]).read_text(encoding="utf-8").strip() == (
         "fine"
     )
-    assert "bad.py: failure" in done.stderr
+    assert "bad.py: failed" in done.stderr
 
 
 def test_a_success_with_an_error_is_marked(cli: Cli, make_project: MakeProject) -> None:
@@ -142,7 +146,7 @@ def test_projects_of_the_workspace_run_without_arguments(
     done = cli("run")
 
     assert done.returncode == 1
-    assert "a: main.py: success" in done.stdout
+    assert "a: main.py: succeeded" in done.stdout
     assert "b: slow.py: timed out" in done.stdout
 
 
@@ -278,7 +282,7 @@ def test_a_second_run_is_skipped_and_says_why(
         timeout=60,
     )
     with subprocess.Popen([*COMMAND, "run", "-q", folder], cwd=tmp_path) as first:
-        wait_for(folder / "up")
+        wait_until((folder / "up").exists)
         # On Windows the interpreter of a virtual environment is a redirector: the
         # runner is its child.
         family = psutil.Process(first.pid).children(recursive=True)
@@ -325,7 +329,7 @@ def test_a_signal_ends_with_every_project_accounted_for(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     ) as process:
-        wait_for(folder / "up")
+        wait_until((folder / "up").exists)
         process.send_signal(signal.Signals[name])
         output, _ = process.communicate(timeout=40)
 
@@ -339,240 +343,181 @@ def test_a_signal_ends_with_every_project_accounted_for(
     ]
 
 
-def wait_for(path: Path) -> None:
-    """Wait until a script has made a file; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.02)
+@pytest.mark.portable("what is left to do is decided from the records alone")
+def test_keep_days_of_the_workspace_forgets_what_is_older(
+    cli: Cli, store: Store, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """A command that runs projects forgets old runs of all; without keep_days, none."""
+    folder = make_project()
+    for digit, days in (("1", 2), ("2", 4)):
+        keep(store, digit * 13, folder, Outcome.SUCCESS, ago=timedelta(days=days))
+    workspace = tmp_path / "python-runner.toml"
+
+    workspace.write_text('projects = ["project_1"]\n', "utf-8")
+    cli("run", "-q")
+    assert len(store.runs()) == 3
+    workspace.write_text('projects = ["project_1"]\nkeep_days = 3\n', "utf-8")
+    cli("run", "-q")
+
+    assert "2" * 13 not in {run.run_id for run in store.runs()}
+    assert len(store.runs()) == 3
 
 
-def test_check_tells_everything_and_runs_nothing(
+COUNTED = "open('{name}.count', 'a').write('x')\n"
+
+
+def counts(folder: Path) -> dict[str, int]:
+    """Return how often each script ran."""
+    return {p.stem: len(p.read_text("utf-8")) for p in folder.glob("*.count")}
+
+
+@pytest.mark.slow
+@pytest.mark.portable("what is left to do is decided from the records alone")
+def test_resume_runs_what_did_not_succeed(cli: Cli, make_project: MakeProject) -> None:
+    """The last run goes on, as often as it takes; needs that are met stay met."""
+    folder = make_project(
+        sources={
+            "a.py": COUNTED.format(name="a"),
+            "b.py": COUNTED.format(name="b") + "assert open('mended')",
+            "c.py": COUNTED.format(name="c"),
+            "d.py": COUNTED.format(name="d"),
+        },
+        scripts=[
+            "a.py",
+            {"path": "b.py", "needs": ["a.py"]},
+            {"path": "c.py", "needs": ["a.py", "b.py"]},
+            "d.py",
+        ],
+    )
+    assert cli("run", "-q", folder).returncode == 1
+    planned = cli("run", "--resume", "--dry-run", folder).stdout
+    assert [line.split(",")[0] for line in planned.splitlines()[1:]] == [
+        f"  {folder / 'b.py'}",
+        f"  {folder / 'c.py'}",
+    ]
+
+    still_bad = cli("run", "--resume", "--json", folder)
+    (folder / "mended").touch()
+    mended = cli("run", "--resume", "--json", folder)
+
+    assert still_bad.returncode == 1
+    (run,) = json.loads(mended.stdout)["runs"]
+    assert mended.returncode == 0
+    assert [script["script"] for script in run["scripts"]] == ["b.py", "c.py"]
+    assert counts(folder) == {"a": 1, "b": 3, "c": 1, "d": 1}
+
+
+def undone(cli: Cli, folder: Path) -> list[str]:
+    """Return the scripts that a continuation would run."""
+    planned = cli("run", "--resume", "--dry-run", folder).stdout.splitlines()
+    return [Path(line.split(",")[0].strip()).name for line in planned[1:]]
+
+
+@pytest.mark.slow
+@pytest.mark.portable("what is left to do is decided from the records alone")
+def test_resume_knows_all_that_did_not_succeed(
     cli: Cli, make_project: MakeProject
 ) -> None:
-    """Scripts, interpreter and mail variables are looked at, nothing else happens."""
-    folder = make_project(
-        scripts=["main.py", "gone.py"],
-        python_command="no_such_python",
-        recipients=["a@example.org"],
-        email_strategy="all",
-    )
-    make_project("good")
+    """Neither a run of other scripts, nor one that failed again, makes them forgotten."""
+    sources = {"a.py": GOOD, "b.py": BAD, "c.py": BAD}
+    folder = make_project(sources=sources)
+    cli("run", "-q", folder)
+    assert undone(cli, folder) == ["b.py", "c.py"]
 
-    done = cli("check", "project_1", "good")
+    (folder / "b.py").write_text(GOOD, "utf-8")
+    cli("run", "-q", "--only", "b.py", folder)
+    assert undone(cli, folder) == ["c.py"]
+    cli("run", "-q", "--only", "a.py", folder)
+    assert undone(cli, folder) == ["c.py"]
+    cli("run", "-q", "--resume", folder)
+    assert undone(cli, folder) == ["c.py"]
 
-    assert done.returncode == 2
-    assert f"{folder}: 3 problem(s)" in done.stdout
-    assert "python_command: " in done.stdout
-    assert "scripts[1]: script not found: gone.py" in done.stdout
-    assert "email_strategy: " in done.stdout
-    assert "good: ready to run" in done.stdout
-    assert not (folder / "logs").exists()
-
-
-def test_check_json_is_for_programs(cli: Cli, make_project: MakeProject) -> None:
-    """Each project has ok and its problems, with file, key and message."""
-    make_project()
-    make_project("bad", timeout="soon")
-
-    done = cli("check", "--json", "project_1", "bad", "nowhere")
-    good, bad, nowhere = json.loads(done.stdout)["projects"]
-
-    assert (good["ok"], good["problems"]) == (True, [])
-    assert [p["key"] for p in bad["problems"]] == ["timeout"]
-    assert nowhere["ok"] is False
+    # What was added since has not succeeded, and what was taken out is not missed.
+    (folder / "d.py").write_text(GOOD, "utf-8")
+    make_project(sources={"a.py": GOOD, "b.py": GOOD, "d.py": GOOD})
+    done = cli("run", "--resume", "--json", folder)
+    (run,) = json.loads(done.stdout)["runs"]
+    assert [script["script"] for script in run["scripts"]] == ["d.py"]
+    assert "nothing to resume" in cli("run", "--resume", folder).stdout
 
 
-def test_check_schema_prints_the_schema(cli: Cli) -> None:
-    """The printed schema is valid and knows the required keys."""
-    schema = json.loads(cli("check", "--schema").stdout)
-
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert "scripts" in schema["$defs"]["ExecConfig"]["required"]
-
-
-def test_init_writes_what_check_accepts(cli: Cli, tmp_path: Path) -> None:
-    """The scripts of a folder become a series that runs at once."""
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    for name in ("b.py", "a.py", "test_a.py", "setup.py", "__init__.py"):
-        (folder / name).write_text(GOOD, encoding="utf-8")
-
-    done = cli("init", "mine")
-    config = json.loads((folder / "exec_config.json").read_text(encoding="utf-8"))
-
-    assert done.returncode == 0
-    assert config["scripts"] == ["a.py", "b.py"]
-    assert config["email_strategy"] == "none"
-    assert cli("check", "mine").returncode == 0
-    assert cli("run", "mine").returncode == 0
-
-
-def test_init_takes_recipients_and_the_projects_interpreter(
-    cli: Cli, tmp_path: Path
+def test_a_continuation_that_waits_looks_again(
+    cli: Cli, patient: Path, tmp_path: Path
 ) -> None:
-    """A virtual environment in the folder is found, in its platform's place."""
-    (tmp_path / "a.py").write_text(GOOD, encoding="utf-8")
-    (tmp_path / ".venv" / "Scripts").mkdir(parents=True)
-    (tmp_path / ".venv" / "Scripts" / "python.exe").touch()
+    """What the run before it has done meanwhile is not done twice."""
+    with started(tmp_path, "run", "--resume", patient) as waiting:
+        time.sleep(1.5)
+        (patient / "go").touch()
+        told, _ = waiting.communicate(timeout=30)
 
-    cli("init", ".", "--recipient", "a@example.org", "--recipient", "b@example.org")
-    config = json.loads((tmp_path / "exec_config.json").read_text(encoding="utf-8"))
-
-    assert config["recipients"] == ["a@example.org", "b@example.org"]
-    assert config["email_strategy"] == "all"
-    assert config["python_command"] == ".venv/Scripts/python"
+    assert told == "project_1: nothing to resume\n"
+    assert waiting.returncode == 0
+    assert len(json.loads(cli("history", "--json", patient).stdout)["runs"]) == 1
 
 
-def test_init_never_overwrites(cli: Cli, make_project: MakeProject) -> None:
-    """An existing configuration stays as it is."""
+@pytest.mark.portable("what is left to do is decided from the records alone")
+def test_nothing_to_resume_runs_nothing(cli: Cli, make_project: MakeProject) -> None:
+    """A project that never ran, or ran well last, is left alone and no failure."""
     folder = make_project()
-    before = (folder / "exec_config.json").read_bytes()
 
-    done = cli("init", folder)
+    never = cli("run", "--resume", folder)
+    assert never.stdout == "project_1: nothing to resume\n"
+    assert never.returncode == 0
+    cli("run", "-q", folder)
+    well = cli("run", "--resume", "--json", folder)
+    assert json.loads(well.stdout) == {"runs": []}
+    assert "nothing to resume" in well.stderr
+    assert well.returncode == 0
+    assert cli("run", "--resume", "-q", folder).stdout == ""
+    planned = cli("run", "--resume", "--dry-run", folder)
+    assert planned.stdout == "project_1: nothing to resume\n"
+    assert len(list(folder.glob("logs/runs/*"))) == 1
+
+
+@pytest.mark.portable("what is left to do is decided from the records alone")
+def test_resume_looks_at_each_project_by_itself(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """One has work left, one has none, one is broken."""
+    for name, source in (("good", GOOD), ("bad", BAD)):
+        cli("run", "-q", make_project(name, sources={"main.py": source}))
+
+    done = cli("run", "--resume", "--json", "good", "bad", "nowhere")
+    runs = json.loads(done.stdout)["runs"]
 
     assert done.returncode == 2
-    assert "exists already" in done.stderr
-    assert (folder / "exec_config.json").read_bytes() == before
+    assert [(run["project"], run["status"]) for run in runs] == [
+        ("bad", "failure"),
+        ("nowhere", "not_started"),
+    ]
 
 
-def test_init_wants_scripts_and_right_addresses(cli: Cli, tmp_path: Path) -> None:
-    """An empty folder and a wrong address are told, nothing is written."""
-    (tmp_path / "empty").mkdir()
+@pytest.mark.slow
+def test_resume_goes_on_after_a_runner_was_killed(cli: Cli, orphaned: Path) -> None:
+    """The killed run is settled, and what it had not done is done now."""
+    (orphaned / "go").touch()
 
-    assert "no Python script" in cli("init", "empty").stderr
-    wrong = cli("init", "empty", "--recipient", "nobody")
-    assert wrong.returncode == 2
-    assert "not a mail address" in wrong.stderr
-    assert not (tmp_path / "empty" / "exec_config.json").exists()
+    resumed = cli("run", "--resume", "--json", orphaned)
+    (run,) = json.loads(resumed.stdout)["runs"]
 
-
-def test_demo_needs_nothing_and_shows_everything(cli: Cli, tmp_path: Path) -> None:
-    """Log lines, outputs and the mail's text are on screen; one script fails."""
-    done = cli("demo", TMPDIR=str(tmp_path), TEMP=str(tmp_path))
-
-    assert done.returncode == 0
-    assert " - import_amounts.py - failure - " in done.stdout
-    assert "KeyError: 'amount'" in done.stdout
-    assert "[sales]" in done.stdout
-    assert len(re.findall(r"\.eml", done.stdout)) == 2
-    assert "python-runner init" in done.stdout
-
-
-def test_mail_test_walks_to_a_folder(cli: Cli, tmp_path: Path) -> None:
-    """With the file transport the test mail is a file."""
-    done = cli(
-        "mail",
-        "test",
-        "--to",
-        "a@example.org",
-        MAIL_TRANSPORT="file",
-        MAIL_DIR=str(tmp_path / "mails"),
-    )
-
-    assert done.returncode == 0
-    assert "a@example.org" in done.stdout
-    assert len(list((tmp_path / "mails").glob("*.eml"))) == 1
+    assert [script["script"] for script in run["scripts"]] == ["slow.py", "c.py"]
+    assert run["status"] == "success"
+    _, killed = json.loads(cli("history", "--json", orphaned).stdout)["runs"]
+    assert killed["status"] == "interrupted"
+    assert [script["status"] for script in killed["scripts"]] == [
+        "success",
+        "interrupted",
+        "skipped",
+    ]
+    again = cli("run", "--resume", orphaned)
+    assert "nothing to resume" in again.stdout
+    # The last words of what was interrupted are not lost.
+    assert "begun" in cli("output", killed["run_id"], "slow.py").stdout
 
 
-def test_mail_test_names_the_step_that_fails(cli: Cli) -> None:
-    """A server that is not there fails at TCP, with words and exit code 1."""
-    done = cli(
-        "mail",
-        "test",
-        LOGIN_MAIL="x@example.org",
-        PASSWORD_MAIL="canary-9",
-        SMTP_HOST="127.0.0.1",
-        SMTP_PORT="9",
-    )
+def test_resume_and_only_exclude_each_other(cli: Cli) -> None:
+    """Which scripts run cannot be said twice."""
+    done = cli("run", "--resume", "--only", "a.py", "p")
 
-    assert done.returncode == 1
-    assert "TCP" in done.stderr
-    assert "canary-9" not in done.stdout + done.stderr
-
-
-def test_mail_test_wants_its_variables(cli: Cli) -> None:
-    """Without a mailbox the missing variables are named; a wrong address is refused."""
-    done = cli("mail", "test")
     assert done.returncode == 2
-    assert "LOGIN_MAIL, PASSWORD_MAIL" in done.stderr
-
-    wrong = cli("mail", "test", "--to", "x", MAIL_TRANSPORT="file", MAIL_DIR="m")
-    assert wrong.returncode == 2
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
-def test_completion_for_each_shell(cli: Cli, shell: str) -> None:
-    """Each script names the command and the variable that drives it."""
-    done = cli("completion", shell)
-
-    assert done.returncode == 0
-    assert "_PYTHON_RUNNER_COMPLETE" in done.stdout
-
-
-def test_completion_completes(cli: Cli) -> None:
-    """The variable makes the command print its sub-commands."""
-    done = cli(
-        _PYTHON_RUNNER_COMPLETE="bash_complete",
-        COMP_WORDS="python-runner ",
-        COMP_CWORD="1",
-    )
-
-    assert "plain,run" in done.stdout
-    assert "plain,check" in done.stdout
-
-
-def test_version_and_help(cli: Cli) -> None:
-    """Both print and succeed; help lists the commands."""
-    assert cli("--version").stdout.strip().endswith(__version__)
-    done = cli("--help")
-    assert done.returncode == 0
-    for command in ("run", "check", "init", "mail", "demo", "completion"):
-        assert f"  {command} " in done.stdout
-    assert cli("no-such-command").returncode == 2
-
-
-def test_help_speaks_french(cli: Cli) -> None:
-    """Our words and click's own follow the account's language."""
-    done = cli("run", "--help", LANGUAGE="fr")
-
-    assert done.stdout.startswith("Utilisation : python-runner run")
-    assert "Affiche cette aide et termine." in done.stdout
-    assert "Run the series" not in done.stdout
-    wrong = cli("rum", LANGUAGE="fr")
-    assert "La commande 'rum' n'existe pas. Vouliez-vous dire 'run' ?" in wrong.stderr
-
-
-def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:
-    """A redirected Windows stream (cp1252) never makes the runner fail."""
-    make_project("été ✓")
-
-    done = subprocess.run(
-        [*COMMAND, "run", "été ✓"],
-        cwd=make_project().parent,
-        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
-        capture_output=True,
-        check=False,
-    )
-
-    assert done.returncode == 0
-    assert "été ?".encode("cp1252") in done.stdout
-
-
-def test_a_reader_that_leaves_is_no_error(make_project: MakeProject) -> None:
-    """Output into a closed pipe ends quietly; the runs are what counts."""
-    folder = make_project()
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        done = subprocess.run(
-            [*COMMAND, "run", folder],
-            stdout=writing,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    finally:
-        os.close(writing)
-
-    assert b"Traceback" not in done.stderr
-    assert (folder / "logs" / "project_1.log").is_file()
+    assert "--only" in done.stderr

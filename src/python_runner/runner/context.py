@@ -1,0 +1,85 @@
+"""What the parts of one run share."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from python_runner.model import Outcome, ScriptResult
+from python_runner.model.script_names import mask_names
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.masking import Masker
+    from python_runner.model import Project, Script
+    from python_runner.runner.session import Session
+    from python_runner.texts.sentence import Sentence
+
+
+def new_run_id() -> str:
+    """Return 13 hexadecimal characters, as the log has always had them."""
+    return secrets.token_hex(7)[:13]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What the parts of one run share.
+
+    Attributes:
+        project: what is run; the names of its scripts hold no secret.
+        session: what all runs of the process share.
+        run_id: 13 hexadecimal characters.
+        started_at: when the run began.
+        masker: takes the secrets of the environment and of the project out of texts.
+        warnings: what went wrong beside the scripts so far, for the report.
+    """
+
+    project: Project
+    session: Session
+    run_id: str
+    started_at: datetime
+    masker: Masker
+    warnings: list[Sentence] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, project: Project, session: Session) -> Self:
+        """Return the context of a run that begins now."""
+        masker = session.masker(project)
+        return cls(
+            project=mask_names(project, masker),
+            session=session,
+            run_id=new_run_id(),
+            started_at=session.now(),
+            masker=masker,
+        )
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the project's log and of the captured output."""
+        return self.project.path / "logs"
+
+    def warn(self, warning: Sentence) -> None:
+        """Add a warning to the report, once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def number(self, script: Script) -> int:
+        """Return a script's place in the series, from 1."""
+        return self.project.scripts.index(script) + 1
+
+    def not_started(
+        self, script: Script, reason: Sentence, outcome: Outcome = Outcome.SKIPPED
+    ) -> ScriptResult:
+        """Return the result of a script that is not started."""
+        return ScriptResult(
+            script=script.name,
+            run_id=self.run_id,
+            number=self.number(script),
+            outcome=outcome,
+            started_at=self.session.now(),
+            reason=self.masker.sentence(reason),
+        )

@@ -1,0 +1,169 @@
+"""Recovers the runs whose runner died, and says whether a run's runner is alive.
+
+A runner holds its project's lock until its run has ended. A runner that gets the lock and
+finds a run that has not ended knows that the other runner is dead. A command that only
+reads must not touch the lock: it compares the process id and the start that the lock's
+file names.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+from python_runner.execution.capture import mask_file
+from python_runner.execution.orphans import (
+    end_scripts_of,
+    is_alive,
+    process_start,
+    scripts_of,
+)
+from python_runner.records import outputs
+from python_runner.records.locks import Holder, project_lock
+from python_runner.records.store import StoreError
+from python_runner.runner.recorder import RunRecorder
+from python_runner.runner.reports import report_messages
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.model import OpenRun, Run
+    from python_runner.records.locks import FileLock
+    from python_runner.records.store import Store
+    from python_runner.runner.context import RunContext
+    from python_runner.runner.heartbeat import RunHeartbeat
+
+
+def this_runner(context: RunContext) -> Holder:
+    """Return what the project's lock says of this process while it holds the lock."""
+    return Holder(
+        pid=os.getpid(),
+        host=gethostname(),
+        run_id=context.run_id,
+        started_at=context.started_at,
+        process_start=process_start(os.getpid()),
+    )
+
+
+def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
+    """Say whether the runner of a run that was found open died.
+
+    A lock whose file is gone or unreadable names no runner: nobody is waited for then.
+
+    Args:
+        run: as it was read from the records; it may have ended since.
+        store: the records.
+        home: the state folder, which holds the locks.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    holder = project_lock(home, run.path).holder()
+    if holder is not None and holder.run_id == run.run_id and _lives(holder):
+        return False
+    # A runner ends its run before it gives the lock back.
+    return store.run(run.run_id) is None
+
+
+def _lives(holder: Holder) -> bool:
+    """Say whether a runner lives; one on another machine is believed to."""
+    return holder.host != gethostname() or is_alive(holder.pid, holder.process_start)
+
+
+def why_locked(lock: FileLock) -> Sentence:
+    """Return the sentence that says what keeps this run from beginning."""
+    holder = lock.holder()
+    if holder is None:
+        return Sentence.of(N_("another run of the project is active"))
+    if not _lives(holder) and (scripts := scripts_of(holder.run_id)):
+        return Sentence.of(
+            N_(
+                "the runner of run {run_id} was killed, but what it started still"
+                " runs: {processes}"
+            ),
+            run_id=holder.run_id,
+            processes=", ".join(f"{s.pid} ({s.name})" for s in scripts),
+        )
+    return Sentence.of(
+        N_(
+            "another run of the project is active since {since}"
+            " (run {run_id}, process {pid} on {host})"
+        ),
+        since=holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
+        run_id=holder.run_id,
+        pid=holder.pid,
+        host=holder.host,
+    )
+
+
+def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> None:
+    """End, log and report the runs of the project whose runner died.
+
+    Without the lock nothing proves that a runner is dead, and nothing is done.
+
+    Args:
+        context: of the run that comes next; what goes wrong is one of its warnings.
+        lock: the project's.
+        heartbeat: gets the end of each run.
+    """
+    store = context.session.store
+    if store is None or not lock.held:
+        return
+    recorder = RunRecorder(context)
+    try:
+        runs = _interrupted_runs(context, lock, store, recorder)
+    except StoreError as error:
+        context.warn(error.reason)
+        return
+    for run in runs:
+        _mask_outputs(context, run.run_id)
+        recorder.log_missing(run)
+        recorder.end_run(run, report_messages(run, context))
+        heartbeat.end(run)
+
+
+def _interrupted_runs(
+    context: RunContext, lock: FileLock, store: Store, recorder: RunRecorder
+) -> list[Run]:
+    """Return the runs that never ended, by whichever path their project was named."""
+    home = context.session.settings.home
+    open_runs = [
+        run
+        for run in store.open_runs()
+        if project_lock(home, run.path).path == lock.path
+    ]
+    for run in open_runs:
+        _end_processes(context, run.run_id)
+        recorder.record_from_log(run)
+    return [
+        run
+        for path in dict.fromkeys(run.path for run in open_runs)
+        for run in store.interrupt_runs(path, context.session.now())
+    ]
+
+
+def _end_processes(context: RunContext, run_id: str) -> None:
+    """End the processes of a dead run that do not hold the lock, before any starts."""
+    for process in end_scripts_of(run_id):
+        context.warn(
+            Sentence.of(
+                N_(
+                    "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
+                    " and was stopped"
+                ),
+                pid=process.pid,
+                name=process.name,
+                run_id=run_id,
+            )
+        )
+
+
+def _mask_outputs(context: RunContext, run_id: str) -> None:
+    for path in outputs.files_of(context.logs, run_id):
+        # What cannot be replaced is still masked wherever it is shown.
+        with suppress(OSError):
+            mask_file(path, context.masker)

@@ -1,0 +1,104 @@
+"""What :func:`python_runner.run_project` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from python_runner.model import MailStatus
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.model import Outcome, Run, RunStatus, ScriptResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptRunResult:
+    """What came of one script.
+
+    Attributes:
+        script: its name.
+        status: ``success``, ``failure``, ``timeout``, ``stopped``, ``skipped``,
+            ``interrupted`` or ``not_started``.
+        success: whether the status is ``success``.
+        exit_code: of the last attempt; None where there was none.
+        attempts: how many there were.
+        started_at: when its first attempt began, or when it was given up.
+        duration: seconds over all attempts.
+        traceback: why it did not succeed; None for a success.
+        output: file with the captured output, or None.
+        warnings: what was odd about it.
+    """
+
+    script: str
+    status: Outcome
+    success: bool
+    exit_code: int | None
+    attempts: int
+    started_at: datetime
+    duration: float
+    traceback: str | None
+    output: Path | None
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def of(cls, result: ScriptResult) -> Self:
+        """Return the public form of a result; sentences are in English."""
+        return cls(
+            script=result.script,
+            status=result.outcome,
+            success=result.succeeded,
+            exit_code=result.exit_code,
+            attempts=len(result.attempts),
+            started_at=result.started_at,
+            duration=result.duration,
+            traceback=result.traceback,
+            output=result.output,
+            warnings=tuple(map(str, result.warnings)),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What came of a project's run.
+
+    Attributes:
+        run_id: 13 hexadecimal characters; None where there was nothing to resume.
+        project: name of the project.
+        status: ``success``, ``failure``, ``stopped`` or ``skipped`` (another run of the
+            project is active); None where there was nothing to resume.
+        started_at: when it began.
+        duration: seconds.
+        scripts: one result a script, in the order of the series.
+        mail: what became of the report: ``none``, ``sent``, ``queued`` or ``failed``.
+        warnings: what went wrong beside the scripts.
+        error: why the run did not take place, or None.
+    """
+
+    run_id: str | None
+    project: str
+    status: RunStatus | None
+    started_at: datetime
+    duration: float = 0.0
+    scripts: tuple[ScriptRunResult, ...] = ()
+    mail: MailStatus = MailStatus.NONE
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Return the public form of a run; sentences are in English."""
+        return cls(
+            run_id=run.run_id,
+            project=run.project,
+            status=run.status,
+            started_at=run.started_at,
+            duration=run.duration,
+            scripts=tuple(map(ScriptRunResult.of, run.scripts)),
+            mail=run.mail_status,
+            warnings=tuple(map(str, run.warnings)),
+            error=str(run.error) if run.error else None,
+        )

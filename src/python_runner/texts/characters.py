@@ -1,0 +1,21 @@
+"""Characters that must not reach a file, a header or a terminal as they are.
+
+The constants are parts of a character class of a regular expression: each place combines
+what it has to refuse.
+"""
+
+#: Control characters: ends of lines, tabs, bells, the beginnings of terminal sequences.
+CONTROLS = r"\x00-\x1f\x7f-\x9f"
+#: Separators of lines that only some programs know, and what changes the order in which
+#: letters are shown: a name could show as another one.
+REORDERING = r"\u2028-\u202e\u2066-\u2069"
+#: Halves of a surrogate pair: no file can hold them.
+SURROGATES = r"\ud800-\udfff"
+#: Marks of a direction, and what is no character: harmless in a file, but not in a mail.
+INVISIBLE = r"\u061c\u200e\u200f\ufffe\uffff"
+
+
+def escape(char: str) -> str:
+    r"""Return a character as ``\x1b`` or ``\u202e``."""
+    code = ord(char)
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"  # noqa: PLR2004 - two digits

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.support import (
+    GOOD,
+    Cli,
+    MakeProject,
+)
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_init_writes_what_check_accepts(cli: Cli, tmp_path: Path) -> None:
+    """The scripts of a folder become a series that runs at once."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in ("b.py", "a.py", "test_a.py", "setup.py", "__init__.py"):
+        (folder / name).write_text(GOOD, encoding="utf-8")
+
+    done = cli("init", "mine")
+    config = json.loads((folder / "exec_config.json").read_text(encoding="utf-8"))
+
+    assert done.returncode == 0
+    assert config["scripts"] == ["a.py", "b.py"]
+    assert config["email_strategy"] == "none"
+    assert cli("check", "mine").returncode == 0
+    assert cli("run", "mine").returncode == 0
+
+
+def test_init_takes_recipients_and_the_projects_interpreter(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """A virtual environment in the folder is found, in its platform's place."""
+    (tmp_path / "a.py").write_text(GOOD, encoding="utf-8")
+    (tmp_path / ".venv" / "Scripts").mkdir(parents=True)
+    (tmp_path / ".venv" / "Scripts" / "python.exe").touch()
+
+    cli("init", ".", "--recipient", "a@example.org", "--recipient", "b@example.org")
+    config = json.loads((tmp_path / "exec_config.json").read_text(encoding="utf-8"))
+
+    assert config["recipients"] == ["a@example.org", "b@example.org"]
+    assert config["email_strategy"] == "all"
+    assert config["python_command"] == ".venv/Scripts/python"
+
+
+def test_init_never_overwrites(cli: Cli, make_project: MakeProject) -> None:
+    """An existing configuration stays as it is."""
+    folder = make_project()
+    before = (folder / "exec_config.json").read_bytes()
+
+    done = cli("init", folder)
+
+    assert done.returncode == 2
+    assert "exists already" in done.stderr
+    assert (folder / "exec_config.json").read_bytes() == before
+
+
+def test_init_wants_scripts_and_right_addresses(cli: Cli, tmp_path: Path) -> None:
+    """An empty folder and a wrong address are told, nothing is written."""
+    (tmp_path / "empty").mkdir()
+
+    assert "no Python script" in cli("init", "empty").stderr
+    wrong = cli("init", "empty", "--recipient", "nobody")
+    assert wrong.returncode == 2
+    assert "not a mail address" in wrong.stderr
+    assert not (tmp_path / "empty" / "exec_config.json").exists()

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import signal
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.cli.commands.logs import Filter
+from python_runner.records.log_line import LogLine, format_log_line
+from python_runner.records.log_reader import read_log
+from tests.support import (
+    Cli,
+    started,
+)
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+posix_signals = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+def a_log_line(script: str, traceback: str | None = None, *, minute: int = 0) -> str:
+    """Return a line of a log."""
+    line = LogLine(
+        time=datetime(2024, 11, 27, 9, minute).astimezone(),
+        level="ERROR" if traceback else "INFO",
+        host="LAPTOP",
+        run_id="39be3d37aed64",
+        minutes=0.08,
+        script=script,
+        status="failure" if traceback else "success",
+        traceback=traceback,
+    )
+    return format_log_line(line) + "\n"
+
+
+@pytest.fixture
+def logged(tmp_path: Path) -> Path:
+    """Return a project with a log and an archive of it."""
+    folder = tmp_path / "shop"
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs" / "shop.log.2024-11-27_09-10").write_text(
+        a_log_line("main.py", minute=1)
+        + a_log_line("a - b.py", "E: Gone\n\x1b[2J", minute=2),
+        "utf-8",
+    )
+    (folder / "logs" / "shop.log").write_text(
+        "no record\n" + a_log_line("last.py", "E: late", minute=3), "utf-8"
+    )
+    return folder
+
+
+def test_logs_are_read_with_their_archives(cli: Cli, logged: Path) -> None:
+    """A line a record, its traceback unescaped below, oldest first, nothing harmful."""
+    done = cli("logs", logged)
+
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "2024-11-27 09:01:00  succeeded    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:02:00  failed       0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
+        "    E: Gone",
+        "2024-11-27 09:03:00  failed       0.08 min  last.py  (39be3d37aed64, LAPTOP)",
+        "    E: late",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failures", "text", "minutes"),
+    [
+        (False, "", [1, 2, 3]),
+        (True, "", [2, 3]),
+        (False, "e: gONE", [2]),
+        (False, "MAIN.PY", [1]),
+        (False, "a - b", [2]),
+        (False, ".*", []),
+        (True, "py", [2, 3]),
+    ],
+)
+def test_a_filter_wants_failures_and_a_text(
+    logged: Path, failures: bool, text: str, minutes: list[int]
+) -> None:
+    """The text is looked for in script and traceback, in any case, as it is."""
+    chosen = Filter(failures, text)
+
+    records = read_log(logged / "logs", "shop.log")
+
+    assert [r.time.minute for r in records if chosen.wants(r)] == minutes
+
+
+def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
+    """A name given to Runner is found; two logs are one story; others are left out."""
+    logs = logged / "logs"
+    (logs / "night.log").write_text(a_log_line("night.py", minute=2), "utf-8")
+    (logs / "old.log.2024-11-27_09-30").write_text(a_log_line("old.py"), "utf-8")
+    (logs / "server.log").write_text("2024-11-27 - INFO - all is well\n", "utf-8")
+    (logs / "notes.txt").write_text(a_log_line("notes.py"), "utf-8")
+
+    scripts = [
+        line.split()[5]
+        for line in cli("logs", logged).stdout.splitlines()
+        if line[0] != " "
+    ]
+    assert scripts == ["old.py", "main.py", "night.py", "a", "last.py"]
+
+    for path in logs.glob("shop.log*"):
+        path.unlink()
+    assert "night.py" in cli("logs", logged, "--grep", "night").stdout
+
+
+def test_logs_are_narrowed_and_turned(cli: Cli, logged: Path) -> None:
+    """The options work together, the newest first; a traceback stays below its line."""
+    done = cli("logs", logged, "--failures", "--grep", "E:", "--reverse")
+
+    assert [line[:16].strip() for line in done.stdout.splitlines()] == [
+        *("2024-11-27 09:03", "E: late", "2024-11-27 09:02", "E: Gone")
+    ]
+    nothing = cli("logs", logged, "--grep", "nothing")
+    assert (nothing.stdout, nothing.returncode) == ("", 0)
+
+
+def test_logs_want_a_log(cli: Cli, tmp_path: Path, logged: Path) -> None:
+    """No folder, no log, an unreadable one, and contradictions are sentences."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "odd" / "logs" / "odd.log").mkdir(parents=True)
+
+    assert cli("logs", "nowhere").returncode == 2
+    empty = cli("logs", "empty")
+    assert empty.returncode == 2
+    assert "empty.log does not exist" in empty.stderr
+    odd = cli("logs", "odd")
+    assert odd.returncode == 2
+    assert "cannot be read" in odd.stderr
+    assert cli("logs", logged, "--follow", "--reverse").returncode == 2
+
+
+@pytest.mark.posix
+@posix_signals
+def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
+    """Each record is shown once; Ctrl-C ends quietly with 130."""
+    log = logged / "logs" / "shop.log"
+
+    with started(tmp_path, "logs", "-f", "--grep", "new", logged) as process:
+        assert process.stdout
+        with log.open("a", encoding="utf-8") as file:
+            file.write(a_log_line("new_1.py", minute=4))
+        first = process.stdout.readline()
+        log.rename(log.with_name("shop.log.2024-11-30_09-00"))
+        log.write_text(a_log_line("new_2.py", minute=5), "utf-8")
+        second = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate(timeout=30)
+
+    assert "new_1.py" in first
+    assert "new_2.py" in second
+    assert (rest, errors, process.returncode) == ("", "", 130)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from python_runner.model import (
+    Attempt,
+    OpenRun,
+    OpenScript,
+    Outcome,
+    Run,
+    RunStatus,
+    ScriptResult,
+    Traceback,
+)
+from python_runner.texts.sentence import Sentence
+from tests.support import (
+    BAD,
+    SERIES,
+    TODAY,
+    Cli,
+    MakeProject,
+    keep,
+    last_run_id,
+)
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.records.store import Store
+
+
+def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
+    """Each script with its end, attempts, reason, place, traceback and output."""
+    folder = make_project(
+        sources=SERIES,
+        scripts=[
+            "first.py",
+            {"path": "bad.py", "retries": 1, "retry_delay": 0.05},
+            {"path": "last.py", "needs": ["bad.py"]},
+        ],
+    )
+    cli("run", "--quiet", folder)
+
+    shown = cli("show", last_run_id()[:6].upper()).stdout
+    blocks = shown.split("\n\n")
+
+    assert "1 of 3" in blocks[0]
+    assert str(folder) in blocks[0]
+    version = f"(Python {platform.python_version()})"
+    assert f"interpreter: {sys.executable} {version}" in blocks[0]
+    assert re.match(r"1\. first\.py: succeeded \(\d\.\d+ s, exit code 0\)\n", blocks[1])
+    assert re.match(r"2\. bad\.py: failed \(\d\.\d+ s, exit code 1\)\n", blocks[2])
+    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[2])
+    assert "    at bad.py:2\n" in blocks[2]
+    assert "      KeyError: 'montant'\n" in blocks[2]
+    assert "02_bad.py.log" in blocks[2]
+    # A Job Object under wine counts no memory; Windows itself does.
+    memory = r"(peak memory \d+ MB, )" + ("?" if sys.platform == "win32" else "")
+    used = rf"\n    {memory}processor time \d+\.\d+ s\n"
+    assert re.search(used, blocks[1])
+    assert blocks[3] == (
+        "3. last.py: skipped\n    not started: it needs bad.py, which did not succeed\n"
+    )
+
+
+def test_show_repeats_warnings_and_errors(
+    cli: Cli, make_project: MakeProject, store: Store
+) -> None:
+    """What was odd about a script or a run stays known, and cannot move the cursor."""
+    folder = make_project(sources={"flood.py": "print('x' * 5000)"}, output_limit="1kB")
+    cli("run", "--quiet", folder)
+    flooded_id = last_run_id()
+    run = Run(
+        run_id="f" * 13,
+        project="bell\x07",
+        path=folder,
+        status=RunStatus.NOT_STARTED,
+        started_at=TODAY,
+        duration=0.0,
+        error=Sentence.of("the interpreter\nis gone"),
+        warnings=(Sentence.of("the disk is full"),),
+    )
+    store.end_run(run, [], TODAY)
+
+    flooded = cli("show", flooded_id).stdout
+    refused = cli("show", "f" * 13).stdout
+
+    assert re.search("\n    warning: .* bytes of its output were left out", flooded)
+    assert "\n  the interpreter is gone\n" in refused
+    assert "\n  warning: the disk is full\n" in refused
+    assert r"bell\x07" in refused
+
+
+def test_show_tells_what_little_is_known(
+    cli: Cli, store: Store, tmp_path: Path
+) -> None:
+    """No exit code, no frame inside the project: the rest is told all the same."""
+    attempt = Attempt(
+        outcome=Outcome.TIMEOUT,
+        exit_code=None,
+        started_at=TODAY,
+        duration=60.0,
+        reason=Sentence.of("stopped after 60 s"),
+        traceback=Traceback(text="in a library\n\x1b[2JE: gone", exception="E: gone"),
+    )
+    result = ScriptResult(
+        script="a.py",
+        run_id="1" * 13,
+        number=1,
+        outcome=Outcome.TIMEOUT,
+        started_at=TODAY,
+        duration=60.0,
+        attempts=(attempt,),
+        reason=attempt.reason,
+    )
+    run = Run(
+        run_id="1" * 13,
+        project="p",
+        path=tmp_path,
+        status=RunStatus.FAILURE,
+        started_at=TODAY,
+        duration=60.0,
+        scripts=(result,),
+    )
+    store.end_run(run, [], TODAY)
+
+    shown = cli("show", "1").stdout.split("\n\n")
+
+    assert "interpreter" not in shown[0]
+    assert shown[1] == (
+        "1. a.py: timed out (1 min)\n    stopped after 60 s\n"
+        "      in a library\n      E: gone\n"
+    )
+
+
+def test_show_json_is_the_document_of_history(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Both print what run --json printed."""
+    done = json.loads(cli("run", "--json", make_project(sources=SERIES)).stdout)
+
+    (run,) = done["runs"]
+    assert json.loads(cli("show", "--json", run["run_id"]).stdout) == done
+    assert json.loads(cli("history", "--json").stdout) == done
+
+
+def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
+    """No run, or two that begin so, is a usage error that says what to type."""
+    keep(store, "ab" + "1" * 11, tmp_path, Outcome.SUCCESS)
+    keep(store, "ab" + "2" * 11, tmp_path, Outcome.SUCCESS)
+    store.begin_run(
+        OpenRun(
+            run_id="d" * 13,
+            project="p",
+            path=tmp_path,
+            started_at=TODAY,
+            scripts=(OpenScript(script="a.py", number=1),),
+        )
+    )
+
+    for prefix in ("c", "no-hex", "ab11111111111f"):
+        done = cli("show", prefix)
+        assert done.returncode == 2
+        assert f"no run has an id that begins with {prefix}; `python-" in done.stderr
+    several = cli("show", "ab")
+    assert several.returncode == 2
+    assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr
+    dead = cli("show", "d")
+    assert dead.returncode == 2
+    assert "was interrupted: its runner is gone" in dead.stderr
+    assert "run --resume" in dead.stderr
+    assert cli("show", "ab1").returncode == 0
+
+
+def test_show_writes_a_page(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """The page stands alone, holds the end of the output and replaces an older one."""
+    cli("run", "-q", make_project(sources={"bad.py": "print('a<b')\n" + BAD}))
+    run_id = last_run_id()
+    page = tmp_path / "run.html"
+    page.write_text("older", "utf-8")
+
+    done = cli("show", run_id, "--html", page)
+    text = page.read_text("utf-8")
+
+    assert done.returncode == 0
+    assert str(page) in done.stdout
+    assert "a&lt;b" in text
+    assert "KeyError" in text
+    assert not re.search(r"(src|href)=|@import|url\(", text)
+    assert [path.name for path in tmp_path.glob("*run.html*")] == ["run.html"]
+    both = cli("show", run_id, "--json", "--html", page)
+    assert json.loads(both.stdout)["runs"][0]["run_id"] == run_id
+
+
+def test_a_past_run_is_shown_without_secrets(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Neither what a killed runner left nor what has become secret since is shown."""
+    secret = "s3cr3t-value-77"
+    sources = {"bad.py": f"raise RuntimeError('the key {secret} is wrong')"}
+    folder = make_project(sources=sources)
+    cli("run", "-q", folder)
+    run_id = last_run_id()
+    (output,) = folder.glob("logs/runs/*/*.log")
+    with output.open("a", encoding="utf-8") as file:
+        file.write(f"left by a killed runner: {secret}\n")
+    make_project(sources=sources, env={"API_TOKEN": secret})
+
+    assert cli("show", run_id, "--html", "run.html").returncode == 0
+    page = (tmp_path / "run.html").read_text("utf-8")
+
+    assert "left by a killed runner: ***" in page
+    for shown in (
+        page,
+        cli("show", run_id).stdout,
+        cli("show", run_id, "--json").stdout,
+        cli("history", "--json").stdout,
+    ):
+        assert secret not in shown
+        assert "the key *** is wrong" in shown
+
+
+def test_a_page_is_written_without_output(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Output that is not kept any more is no reason to fail; a missing folder is."""
+    folder = make_project(sources={"bad.py": BAD})
+    cli("run", "-q", folder)
+    for file in folder.glob("logs/runs/*/*"):
+        file.unlink()
+
+    assert cli("show", last_run_id(), "--html", "run.html").returncode == 0
+    failed = cli("show", last_run_id(), "--html", tmp_path / "gone" / "run.html")
+
+    assert failed.returncode == 2
+    assert "cannot be written" in failed.stderr

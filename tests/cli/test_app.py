@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.version import __version__
+from tests.support import (
+    COMMAND,
+    Cli,
+    MakeProject,
+)
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_version_and_help(cli: Cli) -> None:
+    """Both print and succeed; help lists the commands."""
+    assert cli("--version").stdout.strip().endswith(__version__)
+    done = cli("--help")
+    assert done.returncode == 0
+    for command in ("run", "check", "init", "mail", "demo", "completion"):
+        assert f"  {command} " in done.stdout
+    assert cli("no-such-command").returncode == 2
+
+
+def test_help_speaks_french(cli: Cli) -> None:
+    """Our words and click's own follow the account's language."""
+    done = cli("run", "--help", LANGUAGE="fr")
+
+    assert done.stdout.startswith("Utilisation : python-runner run")
+    assert "Affiche cette aide et termine." in done.stdout
+    assert "Run the series" not in done.stdout
+    wrong = cli("rum", LANGUAGE="fr")
+    assert "La commande 'rum' n'existe pas. Vouliez-vous dire 'run' ?" in wrong.stderr
+
+
+def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:
+    """A redirected Windows stream (cp1252) never makes the runner fail."""
+    make_project("été ✓")
+
+    done = subprocess.run(
+        [*COMMAND, "run", "été ✓"],
+        cwd=make_project().parent,
+        env=os.environ | {"PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert "été ?".encode("cp1252") in done.stdout
+
+
+def test_a_reader_that_leaves_is_no_error(make_project: MakeProject) -> None:
+    """Output into a closed pipe ends quietly; the runs are what counts."""
+    folder = make_project()
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "run", folder],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+    assert b"Traceback" not in done.stderr
+    assert (folder / "logs" / "project_1.log").is_file()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["history"], ["show", "1"], ["mail", "list"], ["run", "--resume", "p"]],
+)
+def test_records_that_cannot_be_opened_are_a_sentence(
+    cli: Cli, shielded: Path, make_project: MakeProject, arguments: list[str]
+) -> None:
+    """A file in the place of the folder: exit 2, words, and no script is run."""
+    folder = make_project("p")
+    shielded.write_text("", "utf-8")
+
+    done = cli(*arguments)
+
+    assert done.returncode == 2
+    assert str(shielded) in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "logs").exists()

@@ -1,0 +1,260 @@
+"""``run_project``: a configured project, run from Python as the command runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import python_runner
+from python_runner import (
+    BadPythonInterpreter,
+    ConfigurationNotFound,
+    InvalidConfiguration,
+    MissingConfigurationVariable,
+    MissingEnvironmentVariable,
+    PythonRunnerError,
+    RunResult,
+    ScriptRunResult,
+    run_project,
+)
+from python_runner.records.locks import Holder, project_lock
+from python_runner.runner.session import local_now
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from python_runner.runner.events import Event
+
+    MakeProject = Callable[..., Path]
+
+GOOD = "print('fine')"
+BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
+SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
+COUNTED = "open('{name}.count', 'a').write('x')\n"
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(in_folder: Path) -> None:
+    """Keep the files of the developer's own folder out."""
+
+
+def names(result: RunResult) -> list[str]:
+    """Return which scripts a result is about."""
+    return [script.script for script in result.scripts]
+
+
+def test_a_configured_project_is_run(make_project: MakeProject) -> None:
+    """One result a script, with all that is known of it, and of the run."""
+    folder = make_project(sources=SERIES, retries=1, retry_delay=0.05)
+
+    result = run_project(folder)
+
+    assert result.project == "project_1"
+    assert result.status == "failure"
+    assert result.run_id is not None
+    assert len(result.run_id) == 13
+    assert result.started_at.tzinfo is not None
+    assert (result.mail, result.warnings, result.error) == ("none", (), None)
+    assert result.duration > sum(script.duration for script in result.scripts) / 2
+    assert names(result) == ["first.py", "bad.py", "last.py"]
+    first, bad, _last = result.scripts
+    assert (first.status, first.success, first.exit_code) == ("success", True, 0)
+    assert (first.attempts, first.traceback, first.warnings) == (1, None, ())
+    assert first.output is not None
+    assert first.output.read_text("utf-8").strip() == "fine"
+    assert (bad.status, bad.success, bad.exit_code) == ("failure", False, 1)
+    assert bad.attempts == 2
+    assert "KeyError: 'montant'" in (bad.traceback or "")
+    assert bad.started_at >= result.started_at
+
+
+def test_results_are_frozen_facts(make_project: MakeProject) -> None:
+    """What came of a run cannot be changed afterwards."""
+    result = run_project(str(make_project()))
+
+    for fact in (result, *result.scripts):
+        assert isinstance(fact, RunResult | ScriptRunResult)
+        for field in dataclasses.fields(fact):
+            with pytest.raises(dataclasses.FrozenInstanceError):
+                setattr(fact, field.name, None)
+
+
+def test_the_files_of_the_current_folder_hold(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    """A ``.env``, and the defaults of a ``python-runner.toml``, as for the command."""
+    source = "import os; print(os.environ['SHOP'], os.environ['ROW']); assert False"
+    folder = make_project(sources={"main.py": source}, env={"ROW": "42"})
+    Path(".env").write_text("SHOP=paris\n", "utf-8")
+    defaults = "[defaults]\nretries = 1\nretry_delay = 0.05\n"
+    Path("python-runner.toml").write_text(defaults, "utf-8")
+
+    (script,) = run_project(folder).scripts
+
+    assert script.attempts == 2
+    assert script.output is not None
+    assert script.output.read_text("utf-8").startswith("paris 42")
+    assert script.output.is_relative_to(tmp_path)
+
+
+def test_only_some_scripts_are_run(make_project: MakeProject) -> None:
+    """In the order of the series; what they need besides is taken as done."""
+    folder = make_project(
+        sources=SERIES,
+        scripts=["first.py", "bad.py", {"path": "last.py", "needs": ["bad.py"]}],
+    )
+
+    result = run_project(folder, only=["last.py", "first.py"])
+
+    assert names(result) == ["first.py", "last.py"]
+    assert result.status == "success"
+
+
+def test_a_series_is_resumed(make_project: MakeProject) -> None:
+    """What has not succeeded is run, until there is nothing left."""
+    folder = make_project(
+        sources={
+            "a.py": COUNTED.format(name="a"),
+            "b.py": COUNTED.format(name="b") + "assert open('mended')",
+        }
+    )
+    assert run_project(folder).status == "failure"
+
+    still_bad = run_project(folder, resume=True)
+    (folder / "mended").touch()
+    mended = run_project(folder, resume=True)
+    nothing = run_project(folder, resume=True)
+
+    assert (names(still_bad), still_bad.status) == (["b.py"], "failure")
+    assert (names(mended), mended.status) == (["b.py"], "success")
+    assert (nothing.run_id, nothing.status, nothing.scripts) == (None, None, ())
+    assert nothing.project == "project_1"
+    assert (nothing.mail, nothing.error, nothing.duration) == ("none", None, 0.0)
+    assert (folder / "a.count").read_text("utf-8") == "x"
+    assert (folder / "b.count").read_text("utf-8") == "xxx"
+
+
+def test_a_project_that_never_ran_has_nothing_to_resume(
+    make_project: MakeProject,
+) -> None:
+    """Nothing is run, and nothing passes for a success."""
+    folder = make_project()
+
+    result = run_project(folder, resume=True)
+
+    assert (result.run_id, result.status) == (None, None)
+    assert not (folder / "logs").exists()
+
+
+def test_without_records_nothing_can_be_resumed(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has succeeded is not known then; to run everything would be a guess."""
+    Path("no_folder").write_text("", "utf-8")
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(Path("no_folder").absolute()))
+    folder = make_project(sources={"main.py": "open('ran', 'w')"})
+
+    with pytest.raises(PythonRunnerError, match="without records"):
+        run_project(folder, resume=True)
+
+    assert not (folder / "ran").exists()
+
+
+def test_the_listener_gets_every_event_and_breaks_nothing(
+    make_project: MakeProject,
+) -> None:
+    """An observer that raises is ignored."""
+    events: list[str] = []
+
+    def listen(event: Event) -> None:
+        events.append(type(event).__name__)
+        raise RuntimeError("observer")
+
+    result = run_project(make_project(), listener=listen)
+
+    assert result.status == "success"
+    assert events == ["RunStarted", "ScriptStarted", "ScriptEnded", "RunEnded"]
+
+
+def test_without_mail_no_mailbox_is_wanted(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is due a report wants its variables, and gets it sent."""
+    folder = make_project(
+        sources={"main.py": "open('ran', 'w')"},
+        recipients=["a@example.org"],
+        email_strategy="all",
+    )
+    with pytest.raises(MissingEnvironmentVariable):
+        run_project(folder)
+    assert not (folder / "ran").exists()
+
+    assert run_project(folder, mail=False).mail == "none"
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", "mails")
+    assert run_project(folder).mail == "sent"
+    assert len(list(Path("mails").glob("*.eml"))) == 1
+
+
+def test_a_run_that_is_skipped_says_why(
+    make_project: MakeProject, shielded: Path
+) -> None:
+    """Another run of the project is active: a result, not an error."""
+    folder = make_project()
+    other = Holder(
+        pid=os.getpid(), host=gethostname(), run_id="2" * 13, started_at=local_now()
+    )
+    with project_lock(shielded, folder) as lock:
+        assert lock.acquire(other, wait=False)
+        result = run_project(folder)
+
+    assert result.status == "skipped"
+    assert [script.status for script in result.scripts] == ["skipped"]
+    assert "another run of the project is active" in (result.error or "")
+    assert "2" * 13 in (result.error or "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"path": "nowhere"}, ConfigurationNotFound),
+        ({"path": None}, InvalidConfiguration),
+        ({"path": ""}, InvalidConfiguration),
+        ({"path": "broken"}, MissingConfigurationVariable),
+        ({"path": "no_python"}, BadPythonInterpreter),
+        ({"path": "good", "only": "main.py"}, InvalidConfiguration),
+        ({"path": "good", "only": [1]}, InvalidConfiguration),
+        ({"path": "good", "only": None}, InvalidConfiguration),
+        ({"path": "good", "only": ["gone.py"]}, PythonRunnerError),
+        ({"path": "good", "only": ["main.py"], "resume": True}, InvalidConfiguration),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_raised_before_anything_runs(
+    make_project: MakeProject, arguments: dict[str, Any], error: type[Exception]
+) -> None:
+    """The documented errors; nothing is logged, and no script has begun."""
+    sources = {"main.py": "open('ran', 'w')"}
+    good = make_project("good", sources)
+    make_project("no_python", sources, python_command="no_such_python")
+    broken = make_project("broken", sources)
+    (broken / "exec_config.json").write_text("{}", "utf-8")
+
+    with pytest.raises(error):
+        run_project(**arguments)
+
+    for folder in (good, broken, good.with_name("no_python")):
+        assert not (folder / "ran").exists()
+        assert not (folder / "logs").exists()
+
+
+def test_the_public_names_are_there() -> None:
+    """They import from the package, on first use."""
+    for name in ("RunResult", "ScriptRunResult", "run_project"):
+        assert name in python_runner.__all__

@@ -1,0 +1,243 @@
+"""Whether a run's runner is alive: one answer, whoever asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from datetime import timedelta
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from python_runner.execution.orphans import is_alive, process_start
+from python_runner.model import OpenRun, Run, RunStatus
+from python_runner.records.locks import Holder, project_lock
+from python_runner.records.store import Store, open_store
+from python_runner.runner.recovery import was_interrupted
+from python_runner.runner.session import local_now
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    MakeProject = Callable[..., Path]
+    Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+COMMAND = (sys.executable, "-m", "python_runner")
+RUN_ID = "1" * 13
+#: Says that it runs, and goes on until a file is there or its runner's killer comes.
+WAITS = """
+import os, pathlib, time
+print("begun", flush=True)
+pathlib.Path("up").write_text(str(os.getpid()))
+end = time.monotonic() + 60
+while not pathlib.Path("go").exists() and time.monotonic() < end:
+    time.sleep(0.02)
+"""
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+
+
+def lock_file(home: Path, folder: Path) -> Path:
+    """Return the file of a project's lock."""
+    return project_lock(home, folder).path
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    """Change what a lock file says."""
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a script has written a file; fail after a while."""
+    deadline = time.monotonic() + 30
+    while not path.exists() or not path.read_text("utf-8"):
+        assert time.monotonic() < deadline, f"{path} never appeared"
+        time.sleep(0.02)
+
+
+@contextmanager
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process that does nothing, and end it at the end of the block."""
+    with subprocess.Popen(SLEEP) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def running(make_project: MakeProject, shielded: Path) -> Iterator[Path]:
+    """Return a project that is running its only script, until told to end."""
+    folder = make_project(sources={"waits.py": WAITS})
+    with subprocess.Popen([*COMMAND, "run", "-q", folder]):
+        wait_for(folder / "up")
+        assert lock_file(shielded, folder).exists()
+        yield folder
+        (folder / "go").touch()
+
+
+@pytest.fixture
+def killed(make_project: MakeProject, shielded: Path) -> Path:
+    """Return a project whose runner was killed, and its script with it."""
+    folder = make_project(sources={"waits.py": WAITS})
+    with subprocess.Popen([*COMMAND, "run", "-q", folder]) as process:
+        wait_for(folder / "up")
+        holder = project_lock(shielded, folder).holder()
+        assert holder is not None
+        tree = [psutil.Process(holder.pid), psutil.Process(process.pid)]
+        tree += [psutil.Process(int((folder / "up").read_text("utf-8")))]
+        for member in tree:
+            if member.is_running():
+                member.kill()
+    psutil.wait_procs(tree, timeout=10)
+    return folder
+
+
+def test_a_number_that_is_taken_again_is_no_living_runner(
+    cli: Cli, killed: Path, shielded: Path
+) -> None:
+    """A younger process with a dead runner's number: history, show and follow agree."""
+    with sleeper() as younger:
+        rewrite(lock_file(shielded, killed), pid=younger.pid)
+        row = cli("history", killed).stdout.splitlines()[1]
+        run_id = row.split()[0]
+        shown = cli("show", run_id)
+        followed = subprocess.run(
+            [*COMMAND, "output", "--follow", run_id],
+            capture_output=True,
+            encoding="utf-8",
+            timeout=30,
+            check=False,
+        )
+        assert younger.poll() is None
+
+    assert "  interrupted  " in row
+    assert "was interrupted: its runner is gone" in shown.stderr
+    assert followed.stdout == "begun\n"
+    assert followed.returncode == 0
+
+
+def test_a_clock_that_was_set_makes_no_runner_dead(
+    cli: Cli, running: Path, shielded: Path
+) -> None:
+    """Nothing is compared with a time of day: not when the run began, by any clock."""
+    for shift in (-1, 1):
+        moment = local_now() + timedelta(days=shift)
+        rewrite(lock_file(shielded, running), started_at=moment.isoformat())
+
+        assert "  running  " in cli("history", running).stdout
+
+
+@pytest.mark.parametrize("content", [None, "", "{", '{"pid": 1}', "[]"])
+def test_follow_ends_where_no_lock_names_a_runner(
+    cli: Cli, killed: Path, shielded: Path, content: str | None
+) -> None:
+    """A lock file that is gone or says nothing keeps nobody waiting."""
+    lock_file(shielded, killed).unlink()
+    if content is not None:
+        lock_file(shielded, killed).write_text(content, "utf-8")
+    run_id = cli("history", killed).stdout.splitlines()[1].split()[0]
+
+    done = cli("output", "--follow", run_id)
+
+    assert (done.stdout, done.returncode) == ("begun\n", 0)
+
+
+# The answer itself, with real records, real locks and this process as the runner.
+
+
+@pytest.fixture
+def store(shielded: Path) -> Iterator[Store]:
+    """Return records."""
+    with open_store(shielded, local_now()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def open_run(store: Store, tmp_path: Path) -> OpenRun:
+    """Return a run that has not ended."""
+    run = OpenRun(run_id=RUN_ID, project="p", path=tmp_path, started_at=local_now())
+    store.begin_run(run)
+    return run
+
+
+def holder(**changes: Any) -> Holder:
+    """Return this process as the runner of the run."""
+    values: dict[str, Any] = {
+        "pid": os.getpid(),
+        "host": gethostname(),
+        "run_id": RUN_ID,
+        "started_at": local_now(),
+        "process_start": process_start(os.getpid()),
+    }
+    return Holder(**(values | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "interrupted"),
+    [
+        ({}, False),
+        # The same program runs something else by now: a program that calls the library
+        # lives longer than its runs.
+        ({"run_id": "2" * 13}, True),
+        ({"process_start": "another boot:1"}, True),
+        ({"process_start": ""}, True),
+        # Its processes cannot be looked at.
+        ({"host": "elsewhere", "pid": 0, "process_start": ""}, False),
+    ],
+)
+def test_a_runner_is_known_by_run_process_and_host(
+    open_run: OpenRun,
+    store: Store,
+    shielded: Path,
+    changes: dict[str, Any],
+    interrupted: bool,
+) -> None:
+    """Only the very process that began the run counts as its runner."""
+    with project_lock(shielded, open_run.path) as lock:
+        assert lock.acquire(holder(**changes), wait=False)
+        assert was_interrupted(open_run, store, shielded) is interrupted
+    assert was_interrupted(open_run, store, shielded)
+
+
+def test_a_run_that_ended_meanwhile_was_not_interrupted(
+    open_run: OpenRun, store: Store, shielded: Path
+) -> None:
+    """Between the look at the records and the look at the lock a run may end."""
+    ended = Run(
+        run_id=RUN_ID,
+        project="p",
+        path=open_run.path,
+        status=RunStatus.SUCCESS,
+        started_at=open_run.started_at,
+        duration=1.0,
+    )
+    assert was_interrupted(open_run, store, shielded)
+    store.end_run(ended, [], local_now())
+
+    assert not was_interrupted(open_run, store, shielded)
+
+
+def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
+    """A start stays the same while the process lives, and goes with it."""
+    with sleeper() as first, sleeper() as second:
+        starts = [process_start(p.pid) for p in (first, second)]
+        assert all(starts)
+        assert is_alive(first.pid, starts[0])
+        assert not is_alive(first.pid, "")
+        time.sleep(0.1)
+        assert process_start(first.pid) == starts[0]
+        first.kill()
+        # A zombie, as long as nobody has waited for it, is no runner any more.
+        deadline = time.monotonic() + 10
+        while process_start(first.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not is_alive(first.pid, starts[0])
+    assert process_start(first.pid) != starts[0]
