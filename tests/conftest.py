@@ -6,12 +6,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import coverage
 import pytest
+from hypothesis import HealthCheck, settings
 
-from python_runner.runner.session import way_out
+from python_runner import runner
+from python_runner.delivery.endpoints import Endpoints
 from tests.support import COMMAND, Cli, MakeProject
 
 
@@ -60,19 +65,59 @@ SHIELDED = (
 )
 
 
+# Python may be started by a path with "..", which nobody tells as it is.
+sys.executable = os.path.abspath(sys.executable)  # noqa: PTH100 - links stay
 # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+# No profile judges seconds: a loaded machine is no defect. A test that asks for a number
+# of its own does so with ``support.examples``, which follows the profile.
+_USUAL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", _USUAL, max_examples=100)
+#: For ``.ci``: few examples, always the same.
+settings.register_profile("quick", _USUAL, max_examples=30, derandomize=True)
+#: For the weekly job.
+settings.register_profile("long", _USUAL, max_examples=2000, print_blob=True)
+settings.load_profile("quick" if os.environ.get("CI") else "usual")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the slow tests, so that all end together.
+
+    ``--dist worksteal`` gives each worker one piece of the list, all of one length.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    others = iter([item for item in items if not item.get_closest_marker("slow")])
+    size = len(items) // workers
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        share = slow[worker::workers]
+        ordered += [*share, *islice(others, max(0, size - len(share)))]
+    items[:] = [*ordered, *others]
+
+
 @pytest.fixture(autouse=True)
-def shielded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Keep the machine's settings out, and records and locks in the test's folder."""
+def shielded(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """Keep the machine's settings out, and records and locks in the test's folder.
+
+    Return the state folder, which is not made. A test that has no folder gets none made
+    for this either: on Windows that costs more than most of these tests.
+    """
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
     # A port may be used again by another test: nothing is known of who answers there.
-    way_out.cache_clear()
-    home = tmp_path / "home"
+    monkeypatch.setattr(runner, "ENDPOINTS", Endpoints())
+    if "tmp_path" in request.fixturenames:
+        home: Path = request.getfixturevalue("tmp_path") / "home"
+    else:
+        home = tmp_path_factory.getbasetemp() / f"home-{uuid.uuid4().hex}"
     monkeypatch.setenv("PYTHON_RUNNER_HOME", str(home))
     # English, also on a Windows that speaks French.
     monkeypatch.setenv("LANGUAGE", "en")
@@ -112,12 +157,22 @@ def make_project(tmp_path: Path) -> MakeProject:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """Return a function that runs the real command in the test's folder."""
+def cli(tmp_path: Path, request: pytest.FixtureRequest) -> Cli:
+    """Return a function that runs the real command in the test's folder.
+
+    Where coverage is measured, so is the command, but none of the scripts that it runs:
+    that would cost each of them ten times its own start.
+    """
+    command = list(COMMAND)
+    if coverage.Coverage.current():
+        root = request.config.rootpath
+        data = root / os.environ.get("COVERAGE_FILE", ".coverage")
+        command[1:1] = ["-m", "coverage", "run", "--parallel-mode"]
+        command[5:5] = [f"--rcfile={root / 'pyproject.toml'}", f"--data-file={data}"]
 
     def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
+            [*command, *map(str, arguments)],
             cwd=tmp_path,
             env=os.environ | variables,
             stdin=subprocess.DEVNULL,

@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
+
 from python_runner.model import Outcome, Run, RunStatus, ScriptResult
 from python_runner.records.store import Store, open_store
 
@@ -46,6 +48,11 @@ SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
 def with_tests_importable() -> dict[str, str]:
     """Return the environment for a test file that is run as a program of its own."""
     return os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+def examples(usual: int) -> settings:
+    """Return Hypothesis' settings for a test that usually takes so many examples."""
+    return settings(max_examples=max(1, usual * settings().max_examples // 100))
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:

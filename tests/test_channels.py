@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from python_runner import channels
 
 
+pytestmark = pytest.mark.pure
+
+
 @pytest.mark.parametrize(
     ("url", "label"),
     [

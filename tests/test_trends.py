@@ -23,6 +23,9 @@ from python_runner.trends import (
 from tests.support import NOW
 
 
+pytestmark = pytest.mark.pure
+
+
 S, F, T, N = Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED
 #: What says nothing of the script itself.
 QUIET = (Outcome.SKIPPED, Outcome.STOPPED, Outcome.INTERRUPTED)

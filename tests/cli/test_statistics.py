@@ -9,6 +9,9 @@ from python_runner.model import Outcome, PastResult
 from python_runner.trends import TREND, percentile, summarize
 
 
+pytestmark = pytest.mark.pure
+
+
 def past(outcome: Outcome, duration: float = 1.0) -> PastResult:
     """Return a past result."""
     return PastResult(

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import python_runner.config
@@ -176,15 +177,16 @@ def test_all_absent_keys_are_named(make_project: MakeProject) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "column", "hint"),
     [
-        ('{\n  "scripts": [,]\n}', 2, 15, ""),
-        ('{\n  "scripts": ["a.py",]\n}', 2, 22, "comma"),
-        ('{"a": "C:\\Users"}', 1, 10, '"/" in paths'),
-        ("", 1, 1, ""),
-        ("{", 1, 2, ""),
+        ('{\n  "scripts": [,]\n}', 2, "15", ""),
+        # From Python 3.13 on it is the comma, before that what follows it.
+        ('{\n  "scripts": ["a.py",]\n}', 2, "2[12]", "comma"),
+        ('{"a": "C:\\Users"}', 1, "10", '"/" in paths'),
+        ("", 1, "1", ""),
+        ("{", 1, "2", ""),
     ],
 )
 def test_malformed_json_is_told_with_its_place(
-    make_project: MakeProject, text: str, line: int, column: int, hint: str
+    make_project: MakeProject, text: str, line: int, column: str, hint: str
 ) -> None:
     """A syntax error names line and column, and its usual cause."""
     folder = make_project()
@@ -192,7 +194,7 @@ def test_malformed_json_is_told_with_its_place(
 
     message = problems_of(folder)[""]
 
-    assert f"line {line}, column {column}" in message
+    assert re.search(rf"line {line}, column {column}\b", message)
     assert hint in message
 
 
@@ -539,8 +541,6 @@ JSON_VALUES = st.recursive(
 )
 
 
-# The first channel to be judged loads Apprise, which takes a while.
-@settings(deadline=None)
 @given(
     key=st.sampled_from(sorted(json_schema()["$defs"]["ExecConfig"]["properties"])),
     value=JSON_VALUES,

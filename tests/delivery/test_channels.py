@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import DrainReport
 from python_runner.exceptions import BadRecipientList
-from python_runner.model import MailSettings
 from python_runner.records.store import open_store
 from python_runner.runner import Runner
-from python_runner.runner.session import local_now
-from python_runner.runner.ways import Ways
+from python_runner.runner.session import local_now, open_session
 from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 
 
@@ -79,6 +78,7 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert TOKEN not in "".join(logs)
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.usefixtures("shielded")
 def test_channels_alone_need_no_mail_settings(
     make_project: MakeProject, cli: Cli, serve_web: Serve
@@ -94,6 +94,7 @@ def test_channels_alone_need_no_mail_settings(
     assert len(server.requests) == 1
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.parametrize(
     ("strategy", "source", "told"),
     [
@@ -126,6 +127,7 @@ def test_the_strategy_holds_for_channels(
     assert run["mail"] == ("sent" if told else "none")
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_no_mail_means_no_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -137,6 +139,8 @@ def test_no_mail_means_no_channel(
     assert server.requests == []
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 @pytest.mark.usefixtures("mail_dir")
 def test_a_dead_channel_waits_and_is_told_later(
     make_project: MakeProject, cli: Cli, serve_web: Serve, mail_dir: Path
@@ -195,6 +199,8 @@ def test_a_dead_mail_server_waits_while_channels_are_told(
     assert lines[2].startswith("    ann@example.org: waiting - ")
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_run_of_another_project_tells_what_waits(
     make_project: MakeProject, cli: Cli, serve_web: Serve, tmp_path: Path
 ) -> None:
@@ -217,6 +223,8 @@ def test_a_run_of_another_project_tells_what_waits(
         assert store.messages.newest() == []
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_a_channel_taken_out_of_the_configuration(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -239,6 +247,7 @@ def test_a_channel_taken_out_of_the_configuration(
     assert TOKEN not in gone.stdout + gone.stderr + back.stdout
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_missing_mail_variables_are_told_to_channels(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -281,7 +290,7 @@ def test_flush_tells_channels_before_it_asks_for_mail_variables(
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_a_runner_killed_before_its_mark_tells_again(
-    make_project: MakeProject, serve_web: Serve, shielded: Path
+    make_project: MakeProject, serve_web: Serve
 ) -> None:
     """At least once: what was taken and not marked is told again, never lost."""
     runners: list[subprocess.Popen[bytes]] = []
@@ -301,24 +310,18 @@ def test_a_runner_killed_before_its_mark_tells_again(
 
     def drain_after(minutes: int) -> DrainReport:
         later = local_now() + timedelta(minutes=minutes)
-        return Ways().drain(
-            store,
-            MailSettings(),
-            {},
-            now=lambda: later,
-            deadline_seconds=30,
-            stopping=lambda: False,
-        )
+        with open_session(load_settings(), now=lambda: later) as session:
+            return session.outbox.drain(30)
 
-    with open_store(shielded, local_now()) as store:
-        # For a while the dead runner's claim keeps everybody else away.
-        assert drain_after(0) == DrainReport(remaining=1)
-        assert drain_after(5) == DrainReport(sent=1)
+    # For a while the dead runner's claim keeps everybody else away.
+    assert drain_after(0) == DrainReport(remaining=1)
+    assert drain_after(5) == DrainReport(sent=1)
 
     assert len(server.requests) == 2
     assert titles(server)[0] == titles(server)[1]
 
 
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_without_records_the_channel_is_told_at_once(
     make_project: MakeProject, serve_web: Serve, tmp_path: Path, cli: Cli
 ) -> None:
@@ -336,6 +339,7 @@ def test_without_records_the_channel_is_told_at_once(
     assert (first.returncode, second.returncode) == (0, 4)
 
 
+@pytest.mark.slow
 def test_a_channel_that_hangs_delays_nothing_for_long(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:
@@ -387,6 +391,8 @@ def test_a_run_without_channels_never_loads_apprise(
     assert len(list(mail_dir.iterdir())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.portable("policy and outbox decide it, whose tests run there")
 def test_mail_test_tells_each_channel(
     make_project: MakeProject, cli: Cli, serve_web: Serve
 ) -> None:

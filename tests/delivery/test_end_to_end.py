@@ -164,6 +164,7 @@ def test_a_refused_recipient_is_given_up_and_the_exit_code_says_so(
     assert line in done.stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     *,
     make_project: MakeProject,
@@ -189,6 +190,7 @@ def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     assert again.stderr == b""
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_a_report_that_waits_says_why(
     make_project: MakeProject, authority: Any, free_port: int
 ) -> None:
@@ -206,6 +208,7 @@ def test_a_report_that_waits_says_why(
     assert english.count("\n") == french.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_commands_that_flush_at_the_same_time_send_everything_once(
     make_run: Callable[..., Run], message: Message, serve: Any, shielded: Path
 ) -> None:
@@ -243,6 +246,8 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
     assert sum(bool(server.messages) for server in servers) > 1
 
 
+@pytest.mark.slow
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_a_given_up_report_is_told_of_by_the_next_that_works(
     make_project: MakeProject, serve: Any, authority: Any
 ) -> None:

@@ -73,7 +73,7 @@ def test_the_first_step_that_fails_is_the_last_one_told(
     serve: Callable[..., Any],
     mail_settings: Callable[..., MailSettings],
 ) -> None:
-    """The walk stops where the way is barred and says why."""
+    """The steps end at the first that fails, which says why."""
     server = serve(answers)
     steps = _probe(mail_settings(server, **changes))
     assert [step.name for step in steps] == NAMES[: NAMES.index(last) + 1]
@@ -169,7 +169,7 @@ def test_the_step_where_a_token_fails_is_named(
 
 
 def test_graph_is_two_steps(cloud: Any, authority: Any) -> None:
-    """A token, and the mail: what else is on the way is said when it fails."""
+    """A token, and the mail: every other step shows only when it fails."""
     steps = _probe(cloud.settings(smtp_ca_file=authority.file))
     assert [(step.name, step.ok) for step in steps] == [
         ("TOKEN", True),

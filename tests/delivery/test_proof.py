@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.config.settings import load_settings
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import MailSettings, MailStatus, Message, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.delivery import catch_up
 from python_runner.runner.session import local_now, open_session
-from tests.support import COMMAND, NOW, Cli, MakeProject, with_tests_importable
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 REPORTS = 150
 RECIPIENTS = ("ann@example.org", "bob@example.org")
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 EHLO = "250-fake\r\n250-STARTTLS\r\n250-SIZE 1000000\r\n250 AUTH PLAIN LOGIN"
 if sys.platform == "win32":
     KILL = signal.SIGTERM  # never used there
@@ -114,12 +115,12 @@ def deliver(home: Path, port: int, ca_file: Path, now: datetime) -> None:
         password="secret",
     )
     with open_store(home, now) as store:
-        drain(
-            store,
-            lambda _folder: SmtpTransport(settings),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: SmtpTransport(settings),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def start_runners(home: Path, port: int, ca_file: Path) -> None:
@@ -231,6 +232,7 @@ def nursery(
         yield Nursery(process, assassin)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per kill")
 def test_no_kill_at_any_step_loses_or_changes_a_report(
@@ -260,11 +262,12 @@ def test_no_kill_at_any_step_loses_or_changes_a_report(
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_every_run_of_a_killed_command_is_reported(
-    make_project: MakeProject,
-    cli: Cli,
+    make_project: Callable[..., Path],
+    cli: Callable[..., subprocess.CompletedProcess[str]],
     serve: Callable[..., Any],
 ) -> None:
     """The real command, killed through start, run and end: what it began is told of."""
@@ -276,7 +279,7 @@ def test_every_run_of_a_killed_command_is_reported(
         "SMTP_PORT": str(server.port),
         "SMTP_SECURITY": "none",
     }
-    command = [*COMMAND, "run", "-q", str(folder)]
+    command = [sys.executable, "-m", "python_runner", "run", "-q", str(folder)]
     for tenths in range(2, 14):
         with subprocess.Popen(command, env=os.environ | relay) as runner:
             with suppress(subprocess.TimeoutExpired):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -242,7 +241,6 @@ def test_without_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.posix
 def test_script_on_a_full_disk(small_disk: Path) -> None:
     """A script that prints more than its disk can take runs to its end."""
-    begin = time.monotonic()
     attempt = run_command(
         Command(
             argv=(sys.executable, "-c", "print('x' * 20_000_000); print('end')"),
@@ -256,7 +254,6 @@ def test_script_on_a_full_disk(small_disk: Path) -> None:
             run_id="39be3d37aed64",
         )
     )
-    assert time.monotonic() - begin < 20.0
     assert attempt.outcome is Outcome.SUCCESS
     assert kept(small_disk).endswith(b"x\nend\n")
     (warning,) = attempt.warnings

@@ -482,8 +482,8 @@ def test_never_raises(text: str) -> None:
 def test_fast(line: str) -> None:
     """The largest output that is looked at takes a moment, not minutes."""
     text = line * (1024 * 1024 // len(line))
-    begin = time.monotonic()
+    begin = time.process_time()
     read_traceback(text, "/p")
     read_background_error(text, "/p")
     read_exit_message(text)
-    assert time.monotonic() - begin < 15.0
+    assert time.process_time() - begin < 15.0

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import filelock
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from python_runner.records.locks import (
@@ -24,6 +24,7 @@ from python_runner.records.locks import (
     brief_lock,
     project_lock,
 )
+from tests.support import examples
 
 
 if TYPE_CHECKING:
@@ -482,7 +483,7 @@ def test_filelock_and_this_lock_exclude_each_other(path: Path, lock: FileLock) -
     assert lock.acquire(ME, wait=False)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2)), max_size=12))
 @example([(True, 0), (True, 1), (False, 1), (True, 1), (False, 0), (True, 1)])
 def test_it_behaves_as_filelock_does(acts: list[tuple[bool, int]]) -> None:

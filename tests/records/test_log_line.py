@@ -17,6 +17,9 @@ from python_runner.records.log_line import (
 from python_runner.texts.sentence import Sentence
 
 
+pytestmark = pytest.mark.pure
+
+
 #: Where a wall clock of any time zone shows the same: written and read as local time.
 NOON = datetime(2024, 11, 27, 12, 51, 58, 954_321).astimezone()
 LOG_LINE = LogLine(

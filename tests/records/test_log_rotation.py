@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.files import move
@@ -20,6 +20,7 @@ from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
 from python_runner.records.log_rotation import archives, delete_old_archives
+from tests.support import examples
 
 
 if TYPE_CHECKING:
@@ -413,7 +414,7 @@ stamps = st.datetimes(
 ).map("{:%Y-%m-%d_%H-%M}".format)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.sets(st.tuples(stamps, st.integers(0, 12)), max_size=12), st.integers(0, 6))
 def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> None:
     """The newest ``keep`` archives stay, by date and then by number; 0 keeps all."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from python_runner.records.output_reader import read_on
@@ -18,6 +18,7 @@ from python_runner.records.outputs import (
     read_tail,
     run_folder,
 )
+from tests.support import examples
 
 
 NOW = datetime(2024, 11, 28, 9, 25, 30).astimezone()
@@ -56,7 +57,7 @@ def test_a_script_has_a_file_that_any_system_can_hold(
     assert output_file(Path("run"), number, script) == Path("run", name)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(st.characters(exclude_categories=())))
 @example("🙂" * 200)
 def test_any_script_name_gives_one_file_in_the_folder(script: str) -> None:
@@ -188,7 +189,7 @@ def test_the_tail_starts_at_a_line_or_a_character(
     assert read_tail(file, limit) == tail
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.text(string.ascii_letters + "é🙂\n", max_size=60), st.integers(0, 80))
 def test_the_tail_is_the_end_within_the_limit(text: str, limit: int) -> None:
     """The tail is what the file ends with, and not larger than asked for."""

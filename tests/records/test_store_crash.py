@@ -23,13 +23,13 @@ import subprocess
 import sys
 from collections import defaultdict
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.model import (
     Attempt,
     Delivery,
@@ -47,12 +47,13 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
-from tests.support import NOW, with_tests_importable
+from tests.support import with_tests_importable
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECT = Path("/srv/project_1")
 if sys.platform == "win32":
     KILL = signal.SIGTERM  # terminates at once there
@@ -161,12 +162,12 @@ def record_run(home: Path, run_id: str, now: datetime) -> None:
         )
         store.end_run(run, [message_of(run)], now)
         acknowledge(f"{run_id} finished")
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: now,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
 
 
 def attempt(letter: str, now: datetime) -> Attempt:
@@ -352,12 +353,12 @@ def come_back(home: Path) -> None:
     with open_store(home, later) as store:
         assert store.notice is None
         settle(store, later)
-        drain(
-            store,
-            lambda _folder: DiskServer(home),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: DiskServer(home),
             now=lambda: later,
-            deadline_seconds=30,
         )
+        outbox.drain(30)
         assert store.interrupt_runs(PROJECT, later) == []
         check_records(store, lines(home / "acknowledged"))
     check_mailbox(home)
@@ -394,6 +395,7 @@ def check_mailbox(home: Path) -> None:
     assert all(len(digests) == 1 for digests in versions.values())
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
 def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
@@ -423,6 +425,7 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     come_back(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")
 def test_no_report_is_lost_over_many_kills(memory_folder: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,6 +35,7 @@ from python_runner.model import (
     ScriptResult,
 )
 from python_runner.records.store import DATABASE_NAME, open_store
+from tests.support import examples
 
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -312,9 +314,10 @@ class Records(RuleBasedStateMachine):
         assert self.store.runs(limit=1000) == expected
 
 
+@pytest.mark.slow
 def test_any_order_of_transitions_and_deaths() -> None:
     """The records hold what the model expects after each step."""
     run_state_machine_as_test(
         Records,
-        settings=settings(max_examples=30, stateful_step_count=50, deadline=None),
+        settings=settings(examples(30), stateful_step_count=50),
     )

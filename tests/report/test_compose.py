@@ -18,6 +18,10 @@ from python_runner.report.render import Report
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
+
+pytestmark = pytest.mark.pure
+
+
 DATE = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 REPORT = Report("[p] échec : x", "accents é €\nline\n.\n", "<p>accents é €</p>\n")
 

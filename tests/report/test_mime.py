@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import EmailMessage
 
+
+pytestmark = pytest.mark.pure
+
+
 DATE = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.UTC)
 #: What one request to Microsoft Graph holds, in base64.
 GRAPH_BYTES = 4_000_000

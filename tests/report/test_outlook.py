@@ -100,6 +100,7 @@ def test_a_run_reports_with_a_token_over_starttls(
     assert b"AUTH" not in server.raw
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_a_report_waits_for_an_expired_secret(
     cli: Cli, make_project: MakeProject, cloud: Any, variables: dict[str, str]
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_report_waits_for_an_expired_secret(
     assert len(cloud.mails) == 1
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_a_busy_service_is_waited_for(
     cli: Cli, make_project: MakeProject, cloud: Any, variables: dict[str, str]
 ) -> None:
@@ -148,6 +150,7 @@ def test_mail_test_walks_to_graph(
     assert len(cloud.mails) == 1
 
 
+@pytest.mark.portable("the transport decides it, whose tests run there")
 def test_mail_test_speaks_french(
     cli: Cli, cloud: Any, variables: dict[str, str]
 ) -> None:

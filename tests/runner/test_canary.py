@@ -277,6 +277,7 @@ def run_ids(document: str) -> list[str]:
     return [run["run_id"] for run in json.loads(document)["runs"]]
 
 
+@pytest.mark.slow
 def test_no_artefact_holds_a_secret(office: Office, serve: Any) -> None:
     """Log, output, records, mails and every command's words hold no form of a secret."""
     every = (office.leaks, office.flood, office.refused, office.wrong)
@@ -345,6 +346,7 @@ def test_no_artefact_holds_a_secret(office: Office, serve: Any) -> None:
         assert any(expected in name for name in names), expected
 
 
+@pytest.mark.slow
 def test_without_records_nothing_leaks_either(office: Office) -> None:
     """Where no records can be kept the report leaves at once, and without secrets."""
     (office.folder / "no-folder").write_text("")
@@ -357,6 +359,7 @@ def test_without_records_nothing_leaks_either(office: Office) -> None:
     assert len(list(office.mails.glob("*.eml"))) == 2
 
 
+@pytest.mark.slow
 def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
     """Who watches a script while it writes sees its output without the secrets."""
     running = office.begin("run", "-v", office.slow)

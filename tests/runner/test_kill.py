@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from python_runner.model import RunStatus
 from python_runner.records.log_reader import read_log
@@ -35,6 +36,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_a_runner_killed_at_any_moment_leaves_the_truth(
     make_project: MakeProject, shielded: Path
 ) -> None:

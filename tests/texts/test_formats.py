@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from python_runner.texts.formats import Formats
 
 
+pytestmark = pytest.mark.pure
+
+
 SPACES = str.maketrans("\u00a0\u202f", "  ")
 
 

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from python_runner.texts.sanitize import clean, cut_middle, one_line
 
 
+pytestmark = pytest.mark.pure
+
+
 #: Any text a decoder with ``surrogateescape`` may give, with more of the bad ones.
 ANYTHING = st.text(
     st.one_of(

@@ -1,11 +1,12 @@
-"""Walks the way of a mail step by step, to say which one fails and why."""
+"""Sends a test message step by step, and says which step fails and why."""
 
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports import open_channel
 from python_runner.delivery.transports.errors import DeliveryError
@@ -19,12 +20,13 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
-    from python_runner.delivery.transports.graph import GraphTransport
-    from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
+
+    #: Each goes on where the last one ended, and says what it found.
+    _NamedSteps = Generator[tuple[str, Callable[[], Sentence]]]
 
 _TEST_MAIL = (
     N_("Python Runner: test mail"),
@@ -32,7 +34,7 @@ _TEST_MAIL = (
         "This is a test of Python Runner on {host}. Reports will arrive like this mail."
     ),
 )
-_TEST_NOTE = (
+_TEST_CHANNEL_MESSAGE = (
     N_("Python Runner: test"),
     N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
 )
@@ -43,7 +45,7 @@ _DATA_TIMEOUT = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the way.
+    """One step of a test.
 
     Attributes:
         name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, with
@@ -66,7 +68,7 @@ def probe(
     language: str = "en",
     step_timeout: float = 30.0,
 ) -> Iterator[Step]:
-    """Send a test mail to ``recipient`` and tell of each step as it is done.
+    """Send a test mail to ``recipient`` and yield each step as it is done.
 
     Args:
         settings: how mail leaves this machine.
@@ -79,176 +81,158 @@ def probe(
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
         return
-    walk = (_graph_walk if settings.transport == "graph" else _smtp_walk)(
-        settings, message, step_timeout
-    )
-    try:
-        for name, step in walk.steps():
-            yield Step(name, ok=True, detail=step())
-    except DeliveryError as refusal:
-        yield Step(name, ok=False, detail=refusal.detail)
-    finally:
-        walk.close()
-
-
-class _Walk(Protocol):
-    """The way of one message; each step goes on and says what it found."""
-
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        """Return the steps with their names, in order."""
-
-    def close(self) -> None:
-        """Leave the way."""
-
-
-def _smtp_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
-    tokens = None
-    if settings.transport == "smtp-oauth2":
-        from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
-
-        tokens = Tokens(settings, step_timeout=timeout)
-    dialogue = SmtpConnection(
-        settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
-    )
-    return _SmtpWalk(settings, message, dialogue, tokens)
-
-
-def _graph_walk(settings: MailSettings, message: Message, timeout: float) -> _Walk:
-    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
-
-    transport = GraphTransport(
-        settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
-    )
-    return _GraphWalk(settings, message, transport)
+    steps = _graph_steps if settings.transport == "graph" else _smtp_steps
+    with closing(steps(settings, message, step_timeout)) as named_steps:
+        for name, step in named_steps:
+            try:
+                yield Step(name, ok=True, detail=step())
+            except DeliveryError as error:
+                yield Step(name, ok=False, detail=error.detail)
+                return
 
 
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
-    """Tell a channel a test note and return its answer.
+    """Send a test message to a channel and return its answer.
 
     Args:
         url: the channel, as Apprise writes it.
-        now: aware; date and identity of the note.
-        language: of the note.
+        now: aware; date and identity of the message.
+        language: of the message.
     """
     message = compose_for_channel(
-        _test_report(language, _TEST_NOTE),
+        _test_report(language, _TEST_CHANNEL_MESSAGE),
         url=url,
         status=None,
         run_id=_test_id(now),
         date=now,
     )
-    channel = open_channel(url)
-    try:
+    with closing(open_channel(url)) as channel:
         (receipt,) = channel.send(message)
-    finally:
-        channel.close()
     return receipt
 
 
-@dataclass(frozen=True, slots=True)
-class _GraphWalk:
-    settings: MailSettings
-    message: Message
-    transport: GraphTransport
+def _graph_steps(
+    settings: MailSettings, message: Message, timeout: float
+) -> _NamedSteps:
+    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        return (("TOKEN", self._token), ("GRAPH", self._submit))
-
-    def close(self) -> None:
-        self.transport.close()
-
-    def _token(self) -> Sentence:
-        self.transport.authorize()
-        return _has_token(self.settings)
-
-    def _submit(self) -> Sentence:
-        answer = self.transport.submit(self.message.content)
-        values = {"answer": one_line(answer, LINE)}
-        return Sentence(N_("Microsoft Graph has taken the mail: {answer}"), values)
-
-
-def _has_token(settings: MailSettings) -> Sentence:
-    values = {"authority": settings.oauth_authority, "client": settings.oauth_client}
-    return Sentence(N_("{authority} gave the application {client} a token"), values)
-
-
-@dataclass(frozen=True, slots=True)
-class _SmtpWalk:
-    settings: MailSettings
-    message: Message
-    dialogue: SmtpConnection
-    tokens: Tokens | None
-
-    def steps(self) -> tuple[tuple[str, Callable[[], Sentence]], ...]:
-        return (
-            *([("TOKEN", partial(self._token, self.tokens))] if self.tokens else []),
-            ("DNS", self._resolve),
-            ("TCP", self._connect),
-            ("TLS", self._secure),
-            ("AUTH", self._log_in),
-            ("MAIL", self._mail),
-            ("RCPT", self._rcpt),
-            ("DATA", self._data),
+    def submit() -> Sentence:
+        return Sentence.of(
+            N_("Microsoft Graph has taken the mail: {answer}"),
+            answer=one_line(transport.submit(message.content), LINE),
         )
 
-    def close(self) -> None:
-        self.dialogue.close()
-        if self.tokens:
-            self.tokens.close()
+    with closing(
+        GraphTransport(
+            settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
+        )
+    ) as transport:
+        yield "TOKEN", partial(_get_token, settings, transport.authorize)
+        yield "GRAPH", submit
 
-    def _resolve(self) -> Sentence:
-        values = {
-            "host": self.settings.smtp_host,
-            "addresses": self.dialogue.resolve(),
-        }
-        return Sentence(N_("{host} is {addresses}"), values)
 
-    def _connect(self) -> Sentence:
-        self.dialogue.connect()
-        values = {"host": self.settings.smtp_host, "port": self.settings.smtp_port}
-        return Sentence(N_("{host} answers on port {port}"), values)
+def _smtp_steps(
+    settings: MailSettings, message: Message, timeout: float
+) -> _NamedSteps:
+    tokens = None
+    with ExitStack() as stack:
+        if settings.transport == "smtp-oauth2":
+            from python_runner.delivery.transports.tokens import (  # noqa: PLC0415
+                Tokens,
+            )
 
-    def _secure(self) -> Sentence:
-        self.dialogue.secure()
-        if version := self.dialogue.encryption():
+            tokens = stack.enter_context(
+                closing(Tokens(settings, step_timeout=timeout))
+            )
+            yield "TOKEN", partial(_get_token, settings, tokens.get)
+        connection = SmtpConnection(
+            settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
+        )
+        stack.enter_context(closing(connection))
+        test = _SmtpTest(settings, message, connection)
+        yield "DNS", test.resolve
+        yield "TCP", test.connect
+        yield "TLS", test.secure
+        yield "AUTH", test.log_in
+        yield "MAIL", test.mail
+        yield "RCPT", test.rcpt
+        yield "DATA", test.data
+
+
+def _get_token(settings: MailSettings, get: Callable[[], object]) -> Sentence:
+    get()
+    return Sentence.of(
+        N_("{authority} gave the application {client} a token"),
+        authority=settings.oauth_authority,
+        client=settings.oauth_client,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SmtpTest:
+    """The steps of a test mail over SMTP; each says what it found."""
+
+    settings: MailSettings
+    message: Message
+    connection: SmtpConnection
+
+    def resolve(self) -> Sentence:
+        return Sentence.of(
+            N_("{host} is {addresses}"),
+            host=self.settings.smtp_host,
+            addresses=self.connection.resolve(),
+        )
+
+    def connect(self) -> Sentence:
+        self.connection.connect()
+        return Sentence.of(
+            N_("{host} answers on port {port}"),
+            host=self.settings.smtp_host,
+            port=self.settings.smtp_port,
+        )
+
+    def secure(self) -> Sentence:
+        self.connection.secure()
+        if version := self.connection.encryption():
             return Sentence.of(
                 N_("encrypted with {version}, and the certificate is right"),
                 version=version,
             )
         return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
 
-    def _token(self, tokens: Tokens) -> Sentence:
-        tokens.get()
-        return _has_token(self.settings)
-
-    def _log_in(self) -> Sentence:
-        if self.dialogue.log_in():
+    def log_in(self) -> Sentence:
+        if self.connection.log_in():
             return Sentence.of(N_("logged in as {login}"), login=self.settings.login)
         return Sentence.of(N_("no password is set: sending without a login"))
 
-    def _mail(self) -> Sentence:
-        self.dialogue.mail(self.message.sender, len(self.message.content))
-        values = {"sender": self.message.sender}
-        return Sentence(N_("the sender {sender} is accepted"), values)
+    def mail(self) -> Sentence:
+        self.connection.mail(self.message.sender, len(self.message.content))
+        return Sentence.of(
+            N_("the sender {sender} is accepted"), sender=self.message.sender
+        )
 
-    def _rcpt(self) -> Sentence:
+    def rcpt(self) -> Sentence:
         (recipient,) = self.message.recipients
-        self.dialogue.rcpt(recipient)
-        values = {"recipient": recipient}
-        return Sentence(N_("the recipient {recipient} is accepted"), values)
+        self.connection.rcpt(recipient)
+        return Sentence.of(
+            N_("the recipient {recipient} is accepted"), recipient=recipient
+        )
 
-    def _data(self) -> Sentence:
-        answer = self.dialogue.data(self.message.content)
-        values = {"answer": one_line(answer, LINE)}
-        return Sentence(N_("the server has taken the mail: {answer}"), values)
+    def data(self) -> Sentence:
+        answer = self.connection.data(self.message.content)
+        return Sentence.of(
+            N_("the server has taken the mail: {answer}"), answer=one_line(answer, LINE)
+        )
 
 
 def _write(folder: FileTransport, message: Message) -> Step:
     try:
-        values = {"file": str(folder.write(message))}
+        file = folder.write(message)
     except OSError as error:
         return Step("FILE", ok=False, detail=folder.problem(error))
-    return Step("FILE", ok=True, detail=Sentence(N_("written: {file}"), values))
+    return Step(
+        "FILE", ok=True, detail=Sentence.of(N_("written: {file}"), file=str(file))
+    )
 
 
 def _test_message(

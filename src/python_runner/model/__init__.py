@@ -12,6 +12,7 @@ from python_runner.model.history import (
 )
 from python_runner.model.message import (
     RECIPIENTS,
+    Cause,
     Delivery,
     Message,
     Receipt,
@@ -43,6 +44,7 @@ from python_runner.model.run import (
 __all__ = [
     "RECIPIENTS",
     "Attempt",
+    "Cause",
     "Command",
     "Comparison",
     "Delivery",

@@ -46,6 +46,35 @@ class Delivery(StrEnum):
     FAILED = "failed"
 
 
+class Cause(StrEnum):
+    """What kind of failure kept a message from somebody; what comes next follows from it."""
+
+    #: Not now: worth another attempt, perhaps once somebody has acted.
+    TRANSIENT = "transient"
+    #: Never: another attempt would be refused as well.
+    PERMANENT = "permanent"
+    #: Never as it is: a smaller message may be taken.
+    TOO_LARGE = "too_large"
+    #: The connection broke off; another one may work.
+    CONNECTION_LOST = "connection_lost"
+    #: The service has the message and does not answer: it may have arrived, and nothing
+    #: else is sent for now.
+    NO_ANSWER = "no_answer"
+    #: No message can leave now: no network, no trust, no login, no permission.
+    UNAVAILABLE = "unavailable"
+
+    @property
+    def delivery(self) -> Delivery:
+        """What this makes of a message: failed or deferred."""
+        never = self in {Cause.PERMANENT, Cause.TOO_LARGE}
+        return Delivery.FAILED if never else Delivery.DEFERRED
+
+    @property
+    def stops_all(self) -> bool:
+        """Whether no other message can leave now, whoever it is for."""
+        return self in {Cause.NO_ANSWER, Cause.UNAVAILABLE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
     """The answer for one recipient.
@@ -53,13 +82,13 @@ class Receipt:
     Attributes:
         recipient: who it is about.
         delivery: what became of the message.
-        detail: the server's or the transport's words.
+        detail: what the server or the transport says.
+        cause: why it was not sent; None where it was.
         retry_after: seconds the server asks to be left alone, or None.
-        barred: whether nothing at all can leave now, whoever it is for.
     """
 
     recipient: str
     delivery: Delivery
     detail: Sentence | None = None
+    cause: Cause | None = None
     retry_after: float | None = None
-    barred: bool = False

@@ -18,6 +18,7 @@ from python_runner.config.project import (
 )
 from python_runner.config.settings import load_settings
 from python_runner.config.workspace import load_workspace
+from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
 from python_runner.model import EmailStrategy
@@ -86,6 +87,7 @@ def run_project(
             listener=listener or ignore,
             reports_enabled=mail,
             defaults=defaults,
+            endpoints=ENDPOINTS,
         ) as session,
         StopSignals(session.stop.request) as signals,
     ):
@@ -102,6 +104,11 @@ def run_project(
             run_id=None, project=project.name, status=None, started_at=began
         )
     return RunResult.of(run)
+
+
+#: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
+#: loop has a session for each project and one server: if it is dead, one call waits.
+ENDPOINTS = Endpoints()
 
 
 class Runner:
@@ -186,7 +193,7 @@ class Runner:
                 _('there are no recipients: name someone, or use email_strategy="none"')
             )
         with (
-            open_session(load_settings()) as session,
+            open_session(load_settings(), endpoints=ENDPOINTS) as session,
             StopSignals(session.stop.request) as signals,
         ):
             run = project_run.run_project(project, session)

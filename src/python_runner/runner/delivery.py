@@ -1,30 +1,26 @@
-"""From a run's reports to delivered, or safely queued, ones."""
+"""Delivers the reports of runs, and says what became of them."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.delivery.outbox import send_once
-from python_runner.delivery.transports import open_channel, open_transport
 from python_runner.model import RECIPIENTS, Delivery, MailStatus, Run
 from python_runner.records.store import StoreError
-from python_runner.runner.ways import named, run_concurrently
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from python_runner.model import Message, Project, Receipt
+    from python_runner.model import Message
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
 
 
 def unannounced_reports(session: Session) -> tuple[QueuedMessage, ...]:
-    """Return the reports that were given up and that nobody has been told of."""
+    """Return the given up reports that no later report has announced."""
     try:
         return tuple(session.store.messages.unannounced()) if session.store else ()
     except StoreError:
@@ -32,7 +28,7 @@ def unannounced_reports(session: Session) -> tuple[QueuedMessage, ...]:
 
 
 def given_up_notice(message: QueuedMessage) -> Sentence:
-    """Return the sentence by which a later report tells of one that was given up."""
+    """Return the sentence about a report that was given up, for a later report."""
     return Sentence.of(
         N_("an earlier report was given up: {subject} ({date}, for {recipients})"),
         subject=message.message.subject,
@@ -44,47 +40,33 @@ def given_up_notice(message: QueuedMessage) -> Sentence:
 
 
 def deliver(
-    run: Run,
-    reports: Sequence[Message],
-    project: Project,
-    session: Session,
-    *,
-    saved: bool,
+    run: Run, reports: Sequence[Message], session: Session, *, saved: bool
 ) -> Run:
     """Try to get reports out now: these, and those that wait from earlier runs.
 
     Args:
-        run: what has just ended.
-        reports: what tells of it; none when none is due.
-        project: whose run it was.
-        session: settings, store, clock.
+        run: the run that has just ended.
+        reports: its reports; none when none is due.
+        session: settings, outbox, clock.
         saved: whether the store holds the reports.
 
     Returns:
-        ``run``, with what became of its report.
+        ``run``, with what became of its reports.
     """
     if not session.reports_enabled:
         return run
     if reports and not (session.store and saved):
-        return _deliver_unkept(run, reports, project, session)
+        return _send_now(run, reports, session)
     catch_up(session)
     return with_mail_status(run, session) if reports else run
 
 
 def catch_up(session: Session) -> None:
-    """Try to get out what is due, whichever run it tells of, within the deadline."""
+    """Try to get out what is due, whichever run it reports, within the deadline."""
     if not session.reports_enabled or session.store is None:
         return
     with suppress(StoreError):
-        report = session.ways.drain(
-            session.store,
-            session.settings.mail,
-            session.defaults,
-            now=session.now,
-            deadline_seconds=session.delivery_seconds,
-            stopping=lambda: session.stop.requested,
-            masker=session.masker(),
-        )
+        report = session.outbox.drain(session.delivery_seconds)
         for number in report.given_up:
             if message := session.store.messages.get(number):
                 session.given_up.append(message)
@@ -97,7 +79,7 @@ def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
     """
     runs = list(runs)
     if any(run.mail_status is MailStatus.QUEUED for run in runs):
-        session.ways.wake()
+        session.outbox.reset()
         catch_up(session)
     return [
         with_mail_status(run, session) if run.mail_status is MailStatus.QUEUED else run
@@ -106,7 +88,7 @@ def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
 
 
 def with_mail_status(run: Run, session: Session) -> Run:
-    """Return ``run`` with what the outbox knows of its report."""
+    """Return ``run`` with what the outbox knows of its reports."""
     status, reason = MailStatus.QUEUED, None
     # Records that cannot be read now were safe before; a later run looks again.
     with suppress(StoreError):
@@ -114,45 +96,34 @@ def with_mail_status(run: Run, session: Session) -> Run:
             status = kept.mail_status
             reason = why_undelivered(session.store.messages.of_run(run.run_id))
     if status is MailStatus.QUEUED:
-        reason = reason or session.ways.mail.reason
+        reason = reason or session.outbox.endpoint(RECIPIENTS).breaker.reason
     return replace(run, mail_status=status, mail_reason=reason)
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
     """Return the first answer that keeps a report from somebody, if there is one.
 
-    Where nobody has got it yet the way is what is wrong, and no address is named.
+    Where a mail has reached nobody yet, the server is the reason and no address is named.
     """
     for queued in messages:
         mail = queued.message.audience == RECIPIENTS
         nobody = mail and all(a.state == "pending" for a in queued.addressees)
         for addressee in queued.addressees:
             if addressee.state != "sent" and addressee.detail:
-                values = {"address": addressee.address, "answer": addressee.detail}
-                named = Sentence(N_("{address}: {answer}"), values)
-                return addressee.detail if nobody else named
+                if nobody:
+                    return addressee.detail
+                return Sentence.of(
+                    N_("{address}: {answer}"),
+                    address=addressee.address,
+                    answer=addressee.detail,
+                )
     return None
 
 
-def _deliver_unkept(
-    run: Run, reports: Sequence[Message], project: Project, session: Session
-) -> Run:
-    """Send without an outbox: the last resort when records cannot be kept."""
-
-    def send(report: Message) -> tuple[Receipt, ...]:
-        url = named(report.audience, project.channels)
-        way = partial(open_channel, url) if url else None
-        return send_once(
-            report,
-            way or partial(open_transport, session.settings.mail),
-            deadline_seconds=session.delivery_seconds,
-            way=session.ways.known[report.audience],
-            stopping=lambda: session.stop.requested,
-            masker=session.masker(),
-        )
-
-    answers = run_concurrently([partial(send, report) for report in reports])
-    for receipt in (receipt for receipts in answers for receipt in receipts):
+def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
+    """Send reports that cannot be queued: the last resort when records cannot be kept."""
+    receipts = session.outbox.send_now(reports, run.path, session.delivery_seconds)
+    for receipt in receipts:
         if receipt.delivery is not Delivery.SENT:
             return replace(
                 run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail

@@ -261,7 +261,7 @@ class _ProjectRun:
         Not right after another run has done so: no project waits for mail twice.
         """
         session = self.context.session
-        if session.ways.idle_seconds > session.delivery_seconds:
+        if session.outbox.idle_seconds > session.delivery_seconds:
             catch_up(session)
             self.started = time.monotonic()
 
@@ -326,7 +326,7 @@ class _ProjectRun:
             # The report leaves at once, and must say why it is not in the records.
             run, reports = self._with_reports(run, given_up)
         self.heartbeat.end(run)
-        run = deliver(run, reports, context.project, session, saved=saved)
+        run = deliver(run, reports, session, saved=saved)
         late = (w for w in self.heartbeat.finish() if w not in run.warnings)
         run = replace(run, warnings=(*run.warnings, *late))
         session.notify(RunEnded(project=context.project, run=run))

@@ -5,20 +5,21 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.execution.stop import StopRequest
 from python_runner.masking import Masker
-from python_runner.model import EmailStrategy, MailSettings
+from python_runner.model import EmailStrategy
 from python_runner.records.store import Store, StoreError, open_store
-from python_runner.runner.ways import Ways
+from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from python_runner.delivery.endpoints import Endpoints
+    from python_runner.delivery.outbox import Outbox
     from python_runner.model import Project, Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
@@ -46,28 +47,25 @@ class Session:
     Attributes:
         settings: the environment.
         store: the records, or None where they cannot be kept.
+        outbox: delivers the reports.
         notices: what people must know about the records; part of every report.
         listener: observer of every run; called from several threads with ``--jobs``.
         now: the clock.
         stop: set when the runner is asked to stop.
         reports_enabled: whether runs are reported to people (``--no-mail``: no).
         delivery_seconds: longest that delivery may delay what comes next.
-        defaults: optional keys of ``python-runner.toml`` that hold where a project is
-            silent: the channels of reports that wait are looked up there, too.
-        ways: what is known of the ways out of this process.
         given_up: the reports that this process has given up, earlier runs' too.
     """
 
     settings: Settings
     store: Store | None
+    outbox: Outbox
     notices: tuple[Sentence, ...] = ()
     listener: Callable[[Event], None] = ignore
     now: Callable[[], datetime] = local_now
     stop: StopRequest = field(default_factory=StopRequest)
     reports_enabled: bool = True
     delivery_seconds: float = DELIVERY_SECONDS
-    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    ways: Ways = field(default_factory=Ways)
     given_up: list[QueuedMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -115,8 +113,20 @@ def open_session(
     now: Callable[[], datetime] = local_now,
     reports_enabled: bool = True,
     defaults: Mapping[str, Any] | None = None,
+    endpoints: Endpoints | None = None,
 ) -> Session:
-    """Open the records and return the session; without records where that fails."""
+    """Open the records and return the session; without records where that fails.
+
+    Args:
+        settings: the environment.
+        listener: observer of every run.
+        now: the clock.
+        reports_enabled: whether runs are reported to people.
+        defaults: optional keys of ``python-runner.toml`` that hold where a project is
+            silent: channels of waiting reports are looked up there, too.
+        endpoints: what this process knows of mail servers and channels, for processes
+            that open one session after the other; None: nothing yet.
+    """
     store: Store | None = None
     notices: tuple[Sentence, ...] = ()
     try:
@@ -124,22 +134,21 @@ def open_session(
         notices = (store.notice,) if store.notice else ()
     except StoreError as error:
         notices = (Sentence.of(N_("no records are kept: {error}"), error=str(error)),)
+    stop = StopRequest()
     return Session(
         settings=settings,
         store=store,
+        outbox=make_outbox(
+            store,
+            settings,
+            defaults or {},
+            now=now,
+            stopping=lambda: stop.requested,
+            endpoints=endpoints,
+        ),
         notices=notices,
         listener=listener,
         now=now,
+        stop=stop,
         reports_enabled=reports_enabled,
-        defaults=defaults or {},
-        ways=way_out(settings.mail),
     )
-
-
-@cache
-def way_out(_settings: MailSettings) -> Ways:
-    """Return what this process knows of its ways out, whichever session learnt it.
-
-    Whoever calls ``Runner`` in a loop has a session for each project, and one server.
-    """
-    return Ways()

@@ -96,6 +96,7 @@ def test_a_trend_is_drawn_in_what_the_stream_can_write(
     assert done.stdout.splitlines()[-1].endswith("  +@")
 
 
+@pytest.mark.portable("what is listed is decided from the records alone")
 def test_history_is_narrowed_by_what_is_asked(
     cli: Cli, store: Store, tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def test_history_is_narrowed_by_what_is_asked(
     assert listed("--since", yesterday) == "12"
 
 
+@pytest.mark.portable("what is listed is decided from the records alone")
 def test_since_narrows_the_numbers_too(cli: Cli, store: Store, tmp_path: Path) -> None:
     """A script that failed long ago has done well lately."""
     keep(store, "1" * 13, tmp_path, Outcome.SUCCESS)
@@ -151,6 +153,7 @@ def test_since_a_date_is_since_its_first_local_moment() -> None:
     assert parse_since("1.5h", TODAY) == TODAY - timedelta(minutes=90)
 
 
+@pytest.mark.portable("what is listed is decided from the records alone")
 def test_history_is_of_the_workspace_where_there_is_one(
     cli: Cli, store: Store, tmp_path: Path
 ) -> None:
@@ -189,6 +192,7 @@ def test_history_of_an_unknown_project_says_what_to_do(
     assert "1" * 13 in cli("history", "gone").stdout
 
 
+@pytest.mark.portable("what is listed is decided from the records alone")
 def test_a_run_that_never_began_has_no_numbers(
     cli: Cli, store: Store, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) -> None:
     """With --due a report is tried when its wait is over, however often it is called."""
@@ -137,6 +138,7 @@ def test_mail_flush_for_a_scheduler_keeps_the_waits(cli: Cli, tmp_path: Path) ->
     assert "exclude each other" in both.stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
     """Recipients who met the same fate share a line."""
     with open_store(shielded, TODAY) as store:
@@ -162,6 +164,7 @@ def test_mail_list_tells_one_answer_once(cli: Cli, shielded: Path) -> None:
     assert lines[2:] == ["    b@x.org, c@x.org: waiting - 451 busy"]
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 @pytest.mark.parametrize("command", ["test", "flush"])
 def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) -> None:
@@ -192,6 +195,7 @@ def test_mail_flush_tells_what_did_not_leave(cli: Cli) -> None:
     assert "LOGIN_MAIL" in cli("mail", "flush").stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 @pytest.mark.usefixtures("outbox")
 def test_mail_drop_shows_what_it_drops(cli: Cli, tmp_path: Path) -> None:
     """A dropped report is never sent; what is sent or dropped cannot be dropped."""
@@ -268,6 +272,7 @@ def test_mail_test_names_the_step_that_fails(cli: Cli) -> None:
     assert "canary-9" not in done.stdout + done.stderr
 
 
+@pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_mail_test_wants_its_variables(cli: Cli) -> None:
     """Without a mailbox the missing variables are named; a wrong address is refused."""
     done = cli("mail", "test")

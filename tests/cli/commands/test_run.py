@@ -343,6 +343,7 @@ def test_a_signal_ends_with_every_project_accounted_for(
     ]
 
 
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_keep_days_of_the_workspace_forgets_what_is_older(
     cli: Cli, store: Store, make_project: MakeProject, tmp_path: Path
 ) -> None:
@@ -370,6 +371,8 @@ def counts(folder: Path) -> dict[str, int]:
     return {p.stem: len(p.read_text("utf-8")) for p in folder.glob("*.count")}
 
 
+@pytest.mark.slow
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_resume_runs_what_did_not_succeed(cli: Cli, make_project: MakeProject) -> None:
     """The last run goes on, as often as it takes; needs that are met stay met."""
     folder = make_project(
@@ -410,6 +413,8 @@ def undone(cli: Cli, folder: Path) -> list[str]:
     return [Path(line.split(",")[0].strip()).name for line in planned[1:]]
 
 
+@pytest.mark.slow
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_resume_knows_all_that_did_not_succeed(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -450,6 +455,7 @@ def test_a_continuation_that_waits_looks_again(
     assert len(json.loads(cli("history", "--json", patient).stdout)["runs"]) == 1
 
 
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_nothing_to_resume_runs_nothing(cli: Cli, make_project: MakeProject) -> None:
     """A project that never ran, or ran well last, is left alone and no failure."""
     folder = make_project()
@@ -468,6 +474,7 @@ def test_nothing_to_resume_runs_nothing(cli: Cli, make_project: MakeProject) -> 
     assert len(list(folder.glob("logs/runs/*"))) == 1
 
 
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_resume_looks_at_each_project_by_itself(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -485,6 +492,7 @@ def test_resume_looks_at_each_project_by_itself(
     ]
 
 
+@pytest.mark.slow
 def test_resume_goes_on_after_a_runner_was_killed(cli: Cli, orphaned: Path) -> None:
     """The killed run is settled, and what it had not done is done now."""
     (orphaned / "go").touch()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.config.settings import load_settings
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Delivery, Message, Receipt
 from python_runner.records.messages import MessageState
@@ -111,10 +111,10 @@ def test_bytes_that_break_careless_clients_arrive(
     head = b"From: robot@example.com\r\nSubject: dots\r\nMessage-ID: <x@y>\r\nDate: "
     head += b"Tue, 24 Nov 2026 03:00:00 +0000\r\n\r\n"
     content = head + b"\r\n".join(lines) + b"\r\n"
-    letter = replace(message, recipients=("ann@example.com",), content=content)
+    mail = replace(message, recipients=("ann@example.com",), content=content)
     transport = SmtpTransport(settings_for(postfix.variables(authority)))
 
-    receipts = [*transport.send(letter), *transport.send(letter)]
+    receipts = [*transport.send(mail), *transport.send(mail)]
     transport.close()
 
     assert {receipt.delivery for receipt in receipts} == {Delivery.SENT}
@@ -234,7 +234,7 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(
     now = local_now()
 
     class Away(SmtpTransport):
-        """A way out whose server is stopped after four messages."""
+        """A transport whose server is stopped after four messages."""
 
         sent = 0
 
@@ -258,18 +258,21 @@ def test_a_server_that_goes_away_in_the_middle_loses_nothing(
                 content=f"{head}\r\nreport {number}\r\n.\r\n".encode(),
             )
             store.end_run(make_run(run_id=f"{number:013x}"), [message], now)
-        first = drain(
-            store, lambda _folder: Away(settings), now=lambda: now, deadline_seconds=60
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: Away(settings),
+            now=lambda: now,
         )
+        first = outbox.drain(60)
         assert (first.sent, first.deferred, first.remaining) == (4, 1, 6)
         postfix.start()
         later = now + timedelta(minutes=5)
-        second = drain(
-            store,
-            lambda _folder: SmtpTransport(settings),
+        outbox = Outbox(
+            store=store,
+            open_transport=lambda _audience, _folder: SmtpTransport(settings),
             now=lambda: later,
-            deadline_seconds=60,
         )
+        second = outbox.drain(60)
         assert (second.sent, second.remaining) == (6, 0)
 
     stored = {message.message_id: {message.content} for message in kept(shielded)}

@@ -109,7 +109,7 @@ def test_a_refused_rename_leaves_no_half_file(
 
 
 def test_without_a_folder_the_mail_waits(composed: Message) -> None:
-    """A missing ``MAIL_DIR`` is told, not raised."""
+    """A missing ``MAIL_DIR`` is a receipt, not raised."""
     receipts = open_transport(MailSettings(transport="file")).send(composed)
     assert {r.delivery for r in receipts} == {Delivery.DEFERRED}
 
@@ -126,6 +126,6 @@ def test_memory_keeps_messages_and_answers_as_told(composed: Message) -> None:
 
 
 def test_an_unknown_transport_is_refused() -> None:
-    """A name nobody knows never falls back to another way."""
+    """A name nobody knows never falls back to another transport."""
     with pytest.raises(KeyError):
         open_transport(MailSettings(transport="pigeon"))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.delivery.transports.graph import GraphTransport, addressed
-from python_runner.delivery.transports.smtp_answers import is_about_size
-from python_runner.model import Delivery
+from python_runner.model import Cause, Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
@@ -63,14 +62,14 @@ class Case:
         code: of Graph's error.
         delivery: for both recipients.
         says: part of the sentence.
-        bars: whether a second message is answered without asking.
+        stops: whether a second message is answered without asking.
     """
 
     status: int
     code: str
     delivery: Delivery
     says: str
-    bars: bool = False
+    stops: bool = False
 
 
 CASES = (
@@ -78,19 +77,19 @@ CASES = (
     Case(400, "ErrorMimeContentInvalid", FAILED, "answered: 400"),
     Case(400, "ErrorMessageSizeExceeded", FAILED, "too large"),
     Case(400, "ErrorExceededMessageLimit", DEFERRED, "takes no more mails"),
-    Case(401, "InvalidAuthenticationToken", DEFERRED, "refused the token", bars=True),
-    Case(403, "ErrorAccessDenied", DEFERRED, "permission Mail.Send", bars=True),
-    Case(403, "Authorization_RequestDenied", DEFERRED, "RBAC for App", bars=True),
-    Case(403, "SomethingNew", DEFERRED, "may not send from the mailbox", bars=True),
+    Case(401, "InvalidAuthenticationToken", DEFERRED, "refused the token", stops=True),
+    Case(403, "ErrorAccessDenied", DEFERRED, "permission Mail.Send", stops=True),
+    Case(403, "Authorization_RequestDenied", DEFERRED, "RBAC for App", stops=True),
+    Case(403, "SomethingNew", DEFERRED, "may not send from the mailbox", stops=True),
     Case(403, "ErrorSendAsDenied", DEFERRED, "Make MAIL_FROM the same"),
-    Case(404, "ErrorInvalidUser", DEFERRED, "LOGIN_MAIL must be", bars=True),
-    Case(404, "MailboxNotEnabledForRESTAPI", DEFERRED, "LOGIN_MAIL must", bars=True),
-    Case(404, "UnknownError", DEFERRED, "check GRAPH_URL", bars=True),
+    Case(404, "ErrorInvalidUser", DEFERRED, "LOGIN_MAIL must be", stops=True),
+    Case(404, "MailboxNotEnabledForRESTAPI", DEFERRED, "LOGIN_MAIL must", stops=True),
+    Case(404, "UnknownError", DEFERRED, "check GRAPH_URL", stops=True),
     Case(413, "RequestEntityTooLarge", FAILED, "too large"),
     Case(429, "ApplicationThrottled", DEFERRED, "for now; it is tried again later"),
     Case(500, "InternalServerError", DEFERRED, "Microsoft Graph is in trouble"),
     Case(503, "ServiceUnavailable", DEFERRED, "Microsoft Graph is in trouble"),
-    Case(302, "Moved", DEFERRED, "check GRAPH_URL", bars=True),
+    Case(302, "Moved", DEFERRED, "check GRAPH_URL", stops=True),
 )
 
 
@@ -98,7 +97,7 @@ CASES = (
 def test_every_answer_means_something(
     case: Case, graph: GraphTransport, cloud: Any, message: Message
 ) -> None:
-    """Each refusal defers or fails the mail, says what to do, and bars the way or not."""
+    """Each refusal defers or fails the mail, says what to do, and stops the round or not."""
     cloud.graph_replies = [cloud.graph_error(case.status, case.code)]
     receipts = graph.send(message)
     assert [receipt.recipient for receipt in receipts] == list(message.recipients)
@@ -108,10 +107,11 @@ def test_every_answer_means_something(
     assert case.says in str(detail)
     assert str(case.status) in str(detail)
     assert detail.in_language("fr") != str(detail)
-    assert is_about_size(detail) == ("too large" in case.says)
+    too_large = receipts[0].cause is Cause.TOO_LARGE
+    assert too_large == ("too large" in case.says)
     after = graph.send(message)
-    assert _deliveries(after) == [DEFERRED if case.bars else SENT] * 2
-    assert cloud.counted()["sendMail"] == (1 if case.bars else 2)
+    assert _deliveries(after) == [DEFERRED if case.stops else SENT] * 2
+    assert cloud.counted()["sendMail"] == (1 if case.stops else 2)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_trouble_may_ask_for_a_wait_as_well(
 def test_a_token_revoked_between_two_messages_is_renewed_once(
     graph: GraphTransport, cloud: Any, message: Message
 ) -> None:
-    """A token that was good and is refused makes way for one new token."""
+    """A token that was good and is refused is replaced by one new token."""
     graph.send(message)
     cloud.revoked = set(cloud.tokens)
     assert _deliveries(graph.send(message)) == [SENT] * 2

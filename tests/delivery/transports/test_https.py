@@ -31,7 +31,7 @@ def _detail(settings: MailSettings) -> str:
     tokens = Tokens(settings, step_timeout=2)
     with closing(tokens), pytest.raises(DeliveryError) as caught:
         tokens.get()
-    assert caught.value.delivery is Delivery.DEFERRED
+    assert caught.value.cause.delivery is Delivery.DEFERRED
     french = caught.value.detail.in_language("fr")
     assert french != str(caught.value.detail)
     return str(caught.value.detail)
@@ -289,10 +289,10 @@ def test_one_connection_serves_one_place(
 ) -> None:
     """Requests to one server share a connection; another server gets its own."""
     other = start_cloud(authority.context())
-    web = HttpsClient(authority.file, "GRAPH_URL", step_timeout=5, data_timeout=5)
-    with closing(web):
+    client = HttpsClient(authority.file, "GRAPH_URL", step_timeout=5, data_timeout=5)
+    with closing(client):
         for place in (cloud, cloud, other, cloud):
-            answer = web.request("GET", f"{place.url}/nothing?x=1", headers={})
+            answer = client.request("GET", f"{place.url}/nothing?x=1", headers={})
             assert answer.status_code == 404
     assert (cloud.connections, other.connections) == (2, 1)
     assert cloud.asked == ["/nothing?x=1"] * 3

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.smtp_answers import described, is_about_size
-from python_runner.model import Delivery
+from python_runner.model import Cause, Delivery
 from python_runner.report.compose import compose
 from python_runner.report.mime import Attachment
 from python_runner.report.render import Report
@@ -159,4 +159,4 @@ def test_servers_say_too_large_in_many_ways(
     *, code: int, text: str, expected: bool
 ) -> None:
     """A full mailbox is none of them."""
-    assert is_about_size(described(code, text)) == expected
+    assert (smtp_error(code, text).cause is Cause.TOO_LARGE) == expected

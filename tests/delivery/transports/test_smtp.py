@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.delivery.transports import open_transport
+from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.smtp_answers import explain, is_about_size
-from python_runner.model import Delivery, MailSettings
+from python_runner.model import Cause, Delivery, MailSettings
 
 
 if TYPE_CHECKING:
@@ -410,8 +410,7 @@ def test_known_answers_say_what_to_do(
 ) -> None:
     """An answer of Exchange Online defers the mail with a sentence in both languages."""
     code, _, text = answer.partition(" ")
-    explanation = explain(int(code), text)
-    assert explanation is not None
+    explanation = smtp_error(int(code), text).detail
     assert part in str(explanation)
     assert explanation.in_language("fr") != str(explanation)
 
@@ -445,12 +444,15 @@ def test_a_refusal_for_the_size_can_be_told_from_others(
     """Who has a smaller mail to offer must know that it would be taken."""
     receipts = _send(mail_settings(serve(answers)), message)
     assert {receipt.delivery for receipt in receipts} == {Delivery.FAILED}
-    assert [is_about_size(receipt.detail) for receipt in receipts] == [about_size] * 2
+    too_large = [receipt.cause is Cause.TOO_LARGE for receipt in receipts]
+    assert too_large == [about_size] * 2
 
 
 def test_unknown_answers_are_passed_on() -> None:
     """What nobody has explained yet is no reason to guess."""
-    assert explain(550, "5.1.1 no such user") is None
+    error = smtp_error(550, "5.1.1 no such user")
+    assert error.cause is Cause.PERMANENT
+    assert str(error.detail) == "the server answered: 550 5.1.1 no such user"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_runner.delivery.outbox import drain
+from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Delivery
 from python_runner.records.store import open_store
@@ -489,18 +489,18 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
 ) -> None:
     """Once the fault is over each recipient has it once, twice after doubt, or never."""
     faulty, healthy = serve(fault.answers), serve()
-    ways = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
+    settings = (mail_settings(faulty, **fault.settings), mail_settings(healthy))
     with open_store(shielded, NOW) as store:
         store.end_run(make_run(), [message], NOW)
-        for way, minutes in zip(ways, (0, 5), strict=True):
+        for mail, minutes in zip(settings, (0, 5), strict=True):
             now = NOW + timedelta(minutes=minutes)
-            transport = SmtpTransport(way, step_timeout=0.5, data_timeout=0.5)
-            drain(
-                store,
-                partial(_same, transport),
+            transport = SmtpTransport(mail, step_timeout=0.5, data_timeout=0.5)
+            outbox = Outbox(
+                store=store,
+                open_transport=partial(_same, transport),
                 now=partial(_same, now),
-                deadline_seconds=30,
             )
+            outbox.drain(30)
         kept = store.messages.get(1)
 
     assert kept is not None
@@ -600,5 +600,7 @@ def test_addresses_a_server_cannot_take_fail_alone(
     receipts = transport.send(replace(message, recipients=("ann@bücher.example", *bad)))
     transport.close()
     assert [r.delivery for r in receipts] == [SENT, FAILED, FAILED, FAILED, FAILED]
-    assert "rcpt TO:<ann@xn--bcher-kva.example>" in server.said
+    # Each Python writes the verb in its own way.
+    said = [line.lower() for line in server.said]
+    assert "rcpt to:<ann@xn--bcher-kva.example>" in said
     assert server.verbs().count("RCPT") == 1

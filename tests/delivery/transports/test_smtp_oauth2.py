@@ -1,4 +1,4 @@
-"""Login with a token: what is said, and who never hears it."""
+"""Login with a token: what is sent, and what never leaks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.delivery.transports import open_transport
+from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.smtp_answers import explain
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.model import Delivery
 
@@ -207,7 +207,7 @@ def test_a_token_that_has_ended_mid_queue_is_renewed_once(
     token_settings: Callable[..., MailSettings],
     message: Message,
 ) -> None:
-    """A token that was good and is refused makes way for one new token, then no more."""
+    """A token that was good and is refused is replaced by one new token, and that by none."""
     server = serve(
         {
             "EHLO": EHLO,
@@ -387,7 +387,8 @@ def test_a_mailbox_that_may_not_be_opened_surfaces(
 
 def test_a_password_is_still_called_one() -> None:
     """The same code means the password where a password was sent."""
-    words = [str(explain(535, "5.7.3 no", token=token)) for token in (False, True)]
+    errors = [smtp_error(535, "5.7.3 no", token=token) for token in (False, True)]
+    words = [str(error.detail) for error in errors]
     assert ["PASSWORD_MAIL" in text for text in words] == [True, False]
 
 
@@ -401,9 +402,9 @@ def test_silence_has_an_end(
     cloud.token_replies = [cloud.reply(silent=True)] * 9
     mail = token_settings(serve({"EHLO": EHLO}))
     start = time.monotonic()
-    with closing(SmtpTransport(mail, tokens=Tokens(mail, step_timeout=0.5))) as way:
+    with closing(SmtpTransport(mail, tokens=Tokens(mail, step_timeout=0.5))) as smtp:
         for _ in range(3):
-            assert way.send(message)[0].delivery is Delivery.DEFERRED
+            assert smtp.send(message)[0].delivery is Delivery.DEFERRED
     assert time.monotonic() - start < 8
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.transports.entra_answers import no_token
 from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.explain import token_error
 from python_runner.delivery.transports.tokens import Tokens
+from python_runner.masking import Masker
 from python_runner.model import Delivery, MailSettings
 
 
@@ -28,7 +29,7 @@ def _get(settings: MailSettings, **options: Any) -> str:
 def _refusal(settings: MailSettings, **options: Any) -> DeliveryError:
     with pytest.raises(DeliveryError) as caught:
         _get(settings, **options)
-    assert caught.value.delivery is Delivery.DEFERRED
+    assert caught.value.cause.delivery is Delivery.DEFERRED
     return caught.value
 
 
@@ -171,7 +172,7 @@ def test_what_the_provider_does_not_know_is_named(
 def test_known_refusals_say_what_to_do(number: int, says: str) -> None:
     """Each number has a sentence in both languages, with the provider's words in it."""
     text = f'{{"error_description": "AADSTS{number}: No. Trace ID: 1 Timestamp: 2"}}'
-    detail = no_token(400, text, "login.example.com")
+    detail = token_error(400, text, "login.example.com", Masker()).detail
     assert says in str(detail)
     assert str(detail).endswith(f"(AADSTS{number}: No.)")
     assert detail.in_language("fr") != str(detail)

@@ -1,4 +1,4 @@
-"""The contract of every way out: whatever happens, each recipient gets one answer."""
+"""The contract of every transport: whatever happens, each recipient gets one answer."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ OFFER = "250-fake\r\n250 AUTH PLAIN XOAUTH2"
 
 
 @dataclass
-class Way:
+class Case:
     """One member of the seam, and what stands at its other end.
 
     Attributes:
         open: makes the transport; with ``silent`` it is to give up within a second.
         received: returns what has arrived, as bytes.
-        bar: closes the way: nothing gets through from then on.
+        shut_down: stops the other end: nothing gets through from then on.
         tries: returns how often the other end was asked to let somebody in; None where
             there is nobody to ask.
         silence: makes the other end say nothing; None where there is none.
-        told: what the other end gets of a message; as a rule the stored bytes.
+        stored: what the other end gets of a message; as a rule the stored bytes.
     """
 
     open: Callable[[], Transport]
     received: Callable[[], list[bytes]]
-    bar: Callable[[], object]
+    shut_down: Callable[[], object]
     tries: Callable[[], int] | None = None
     silence: Callable[[], object] | None = None
-    told: Callable[[bytes], bytes] = bytes
+    stored: Callable[[bytes], bytes] = bytes
 
 
-def _smtp(request: pytest.FixtureRequest) -> Way:
+def _smtp(request: pytest.FixtureRequest) -> Case:
     server = request.getfixturevalue("serve")({"EHLO": OFFER})
     settings = request.getfixturevalue("mail_settings")(
         server, login=LOGIN, password="secret"
@@ -61,7 +61,7 @@ def _smtp(request: pytest.FixtureRequest) -> Way:
     return _over_smtp(server, lambda: SmtpTransport(settings, step_timeout=0.7))
 
 
-def _smtp_oauth2(request: pytest.FixtureRequest) -> Way:
+def _smtp_oauth2(request: pytest.FixtureRequest) -> Case:
     server = request.getfixturevalue("serve")({"EHLO": OFFER})
     settings = request.getfixturevalue("token_settings")(server)
 
@@ -71,41 +71,41 @@ def _smtp_oauth2(request: pytest.FixtureRequest) -> Way:
     return _over_smtp(server, open_)
 
 
-def _over_smtp(server: Any, open_: Callable[[], Transport]) -> Way:
+def _over_smtp(server: Any, open_: Callable[[], Transport]) -> Case:
     def answer(**answers: str) -> None:
         server.answers = {**server.answers, **answers}
 
-    return Way(
+    return Case(
         open=open_,
         received=lambda: server.messages,
-        bar=lambda: answer(AUTH="535 5.7.3 Authentication unsuccessful"),
+        shut_down=lambda: answer(AUTH="535 5.7.3 Authentication unsuccessful"),
         tries=lambda: server.verbs().count("AUTH"),
         silence=lambda: answer(CONNECT="<silent>"),
     )
 
 
-def _graph(request: pytest.FixtureRequest) -> Way:
+def _graph(request: pytest.FixtureRequest) -> Case:
     cloud = request.getfixturevalue("cloud")
     settings = cloud.settings(smtp_ca_file=request.getfixturevalue("authority").file)
-    return Way(
+    return Case(
         open=lambda: GraphTransport(settings, step_timeout=5, data_timeout=0.7),
         received=lambda: [content for _mailbox, content in cloud.mails],
-        bar=lambda: cloud.token_replies.extend([cloud.aadsts(7000215)] * 9),
+        shut_down=lambda: cloud.token_replies.extend([cloud.aadsts(7000215)] * 9),
         tries=lambda: cloud.counted()["token"],
         silence=lambda: cloud.graph_replies.extend([cloud.reply(silent=True)] * 9),
     )
 
 
-def _file(request: pytest.FixtureRequest) -> Way:
+def _file(request: pytest.FixtureRequest) -> Case:
     folder: Path = request.getfixturevalue("tmp_path") / "mails"
-    return Way(
+    return Case(
         open=lambda: FileTransport(folder),
         received=lambda: [file.read_bytes() for file in sorted(folder.glob("*.eml"))],
-        bar=lambda: folder.write_text("no folder", encoding="utf-8"),
+        shut_down=lambda: folder.write_text("no folder", encoding="utf-8"),
     )
 
 
-def _memory(_request: pytest.FixtureRequest) -> Way:
+def _memory(_request: pytest.FixtureRequest) -> Case:
     answers: dict[str, Delivery] = {}
     transports: list[MemoryTransport] = []
 
@@ -113,26 +113,26 @@ def _memory(_request: pytest.FixtureRequest) -> Way:
         transports.append(MemoryTransport(answers))
         return transports[-1]
 
-    return Way(
+    return Case(
         open=open_,
         received=lambda: [m.content for t in transports for m in t.messages],
-        bar=lambda: answers.update(
+        shut_down=lambda: answers.update(
             dict.fromkeys(("ann@example.com", "bob@example.com"), Delivery.DEFERRED)
         ),
     )
 
 
-def _channel(request: pytest.FixtureRequest) -> Way:
+def _channel(request: pytest.FixtureRequest) -> Case:
     server = request.getfixturevalue("serve_web")()
     url = f"json://127.0.0.1:{server.port}/hook?rto=0.7"
-    return Way(
+    return Case(
         open=lambda: ChannelTransport(url),
         received=lambda: [
             json.loads(request.body)["message"].encode() for request in server.requests
         ],
-        bar=lambda: server.answers.update({"/hook": 500}),
+        shut_down=lambda: server.answers.update({"/hook": 500}),
         silence=lambda: server.answers.update({"/hook": "<silent>"}),
-        told=lambda content: (
+        stored=lambda content: (
             content.partition(b"\r\n\r\n")[2].replace(b"\r\n", b"\n").rstrip()
         ),
     )
@@ -150,14 +150,14 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> Way:
-    """Return one way out with its other end."""
+def case(request: pytest.FixtureRequest) -> Case:
+    """Return one transport with its other end."""
     return WAYS[request.param](request)
 
 
 @pytest.fixture(params=["smtp", "smtp-oauth2", "graph"])
-def way_to_a_server(request: pytest.FixtureRequest) -> Way:
-    """Return one way out that leads to a server."""
+def server_case(request: pytest.FixtureRequest) -> Case:
+    """Return one transport that needs a server."""
     return WAYS[request.param](request)
 
 
@@ -174,76 +174,74 @@ def test_every_name_of_the_configuration_opens_one(
         open_transport(MailSettings(transport=request.node.name))
 
 
-def test_each_recipient_gets_one_answer_in_order(way: Way, message: Message) -> None:
+def test_each_recipient_gets_one_answer_in_order(case: Case, message: Message) -> None:
     """What was sent was sent to everybody named, and is what was stored."""
-    with closing(way.open()) as transport:
+    with closing(case.open()) as transport:
         receipts = transport.send(message)
     assert [(r.recipient, r.delivery) for r in receipts] == [
         ("ann@example.com", Delivery.SENT),
         ("bob@example.com", Delivery.SENT),
     ]
-    assert way.received() == [way.told(message.content)]
+    assert case.received() == [case.stored(message.content)]
 
 
-def test_one_transport_carries_a_round(way: Way, message: Message) -> None:
+def test_one_transport_carries_a_drain(case: Case, message: Message) -> None:
     """Several messages leave through one transport, with one login."""
     other = replace(
         message,
         message_id="<2@example.com>",
         content=message.content.replace(b"first", b"second"),
     )
-    with closing(way.open()) as transport:
+    with closing(case.open()) as transport:
         for one in (message, other):
             receipts = transport.send(one)
             assert {receipt.delivery for receipt in receipts} == {Delivery.SENT}
-    assert sorted(way.received()) == sorted(
-        map(way.told, (message.content, other.content))
+    assert sorted(case.received()) == sorted(
+        map(case.stored, (message.content, other.content))
     )
-    assert way.tries is None or way.tries() == 1
+    assert case.tries is None or case.tries() == 1
 
 
-def test_a_barred_way_is_no_exception(way: Way, message: Message) -> None:
-    """Nobody gets it, everybody is told, and the door is knocked at once a round."""
-    way.bar()
-    with closing(way.open()) as transport:
+def test_a_server_that_is_gone_is_no_exception(case: Case, message: Message) -> None:
+    """Nobody gets it, each recipient has a receipt, and one connection is tried a drain."""
+    case.shut_down()
+    with closing(case.open()) as transport:
         rounds = [transport.send(message) for _ in range(3)]
     for receipts in rounds:
         assert [r.recipient for r in receipts] == list(message.recipients)
         assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
-    assert way.tries is None or way.tries() == 1
+    assert case.tries is None or case.tries() == 1
 
 
-def test_a_way_that_was_barred_is_open_to_the_next_round(
-    way_to_a_server: Way, message: Message
+def test_a_server_that_is_back_is_used_by_the_next_drain(
+    server_case: Case, message: Message
 ) -> None:
     """The sentence says what to do, in both languages; nothing else is remembered."""
-    way_to_a_server.bar()
+    server_case.shut_down()
     for expected in (1, 2):
-        with closing(way_to_a_server.open()) as transport:
+        with closing(server_case.open()) as transport:
             detail = transport.send(message)[0].detail
         assert detail is not None
         assert detail.in_language("fr") != str(detail)
-        assert way_to_a_server.tries is not None
-        assert way_to_a_server.tries() == expected
+        assert server_case.tries is not None
+        assert server_case.tries() == expected
 
 
-def test_a_silent_server_is_left_in_time(
-    way_to_a_server: Way, message: Message
-) -> None:
+def test_a_silent_server_is_left_in_time(server_case: Case, message: Message) -> None:
     """Neither the first message nor the ones after it wait for ever."""
-    assert way_to_a_server.silence is not None
-    way_to_a_server.silence()
+    assert server_case.silence is not None
+    server_case.silence()
     start = time.monotonic()
-    with closing(way_to_a_server.open()) as transport:
+    with closing(server_case.open()) as transport:
         receipts = [r for _ in range(3) for r in transport.send(message)]
     assert time.monotonic() - start < 8
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert len(receipts) == 6
 
 
-def test_closing_is_always_allowed(way: Way, message: Message) -> None:
+def test_closing_is_always_allowed(case: Case, message: Message) -> None:
     """Unused, twice, and before another message, which opens anew."""
-    transport = way.open()
+    transport = case.open()
     transport.close()
     transport.close()
     assert transport.send(message)[0].delivery is Delivery.SENT

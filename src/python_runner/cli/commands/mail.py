@@ -1,4 +1,4 @@
-"""``python-runner mail``: is the way out open, and what waits for it?"""
+"""``python-runner mail``: test the settings, and look after the outbox."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.report.mime import plain_text
+from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
 from python_runner.runner.signals import StopSignals
-from python_runner.runner.ways import Ways
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -37,8 +37,6 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from python_runner.delivery.outbox import DrainReport
-    from python_runner.model import Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
@@ -66,7 +64,7 @@ def command() -> None:
 )
 @env_file_option
 def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> int:
-    """Walk every step to the recipient's mailbox, or tell each channel of a project."""
+    """Send a test mail step by step, or a test message to each channel of a project."""
     if folder is not None:
         return _test_channels(folder)
     settings = load_settings(env_file)
@@ -172,7 +170,15 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     ):
         if not only_due:
             store.messages.make_due(local_now(), given_up=given_up)
-        report = _drain(store, settings, signals)
+        workspace = load_workspace(Path.cwd())
+        outbox = make_outbox(
+            store,
+            settings,
+            workspace.defaults if workspace else {},
+            now=local_now,
+            stopping=lambda: signals.received is not None,
+        )
+        report = outbox.drain(FLUSH_SECONDS)
         left = store.messages.newest(UNDELIVERED)
     click.echo(
         _("{sent} sent, {waiting} waiting, {given_up} given up").format(
@@ -185,22 +191,9 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
-        # The channels were told all the same.
+        # The channels got their messages all the same.
         require_mail(settings.mail, for_run=False)
     return EXIT_FAILURE if left else EXIT_SUCCESS
-
-
-def _drain(store: Store, settings: Settings, signals: StopSignals) -> DrainReport:
-    workspace = load_workspace(Path.cwd())
-    return Ways().drain(
-        store,
-        settings.mail,
-        workspace.defaults if workspace else {},
-        now=local_now,
-        deadline_seconds=FLUSH_SECONDS,
-        stopping=lambda: signals.received is not None,
-        masker=Masker(settings.secrets),
-    )
 
 
 @command.command(

@@ -1,4 +1,4 @@
-"""Ways for a message to leave this machine, one method each.
+"""Transports: how a message leaves this machine, one method each.
 
 A transport never raises because of a delivery: servers, networks and disks answer with
 receipts, one per recipient, whose sentence says what to do.
@@ -25,19 +25,29 @@ class Transport(Protocol):
         """Try to deliver ``message`` and return one receipt per recipient, in order."""
 
     def close(self) -> None:
-        """Let go of whatever is open; may be called more than once."""
+        """Close whatever is open; may be called more than once."""
 
 
 def open_transport(settings: MailSettings) -> Transport:
     """Return the transport that ``settings`` name; nothing is connected yet.
 
-    A transport lives for one delivery round: what keeps it from working (no network, a
-    refused password) is found out once and answers every later message of the round.
+    A transport lives for one drain: what keeps it from working (no network, a refused
+    password) is found out once and answers every later message of the drain.
 
     Raises:
         KeyError: there is no transport of that name.
     """
     return _FACTORIES[settings.transport](settings)
+
+
+def endpoint_name(settings: MailSettings) -> str:
+    """Return where mails go, and as whom; the name holds no password."""
+    place = f"{settings.smtp_host}:{settings.smtp_port} {settings.smtp_security}"
+    if settings.transport == "graph":
+        place = settings.graph_url
+    elif settings.transport == "file":
+        place = str(settings.mail_dir)
+    return f"{settings.transport} {settings.login or settings.sender} {place}"
 
 
 def missing_extra(settings: MailSettings) -> Sentence | None:

@@ -1,4 +1,4 @@
-"""A chat, a telephone, a web hook: whatever Apprise can tell something."""
+"""Delivery to a chat, a telephone or a web hook, by Apprise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from python_runner.channels import channel_label
-from python_runner.model import Delivery, Receipt, RunStatus
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.model import Cause, RunStatus
 from python_runner.report.mime import STATUS_HEADER
 from python_runner.report.view import SENTENCE
 from python_runner.texts.sanitize import one_line
@@ -19,7 +20,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from python_runner.model import Message
+    from python_runner.model import Message, Receipt
 
 #: What holds unless the address says otherwise: its option, the attribute, the value. A
 #: report that is too long is cut rather than refused; seconds to connect and for the
@@ -42,7 +43,7 @@ _SHORTEST_SECRET = 3
 
 
 class ChannelTransport:
-    """Tells one channel the subject and the text of each message.
+    """Sends the subject and the text of each message to one channel.
 
     Apprise does not say whether a refusal is for ever: every one is a deferral. Its
     words become the receipt's, without what the address holds.
@@ -54,12 +55,12 @@ class ChannelTransport:
         self._notifier: Any = None
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
-        """Tell the channel; one receipt for the label it goes by."""
-        delivery, detail = Delivery.DEFERRED, None
+        """Send to the channel; one receipt for the label it goes by."""
+        error: DeliveryError | None = None
         try:
-            if self._notifier is None:
-                self._notifier = _notifier(self._url)
-            delivery, detail = self._tell(message)
+            self._notify(message)
+        except DeliveryError as refused:
+            error = refused
         except ImportError:
             detail = Sentence.of(
                 N_(
@@ -67,18 +68,18 @@ class ChannelTransport:
                     ' pip install "python-runner[notify]"'
                 )
             )
-        except Exception as error:  # noqa: BLE001 - a plug-in's; it may quote the address
-            detail = self._refused([f"{type(error).__name__}: {error}"])
-        return tuple(
-            Receipt(recipient=r, delivery=delivery, detail=detail)
-            for r in message.recipients
-        )
+            error = DeliveryError(Cause.TRANSIENT, detail)
+        except Exception as broken:  # noqa: BLE001 - a plug-in's; it may quote the address
+            error = self._refused([f"{type(broken).__name__}: {broken}"])
+        return receipts_for(message.recipients, error)
 
     def close(self) -> None:
-        """Let go of the service."""
+        """Drop the service."""
         self._notifier = None
 
-    def _tell(self, message: Message) -> tuple[Delivery, Sentence | None]:
+    def _notify(self, message: Message) -> None:
+        if self._notifier is None:
+            self._notifier = _notifier(self._url)
         mail = email.message_from_bytes(message.content, policy=email.policy.default)
         body = mail.get_body(("plain",))
         text = str(body.get_content()) if body else message.subject
@@ -89,18 +90,16 @@ class ChannelTransport:
             body_format="text",
             notify_type=_KINDS.get(mail.get(STATUS_HEADER, ""), "info"),
         ) as result:
-            if result:
-                return Delivery.SENT, None
-            lines = [entry.message for entry in result.logs()]
-        return Delivery.DEFERRED, self._refused(lines)
+            if not result:
+                raise self._refused([entry.message for entry in result.logs()])
 
-    def _refused(self, lines: Iterable[str]) -> Sentence:
-        words = one_line(without_secrets(" ".join(lines), self._url), SENTENCE)
-        if not words:
-            return Sentence.of(N_("the channel did not take the report"))
-        return Sentence.of(
-            N_("the channel did not take the report: {answer}"), answer=words
-        )
+    def _refused(self, lines: Iterable[str]) -> DeliveryError:
+        detail = Sentence.of(N_("the channel did not take the report"))
+        if words := one_line(without_secrets(" ".join(lines), self._url), SENTENCE):
+            detail = Sentence.of(
+                N_("the channel did not take the report: {answer}"), answer=words
+            )
+        return DeliveryError(Cause.TRANSIENT, detail)
 
 
 def without_secrets(text: str, url: str) -> str:
@@ -115,7 +114,7 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def _notifier(url: str) -> Any:
-    """Return the service behind ``url``, told to keep quiet and to write no file.
+    """Return the service behind ``url``, which prints nothing and writes no file.
 
     Raises:
         ImportError: Apprise is not installed.
@@ -129,7 +128,7 @@ def _notifier(url: str) -> Any:
         storage_mode="memory",
         pem_autogen=False,
         pgp_autogen=False,
-        # In this very thread, which nobody waits for: its own ones outlive the process.
+        # In the calling thread, which has a deadline: Apprise's own outlive the process.
         async_mode=False,
         service_timeout=0,
         # A report posted to a page that has moved would be lost silently.

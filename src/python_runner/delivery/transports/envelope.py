@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from python_runner.delivery.transports.answers import NO_ADDRESS
 from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.delivery.transports.smtp_answers import no_address
-from python_runner.model import Delivery
+from python_runner.delivery.transports.explain import quoted
+from python_runner.model import Cause
+from python_runner.texts.sentence import Sentence
 
 
 def ascii_address(address: str) -> str:
@@ -21,5 +23,6 @@ def ascii_address(address: str) -> str:
     except UnicodeError:
         encoded = ""
     if not re.fullmatch(r"[!-~]+@[!-~]+", encoded):
-        raise DeliveryError(Delivery.FAILED, no_address(address))
+        detail = Sentence.of(NO_ADDRESS, address=quoted(address))
+        raise DeliveryError(Cause.PERMANENT, detail)
     return encoded

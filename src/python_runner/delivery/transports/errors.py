@@ -1,4 +1,4 @@
-"""What a step on the way out raises when it does not succeed."""
+"""The error of a delivery's step, and the receipts made from it."""
 
 from __future__ import annotations
 
@@ -10,54 +10,43 @@ from python_runner.model import Delivery, Receipt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from python_runner.model import Cause
     from python_runner.texts.sentence import Sentence
 
 
 class DeliveryError(Exception):
-    """A step did not succeed.
+    """A step of a delivery did not succeed.
 
     Attributes:
-        delivery: deferred or failed.
+        cause: what kind of failure it is.
         detail: why, and what to do.
-        lost: whether the connection is gone.
-        answered: whether the server said it, and did not just vanish.
         retry_after: seconds the server asks to be left alone, or None.
     """
 
     def __init__(
-        self,
-        delivery: Delivery,
-        detail: Sentence,
-        *,
-        lost: bool = False,
-        answered: bool = False,
-        retry_after: float | None = None,
+        self, cause: Cause, detail: Sentence, *, retry_after: float | None = None
     ) -> None:
-        super().__init__(delivery, detail)
-        self.delivery = delivery
+        super().__init__(cause, detail)
+        self.cause = cause
         self.detail = detail
-        self.lost = lost
-        self.answered = answered
         self.retry_after = retry_after
 
 
-def receipt(
-    recipient: str, refusal: DeliveryError | None, *, barred: bool = False
-) -> Receipt:
+def receipt(recipient: str, error: DeliveryError | None) -> Receipt:
     """Return the answer for one recipient; None is success."""
-    if refusal is None:
+    if error is None:
         return Receipt(recipient=recipient, delivery=Delivery.SENT)
     return Receipt(
         recipient=recipient,
-        delivery=refusal.delivery,
-        detail=refusal.detail,
-        retry_after=refusal.retry_after,
-        barred=barred,
+        delivery=error.cause.delivery,
+        detail=error.detail,
+        cause=error.cause,
+        retry_after=error.retry_after,
     )
 
 
-def everyone(
-    recipients: Iterable[str], refusal: DeliveryError | None, *, barred: bool = False
+def receipts_for(
+    recipients: Iterable[str], error: DeliveryError | None
 ) -> tuple[Receipt, ...]:
     """Return the same answer for all."""
-    return tuple(receipt(recipient, refusal, barred=barred) for recipient in recipients)
+    return tuple(receipt(recipient, error) for recipient in recipients)

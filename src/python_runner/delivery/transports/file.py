@@ -8,15 +8,16 @@ from email import message_from_bytes
 from email.policy import SMTP
 from typing import TYPE_CHECKING
 
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.files import replacing
-from python_runner.model import Delivery, Receipt
+from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from python_runner.model import Message
+    from python_runner.model import Message, Receipt
 
 
 class FileTransport:
@@ -31,16 +32,12 @@ class FileTransport:
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Write ``message`` as one file, whole or not at all."""
-        delivery: Delivery = Delivery.SENT
-        detail = None
+        error: DeliveryError | None = None
         try:
             self.write(message)
-        except OSError as error:
-            delivery, detail = Delivery.DEFERRED, self.problem(error)
-        return tuple(
-            Receipt(recipient=r, delivery=delivery, detail=detail)
-            for r in message.recipients
-        )
+        except OSError as os_error:
+            error = DeliveryError(Cause.TRANSIENT, self.problem(os_error))
+        return receipts_for(message.recipients, error)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

@@ -16,15 +16,15 @@ from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from python_runner.delivery.transports.answers import NO_ANSWER_BEFORE, OUTCOME_UNKNOWN
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError, receipt
-from python_runner.delivery.transports.graph_answers import bars, refused
+from python_runner.delivery.transports.explain import graph_error, unavailable
 from python_runner.delivery.transports.https import HttpsClient
 from python_runner.delivery.transports.size_limit import shrink_to_fit
-from python_runner.delivery.transports.smtp_answers import NO_ANSWER, OUTCOME_UNKNOWN
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.masking import Masker
-from python_runner.model import Delivery
+from python_runner.model import Cause
 from python_runner.texts.sentence import Sentence
 
 
@@ -46,8 +46,8 @@ def _utc_now() -> datetime:
 class GraphTransport:
     """Hands messages over one after the other, over one connection.
 
-    If the way is barred (no network, no token, no permission) it is not tried again for
-    the life of this object.
+    What stops every mail (no network, no token, no permission) is found out once and
+    answers every later message of this object.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class GraphTransport:
         user = quote(self._mailbox, safe="@")
         self._url = f"{settings.graph_url}/v1.0/users/{user}/sendMail"
         self._tokens = Tokens(settings, step_timeout=step_timeout)
-        self._web = HttpsClient(
+        self._client = HttpsClient(
             settings.smtp_ca_file,
             "GRAPH_URL",
             step_timeout=step_timeout,
             data_timeout=data_timeout,
         )
         self._now = now
-        self._barred: Sentence | None = None
+        self._unavailable: DeliveryError | None = None
 
     @shrink_to_fit
     def send(self, message: Message) -> tuple[Receipt, ...]:
@@ -88,17 +88,16 @@ class GraphTransport:
         for recipient in message.recipients:
             try:
                 reached[recipient] = ascii_address(recipient)
-            except DeliveryError as refusal:
-                outcome[recipient] = refusal
+            except DeliveryError as error:
+                outcome[recipient] = error
         if reached:
             content = addressed(message.content, reached.values())
             outcome |= dict.fromkeys(reached, self._try(content))
-        barred = self._barred is not None
-        return tuple(receipt(r, outcome[r], barred=barred) for r in message.recipients)
+        return tuple(receipt(r, outcome[r]) for r in message.recipients)
 
     def close(self) -> None:
-        """Hang up; another message would make a new connection."""
-        self._web.close()
+        """Close the connection; another message would make a new one."""
+        self._client.close()
         self._tokens.close()
 
     def authorize(self) -> None:
@@ -115,35 +114,35 @@ class GraphTransport:
         A token that was good before and is refused now is renewed, once.
 
         Raises:
-            DeliveryError: it was not taken, or nobody knows.
+            DeliveryError: it was not taken, or that is not known.
         """
         answer = self._ask(content)
         if answer.status_code == _UNAUTHORIZED and self._tokens.proven:
             self._tokens.forget()
             answer = self._ask(content)
         if answer.status_code != _ACCEPTED:
-            raise refused(answer, self._mailbox, self._now())
+            raise graph_error(answer, self._mailbox, self._now())
         self._tokens.proven = True
         return f"{answer.status_code} {answer.text}".strip()
 
     def _try(self, content: bytes) -> DeliveryError | None:
         """Submit a message; None when it was taken."""
-        if self._barred is not None:
-            return DeliveryError(Delivery.DEFERRED, self._barred)
+        if self._unavailable is not None:
+            return self._unavailable
         try:
             self.submit(content)
-        except DeliveryError as refusal:
-            if refusal.detail.template == OUTCOME_UNKNOWN:
-                self._barred = Sentence.of(NO_ANSWER)
-            elif not refusal.answered or bars(refusal.detail):
-                self._barred = refusal.detail
-            return refusal
+        except DeliveryError as error:
+            if error.cause is Cause.NO_ANSWER:
+                self._unavailable = unavailable(NO_ANSWER_BEFORE)
+            elif error.cause.stops_all:
+                self._unavailable = DeliveryError(error.cause, error.detail)
+            return error
         return None
 
     def _ask(self, content: bytes) -> Answer:
         token = self._tokens.get()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain"}
-        answer = self._web.request(
+        answer = self._client.request(
             "POST",
             self._url,
             headers=headers,
@@ -154,10 +153,10 @@ class GraphTransport:
 
 
 def addressed(content: bytes, recipients: Collection[str]) -> bytes:
-    """Return a message whose header names ``recipients`` (ASCII), and nobody else.
+    """Return a message whose header names exactly ``recipients`` (ASCII).
 
-    As a rule it does, and is unchanged. Where some have got it already, by another way,
-    they must not get it again with those who have not.
+    As a rule it does already, and is unchanged. Where others have got the message by
+    another transport, they must not get it again.
     """
     header, end, body = content.partition(b"\r\n\r\n")
     if {address.lower() for address in recipients} == _named(header):

@@ -1,6 +1,6 @@
 """HTTPS as mail needs it: verified, bounded in time, through the office's proxy.
 
-The standard library's client, because its steps can be told apart: what failed before
+The standard library's client, because it keeps its steps apart: what failed before
 the request was handed over did not happen, what failed after it may have. It trusts what
 the SMTP transport trusts, and sends nothing that is secret anywhere else: no redirect is
 followed, and whatever an address says, the connection is encrypted.
@@ -18,22 +18,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from python_runner.delivery.transports.answers import UNUSABLE_PROXY
 from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.delivery.transports.smtp_answers import (
-    NO_PROXY,
+from python_runner.delivery.transports.explain import (
     connection_lost,
     insecure,
+    unavailable,
     unreachable,
 )
-from python_runner.delivery.transports.tls import trusting
-from python_runner.model import Delivery
-from python_runner.texts.sentence import Sentence
+from python_runner.delivery.transports.tls import tls_context
+from python_runner.model import Cause
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
     from urllib.parse import SplitResult
+
+    from python_runner.texts.sentence import Sentence
 
 _HTTPS = 443
 #: Bytes of an answer that are read; tokens and errors are far smaller.
@@ -116,15 +118,17 @@ class HttpsClient:
             text = response.read(_ANSWER).decode("utf-8", "replace")
         except (OSError, HTTPException) as error:
             self.close()
-            detail = (whole and if_lost) or connection_lost(error, host)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            if whole and if_lost:
+                raise DeliveryError(Cause.NO_ANSWER, if_lost) from error
+            detail = connection_lost(error, host)
+            raise DeliveryError(Cause.UNAVAILABLE, detail) from error
         if response.will_close or not response.isclosed():
             self.close()
         named = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, text, named)
 
     def close(self) -> None:
-        """Hang up; another request connects again."""
+        """Close the connection; another request connects again."""
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.close()
@@ -143,21 +147,19 @@ class HttpsClient:
         return self._connection
 
     def _connect(self, host: str, port: int) -> HTTPSConnection:
-        context = trusting(self._ca_file, and_system=True)
+        context = tls_context(self._ca_file, and_system=True)
         connection = _prepare(host, port, context, self._step_timeout)
         try:
             connection.connect()
         except ssl.SSLError as error:
             connection.close()
-            detail = insecure(error, host, port, self._variable)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            raise insecure(error, host, port, self._variable) from error
         except (OSError, ValueError, HTTPException) as error:
             connection.close()
             # Behind a proxy it is the proxy that was called.
             called = (connection.host, connection.port)
             variable = self._variable if called == (host, port) else "HTTPS_PROXY"
-            detail = unreachable(error, *called, variable)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            raise unreachable(error, *called, variable) from error
         return connection
 
 
@@ -193,13 +195,13 @@ def _proxy(host: str) -> SplitResult | None:
         _port = proxy.port
     except ValueError as error:
         # The address may hold a password: neither it nor the error is quoted.
-        raise DeliveryError(Delivery.DEFERRED, Sentence.of(NO_PROXY)) from error
+        raise unavailable(UNUSABLE_PROXY) from error
     return proxy
 
 
 def _dropped(connection: HTTPSConnection) -> bool:
-    """Say whether the server has hung up since the last answer."""
+    """Say whether the server has closed the connection since the last answer."""
     with selectors.DefaultSelector() as selector:
         selector.register(connection.sock, selectors.EVENT_READ)
-        # Nobody speaks before he is asked: what can be read is a goodbye.
+        # A server only answers requests: what can be read now is the end.
         return bool(selector.select(0))

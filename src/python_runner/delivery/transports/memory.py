@@ -1,4 +1,4 @@
-"""Messages kept in a list, for tests: ours, and those of whoever uses the package.
+"""Messages kept in a list, for tests: ours, and those of users of the package.
 
 ::
 
@@ -35,7 +35,7 @@ class MemoryTransport:
         self._answers = dict(answers or {})
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
-        """Keep ``message`` and answer as told."""
+        """Keep ``message`` and give the answers that were set."""
         self.messages.append(message)
         return tuple(
             Receipt(recipient=r, delivery=self._answers.get(r, Delivery.SENT))

@@ -1,4 +1,4 @@
-"""Never refused for its size: whoever cannot get a mail whole gets less of it."""
+"""Sends a smaller mail where the server refuses the whole one for its size."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, TypeVar
 
-from python_runner.delivery.transports.smtp_answers import is_about_size
-from python_runner.model import Delivery
+from python_runner.model import Cause, Delivery
 from python_runner.report.mime import make_smaller
 from python_runner.texts.sentence import N_, Sentence
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-_SENT_LIGHTER = N_(
+_SENT_SMALLER = N_(
     "the mail was too large for the server and was sent without a part of it: the whole"
     " output lies on the computer that ran the scripts"
 )
@@ -28,17 +27,19 @@ _SENT_LIGHTER = N_(
 def shrink_to_fit(
     send: Callable[[_T, Message], tuple[Receipt, ...]],
 ) -> Callable[[_T, Message], tuple[Receipt, ...]]:
-    """Let a transport's ``send`` use fewer bytes for those who can only get these.
+    """Let a transport's ``send`` send a smaller mail to those who cannot get the whole.
 
     A server may say beforehand what it takes, or refuse a mail it has read. Identity and
     date of the mail stay the same.
     """
 
     @wraps(send)
-    def fitted(transport: _T, message: Message) -> tuple[Receipt, ...]:
+    def send_to_fit(transport: _T, message: Message) -> tuple[Receipt, ...]:
         receipts = {r.recipient: r for r in send(transport, message)}
         content = message.content
-        while again := [n for n, r in receipts.items() if is_about_size(r.detail)]:
+        while again := [
+            name for name, r in receipts.items() if r.cause is Cause.TOO_LARGE
+        ]:
             smaller = make_smaller(content)
             if smaller is None:
                 break
@@ -47,10 +48,10 @@ def shrink_to_fit(
             receipts |= {r.recipient: _noted(r) for r in send(transport, part)}
         return tuple(receipts[recipient] for recipient in message.recipients)
 
-    return fitted
+    return send_to_fit
 
 
 def _noted(receipt: Receipt) -> Receipt:
     if receipt.delivery is Delivery.SENT:
-        return replace(receipt, detail=Sentence.of(_SENT_LIGHTER))
+        return replace(receipt, detail=Sentence.of(_SENT_SMALLER))
     return receipt

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from python_runner.delivery.transports.errors import DeliveryError, everyone, receipt
+from python_runner.delivery.transports.errors import (
+    DeliveryError,
+    receipt,
+    receipts_for,
+)
 from python_runner.delivery.transports.size_limit import shrink_to_fit
 from python_runner.delivery.transports.smtp_connection import SmtpConnection
-from python_runner.model import Delivery
+from python_runner.model import Cause
 
 
 if TYPE_CHECKING:
@@ -20,7 +25,7 @@ class SmtpTransport:
     """Sends messages one after the other over one connection.
 
     The connection is made for the first message. If the server hangs up between two
-    messages there is one new connection. If the way there is barred (no network, wrong
+    messages there is one new connection. If there is none (no network, wrong
     certificate, refused login) it is not tried again for the life of this object:
     repeated logins lock accounts.
     """
@@ -44,98 +49,97 @@ class SmtpTransport:
         self._settings = settings
         self._timeouts = {"step_timeout": step_timeout, "data_timeout": data_timeout}
         self._tokens = tokens
-        self._dialogue: SmtpConnection | None = None
-        self._barred: Sentence | None = None
+        self._connection: SmtpConnection | None = None
+        #: Why there is no connection, once that is known.
+        self._unavailable: Sentence | None = None
 
     @shrink_to_fit
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Try to deliver ``message`` and return one receipt per recipient, in order."""
         try:
-            dialogue = self._open_message(message)
-        except DeliveryError as refusal:
-            barred = self._barred is not None
-            return everyone(message.recipients, refusal, barred=barred)
-        refused = self._name_recipients(dialogue, message.recipients)
+            connection = self._begin_message(message)
+        except DeliveryError as error:
+            return receipts_for(message.recipients, error)
+        refused = self._name_recipients(connection, message.recipients)
         if accepted := [r for r in message.recipients if r not in refused]:
             try:
-                dialogue.data(message.content)
-            except DeliveryError as refusal:
-                refused |= dict.fromkeys(accepted, refusal)
-                self._recover(dialogue, refusal)
+                connection.data(message.content)
+            except DeliveryError as error:
+                refused |= dict.fromkeys(accepted, error)
+                self._recover(connection)
         return tuple(receipt(r, refused.get(r)) for r in message.recipients)
 
     def close(self) -> None:
-        """Say goodbye; another message would make a new connection."""
-        if self._dialogue is not None:
-            self._dialogue.close()
-            self._dialogue = None
+        """Close the connection; another message would make a new one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         if self._tokens is not None:
             self._tokens.close()
 
-    def _open_message(self, message: Message) -> SmtpConnection:
-        """Return a dialogue that has taken the sender, over an old connection or a new."""
-        reused = self._dialogue is not None
-        dialogue = self._connected()
+    def _begin_message(self, message: Message) -> SmtpConnection:
+        """Return a connection that has taken the sender, an old or a new one."""
+        reused = self._connection is not None
+        connection = self._connected()
         try:
-            dialogue.mail(message.sender, len(message.content))
-        except DeliveryError as refusal:
-            self._recover(dialogue, refusal)
-            if reused and refusal.lost:
-                # The server dropped an idle connection; nothing was said on it yet.
-                return self._open_message(message)
+            connection.mail(message.sender, len(message.content))
+        except DeliveryError:
+            lost = not connection.is_open
+            self._recover(connection)
+            if reused and lost:
+                # The server dropped an idle connection; nothing was sent on it yet.
+                return self._begin_message(message)
             raise
-        return dialogue
+        return connection
 
     def _connected(self) -> SmtpConnection:
-        if self._barred is not None:
-            raise DeliveryError(Delivery.DEFERRED, self._barred)
-        if self._dialogue is None:
-            dialogue = SmtpConnection(
+        if self._unavailable is not None:
+            raise DeliveryError(Cause.UNAVAILABLE, self._unavailable)
+        if self._connection is None:
+            connection = SmtpConnection(
                 self._settings, tokens=self._tokens, **self._timeouts
             )
             try:
                 if self._tokens is not None:
-                    # It may take its time, while nobody waits at the other end.
+                    # It may be slow, and no server waits for us yet.
                     self._tokens.get()
-                dialogue.connect()
-                dialogue.secure()
-                dialogue.log_in()
-            except DeliveryError as refusal:
-                self._barred = refusal.detail
-                dialogue.close()
-                # Nothing was said about the message yet: "never" only means the way.
-                raise DeliveryError(Delivery.DEFERRED, refusal.detail) from refusal
-            self._dialogue = dialogue
-        return self._dialogue
+                connection.connect()
+                connection.secure()
+                connection.log_in()
+            except DeliveryError as error:
+                connection.close()
+                # No message was begun yet: what was refused, even for good, is the login.
+                self._unavailable = error.detail
+                raise DeliveryError(Cause.UNAVAILABLE, error.detail) from error
+            self._connection = connection
+        return self._connection
 
     def _name_recipients(
-        self, dialogue: SmtpConnection, recipients: tuple[str, ...]
+        self, connection: SmtpConnection, recipients: tuple[str, ...]
     ) -> dict[str, DeliveryError]:
         """Name each recipient and return those who were refused.
 
-        When the connection is lost on the way nobody gets the message, those included
-        who had been accepted before.
+        When the connection is lost, nobody gets the message: all are refused, those
+        included who had been accepted before.
         """
         refused: dict[str, DeliveryError] = {}
         for recipient in recipients:
             try:
-                dialogue.rcpt(recipient)
-            except DeliveryError as refusal:
-                refused[recipient] = refusal
-                if refusal.lost:
-                    refused = {r: refused.get(r, refusal) for r in recipients}
+                connection.rcpt(recipient)
+            except DeliveryError as error:
+                refused[recipient] = error
+                if not connection.is_open:
+                    refused = {r: refused.get(r, error) for r in recipients}
                     break
         if refused.keys() == set(recipients):
-            self._recover(dialogue, refused[recipients[-1]])
+            self._recover(connection)
         return refused
 
-    def _recover(self, dialogue: SmtpConnection, refusal: DeliveryError) -> None:
+    def _recover(self, connection: SmtpConnection) -> None:
         """Leave a connection that can carry the next message, or none."""
-        try:
-            if not refusal.lost:
-                dialogue.reset()
+        with suppress(DeliveryError):
+            if connection.is_open:
+                connection.reset()
                 return
-        except DeliveryError:
-            pass
-        dialogue.hang_up()
-        self._dialogue = None
+        connection.drop()
+        self._connection = None

@@ -1,4 +1,4 @@
-"""Logging in: what is said, and what must not be repeated."""
+"""The commands of an SMTP login, and its secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The SMTP dialogue, one method per step; who walks it decides what a refusal means."""
+"""One SMTP connection, one method per step; the caller decides what an error means."""
 
 from __future__ import annotations
 
@@ -11,23 +11,15 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
+from python_runner.delivery.transports import answers
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.delivery.transports.smtp_answers import (
-    LOGIN_KEPT,
-    OUTCOME_UNKNOWN,
-    REFUSED_RECIPIENT,
-    REFUSED_SENDER,
+from python_runner.delivery.transports.explain import (
     connection_lost,
-    delivery_of,
-    described,
     insecure,
-    no_greeting,
-    no_mail_server,
-    no_password_login,
-    no_starttls,
-    no_token_login,
-    too_large,
+    quoted,
+    smtp_error,
+    unavailable,
     unreachable,
 )
 from python_runner.delivery.transports.smtp_auth import (
@@ -36,9 +28,9 @@ from python_runner.delivery.transports.smtp_auth import (
     token_complaint,
     token_login,
 )
-from python_runner.delivery.transports.tls import trusting
+from python_runner.delivery.transports.tls import tls_context
 from python_runner.masking import Masker
-from python_runner.model import Delivery
+from python_runner.model import Cause
 from python_runner.texts.sentence import Sentence
 
 
@@ -48,15 +40,15 @@ if TYPE_CHECKING:
     from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings
 
-#: Seconds the last words may take: nothing depends on them any more.
-_GOODBYE = 5.0
+#: Seconds the server may take to answer QUIT, on which nothing depends.
+_QUIT_SECONDS = 5.0
 _CLOSING = 421
 _CHALLENGE = 334
 _T = TypeVar("_T")
 
 
 class SmtpConnection:
-    """One connection to a server, walked step by step in the order of the methods.
+    """One connection to a server; its methods are called in their order, step by step.
 
     Every step raises :class:`DeliveryError` when it does not succeed.
     """
@@ -86,26 +78,27 @@ class SmtpConnection:
         self._tokens = tokens
         self._smtp = smtplib.SMTP(local_hostname=_own_name(), timeout=step_timeout)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection still."""
+        return self._smtp.sock is not None
+
     def resolve(self) -> str:
         """Look the server's name up and return its addresses, for people."""
         try:
             found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except (OSError, ValueError) as error:
-            raise DeliveryError(
-                Delivery.DEFERRED, unreachable(error, self._host, self._port)
-            ) from error
+            raise unreachable(error, self._host, self._port) from error
         return ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     def connect(self) -> None:
-        """Reach the server; without implicit TLS it also says hello first."""
+        """Connect; without implicit TLS also wait for the server's greeting."""
         try:
             self._smtp.sock = socket.create_connection(
                 (self._host, self._port), self._step_timeout
             )
         except (OSError, ValueError) as error:
-            raise DeliveryError(
-                Delivery.DEFERRED, unreachable(error, self._host, self._port)
-            ) from error
+            raise unreachable(error, self._host, self._port) from error
         if self._settings.smtp_security != "tls":
             self._greet()
 
@@ -117,7 +110,7 @@ class SmtpConnection:
         self._hello()
         if self._settings.smtp_security == "starttls":
             if not self._smtp.has_extn("starttls"):
-                raise DeliveryError(Delivery.DEFERRED, no_starttls(self._host))
+                raise unavailable(answers.NO_STARTTLS, host=self._host)
             self._expect(220, lambda: self._smtp.docmd("STARTTLS"))
             self._wrap()
             self._hello()
@@ -136,16 +129,14 @@ class SmtpConnection:
         if not login or not (password or self._tokens):
             return False
         if self._settings.smtp_security == "none" and not self._is_loopback():
-            raise DeliveryError(Delivery.DEFERRED, Sentence.of(LOGIN_KEPT))
+            raise unavailable(answers.UNENCRYPTED_LOGIN)
         offered = self._smtp.esmtp_features.get("auth", "").upper().split()
         if self._tokens:
             self._log_in_with_token(self._tokens, login, offered)
             return True
         steps = login_steps(login, password or "", offered)
         if not steps:
-            raise DeliveryError(
-                Delivery.DEFERRED, no_password_login(self._host, offered)
-            )
+            raise self._no_login(answers.NO_PASSWORD_LOGIN, offered)
         for command, code in steps:
             self._expect(code, partial(self._smtp.docmd, command))
         return True
@@ -154,49 +145,56 @@ class SmtpConnection:
         self, tokens: Tokens, login: str, offered: Collection[str]
     ) -> None:
         if "XOAUTH2" not in offered:
-            raise DeliveryError(Delivery.DEFERRED, no_token_login(self._host, offered))
+            raise self._no_login(answers.NO_TOKEN_LOGIN, offered)
         try:
-            self._show_token(tokens, login)
-        except DeliveryError as refusal:
-            if refusal.lost or not tokens.proven:
+            self._send_token(tokens, login)
+        except DeliveryError:
+            if not (self.is_open and tokens.proven):
                 raise
             tokens.forget()
-            self._show_token(tokens, login)
+            self._send_token(tokens, login)
 
-    def _show_token(self, tokens: Tokens, login: str) -> None:
+    def _send_token(self, tokens: Tokens, login: str) -> None:
         token = tokens.get()
-        said = token_login(login, token)
-        self._masker = Masker((said, token))
-        self._expect(235, lambda: self._xoauth2(said))
+        response = token_login(login, token)
+        self._masker = Masker((response, token))
+        self._expect(235, lambda: self._xoauth2(response))
         tokens.proven = True
 
-    def _xoauth2(self, said: str) -> tuple[int, bytes]:
-        """Say it and return the answer, with what a challenge has against the token."""
-        code, answer = self._smtp.docmd(f"AUTH XOAUTH2 {said}")
+    def _no_login(self, template: str, offered: Collection[str]) -> DeliveryError:
+        offer = quoted(" ".join(offered)) or "-"
+        return unavailable(template, host=self._host, offered=offer)
+
+    def _xoauth2(self, response: str) -> tuple[int, bytes]:
+        """Send the token; return the answer, with what a challenge says against it."""
+        code, answer = self._smtp.docmd(f"AUTH XOAUTH2 {response}")
         if code != _CHALLENGE:
             return code, answer
         complaint = token_complaint(answer.decode("latin-1"))
-        # The refusal itself comes after an empty line.
+        # The server refuses after an empty line.
         code, answer = self._smtp.docmd("")
         return code, answer + b" " + complaint.encode()
 
     def mail(self, sender: str, size: int) -> None:
-        """Open a message of ``size`` bytes from ``sender``."""
+        """Begin a message of ``size`` bytes from ``sender``."""
         limit = self._smtp.esmtp_features.get("size", "")
         if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < size:
-            raise DeliveryError(Delivery.FAILED, too_large(size, int(limit)))
+            detail = Sentence.of(answers.OVER_LIMIT, size=size, limit=int(limit))
+            raise DeliveryError(Cause.TOO_LARGE, detail)
         options = [f"size={size}"] if self._smtp.has_extn("size") else []
         address = ascii_address(sender)
-        self._expect(250, lambda: self._smtp.mail(address, options), REFUSED_SENDER)
+        self._expect(
+            250, lambda: self._smtp.mail(address, options), answers.REFUSED_SENDER
+        )
 
     def rcpt(self, recipient: str) -> None:
         """Name one recipient."""
         address = ascii_address(recipient)
         codes = {250, 251, 252}
-        self._expect(codes, lambda: self._smtp.rcpt(address), REFUSED_RECIPIENT)
+        self._expect(codes, lambda: self._smtp.rcpt(address), answers.REFUSED_RECIPIENT)
 
     def data(self, content: bytes) -> str:
-        """Hand the message over and return the server's words, its queue id as a rule."""
+        """Hand the message over; return the server's answer, its queue id as a rule."""
         self._expect(354, lambda: self._smtp.docmd("DATA"))
         sock = self._sock
         sock.settimeout(self._data_timeout)
@@ -210,44 +208,47 @@ class SmtpConnection:
                 sock.settimeout(self._step_timeout)
 
     def reset(self) -> None:
-        """Give the open message up; the connection stays."""
+        """Give up the message that was begun; the connection stays."""
         self._expect(250, self._smtp.rset)
 
     def close(self) -> None:
-        """Say goodbye and hang up; whatever is answered, nothing depends on it."""
+        """Send QUIT and close the connection, whatever is answered."""
         with suppress(OSError, smtplib.SMTPException):
             if self._smtp.sock is not None:
-                self._smtp.sock.settimeout(_GOODBYE)
+                self._smtp.sock.settimeout(_QUIT_SECONDS)
                 self._smtp.docmd("QUIT")
-        self.hang_up()
+        self.drop()
 
-    def hang_up(self) -> None:
-        """Close the connection without a word."""
+    def drop(self) -> None:
+        """Close the connection without QUIT."""
         with suppress(OSError):
             self._smtp.close()
 
     def _greet(self) -> None:
         try:
             self._expect(220, self._smtp.getreply)
-        except DeliveryError as refusal:
-            if refusal.answered or not isinstance(refusal.__cause__, OSError):
+        except DeliveryError as error:
+            if error.cause is not Cause.CONNECTION_LOST:
                 raise
-            detail = no_greeting(refusal.__cause__, self._host, self._port)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from refusal
+            raise unavailable(
+                answers.NO_GREETING,
+                host=self._host,
+                port=self._port,
+                error=quoted(error.__cause__),
+            ) from error
 
     def _hello(self) -> None:
         self._guard(self._smtp.ehlo_or_helo_if_needed)
 
     def _wrap(self) -> None:
-        """Encrypt, against the name in the settings; what was said before is forgotten."""
+        """Encrypt, against the name in the settings; what was offered before is forgotten."""
         smtp = self._smtp
-        context = trusting(self._settings.smtp_ca_file)
+        context = tls_context(self._settings.smtp_ca_file)
         try:
             smtp.sock = context.wrap_socket(self._sock, server_hostname=self._host)
         except OSError as error:
-            self.hang_up()
-            detail = insecure(error, self._host, self._port)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            self.drop()
+            raise insecure(error, self._host, self._port) from error
         smtp.file = None
         smtp.ehlo_resp = smtp.helo_resp = None
         smtp.esmtp_features = {}
@@ -262,11 +263,11 @@ class SmtpConnection:
         """Wait for the answer to the whole message."""
         try:
             return self._expect(250, self._smtp.getreply)
-        except DeliveryError as refusal:
-            if refusal.answered:
+        except DeliveryError as error:
+            if error.cause is not Cause.CONNECTION_LOST:
                 raise
-            detail = Sentence.of(OUTCOME_UNKNOWN)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from refusal
+            detail = Sentence.of(answers.OUTCOME_UNKNOWN)
+            raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
 
     @property
     def _sock(self) -> socket.socket:
@@ -281,48 +282,46 @@ class SmtpConnection:
     ) -> str:
         """Run one exchange and return the answer's text if its code is wanted."""
         code, answer = self._guard(command)
-        text = self._words(answer)
+        text = self._masked(answer)
         if code in ({wanted} if isinstance(wanted, int) else wanted):
             return text
         # 421 closes the connection; anything that is no refusal makes it useless.
-        lost = code == _CLOSING or not 400 <= code < 600  # noqa: PLR2004 - RFC 5321
-        if lost:
-            self.hang_up()
-        detail = (
-            self._described(code, text, refused)
-            if code >= 0
-            else no_mail_server(self._host, self._port)
-        )
-        raise DeliveryError(delivery_of(code, text), detail, lost=lost, answered=True)
+        if code == _CLOSING or not 400 <= code < 600:  # noqa: PLR2004 - RFC 5321
+            self.drop()
+        if code < 0:
+            detail = Sentence.of(
+                answers.NO_MAIL_SERVER, host=self._host, port=self._port
+            )
+            raise DeliveryError(Cause.TRANSIENT, detail)
+        raise self._error(code, text, refused)
 
     def _guard(self, exchange: Callable[[], _T]) -> _T:
-        """Run one exchange; what smtplib and the network raise becomes a refusal."""
+        """Run one exchange; what smtplib and the network raise is a lost connection."""
         try:
             return exchange()
         except smtplib.SMTPResponseException as error:
-            text = self._words(error.smtp_error)
-            self.hang_up()
-            detail = self._described(error.smtp_code, text)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            self.drop()
+            detail = self._error(error.smtp_code, self._masked(error.smtp_error)).detail
+            raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
         except OSError as error:  # SMTPException is one
-            self.hang_up()
+            self.drop()
             detail = connection_lost(error, self._host)
-            raise DeliveryError(Delivery.DEFERRED, detail, lost=True) from error
+            raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
 
-    def _described(self, code: int, text: str, refused: str | None = None) -> Sentence:
+    def _error(self, code: int, text: str, refused: str | None = None) -> DeliveryError:
         token = self._tokens is not None
-        return described(code, text, token=token, refused=refused)
+        return smtp_error(code, text, token=token, refused=refused)
 
-    def _words(self, answer: bytes | str) -> str:
+    def _masked(self, answer: bytes | str) -> str:
         """Return an answer as text; a server that repeats a secret is not quoted."""
-        # smtplib has both: bytes from the wire, a sentence of its own where it gave up.
+        # smtplib has both: bytes from the server, a text of its own where it gave up.
         if isinstance(answer, bytes):
             answer = answer.decode("utf-8", "backslashreplace")
         return self._masker.text(answer)
 
 
 def _own_name() -> str:
-    """Return what to call ourselves: without DNS, which may take its time to fail."""
+    """Return this computer's name for EHLO: without DNS, which may be slow to fail."""
     name = socket.gethostname()
     # Computers have names with accents, servers take none.
     return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "[127.0.0.1]"

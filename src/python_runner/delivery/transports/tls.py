@@ -1,20 +1,19 @@
-"""Whom to trust when a connection is encrypted."""
+"""TLS contexts: which authorities an encrypted connection trusts."""
 
 from __future__ import annotations
 
 import ssl
 from typing import TYPE_CHECKING
 
-from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.delivery.transports.smtp_answers import unusable_authority
-from python_runner.model import Delivery
+from python_runner.delivery.transports.answers import UNUSABLE_AUTHORITY
+from python_runner.delivery.transports.explain import quoted, unavailable
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def trusting(file: Path | None, *, and_system: bool = False) -> ssl.SSLContext:
+def tls_context(file: Path | None, *, and_system: bool = False) -> ssl.SSLContext:
     """Return a context that verifies certificate and name, with TLS 1.2 at least.
 
     Args:
@@ -30,8 +29,8 @@ def trusting(file: Path | None, *, and_system: bool = False) -> ssl.SSLContext:
         if file and and_system:
             context.load_verify_locations(cafile=file)
     except OSError as error:
-        raise DeliveryError(
-            Delivery.DEFERRED, unusable_authority(error, file)
+        raise unavailable(
+            UNUSABLE_AUTHORITY, file=str(file), error=quoted(error)
         ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

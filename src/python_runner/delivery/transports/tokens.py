@@ -1,7 +1,7 @@
 """Tokens for an application that signs in by itself, with a secret or a certificate.
 
-They live in memory, as long as one delivery round: a token is one short request, a file
-with one would be one more secret to guard.
+They live in memory, as long as one drain: a token is one short request, a file with
+one would be one more secret to guard.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from python_runner.delivery.transports import missing_extra
-from python_runner.delivery.transports.entra_answers import no_token
 from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.explain import quoted, token_error
 from python_runner.delivery.transports.https import HttpsClient
-from python_runner.model import Delivery
-from python_runner.texts.sanitize import one_line
+from python_runner.masking import Masker
+from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from python_runner.model import MailSettings
 
 _OK = 200
-#: Characters of an error of the library that are passed on.
-_ERROR = 300
 #: What a token is for, by transport.
 _RESOURCES = {
     "smtp-oauth2": lambda settings: settings.outlook_url,
@@ -37,7 +35,7 @@ _RESOURCES = {
 
 
 class Tokens:
-    """The tokens of one delivery round; msal keeps them and renews them in time.
+    """The tokens of one drain; msal keeps them and renews them in time.
 
     Attributes:
         proven: whether a server has accepted the present token: only then may another
@@ -55,7 +53,7 @@ class Tokens:
         self._token = ""
         self._settings = settings
         self._scope = f"{_RESOURCES[settings.transport](settings)}/.default"
-        self._door = _MsalHttpClient(settings, step_timeout)
+        self._client = _MsalHttpClient(settings, step_timeout)
         self._application: Any = None
 
     def get(self) -> str:
@@ -66,13 +64,13 @@ class Tokens:
         """
         try:
             if self._application is None:
-                self._application = self._sign_up()
+                self._application = self._make_application()
             result = self._application.acquire_token_for_client([self._scope])
             token = _printable(result["access_token"])
         except DeliveryError:
             raise
         except Exception as error:  # the library names no base of what it raises
-            raise DeliveryError(Delivery.DEFERRED, self._broken(error)) from error
+            raise DeliveryError(Cause.UNAVAILABLE, self._broken(error)) from error
         self.proven = self.proven and token == self._token
         self._token = token
         return token
@@ -82,12 +80,12 @@ class Tokens:
         self._application.remove_tokens_for_client()
 
     def close(self) -> None:
-        """Hang up."""
-        self._door.close()
+        """Close the connection."""
+        self._client.close()
 
-    def _sign_up(self) -> Any:
+    def _make_application(self) -> Any:
         if missing := missing_extra(self._settings):
-            raise DeliveryError(Delivery.DEFERRED, missing)
+            raise DeliveryError(Cause.UNAVAILABLE, missing)
         from msal import ConfidentialClientApplication  # noqa: PLC0415 - optional
 
         settings = self._settings
@@ -98,7 +96,7 @@ class Tokens:
             # Whether Microsoft knows the authority is the administrator's word to say;
             # asking would contact a further host.
             instance_discovery=False,
-            http_client=self._door,
+            http_client=self._client,
         )
 
     def _credential(self) -> str | dict[str, str] | None:
@@ -110,18 +108,16 @@ class Tokens:
 
     def _broken(self, error: Exception) -> Sentence:
         """Return what the library's own complaint means: about the certificate, mostly."""
-        values = {
-            "file": str(self._settings.oauth_certificate),
-            "error": one_line(f"{type(error).__name__}: {error}", _ERROR),
-        }
+        said = quoted(f"{type(error).__name__}: {error}")
         if self._settings.oauth_certificate:
-            return Sentence(
+            return Sentence.of(
                 N_(
                     "the file OAUTH_CLIENT_CERTIFICATE names ({file}) cannot be used: {error}"
                 ),
-                values,
+                file=str(self._settings.oauth_certificate),
+                error=said,
             )
-        return Sentence(N_("no token could be asked for: {error}"), values)
+        return Sentence.of(N_("no token could be asked for: {error}"), error=said)
 
 
 def _printable(token: str) -> str:
@@ -143,11 +139,11 @@ def _private_key(pem: str) -> str:
 
 
 class _MsalHttpClient:
-    """What msal asks with: it gets to see answers that are good, and nothing else."""
+    """The HTTP client msal uses; an answer that is no success raises, and msal sees none."""
 
     def __init__(self, settings: MailSettings, timeout: float) -> None:
-        self._secrets = [settings.oauth_secret] if settings.oauth_secret else []
-        self._web = HttpsClient(
+        self._masker = Masker([settings.oauth_secret] if settings.oauth_secret else [])
+        self._https = HttpsClient(
             settings.smtp_ca_file,
             "OAUTH_AUTHORITY",
             step_timeout=timeout,
@@ -163,7 +159,7 @@ class _MsalHttpClient:
     ) -> Answer:
         if params:
             url = f"{url}?{urlencode(params)}"
-        return self._good(url, self._web.request("GET", url, headers=headers or {}))
+        return self._good(url, self._https.request("GET", url, headers=headers or {}))
 
     def post(
         self,
@@ -177,20 +173,19 @@ class _MsalHttpClient:
             url = f"{url}?{urlencode(params)}"
         body = data if isinstance(data, str) else urlencode(data or {})
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = self._web.request(
+        answer = self._https.request(
             "POST", url, headers={**form, **(headers or {})}, body=body.encode()
         )
         return self._good(url, answer)
 
     def close(self) -> None:
-        self._web.close()
+        self._https.close()
 
     def _good(self, url: str, answer: Answer) -> Answer:
         if answer.status_code == _OK and _is_document(answer.text):
             return answer
         host = urlsplit(url).hostname or ""
-        detail = no_token(answer.status_code, answer.text, host, secrets=self._secrets)
-        raise DeliveryError(Delivery.DEFERRED, detail)
+        raise token_error(answer.status_code, answer.text, host, self._masker)
 
 
 def _is_document(text: str) -> bool:

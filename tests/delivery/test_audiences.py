@@ -1,4 +1,4 @@
-"""All ways at the same time: real servers that are dead or silent hold up nobody else."""
+"""All audiences at the same time: a dead or silent server holds up nobody else."""
 
 from __future__ import annotations
 
@@ -12,12 +12,19 @@ from python_runner.channels import (
     channel_audience,
     channel_label,
 )
-from python_runner.delivery.outbox import DrainReport
-from python_runner.model import RECIPIENTS, MailSettings, Message, Run, RunStatus
+from python_runner.delivery.outbox import DrainReport, Outbox
+from python_runner.model import (
+    RECIPIENTS,
+    MailSettings,
+    Message,
+    Run,
+    RunStatus,
+    Settings,
+)
 from python_runner.records.messages import MessageState
 from python_runner.records.store import open_store
+from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
-from python_runner.runner.ways import Ways
 
 
 if TYPE_CHECKING:
@@ -72,22 +79,15 @@ def queue(store: Store, tmp_path: Path) -> Callable[..., None]:
     return put
 
 
-def drain(
-    store: Store,
-    settings: MailSettings,
-    *,
-    deadline_seconds: float = 30.0,
-    ways: Ways | None = None,
-) -> DrainReport:
-    """Drain every way."""
-    return (ways or Ways()).drain(
-        store,
-        settings,
-        {},
-        now=local_now,
-        deadline_seconds=deadline_seconds,
-        stopping=lambda: False,
-    )
+@pytest.fixture
+def outbox(store: Store, tmp_path: Path) -> Callable[[MailSettings], Outbox]:
+    """Return a function that makes the outbox of an environment."""
+
+    def make(mail: MailSettings) -> Outbox:
+        settings = Settings(home=tmp_path / "home", mail=mail, environ={})
+        return make_outbox(store, settings, {}, now=local_now, stopping=lambda: False)
+
+    return make
 
 
 def states(store: Store) -> dict[str, MessageState]:
@@ -97,21 +97,27 @@ def states(store: Store) -> dict[str, MessageState]:
 
 
 def test_a_silent_mail_server_holds_up_no_channel(
-    store: Store, queue: Any, serve: Any, serve_web: Any, mail_settings: Any
+    *,
+    store: Store,
+    queue: Any,
+    outbox: Any,
+    serve: Any,
+    serve_web: Any,
+    mail_settings: Any,
 ) -> None:
     """The channel is told while the mail waits for a greeting that never comes."""
     web = serve_web()
     queue("a", url := f"json://127.0.0.1:{web.port}/x")
     settings = mail_settings(serve({"CONNECT": SILENT}))
 
-    report = drain(store, settings, deadline_seconds=5)
+    report = outbox(settings).drain(5)
 
     assert report == DrainReport(sent=1, deferred=1, remaining=1)
     assert states(store)[channel_audience(url)] is MessageState.SENT
 
 
 def test_a_silent_channel_holds_up_nobody_else(
-    store: Store, queue: Any, serve_web: Any, tmp_path: Path
+    store: Store, queue: Any, outbox: Any, serve_web: Any, tmp_path: Path
 ) -> None:
     """The mail and the other channel leave at once; the drain ends at its deadline."""
     web = serve_web({"/silent": SILENT})
@@ -120,7 +126,7 @@ def test_a_silent_channel_holds_up_nobody_else(
     settings = MailSettings(transport="file", mail_dir=tmp_path / "mails")
     started = time.monotonic()
 
-    report = drain(store, settings, deadline_seconds=5)
+    report = outbox(settings).drain(5)
 
     assert time.monotonic() - started < 15
     assert report == DrainReport(sent=2, deferred=1, remaining=1)
@@ -129,46 +135,46 @@ def test_a_silent_channel_holds_up_nobody_else(
 
 
 def test_without_mail_variables_channels_are_told(
-    store: Store, queue: Any, serve_web: Any
+    store: Store, queue: Any, outbox: Any, serve_web: Any
 ) -> None:
     """Mails that cannot leave are not even tried: no attempt is counted."""
     web = serve_web()
     queue("a", f"json://127.0.0.1:{web.port}/x")
 
-    assert drain(store, MailSettings()) == DrainReport(sent=1, remaining=1)
+    assert outbox(MailSettings()).drain(30) == DrainReport(sent=1, remaining=1)
 
     (mail,) = store.messages.newest()
     assert (mail.message.audience, mail.attempts) == (RECIPIENTS, 0)
 
 
-def test_many_channels_are_all_told(store: Store, queue: Any, serve_web: Any) -> None:
+def test_many_channels_are_all_told(queue: Any, outbox: Any, serve_web: Any) -> None:
     """More of them than are served at the same time."""
     web = serve_web()
     queue("a", *(f"json://127.0.0.1:{web.port}/{n}" for n in range(12)), mail=False)
 
-    assert drain(store, MailSettings()) == DrainReport(sent=12)
+    assert outbox(MailSettings()).drain(30) == DrainReport(sent=12)
 
     assert sorted(web.paths()) == sorted(f"/{n}" for n in range(12))
 
 
-def test_a_channel_that_rests_lets_the_others_work(
-    store: Store, queue: Any, serve_web: Any
+def test_a_channel_that_is_down_lets_the_others_work(
+    queue: Any, outbox: Any, serve_web: Any
 ) -> None:
-    """Twice refused, its door is left alone for a while, and only its own."""
+    """Twice refused, it is left alone for a while, and no other channel is."""
     web = serve_web({"/shut": 500})
     shut, alive = (f"json://127.0.0.1:{web.port}/{p}" for p in ("shut", "alive"))
-    ways = Ways()
+    box = outbox(MailSettings())
     for run_id in "abc":
         queue(run_id, shut, alive, mail=False)
 
-    first = drain(store, MailSettings(), ways=ways)
+    first = box.drain(30)
     queue("d", shut, alive, mail=False)
-    second = drain(store, MailSettings(), ways=ways)
+    second = box.drain(30)
 
     assert first == DrainReport(sent=3, deferred=2, remaining=3)
     assert second == DrainReport(sent=1, remaining=4)
     assert web.paths().count("/shut") == 2
     assert web.paths().count("/alive") == 4
-    ways.wake()
-    assert not ways.known[channel_audience(shut)].rests
-    assert ways.idle_seconds < 30
+    box.reset()
+    assert not box.endpoint(channel_audience(shut)).breaker.is_open
+    assert box.idle_seconds < 30

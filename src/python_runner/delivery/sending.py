@@ -1,0 +1,308 @@
+"""Sends messages in a thread that nobody waits for longer than a deadline.
+
+A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
+thread when time is up, and counts as deferred: it may still end well and be marked.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.model import RECIPIENTS, Cause, Delivery
+from python_runner.policy import next_try
+from python_runner.records.messages import MessageState
+from python_runner.records.store import StoreError
+from python_runner.report.mime import without_attachment
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from python_runner.delivery.endpoints import Endpoint
+    from python_runner.delivery.transports import Transport
+    from python_runner.masking import Masker
+    from python_runner.model import Message, Receipt
+    from python_runner.records.message_queue import MessageQueue
+    from python_runner.records.messages import QueuedMessage
+
+#: Seconds a claim outlives the deadline of its drain: after that its owner is dead.
+_LEASE_MARGIN = 60.0
+#: Seconds a delivery still gets once the runner is asked to stop.
+_LAST_SECONDS = 3.0
+#: Seconds between two looks at whether that is so.
+_SLICE = 0.1
+#: The folder of mails: one transport serves every project.
+_ANYWHERE = Path()
+
+
+@dataclass(slots=True)
+class Deadline:
+    """The moment until which somebody waits for a delivery.
+
+    Attributes:
+        monotonic: the clock, in seconds.
+        end: the moment by that clock; earlier once the runner is asked to stop.
+    """
+
+    monotonic: Callable[[], float]
+    end: float
+
+    @property
+    def left(self) -> float:
+        """Seconds until then; 0 afterwards."""
+        return max(0.0, self.end - self.monotonic())
+
+    def run(self, work: Callable[[], None], stopping: Callable[[], bool]) -> bool:
+        """Do ``work`` in a thread of its own; return whether it ended in time.
+
+        Args:
+            work: raises nothing.
+            stopping: whether the runner is asked to stop; only seconds are left then.
+        """
+        # A daemon: a process that is done must not wait for a server that is not.
+        thread = threading.Thread(target=work, name="outbox", daemon=True)
+        thread.start()
+        stopped = False
+        while thread.is_alive() and (moment := self.monotonic()) < self.end:
+            if stopping() and not stopped:
+                stopped = True
+                self.end = min(self.end, moment + _LAST_SECONDS)
+            thread.join(_SLICE)
+        return not thread.is_alive()
+
+
+class Connections:
+    """The transports of one delivery: one for all mails, or one a project for a channel."""
+
+    def __init__(
+        self,
+        open_transport: Callable[[Path], Transport | None],
+        masker: Masker,
+        monotonic: Callable[[], float],
+    ) -> None:
+        """Take what is needed; nothing is opened.
+
+        Args:
+            open_transport: returns the transport for messages of the project in a
+                folder; None where its configuration does not name it any more.
+            masker: takes secrets out of what servers and libraries say.
+            monotonic: the clock, in seconds.
+        """
+        self._open_transport = open_transport
+        self._masker = masker
+        self._monotonic = monotonic
+        self._transports: dict[Path, Transport] = {}
+        self._began_at = monotonic()
+
+    def send(self, message: Message, folder: Path) -> tuple[Receipt, ...] | None:
+        """Send one message of the project in ``folder``.
+
+        Returns:
+            The receipts; None where there is no transport for it. Whatever a transport
+            raises is a deferral.
+        """
+        self._began_at = self._monotonic()
+        if message.audience == RECIPIENTS:
+            folder = _ANYWHERE
+        try:
+            if folder not in self._transports:
+                transport = self._open_transport(folder)
+                if transport is None:
+                    return None
+                self._transports[folder] = transport
+            receipts = self._transports[folder].send(message)
+        except Exception as error:  # noqa: BLE001 - mail never changes a run
+            receipts = deferred(
+                message,
+                Sentence.of(N_("the transport broke down: {error}"), error=repr(error)),
+            )
+        return tuple(
+            replace(r, detail=r.detail and self._masker.sentence(r.detail))
+            for r in receipts
+        )
+
+    def close(self) -> None:
+        """Close every transport."""
+        for transport in self._transports.values():
+            with suppress(Exception):
+                transport.close()
+
+    def timed_out(self, message: Message) -> tuple[Receipt, ...]:
+        """Return the receipts of a message that is not waited for any longer."""
+        template = N_("the channel had not taken the report after {seconds} s")
+        if message.audience == RECIPIENTS:
+            template = N_("the mail server had not taken the mail after {seconds} s")
+        seconds = round(self._monotonic() - self._began_at)
+        return deferred(message, Sentence.of(template, seconds=seconds))
+
+
+@dataclass(slots=True, kw_only=True)
+class Drain:
+    """Claims one audience's due messages, sends them and marks them, one by one.
+
+    Attributes:
+        queue: where the messages are.
+        audience: whose messages are sent.
+        now: the clock of the records.
+        endpoint: the server's breaker and rate limiter.
+        connections: what the messages are sent over.
+        deadline: when the caller stops waiting.
+        counts: messages by the state they are in now.
+        given_up: the numbers of the messages that were given up.
+    """
+
+    queue: MessageQueue
+    audience: str
+    now: Callable[[], datetime]
+    endpoint: Endpoint
+    connections: Connections
+    deadline: Deadline
+    counts: Counter[MessageState] = field(default_factory=Counter)
+    given_up: list[int] = field(default_factory=list)
+    _owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
+    _error: Exception | None = None
+    #: The message that is being sent; None once either thread has marked it.
+    _claimed: QueuedMessage | None = None
+    _marking: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Send what is due until the deadline.
+
+        Args:
+            stopping: whether the runner is asked to stop.
+
+        Raises:
+            StoreError: the records cannot be read or written.
+        """
+        if not self.deadline.run(self._send_all, stopping):
+            self._abandon()
+        if self._error is not None:
+            raise self._error
+
+    def _send_all(self) -> None:
+        try:
+            with closing(self.connections):
+                while (
+                    not self.endpoint.breaker.is_open
+                    and self.endpoint.limiter.wait(self.deadline.end)
+                    and (claimed := self._claim())
+                ):
+                    self._conclude(claimed, self._send(claimed))
+        except Exception as error:  # noqa: BLE001 - run() raises it
+            self._error = error
+
+    def _claim(self) -> QueuedMessage | None:
+        self._claimed = self.queue.claim_due(
+            self.now(),
+            owner=self._owner,
+            lease_seconds=self.deadline.left + _LEASE_MARGIN,
+            audience=self.audience,
+        )
+        return self._claimed
+
+    def _send(self, claimed: QueuedMessage) -> tuple[Receipt, ...] | None:
+        """Send; wait and send once more if the server asks for that and time allows."""
+        limiter, end = self.endpoint.limiter, self.deadline.end
+        limiter.count()
+        receipts = self.connections.send(claimed.message, claimed.path)
+        wait = _retry_after(receipts or ())
+        if (
+            wait
+            and _reached_nobody(receipts or ())
+            and limiter.pause(wait, end)
+            and limiter.wait(end)
+        ):
+            limiter.count()
+            return self.connections.send(claimed.message, claimed.path)
+        return receipts
+
+    def _conclude(
+        self, claimed: QueuedMessage, receipts: tuple[Receipt, ...] | None
+    ) -> None:
+        breaker = self.endpoint.breaker
+        with self._marking:
+            if receipts is None:
+                # Not the server's failure: another project may still name the channel.
+                receipts = deferred(claimed.message, _not_configured(claimed))
+            elif not _reached_nobody(receipts):
+                breaker.success()
+            elif self._claimed is None:
+                # It was abandoned, and that has been marked.
+                return
+            else:
+                last = receipts[-1]
+                stops_all = last.cause is not None and last.cause.stops_all
+                # A server that asks for a wait means every message.
+                certain = stops_all or _retry_after(receipts) > 0
+                breaker.failure(last.detail, certain=certain)
+            self._mark(claimed, receipts)
+
+    def _abandon(self) -> None:
+        """Count the message that is being sent as deferred."""
+        with self._marking:
+            if (claimed := self._claimed) is not None:
+                receipts = self.connections.timed_out(claimed.message)
+                # A server that took other messages is slow, and not out of reach.
+                certain = not self.counts[MessageState.SENT]
+                self.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
+                self._mark(claimed, receipts)
+
+    def _mark(self, claimed: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+        self._claimed = None
+        state = self.queue.record_receipts(
+            claimed.number,
+            receipts,
+            owner=self._owner,
+            next_try_at=next_try(
+                claimed.queued_at,
+                claimed.attempts + 1,
+                self.now(),
+                asked=_retry_after(receipts),
+            ),
+        )
+        self.counts[state] += 1
+        if state is MessageState.FAILED:
+            self.given_up.append(claimed.number)
+        elif state is MessageState.SENT:
+            self._drop_attachment(claimed)
+
+    def _drop_attachment(self, claimed: QueuedMessage) -> None:
+        """Keep a sent message's texts alone: the outputs have files of their own."""
+        if kept := without_attachment(claimed.message.content):
+            # If it stays, it only takes more room.
+            with suppress(StoreError):
+                self.queue.replace_sent(claimed.number, kept)
+
+
+def deferred(message: Message, detail: Sentence) -> tuple[Receipt, ...]:
+    """Return receipts by which nobody has got ``message`` yet."""
+    return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
+
+
+def _not_configured(claimed: QueuedMessage) -> Sentence:
+    return Sentence.of(
+        N_(
+            "the configuration of {project} does not hold this channel any more; put it"
+            " back, or give the report up: python-runner mail drop {number}"
+        ),
+        project=str(claimed.path),
+        number=claimed.number,
+    )
+
+
+def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
+    return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
+
+
+def _retry_after(receipts: tuple[Receipt, ...]) -> float:
+    """Return the seconds the server asks to be left alone; 0 if it does not."""
+    return max((receipt.retry_after or 0.0 for receipt in receipts), default=0.0)

@@ -1,0 +1,181 @@
+"""Turns what servers and networks answer into errors that say what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from python_runner.delivery.transports import answers
+from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.model import Cause
+from python_runner.texts.sanitize import one_line
+from python_runner.texts.sentence import Sentence
+
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from http.client import HTTPException
+
+    from python_runner.delivery.transports.https import Answer
+    from python_runner.masking import Masker
+
+#: Characters of an answer that are passed on.
+_QUOTED = 400
+_TOO_MANY_REQUESTS = 429
+#: Seconds to leave a server alone that says "too many" but not how long.
+_PAUSE = 10.0
+#: OpenSSL's verification results (x509_vfy.h) that have a remedy of their own.
+_CERTIFICATES = {
+    10: answers.EXPIRED_CERTIFICATE,
+    62: answers.OTHER_CERTIFICATE,
+    64: answers.OTHER_CERTIFICATE,
+}
+
+
+def quoted(answer: object) -> str:
+    """Return the beginning of what was answered, on one line."""
+    return one_line(str(answer), _QUOTED)
+
+
+def unavailable(template: str, /, **values: object) -> DeliveryError:
+    """Return the error that keeps every message, with the sentence of ``template``."""
+    return DeliveryError(Cause.UNAVAILABLE, Sentence.of(template, **values))
+
+
+def smtp_error(
+    code: int, text: str, *, token: bool = False, refused: str | None = None
+) -> DeliveryError:
+    """Return what a mail server's refusal means.
+
+    Args:
+        code: of the answer.
+        text: of the answer.
+        token: the login is made with a token, not with a password.
+        refused: the template for a permanent refusal that no row explains;
+            default: the answer alone.
+    """
+    cause, template = _look_up(answers.SMTP[token], f"{code} {text}")
+    if cause is Cause.PERMANENT and refused:
+        template = refused
+    return DeliveryError(cause, Sentence.of(template, answer=quoted(f"{code} {text}")))
+
+
+def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryError:
+    """Return why an answer of Microsoft Entra holds no token.
+
+    Args:
+        status: of HTTP.
+        text: the answer's body.
+        host: where the answer comes from.
+        masker: takes out what the answer may repeat of the request.
+    """
+    description = _oauth_description(text)
+    number = re.search(r"AADSTS[0-9]+", description)
+    kind = number[0] if number else "other" if description else ""
+    cause, template = _look_up(answers.ENTRA, f"{status} {kind}")
+    answer = masker.text(description or text)
+    if "{host}" in template:
+        # No row explains the number: the status may help.
+        answer = f"{status} {answer}"
+    return DeliveryError(cause, Sentence.of(template, host=host, answer=quoted(answer)))
+
+
+def graph_error(answer: Answer, mailbox: str, now: datetime) -> DeliveryError:
+    """Return what a refusal of Microsoft Graph means.
+
+    Args:
+        answer: what Graph said.
+        mailbox: whose mail it was.
+        now: aware; what a date in ``Retry-After`` is compared with.
+    """
+    status, code, said = answer.status_code, "", answer.text
+    try:
+        error = json.loads(answer.text)["error"]
+        code, message = str(error["code"]), str(error["message"])
+        said = f"{code}: {message}"
+    except (ValueError, TypeError, KeyError):
+        pass
+    cause, template = _look_up(answers.GRAPH, f"{status} {code}")
+    detail = Sentence.of(template, answer=quoted(f"{status} {said}"), mailbox=mailbox)
+    return DeliveryError(cause, detail, retry_after=_retry_after(answer, now))
+
+
+def unreachable(
+    error: OSError | ValueError | HTTPException,
+    host: str,
+    port: int,
+    variable: str = "SMTP_HOST",
+) -> DeliveryError:
+    """Return why no connection came about.
+
+    Args:
+        error: what went wrong.
+        host: where to.
+        port: of the host.
+        variable: the setting that names ``host``.
+    """
+    template = answers.NO_HTTPS_CONNECTION
+    if variable == "SMTP_HOST":
+        template = answers.NO_CONNECTION
+    # A name with an empty or endless label is refused by the codec, before DNS.
+    if isinstance(error, (socket.gaierror, ValueError)):
+        template = answers.UNKNOWN_NAME
+    return unavailable(
+        template, host=host, port=port, error=quoted(error), variable=variable
+    )
+
+
+def insecure(
+    error: OSError, host: str, port: int, variable: str = "SMTP_HOST"
+) -> DeliveryError:
+    """Return why no encrypted connection came about; nothing secret was sent."""
+    template = answers.NO_HTTPS_ENCRYPTION
+    if isinstance(error, ssl.SSLCertVerificationError):
+        template = _CERTIFICATES.get(error.verify_code, answers.UNKNOWN_AUTHORITY)
+    elif variable == "SMTP_HOST":
+        template = answers.NO_ENCRYPTION
+    return unavailable(
+        template, host=host, port=port, error=quoted(error), variable=variable
+    )
+
+
+def connection_lost(error: OSError | HTTPException, host: str) -> Sentence:
+    """Return that the connection broke off."""
+    return Sentence.of(answers.CONNECTION_LOST, host=host, error=quoted(error))
+
+
+def _look_up(table: answers.Table, answer: str) -> tuple[Cause, str]:
+    """Return cause and template of the first row that fits; the last one always does."""
+    return next(
+        (cause, template)
+        for pattern, cause, template in table
+        if re.search(pattern, answer, re.IGNORECASE)
+    )
+
+
+def _oauth_description(text: str) -> str:
+    """Return what OAuth calls the description of an error; empty if there is none."""
+    try:
+        error = json.loads(text)
+    except ValueError:
+        return ""
+    if not isinstance(error, dict):
+        return ""
+    description = str(error.get("error_description") or error.get("error") or "")
+    # Then follow identifiers and the time, which only support can use.
+    return re.split(r"\s*Trace ID:", description)[0]
+
+
+def _retry_after(answer: Answer, now: datetime) -> float | None:
+    """Return the seconds a server asks to be left alone, written as such or as a date."""
+    asked = answer.headers.get("retry-after", "").strip()
+    if asked.isascii() and asked.isdigit():
+        return float(asked)
+    try:
+        return max((parsedate_to_datetime(asked) - now).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return _PAUSE if answer.status_code == _TOO_MANY_REQUESTS else None
