@@ -199,34 +199,6 @@ def test_show_writes_a_page(
     assert json.loads(both.stdout)["runs"][0]["run_id"] == run_id
 
 
-def test_a_past_run_is_shown_without_secrets(
-    cli: Cli, make_project: MakeProject, tmp_path: Path
-) -> None:
-    """Neither what a killed runner left nor what has become secret since is shown."""
-    secret = "s3cr3t-value-77"
-    sources = {"bad.py": f"raise RuntimeError('the key {secret} is wrong')"}
-    folder = make_project(sources=sources)
-    cli("run", "-q", folder)
-    run_id = last_run_id()
-    (output,) = folder.glob("logs/runs/*/*.log")
-    with output.open("a", encoding="utf-8") as file:
-        file.write(f"left by a killed runner: {secret}\n")
-    make_project(sources=sources, env={"API_TOKEN": secret})
-
-    assert cli("show", run_id, "--html", "run.html").returncode == 0
-    page = (tmp_path / "run.html").read_text("utf-8")
-
-    assert "left by a killed runner: ***" in page
-    for shown in (
-        page,
-        cli("show", run_id).stdout,
-        cli("show", run_id, "--json").stdout,
-        cli("history", "--json").stdout,
-    ):
-        assert secret not in shown
-        assert "the key *** is wrong" in shown
-
-
 def test_a_page_is_written_without_output(
     cli: Cli, make_project: MakeProject, tmp_path: Path
 ) -> None:
