@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,10 @@ from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from http.client import HTTPException
 
-    from python_runner.delivery.transports.https import Answer
     from python_runner.masking import Masker
 
 #: Characters of an answer that are passed on.
@@ -34,6 +35,21 @@ _CERTIFICATES = {
     62: answers.OTHER_CERTIFICATE,
     64: answers.OTHER_CERTIFICATE,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, with the attributes msal expects of one.
+
+    Attributes:
+        status_code: of HTTP.
+        text: the body.
+        headers: names in lower case.
+    """
+
+    status_code: int
+    text: str
+    headers: Mapping[str, str]
 
 
 def quoted(answer: object) -> str:

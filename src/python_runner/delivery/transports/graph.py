@@ -31,7 +31,7 @@ from python_runner.texts.sentence import Sentence
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from python_runner.delivery.transports.https import Answer
+    from python_runner.delivery.transports.explain import Answer
     from python_runner.model import MailSettings, Message, Receipt
 
 _ACCEPTED = 202

@@ -12,7 +12,6 @@ import selectors
 import ssl
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -21,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from python_runner.delivery.transports.answers import UNUSABLE_PROXY
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import (
+    Answer,
     connection_lost,
     insecure,
     unavailable,
@@ -42,21 +42,6 @@ _HTTPS = 443
 _ANSWER = 1_000_000
 #: A proxy listens there unless its address says otherwise.
 _PROXY_PORT = 8080
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, with the attributes msal expects of one.
-
-    Attributes:
-        status_code: of HTTP.
-        text: the body.
-        headers: names in lower case.
-    """
-
-    status_code: int
-    text: str
-    headers: Mapping[str, str]
 
 
 class HttpsClient:

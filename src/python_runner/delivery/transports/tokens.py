@@ -23,7 +23,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from python_runner.delivery.transports.https import Answer
+    from python_runner.delivery.transports.explain import Answer
     from python_runner.model import MailSettings
 
 _OK = 200
