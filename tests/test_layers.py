@@ -218,3 +218,13 @@ def test_exported_names_are_sorted_and_there() -> None:
         assert getattr(python_runner, name) is not None
     with pytest.raises(AttributeError, match="nothing"):
         python_runner.nothing  # noqa: B018
+
+
+def test_the_architecture_page_names_files_that_exist() -> None:
+    """Who looks for the place of a change is sent to a file that is there."""
+    page = Path(__file__).parents[1].joinpath("docs/architecture.md").read_text("utf-8")
+    table = page[page.index("## I want to change") : page.index("## Decisions")]
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:\.py|\.po|/))`", table, re.IGNORECASE)
+
+    assert len(named) > 40
+    assert [file for file in named if not (PACKAGE / file).exists()] == []

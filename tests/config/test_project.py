@@ -311,7 +311,7 @@ def test_channels_without_apprise(
     problems = problems_of(make_project(channels=["json://h/a", "json://h/b"]))
 
     assert list(problems) == ["channels[0]"]
-    assert 'pip install "python-runner[notify]"' in problems["channels[0]"]
+    assert 'pip install "python-series-runner[notify]"' in problems["channels[0]"]
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_what_is_not_installed_is_named_beforehand(
     """`check` and `mail test` say what to install; nothing else has to be understood."""
     make_project(recipients=["ann@example.org"], email_strategy="all")
     variables |= without_msal | {"MAIL_TRANSPORT": transport}
-    advice = 'needs the package msal: pip install "python-runner[outlook]"'
+    advice = 'needs the package msal: pip install "python-series-runner[outlook]"'
 
     checked = cli("check", "project_1", **variables)
     tested = cli("mail", "test", **variables)
@@ -201,7 +201,7 @@ def test_what_is_not_installed_does_not_change_a_run(
 
     assert done.returncode == 0
     assert json.loads(done.stdout)["runs"][0]["mail"] == "queued"
-    assert 'pip install "python-runner[outlook]"' in listed.stdout
+    assert 'pip install "python-series-runner[outlook]"' in listed.stdout
 
 
 @pytest.mark.parametrize("transport", ["smtp-oauth2", "graph"])

@@ -31,7 +31,7 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
             0,
             _(
                 "channels need Apprise, which is not installed:"
-                ' pip install "python-runner[notify]"'
+                ' pip install "python-series-runner[notify]"'
             ),
         )
         return

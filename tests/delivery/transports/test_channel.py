@@ -180,7 +180,7 @@ def test_without_apprise_a_message_waits(
     (receipt,) = ChannelTransport(url).send(note(url))
 
     assert receipt.delivery is Delivery.DEFERRED
-    assert 'pip install "python-runner[notify]"' in str(receipt.detail)
+    assert 'pip install "python-series-runner[notify]"' in str(receipt.detail)
 
 
 def test_an_address_apprise_cannot_use_is_a_deferral(note: Any) -> None:

@@ -57,7 +57,7 @@ def missing_extra(settings: MailSettings) -> Sentence | None:
     return Sentence.of(
         N_(
             "MAIL_TRANSPORT={transport} needs the package msal: pip install"
-            ' "python-runner[outlook]"'
+            ' "python-series-runner[outlook]"'
         ),
         transport=settings.transport,
     )

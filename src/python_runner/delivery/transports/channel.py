@@ -65,7 +65,7 @@ class ChannelTransport:
             detail = Sentence.of(
                 N_(
                     "channels need Apprise, which is not installed:"
-                    ' pip install "python-runner[notify]"'
+                    ' pip install "python-series-runner[notify]"'
                 )
             )
             error = DeliveryError(Cause.TRANSIENT, detail)
