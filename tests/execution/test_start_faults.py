@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import subprocess
 import sys
 import threading
-import uuid
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,7 +22,7 @@ from python_runner.model import Command, Outcome
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import FrameType
 
@@ -95,10 +95,35 @@ class FailingCall:
                 raise self._error
 
 
+def run_id_of(folder: Path) -> str:
+    """Return the run id of a test by its folder: no two tests share one."""
+    return hashlib.sha256(str(folder).encode()).hexdigest()[:13]
+
+
 @pytest.fixture
-def command(tmp_path: Path) -> Iterator[Command]:
+def left(tmp_path: Path) -> Callable[[], list[psutil.Process]]:
+    """Return a function that finds this test's processes, zombies among them."""
+    before = psutil.Process().children(recursive=True)
+
+    def find() -> list[psutil.Process]:
+        found = []
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                # A zombie shows no environment.
+                zombie = child.status() == psutil.STATUS_ZOMBIE and child not in before
+                if zombie or child.environ().get(RUN_MARKER) == run_id_of(tmp_path):
+                    found.append(child)
+        return found
+
+    return find
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, left: Callable[[], list[psutil.Process]]
+) -> Iterator[Command]:
     """Return a command that sleeps; check that no process of it is left."""
-    run_id = uuid.uuid4().hex[:13]
+    run_id = run_id_of(tmp_path)
     yield Command(
         argv=(sys.executable, "-c", SLEEPS),
         cwd=str(tmp_path),
@@ -110,22 +135,13 @@ def command(tmp_path: Path) -> Iterator[Command]:
         project=str(tmp_path),
         run_id=run_id,
     )
-    assert left_of(run_id) == []
-
-
-def left_of(run_id: str) -> list[psutil.Process]:
-    """Return this process's children of a run, and zombies, which show no run."""
-    left = []
-    for child in psutil.Process().children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            zombie = child.status() == psutil.STATUS_ZOMBIE
-            if zombie or child.environ().get(RUN_MARKER) == run_id:
-                left.append(child)
-    return left
+    assert left() == []
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_any_call_after_the_start_may_fail(command: Command, name: str) -> None:
+def test_any_call_after_the_start_may_fail(
+    command: Command, left: Callable[[], list[psutil.Process]], name: str
+) -> None:
     """Whichever call fails, the script has ended before anybody hears of it."""
     number = 0
     raised = True
@@ -143,7 +159,7 @@ def test_any_call_after_the_start_may_fail(command: Command, name: str) -> None:
                     told = str(attempt.reason)
                     assert told.startswith("stopped because it could not be watched: ")
         raised = failing.raised
-        assert left_of(command.run_id) == [], number
+        assert left() == [], number
     assert number > 20
 
 

@@ -163,15 +163,18 @@ class Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree, the youngest first."""
-        if self._exit is None:
-            # Needs no file: it works where the system refuses to look for the others.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._pid, signal.SIGKILL)
-        self._scan(kill=True)
-        self._signal(signal.SIGKILL)
-        for _ in range(_MOST_SCANS):
-            if not self._scan_children(kill=True):
-                break
+        try:
+            self._scan(kill=True)
+            self._signal(signal.SIGKILL)
+            for _ in range(_MOST_SCANS):
+                if not self._scan_children(kill=True):
+                    break
+        except Exception:
+            if self._exit is None:
+                # Needs no file: it works where the system refuses to scan.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._pid, signal.SIGKILL)
+            raise
 
     def close(self) -> ProcessExit:
         """Reap the script, and return how it ended; the tree is not used afterwards."""
