@@ -1,4 +1,4 @@
-"""What may be told of a channel's address: a label and a digest."""
+"""Label and digest of a channel's address, for people and for the records."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ import re
 
 #: Scheme and authority of an address, whatever Apprise puts there: a host or a token.
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)", re.IGNORECASE)
-
-
 #: Apprise takes the password behind the question mark, too.
 _PASSWORD = re.compile(r"(?<=[?&])pass(?:word)?=[^&]*", re.IGNORECASE)
-
-
 #: What is a host beyond doubt. A token has capitals, or digits at its end, or no dot.
 _HOST = re.compile(r"localhost|\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z]{2,24}")
 
@@ -22,7 +18,7 @@ def channel_label(url: str) -> str:
     """Return what people may see of a channel: ``slack://... (3f9a1c2b)``.
 
     Any part of such an address may be a token, also where a host is expected. A host is
-    shown only if it can be nothing else; the number tells alike ones apart.
+    shown only if it can be nothing else; the digest tells similar ones apart.
     """
     scheme, authority = _scheme_and_authority(url)
     host = authority.rpartition("@")[2].partition(":")[0]
@@ -31,7 +27,7 @@ def channel_label(url: str) -> str:
 
 
 def channel_audience(url: str) -> str:
-    """Return what stands for a channel in the records, and finds it again."""
+    """Return the name of a channel in the records, by which it is found again."""
     return f"channel {_channel_digest(url)}"
 
 

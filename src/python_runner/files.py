@@ -1,4 +1,4 @@
-"""Files are made and replaced the same way everywhere: whole, patiently, private where asked.
+"""Makes and replaces files whole, with patience, and private where asked.
 
 The state folder is readable by its user alone: on POSIX by the modes set here, on Windows
 by the permissions of the user's profile, which new files inherit.

@@ -92,7 +92,7 @@ def test_times_are_written_in_local_time() -> None:
 @example(replace(LOG_LINE, host="a -", script="b - c", traceback=""))
 @example(replace(LOG_LINE, script="\ud83d\ude00 \udcff \\udcff", traceback=" - "))
 def test_what_is_written_is_read_back(log_line: LogLine) -> None:
-    """Reading a line gives what was written, to the milliseconds and hundredths it keeps."""
+    """Reading gives what was written, to the milliseconds and hundredths it keeps."""
     read = parse_log_line(format_log_line(log_line))
     assert read is not None
     assert _wall(read.time) == _wall(log_line.time)

@@ -1,1 +1,1 @@
-"""What happened, kept: the log, captured output, records, locks."""
+"""Keeps what happened: records (SQLite), log, captured output; holds the locks."""

@@ -178,7 +178,7 @@ def end_run(connection: Connection, run: Run) -> int:
 
 
 def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -> None:
-    """End what never ended in ``runs``: their runner is gone."""
+    """End the scripts of ``runs`` that have not ended: their runner is gone."""
     for run in runs:
         connection.execute(
             "UPDATE result SET started_at = ? WHERE run = ? AND started_at IS NULL",

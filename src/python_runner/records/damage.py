@@ -1,4 +1,4 @@
-"""What happens to a damaged database: it is set aside, never deleted."""
+"""Sets a damaged database aside under another name; never deletes it."""
 
 from __future__ import annotations
 

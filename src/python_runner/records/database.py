@@ -60,7 +60,7 @@ class Database:
             self._connection = connect(path)
 
     def close(self) -> None:
-        """Let go of the file; a transaction of another thread ends first."""
+        """Close the file; a transaction of another thread ends first."""
         with self._lock:
             self._connection.close()
 
@@ -179,7 +179,7 @@ def suspicion(path: Path) -> Path:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Say whether ``error`` tells of a broken file, not of a passing trouble."""
+    """Say whether ``error`` means a broken file, and not a trouble that passes."""
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 

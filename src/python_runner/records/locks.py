@@ -83,7 +83,7 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who holds a lock, for people; the lock itself needs none of it.
+    """Who holds a lock; people read it, the lock itself does not need it.
 
     Attributes:
         pid: process id.
@@ -126,7 +126,7 @@ class FileLock:
         """Take the lock and leave ``holder`` in its file; say whether it was free.
 
         Args:
-            holder: told to others while the lock is held.
+            holder: what others read while the lock is held.
             wait: whether to look again until the lock is free.
             stop: ends the waiting when it returns True.
             sleep: pauses between two looks, for a number of seconds.
@@ -181,11 +181,11 @@ class FileLock:
         return self._descriptor
 
     def holder(self) -> Holder | None:
-        """Return who holds the lock, or held it when killed; None if nobody says."""
+        """Return who holds the lock, or held it when killed; None if nobody did."""
         try:
-            told = json.loads(self.path.read_text("utf-8"))
-            told["started_at"] = datetime.fromisoformat(told["started_at"])
-            return Holder(**told)
+            found = json.loads(self.path.read_text("utf-8"))
+            found["started_at"] = datetime.fromisoformat(found["started_at"])
+            return Holder(**found)
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

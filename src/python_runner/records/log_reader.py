@@ -1,4 +1,4 @@
-"""How a log is read back: with its archives, and while it grows.
+"""Reads a log with its archives, and while it grows.
 
 A file is read and closed before its lines are yielded: a reader that pauses must not
 keep a log open, since Windows would refuse to set it aside.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Place(NamedTuple):
-    """How far a reader has come: a file, whatever it is called now, and bytes read."""
+    """How far a file has been read; a file keeps its identity under another name."""
 
     device: int = 0
     inode: int = 0

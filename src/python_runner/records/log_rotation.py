@@ -1,4 +1,4 @@
-"""How a log is set aside: by calendar days, under a name that is free, and for how long.
+"""Archives a log by calendar days, under a free name, and removes the oldest archives.
 
 The age of a log is read from its first line and not from its file's times: those
 change with every write, with copies, and on Windows even survive a rename.

@@ -1,4 +1,4 @@
-"""The outbox as rows: reports that are on their way, sent, given up or dropped."""
+"""The queue of messages in the database: queued, sent, given up or dropped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: No wait and no lease is meant to be longer: the clock was wrong when it was set.
 _CREDIBLE_WAIT = timedelta(days=1)
-#: What may be claimed: neither waiting for its next try nor in somebody's hands.
+#: What may be claimed: neither waiting for its next try nor claimed by a process.
 _DUE = """
     state = 'queued'
         AND (next_try_at <= :now OR next_try_at > :beyond)
@@ -64,7 +64,7 @@ _INCIDENT = """
 
 
 class MessageQueue:
-    """The outbox of one database; raises :class:`StoreError` as the store does."""
+    """The queue of one database; raises :class:`StoreError` as the store does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -161,7 +161,7 @@ class MessageQueue:
         owner: str,
         next_try_at: datetime | None,
     ) -> MessageState:
-        """Write down the answers for a claimed message and let go of it.
+        """Write the answers for a claimed message and end the claim.
 
         What one recipient got once stays: a late answer of a claim that has expired
         cannot undo it.
@@ -193,7 +193,7 @@ class MessageQueue:
             )
             if next_try_at is None:
                 _give_up(connection, number)
-            return _settle(connection, number, owner, next_try_at)
+            return _update_state(connection, number, owner, next_try_at)
 
     def replace_sent(self, number: int, content: bytes) -> None:
         """Keep ``content`` of a message that everybody has got, instead of all of it."""
@@ -204,12 +204,12 @@ class MessageQueue:
             )
 
     def get(self, number: int) -> QueuedMessage | None:
-        """Return one message, whatever became of it."""
+        """Return one message, in any state, or None."""
         with self._database.read() as connection:
             return next(iter(load(connection, [number])), None)
 
     def of_run(self, run_id: str) -> list[QueuedMessage]:
-        """Return the messages that tell of a run, whatever became of them."""
+        """Return the messages that report a run, in any state."""
         with self._database.read() as connection:
             cursor = connection.execute(
                 """
@@ -235,9 +235,9 @@ class MessageQueue:
             return load(connection, [number for (number,) in cursor])
 
     def unannounced(self) -> list[QueuedMessage]:
-        """Return the given up messages that no later one tells of, newest first.
+        """Return the given up messages that no later one names, newest first.
 
-        A message that tells of them and is given up itself does not count.
+        A message that names them and is given up itself does not count.
         """
         with self._database.read() as connection:
             cursor = connection.execute(
@@ -259,7 +259,7 @@ class MessageQueue:
         before: datetime,
         latest: int,
     ) -> list[RunMail]:
-        """Return what told of a project's runs since its last success, in their order.
+        """Return the mails about a project's runs since its last success, in their order.
 
         Args:
             path: the project's folder.
@@ -346,10 +346,10 @@ def _give_up(connection: Connection, number: int) -> None:
     )
 
 
-def _settle(
+def _update_state(
     connection: Connection, number: int, owner: str, next_try_at: datetime | None
 ) -> MessageState:
-    """Derive where a message is from its recipients; a dropped one stays dropped."""
+    """Set a message's state by those of its recipients; a dropped one stays dropped."""
     (state,) = connection.execute(
         """
         UPDATE message SET

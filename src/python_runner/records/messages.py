@@ -1,4 +1,4 @@
-"""Messages of the outbox as facts, and how their rows are read."""
+"""Queued messages as facts, and how their rows are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class MessageState(StrEnum):
-    """Where a message is."""
+    """The state of a message."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -32,7 +32,7 @@ class MessageState(StrEnum):
     DROPPED = "dropped"
 
 
-#: What still has no happy end.
+#: States in which a recipient lacks the message.
 UNDELIVERED = (MessageState.QUEUED, MessageState.FAILED)
 
 
@@ -53,16 +53,16 @@ class Addressee:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedMessage:
-    """A message in the outbox.
+    """A message in the queue.
 
     Attributes:
         number: what people call it.
-        run_id: the run it tells of.
+        run_id: the run it reports.
         project: name of the project of that run.
         path: the project's folder.
         message: as it leaves; its recipients are those that still wait for it.
-        addressees: every recipient, whatever became of it.
-        state: where the message is.
+        addressees: every recipient, in any state.
+        state: of the message.
         queued_at: when its run was closed.
         attempts: how often it has been tried.
         next_try_at: not before then, while it is queued.
@@ -87,7 +87,7 @@ class RunMail:
     Attributes:
         message_id: with its angle brackets.
         subject: as it was sent.
-        run_started_at: when the run began that it tells of.
+        run_started_at: when the run began that it reports.
     """
 
     message_id: str

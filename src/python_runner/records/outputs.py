@@ -1,4 +1,4 @@
-"""Captured output on disk: where it lies, how long it stays, how its end is read."""
+"""Files of captured output: their names, their removal, reading their ends."""
 
 from __future__ import annotations
 

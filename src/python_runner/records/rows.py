@@ -1,4 +1,4 @@
-"""Facts to columns and back: times, sentences, attempts, results, runs."""
+"""Turns facts into columns and back: times, sentences, attempts, results, runs."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 PLANNED = "planned"
 RUNNING = "running"
-#: What becomes of a script whose runner died, and the sentence for it.
-_ABANDONED = {
+#: The outcome of a script whose runner died, by its state, and the reason.
+_LEFT_OPEN = {
     RUNNING: (
         Outcome.INTERRUPTED,
         Sentence.of(N_("the runner ended while the script ran")),
@@ -159,18 +159,18 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
 def to_result(
     row: Row, run_id: str, attempts: tuple[Attempt, ...] = ()
 ) -> ScriptResult:
-    """Return the result a row holds; what never ended counts as abandoned."""
+    """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
     duration = row["duration"]
-    abandoned, why = _ABANDONED.get(row["state"], (None, None))
-    if abandoned and attempts:
+    outcome, why = _LEFT_OPEN.get(row["state"], (None, None))
+    if outcome and attempts:
         last = attempts[-1]
         duration = (last.started_at - started_at).total_seconds() + last.duration
     return ScriptResult(
         script=row["name"],
         run_id=run_id,
         number=row["number"],
-        outcome=abandoned or Outcome(row["state"]),
+        outcome=outcome or Outcome(row["state"]),
         started_at=started_at,
         duration=duration,
         attempts=attempts,
@@ -209,7 +209,7 @@ def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
 
 
 def _to_open_script(row: Row) -> OpenScript:
-    begun, ended = row["started_at"] is not None, row["state"] not in _ABANDONED
+    begun, ended = row["started_at"] is not None, row["state"] not in _LEFT_OPEN
     return OpenScript(
         script=row["name"],
         number=row["number"],

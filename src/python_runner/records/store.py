@@ -1,8 +1,8 @@
-"""What happened, kept: runs, their scripts, and the reports that tell of them.
+"""The records: runs, their scripts, and the messages that report them.
 
-A run is opened before its first script and closed together with its report, in one
-transaction; each step between is on disk before the next act. So whoever comes after a
-crash finds what is known, and nothing else has to remember it.
+``begin_run`` writes a run before its first script. ``end_run`` writes its end and queues
+its reports in one transaction. Each step between is on disk before the next one begins,
+so after a crash the records hold all that is known.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._database.close()
 
     # Transitions: each is on disk when its method returns.
@@ -151,32 +151,32 @@ class Store:
         *,
         announces: Sequence[int] = (),
     ) -> None:
-        """Close a run and queue its reports: all or nothing.
+        """Write a run's end and queue its reports: all or nothing.
 
-        The run may be unknown so far, in whole or in part: ``run`` holds everything.
-        A report that is in the outbox already stays as it is.
+        The records may lack the run or parts of it: ``run`` holds everything.
+        A report that is queued already stays as it is.
 
         Args:
             run: how it ended.
             reports: one for each audience; none when none is due.
             now: when they are queued.
-            announces: numbers of the given up messages that the first one tells of.
+            announces: numbers of the given up messages that the first report names.
         """
         with self._database.write() as connection:
             key = changes.end_run(connection, run)
             changes.interrupt_runs(connection, [key], now)
             for report in reports:
                 self.messages.put(connection, key, report, now, announces=announces)
-                # One of them tells of the lost ones for all: the mail, if there is one.
+                # One report names them for all: the mail, if there is one.
                 announces = ()
 
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
-        """Settle the runs of a project that died before their end, oldest first.
+        """End the scripts of a project's runs whose runner died; return these runs.
 
-        The caller holds the project's lock: nobody else can be running it. Scripts that
-        ran become ``interrupted``, those to come ``skipped``. The run itself stays open
-        until :meth:`end_run` closes it together with its report, so that a crash in
-        between costs neither.
+        The caller holds the project's lock, so no other runner can be alive. A script
+        that ran becomes ``interrupted``, one that was planned ``skipped``. The run
+        itself stays open until :meth:`end_run` ends it and queues its report: a crash in
+        between loses neither. The runs come oldest first.
         """
         with self._database.write() as connection:
             keys = queries.keys_of_open_runs(connection, path)
@@ -222,7 +222,7 @@ class Store:
     def open_runs(self, projects: Sequence[Path] = ()) -> list[OpenRun]:
         """Return the runs that have not ended, newest first.
 
-        Each is active, or its runner died and nobody has settled it yet.
+        Each is active, or its runner died and no later run has ended it yet.
 
         Args:
             projects: folders of the projects; none means all.
