@@ -526,7 +526,7 @@ def test_show_writes_a_page(
 
 
 def test_a_past_run_is_shown_without_secrets(
-    cli: Cli, make_project: MakeProject
+    cli: Cli, make_project: MakeProject, tmp_path: Path
 ) -> None:
     """Neither what a killed runner left nor what has become secret since is shown."""
     secret = "s3cr3t-value-77"
@@ -539,8 +539,8 @@ def test_a_past_run_is_shown_without_secrets(
         file.write(f"left by a killed runner: {secret}\n")
     make_project(sources=sources, env={"API_TOKEN": secret})
 
-    assert cli("show", run_id, "--html", "run.html").returncode == 0
-    page = Path("run.html").read_text("utf-8")
+    assert cli("show", run_id, "--html", tmp_path / "run.html").returncode == 0
+    page = (tmp_path / "run.html").read_text("utf-8")
 
     assert "left by a killed runner: ***" in page
     for shown in (
@@ -738,10 +738,10 @@ def test_logs_are_read_with_their_archives(cli: Cli, logged: Path) -> None:
 
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "2024-11-27 09:01:00  succeeded  0.08 min  main.py  (39be3d37aed64, LAPTOP)",
-        "2024-11-27 09:02:00  failed     0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:01:00  succeeded    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:02:00  failed       0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
         "    E: Gone",
-        "2024-11-27 09:03:00  failed     0.08 min  last.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:03:00  failed       0.08 min  last.py  (39be3d37aed64, LAPTOP)",
         "    E: late",
     ]
 
