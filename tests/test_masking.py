@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-pytestmark = pytest.mark.pure
-
-
 SECRET = "càn4ry/pa ss+\"q'\\&<7"
 secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=4).filter(
     lambda text: (
