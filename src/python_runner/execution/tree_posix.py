@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 TASK_MARKER = "PYTHON_RUNNER_TASK"
 
 _PR_SET_CHILD_SUBREAPER = 36
+#: Seconds that the kernel gets to end a script that was killed.
+_REAPING = 1.0
 #: How often to look again for processes that come and go all the time.
 _MOST_SCANS = 20
 
@@ -178,8 +181,11 @@ class Tree:
 
     def close(self) -> ProcessExit:
         """Reap the script, and return how it ended; the tree is not used afterwards."""
-        if self.started:
+        until = time.monotonic() + _REAPING
+        while self.started and self._exit is None and time.monotonic() < until:
             self._reap(os.WNOHANG)
+            if self._exit is None:
+                time.sleep(0.01)
         if self._counted:
             _SUBREAPER.end(self._pid)
         return self._exit or ProcessExit()
