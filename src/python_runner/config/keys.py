@@ -120,16 +120,12 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
     ] = 0
     retry_delay: Annotated[
         Duration | None,
-        _expects(
-            _DURATION,
-            "Wait before the first retry (30 s); doubles with each.",
-        ),
+        _expects(_DURATION, "Wait before the first retry (30 s); doubles with each."),
     ] = None
     on_failure: Annotated[
         OnFailure,
         _expects(
-            N_('"continue" or "stop"'),
-            "What a failed script means for those after it.",
+            N_('"continue" or "stop"'), "What a failed script means for those after it."
         ),
     ] = OnFailure.CONTINUE
     max_parallel: Annotated[

@@ -259,6 +259,5 @@ def _check_recipients(good: Mapping[str, Any], findings: Findings) -> None:
     told = recipients or good.get("channels")
     if not told and good.get("email_strategy", "none") != "none":
         findings.add(
-            "recipients",
-            _('is empty: name someone, or set "email_strategy" to "none"'),
+            "recipients", _('is empty: name someone, or set "email_strategy" to "none"')
         )

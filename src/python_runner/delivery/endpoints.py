@@ -64,8 +64,7 @@ class Endpoints:
         return self._known.setdefault(
             name,
             Endpoint(
-                CircuitBreaker(self.monotonic),
-                RateLimiter(self.monotonic, self._sleep),
+                CircuitBreaker(self.monotonic), RateLimiter(self.monotonic, self._sleep)
             ),
         )
 

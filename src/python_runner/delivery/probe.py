@@ -137,9 +137,7 @@ def _smtp_steps(
     tokens = None
     with ExitStack() as stack:
         if settings.transport == "smtp-oauth2":
-            from python_runner.delivery.transports.tokens import (  # noqa: PLC0415
-                Tokens,
-            )
+            from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
 
             tokens = stack.enter_context(
                 closing(Tokens(settings, step_timeout=timeout))
