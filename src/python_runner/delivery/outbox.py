@@ -93,10 +93,6 @@ class Outbox:
         name = self.mail_endpoint or "" if audience == RECIPIENTS else audience
         return self.endpoints[name]
 
-    def reset(self) -> None:
-        """Let the next drain try every server, whatever the last ones met."""
-        self.endpoints.reset()
-
     def drain(self, deadline_seconds: float) -> DrainReport:
         """Send what is due, to all audiences at the same time.
 

@@ -19,7 +19,6 @@ from python_runner.report.comparison import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
-from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
+    from python_runner.texts.sentence import Sentence
 
 #: Characters of a name, an exception or any other thing that takes one line.
 LINE = 200
@@ -174,9 +174,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         scripts=tuple(views),
         hidden=len(named) - len(shown),
         attached=tuple(
-            result.script
-            for result, view in zip(shown, views, strict=True)
-            if view.attached
+            r.script for r, view in zip(shown, views, strict=True) if view.attached
         ),
     )
 
@@ -295,16 +293,10 @@ def _place(traceback: Traceback | None, formats: Formats) -> str:
     if line is None:
         return file
     # Names such as <module> and <genexpr> are Python's, and mean nothing to a reader.
+    place = formats.gettext("{file}, line {line}, in {function}")
     if not function or function.startswith("<"):
-        return formats.say(Sentence.of(N_("{file}, line {line}"), file=file, line=line))
-    return formats.say(
-        Sentence.of(
-            N_("{file}, line {line}, in {function}"),
-            file=file,
-            line=line,
-            function=function,
-        )
-    )
+        place = formats.gettext("{file}, line {line}")
+    return place.format(file=file, line=line, function=function)
 
 
 def _sentences(sentences: Iterable[Sentence], formats: Formats) -> tuple[str, ...]:

@@ -140,9 +140,8 @@ def unreachable(
     # A name with an empty or endless label is refused by the codec, before DNS.
     if isinstance(error, (socket.gaierror, ValueError)):
         template = answers.UNKNOWN_NAME
-    return unavailable(
-        template, host=host, port=port, error=quoted(error), variable=variable
-    )
+    values = {"host": host, "port": port, "variable": variable}
+    return unavailable(template, error=quoted(error), **values)
 
 
 def insecure(
