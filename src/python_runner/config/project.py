@@ -88,10 +88,6 @@ def configured_channels(
     """Return the channels of a project as they are configured now.
 
     Other problems of the file are ignored: they must not keep a report back.
-
-    Args:
-        folder: the project.
-        defaults: optional keys that hold where the file is silent; already checked.
     """
     path = folder / CONFIG_FILE
     try:

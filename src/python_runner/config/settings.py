@@ -137,14 +137,10 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
-    """Make sure that a mail could leave.
+    """Make sure that a mail could leave; a run (``for_run``) could do without.
 
     A server that wants no password (an office relay) is chosen by naming the sender
     with ``MAIL_FROM`` and no ``LOGIN_MAIL``.
-
-    Args:
-        mail: how mail leaves this machine.
-        for_run: whether a run needs it, which could do without.
 
     Raises:
         MissingEnvironmentVariable: the transport lacks variables; all are named.

@@ -94,10 +94,7 @@ class Outbox:
         return self.endpoints[name]
 
     def drain(self, deadline_seconds: float) -> DrainReport:
-        """Send what is due, to all audiences at the same time.
-
-        Args:
-            deadline_seconds: longest time until this method returns.
+        """Send what is due, to all audiences at the same time; return in time.
 
         Raises:
             StoreError: the records cannot be read or written. Nothing that a transport
@@ -127,14 +124,8 @@ class Outbox:
     ) -> tuple[Receipt, ...]:
         """Send messages that no records hold, now or never, all at the same time.
 
-        Args:
-            messages: what to send; each is tried even while its breaker is open.
-            folder: of the project they report.
-            deadline_seconds: longest time until this method returns.
-
-        Returns:
-            One receipt per message and recipient; ``deferred`` means that nobody tries
-            it again.
+        Each is tried even while its breaker is open. Return one receipt per message and
+        recipient, in time; ``deferred`` means that nobody tries it again.
         """
         deadline = self._deadline(deadline_seconds)
         answers = _run_concurrently(

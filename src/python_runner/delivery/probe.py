@@ -70,12 +70,8 @@ def probe(
 ) -> Iterator[Step]:
     """Send a test mail to ``recipient`` and yield each step as it is done.
 
-    Args:
-        settings: how mail leaves this machine.
-        recipient: who gets the test mail.
-        now: aware; date and identity of the mail.
-        language: of the mail; the steps travel as :class:`Sentence`.
-        step_timeout: seconds each step may take.
+    ``now`` is aware, and gives the mail its date and identity. Each step may take
+    ``step_timeout`` seconds. The mail is in ``language``; the steps can be translated.
     """
     message = _test_message(settings, recipient, now, language)
     if settings.transport == "file":
@@ -92,13 +88,7 @@ def probe(
 
 
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
-    """Send a test message to a channel and return its answer.
-
-    Args:
-        url: the channel, as Apprise writes it.
-        now: aware; date and identity of the message.
-        language: of the message.
-    """
+    """Send a test message, dated ``now`` (aware), to a channel; return its answer."""
     message = compose_for_channel(
         _test_report(language, _TEST_CHANNEL_MESSAGE),
         url=url,

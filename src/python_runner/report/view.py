@@ -76,11 +76,9 @@ class ScriptView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run as a report shows it.
+    """One run as a report shows it; ``hidden`` scripts are only counted.
 
     Attributes:
-        scripts: those the report names, at most as many as it has room for.
-        hidden: how many more it would name.
         attached: names of the scripts whose output goes with it.
         facts: label and value, in the order shown.
     """
@@ -105,12 +103,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a report may show.
-
-    Attributes:
-        details: bytes of traceback and output together, per script.
-        scripts: how many scripts are named.
-    """
+    """The scripts a report may name, and bytes of traceback and output for each."""
 
     details: int
     scripts: int

@@ -45,9 +45,7 @@ class Tokens:
     def __init__(self, settings: MailSettings, *, step_timeout: float = 30.0) -> None:
         """Take the settings; nothing is asked for.
 
-        Args:
-            settings: the application, and the transport its tokens are for.
-            step_timeout: seconds to connect, and for each answer.
+        Connecting and each answer may take ``step_timeout`` seconds.
         """
         self.proven = False
         self._token = ""
