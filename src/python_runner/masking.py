@@ -74,11 +74,9 @@ def is_secret_name(name: str) -> bool:
 
 
 def secret_values(*environments: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values that are secret: by their name, or as a password inside of them.
+    """Yield the values that are secret by their name, and any value's password inside.
 
-    Args:
-        environments: variables; of any value, the password of a URL or of a database's
-            connection string is one as well.
+    That is the password of a URL, or of a database's connection string.
     """
     for variables in environments:
         for name, value in variables.items():

@@ -67,12 +67,7 @@ def summarize(results: Sequence[PastResult]) -> Statistics:
 
 
 def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
-    """Compare a script's result with earlier ones.
-
-    Args:
-        result: how it ended.
-        past: how it ended before, newest first, :data:`PAST_RESULTS` at most.
-    """
+    """Compare a result with at most :data:`PAST_RESULTS` earlier ones, newest first."""
     durations = [p.duration for p in past if p.outcome.succeeded]
     usual = percentile(durations, 50) if len(durations) >= ENOUGH_SUCCESSES else None
     usual = usual if result.attempts else None

@@ -48,15 +48,7 @@ def address_problems(addresses: Iterable[str]) -> Iterator[tuple[int, str]]:
     for place, address in enumerate(addresses):
         if is_address(address):
             continue
+        message = _("{address} is not a mail address")
         if re.search(r"[,;]", address):
-            yield (
-                place,
-                _("{address} holds several addresses: make each an entry").format(
-                    address=repr(address)
-                ),
-            )
-        else:
-            yield (
-                place,
-                _("{address} is not a mail address").format(address=repr(address)),
-            )
+            message = _("{address} holds several addresses: make each an entry")
+        yield place, message.format(address=repr(address))

@@ -32,14 +32,11 @@ def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
         return _("{script} needs itself: {script} -> {script}").format(script=name)
     if needed in names:
         return None
-    close = difflib.get_close_matches(needed, names, n=1)
-    if close:
-        return _("no script is called {name}; did you mean {close}?").format(
-            name=needed, close=close[0]
-        )
-    return _("no script is called {name}; the series has {names}").format(
-        name=needed, names=", ".join(names)
-    )
+    if close := difflib.get_close_matches(needed, names, n=1):
+        message = _("no script is called {name}; did you mean {close}?")
+        return message.format(name=needed, close=close[0])
+    message = _("no script is called {name}; the series has {names}")
+    return message.format(name=needed, names=", ".join(names))
 
 
 def _cycles(scripts: Sequence[Script]) -> Iterator[list[str]]:

@@ -25,11 +25,13 @@ def _expects(expected: str, description: str, *, secret: bool = False) -> Meta:
 
 _DURATION = N_('a duration such as "45s", "30m", "2h", or a number of seconds above 0')
 _COUNT = N_("a whole number, 0 or more")
+_DAYS = N_("a whole number of days, 1 or more")
 _TEXTS = N_("a list of texts")
 _VARIABLES = N_('variables and their texts, such as {"NAME": "value"}')
 
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=0)]
+_Positive = Annotated[int, Meta(ge=1)]
 #: What every platform's environment can hold.
 _Variables = dict[
     Annotated[str, Meta(pattern="^[^=\\x00]+$")],
@@ -120,20 +122,16 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
     ] = 0
     retry_delay: Annotated[
         Duration | None,
-        _expects(
-            _DURATION,
-            "Wait before the first retry (30 s); doubles with each.",
-        ),
+        _expects(_DURATION, "Wait before the first retry (30 s); doubles with each."),
     ] = None
     on_failure: Annotated[
         OnFailure,
         _expects(
-            N_('"continue" or "stop"'),
-            "What a failed script means for those after it.",
+            N_('"continue" or "stop"'), "What a failed script means for those after it."
         ),
     ] = OnFailure.CONTINUE
     max_parallel: Annotated[
-        Annotated[int, Meta(ge=1)],
+        _Positive,
         _expects(
             N_("a whole number, 1 or more"),
             "Scripts of this project that run at the same time.",
@@ -155,10 +153,7 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     log_rotation_days: Annotated[
-        Annotated[int, Meta(ge=1)],
-        _expects(
-            N_("a whole number of days, 1 or more"), "Calendar days per log file."
-        ),
+        _Positive, _expects(_DAYS, "Calendar days per log file.")
     ] = 3
     output_limit: Annotated[
         Size | None,
@@ -168,10 +163,7 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = None
     output_keep_days: Annotated[
-        Annotated[int, Meta(ge=1)],
-        _expects(
-            N_("a whole number of days, 1 or more"), "Days captured output is kept."
-        ),
+        _Positive, _expects(_DAYS, "Days captured output is kept.")
     ] = 30
     language: Annotated[
         Literal["en", "fr"] | None,

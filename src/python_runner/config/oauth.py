@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 
 
 class Cloud(NamedTuple):
-    """The addresses that belong together in one of Microsoft's clouds.
+    """Addresses that belong together in one of Microsoft's clouds.
 
-    Attributes:
-        graph: Microsoft Graph.
-        outlook: Exchange Online, as tokens for SMTP name it.
+    Tokens for SMTP name Exchange Online by ``outlook``.
     """
 
     graph: str

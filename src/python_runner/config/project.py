@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,21 +32,9 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
-_SAME_NAME = frozenset(
-    {
-        "email_strategy",
-        "heartbeat_url",
-        "include_traceback",
-        "language",
-        "log_rotation_days",
-        "logs_backup_count",
-        "max_parallel",
-        "on_failure",
-        "output_keep_days",
-        "output_limit",
-        "overlap",
-    }
-)
+_SAME_NAME = {field.name for field in fields(Project)} & {
+    field.encode_name for field in msgspec.structs.fields(ExecConfig)
+} - {"scripts", "python_command", "recipients", "channels", "env"}
 
 
 def config_path(folder: Path) -> Path:
@@ -59,12 +47,11 @@ def config_path(folder: Path) -> Path:
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
     path = folder / CONFIG_FILE
     if not path.is_file():
-        raise ConfigurationNotFound(
-            _(
-                "{path} does not exist; `python-runner init {folder}` writes one from"
-                " what it finds in the folder"
-            ).format(path=path, folder=folder)
+        message = _(
+            "{path} does not exist; `python-runner init {folder}` writes one from"
+            " what it finds in the folder"
         )
+        raise ConfigurationNotFound(message.format(path=path, folder=folder))
     return path
 
 
@@ -101,10 +88,6 @@ def configured_channels(
     """Return the channels of a project as they are configured now.
 
     Other problems of the file are ignored: they must not keep a report back.
-
-    Args:
-        folder: the project.
-        defaults: optional keys that hold where the file is silent; already checked.
     """
     path = folder / CONFIG_FILE
     try:
@@ -258,7 +241,5 @@ def _check_recipients(good: Mapping[str, Any], findings: Findings) -> None:
         findings.add(f"recipients[{place}]", message)
     told = recipients or good.get("channels")
     if not told and good.get("email_strategy", "none") != "none":
-        findings.add(
-            "recipients",
-            _('is empty: name someone, or set "email_strategy" to "none"'),
-        )
+        message = _('is empty: name someone, or set "email_strategy" to "none"')
+        findings.add("recipients", message)

@@ -38,16 +38,15 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error) from error
+        message = _("cannot be read: {error}").format(error=error.strerror or error)
+        raise _wrong(path, message) from error
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = _("line {line} is not UTF-8; save the file as UTF-8").format(
-            line=line
-        )
-        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+        message = _("line {line} is not UTF-8; save the file as UTF-8")
+        raise _wrong(path, message.format(line=line)) from error
 
 
 def read_json(path: Path, findings: Findings) -> dict[str, Any]:
@@ -64,8 +63,7 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
         return dict(items)
 
     def constant(name: str) -> None:
-        message = _("{value} is not JSON").format(value=name)
-        raise InvalidConfiguration([Problem(str(path), "", message)])
+        raise _wrong(path, _("{value} is not JSON").format(value=name))
 
     text = read_text(path)
     try:
@@ -74,13 +72,11 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
         message = _("malformed JSON at line {line}, column {column}: {error}").format(
             line=error.lineno, column=error.colno, error=_json_hint(error)
         )
-        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+        raise _wrong(path, message) from error
     except RecursionError as error:
-        message = _("the JSON is nested too deeply")
-        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+        raise _wrong(path, _("the JSON is nested too deeply")) from error
     if not isinstance(raw, dict):
-        message = _("expected an object: { ... }")
-        raise InvalidConfiguration([Problem(str(path), "", message)])
+        raise _wrong(path, _("expected an object: { ... }"))
     return raw
 
 
@@ -103,8 +99,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        message = _("malformed TOML: {error}").format(error=error)
-        raise InvalidConfiguration([Problem(str(path), "", message)]) from error
+        raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
 
 
 def read_env(path: Path) -> dict[str, str]:
@@ -117,6 +112,5 @@ def read_env(path: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _unreadable(path: Path, error: OSError) -> InvalidConfiguration:
-    message = _("cannot be read: {error}").format(error=error.strerror or error)
+def _wrong(path: Path, message: str) -> InvalidConfiguration:
     return InvalidConfiguration([Problem(str(path), "", message)])

@@ -27,24 +27,20 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
     try:
         from apprise import Apprise  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
-        yield (
-            0,
-            _(
-                "channels need Apprise, which is not installed:"
-                ' pip install "python-series-runner[notify]"'
-            ),
+        message = _(
+            "channels need Apprise, which is not installed:"
+            ' pip install "python-series-runner[notify]"'
         )
+        yield 0, message
         return
     seen: set[str] = set()
     for place, url in enumerate(urls):
         if not _usable(url, Apprise):
-            yield (
-                place,
-                _(
-                    "is no address that Apprise can use: it is unknown or incomplete,"
-                    " or its service needs a further package"
-                ),
+            message = _(
+                "is no address that Apprise can use: it is unknown or incomplete,"
+                " or its service needs a further package"
             )
+            yield place, message
         elif channel_audience(url) in seen:
             yield place, _("is given more than once")
         seen.add(channel_audience(url))

@@ -55,9 +55,9 @@ def load_settings(
     variables = {**from_file, **environ}
     if problems := list(_problems(variables)):
         # A value that went into the wrong line of the file is quoted as well.
-        mask = Masker(secret_values(variables)).text
+        mask, where = Masker(secret_values(variables)).text, _("environment")
         raise InvalidConfiguration(
-            Problem(p.file, p.key, mask(p.message)) for p in problems
+            Problem(where, name, mask(message)) for name, message in problems
         )
     return Settings(
         home=_home(variables), mail=_mail_settings(variables), environ=variables
@@ -110,54 +110,42 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
     )
 
 
-def _problems(variables: Mapping[str, str]) -> Iterator[Problem]:
-    where = _("environment")
-    transport = variables.get("MAIL_TRANSPORT") or "smtp"
-    if transport not in TRANSPORTS:
-        yield _not_one_of(where, "MAIL_TRANSPORT", transport, TRANSPORTS)
-    security = variables.get("SMTP_SECURITY") or "starttls"
-    if security not in SECURITIES:
-        yield _not_one_of(where, "SMTP_SECURITY", security, SECURITIES)
+def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the name of each variable that is wrong, and what is wrong with it."""
+    for name, default, known in (
+        ("MAIL_TRANSPORT", "smtp", TRANSPORTS),
+        ("SMTP_SECURITY", "starttls", SECURITIES),
+    ):
+        if (found := variables.get(name) or default) not in known:
+            message = _("expected one of {known}, found {found}")
+            yield name, message.format(known=", ".join(known), found=found)
     host = variables.get("SMTP_HOST") or ""
     if "/" in host or host.count(":") == 1:
         message = _("expected the name of a server and nothing else, found {found}")
-        yield Problem(where, "SMTP_HOST", message.format(found=host))
+        yield "SMTP_HOST", message.format(found=host)
     port = variables.get("SMTP_PORT") or "587"
     if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
-        message = _("expected a port number, found {found}").format(found=port)
-        yield Problem(where, "SMTP_PORT", message)
+        yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
     if (address := variables.get(sender)) and not is_sender(address):
-        message = _("{address} is not a mail address").format(address=repr(address))
-        yield Problem(where, sender, message)
+        yield sender, _("{address} is not a mail address").format(address=repr(address))
     ca_file = variables.get("SMTP_CA_FILE")
     if ca_file and not Path(ca_file).expanduser().is_file():
-        message = _("{path} does not exist").format(path=ca_file)
-        yield Problem(where, "SMTP_CA_FILE", message)
-    for name, message in oauth_problems(variables):
-        yield Problem(where, name, message)
-
-
-def _not_one_of(where: str, name: str, found: str, known: tuple[str, ...]) -> Problem:
-    message = _("expected one of {known}, found {found}")
-    return Problem(where, name, message.format(known=", ".join(known), found=found))
+        yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
+    yield from oauth_problems(variables)
 
 
 def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
-    """Make sure that a mail could leave.
+    """Make sure that a mail could leave; a run (``for_run``) could do without.
 
     A server that wants no password (an office relay) is chosen by naming the sender
     with ``MAIL_FROM`` and no ``LOGIN_MAIL``.
 
-    Args:
-        mail: how mail leaves this machine.
-        for_run: whether a run needs it, which could do without.
-
     Raises:
         MissingEnvironmentVariable: the transport lacks variables; all are named.
     """
-    if missing := list(_missing(mail)):
+    if missing := _missing(mail):
         sentence = _("no mail can leave: set {names} in the environment or a .env file")
         if for_run:
             sentence = _(
@@ -169,32 +157,25 @@ def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
 
 def can_mail(mail: MailSettings) -> bool:
     """Say whether a mail could leave: the transport lacks no variable."""
-    return not any(_missing(mail))
+    return not _missing(mail)
 
 
-def _missing(mail: MailSettings) -> Iterator[str]:
+def _missing(mail: MailSettings) -> list[str]:
+    needed: dict[str, object]
     if mail.transport == "file":
-        if mail.mail_dir is None:
-            yield "MAIL_DIR"
-        return
-    if mail.transport in _OAUTH:
-        yield from _missing_for_tokens(mail)
-        return
-    if mail.sender is None:
-        yield "LOGIN_MAIL"
-    if mail.password is None and (mail.login or mail.sender is None):
-        yield "PASSWORD_MAIL"
-
-
-def _missing_for_tokens(mail: MailSettings) -> Iterator[str]:
-    if mail.login is None:
-        yield "LOGIN_MAIL"
-    if mail.oauth_tenant is None:
-        yield "OAUTH_TENANT_ID"
-    if mail.oauth_client is None:
-        yield "OAUTH_CLIENT_ID"
-    if mail.oauth_secret is None and mail.oauth_certificate is None:
-        yield "OAUTH_CLIENT_SECRET"
+        needed = {"MAIL_DIR": mail.mail_dir}
+    elif mail.transport in _OAUTH:
+        needed = {
+            "LOGIN_MAIL": mail.login,
+            "OAUTH_TENANT_ID": mail.oauth_tenant,
+            "OAUTH_CLIENT_ID": mail.oauth_client,
+            "OAUTH_CLIENT_SECRET": mail.oauth_secret or mail.oauth_certificate,
+        }
+    else:
+        needed = {"LOGIN_MAIL": mail.sender}
+        if mail.login or not mail.sender:
+            needed["PASSWORD_MAIL"] = mail.password
+    return [name for name, value in needed.items() if not value]
 
 
 def sender_address(mail: MailSettings) -> str:

@@ -24,11 +24,7 @@ class Duration(float):
 
     @classmethod
     def parse(cls, value: object) -> Duration:
-        """Return the duration.
-
-        Raises:
-            ValueError: ``value`` is no duration above 0.
-        """
+        """Return the duration; raises ``ValueError`` if it is none above 0."""
         seconds = _multiply(value, _SECONDS)
         if seconds <= 0:
             raise ValueError(value)
@@ -47,11 +43,7 @@ class Size(int):
 
     @classmethod
     def parse(cls, value: object) -> Size:
-        """Return the size.
-
-        Raises:
-            ValueError: ``value`` is no size.
-        """
+        """Return the size; raises ``ValueError`` if it is none."""
         size = _multiply(value, _BYTES)
         if isinstance(value, float) or size < 0:
             raise ValueError(value)

@@ -31,11 +31,6 @@ class CircuitBreaker:
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Begin closed.
-
-        Args:
-            monotonic: the clock, in seconds.
-        """
         self.reason: Sentence | None = None
         self._monotonic = monotonic
         self._failures = 0
@@ -57,12 +52,7 @@ class CircuitBreaker:
         self.reset()
 
     def failure(self, reason: Sentence | None, *, certain: bool = False) -> None:
-        """Record that a message reached nobody.
-
-        Args:
-            reason: why.
-            certain: no other message would reach anybody either: open at once.
-        """
+        """Record that a message reached nobody; open at once if that is ``certain``."""
         self._failures = max(self._failures + 1, _FAILURES_TO_OPEN if certain else 0)
         self.reason = reason
         if self._failures >= _FAILURES_TO_OPEN:

@@ -18,13 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What is known of one server.
-
-    Attributes:
-        breaker: whether the server may be tried.
-        limiter: when the next message may leave.
-        lock: held by the one delivery that is going on.
-    """
+    """What is known of one server; one delivery at a time holds its lock."""
 
     breaker: CircuitBreaker
     limiter: RateLimiter
@@ -47,12 +41,6 @@ class Endpoints:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Begin with no endpoint.
-
-        Args:
-            monotonic: the clock, in seconds.
-            sleep: waits that many seconds.
-        """
         self.monotonic = monotonic
         self.used_at = -math.inf
         self._sleep = sleep
@@ -64,8 +52,7 @@ class Endpoints:
         return self._known.setdefault(
             name,
             Endpoint(
-                CircuitBreaker(self.monotonic),
-                RateLimiter(self.monotonic, self._sleep),
+                CircuitBreaker(self.monotonic), RateLimiter(self.monotonic, self._sleep)
             ),
         )
 

@@ -85,11 +85,7 @@ class Heartbeat:
     def end(self, run_id: str, report: Report, *, success: bool, language: str) -> None:
         """Send how a run ended, after the pings before; return at once.
 
-        Args:
-            run_id: the run.
-            report: its subject and its text, bounded, are what people read there.
-            success: every other end is a failure.
-            language: of the report.
+        Every end but ``success`` is a failure. Of the report goes what a server keeps.
         """
         text = f"{report.subject}\n\n{report.text}"
         body = cut_middle(text, BODY_BYTES, language)

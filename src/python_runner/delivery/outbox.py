@@ -93,15 +93,8 @@ class Outbox:
         name = self.mail_endpoint or "" if audience == RECIPIENTS else audience
         return self.endpoints[name]
 
-    def reset(self) -> None:
-        """Let the next drain try every server, whatever the last ones met."""
-        self.endpoints.reset()
-
     def drain(self, deadline_seconds: float) -> DrainReport:
-        """Send what is due, to all audiences at the same time.
-
-        Args:
-            deadline_seconds: longest time until this method returns.
+        """Send what is due, to all audiences at the same time; return in time.
 
         Raises:
             StoreError: the records cannot be read or written. Nothing that a transport
@@ -131,14 +124,8 @@ class Outbox:
     ) -> tuple[Receipt, ...]:
         """Send messages that no records hold, now or never, all at the same time.
 
-        Args:
-            messages: what to send; each is tried even while its breaker is open.
-            folder: of the project they report.
-            deadline_seconds: longest time until this method returns.
-
-        Returns:
-            One receipt per message and recipient; ``deferred`` means that nobody tries
-            it again.
+        Each is tried even while its breaker is open. Return one receipt per message and
+        recipient, in time; ``deferred`` means that nobody tries it again.
         """
         deadline = self._deadline(deadline_seconds)
         answers = _run_concurrently(

@@ -70,12 +70,8 @@ def probe(
 ) -> Iterator[Step]:
     """Send a test mail to ``recipient`` and yield each step as it is done.
 
-    Args:
-        settings: how mail leaves this machine.
-        recipient: who gets the test mail.
-        now: aware; date and identity of the mail.
-        language: of the mail; the steps travel as :class:`Sentence`.
-        step_timeout: seconds each step may take.
+    ``now`` is aware, and gives the mail its date and identity. Each step may take
+    ``step_timeout`` seconds. The mail is in ``language``; the steps can be translated.
     """
     message = _test_message(settings, recipient, now, language)
     if settings.transport == "file":
@@ -92,13 +88,7 @@ def probe(
 
 
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
-    """Send a test message to a channel and return its answer.
-
-    Args:
-        url: the channel, as Apprise writes it.
-        now: aware; date and identity of the message.
-        language: of the message.
-    """
+    """Send a test message, dated ``now`` (aware), to a channel; return its answer."""
     message = compose_for_channel(
         _test_report(language, _TEST_CHANNEL_MESSAGE),
         url=url,
@@ -117,17 +107,15 @@ def _graph_steps(
     from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
     def submit() -> Sentence:
+        answer = one_line(transport.submit(message.content), LINE)
         return Sentence.of(
-            N_("Microsoft Graph has taken the mail: {answer}"),
-            answer=one_line(transport.submit(message.content), LINE),
+            N_("Microsoft Graph has taken the mail: {answer}"), answer=answer
         )
 
-    with closing(
-        GraphTransport(
-            settings, step_timeout=timeout, data_timeout=max(timeout, _DATA_TIMEOUT)
-        )
-    ) as transport:
-        yield "TOKEN", partial(_get_token, settings, transport.authorize)
+    longest = max(timeout, _DATA_TIMEOUT)
+    transport = GraphTransport(settings, step_timeout=timeout, data_timeout=longest)
+    with closing(transport):
+        yield "TOKEN", partial(_after, transport.authorize, _token_given(settings))
         yield "GRAPH", submit
 
 
@@ -137,30 +125,40 @@ def _smtp_steps(
     tokens = None
     with ExitStack() as stack:
         if settings.transport == "smtp-oauth2":
-            from python_runner.delivery.transports.tokens import (  # noqa: PLC0415
-                Tokens,
-            )
+            from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
 
             tokens = stack.enter_context(
                 closing(Tokens(settings, step_timeout=timeout))
             )
-            yield "TOKEN", partial(_get_token, settings, tokens.get)
+            yield "TOKEN", partial(_after, tokens.get, _token_given(settings))
         connection = SmtpConnection(
             settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
         )
         stack.enter_context(closing(connection))
-        test = _SmtpTest(settings, message, connection)
-        yield "DNS", test.resolve
-        yield "TCP", test.connect
-        yield "TLS", test.secure
-        yield "AUTH", test.log_in
-        yield "MAIL", test.mail
-        yield "RCPT", test.rcpt
-        yield "DATA", test.data
+        host, port, login = settings.smtp_host, settings.smtp_port, settings.login
+        sender, (to,) = message.sender, message.recipients
+        yield "DNS", partial(_resolve, connection, host)
+        answering = Sentence.of(
+            N_("{host} answers on port {port}"), host=host, port=port
+        )
+        yield "TCP", partial(_after, connection.connect, answering)
+        yield "TLS", partial(_secure, connection)
+        yield "AUTH", partial(_log_in, connection, login)
+        accepted = Sentence.of(N_("the sender {sender} is accepted"), sender=sender)
+        size = len(message.content)
+        yield "MAIL", partial(_after, partial(connection.mail, sender, size), accepted)
+        known = Sentence.of(N_("the recipient {recipient} is accepted"), recipient=to)
+        yield "RCPT", partial(_after, partial(connection.rcpt, to), known)
+        yield "DATA", partial(_hand_over, connection, message)
 
 
-def _get_token(settings: MailSettings, get: Callable[[], object]) -> Sentence:
-    get()
+def _after(step: Callable[[], object], found: Sentence) -> Sentence:
+    """Do a step that finds nothing out by itself; return what its success means."""
+    step()
+    return found
+
+
+def _token_given(settings: MailSettings) -> Sentence:
     return Sentence.of(
         N_("{authority} gave the application {client} a token"),
         authority=settings.oauth_authority,
@@ -168,61 +166,28 @@ def _get_token(settings: MailSettings, get: Callable[[], object]) -> Sentence:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _SmtpTest:
-    """The steps of a test mail over SMTP; each says what it found."""
+def _resolve(connection: SmtpConnection, host: str) -> Sentence:
+    addresses = connection.resolve()
+    return Sentence.of(N_("{host} is {addresses}"), host=host, addresses=addresses)
 
-    settings: MailSettings
-    message: Message
-    connection: SmtpConnection
 
-    def resolve(self) -> Sentence:
-        return Sentence.of(
-            N_("{host} is {addresses}"),
-            host=self.settings.smtp_host,
-            addresses=self.connection.resolve(),
-        )
+def _secure(connection: SmtpConnection) -> Sentence:
+    connection.secure()
+    if version := connection.encryption():
+        template = N_("encrypted with {version}, and the certificate is right")
+        return Sentence.of(template, version=version)
+    return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
 
-    def connect(self) -> Sentence:
-        self.connection.connect()
-        return Sentence.of(
-            N_("{host} answers on port {port}"),
-            host=self.settings.smtp_host,
-            port=self.settings.smtp_port,
-        )
 
-    def secure(self) -> Sentence:
-        self.connection.secure()
-        if version := self.connection.encryption():
-            return Sentence.of(
-                N_("encrypted with {version}, and the certificate is right"),
-                version=version,
-            )
-        return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
+def _log_in(connection: SmtpConnection, login: str | None) -> Sentence:
+    if connection.log_in():
+        return Sentence.of(N_("logged in as {login}"), login=login)
+    return Sentence.of(N_("no password is set: sending without a login"))
 
-    def log_in(self) -> Sentence:
-        if self.connection.log_in():
-            return Sentence.of(N_("logged in as {login}"), login=self.settings.login)
-        return Sentence.of(N_("no password is set: sending without a login"))
 
-    def mail(self) -> Sentence:
-        self.connection.mail(self.message.sender, len(self.message.content))
-        return Sentence.of(
-            N_("the sender {sender} is accepted"), sender=self.message.sender
-        )
-
-    def rcpt(self) -> Sentence:
-        (recipient,) = self.message.recipients
-        self.connection.rcpt(recipient)
-        return Sentence.of(
-            N_("the recipient {recipient} is accepted"), recipient=recipient
-        )
-
-    def data(self) -> Sentence:
-        answer = self.connection.data(self.message.content)
-        return Sentence.of(
-            N_("the server has taken the mail: {answer}"), answer=one_line(answer, LINE)
-        )
+def _hand_over(connection: SmtpConnection, message: Message) -> Sentence:
+    answer = one_line(connection.data(message.content), LINE)
+    return Sentence.of(N_("the server has taken the mail: {answer}"), answer=answer)
 
 
 def _write(folder: FileTransport, message: Message) -> Step:
@@ -230,9 +195,8 @@ def _write(folder: FileTransport, message: Message) -> Step:
         file = folder.write(message)
     except OSError as error:
         return Step("FILE", ok=False, detail=folder.problem(error))
-    return Step(
-        "FILE", ok=True, detail=Sentence.of(N_("written: {file}"), file=str(file))
-    )
+    detail = Sentence.of(N_("written: {file}"), file=str(file))
+    return Step("FILE", ok=True, detail=detail)
 
 
 def _test_message(

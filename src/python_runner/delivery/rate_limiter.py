@@ -16,19 +16,16 @@ _MINUTE = 60.0
 
 
 class RateLimiter:
-    """Lets :data:`MESSAGES_A_MINUTE` messages through in any minute."""
+    """Lets :data:`MESSAGES_A_MINUTE` messages through in any minute.
+
+    Deadlines are moments by its clock, ``monotonic``, in seconds.
+    """
 
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Begin with no message counted.
-
-        Args:
-            monotonic: the clock, in seconds; deadlines are in its time.
-            sleep: waits that many seconds.
-        """
         self._monotonic = monotonic
         self._sleep = sleep
         self._sent: deque[float] = deque(maxlen=MESSAGES_A_MINUTE)

@@ -62,11 +62,9 @@ class Deadline:
         return max(0.0, self.end - self.monotonic())
 
     def run(self, work: Callable[[], None], stopping: Callable[[], bool]) -> bool:
-        """Do ``work`` in a thread of its own; return whether it ended in time.
+        """Do ``work``, which raises nothing, in a thread; return whether it ended.
 
-        Args:
-            work: raises nothing.
-            stopping: whether the runner is asked to stop; only seconds are left then.
+        Once the runner is asked to stop, only seconds are left.
         """
         # A daemon: a process that is done must not wait for a server that is not.
         thread = threading.Thread(target=work, name="outbox", daemon=True)
@@ -91,11 +89,8 @@ class Connections:
     ) -> None:
         """Take what is needed; nothing is opened.
 
-        Args:
-            open_transport: returns the transport for messages of the project in a
-                folder; None where its configuration does not name it any more.
-            masker: takes secrets out of what servers and libraries say.
-            monotonic: the clock, in seconds.
+        ``open_transport`` returns None where the configuration of the project in a
+        folder does not name the channel any more. The clock is in seconds.
         """
         self._open_transport = open_transport
         self._masker = masker
@@ -106,9 +101,7 @@ class Connections:
     def send(self, message: Message, folder: Path) -> tuple[Receipt, ...] | None:
         """Send one message of the project in ``folder``.
 
-        Returns:
-            The receipts; None where there is no transport for it. Whatever a transport
-            raises is a deferral.
+        None: there is no transport for it. Whatever a transport raises is a deferral.
         """
         self._began_at = self._monotonic()
         if message.audience == RECIPIENTS:
@@ -150,11 +143,7 @@ class Drain:
     """Claims one audience's due messages, sends them and marks them, one by one.
 
     Attributes:
-        queue: where the messages are.
-        audience: whose messages are sent.
         now: the clock of the records.
-        endpoint: the server's breaker and rate limiter.
-        connections: what the messages are sent over.
         deadline: when the caller stops waiting.
         counts: messages by the state they are in now.
         given_up: the numbers of the messages that were given up.
@@ -175,10 +164,7 @@ class Drain:
     _marking: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Send what is due until the deadline.
-
-        Args:
-            stopping: whether the runner is asked to stop.
+        """Send what is due until the deadline; less once the runner is asked to stop.
 
         Raises:
             StoreError: the records cannot be read or written.

@@ -4,19 +4,8 @@ Everything here is frozen, can be pickled (a script may run on another machine) 
 no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.
 """
 
-from python_runner.model.history import (
-    Comparison,
-    Incident,
-    PastResult,
-    Streak,
-)
-from python_runner.model.message import (
-    RECIPIENTS,
-    Cause,
-    Delivery,
-    Message,
-    Receipt,
-)
+from python_runner.model.history import Comparison, Incident, PastResult, Streak
+from python_runner.model.message import RECIPIENTS, Cause, Delivery, Message, Receipt
 from python_runner.model.project import (
     EmailStrategy,
     Interpreter,
@@ -42,31 +31,9 @@ from python_runner.model.run import (
 
 
 __all__ = [
-    "RECIPIENTS",
-    "Attempt",
-    "Cause",
-    "Command",
-    "Comparison",
-    "Delivery",
-    "EmailStrategy",
-    "Incident",
-    "Interpreter",
-    "MailSettings",
-    "MailStatus",
-    "Message",
-    "OnFailure",
-    "OpenRun",
-    "OpenScript",
-    "Outcome",
-    "Overlap",
-    "PastResult",
-    "Project",
-    "Receipt",
-    "Run",
-    "RunStatus",
-    "Script",
-    "ScriptResult",
-    "Settings",
-    "Streak",
+    "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
+    "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Message",
+    "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
+    "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "Streak",
     "Traceback",
-]
+]  # fmt: skip

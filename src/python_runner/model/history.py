@@ -17,8 +17,6 @@ class PastResult:
     """How a script ended in an earlier run: what a comparison needs.
 
     Attributes:
-        run_id: the run it belongs to.
-        outcome: how it ended.
         started_at: when its first attempt began.
         duration: seconds.
         fingerprint: of the last attempt's traceback, or None.
@@ -35,10 +33,9 @@ class PastResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streak:
-    """Results of a script in a row that are alike.
+    """``count`` results of a script in a row that are alike.
 
     Attributes:
-        count: how many.
         since: when the first of them began; None if there may be earlier ones, beyond
             those that were looked at.
     """

@@ -22,10 +22,9 @@ class Message:
         message_id: the ``Message-ID``, with its angle brackets.
         sender: address of the envelope.
         recipients: addresses of the envelope; for a channel its label.
-        subject: shown in lists.
         content: the whole message (RFC 5322), lines ended by CR LF.
-        audience: decides how it is delivered: ``RECIPIENTS``, or the digest by which the
-            channel is found in the project's configuration.
+        audience: decides how it is delivered: ``RECIPIENTS``, or the digest by which
+            the channel is found in the project's configuration.
     """
 
     message_id: str
@@ -80,8 +79,6 @@ class Receipt:
     """The answer for one recipient.
 
     Attributes:
-        recipient: who it is about.
-        delivery: what became of the message.
         detail: what the server or the transport says.
         cause: why it was not sent; None where it was.
         retry_after: seconds the server asks to be left alone, or None.

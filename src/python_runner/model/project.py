@@ -117,7 +117,6 @@ class Interpreter:
     """What an interpreter says about itself, and how long that is valid.
 
     Attributes:
-        path: the interpreter that was asked.
         version: as ``3.11.9``; None if it gave no sensible answer.
         base: the interpreter behind a virtual environment's, or the same.
         stamp: sizes and times of both files; the answer is valid while they stay the

@@ -121,9 +121,8 @@ class Traceback:
     Attributes:
         text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
         exception: its last line: exception type and message.
-        file: file of the last frame inside the project, as a path in the project.
-        line: line of that frame.
-        function: function of that frame.
+        file: file of the last frame inside the project, as a path in the project; its
+            line and function are in ``line`` and ``function``.
     """
 
     text: str
@@ -146,7 +145,6 @@ class Attempt:
     Attributes:
         outcome: success, failure, timeout, stopped or not_started.
         exit_code: as the platform gives it (negative: a signal), None if it never ran.
-        started_at: when the attempt began.
         duration: seconds, by a monotonic clock.
         reason: one sentence that says why it did not succeed; None for a success.
         traceback: the traceback at the end of the output, or None.
@@ -172,10 +170,8 @@ class ScriptResult:
     """The result of one script of a run, over all its attempts.
 
     Attributes:
-        script: name of the script.
-        run_id: the run it belongs to.
+        script: its name.
         number: its place in the series, from 1.
-        outcome: how it ended.
         started_at: when its first attempt began, or when it was given up.
         duration: seconds from the first attempt's start to the last one's end.
         attempts: every attempt, in order; empty if it never started.
@@ -262,16 +258,13 @@ class Run:
         run_id: 13 hexadecimal characters.
         project: name of the project.
         path: the project's folder.
-        status: how it ended.
-        started_at: when it began.
         duration: seconds, by a monotonic clock.
         scripts: one result per script, in the order of the series.
         error: why the run did not take place, or None.
         warnings: what went wrong beside the scripts: a log that could not be written.
-        mail_status: what became of the report.
         mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
-        interpreter_version: its version, as ``3.11.9``, or None if unknown.
+        interpreter_version: as ``3.11.9``, or None if unknown.
     """
 
     run_id: str
@@ -319,7 +312,6 @@ class OpenScript:
     """What is known so far of a script whose run has not ended.
 
     Attributes:
-        script: name of the script.
         number: its place in the series, from 1.
         outcome: how it ended; None while it is planned or runs.
         started_at: when its first attempt began; None while it is planned.
@@ -335,15 +327,7 @@ class OpenScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run that has not ended: it is active, or its runner died.
-
-    Attributes:
-        run_id: 13 hexadecimal characters.
-        project: name of the project.
-        path: the project's folder.
-        started_at: when it began.
-        scripts: the series, in order.
-    """
+    """A run that has not ended: it is active, or its runner died."""
 
     run_id: str
     project: str

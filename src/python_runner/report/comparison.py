@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.texts.sentence import N_, Sentence
-
 
 if TYPE_CHECKING:
     from python_runner.model import Comparison, Streak
@@ -17,7 +15,7 @@ def usual_duration(comparison: Comparison, formats: Formats) -> str:
     if comparison.usual is None:
         return ""
     duration = formats.duration(comparison.usual)
-    return formats.say(Sentence.of(N_("usually {duration}"), duration=duration))
+    return formats.gettext("usually {duration}").format(duration=duration)
 
 
 def unusual_duration(comparison: Comparison, formats: Formats) -> str:
@@ -29,11 +27,8 @@ def unusual_duration(comparison: Comparison, formats: Formats) -> str:
         return formats.gettext("much shorter than usual")
     # 2.4 times and 7.1 times need the decimal; 3.0 times and 12.3 times do not.
     digits = 0 if factor >= 10 or round(factor, 1) == round(factor) else 1  # noqa: PLR2004
-    return formats.say(
-        Sentence.of(
-            N_("{factor} times as long as usual"), factor=formats.number(factor, digits)
-        )
-    )
+    times = formats.number(factor, digits)
+    return formats.gettext("{factor} times as long as usual").format(factor=times)
 
 
 def recurrence(comparison: Comparison, formats: Formats) -> str:
@@ -42,7 +37,7 @@ def recurrence(comparison: Comparison, formats: Formats) -> str:
         return formats.gettext("new")
     if comparison.same and comparison.same.since:
         ordinal = formats.ordinal(comparison.same.count + 1)
-        return formats.say(Sentence.of(N_("{ordinal} time"), ordinal=ordinal))
+        return formats.gettext("{ordinal} time").format(ordinal=ordinal)
     if comparison.same or comparison.last_seen:
         return formats.gettext("again")
     return ""
@@ -54,22 +49,21 @@ def history(comparison: Comparison, formats: Formats) -> str:
         return formats.gettext("new error")
     if comparison.last_seen:
         moment = formats.minute(comparison.last_seen)
-        return formats.say(
-            Sentence.of(N_("seen before, last on {moment}"), moment=moment)
-        )
+        return formats.gettext("seen before, last on {moment}").format(moment=moment)
     if same := comparison.same:
         sentence = formats.gettext("same error as in the {count} runs before")
         if same.count == 1:
             sentence = formats.gettext("same error as in the run before")
-        return _since(sentence, same, N_("{sentence}, first seen on {moment}"), formats)
+        dated = formats.gettext("{sentence}, first seen on {moment}")
+        return _since(sentence, same, dated, formats)
     if recovered := comparison.recovered:
         sentence = formats.ngettext(
             "recovered after {count} failure",
             "recovered after {count} failures",
             recovered.count,
         )
-        template = N_("{sentence}, the first on {moment}")
-        return _since(sentence, recovered, template, formats)
+        dated = formats.gettext("{sentence}, the first on {moment}")
+        return _since(sentence, recovered, dated, formats)
     return ""
 
 
@@ -78,10 +72,9 @@ def streak_length(streak: Streak, formats: Formats) -> str:
     return formats.number(streak.count) + ("" if streak.since else "+")
 
 
-def _since(sentence: str, streak: Streak, template: str, formats: Formats) -> str:
+def _since(sentence: str, streak: Streak, dated: str, formats: Formats) -> str:
     """Return ``sentence`` with the streak's length and, where known, its first day."""
     sentence = sentence.format(count=streak_length(streak, formats))
     if streak.since is None:
         return sentence
-    moment = formats.minute(streak.since)
-    return formats.say(Sentence.of(template, sentence=sentence, moment=moment))
+    return dated.format(sentence=sentence, moment=formats.minute(streak.since))

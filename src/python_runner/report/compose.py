@@ -36,7 +36,8 @@ def compose(
 ) -> Message:
     """Return the message that brings ``report`` to ``recipients``.
 
-    The same arguments give the same bytes, so that a repeated delivery can be recognised.
+    The same arguments give the same bytes, so that a repeated delivery can be
+    recognised. Whatever the report contains, there is a message: in ASCII at worst.
 
     Args:
         report: its content.
@@ -45,9 +46,6 @@ def compose(
         recipients: addresses, one each.
         date: aware; when the report was made.
         incident: the one it belongs to or ends, or None.
-
-    Returns:
-        The message, whatever the report contains: in plain ASCII at worst.
     """
     report = replace(report, subject=_header(report.subject))
     from_address = _address(sender) or Address("", "python-runner", "localhost")
@@ -95,12 +93,8 @@ def compose_for_channel(
 ) -> Message:
     """Return the message that brings the text of ``report`` to a channel.
 
-    Args:
-        report: its content.
-        url: the channel, as Apprise writes it; the message does not hold it.
-        status: how the run ended; services show it by colour. None if there is none.
-        run_id: gives the message its identity.
-        date: aware; when the report was made.
+    It does not hold ``url``, the channel's address. Services show ``status`` by
+    colour; None is for a report without a run. ``date`` is aware.
     """
     audience = channel_audience(url)
     message = compose(

@@ -77,13 +77,9 @@ def zip_files(
     date: datetime,
     limit: int = ATTACHMENT_BYTES,
 ) -> Attachment:
-    """Return a zip file of at most ``limit`` bytes, with as much of each as fits.
+    """Return a zip file of at most ``limit`` bytes, with as much of each file as fits.
 
-    Args:
-        name: what the zip file is called.
-        files: name of each file in it, and what reads that many bytes of it at most.
-        date: the date of each file.
-        limit: bytes.
+    ``files`` holds, by name, what reads that many bytes of a file at most.
     """
     room = _UNPACKED_BYTES
     while True:
@@ -144,13 +140,8 @@ def plain_text(content: bytes) -> str:
 def make_smaller(content: bytes) -> bytes | None:
     """Return a message in fewer bytes, with the same identity and date.
 
-    First the attachments are left out, then all but the text, then ever more of that.
-
-    Args:
-        content: the message, as :func:`set_parts` makes it.
-
-    Returns:
-        The message, or None when nothing can be left out any more.
+    First the attachments are left out, then all but the text, then ever more of that;
+    None when nothing can be left out any more.
     """
     mail = message_from_bytes(content, EmailMessage, policy=POLICY)
     language = _language(mail)

@@ -38,10 +38,7 @@ class Report:
     """A run, rendered for people.
 
     Attributes:
-        subject: one short line.
-        text: everything, by itself.
-        html: the same; empty when there is only the text.
-        language: of its sentences.
+        html: the same as ``text``; empty when there is only the text.
         attached: scripts whose captured output the report calls attached.
         attachment: that output, or None.
     """
@@ -77,9 +74,7 @@ def render(run: Run, context: ReportContext) -> Report:
 def fallback_report(run: Run, why: str) -> Report:
     """Return a plain English report of ``run``, made without templates and catalogues.
 
-    Args:
-        run: what happened.
-        why: why there is no better report.
+    ``why`` says why there is no better one.
     """
     subject = one_line(f"[{run.project}] {run.status.word}", SUBJECT)
     scripts = (

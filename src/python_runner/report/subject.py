@@ -9,7 +9,7 @@ from python_runner.report.comparison import recurrence, streak_length
 from python_runner.report.view import LINE, counts, headline, own_failures, recoveries
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
@@ -41,14 +41,11 @@ def subject_of(run: Run, context: ReportContext) -> str:
     elif run.status is RunStatus.SUCCESS and recovered:
         subject = _recovered(run, recovered, formats)
     else:
-        subject = formats.say(
-            Sentence.of(
-                _SUBJECTS[run.status],
-                project=run.project,
-                count=counts(run, formats),
-                duration=formats.duration(run.duration),
-                error=formats.say(run.error),
-            )
+        subject = formats.gettext(_SUBJECTS[run.status]).format(
+            project=run.project,
+            count=counts(run, formats),
+            duration=formats.duration(run.duration),
+            error=formats.say(run.error),
         )
     return one_line(subject, SUBJECT)
 
@@ -58,15 +55,13 @@ def _failed(run: Run, comparisons: Mapping[str, Comparison], formats: Formats) -
     script = one_line(first.script, LINE // 2)
     repeated = recurrence(comparisons.get(first.script, Comparison()), formats)
     room = SUBJECT - len(run.project) - len(script) - len(repeated) - 30
-    return formats.say(
-        Sentence.of(
-            _FAILED if repeated else _SUBJECTS[RunStatus.FAILURE],
-            project=run.project,
-            novelty=repeated,
-            script=script,
-            headline=one_line(headline(first, formats), max(room, 40)),
-            more=_more(len(others), formats),
-        )
+    template = _FAILED if repeated else _SUBJECTS[RunStatus.FAILURE]
+    return formats.gettext(template).format(
+        project=run.project,
+        novelty=repeated,
+        script=script,
+        headline=one_line(headline(first, formats), max(room, 40)),
+        more=_more(len(others), formats),
     )
 
 

@@ -19,7 +19,6 @@ from python_runner.report.comparison import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
-from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
+    from python_runner.texts.sentence import Sentence
 
 #: Characters of a name, an exception or any other thing that takes one line.
 LINE = 200
@@ -76,11 +76,9 @@ class ScriptView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunView:
-    """One run as a report shows it.
+    """One run as a report shows it; ``hidden`` scripts are only counted.
 
     Attributes:
-        scripts: those the report names, at most as many as it has room for.
-        hidden: how many more it would name.
         attached: names of the scripts whose output goes with it.
         facts: label and value, in the order shown.
     """
@@ -105,12 +103,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much a report may show.
-
-    Attributes:
-        details: bytes of traceback and output together, per script.
-        scripts: how many scripts are named.
-    """
+    """The scripts a report may name, and bytes of traceback and output for each."""
 
     details: int
     scripts: int
@@ -174,9 +167,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         scripts=tuple(views),
         hidden=len(named) - len(shown),
         attached=tuple(
-            result.script
-            for result, view in zip(shown, views, strict=True)
-            if view.attached
+            r.script for r, view in zip(shown, views, strict=True) if view.attached
         ),
     )
 
@@ -295,16 +286,10 @@ def _place(traceback: Traceback | None, formats: Formats) -> str:
     if line is None:
         return file
     # Names such as <module> and <genexpr> are Python's, and mean nothing to a reader.
+    place = formats.gettext("{file}, line {line}, in {function}")
     if not function or function.startswith("<"):
-        return formats.say(Sentence.of(N_("{file}, line {line}"), file=file, line=line))
-    return formats.say(
-        Sentence.of(
-            N_("{file}, line {line}, in {function}"),
-            file=file,
-            line=line,
-            function=function,
-        )
-    )
+        place = formats.gettext("{file}, line {line}")
+    return place.format(file=file, line=line, function=function)
 
 
 def _sentences(sentences: Iterable[Sentence], formats: Formats) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
     """
     runs = list(runs)
     if any(run.mail_status is MailStatus.QUEUED for run in runs):
-        session.outbox.reset()
+        session.outbox.endpoints.reset()
         catch_up(session)
     return [
         with_mail_status(run, session) if run.mail_status is MailStatus.QUEUED else run

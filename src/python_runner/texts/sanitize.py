@@ -17,7 +17,6 @@ from python_runner.texts.characters import (
 )
 from python_runner.texts.excerpt import cut
 from python_runner.texts.formats import Formats
-from python_runner.texts.sentence import N_, Sentence
 
 
 #: Terminal sequences: CSI (colours, cursor), OSC (titles, links), two-character escapes.
@@ -56,5 +55,5 @@ def cut_middle(text: str, limit: int, language: str) -> str:
     tail = data[tail_start:].decode(errors="ignore")
     missing = len(data) - len(head.encode()) - len(tail.encode())
     formats = Formats(language)
-    note = Sentence.of(N_("[{count} bytes left out]"), count=formats.number(missing))
-    return f"{head}\n{formats.say(note)}\n{tail}"
+    note = formats.gettext("[{count} bytes left out]")
+    return f"{head}\n{note.format(count=formats.number(missing))}\n{tail}"

@@ -13,8 +13,6 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from python_runner.model import MailSettings, Message, Receipt
 
 
@@ -37,7 +35,29 @@ def open_transport(settings: MailSettings) -> Transport:
     Raises:
         KeyError: there is no transport of that name.
     """
-    return _FACTORIES[settings.transport](settings)
+    # Imported on first use: a drop folder needs no TLS.
+    name = settings.transport
+    if name in {"smtp", "smtp-oauth2"}:
+        from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
+
+        if name == "smtp":
+            return SmtpTransport(settings)
+        from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
+
+        return SmtpTransport(settings, tokens=Tokens(settings))
+    if name == "graph":
+        from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
+
+        return GraphTransport(settings)
+    if name == "file":
+        from python_runner.delivery.transports.file import FileTransport  # noqa: PLC0415
+
+        return FileTransport(settings.mail_dir)
+    if name == "memory":
+        from python_runner.delivery.transports.memory import MemoryTransport  # noqa: PLC0415
+
+        return MemoryTransport()
+    raise KeyError(name)
 
 
 def endpoint_name(settings: MailSettings) -> str:
@@ -65,49 +85,6 @@ def missing_extra(settings: MailSettings) -> Sentence | None:
 
 def open_channel(url: str) -> Transport:
     """Return the transport of a channel; nothing is imported or connected yet."""
-    from python_runner.delivery.transports.channel import (  # noqa: PLC0415 - seldom used
-        ChannelTransport,
-    )
+    from python_runner.delivery.transports import channel  # noqa: PLC0415 - seldom used
 
-    return ChannelTransport(url)
-
-
-def _smtp(settings: MailSettings) -> Transport:
-    from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
-
-    return SmtpTransport(settings)
-
-
-def _smtp_oauth2(settings: MailSettings) -> Transport:
-    from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
-    from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
-
-    return SmtpTransport(settings, tokens=Tokens(settings))
-
-
-def _graph(settings: MailSettings) -> Transport:
-    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
-
-    return GraphTransport(settings)
-
-
-def _file(settings: MailSettings) -> Transport:
-    from python_runner.delivery.transports.file import FileTransport  # noqa: PLC0415
-
-    return FileTransport(settings.mail_dir)
-
-
-def _memory(_settings: MailSettings) -> Transport:
-    from python_runner.delivery.transports.memory import MemoryTransport  # noqa: PLC0415
-
-    return MemoryTransport()
-
-
-#: Imported on first use: a drop folder needs no TLS.
-_FACTORIES: Mapping[str, Callable[[MailSettings], Transport]] = {
-    "smtp": _smtp,
-    "smtp-oauth2": _smtp_oauth2,
-    "graph": _graph,
-    "file": _file,
-    "memory": _memory,
-}
+    return channel.ChannelTransport(url)

@@ -29,106 +29,69 @@ REFUSED_RECIPIENT = N_(
     "the server refuses this recipient: check the address ({answer})"
 )
 _BAD_PASSWORD = N_(
-    "the server refused LOGIN_MAIL or PASSWORD_MAIL. Check both; an account with two-step"
-    " verification needs an app password. To keep the account from being locked there is"
-    " one attempt per delivery round ({answer})"
+    "the server refused LOGIN_MAIL or PASSWORD_MAIL. Check both; an account with"
+    " two-step verification needs an app password. To keep the account from being"
+    " locked there is one attempt per delivery round ({answer})"
 )
 _BAD_TOKEN = N_(
-    "the server refused the token of the application. Check that LOGIN_MAIL is the address"
-    " of the mailbox, and let an administrator make sure that the application has"
-    " SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that Exchange"
-    " PowerShell has been told of it: New-ServicePrincipal with the object id of the"
-    " enterprise application, Add-MailboxPermission with FullAccess. Changes may take two"
-    " hours ({answer})"
+    "the server refused the token of the application. Check that LOGIN_MAIL is the"
+    " address of the mailbox, and let an administrator make sure that the application"
+    " has SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that"
+    " Exchange PowerShell has been told of it: New-ServicePrincipal with the object id"
+    " of the enterprise application, Add-MailboxPermission with FullAccess. Changes may"
+    " take two hours ({answer})"
 )
 
-_EXCHANGE: Table = (
-    (
-        r"basic authentication is disabled",
-        Cause.TRANSIENT,
-        N_(
-            "Microsoft 365 no longer accepts a password for SMTP here. An administrator"
-            " can allow it again for a while (Exchange admin center, SMTP AUTH, basic"
-            " authentication); lasting ways are MAIL_TRANSPORT=smtp-oauth2 or graph ({answer})"
-        ),
+_EXCHANGE = {
+    r"basic authentication is disabled": N_(
+        "Microsoft 365 no longer accepts a password for SMTP here. An administrator can"
+        " allow it again for a while (Exchange admin center, SMTP AUTH, basic"
+        " authentication); lasting ways are MAIL_TRANSPORT=smtp-oauth2 or graph"
+        " ({answer})"
     ),
-    (
-        r"SmtpClientAuthentication is disabled for the Tenant",
-        Cause.TRANSIENT,
-        N_(
-            "SMTP AUTH is switched off for the whole organisation. In the Exchange admin"
-            " center: Settings, Mail flow, clear 'Turn off SMTP AUTH protocol for your"
-            " organization'; or switch it on for this mailbox alone (Microsoft 365 admin"
-            " center, Users, Mail, Manage email apps, Authenticated SMTP) ({answer})"
-        ),
+    r"SmtpClientAuthentication is disabled for the Tenant": N_(
+        "SMTP AUTH is switched off for the whole organisation. In the Exchange admin"
+        " center: Settings, Mail flow, clear 'Turn off SMTP AUTH protocol for your"
+        " organization'; or switch it on for this mailbox alone (Microsoft 365 admin"
+        " center, Users, Mail, Manage email apps, Authenticated SMTP) ({answer})"
     ),
-    (
-        r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled",
-        Cause.TRANSIENT,
-        N_(
-            "SMTP AUTH is switched off for this mailbox. In the Microsoft 365 admin"
-            " center: Users, Active users, the mailbox, Mail, Manage email apps, tick"
-            " 'Authenticated SMTP'; it takes up to an hour ({answer})"
-        ),
+    r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled": N_(
+        "SMTP AUTH is switched off for this mailbox. In the Microsoft 365 admin center:"
+        " Users, Active users, the mailbox, Mail, Manage email apps, tick"
+        " 'Authenticated SMTP'; it takes up to an hour ({answer})"
     ),
-    (
-        r"did not meet the criteria to be authenticated",
-        Cause.TRANSIENT,
-        N_(
-            "a security policy of the organisation refuses this sign-in. In the Microsoft"
-            " Entra admin center the sign-in log of the mailbox names the policy"
-            " (Conditional Access, security defaults) ({answer})"
-        ),
+    r"did not meet the criteria to be authenticated": N_(
+        "a security policy of the organisation refuses this sign-in. In the Microsoft"
+        " Entra admin center the sign-in log of the mailbox names the policy"
+        " (Conditional Access, security defaults) ({answer})"
     ),
-    (
-        r"5\.7\.30|Basic authentication is not supported",
-        Cause.TRANSIENT,
-        N_(
-            "Microsoft 365 has given up passwords for SMTP for good: use"
-            " MAIL_TRANSPORT=smtp-oauth2 or graph ({answer})"
-        ),
+    r"5\.7\.30|Basic authentication is not supported": N_(
+        "Microsoft 365 has given up passwords for SMTP for good: use"
+        " MAIL_TRANSPORT=smtp-oauth2 or graph ({answer})"
     ),
-    (
-        r"5\.7\.57|not authenticated to send",
-        Cause.TRANSIENT,
-        N_(
-            "the server wants a login before it takes mail: set LOGIN_MAIL and"
-            " PASSWORD_MAIL ({answer})"
-        ),
+    r"5\.7\.57|not authenticated to send": N_(
+        "the server wants a login before it takes mail: set LOGIN_MAIL and"
+        " PASSWORD_MAIL ({answer})"
     ),
-    (
-        r"mailbox logon failure",
-        Cause.TRANSIENT,
-        N_(
-            "the application may not open the mailbox. An administrator grants it in"
-            " Exchange PowerShell: Add-MailboxPermission with FullAccess for the service"
-            " principal ({answer})"
-        ),
+    r"mailbox logon failure": N_(
+        "the application may not open the mailbox. An administrator grants it in"
+        " Exchange PowerShell: Add-MailboxPermission with FullAccess for the service"
+        " principal ({answer})"
     ),
-    (
-        r"thread limit exceeded",
-        Cause.TRANSIENT,
-        N_(
-            "too many programs send from this mailbox at once; it is tried again later ({answer})"
-        ),
+    r"thread limit exceeded": N_(
+        "too many programs send from this mailbox at once; it is tried again later"
+        " ({answer})"
     ),
-    (
-        r"SubmissionQuotaExceeded",
-        Cause.TRANSIENT,
-        N_(
-            "the mailbox has reached its daily number of recipients; it is tried again"
-            " later ({answer})"
-        ),
+    r"SubmissionQuotaExceeded": N_(
+        "the mailbox has reached its daily number of recipients; it is tried again"
+        " later ({answer})"
     ),
-    (
-        r"SendAsDenied|5\.7\.60|not have permissions to send as",
-        Cause.TRANSIENT,
-        N_(
-            "LOGIN_MAIL may not send as the sender shown. Make MAIL_FROM the same as"
-            " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox ({answer})"
-        ),
+    r"SendAsDenied|5\.7\.60|not have permissions to send as": N_(
+        "LOGIN_MAIL may not send as the sender shown. Make MAIL_FROM the same as"
+        " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox"
+        " ({answer})"
     ),
-)
+}
 _BY_CODE: Table = (
     # RFC 4954: whatever the text, the login is what is wrong.
     (r"^53[048] ", Cause.TRANSIENT, _ANSWERED),
@@ -139,7 +102,11 @@ _BY_CODE: Table = (
 )
 #: By whether a token logs in, or a password. RFC 4954, 6: credentials invalid.
 SMTP: dict[bool, Table] = {
-    token: (*_EXCHANGE, (r"^535 ", Cause.TRANSIENT, template), *_BY_CODE)
+    token: (
+        *((pattern, Cause.TRANSIENT, known) for pattern, known in _EXCHANGE.items()),
+        (r"^535 ", Cause.TRANSIENT, template),
+        *_BY_CODE,
+    )
     for token, template in ((False, _BAD_PASSWORD), (True, _BAD_TOKEN))
 }
 
@@ -148,174 +115,118 @@ SMTP: dict[bool, Table] = {
 # without a user can meet); behind the status stands "other" where only the number is
 # missing, and nothing where the answer is not OAuth's.
 
-ENTRA: Table = (
-    (
-        r" AADSTS(7000215|7000216|7000218)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "Microsoft Entra refuses OAUTH_CLIENT_SECRET. It must be the secret's value, not its"
-            " id, and is shown once only, when it is made: Entra admin center, App registrations,"
-            " the application, Certificates & secrets, New client secret ({answer})"
-        ),
+_ENTRA = {
+    r" AADSTS(7000215|7000216|7000218)$": N_(
+        "Microsoft Entra refuses OAUTH_CLIENT_SECRET. It must be the secret's value,"
+        " not its id, and is shown once only, when it is made: Entra admin center, App"
+        " registrations, the application, Certificates & secrets, New client secret"
+        " ({answer})"
     ),
-    (
-        r" AADSTS7000222$",
-        Cause.UNAVAILABLE,
-        N_(
-            "OAUTH_CLIENT_SECRET has expired. Make another one in the Entra admin center (App"
-            " registrations, the application, Certificates & secrets, New client secret) and put"
-            " its value into OAUTH_CLIENT_SECRET ({answer})"
-        ),
+    r" AADSTS7000222$": N_(
+        "OAUTH_CLIENT_SECRET has expired. Make another one in the Entra admin center"
+        " (App registrations, the application, Certificates & secrets, New client"
+        " secret) and put its value into OAUTH_CLIENT_SECRET ({answer})"
     ),
-    (
-        r" AADSTS700027$",
-        Cause.UNAVAILABLE,
-        N_(
-            "Microsoft Entra does not know the certificate in OAUTH_CLIENT_CERTIFICATE, or the"
-            " private key beside it is another one's. Upload the certificate in the Entra admin"
-            " center: App registrations, the application, Certificates & secrets, Certificates"
-            " ({answer})"
-        ),
+    r" AADSTS700027$": N_(
+        "Microsoft Entra does not know the certificate in OAUTH_CLIENT_CERTIFICATE, or"
+        " the private key beside it is another one's. Upload the certificate in the"
+        " Entra admin center: App registrations, the application, Certificates &"
+        " secrets, Certificates ({answer})"
     ),
-    (
-        r" AADSTS700024$",
-        Cause.UNAVAILABLE,
-        N_(
-            "Microsoft Entra finds the login too old or from the future: set this computer's clock"
-            " ({answer})"
-        ),
+    r" AADSTS700024$": N_(
+        "Microsoft Entra finds the login too old or from the future: set this"
+        " computer's clock ({answer})"
     ),
-    (
-        r" AADSTS(90002|900023|50059|900382|900383)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "Microsoft Entra knows no organisation OAUTH_TENANT_ID. Entra admin center, Overview,"
-            " shows it as 'Tenant ID'; clouds other than the worldwide one also need"
-            " OAUTH_AUTHORITY ({answer})"
-        ),
+    r" AADSTS(90002|900023|50059|900382|900383)$": N_(
+        "Microsoft Entra knows no organisation OAUTH_TENANT_ID. Entra admin center,"
+        " Overview, shows it as 'Tenant ID'; clouds other than the worldwide one also"
+        " need OAUTH_AUTHORITY ({answer})"
     ),
-    (
-        r" AADSTS700016$",
-        Cause.UNAVAILABLE,
-        N_(
-            "there is no application OAUTH_CLIENT_ID in the organisation OAUTH_TENANT_ID. Entra"
-            " admin center, App registrations, the application, Overview shows both as"
-            " 'Application (client) ID' and 'Directory (tenant) ID' ({answer})"
-        ),
+    r" AADSTS700016$": N_(
+        "there is no application OAUTH_CLIENT_ID in the organisation OAUTH_TENANT_ID."
+        " Entra admin center, App registrations, the application, Overview shows both"
+        " as 'Application (client) ID' and 'Directory (tenant) ID' ({answer})"
     ),
-    (
-        r" AADSTS(7000111|7000112)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "the application OAUTH_CLIENT_ID is switched off. Entra admin center, Enterprise"
-            " applications, the application, Properties, 'Enabled for users to sign-in' ({answer})"
-        ),
+    r" AADSTS(7000111|7000112)$": N_(
+        "the application OAUTH_CLIENT_ID is switched off. Entra admin center,"
+        " Enterprise applications, the application, Properties, 'Enabled for users to"
+        " sign-in' ({answer})"
     ),
-    (
-        r" AADSTS(65001|650056|501051)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "the application OAUTH_CLIENT_ID lacks a permission or an administrator's consent."
-            " Entra admin center, App registrations, the application, API permissions: add the"
-            " application permission (SMTP.SendAsApp for smtp-oauth2, Mail.Send for graph), then"
-            " 'Grant admin consent' ({answer})"
-        ),
+    r" AADSTS(65001|650056|501051)$": N_(
+        "the application OAUTH_CLIENT_ID lacks a permission or an administrator's"
+        " consent. Entra admin center, App registrations, the application, API"
+        " permissions: add the application permission (SMTP.SendAsApp for smtp-oauth2,"
+        " Mail.Send for graph), then 'Grant admin consent' ({answer})"
     ),
-    (
-        r" AADSTS(500011|500014)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "the organisation does not know the service the token is for. OAUTH_AUTHORITY,"
-            " GRAPH_URL and OAUTH_TENANT_ID must belong to the same cloud ({answer})"
-        ),
+    r" AADSTS(500011|500014)$": N_(
+        "the organisation does not know the service the token is for. OAUTH_AUTHORITY,"
+        " GRAPH_URL and OAUTH_TENANT_ID must belong to the same cloud ({answer})"
     ),
-    (
-        r" AADSTS53003$",
-        Cause.UNAVAILABLE,
-        N_(
-            "a Conditional Access policy of the organisation refuses the application. Entra admin"
-            " center, Sign-in logs, Service principal sign-ins names the policy ({answer})"
-        ),
+    r" AADSTS53003$": N_(
+        "a Conditional Access policy of the organisation refuses the application. Entra"
+        " admin center, Sign-in logs, Service principal sign-ins names the policy"
+        " ({answer})"
     ),
-    (
-        r"^[5-9]",
-        Cause.UNAVAILABLE,
-        N_("{host} is in trouble; it is tried again later ({answer})"),
+    r"^[5-9]": N_("{host} is in trouble; it is tried again later ({answer})"),
+    r" $": N_(
+        "what answers at {host} gives no tokens: check OAUTH_AUTHORITY and whether a"
+        " proxy or a login page stands between ({answer})"
     ),
-    (
-        r" $",
-        Cause.UNAVAILABLE,
-        N_(
-            "what answers at {host} gives no tokens: check OAUTH_AUTHORITY and whether"
-            " a proxy or a login page stands between ({answer})"
-        ),
-    ),
-    (
-        r"",
-        Cause.UNAVAILABLE,
-        N_("{host} gave no token: {answer}"),
-    ),
+    r"": N_("{host} gave no token: {answer}"),
+}
+ENTRA: Table = tuple(
+    (pattern, Cause.UNAVAILABLE, template) for pattern, template in _ENTRA.items()
 )
 
 # Microsoft Graph, by HTTP status and the code of its error: "403 ErrorAccessDenied". A
 # code counts whatever the status.
 
 _GRAPH_TOKEN = N_(
-    "Microsoft Graph refused the token of the application: GRAPH_URL and OAUTH_AUTHORITY"
-    " must belong to the same cloud ({answer})"
+    "Microsoft Graph refused the token of the application: GRAPH_URL and"
+    " OAUTH_AUTHORITY must belong to the same cloud ({answer})"
 )
 _GRAPH_PERMISSION = N_(
-    "the application may not send from the mailbox {mailbox}. An administrator grants it:"
-    " either Entra admin center, App registrations, the application, API permissions,"
-    " Microsoft Graph, application permission Mail.Send, 'Grant admin consent'; or, for"
-    " this mailbox alone, RBAC for Applications in Exchange Online. Changes may take two"
-    " hours ({answer})"
+    "the application may not send from the mailbox {mailbox}. An administrator grants"
+    " it: either Entra admin center, App registrations, the application, API"
+    " permissions, Microsoft Graph, application permission Mail.Send, 'Grant admin"
+    " consent'; or, for this mailbox alone, RBAC for Applications in Exchange Online."
+    " Changes may take two hours ({answer})"
 )
 _NOT_GRAPH = N_(
-    "what answers at GRAPH_URL is not Microsoft Graph: check GRAPH_URL and whether a proxy"
-    " or a login page stands between ({answer})"
+    "what answers at GRAPH_URL is not Microsoft Graph: check GRAPH_URL and whether a"
+    " proxy or a login page stands between ({answer})"
 )
 _GRAPH_BUSY = N_(
-    "Microsoft Graph takes no more mails from {mailbox} for now; it is tried again later"
-    " ({answer})"
+    "Microsoft Graph takes no more mails from {mailbox} for now; it is tried again"
+    " later ({answer})"
+)
+
+_NO_MAILBOX = N_(
+    "Microsoft Graph finds no mailbox {mailbox}: LOGIN_MAIL must be the address of a"
+    " mailbox in Exchange Online of the organisation OAUTH_TENANT_ID ({answer})"
+)
+_NOT_AS = N_(
+    "the mailbox {mailbox} may not send as the sender shown. Make MAIL_FROM the same as"
+    " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox ({answer})"
+)
+_GRAPH_TROUBLE = N_("Microsoft Graph is in trouble; it is tried again later ({answer})")
+_TOO_LARGE_CODE = r"^413| (ErrorMessageSizeExceeded|RequestEntityTooLarge)$"
+_DENIED = r" (ErrorAccessDenied|Authorization_RequestDenied|AccessDenied)$"
+_UNKNOWN_MAILBOX = (
+    r" (ErrorInvalidUser|ErrorNonExistentMailbox|MailboxNot\w+ForRESTAPI"
+    r"|(Request_)?ResourceNotFound)$"
 )
 
 GRAPH: Table = (
-    (
-        r"^413| (ErrorMessageSizeExceeded|RequestEntityTooLarge)$",
-        Cause.TOO_LARGE,
-        TOO_LARGE,
-    ),
+    (_TOO_LARGE_CODE, Cause.TOO_LARGE, TOO_LARGE),
     (r" InvalidAuthenticationToken$", Cause.UNAVAILABLE, _GRAPH_TOKEN),
-    (
-        r" ErrorSendAsDenied$",
-        Cause.TRANSIENT,
-        N_(
-            "the mailbox {mailbox} may not send as the sender shown. Make MAIL_FROM the same as"
-            " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox ({answer})"
-        ),
-    ),
-    (
-        r" (ErrorAccessDenied|Authorization_RequestDenied|AccessDenied)$",
-        Cause.UNAVAILABLE,
-        _GRAPH_PERMISSION,
-    ),
+    (r" ErrorSendAsDenied$", Cause.TRANSIENT, _NOT_AS),
+    (_DENIED, Cause.UNAVAILABLE, _GRAPH_PERMISSION),
     (r" ErrorExceededMessageLimit$", Cause.TRANSIENT, _GRAPH_BUSY),
-    (
-        r" (ErrorInvalidUser|ErrorNonExistentMailbox|MailboxNot\w+ForRESTAPI|(Request_)?ResourceNotFound)$",
-        Cause.UNAVAILABLE,
-        N_(
-            "Microsoft Graph finds no mailbox {mailbox}: LOGIN_MAIL must be the address of a mailbox"
-            " in Exchange Online of the organisation OAUTH_TENANT_ID ({answer})"
-        ),
-    ),
+    (_UNKNOWN_MAILBOX, Cause.UNAVAILABLE, _NO_MAILBOX),
     # Neither taken nor refused.
     (r"^[123]", Cause.UNAVAILABLE, _NOT_GRAPH),
-    (
-        r"^[5-9]",
-        Cause.TRANSIENT,
-        N_("Microsoft Graph is in trouble; it is tried again later ({answer})"),
-    ),
+    (r"^[5-9]", Cause.TRANSIENT, _GRAPH_TROUBLE),
     (r"^401", Cause.UNAVAILABLE, _GRAPH_TOKEN),
     (r"^403", Cause.UNAVAILABLE, _GRAPH_PERMISSION),
     (r"^404", Cause.UNAVAILABLE, _NOT_GRAPH),
@@ -326,63 +237,60 @@ GRAPH: Table = (
 # What keeps a connection from coming about, or ends it.
 
 UNKNOWN_NAME = N_(
-    "the name {host} is not known to this network ({error}): check {variable}"
-    " and the network connection"
+    "the name {host} is not known to this network ({error}): check {variable} and the"
+    " network connection"
 )
 NO_CONNECTION = N_(
-    "{host} does not answer on port {port} ({error}): check SMTP_HOST, SMTP_PORT,"
-    " the network connection and the firewall"
+    "{host} does not answer on port {port} ({error}): check SMTP_HOST, SMTP_PORT, the"
+    " network connection and the firewall"
 )
 NO_HTTPS_CONNECTION = N_(
-    "{host} does not answer on port {port} ({error}): check {variable}, the"
-    " network connection, the firewall and whether a proxy is needed"
-    " (HTTPS_PROXY)"
+    "{host} does not answer on port {port} ({error}): check {variable}, the network"
+    " connection, the firewall and whether a proxy is needed (HTTPS_PROXY)"
 )
 NO_GREETING = N_(
-    "{host} takes the connection on port {port} but does not greet ({error}). As a"
-    " rule port 587 wants SMTP_SECURITY=starttls and port 465 wants"
-    " SMTP_SECURITY=tls; a firewall in between may be the reason too"
+    "{host} takes the connection on port {port} but does not greet ({error}). As a rule"
+    " port 587 wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls; a"
+    " firewall in between may be the reason too"
 )
 NO_MAIL_SERVER = N_(
     "what answers at {host} on port {port} is no mail server: check SMTP_HOST,"
     " SMTP_PORT and SMTP_SECURITY"
 )
 NO_ENCRYPTION = N_(
-    "no encrypted connection to {host} on port {port} ({error}). As a rule port"
-    " 587 wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls"
+    "no encrypted connection to {host} on port {port} ({error}). As a rule port 587"
+    " wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls"
 )
 NO_HTTPS_ENCRYPTION = N_(
-    "no encrypted connection to {host} on port {port} ({error}): something on"
-    " the way interferes, such as a proxy, a firewall or an antivirus program"
+    "no encrypted connection to {host} on port {port} ({error}): something on the way"
+    " interferes, such as a proxy, a firewall or an antivirus program"
 )
 EXPIRED_CERTIFICATE = N_(
-    "the certificate of {host} has expired, so nothing secret was sent: whoever"
-    " runs the server has to renew it; check this computer's clock as well"
-    " ({error})"
+    "the certificate of {host} has expired, so nothing secret was sent: whoever runs"
+    " the server has to renew it; check this computer's clock as well ({error})"
 )
 OTHER_CERTIFICATE = N_(
-    "the certificate shown for {host} belongs to another name, so nothing secret"
-    " was sent: set {variable} to the name in the certificate ({error})"
+    "the certificate shown for {host} belongs to another name, so nothing secret was"
+    " sent: set {variable} to the name in the certificate ({error})"
 )
 UNKNOWN_AUTHORITY = N_(
-    "the certificate of {host} comes from an authority this computer does not trust,"
-    " so nothing secret was sent: set SMTP_CA_FILE to the certificate of your"
+    "the certificate of {host} comes from an authority this computer does not trust, so"
+    " nothing secret was sent: set SMTP_CA_FILE to the certificate of your"
     " organisation's authority, but only if you know who answers there ({error})"
 )
 UNUSABLE_AUTHORITY = N_("the file SMTP_CA_FILE names ({file}) cannot be used: {error}")
 NO_STARTTLS = N_(
-    "{host} does not offer STARTTLS, so nothing secret was sent. Either the server wants"
-    " SMTP_SECURITY=tls (port 465), or something between here and there removes the"
-    " offer: an antivirus program, a firewall, an attacker"
+    "{host} does not offer STARTTLS, so nothing secret was sent. Either the server"
+    " wants SMTP_SECURITY=tls (port 465), or something between here and there removes"
+    " the offer: an antivirus program, a firewall, an attacker"
 )
 NO_PASSWORD_LOGIN = N_(
-    "{host} takes no login with a password (it offers: {offered}). Unset"
-    " PASSWORD_MAIL if it needs none; Microsoft 365 may want"
-    " MAIL_TRANSPORT=smtp-oauth2 or graph"
+    "{host} takes no login with a password (it offers: {offered}). Unset PASSWORD_MAIL"
+    " if it needs none; Microsoft 365 may want MAIL_TRANSPORT=smtp-oauth2 or graph"
 )
 NO_TOKEN_LOGIN = N_(
-    "{host} takes no login with a token (it offers: {offered}): check SMTP_HOST, or"
-    " use MAIL_TRANSPORT=smtp with a password"
+    "{host} takes no login with a token (it offers: {offered}): check SMTP_HOST, or use"
+    " MAIL_TRANSPORT=smtp with a password"
 )
 CONNECTION_LOST = N_("the connection to {host} was lost: {error}")
 #: Why there was no login over an open line.

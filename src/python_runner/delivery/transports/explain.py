@@ -41,10 +41,7 @@ _CERTIFICATES = {
 class Answer:
     """An answer, with the attributes msal expects of one.
 
-    Attributes:
-        status_code: of HTTP.
-        text: the body.
-        headers: names in lower case.
+    The names of the headers are in lower case.
     """
 
     status_code: int
@@ -67,12 +64,8 @@ def smtp_error(
 ) -> DeliveryError:
     """Return what a mail server's refusal means.
 
-    Args:
-        code: of the answer.
-        text: of the answer.
-        token: the login is made with a token, not with a password.
-        refused: the template for a permanent refusal that no row explains;
-            default: the answer alone.
+    ``token``: the login is made with one, not with a password. ``refused`` is the
+    template for a permanent refusal that no row explains; default: the answer alone.
     """
     cause, template = _look_up(answers.SMTP[token], f"{code} {text}")
     if cause is Cause.PERMANENT and refused:
@@ -81,14 +74,7 @@ def smtp_error(
 
 
 def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryError:
-    """Return why an answer of Microsoft Entra holds no token.
-
-    Args:
-        status: of HTTP.
-        text: the answer's body.
-        host: where the answer comes from.
-        masker: takes out what the answer may repeat of the request.
-    """
+    """Return why an answer from ``host`` to a request for a token holds none."""
     description = _oauth_description(text)
     number = re.search(r"AADSTS[0-9]+", description)
     kind = number[0] if number else "other" if description else ""
@@ -103,10 +89,7 @@ def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryEr
 def graph_error(answer: Answer, mailbox: str, now: datetime) -> DeliveryError:
     """Return what a refusal of Microsoft Graph means.
 
-    Args:
-        answer: what Graph said.
-        mailbox: whose mail it was.
-        now: aware; what a date in ``Retry-After`` is compared with.
+    A date in ``Retry-After`` is compared with ``now``, which is aware.
     """
     status, code, said = answer.status_code, "", answer.text
     try:
@@ -126,23 +109,15 @@ def unreachable(
     port: int,
     variable: str = "SMTP_HOST",
 ) -> DeliveryError:
-    """Return why no connection came about.
-
-    Args:
-        error: what went wrong.
-        host: where to.
-        port: of the host.
-        variable: the setting that names ``host``.
-    """
+    """Return why no connection to ``host``, which ``variable`` names, came about."""
     template = answers.NO_HTTPS_CONNECTION
     if variable == "SMTP_HOST":
         template = answers.NO_CONNECTION
     # A name with an empty or endless label is refused by the codec, before DNS.
     if isinstance(error, (socket.gaierror, ValueError)):
         template = answers.UNKNOWN_NAME
-    return unavailable(
-        template, host=host, port=port, error=quoted(error), variable=variable
-    )
+    values = {"host": host, "port": port, "variable": variable}
+    return unavailable(template, error=quoted(error), **values)
 
 
 def insecure(

@@ -60,12 +60,9 @@ class GraphTransport:
     ) -> None:
         """Take the settings; nothing is connected.
 
-        Args:
-            settings: which application, and whose mailbox.
-            step_timeout: seconds to connect, and for a token.
-            data_timeout: seconds the service may take to accept a message. Giving up
-                too early makes duplicates: it may have been accepted.
-            now: aware; what a date in an answer is compared with.
+        Connecting, and a token, may take ``step_timeout`` seconds, and a message
+        ``data_timeout``. Giving up too early makes duplicates: it may have been
+        accepted. A date in an answer is compared with ``now``.
         """
         self._mailbox = settings.login or ""
         user = quote(self._mailbox, safe="@")

@@ -79,17 +79,11 @@ class HttpsClient:
         body: bytes | None = None,
         if_lost: Sentence | None = None,
     ) -> Answer:
-        """Ask, and return whatever is answered.
-
-        Args:
-            method: ``GET`` or ``POST``.
-            url: absolute, ``https``.
-            headers: of the request.
-            body: of the request.
-            if_lost: what to say when the answer to a whole request never comes.
+        """Ask at an absolute ``https`` address, and return whatever is answered.
 
         Raises:
-            DeliveryError: there is no answer.
+            DeliveryError: there is no answer; it says ``if_lost`` where the whole
+                request has been handed over.
         """
         parts = urlsplit(url)
         connection = self._connected(parts)

@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 
 class MemoryTransport:
-    """Keeps what it is given.
-
-    Attributes:
-        messages: every message given to :meth:`send`, oldest first.
-        closed: whether :meth:`close` was called.
-    """
+    """Keeps every message, oldest first, and whether it was closed."""
 
     def __init__(self, answers: Mapping[str, Delivery] | None = None) -> None:
         """Take the outcome per recipient; everyone else's is ``SENT``."""

@@ -42,9 +42,9 @@ class SmtpTransport:
 
         Args:
             settings: where to, and as whom.
-            tokens: what to log in with; None for the password of ``settings``.
             step_timeout: seconds to connect, and for each answer.
             data_timeout: seconds the server may take to accept a message.
+            tokens: what to log in with; None for the password of ``settings``.
         """
         self._settings = settings
         self._timeouts = {"step_timeout": step_timeout, "data_timeout": data_timeout}

@@ -45,9 +45,7 @@ class Tokens:
     def __init__(self, settings: MailSettings, *, step_timeout: float = 30.0) -> None:
         """Take the settings; nothing is asked for.
 
-        Args:
-            settings: the application, and the transport its tokens are for.
-            step_timeout: seconds to connect, and for each answer.
+        Connecting and each answer may take ``step_timeout`` seconds.
         """
         self.proven = False
         self._token = ""
@@ -150,38 +148,30 @@ class _MsalHttpClient:
             data_timeout=timeout,
         )
 
-    def get(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_options: object,
-    ) -> Answer:
-        if params:
-            url = f"{url}?{urlencode(params)}"
-        return self._good(url, self._https.request("GET", url, headers=headers or {}))
+    def get(self, url: str, **options: Any) -> Answer:
+        return self._ask("GET", url, options, {}, None)
 
-    def post(
-        self,
-        url: str,
-        params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_options: object,
-    ) -> Answer:
-        if params:
-            url = f"{url}?{urlencode(params)}"
-        body = data if isinstance(data, str) else urlencode(data or {})
+    def post(self, url: str, **options: Any) -> Answer:
+        data = options.get("data") or {}
+        body = data if isinstance(data, str) else urlencode(data)
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = self._https.request(
-            "POST", url, headers={**form, **(headers or {})}, body=body.encode()
-        )
-        return self._good(url, answer)
+        return self._ask("POST", url, options, form, body.encode())
 
     def close(self) -> None:
         self._https.close()
 
-    def _good(self, url: str, answer: Answer) -> Answer:
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        options: Mapping[str, Any],
+        headers: dict[str, str],
+        body: bytes | None,
+    ) -> Answer:
+        if params := options.get("params"):
+            url = f"{url}?{urlencode(params)}"
+        headers |= options.get("headers") or {}
+        answer = self._https.request(method, url, headers=headers, body=body)
         if answer.status_code == _OK and _is_document(answer.text):
             return answer
         host = urlsplit(url).hostname or ""
