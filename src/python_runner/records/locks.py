@@ -14,7 +14,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -106,9 +106,6 @@ class FileLock:
 
     It is not reentrant: who holds it gets False from a second ``acquire``. The file is
     made when missing and never deleted. As a context it releases at the end.
-
-    Attributes:
-        path: the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -125,11 +122,7 @@ class FileLock:
     ) -> bool:
         """Take the lock and leave ``holder`` in its file; say whether it was free.
 
-        Args:
-            holder: told to others while the lock is held.
-            wait: whether to look again until the lock is free.
-            stop: ends the waiting when it returns True.
-            sleep: pauses between two looks, for a number of seconds.
+        With ``wait`` it looks again until the lock is free or ``stop`` returns True.
 
         Raises:
             OSError: the file or its folder cannot be made or written.
@@ -204,19 +197,8 @@ def _note(descriptor: int, holder: Holder | None) -> None:
         os.ftruncate(descriptor, 0)
         if holder is not None:
             os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, _content(holder))
-
-
-def _content(holder: Holder) -> bytes:
-    return json.dumps(
-        {
-            "pid": holder.pid,
-            "host": holder.host,
-            "run_id": holder.run_id,
-            "started_at": holder.started_at.isoformat(),
-            "process_start": holder.process_start,
-        }
-    ).encode()
+            content = json.dumps(asdict(holder), default=datetime.isoformat)
+            os.write(descriptor, content.encode())
 
 
 @contextmanager

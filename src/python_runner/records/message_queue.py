@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.records import rows
-from python_runner.records.messages import (
-    UNDELIVERED,
-    MessageState,
-    RunMail,
-    load,
-)
+from python_runner.records.messages import UNDELIVERED, MessageState, RunMail, load
 
 
 if TYPE_CHECKING:
@@ -164,16 +159,8 @@ class MessageQueue:
         """Write down the answers for a claimed message and let go of it.
 
         What one recipient got once stays: a late answer of a claim that has expired
-        cannot undo it.
-
-        Args:
-            number: the message.
-            receipts: at most one answer per recipient.
-            owner: who claimed it.
-            next_try_at: when those who wait are tried again; None gives them up.
-
-        Returns:
-            Where the message is now.
+        cannot undo it. Those who wait are tried again at ``next_try_at``; None gives
+        them up. Returns where the message is now.
         """
         with self._database.write() as connection:
             connection.executemany(
@@ -192,7 +179,13 @@ class MessageQueue:
                 ],
             )
             if next_try_at is None:
-                _give_up(connection, number)
+                connection.execute(
+                    """
+                    UPDATE recipient SET state = 'failed'
+                    WHERE message = ? AND state = 'pending'
+                    """,
+                    (number,),
+                )
             return _settle(connection, number, owner, next_try_at)
 
     def replace_sent(self, number: int, content: bytes) -> None:
@@ -261,11 +254,8 @@ class MessageQueue:
     ) -> list[RunMail]:
         """Return what told of a project's runs since its last success, in their order.
 
-        Args:
-            path: the project's folder.
-            statuses: of the runs that count.
-            before: leave out runs that began then or later.
-            latest: how many at most, beside the first one.
+        Runs with one of ``statuses`` that began earlier than ``before`` count; of their
+        mails the first and the ``latest`` ones are returned.
         """
         with self._database.read() as connection:
             cursor = connection.execute(
@@ -298,9 +288,7 @@ class MessageQueue:
     def make_due(self, now: datetime, *, given_up: bool = False) -> int:
         """Let queued messages be tried now; return how many are queued then.
 
-        Args:
-            now: the present moment.
-            given_up: queue those again that were given up, for one more attempt.
+        With ``given_up`` those that were given up get one more attempt.
         """
         with self._database.write() as connection:
             if given_up:
@@ -337,13 +325,6 @@ def _moment(now: datetime) -> dict[str, int]:
         "now": rows.from_time(now),
         "beyond": rows.from_time(now + _CREDIBLE_WAIT),
     }
-
-
-def _give_up(connection: Connection, number: int) -> None:
-    connection.execute(
-        "UPDATE recipient SET state = 'failed' WHERE message = ? AND state = 'pending'",
-        (number,),
-    )
 
 
 def _settle(

@@ -121,11 +121,8 @@ class Store:
     ) -> None:
         """Record that an attempt of a script begins; the first one's time stays.
 
-        Args:
-            run_id: the run.
-            number: the script's place in the series, from 1.
-            started_at: when the attempt begins.
-            output: the file its output goes to: where to look should the runner die.
+        ``number`` is the script's place in the series, from 1; ``output`` the file to
+        look into should the runner die.
         """
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
@@ -154,13 +151,8 @@ class Store:
         """Close a run and queue its reports: all or nothing.
 
         The run may be unknown so far, in whole or in part: ``run`` holds everything.
-        A report that is in the outbox already stays as it is.
-
-        Args:
-            run: how it ended.
-            reports: one for each audience; none when none is due.
-            now: when they are queued.
-            announces: numbers of the given up messages that the first one tells of.
+        A report that is in the outbox already stays as it is. The first one tells of
+        the given up messages with the numbers ``announces``.
         """
         with self._database.write() as connection:
             key = changes.end_run(connection, run)
@@ -222,10 +214,8 @@ class Store:
     def open_runs(self, projects: Sequence[Path] = ()) -> list[OpenRun]:
         """Return the runs that have not ended, newest first.
 
-        Each is active, or its runner died and nobody has settled it yet.
-
-        Args:
-            projects: folders of the projects; none means all.
+        Each is active, or its runner died and nobody has settled it yet. Without
+        ``projects`` (their folders) those of all projects are returned.
         """
         with self._database.read() as connection:
             return queries.open_runs(connection, projects)
@@ -246,21 +236,12 @@ class Store:
     def past_results(
         self, path: Path, script: str, limit: int, *, before: datetime | None = None
     ) -> list[PastResult]:
-        """Return how a script of a project ended, newest first; open runs left out.
+        """Return how a script ended, newest first, in up to ``limit`` ended runs.
 
-        Args:
-            path: the project's folder.
-            script: name of the script.
-            limit: how many at most.
-            before: leave out runs that began then or later.
+        Runs that began at ``before`` or later are left out.
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
-
-    def durations(self, path: Path, script: str, limit: int) -> list[float]:
-        """Return the seconds a script's successes took, newest first."""
-        with self._database.read() as connection:
-            return queries.durations(connection, path, script, limit)
 
     # Care.
 
@@ -281,13 +262,9 @@ class Store:
                     self._database.copy_to(copy)
 
     def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
-        """Delete ended runs that began before; return how many.
+        """Delete up to ``limit`` ended runs that began before; return how many.
 
         A run whose report is not delivered stays, and so does an open one.
-
-        Args:
-            older_than: what began then or later stays.
-            limit: how many to delete at most.
         """
         deleted = 0
         while deleted < limit:
