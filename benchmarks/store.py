@@ -155,24 +155,10 @@ def repeated(act: Callable[[], object]) -> list[float]:
     return times
 
 
-def p95(durations: list[float]) -> float:
-    """Return the value that 95 of 100 do not pass."""
-    return statistics.quantiles(durations, n=20)[-1]
-
-
 def compare(store: Store, connection: sqlite3.Connection) -> None:
     """Print each question's time, the plain one, and their ratio."""
     week = NOW - timedelta(days=7)
     microseconds = int(week.timestamp() * 1_000_000)
-
-    def plain_durations() -> float:
-        cursor = connection.execute(
-            """
-            SELECT duration FROM result WHERE script = 0 AND state = 'success'
-            ORDER BY started_at DESC LIMIT 1000
-            """
-        )
-        return p95([duration for (duration,) in cursor])
 
     failures = len(store.runs(failed=True, since=week, limit=MANY))
     questions: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
@@ -188,10 +174,6 @@ def compare(store: Store, connection: sqlite3.Connection) -> None:
                 MANY,
                 microseconds,
             ),
-        ),
-        "p95 of a script, 1000 runs": (
-            lambda: p95(store.durations(project(0), "0.py", 1000)),
-            plain_durations,
         ),
         "past of a script, 100 runs": (
             lambda: store.past_results(project(0), "0.py", 100),

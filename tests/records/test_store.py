@@ -399,9 +399,6 @@ def test_the_past_of_a_script(store: Store) -> None:
     assert [p.fingerprint for p in past] == [None, "KeyError@m.py:f"]
     assert [p.exit_code for p in past] == [0, 0]
     assert past[1].started_at == NOW + timedelta(hours=1)
-    assert store.durations(PROJECT, "main.py", 10) == [2.0, 0.0]
-    assert store.durations(PROJECT, "main.py", 1) == [2.0]
-    assert store.durations(PROJECT, "other.py", 10) == []
 
 
 def test_the_past_before_a_run(store: Store) -> None:

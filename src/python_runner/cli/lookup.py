@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.config.project import absolute, load_project
-from python_runner.config.workspace import load_workspace
+from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
@@ -52,9 +52,8 @@ def chosen_projects(arguments: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         InvalidConfiguration: the file is wrong.
     """
-    workspace = None if arguments else load_workspace(Path.cwd())
-    folders = arguments or (workspace.projects if workspace else ())
-    return tuple(dict.fromkeys(absolute(folder) for folder in folders))
+    folders = arguments or (load_workspace(Path.cwd()) or Workspace()).projects
+    return tuple(dict.fromkeys(map(absolute, folders)))
 
 
 def find_run(store: Store, prefix: str) -> Run | OpenRun:
@@ -85,7 +84,6 @@ def past_masker(settings: Settings, project: Path) -> Masker:
     secrets = settings.secrets
     # A project may be gone, or its configuration wrong by now.
     with suppress(PythonRunnerError):
-        workspace = load_workspace(Path.cwd())
-        defaults = workspace.defaults if workspace else {}
-        secrets += load_project(project, defaults=defaults).secrets
+        workspace = load_workspace(Path.cwd()) or Workspace()
+        secrets += load_project(project, defaults=workspace.defaults).secrets
     return Masker(secrets)

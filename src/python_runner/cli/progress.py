@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Protocol, Self, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from python_runner.cli import wording
 from python_runner.cli.tables import flat
@@ -15,15 +15,15 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from python_runner.model import Run
     from python_runner.runner.events import Event
 
 
-class Progress(Protocol):
-    """An observer of runs that is a context: a live view needs a beginning and an end."""
+class Progress:
+    """An observer of runs, and a context in which it shows them; this one shows nothing."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
+        return self
 
     def __exit__(self, *exc: object) -> None:
         """Stop showing."""
@@ -32,21 +32,7 @@ class Progress(Protocol):
         """Show an event; may be called from any thread."""
 
 
-class Silent:
-    """Shows nothing."""
-
-    def __enter__(self) -> Self:
-        """Nothing to begin."""
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Nothing to end."""
-
-    def __call__(self, event: Event) -> None:
-        """Ignore the event."""
-
-
-class PlainLines(Silent):
+class PlainLines(Progress):
     """One line an event, for pipes, log files and schedulers."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -77,7 +63,7 @@ def _line_of(event: Event) -> str | None:
             return wording.run_line(event.run)
 
 
-class LiveView:
+class LiveView(Progress):
     """A line per finished script and, below, what runs now and for how long."""
 
     def __init__(self, console: Console) -> None:
@@ -123,7 +109,9 @@ class LiveView:
             case RunEnded(run=run):
                 with self._lock:
                     del self._done[run.run_id]
-                self._console.print(_run_markup(run))
+                colour = "red" if run.failed_scripts or run.error else "green"
+                line = _escaped(wording.run_line(run))
+                self._console.print(f"[{colour}]{line}[/]")
 
     def _name(self, project: str, script: str) -> str:
         """Return a script's name, with its project's while several are under way."""
@@ -156,11 +144,6 @@ class LiveView:
                     f"[dim]{self._done[event.run_id]}/{len(event.project.scripts)}[/]",
                 )
         return grid
-
-
-def _run_markup(run: Run) -> str:
-    colour = "red" if run.failed_scripts or run.error else "green"
-    return f"[{colour}]{_escaped(wording.run_line(run))}[/]"
 
 
 def _escaped(text: str) -> str:

@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from python_runner.config.project import absolute
-from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
+from python_runner.config.workspace import WORKSPACE_FILE, Workspace, load_workspace
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """Folders, each once, and what python-runner.toml says for all of them."""
-
-    folders: tuple[Path, ...]
-    defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    keep_days: int | None = None
-
-
-def find_targets(arguments: Sequence[Path]) -> Targets:
-    """Return the named projects, else those of ``python-runner.toml``.
+def find_targets(arguments: Sequence[Path]) -> Workspace:
+    """Return ``python-runner.toml``, with the named projects in place of its own.
 
     Raises:
         InvalidConfiguration: the file is wrong.
         click.UsageError: nothing is named anywhere.
     """
-    workspace = load_workspace(Path.cwd())
-    folders = arguments or (workspace.projects if workspace else ())
+    workspace = load_workspace(Path.cwd()) or Workspace()
+    folders = arguments or workspace.projects
     if not folders:
         raise click.UsageError(
             _(
@@ -44,10 +35,7 @@ def find_targets(arguments: Sequence[Path]) -> Targets:
                 " current folder"
             ).format(file=WORKSPACE_FILE)
         )
-    unique = dict.fromkeys(absolute(folder) for folder in folders)
-    if workspace is None:
-        return Targets(tuple(unique))
-    return Targets(tuple(unique), workspace.defaults, workspace.keep_days)
+    return replace(workspace, projects=tuple(dict.fromkeys(map(absolute, folders))))
 
 
 def projects_argument(function: _F) -> _F:

@@ -10,13 +10,9 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
-from python_runner.execution.disk import (
-    disk_full,
-    free_space,
-    punch_hole,
-)
+from python_runner.execution.disk import disk_full, free_space, punch_hole
 from python_runner.files import replacing
 from python_runner.masking import Masker
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
@@ -57,38 +53,12 @@ class DiskLimits:
 _DISK = DiskLimits()
 
 
-class Capture(Protocol):
-    """The output of one attempt.
+class FileCapture:
+    """The output of one attempt, in a file that may hold earlier ones.
 
     Attributes:
         warnings: what became of output that could not be kept.
     """
-
-    warnings: list[Sentence]
-
-    @property
-    def descriptor(self) -> int:
-        """The descriptor that the script writes to."""
-
-    def watch(self, now: float) -> float:
-        """Bound the space that the output takes on the disk, where that can be done.
-
-        Args:
-            now: a monotonic time in seconds.
-
-        Returns:
-            Seconds until the next look, when a call before would do nothing.
-        """
-
-    def tail(self) -> str:
-        """Return the end of this attempt's output as text, without known secrets."""
-
-    def close(self) -> None:
-        """Put the output, within its limit and without secrets, where it was wanted."""
-
-
-class FileCapture:
-    """The output of one attempt, in a file that may hold earlier ones."""
 
     def __init__(
         self,
@@ -130,6 +100,9 @@ class FileCapture:
 
     def watch(self, now: float) -> float:
         """Bound the space that the output takes on the disk, where that can be done.
+
+        Args:
+            now: a monotonic time in seconds.
 
         Returns:
             Seconds until the next look, when a call before would do nothing.
@@ -214,15 +187,11 @@ class FileCapture:
             self._warn(template, error=error.strerror or str(error))
 
     def _warn_cut(self, count: int, *, scarce: bool) -> None:
-        if scarce:
-            template = N_(
-                "{count} bytes of its output were left out: the disk is nearly full"
-            )
-        else:
-            template = N_(
-                "{count} bytes of its output were left out: its limit is {limit} bytes"
-            )
-        self._warn(template, count=count, limit=self._limit)
+        full = N_("{count} bytes of its output were left out: the disk is nearly full")
+        limited = N_(
+            "{count} bytes of its output were left out: its limit is {limit} bytes"
+        )
+        self._warn(full if scarce else limited, count=count, limit=self._limit)
 
     def _warn_not_rewritten(self, error: OSError) -> None:
         if self._path == self._wanted:
@@ -252,11 +221,7 @@ class FileCapture:
             self._hole = self._punch(start, end) or self._hole
 
     def _punch(self, start: int, end: int) -> tuple[int, int] | None:
-        """Give whole blocks back to the disk: the edges of others would become zeros.
-
-        Returns:
-            From where to where; None if that could not be done.
-        """
+        """Give whole blocks back to the disk: the edges of others would become zeros."""
         block = getattr(os.fstat(self._file.fileno()), "st_blksize", 1)
         start, end = -(-start // block) * block, end // block * block
         done = start < end and punch_hole(self._file.fileno(), start, end)
@@ -313,12 +278,8 @@ class NullCapture:
 
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
-        self.warnings = [
-            Sentence.of(
-                N_("its output could not be kept: {error}"),
-                error=error.strerror or str(error),
-            )
-        ]
+        template = N_("its output could not be kept: {error}")
+        self.warnings = [Sentence.of(template, error=error.strerror or str(error))]
 
     @property
     def descriptor(self) -> int:
@@ -345,11 +306,11 @@ def open_capture(
     masker: Masker | None = None,
     *,
     disk: DiskLimits = _DISK,
-) -> Capture:
+) -> FileCapture | NullCapture:
     """Open the file for a script's output.
 
-    ``now`` is a monotonic time, as for :meth:`Capture.watch`; ``masker`` knows what must
-    not stay in the file.
+    ``now`` is a monotonic time, as for :meth:`FileCapture.watch`; ``masker`` knows what
+    must not stay in the file.
 
     Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
     takes the output first, and is moved at the end if that works by then.

@@ -81,23 +81,16 @@ def _signal_reason(number: int) -> Sentence:
         name = signal.Signals(number).name
     except ValueError:
         return Sentence.of(N_("killed by signal {number}"), number=number)
+    template = N_("killed by signal {number} ({name})")
     if name in _CRASHES:
-        return Sentence.of(
-            N_("crashed: signal {number} ({name})"), number=number, name=name
-        )
-    if name == "SIGKILL":
+        template = N_("crashed: signal {number} ({name})")
+    elif name == "SIGKILL":
         # Not the runner: time-outs and stops have reasons of their own.
-        return Sentence.of(
-            N_(
-                "killed by signal {number} ({name}): "
-                "by somebody else, or because memory ran out"
-            ),
-            number=number,
-            name=name,
+        template = N_(
+            "killed by signal {number} ({name}): "
+            "by somebody else, or because memory ran out"
         )
-    return Sentence.of(
-        N_("killed by signal {number} ({name})"), number=number, name=name
-    )
+    return Sentence.of(template, number=number, name=name)
 
 
 def _ntstatus_reason(exit_code: int) -> Sentence:
@@ -137,16 +130,12 @@ def start_failure(error: BaseException, program: str) -> Sentence:
     if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
         number = errno.E2BIG
     file = os.fsdecode(error.filename or program)
+    template = _START_FAILURES.get(number or 0, N_("could not be started: {error}"))
     if number == errno.ENOENT and os.path.exists(file):  # noqa: PTH110 - may be any text
-        return Sentence.of(
-            N_("could not be started: what {file} itself needs to run is missing"),
-            file=file,
+        template = N_(
+            "could not be started: what {file} itself needs to run is missing"
         )
-    if template := _START_FAILURES.get(number or 0):
-        return Sentence.of(template, file=file)
-    return Sentence.of(
-        N_("could not be started: {error}"), error=error.strerror or str(error)
-    )
+    return Sentence.of(template, file=file, error=error.strerror or str(error))
 
 
 def watch_failure(error: BaseException) -> Sentence:
@@ -160,28 +149,15 @@ def watch_failure(error: BaseException) -> Sentence:
 
 def left_behind(members: tuple[ProcessInfo, ...]) -> tuple[Sentence, ...]:
     """Say that a script left processes behind; the first ones are named."""
-    named = [
-        Sentence.of(
-            N_("process {pid} ({name}) was left behind and was stopped"),
-            pid=member.pid,
-            name=member.name,
-        )
-        for member in members[:_MOST_NAMED]
-    ]
+    one = N_("process {pid} ({name}) was left behind and was stopped")
+    several = N_("{count} more processes were left behind and were stopped")
+    named = [Sentence.of(one, pid=m.pid, name=m.name) for m in members[:_MOST_NAMED]]
     if more := len(members) - len(named):
-        named.append(
-            Sentence.of(
-                N_("{count} more processes were left behind and were stopped"),
-                count=more,
-            )
-        )
+        named.append(Sentence.of(several, count=more))
     return tuple(named)
 
 
 def not_stopped(member: ProcessInfo) -> Sentence:
     """Say that even a kill did not end a process."""
-    return Sentence.of(
-        N_("process {pid} ({name}) could not be stopped"),
-        pid=member.pid,
-        name=member.name,
-    )
+    template = N_("process {pid} ({name}) could not be stopped")
+    return Sentence.of(template, pid=member.pid, name=member.name)

@@ -23,9 +23,7 @@ if sys.platform == "linux":
         """Return what distinguishes a living process from a later one with its id.
 
         The start is counted from the boot: a time of day would change with the clock.
-
-        Returns:
-            A text to compare; empty where no such process lives.
+        The text is empty where no such process lives.
         """
         boot = ""
         with suppress(OSError):
@@ -41,12 +39,9 @@ if sys.platform == "linux":
 else:
 
     def process_start(pid: int) -> str:
-        """Return what distinguishes a living process from a later one with its id.
+        """Return a text as on Linux, empty where no such process lives.
 
         The platform notes the moment once, so the clock may be set afterwards.
-
-        Returns:
-            A text to compare; empty where no such process lives.
         """
         import psutil  # noqa: PLC0415 - slow to import
 

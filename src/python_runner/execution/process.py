@@ -34,9 +34,11 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from python_runner.execution.capture import Capture
+    from python_runner.execution.capture import FileCapture, NullCapture
     from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.model import Command, Traceback
+
+    Capture = FileCapture | NullCapture
 
 __all__ = ["become_subreaper", "run_command"]
 
@@ -62,7 +64,6 @@ class _Watched:
         duration: seconds.
         left: processes it left behind.
         survivors: processes that could not be killed.
-        ending: how the script itself ended.
     """
 
     outcome: Outcome | None = None
@@ -259,10 +260,8 @@ def _attempt(
     """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker = command.masker
     # Frames of the text, which is masked already, are compared with these.
-    projects = (
-        masker.text(command.project),
-        masker.text(os.path.realpath(command.project)),
-    )
+    folders = command.project, os.path.realpath(command.project)
+    projects = tuple(map(masker.text, folders))
     ending = watched.ending
     outcome = watched.outcome or (
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
@@ -271,6 +270,12 @@ def _attempt(
     if outcome is Outcome.FAILURE and watched.error is None:
         traceback = _read_error(text, ending.exit_code, projects)
     reason = _reason(outcome, watched, command)
+    warnings = [
+        *(_background_errors(text, projects) if outcome.succeeded else ()),
+        *exit_reasons.left_behind(watched.left),
+        *map(exit_reasons.not_stopped, watched.survivors),
+        *warnings,
+    ]
     return Attempt(
         outcome=outcome,
         exit_code=ending.exit_code,
@@ -278,15 +283,7 @@ def _attempt(
         duration=watched.duration,
         reason=masker.sentence(reason) if reason else None,
         traceback=traceback,
-        warnings=tuple(
-            masker.sentence(warning)
-            for warning in (
-                *(_background_errors(text, projects) if outcome.succeeded else ()),
-                *exit_reasons.left_behind(watched.left),
-                *map(exit_reasons.not_stopped, watched.survivors),
-                *warnings,
-            )
-        ),
+        warnings=tuple(map(masker.sentence, warnings)),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
     )
@@ -320,12 +317,7 @@ def _read_error(
 
 
 def _background_errors(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
-    error = read_background_error(text, *projects)
-    if error is None:
-        return ()
-    return (
-        Sentence.of(
-            N_("it succeeded, but there was an error: {exception}"),
-            exception=error.exception,
-        ),
-    )
+    if error := read_background_error(text, *projects):
+        template = N_("it succeeded, but there was an error: {exception}")
+        return (Sentence.of(template, exception=error.exception),)
+    return ()

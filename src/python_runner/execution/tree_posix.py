@@ -151,11 +151,7 @@ class Tree:
         return tuple(ProcessInfo(pid, "?") for pid in fled)
 
     def terminate(self) -> bool:
-        """Send SIGTERM to every process of the tree.
-
-        Returns:
-            True: on POSIX there is always such a way.
-        """
+        """Send SIGTERM to every process of the tree; True: there is always such a way."""
         _SUBREAPER.mark_ending(self._pid)
         # Those known now are found again when their parents are gone.
         self.members()
@@ -204,15 +200,11 @@ class Tree:
                 os.killpg(group, number)
 
     def _scan(self, *, kill: bool = False) -> bool:
-        """Look for members of the tree among all processes.
+        """Look for members of the tree among all processes; say whether all were seen.
 
-        Args:
-            kill: kill processes found by session, output or marker as soon as they are
-                found, before they fork again.
-
-        Returns:
-            Whether the scan is complete: a process that ended during the scan may have
-            had a child that the scan has not seen.
+        A process that ended during the scan may have had a child that the scan has not
+        seen. With ``kill``, processes found by session, output or marker are killed as
+        soon as they are found, before they fork again.
         """
         import psutil  # noqa: PLC0415 - not needed while scripts behave
 

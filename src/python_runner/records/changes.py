@@ -31,16 +31,13 @@ def run_key(connection: Connection, run_id: str) -> int:
         "SELECT id FROM run WHERE run_id = ?", (run_id,)
     ).fetchone()
     if row is None:
-        raise StoreError(
-            Sentence.of(N_("run {run_id} is not in the records"), run_id=run_id)
-        )
+        reason = N_("run {run_id} is not in the records")
+        raise StoreError(Sentence.of(reason, run_id=run_id))
     return int(row["id"])
 
 
 def begin_run(
-    connection: Connection,
-    run: OpenRun,
-    interpreter: Interpreter | None,
+    connection: Connection, run: OpenRun, interpreter: Interpreter | None
 ) -> None:
     """Add a run without a status, and its scripts as planned."""
     project_key = _project_key(connection, run.path)
@@ -209,21 +206,16 @@ def delete_old_runs(connection: Connection, older_than: datetime, limit: int) ->
 def _write_attempt(
     connection: Connection, run: int, number: int, place: int, attempt: Attempt
 ) -> None:
+    values = {
+        "run": run,
+        "number": number,
+        "attempt": place,
+        **rows.from_attempt(attempt),
+    }
     connection.execute(
-        """
-        INSERT OR REPLACE INTO attempt (run, number, attempt, outcome, exit_code,
-            started_at, duration, reason, traceback, exception, file, line, function,
-            fingerprint, warnings, peak_memory, cpu_seconds)
-        VALUES (:run, :number, :attempt, :outcome, :exit_code, :started_at, :duration,
-            :reason, :traceback, :exception, :file, :line, :function, :fingerprint,
-            :warnings, :peak_memory, :cpu_seconds)
-        """,
-        {
-            "run": run,
-            "number": number,
-            "attempt": place,
-            **rows.from_attempt(attempt),
-        },
+        f"INSERT OR REPLACE INTO attempt ({', '.join(values)})"  # noqa: S608 - our own
+        f" VALUES ({', '.join('?' * len(values))})",
+        tuple(values.values()),
     )
 
 

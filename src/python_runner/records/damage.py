@@ -8,12 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.files import move, patiently, private_file
-from python_runner.records.database import (
-    BUSY_SECONDS,
-    connect,
-    is_damage,
-    suspicion,
-)
+from python_runner.records.database import BUSY_SECONDS, connect, is_damage, suspicion
 
 
 if TYPE_CHECKING:

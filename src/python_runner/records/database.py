@@ -95,9 +95,18 @@ class Database:
         Raises:
             sqlite3.Error: the records cannot be read, or the copy cannot be written.
         """
+        left, beginnings = sys.maxsize, 0
+
+        def count(_status: int, remaining: int, _total: int) -> None:
+            nonlocal left, beginnings
+            beginnings += remaining > left
+            left = remaining
+            if beginnings > _BEGINNINGS:
+                raise _TooOften
+
         with self._lock:
             with suppress(_TooOften):
-                self._connection.backup(target, pages=_STEP, progress=_Beginnings())
+                self._connection.backup(target, pages=_STEP, progress=count)
                 return
             self._connection.backup(target)
 
@@ -120,20 +129,6 @@ class Database:
 
 class _TooOften(Exception):
     """Others write so often that a copy never comes to its end."""
-
-
-class _Beginnings:
-    """Counts how often a copy had to begin anew."""
-
-    def __init__(self) -> None:
-        self._left = sys.maxsize
-        self._count = 0
-
-    def __call__(self, _status: int, remaining: int, _total: int) -> None:
-        self._count += remaining > self._left
-        self._left = remaining
-        if self._count > _BEGINNINGS:
-            raise _TooOften
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -16,11 +16,7 @@ from typing import TYPE_CHECKING
 from python_runner.files import move
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
-from python_runner.records.log_rotation import (
-    delete_old_archives,
-    is_due,
-    set_aside,
-)
+from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
 from python_runner.texts.sentence import N_, Sentence
 
 

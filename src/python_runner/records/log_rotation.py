@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.files import move, patiently
@@ -77,19 +76,17 @@ def set_aside(
     Raises:
         OSError: the log keeps its name; ``PermissionError`` where it stayed refused.
     """
-    patiently(partial(_rename_to_free_name, log, now, rename), sleep)
-
-
-def _rename_to_free_name(
-    log: Path, now: datetime, rename: Callable[[Path, Path], None]
-) -> None:
     name = f"{log.name}.{now.astimezone():{_STAMP}}"
-    number = 0
-    while True:
-        with suppress(FileExistsError):
-            rename(log, log.with_name(f"{name}.{number}" if number else name))
-            return
-        number += 1
+
+    def rename_to_free_name() -> None:
+        number = 0
+        while True:
+            with suppress(FileExistsError):
+                rename(log, log.with_name(f"{name}.{number}" if number else name))
+                return
+            number += 1
+
+    patiently(rename_to_free_name, sleep)
 
 
 def archives(folder: Path, filename: str) -> list[Path]:

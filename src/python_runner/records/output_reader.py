@@ -129,11 +129,6 @@ def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:
     What has been given back to the disk while a flood comes in (a hole of the file) is
     passed over: nothing, and the place behind it.
 
-    Args:
-        file: open for reading.
-        position: how many bytes of it have been read.
-        limit: most bytes to read.
-
     Raises:
         OSError: the file cannot be read.
     """

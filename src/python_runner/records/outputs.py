@@ -61,16 +61,8 @@ def delete_old_outputs(
     """Remove the output of runs that began more than ``keep_days`` days ago.
 
     Only folders named as :func:`run_folder` does are removed, never what a link points
-    to. What is in use is left for next time.
-
-    Args:
-        logs: the project's ``logs``.
-        keep_days: days of 24 hours by the local clock.
-        now: the present.
-        keep: ids of runs whose output stays whatever its age.
-
-    Returns:
-        How many folders are gone.
+    to. What is in use is left for next time, and runs with the ids ``keep`` stay
+    whatever their age. Returns how many folders are gone.
     """
     oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
     removed = 0

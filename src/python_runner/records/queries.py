@@ -23,42 +23,21 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
 
 _NEWEST = """
-    SELECT id FROM run WHERE started_at >= :since AND status IS NOT NULL
-    ORDER BY started_at DESC, id DESC LIMIT :limit
-"""
-_NEWEST_FAILED = """
-    SELECT id FROM run WHERE started_at >= :since AND status <> 'success'
+    SELECT id FROM run WHERE started_at >= :since AND status {status}
     ORDER BY started_at DESC, id DESC LIMIT :limit
 """
 # The newest of each project first: one sort over all their runs would be slow.
 _NEWEST_OF_PROJECTS = """
     SELECT run.id FROM project JOIN run ON run.id IN (
         SELECT id FROM run
-        WHERE project = project.id AND started_at >= :since AND status IS NOT NULL
+        WHERE project = project.id AND started_at >= :since AND status {status}
         ORDER BY started_at DESC, id DESC LIMIT :limit
     )
     WHERE project.key IN (SELECT value FROM json_each(:projects))
     ORDER BY started_at DESC, run.id DESC LIMIT :limit
 """
-_NEWEST_FAILED_OF_PROJECTS = """
-    SELECT run.id FROM project JOIN run ON run.id IN (
-        SELECT id FROM run
-        WHERE project = project.id AND started_at >= :since AND status <> 'success'
-        ORDER BY started_at DESC, id DESC LIMIT :limit
-    )
-    WHERE project.key IN (SELECT value FROM json_each(:projects))
-    ORDER BY started_at DESC, run.id DESC LIMIT :limit
-"""
-_STATEMENTS = {
-    (False, False): _NEWEST,
-    (False, True): _NEWEST_FAILED,
-    (True, False): _NEWEST_OF_PROJECTS,
-    (True, True): _NEWEST_FAILED_OF_PROJECTS,
-}
-#: Microseconds since 1970: earlier than any run.
-_EVER = -(2**63)
-#: And later.
-_NEVER = 2**63 - 1
+#: Microseconds since 1970: earlier than any run, and later.
+_EVER, _NEVER = -(2**63), 2**63 - 1
 
 
 def newest(
@@ -70,8 +49,9 @@ def newest(
     limit: int,
 ) -> list[int]:
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
+    statement = _NEWEST_OF_PROJECTS if projects else _NEWEST
     cursor = connection.execute(
-        _STATEMENTS[bool(projects), failed],
+        statement.format(status="<> 'success'" if failed else "IS NOT NULL"),
         {
             "projects": json.dumps([rows.project_key(path) for path in projects]),
             "since": rows.from_time(since) if since else _EVER,
@@ -261,21 +241,3 @@ def past_results(
         )
         for row in cursor
     ]
-
-
-def durations(
-    connection: Connection, path: Path, script: str, limit: int
-) -> list[float]:
-    """Return what a script's successes took, in seconds, newest first."""
-    cursor = connection.execute(
-        """
-        SELECT duration FROM result
-        WHERE script = (
-            SELECT script.id FROM script JOIN project ON project.id = script.project
-            WHERE key = ? AND script.name = ?
-        ) AND state = 'success'
-        ORDER BY started_at DESC LIMIT ?
-        """,
-        (rows.project_key(path), rows.from_string(script), limit),
-    )
-    return [duration for (duration,) in cursor]

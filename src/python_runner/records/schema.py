@@ -210,9 +210,7 @@ def migrate(database: Database) -> None:
         )
 
 
-def require_sqlite(
-    version: tuple[int, ...] = sqlite3.sqlite_version_info,
-) -> None:
+def require_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
     """Refuse a SQLite ``version`` that cannot read our tables.
 
     Raises:

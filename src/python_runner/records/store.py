@@ -257,11 +257,6 @@ class Store:
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
 
-    def durations(self, path: Path, script: str, limit: int) -> list[float]:
-        """Return the seconds a script's successes took, newest first."""
-        with self._database.read() as connection:
-            return queries.durations(connection, path, script, limit)
-
     # Care.
 
     def backup(self, target: Path) -> None:

@@ -17,7 +17,7 @@ from python_runner.config.project import (
     make_scripts,
 )
 from python_runner.config.settings import load_settings
-from python_runner.config.workspace import load_workspace
+from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
@@ -78,15 +78,14 @@ def run_project(
     """
     folder = _checked_path(path, "path", "run_project")
     _check_selection(only, resume)
-    workspace = load_workspace(Path.cwd())
-    defaults = workspace.defaults if workspace else {}
-    project = select(load_project(folder, defaults=defaults), only)
+    workspace = load_workspace(Path.cwd()) or Workspace()
+    project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
         open_session(
             load_settings(),
             listener=listener or ignore,
             reports_enabled=mail,
-            defaults=defaults,
+            defaults=workspace.defaults,
             endpoints=ENDPOINTS,
         ) as session,
         StopSignals(session.stop.request) as signals,
@@ -97,7 +96,7 @@ def run_project(
         run = project_run.run_project(project, session, resume=resume)
         if run is not None:
             (run,) = catch_up_at_last([run], session)
-        delete_old_runs(session, workspace.keep_days if workspace else None)
+        delete_old_runs(session, workspace.keep_days)
     _end_as_signalled(signals.received)
     if run is None:
         return RunResult(

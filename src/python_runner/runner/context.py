@@ -62,6 +62,11 @@ class RunContext:
         """The folder of the project's log and of the captured output."""
         return self.project.path / "logs"
 
+    @property
+    def log(self) -> Path:
+        """The project's log."""
+        return self.logs / self.project.log_filename
+
     def warn(self, warning: Sentence) -> None:
         """Add a warning to the report, once."""
         if warning not in self.warnings:

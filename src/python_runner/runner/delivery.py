@@ -44,14 +44,8 @@ def deliver(
 ) -> Run:
     """Try to get reports out now: these, and those that wait from earlier runs.
 
-    Args:
-        run: the run that has just ended.
-        reports: its reports; none when none is due.
-        session: settings, outbox, clock.
-        saved: whether the store holds the reports.
-
-    Returns:
-        ``run``, with what became of its reports.
+    Returns ``run`` with what became of its reports; ``saved`` says whether the store
+    holds them.
     """
     if not session.reports_enabled:
         return run
@@ -112,10 +106,9 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
             if addressee.state != "sent" and addressee.detail:
                 if nobody:
                     return addressee.detail
+                address, answer = addressee.address, addressee.detail
                 return Sentence.of(
-                    N_("{address}: {answer}"),
-                    address=addressee.address,
-                    answer=addressee.detail,
+                    N_("{address}: {answer}"), address=address, answer=answer
                 )
     return None
 

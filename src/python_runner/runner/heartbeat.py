@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.model import EmailStrategy, RunStatus
+from python_runner.report.view import ReportContext
 from python_runner.runner.reports import render_report
 
 
@@ -43,12 +44,15 @@ class RunHeartbeat:
         """
         if self._heartbeat is None or run.status is RunStatus.SKIPPED:
             return
-        project, masker = self._context.project, self._context.masker
+        context, language = self._context, self._context.project.language
+        report = ReportContext(
+            strategy=EmailStrategy.ALL, language=language, log=context.log
+        )
         self._heartbeat.end(
             run.run_id,
-            render_report(run, project, EmailStrategy.ALL, masker),
+            render_report(run, report, context.masker),
             success=run.status is RunStatus.SUCCESS,
-            language=project.language,
+            language=language,
         )
 
     def finish(self) -> tuple[Sentence, ...]:

@@ -42,15 +42,11 @@ def make_outbox(
     stopping: Callable[[], bool],
     endpoints: Endpoints | None = None,
 ) -> Outbox:
-    """Return the outbox of a store.
+    """Return the outbox of a store, or one without a queue where none is kept.
 
-    Args:
-        store: where the messages are queued; None where no records are kept.
-        settings: the environment: how mails leave, and what is secret.
-        defaults: optional keys that hold where a project is silent.
-        now: the clock of the records.
-        stopping: whether the runner is asked to stop.
-        endpoints: what this process knows of the servers; None: nothing yet.
+    ``defaults`` are optional keys that hold where a project is silent; ``stopping``
+    says whether the runner is asked to stop; ``endpoints`` is what this process knows
+    of the servers, None: nothing yet.
     """
     return Outbox(
         store=store,

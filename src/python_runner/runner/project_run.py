@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, overload
 
@@ -55,18 +56,10 @@ def run_folder(
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
-    What keeps it from being run becomes a run that was not started.
-
-    Args:
-        folder: the project's folder.
-        session: what all runs share.
-        defaults: optional keys of ``python-runner.toml`` that hold where the project is
-            silent.
-        only: names of the scripts to run; none means the whole series.
-        resume: whether to run what has not succeeded.
-
-    Returns:
-        The run; None where there is nothing to resume.
+    What keeps it from being run becomes a run that was not started. Where the project
+    is silent the optional keys ``defaults`` of ``python-runner.toml`` hold. The scripts
+    named in ``only`` are run, or all; with ``resume`` those that have not succeeded,
+    and None is returned where there is none.
     """
     masker = session.masker()
     try:
@@ -102,16 +95,9 @@ def run_project(
     """Run a project's series and report it.
 
     Whatever happens to the scripts, the log, the records or the mail is part of the
-    result.
-
-    Args:
-        project: what is to be run.
-        session: what all runs share.
-        resume: whether to run only what has not succeeded; decided once nobody else
-            runs the project and the runs whose runner died are recovered.
-
-    Returns:
-        The run; None where there is nothing to resume.
+    result. With ``resume`` only what has not succeeded is run, and None is returned
+    where there is nothing: this is decided once nobody else runs the project and the
+    runs whose runner died are recovered.
 
     Raises:
         BadPythonInterpreter: the scripts' interpreter is not there.
@@ -177,11 +163,8 @@ def _acquire(lock: FileLock, context: RunContext) -> bool:
         )
     except OSError as error:
         # Without a place for locks the scripts still matter more than the overlap.
-        context.warn(
-            Sentence.of(
-                N_("the project could not be locked: {error}"), error=str(error)
-            )
-        )
+        template = N_("the project could not be locked: {error}")
+        context.warn(Sentence.of(template, error=str(error)))
         return True
 
 
@@ -203,17 +186,17 @@ class _ProjectRun:
         self._begin(interpreter)
         self._send_waiting_reports()
         results = self._run_series(interpreter)
-        self._delete_old_outputs()
-        stopped = self.context.session.stop.requested
-        return self._end(run_status(results, stopped=stopped), results)
+        context, session = self.context, self.context.session
+        days, kept = context.project.output_keep_days, {context.run_id}
+        outputs.delete_old_outputs(context.logs, days, session.now(), keep=kept)
+        status = run_status(results, stopped=session.stop.requested)
+        return self._end(status, results)
 
     def give_up(self, status: RunStatus, outcome: Outcome, reason: Sentence) -> Run:
         """End a run none of whose scripts is started."""
-        context = self.context
         self.recorder.begin_run(None)
-        context.session.notify(
-            RunStarted(run_id=context.run_id, project=context.project)
-        )
+        self._notify_start()
+        context = self.context
         results = tuple(
             context.not_started(script, reason, outcome)
             for script in context.project.scripts
@@ -223,21 +206,24 @@ class _ProjectRun:
         return self._end(status, results, reason)
 
     def _begin(self, interpreter: Path) -> None:
-        context = self.context
         self.interpreter = self._identify(interpreter)
         self.recorder.begin_run(self.interpreter)
         self.heartbeat.begin()
         self.recorder.rotate_log()
-        context.session.notify(
-            RunStarted(run_id=context.run_id, project=context.project)
-        )
+        self._notify_start()
+
+    def _notify_start(self) -> None:
+        started = RunStarted(run_id=self.context.run_id, project=self.context.project)
+        self.context.session.notify(started)
 
     def _identify(self, interpreter: Path) -> Interpreter:
         """Return what is known of an interpreter; it is asked when its files change."""
-        context = self.context
-        known = self._known_interpreter(interpreter)
-        if known and still_holds(known):
-            return known
+        context, store = self.context, self.context.session.store
+        # Where the records cannot be read it is asked again.
+        with suppress(StoreError):
+            known = store.interpreter(str(interpreter)) if store else None
+            if known and still_holds(known):
+                return known
         environ = child_environment(
             context.session.settings.environ, context.project.env, run_id=context.run_id
         )
@@ -245,15 +231,6 @@ class _ProjectRun:
         path = context.masker.text(answer.path)
         # A path with a secret in it is written nowhere as it is.
         return answer if path == answer.path else replace(answer, path=path, stamp=None)
-
-    def _known_interpreter(self, path: Path) -> Interpreter | None:
-        """Return what an interpreter said of itself in an earlier run."""
-        store = self.context.session.store
-        try:
-            return store.interpreter(str(path)) if store else None
-        except StoreError:
-            # It can be asked again.
-            return None
 
     def _send_waiting_reports(self) -> None:
         """Send the reports of earlier runs first, for this series may take hours.
@@ -289,14 +266,6 @@ class _ProjectRun:
         self.recorder.end_script(result)
         self.context.session.notify(
             ScriptEnded(project=self.context.project, result=result)
-        )
-
-    def _delete_old_outputs(self) -> None:
-        outputs.delete_old_outputs(
-            self.context.logs,
-            self.context.project.output_keep_days,
-            self.context.session.now(),
-            keep={self.context.run_id},
         )
 
     def _end(
@@ -337,13 +306,10 @@ class _ProjectRun:
     ) -> tuple[Run, tuple[Message, ...]]:
         """Return the run with its warnings so far, and the messages that report it."""
         context = self.context
-        warnings = (
-            *context.session.notices,
-            *context.warnings,
-            *self.heartbeat.warnings,
-        )
-        run = replace(run, warnings=tuple(map(context.masker.sentence, warnings)))
+        notices, late = context.session.notices, self.heartbeat.warnings
+        warnings = map(context.masker.sentence, (*notices, *context.warnings, *late))
+        run = replace(run, warnings=tuple(warnings))
         # Only the report mentions the given-up ones: the run itself is not to blame.
-        notices = map(given_up_notice, given_up)
-        reported = replace(run, warnings=(*run.warnings, *notices))
+        lost = map(given_up_notice, given_up)
+        reported = replace(run, warnings=(*run.warnings, *lost))
         return run, report_messages(reported, context)

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from python_runner.model import (
-        Attempt,
-        Interpreter,
-        Message,
-        Run,
-        ScriptResult,
-    )
+    from python_runner.model import Attempt, Interpreter, Message, Run, ScriptResult
     from python_runner.records.log_line import LogLine
     from python_runner.runner.context import RunContext
 
@@ -86,17 +80,10 @@ class RunRecorder:
     def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
     ) -> bool:
-        """End the run and queue its reports, in one transaction.
+        """End the run and queue its reports, in one transaction; say whether it is kept.
 
         A store that failed on the way gets another chance: the run holds every result.
-
-        Args:
-            run: with every result.
-            reports: one for each audience; none when none is due.
-            announces: numbers of given-up reports that the first one mentions.
-
-        Returns:
-            Whether the records hold it all.
+        The first report mentions the given-up ones with the numbers ``announces``.
         """
         self._store_failed = False
         return self._record(

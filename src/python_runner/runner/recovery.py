@@ -52,12 +52,8 @@ def this_runner(context: RunContext) -> Holder:
 def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
     """Say whether the runner of a run that was found open died.
 
-    A lock whose file is gone or unreadable names no runner: nobody is waited for then.
-
-    Args:
-        run: as it was read from the records; it may have ended since.
-        store: the records.
-        home: the state folder, which holds the locks.
+    It may have ended since. A lock of the state folder ``home`` whose file is gone or
+    unreadable names no runner: nobody is waited for then.
 
     Raises:
         StoreError: the records cannot be read.
@@ -103,12 +99,8 @@ def why_locked(lock: FileLock) -> Sentence:
 def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> None:
     """End, log and report the runs of the project whose runner died.
 
-    Without the lock nothing proves that a runner is dead, and nothing is done.
-
-    Args:
-        context: of the run that comes next; what goes wrong is one of its warnings.
-        lock: the project's.
-        heartbeat: gets the end of each run.
+    Without the lock nothing proves that a runner is dead, and nothing is done. What
+    goes wrong is a warning of the run that comes next, whose ``context`` this is.
     """
     store = context.session.store
     if store is None or not lock.held:
@@ -120,7 +112,10 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Non
         context.warn(error.reason)
         return
     for run in runs:
-        _mask_outputs(context, run.run_id)
+        for path in outputs.files_of(context.logs, run.run_id):
+            # What cannot be replaced is still masked wherever it is shown.
+            with suppress(OSError):
+                mask_file(path, context.masker)
         recorder.log_missing(run)
         recorder.end_run(run, report_messages(run, context))
         heartbeat.end(run)
@@ -137,33 +132,21 @@ def _interrupted_runs(
         if project_lock(home, run.path).path == lock.path
     ]
     for run in open_runs:
-        _end_processes(context, run.run_id)
-        recorder.record_from_log(run)
-    return [
-        run
-        for path in dict.fromkeys(run.path for run in open_runs)
-        for run in store.interrupt_runs(path, context.session.now())
-    ]
-
-
-def _end_processes(context: RunContext, run_id: str) -> None:
-    """End the processes of a dead run that do not hold the lock, before any starts."""
-    for process in end_scripts_of(run_id):
-        context.warn(
-            Sentence.of(
+        # Those that do not hold the lock, before any script starts.
+        for process in end_scripts_of(run.run_id):
+            warning = Sentence.of(
                 N_(
                     "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
                     " and was stopped"
                 ),
                 pid=process.pid,
                 name=process.name,
-                run_id=run_id,
+                run_id=run.run_id,
             )
-        )
-
-
-def _mask_outputs(context: RunContext, run_id: str) -> None:
-    for path in outputs.files_of(context.logs, run_id):
-        # What cannot be replaced is still masked wherever it is shown.
-        with suppress(OSError):
-            mask_file(path, context.masker)
+            context.warn(warning)
+        recorder.record_from_log(run)
+    return [
+        run
+        for path in dict.fromkeys(run.path for run in open_runs)
+        for run in store.interrupt_runs(path, context.session.now())
+    ]

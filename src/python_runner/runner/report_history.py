@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,7 @@ _LATEST_MAILS = 9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHistory:
-    """What the records say about the time before a run.
-
-    Attributes:
-        comparisons: how its scripts compare with their past, by name.
-        incident: the one it belongs to or ends, or None.
-    """
+    """How a run's scripts compare with their past, and the incident it is part of."""
 
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     incident: Incident | None = None
@@ -37,30 +33,22 @@ class RunHistory:
 def load_history(
     run: Run, results: Iterable[ScriptResult], store: Store | None
 ) -> RunHistory:
-    """Return what came before ``run``; nothing where the records cannot be read.
+    """Return what came before ``run``, which need not be in the records yet.
 
-    Args:
-        run: it need not be in the records yet.
-        results: the results to compare with the past; one query each.
-        store: the records, or None where there are none.
+    Nothing where there are no records, or where they cannot be read. Each of ``results``
+    costs a query.
     """
-    if store is None:
-        return RunHistory()
-    try:
-        return RunHistory(
-            comparisons={r.script: _compared(run, r, store) for r in results},
-            incident=_incident(run, store),
-        )
-    except StoreError:
-        # The report is made all the same; the run's warnings say what is wrong.
-        return RunHistory()
-
-
-def _compared(run: Run, result: ScriptResult, store: Store) -> Comparison:
-    past = store.past_results(
-        run.path, result.script, PAST_RESULTS, before=run.started_at
-    )
-    return compare(result, past)
+    comparisons = {}
+    # The report is made all the same; the run's warnings say what is wrong.
+    with suppress(StoreError):
+        if store:
+            for result in results:
+                past = store.past_results(
+                    run.path, result.script, PAST_RESULTS, before=run.started_at
+                )
+                comparisons[result.script] = compare(result, past)
+            return RunHistory(comparisons=comparisons, incident=_incident(run, store))
+    return RunHistory()
 
 
 def _incident(run: Run, store: Store) -> Incident | None:

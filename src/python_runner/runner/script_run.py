@@ -68,37 +68,32 @@ class ScriptRun:
         )
 
     def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
-        session = self.context.session
+        session, output = self.context.session, Path(command.output)
         attempts: list[Attempt] = []
         while True:
-            self.recorder.begin_attempt(number, Path(command.output))
-            session.notify(
-                ScriptStarted(
-                    run_id=self.context.run_id,
-                    project=self.context.project,
-                    script=script,
-                    number=number,
-                    attempt=len(attempts) + 1,
-                    output=Path(command.output),
-                )
+            self.recorder.begin_attempt(number, output)
+            started = ScriptStarted(
+                run_id=self.context.run_id,
+                project=self.context.project,
+                script=script,
+                number=number,
+                attempt=len(attempts) + 1,
+                output=output,
             )
+            session.notify(started)
             bounded = self._bounded(script, command, attempts)
             attempts.append(run_command(bounded, session.stop))
-            if len(attempts) > script.retries or not deserves_retry(
-                attempts[-1].outcome
-            ):
+            last = len(attempts) > script.retries
+            if last or not deserves_retry(attempts[-1].outcome):
                 # The result writes its last attempt: one transaction instead of two.
                 return attempts
             self.recorder.end_attempt(number, attempts[-1])
             if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
                 return attempts
-            outputs.mark_attempt(
-                Path(command.output), len(attempts) + 1, script.retries + 1
-            )
+            outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
 
-    def _bounded(
-        self, script: Script, command: Command, earlier: list[Attempt]
-    ) -> Command:
+    @staticmethod
+    def _bounded(script: Script, command: Command, earlier: list[Attempt]) -> Command:
         """Give an attempt its share of what the earlier ones left of the limit."""
         try:
             left = command.output_limit - Path(command.output).stat().st_size
@@ -109,20 +104,19 @@ class ScriptRun:
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:
         project, settings = self.context.project, self.context.session.settings
+        run_id = self.context.run_id
         return Command(
             argv=(str(self.interpreter), str(file), *script.args),
             cwd=str(project.path),
             env=child_environment(
-                settings.environ,
-                {**project.env, **script.env},
-                run_id=self.context.run_id,
+                settings.environ, {**project.env, **script.env}, run_id=run_id
             ),
             output=str(output),
             output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,
             project=str(project.path),
-            run_id=self.context.run_id,
+            run_id=run_id,
             inherit=self.inherit,
             masker=self.context.masker,
         )

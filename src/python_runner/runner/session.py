@@ -117,15 +117,9 @@ def open_session(
 ) -> Session:
     """Open the records and return the session; without records where that fails.
 
-    Args:
-        settings: the environment.
-        listener: observer of every run.
-        now: the clock.
-        reports_enabled: whether runs are reported to people.
-        defaults: optional keys of ``python-runner.toml`` that hold where a project is
-            silent: channels of waiting reports are looked up there, too.
-        endpoints: what this process knows of mail servers and channels, for processes
-            that open one session after the other; None: nothing yet.
+    Channels of waiting reports are looked up in ``defaults`` as well, the optional keys
+    of ``python-runner.toml``. A process that opens one session after the other hands
+    over what it knows of servers, as ``endpoints``; None: nothing yet.
     """
     store: Store | None = None
     notices: tuple[Sentence, ...] = ()

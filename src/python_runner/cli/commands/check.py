@@ -54,9 +54,9 @@ def command(
     settings = load_settings(env_file)
     found = {
         folder: list(_masked_problems(folder, targets.defaults, settings))
-        for folder in targets.folders
+        for folder in targets.projects
     }
-    warnings = [w for folder in targets.folders for w in open_to_others(folder)]
+    warnings = [w for folder in targets.projects for w in open_to_others(folder)]
     warnings += readable_secrets(env_file or Path(".env").absolute())
     if as_json:
         click.echo(json.dumps(_document(found, warnings), indent=2))
@@ -131,13 +131,10 @@ def _document(
 def _print(found: Mapping[Path, list[Problem]]) -> None:
     for folder, problems in found.items():
         if problems:
-            click.echo(
-                _("{folder}: {count} problem(s)").format(
-                    folder=folder, count=len(problems)
-                )
-            )
+            message = _("{folder}: {count} problem(s)")
         else:
-            click.echo(_("{folder}: ready to run").format(folder=folder))
+            message = _("{folder}: ready to run")
+        click.echo(message.format(folder=folder, count=len(problems)))
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
             click.echo(f"  {where}{problem.message}")

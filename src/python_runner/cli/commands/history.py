@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import (
-    chosen_projects,
-    open_records,
-    past_masker,
-)
+from python_runner.cli.lookup import chosen_projects, open_records, past_masker
 from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
@@ -30,7 +26,7 @@ from python_runner.trends import summarize
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from python_runner.model import OpenRun, Run, Settings
@@ -116,12 +112,12 @@ def command(
             _open_row(run, active=not was_interrupted(run, store, settings.home))
             for run in still_open
         ]
-        rows += [_row(run) for run in runs]
+        rows += map(_row, runs)
         if not rows:
             click.echo(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
         _print_runs(rows)
-        _print_scripts(_script_rows(store, runs, since))
+        _print_scripts(list(_script_rows(store, runs, since)))
     return EXIT_SUCCESS
 
 
@@ -164,30 +160,20 @@ def _print_runs(rows: Sequence[Row]) -> None:
 
 def _row(run: Run) -> Row:
     done = sum(result.succeeded for result in run.scripts)
-    cells = (
-        run.run_id,
-        wording.formats().moment(run.started_at),
-        run.project,
-        _(run.status.word),
-        f"{done}/{len(run.scripts)}",
-        wording.duration(run.duration),
-        wording.mail_word(run.mail_status),
-    )
+    ending = wording.duration(run.duration), wording.mail_word(run.mail_status)
+    cells = (*_cells(run, _(run.status.word), done), *ending)
     return Row(cells, alarming=run.status is not RunStatus.SUCCESS)
 
 
 def _open_row(run: OpenRun, *, active: bool) -> Row:
     done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
-    cells = (
-        run.run_id,
-        wording.formats().moment(run.started_at),
-        run.project,
-        _("running") if active else _(RunStatus.INTERRUPTED.word),
-        f"{done}/{len(run.scripts)}",
-        "",
-        "",
-    )
-    return Row(cells, alarming=not active)
+    status = _("running") if active else _(RunStatus.INTERRUPTED.word)
+    return Row((*_cells(run, status, done), "", ""), alarming=not active)
+
+
+def _cells(run: Run | OpenRun, status: str, done: int) -> tuple[str, ...]:
+    start = wording.formats().moment(run.started_at)
+    return run.run_id, start, run.project, status, f"{done}/{len(run.scripts)}"
 
 
 def _print_scripts(rows: Sequence[Row]) -> None:
@@ -208,33 +194,25 @@ def _print_scripts(rows: Sequence[Row]) -> None:
 
 def _script_rows(
     store: Store, runs: Iterable[Run], since: datetime | None
-) -> list[Row]:
+) -> Iterator[Row]:
     scripts = {
         (run.path, result.script): run.project for run in runs for result in run.scripts
     }
-    return [
-        _script_row(store, path, project, script, since)
-        for (path, script), project in scripts.items()
-    ]
-
-
-def _script_row(
-    store: Store, path: Path, project: str, script: str, since: datetime | None
-) -> Row:
-    results = store.past_results(path, script, SAMPLE)
-    if since is not None:
-        results = [result for result in results if result.started_at >= since]
-    summary = summarize(results)
-    cells = (
-        project,
-        script,
-        str(summary.runs),
-        _rate(summary.success_rate),
-        _seconds(summary.p50),
-        _seconds(summary.p95),
-        sparkline(summary.trend, sys.stdout.encoding),
-    )
-    return Row(cells, alarming=summary.success_rate == 0)
+    for (path, script), project in scripts.items():
+        results = store.past_results(path, script, SAMPLE)
+        if since is not None:
+            results = [result for result in results if result.started_at >= since]
+        summary = summarize(results)
+        cells = (
+            project,
+            script,
+            str(summary.runs),
+            _rate(summary.success_rate),
+            _seconds(summary.p50),
+            _seconds(summary.p95),
+            sparkline(summary.trend, sys.stdout.encoding),
+        )
+        yield Row(cells, alarming=summary.success_rate == 0)
 
 
 def _rate(share: float | None) -> str:

@@ -13,12 +13,8 @@ from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.cli.wording import message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
-from python_runner.config.settings import (
-    load_settings,
-    require_mail,
-    sender_address,
-)
-from python_runner.config.workspace import load_workspace
+from python_runner.config.settings import load_settings, require_mail, sender_address
+from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.probe import probe, probe_channel
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import PythonRunnerError
@@ -91,7 +87,7 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
 
 def _test_channels(folder: Path) -> int:
     targets = find_targets([folder])
-    project = load_project(targets.folders[0], defaults=targets.defaults)
+    project = load_project(targets.projects[0], defaults=targets.defaults)
     if not project.channels:
         raise PythonRunnerError(_("{path} has no channels").format(path=project.path))
     reached = True
@@ -164,17 +160,14 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     if given_up and only_due:
         raise click.UsageError(_("--all and --due exclude each other"))
     settings = load_settings(env_file)
-    with (
-        open_records(settings) as store,
-        StopSignals(lambda: None) as signals,
-    ):
+    with open_records(settings) as store, StopSignals(lambda: None) as signals:
         if not only_due:
             store.messages.make_due(local_now(), given_up=given_up)
-        workspace = load_workspace(Path.cwd())
+        workspace = load_workspace(Path.cwd()) or Workspace()
         outbox = make_outbox(
             store,
             settings,
-            workspace.defaults if workspace else {},
+            workspace.defaults,
             now=local_now,
             stopping=lambda: signals.received is not None,
         )
@@ -207,11 +200,8 @@ def drop(number: int, env_file: Path | None) -> int:
         queued = _find(store, number)
         _print([queued])
         if not store.messages.drop(number):
-            raise PythonRunnerError(
-                _("report {number} neither waits nor was given up").format(
-                    number=number
-                )
-            )
+            message = _("report {number} neither waits nor was given up")
+            raise PythonRunnerError(message.format(number=number))
     click.echo(_("Report {number} is dropped.").format(number=number))
     return EXIT_SUCCESS
 
@@ -219,11 +209,8 @@ def drop(number: int, env_file: Path | None) -> int:
 def _find(store: Store, number: int) -> QueuedMessage:
     queued = store.messages.get(number)
     if queued is None:
-        raise PythonRunnerError(
-            _("there is no report {number}; see `python-runner mail list`").format(
-                number=number
-            )
-        )
+        message = _("there is no report {number}; see `python-runner mail list`")
+        raise PythonRunnerError(message.format(number=number))
     return queued
 
 

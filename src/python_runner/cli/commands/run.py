@@ -10,21 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli import wording
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.lookup import open_records
-from python_runner.cli.progress import LiveView, PlainLines, Progress, Silent
+from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.tables import flat
-from python_runner.cli.targets import (
-    Targets,
-    env_file_option,
-    find_targets,
-    projects_argument,
-)
+from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -32,11 +27,7 @@ from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
-from python_runner.policy import (
-    EXIT_SUCCESS,
-    EXIT_USAGE,
-    exit_code,
-)
+from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
 from python_runner.runner.delivery import catch_up_at_last, given_up_notice
 from python_runner.runner.project_run import run_folder
 from python_runner.runner.selection import require_records, select, unfinished
@@ -49,10 +40,10 @@ from python_runner.waiting import wait_for_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
-    from typing import Any
 
+    from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Run, Script, Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
@@ -61,13 +52,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How the user wants the runs."""
+    """How the user wants the runs, as the command line says it."""
 
+    env_file: Path | None
     jobs: int
     only: tuple[str, ...]
     resume: bool
-    mail: bool
-    json: bool
+    dry_run: bool
+    no_mail: bool
+    as_json: bool
     quiet: bool
     verbose: bool
 
@@ -106,45 +99,25 @@ class Options:
     "--verbose", "-v", is_flag=True, help=_("Show the scripts' output as it comes.")
 )
 @env_file_option
-def command(
-    projects: tuple[Path, ...],
-    *,
-    jobs: int,
-    only: tuple[str, ...],
-    resume: bool,
-    dry_run: bool,
-    no_mail: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    env_file: Path | None,
-) -> int:
+def command(projects: tuple[Path, ...], **flags: Any) -> int:
     """Run projects; the exit code says how it went."""
-    if only and resume:
+    options = Options(**flags)
+    if options.only and options.resume:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
-    settings = load_settings(env_file)
-    options = Options(
-        jobs=jobs,
-        only=only,
-        resume=resume,
-        mail=not no_mail,
-        json=as_json,
-        quiet=quiet,
-        verbose=verbose,
-    )
-    if dry_run:
+    settings = load_settings(options.env_file)
+    if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
     show_failures(runs)
     show_undelivered(runs, given_up)
-    if as_json:
+    if options.as_json:
         click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
     return exit_code(runs, signal=signal_name, given_up=bool(given_up))
 
 
 def run_all(
-    targets: Targets, settings: Settings, options: Options
+    targets: Workspace, settings: Settings, options: Options
 ) -> tuple[list[Run], list[QueuedMessage], str | None]:
     """Run every project.
 
@@ -154,17 +127,18 @@ def run_all(
     """
     become_subreaper()
     progress = _progress(options)
-    listener: Callable[[Event], None] = progress
-    if options.verbose:
-        listener = _both(
-            progress,
-            OutputFollower(partial(click.echo, err=options.json), settings.secrets),
-        )
+    follow = OutputFollower(partial(click.echo, err=options.as_json), settings.secrets)
+
+    def listener(event: Event) -> None:
+        progress(event)
+        if options.verbose:
+            follow(event)
+
     with (
         open_session(
             settings,
             listener=listener,
-            reports_enabled=options.mail,
+            reports_enabled=not options.no_mail,
             defaults=targets.defaults,
         ) as session,
         StopSignals(session.stop.request) as signals,
@@ -177,7 +151,7 @@ def run_all(
             require_records(session.store)
         futures = [
             executor.submit(_run_one, folder, targets.defaults, session, options)
-            for folder in targets.folders
+            for folder in targets.projects
         ]
         wait_for_all(futures)
         runs = [run for future in futures if (run := future.result())]
@@ -187,18 +161,10 @@ def run_all(
     return runs, session.given_up, name
 
 
-def _both(*listeners: Callable[[Event], None]) -> Callable[[Event], None]:
-    def listen(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return listen
-
-
 def _progress(options: Options) -> Progress:
-    stream = sys.stderr if options.json else sys.stdout
+    stream = sys.stderr if options.as_json else sys.stdout
     if options.quiet:
-        return Silent()
+        return Progress()
     if stream.isatty() and not options.verbose and os.environ.get("TERM") != "dumb":
         from rich.console import Console  # noqa: PLC0415 - only where a terminal is
 
@@ -214,7 +180,7 @@ def _run_one(
         folder, session, defaults=defaults, only=options.only, resume=options.resume
     )
     if run is None and not options.quiet:
-        click.echo(_nothing_to_resume(folder), err=options.json)
+        click.echo(_nothing_to_resume(folder), err=options.as_json)
     return run
 
 
@@ -260,12 +226,12 @@ def show_undelivered(
             click.echo(f"{queued.project}: {text}", err=True)
 
 
-def show_plan(targets: Targets, settings: Settings, options: Options) -> int:
+def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
     masker = Masker(settings.secrets)
     with open_records(settings) if options.resume else nullcontext() as store:
-        for folder in targets.folders:
+        for folder in targets.projects:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
