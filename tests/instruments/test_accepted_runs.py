@@ -23,6 +23,9 @@ from tests.instruments.cases import LONG, cases, reasons_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+if sys.platform == "win32":
+    pytest.skip("needs POSIX", allow_module_level=True)
+
 pytestmark = [pytest.mark.instrument, pytest.mark.posix]
 
 #: Configurations in which several keys are at their borders.
@@ -124,7 +127,7 @@ def values(kind: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from values(schema()[kind["$ref"].rpartition("/")[2]])
     for choice in kind.get("enum", ()):
         yield str(choice), choice
-    plain = {
+    plain: dict[str, dict[str, Any]] = {
         "integer": NUMBERS,
         "number": {**NUMBERS, **FRACTIONS},
         "boolean": {"true": True, "false": False},
@@ -334,7 +337,6 @@ _collect()
 
 def make(folder: Path, case: Case) -> None:
     """Put a case on the disk."""
-    assert sys.platform != "win32"
     project = folder / case.project
     project.mkdir(parents=True)
     (project / "folder").mkdir()
@@ -362,7 +364,7 @@ def make(folder: Path, case: Case) -> None:
 
 def configuration(case: Case) -> str:
     """Return the text of a case's ``exec_config.json``."""
-    plain = {
+    plain: dict[str, dict[str, Any]] = {
         "scripts": ["main.py"],
         "python_command": sys.executable,
         "recipients": ["office@example.org"],
@@ -397,7 +399,6 @@ class Batch:
 
     def _start(self, folders: list[str]) -> None:
         """Run a process until it has done all, has ended, or takes too long."""
-        assert sys.platform != "win32"
         own = {
             "PYTHON_RUNNER_HOME": str(self._root / "home"),
             "MAIL_TRANSPORT": "file",
@@ -454,7 +455,6 @@ class Batch:
             reader.join()
 
     def _end(self, child: subprocess.Popen[str], current: str) -> None:
-        assert sys.platform != "win32"
         child.wait()
         # A script that reads a pipe nobody writes to waits for ever.
         for pipe in (self._root / current).glob("*/**/*"):
