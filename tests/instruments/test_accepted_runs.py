@@ -364,7 +364,7 @@ def make(folder: Path, case: Case) -> None:
 
 def configuration(case: Case) -> str:
     """Return the text of a case's ``exec_config.json``."""
-    plain: dict[str, dict[str, Any]] = {
+    plain = {
         "scripts": ["main.py"],
         "python_command": sys.executable,
         "recipients": ["office@example.org"],
