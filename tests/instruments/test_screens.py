@@ -125,7 +125,10 @@ SCREENS: dict[str, Callable[[World], list[str]]] = {
     "history-failed": lambda _: ["history", "--failed", "ventes"],
     "show": lambda world: ["show", world.run_id],
     "output": lambda world: ["output", world.run_id],
-    "logs": lambda _: ["logs", "rapport_mensuel_des_ventes_regionales"],
+    "logs": lambda _: [
+        "logs",
+        "rapport_mensuel_des_ventes_regionales",
+    ],
     "mail-list": lambda _: ["mail", "list"],
     "check": lambda _: ["check", *PROJECTS],
     "run": lambda _: ["run", "--no-mail", "--jobs", "4", *PROJECTS],
@@ -211,7 +214,10 @@ def _alone(line: str, part: str) -> Iterator[tuple[int, int]]:
 
 
 #: Whether a line breaks there depends on how many digits a time happens to have.
-UNSTEADY = {"run-en-40", "run-fr-20", "run-fr-40"}
+UNSTEADY = {
+    *("run-en-40", "run-fr-20", "run-fr-40", "run-fr-60", "run-fr-200"),
+    *("history-en-80", "history-fr-80", "history-fr-60"),
+}
 
 
 def chosen() -> Iterator[str]:
@@ -226,10 +232,9 @@ _FOLDED = "the table breaks a status, a time or an identity to fit the terminal"
 _WRAPPED = "the line is left to the terminal to break"
 KNOWN = {
     **dict.fromkeys(("history-??-20", "history-??-40", "history-en-60"), _FOLDED),
-    **dict.fromkeys(("history-fr-60", "history-??-80"), _FOLDED),
     **dict.fromkeys(("history-failed-??-20", "history-failed-??-40"), _FOLDED),
     "history-failed-*-60": _FOLDED,
-    **dict.fromkeys(("show-??-20", "show-??-40", "run-en-20"), _WRAPPED),
+    **dict.fromkeys(("show-??-20", "show-??-40", "show-fr-60", "run-en-20"), _WRAPPED),
 }
 
 
