@@ -289,6 +289,12 @@ KNOWN_SHAPES = {
         for kind in ("few-accents", "english", "one-line", "long-word")
     },
 }
+if LONG:
+    # Seldom enough that a hundred subjects hold none.
+    KNOWN_SUBJECTS |= dict.fromkeys(
+        ("few-accents:old-python", "few-accents:perl"), _FOLDED
+    )
+    KNOWN_SHAPES["marks:words"] = _LONG
 if sys.version_info[:2] == (3, 13):
     KNOWN_SHAPES |= dict.fromkeys(
         ("french:characters", "marks:characters"),
