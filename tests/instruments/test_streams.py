@@ -112,10 +112,12 @@ def cell(command: str, out: str, err: str, notice: str) -> str:
     return f"{command}:out={out}:err={err}:{notice}"
 
 
-#: The matrix; those that run scripts come first.
+#: The matrix; those that run scripts come first. With -v it is a matter of luck what is
+#: being printed while a terminal goes away or a pipe fills.
 CELLS = [
     cell(command, *pair, notice)
     for command, notice, pair in product(COMMANDS, NOTICES, PAIRS)
+    if command != "run-verbose" or not {"pty", "unread"} & {*pair}
 ]
 #: Commands that behave alike today: those that read the records, ...
 _READING = (
@@ -175,25 +177,21 @@ _BROKEN = [
         "notice",
         f"run run-quiet run-verbose {_FAILING} {_READING.removesuffix(' resume')}",
     ),
+    (_HELD, ("unread", "pipe"), "*", "run run-failing run-jobs"),
+    (_HELD, ("pipe", "unread"), "*", "run-json run-failing-json"),
     (
         _HELD,
-        ("unread", "pipe"),
-        "*",
-        f"run run-json run-verbose {_FAILING} run-quiet-json",
+        ("pipe", "unread"),
+        "notice",
+        "run run-quiet run-quiet-json run-failing run-jobs",
     ),
-    (_HELD, ("pipe", "unread"), "*", f"run-json run-quiet {_FAILING} run-quiet-json"),
-    (_HELD, ("pipe", "unread"), "notice", "run run-verbose"),
-    (
-        _HELD,
-        ("unread", "unread"),
-        "*",
-        f"run run-json run-quiet run-verbose {_FAILING} run-quiet-json",
-    ),
+    (_HELD, ("unread", "unread"), "*", f"run run-json {_FAILING}"),
+    (_HELD, ("unread", "unread"), "notice", "run-quiet run-quiet-json"),
     (
         _ENDS,
         ("pty", "pipe"),
         "*",
-        f"run run-json run-verbose {_FAILING} run-quiet-json {_PRINTING}",
+        f"run run-json {_FAILING} run-quiet-json {_PRINTING}",
     ),
     (_ENDS, ("pty", "pipe"), "plain", _READING),
     (_ENDS, ("pipe", "pty"), "*", f"run-json {_FAILING} {_ERRING}"),
@@ -201,13 +199,13 @@ _BROKEN = [
         _NOTICE,
         ("pipe", "pty"),
         "notice",
-        f"run run-quiet run-verbose run-quiet-json {_READING}",
+        f"run run-quiet run-quiet-json {_READING}",
     ),
     (
         _ENDS,
         ("pty", "pty"),
         "*",
-        f"run run-json run-verbose run-quiet-json {_FAILING} {_PRINTING} {_READING} {_ERRING}",
+        f"run run-json run-quiet-json {_FAILING} {_PRINTING} {_READING} {_ERRING}",
     ),
     (_NOTICE, ("pty", "pty"), "notice", "run-quiet"),
 ]
@@ -228,6 +226,8 @@ CHOSEN = [*sample(_RUNS, 50, 1), *sample(_OTHERS, 30, 1), *sample(_UNREAD, 3, 2)
 PATIENCE = 30.0
 #: The same for a cell that is known to fail: waiting longer finds nothing new.
 SHORT_PATIENCE = 3.0
+#: Seconds that a command gets to end by itself when its scripts have.
+PAUSE = 3.0
 
 
 #: What nobody may see of a command.
@@ -346,6 +346,9 @@ class Place:
             ran = True
             if "unread" in (out, err):
                 ran = wait_for_marks(process, marks, patience)
+                # What waits for its reader is asked to end; the rest ends by itself.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=PAUSE)
                 process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=patience)
@@ -434,8 +437,6 @@ def wait_for_marks(
 ) -> bool:
     """Wait until all scripts have ended: nobody reads, and the command may not end."""
     deadline = time.monotonic() + patience
-    if not marks:
-        time.sleep(0.3)
     while not all(mark.exists() for mark in marks):
         if process.poll() is not None or time.monotonic() > deadline:
             return False
@@ -566,7 +567,5 @@ def allowed(command: str, out: str, err: str, plain: Seen) -> set[int | None]:
     elif out != "pipe":
         codes |= {1}
     if "unread" in (out, err):
-        codes |= {128 + signal.SIGTERM}
-        if command not in RUNS:
-            codes |= {-signal.SIGTERM}
+        codes |= {128 + signal.SIGTERM, -signal.SIGTERM}
     return codes

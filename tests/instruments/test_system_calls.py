@@ -70,7 +70,6 @@ KNOWN: dict[str, str] = {
     "*:Tree.__init__:fstat:*:told": "told as not started, and it runs unwatched",
     "*:Tree.__init__:fstat:*:records": "recorded as not started, and it runs unwatched",
     "*:Tree.__init__:fstat:*:log": "logged as not started, and it runs unwatched",
-    "*:Tree.__init__:fstat:*:running": "told as not started, and it runs unwatched",
     "*:Capture._size:fstat:*:exception": "an output that cannot be looked at ends the series",
     "*:_unlock:lock:*:exception": "a lock that cannot be released ends a finished run",
     "library:*:*:*:silent": "what goes wrong beside the scripts is in no warning of the"
@@ -225,21 +224,22 @@ class World:
             yield "died", answer["died"]
             return
         began, ran = self._marks("began"), self._marks("ended")
-        if began != ran:
-            yield "running", f"left running: {sorted(began - ran)}"
+        if left := began - ran:
             time.sleep(0.5)
             ran = self._marks("ended")
+        told = answer["told"]
+        wrong = list(self._compared("told", told["scripts"], ran)) if told else []
+        yield from wrong
+        if left and not wrong:
+            yield "running", f"left running: {sorted(left)}"
         if answer["exception"]:
             yield "exception", answer["exception"]
         if answer["refused"] and ran:
             yield "refused", f"scripts ran, and then: {answer['refused']}"
         if "Traceback (most" in re.sub(r"(?m)^ .*\n", "", answer.get("stderr", "")):
             yield "traceback", answer["stderr"]
-        told = answer["told"]
-        if told is not None:
-            yield from self._compared("told", told["scripts"], ran)
-            if ran:
-                yield from self._kept(answer, plain, ran)
+        if told is not None and ran:
+            yield from self._kept(answer, plain, ran)
         elif ran and answer["exit_code"] is not None:
             yield "document", "scripts ran, and there is no document"
 
