@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 pytestmark = [
     pytest.mark.instrument,
     pytest.mark.posix,
+    pytest.mark.skipif(sys.platform != "linux", reason="scripts read Linux' /proc"),
     pytest.mark.timeout(1800 if LONG else 300),
 ]
 
@@ -224,7 +225,7 @@ POINTS = [
 
 
 #: Three cheap tests of CPython that depend on what a process is started with.
-QUICK_OWN = ("test_popen", "test_stat", "test_wait3")
+QUICK_OWN = ("test_popen", "test_posixpath", "test_stat")
 #: More of CPython's tests, for the long profile; each Python runs those that it has.
 LONG_OWN = [
     "abc",

@@ -256,7 +256,7 @@ class Place:
         for made in (self.folder / "out").iterdir():
             made.unlink()
         arguments = shlex.split(
-            COMMANDS[name].format(folder=self.folder, run=self.run_id)
+            COMMANDS[name].format(folder=self.folder.as_posix(), run=self.run_id)
         )
         environment: dict[str, str | None] = {
             **plain_environment(self.folder),

@@ -36,7 +36,13 @@ from tests.instruments.world import known, plain_environment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-pytestmark = [pytest.mark.instrument, pytest.mark.timeout(3600 if LONG else 300)]
+pytestmark = [
+    pytest.mark.instrument,
+    pytest.mark.timeout(3600 if LONG else 300),
+    pytest.mark.skipif(
+        sys.platform not in ("linux", "win32"), reason="knows the calls of these two"
+    ),
+]
 
 if sys.platform == "win32":
     #: Access denied, sharing violation, network location cannot be reached.
@@ -375,7 +381,10 @@ def test_what_is_known_is_still_so(world: World, pattern: str) -> None:
         for number, site in enumerate(world.sites(point.scenario))
         if point.mode == "onwards" or fnmatchcase(site, f"{function}:{call}")
     ]
-    for number in numbers:
+    if not numbers and sys.platform == "win32":
+        pytest.skip("there is no such call on Windows")
+    # From the end: what everything shares shows at the last calls as well.
+    for number in reversed(numbers):
         for found in world.found(replace(point, number=number)):
             assert not fnmatchcase(found.name, pattern), found.words
 
