@@ -1,0 +1,39 @@
+"""Cases that are known to fail stay in sight: each is expected to, with its reason."""
+
+from __future__ import annotations
+
+import os
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Whether there is time for everything.
+LONG = os.environ.get("PYTHON_RUNNER_LONG") == "1"
+
+
+def cases(keys: Iterable[str], known: Mapping[str, str]) -> list[object]:
+    """Return a parameter a key; those that are known to fail must fail.
+
+    Args:
+        keys: names of the cases.
+        known: reason by name, or by a pattern of names as the shell writes them.
+    """
+    return [_case(key, known) for key in keys]
+
+
+def reasons_for(key: str, known: Mapping[str, str]) -> list[str]:
+    """Return why a case is known to fail; nothing if it is not."""
+    return [why for name, why in known.items() if fnmatchcase(key, name)]
+
+
+def _case(key: str, known: Mapping[str, str]) -> object:
+    reasons = reasons_for(key, known)
+    if not reasons:
+        return pytest.param(key, id=key)
+    mark = pytest.mark.xfail(strict=True, reason="; ".join(reasons))
+    return pytest.param(key, id=key, marks=mark)

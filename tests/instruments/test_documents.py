@@ -1,0 +1,357 @@
+"""What the documents tell people to type does what they say, where nothing is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.instruments.cases import LONG, cases
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.instrument
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for path in (
+        *ROOT.glob("README*.md"),
+        *ROOT.glob("CONTRIBUTING*.md"),
+        *ROOT.glob("docs/**/*.md"),
+    )
+)
+#: Names of the package index that belong to somebody else.
+FOREIGN = {"python-runner", "python_runner"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code in a document: its language and its text."""
+
+    language: str
+    text: str
+
+
+@cache
+def read(document: str) -> str:
+    """Return a document's text."""
+    return (ROOT / document).read_text(encoding="utf-8")
+
+
+def blocks(document: str) -> Iterator[Block]:
+    """Yield the blocks of code of a document."""
+    for match in re.finditer(
+        r"^ *```(\w*)\n(.*?)^ *```$", read(document), re.MULTILINE | re.DOTALL
+    ):
+        yield Block(match[1], match[2])
+
+
+def typed(document: str) -> Iterator[str]:
+    """Yield every line and every word in code quotes that people may type."""
+    text = read(document)
+    for block in blocks(document):
+        if block.language in {"bash", "sh", "powershell", "console", ""}:
+            yield from block.text.splitlines()
+    plain = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    yield from re.findall(r"`([^`\n]+)`", plain)
+
+
+# --- installing ---
+
+INSTALL = re.compile(r"(?:pip|pipx|uv tool|uv pip) install ((?:-e |--?[\w-]+ )*)(\S+)")
+
+
+def sources() -> Iterator[tuple[str, str]]:
+    """Yield what installs something: where it stands, and the requirement."""
+    for document in DOCUMENTS:
+        for line in typed(document):
+            for match in INSTALL.finditer(line):
+                yield document, match[2]
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        # Sentences for people are broken over lines of code.
+        text = re.sub(r"[\"']\s*\n\s*[\"']", "", path.read_text(encoding="utf-8"))
+        for match in INSTALL.finditer(text):
+            yield path.name, match[2]
+
+
+def installs() -> dict[str, str]:
+    """Return each requirement by a name for its case."""
+    found = {}
+    for where, requirement in sources():
+        wanted = requirement.strip("\"'`").rstrip("\"'`;,)&") or "."
+        found[f"{where}:{wanted}"] = wanted
+    return found
+
+
+INSTALLS = installs()
+KNOWN_INSTALLS = {
+    "*:python-runner[[]*": "that name of the index is somebody else's package",
+}
+
+
+@pytest.mark.parametrize("case", cases(INSTALLS, KNOWN_INSTALLS))
+def test_what_is_installed_is_ours(case: str) -> None:
+    """A name that a line gives to pip is the one of the package that is built here."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    requirement = INSTALLS[case]
+    if requirement.startswith((".", "/", "-")) or "{" in requirement:
+        return
+    name = re.split(r"[\[@ =<>]", requirement)[0]
+
+    assert name not in FOREIGN, f"{name!r} of the index is somebody else's"
+    assert name == project["name"]
+    extras = re.findall(r"[\w-]+", requirement.partition("[")[2].partition("]")[0])
+    assert set(extras) <= set(project["optional-dependencies"])
+
+
+# --- commands and options ---
+
+COMMAND = re.compile(r"(?:^|[\s;&(/\\])python-runner(?:\.exe)?((?: +[^;&|]+)?)")
+WORD = re.compile(r"[a-z]+")
+
+
+def mentions() -> dict[str, tuple[str, ...]]:
+    """Return each mention of a command: its words, by a name for its case."""
+    found = {}
+    for document in DOCUMENTS:
+        for line in typed(document):
+            for match in COMMAND.finditer(" " + line):
+                words = tuple(match[1].replace("[", " ").replace("]", " ").split())
+                if words and not words[0].startswith(("{", ".", "<")):
+                    found[f"{document}:{' '.join(words)}"] = words
+    return found
+
+
+def rows() -> dict[str, tuple[str, ...]]:
+    """Return what tables say of a command: it and the options of its row."""
+    found = {}
+    for document in DOCUMENTS:
+        for line in read(document).splitlines():
+            if match := re.match(r"\| `python-runner ([a-z]+(?: [a-z]+)?)", line):
+                options = re.findall(r"`(--?[a-z][\w-]*)", line)
+                key = f"{document}:| {match[1]} {' '.join(options)}"
+                found[key] = (*match[1].split(), *options)
+    return found
+
+
+MENTIONS = mentions() | rows()
+KNOWN_MENTIONS: dict[str, str] = {}
+
+
+@cache
+def help_of(*command: str) -> str | None:
+    """Return what a command's ``--help`` says; None where there is no such command."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "python_runner", *command, "--help"],
+        env=os.environ | {"LANGUAGE": "en", "COLUMNS": "200"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    return answer.stdout if answer.returncode == 0 else None
+
+
+@pytest.mark.parametrize("case", cases(MENTIONS, KNOWN_MENTIONS))
+def test_a_command_has_the_options_that_it_is_told_to_have(case: str) -> None:
+    """The command exists, and so does each option named with it."""
+    words = MENTIONS[case]
+    command: list[str] = []
+    for word in words[:2]:
+        if not WORD.fullmatch(word) or help_of(*command, word) is None:
+            break
+        command.append(word)
+    told = help_of(*command)
+
+    assert told is not None
+    assert command or words[0].startswith("-"), f"there is no command {words[0]}"
+    for option in re.findall(r"(?<!\S)--?[a-z][\w-]*", " ".join(words)):
+        assert re.search(rf"(?<!\S){option}\b", told), f"{option} of {command}"
+
+
+# --- what can be typed as it stands ---
+
+
+def lines_to_type() -> dict[str, tuple[str, str]]:
+    """Return the blocks for a shell of POSIX: document and text, by name of a case."""
+    found = {}
+    for document in DOCUMENTS:
+        for number, block in enumerate(blocks(document)):
+            if block.language != "bash":
+                continue
+            builds = "-m venv" in block.text
+            if "pip install" in block.text and not builds:
+                continue
+            # They need an account somewhere, or take as long as all tests do.
+            if "mail test" in block.text or ".ci/" in block.text:
+                continue
+            if builds and not LONG:
+                continue
+            first = block.text.strip().splitlines()[0][:60]
+            found[f"{document}:{number}:{first}"] = (document, block.text)
+    return found
+
+
+TYPED = lines_to_type()
+KNOWN_TYPED = {
+    "README*:python-runner init C:*": "a path of Windows in a block for bash",
+}
+
+
+def empty_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of somebody for whom nothing is set; commands are there."""
+    commands = folder / "commands"
+    commands.mkdir()
+    starter = commands / "python-runner"
+    starter.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m python_runner "$@"\n')
+    starter.chmod(0o755)
+    home = folder / "home"
+    home.mkdir()
+    return {
+        "PATH": f"{commands}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "LANGUAGE": "en",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def projects_named(text: str) -> Iterator[str]:
+    """Yield the folders that a text presupposes: those that commands are given."""
+    for line in text.splitlines():
+        match = re.match(r"\s*python-runner (?:init|check|run) (.*)", line)
+        words = match[1].split() if match else []
+        for before, word in zip(["", *words], words, strict=False):
+            if not word.startswith("-") and before not in {"--recipient", "--only"}:
+                yield word
+
+
+def clone(folder: Path) -> None:
+    """Copy this repository's files as somebody gets them."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / name, target)
+
+
+@pytest.mark.posix
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("case", cases(TYPED, KNOWN_TYPED))
+def test_what_is_typed_ends_well(case: str, tmp_path: Path) -> None:
+    """Each line of the block, pasted into a shell, ends with 0."""
+    _, text = TYPED[case]
+    environ = empty_environment(tmp_path)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    if "-m venv" in text:
+        clone(folder)
+        text = text.replace("-m pytest", "-m pytest --collect-only -q")
+    for name in projects_named(text):
+        project = folder / name
+        project.mkdir(parents=True, exist_ok=True)
+        (project / "main.py").write_text("print('done')\n", encoding="utf-8")
+        written = [sys.executable, "-m", "python_runner", "init", str(project)]
+        if f"init {name}" not in text:
+            subprocess.run(written, env=environ, capture_output=True, check=True)
+    answer = subprocess.run(
+        ["bash", "-e", "-c", text],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert answer.returncode == 0, (
+        f"{text}\n{answer.stdout[-800:]}{answer.stderr[-800:]}"
+    )
+
+
+# --- examples of files ---
+
+
+def examples() -> dict[str, Block]:
+    """Return the examples of files, by a name for the case."""
+    return {
+        f"{document}:{number}:{block.language}": block
+        for document in DOCUMENTS
+        for number, block in enumerate(blocks(document))
+        if block.language in {"json", "toml", "python"}
+    }
+
+
+EXAMPLES = examples()
+KNOWN_EXAMPLES: dict[str, str] = {}
+
+
+@pytest.mark.parametrize("case", cases(EXAMPLES, KNOWN_EXAMPLES))
+def test_an_example_is_what_it_shows(case: str, tmp_path: Path) -> None:
+    """Examples of configuration are accepted, those of Python are Python."""
+    block = EXAMPLES[case]
+    if block.language == "python":
+        compile(block.text, case, "exec")
+        return
+    config: dict[str, object] = {
+        "scripts": ["main.py"],
+        "python_command": None,
+        "recipients": [],
+        "email_strategy": "none",
+        "include_traceback": True,
+        "logs_backup_count": 0,
+    }
+    names = ["p"]
+    if block.language == "toml":
+        (tmp_path / "python-runner.toml").write_text(block.text, encoding="utf-8")
+        listed = tomllib.loads(block.text).get("projects", [])
+        names = [name.replace("*", "one") for name in listed] or names
+    else:
+        text = block.text.strip()
+        config |= json.loads(text if text.startswith("{") else f"{{{text}}}")
+        # Examples say nothing of the mailbox.
+        config["email_strategy"] = "none"
+    for name in names:
+        prepare(tmp_path / name, config)
+    chosen = [] if block.language == "toml" else names
+    answer = subprocess.run(
+        [sys.executable, "-m", "python_runner", "check", *chosen],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert answer.returncode == 0, f"{block.text}\n{answer.stdout}{answer.stderr}"
+
+
+def prepare(project: Path, config: dict[str, object]) -> None:
+    """Make a project with all that its configuration names."""
+    project.mkdir(parents=True)
+    scripts = config["scripts"]
+    assert isinstance(scripts, list)
+    for entry in scripts:
+        path = entry["path"] if isinstance(entry, dict) else entry
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text("print('done')\n", encoding="utf-8")
+    command = config["python_command"]
+    if isinstance(command, str) and "/" in command:
+        file = project / shlex.split(command)[0]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        target = file.with_suffix(".exe") if sys.platform == "win32" else file
+        shutil.copy(sys.executable, target)
+    (project / "exec_config.json").write_text(json.dumps(config), encoding="utf-8")
