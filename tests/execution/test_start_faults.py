@@ -138,6 +138,7 @@ def command(
     assert left() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ERRORS)
 def test_any_call_after_the_start_may_fail(
     command: Command, left: Callable[[], list[psutil.Process]], name: str

@@ -24,18 +24,13 @@ from python_runner import (
 )
 from python_runner.records.locks import Holder, project_lock
 from python_runner.runner.session import local_now
+from tests.support import SERIES, MakeProject
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from python_runner.runner.events import Event
 
-    MakeProject = Callable[..., Path]
 
-GOOD = "print('fine')"
-BAD = "def load():\n    raise KeyError('montant')\n\nload()\n"
-SERIES = {"first.py": GOOD, "bad.py": BAD, "last.py": GOOD}
 COUNTED = "open('{name}.count', 'a').write('x')\n"
 
 

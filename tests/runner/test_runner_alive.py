@@ -21,16 +21,14 @@ from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import Store, open_store
 from python_runner.runner.recovery import was_interrupted
 from python_runner.runner.session import local_now
+from tests.support import COMMAND, Cli, MakeProject, wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    MakeProject = Callable[..., Path]
-    Cli = Callable[..., subprocess.CompletedProcess[str]]
 
-COMMAND = (sys.executable, "-m", "python_runner")
 RUN_ID = "1" * 13
 #: Says that it runs, and goes on until a file is there or its runner's killer comes.
 WAITS = """
@@ -56,10 +54,7 @@ def rewrite(path: Path, **changes: Any) -> None:
 
 def wait_for(path: Path) -> None:
     """Wait until a script has written a file; fail after a while."""
-    deadline = time.monotonic() + 30
-    while not path.exists() or not path.read_text("utf-8"):
-        assert time.monotonic() < deadline, f"{path} never appeared"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and path.read_text("utf-8"))
 
 
 @contextmanager
