@@ -163,18 +163,23 @@ STEPS = {
 }
 SMTP: dict[str, dict[str, Callable[[], Reply]]] = {"proper": PROPER}
 #: Cases that wait for a minute.
-SLOW = set()
+SLOW: set[str] = set()
 for _step, (_word, _code) in STEPS.items():
     SMTP |= {
         f"endless-lines-{_step}": PROPER
         | {_word: lambda c=_code: endless(c + b"-" + b"A" * 70 + b"\r\n")},
         f"endless-line-{_step}": PROPER | {_word: lambda: endless(b"2")},
         f"reset-{_step}": PROPER | {_word: reset},
+    }
+for _step in ("greeting", "end"):
+    _word, _code = STEPS[_step]
+    _waiting = {
         f"drip-{_step}": PROPER | {_word: lambda c=_code: drip(c + b"-")},
         f"silent-{_step}": PROPER | {_word: silence},
         f"late-{_step}": PROPER | {_word: lambda c=_code: late(c + b" ok\r\n")},
     }
-    SLOW |= {f"{how}-{_step}" for how in ("drip", "silent", "late")}
+    SMTP |= _waiting
+    SLOW |= _waiting.keys()
 
 OK = b"HTTP/1.1 200 OK\r\n"
 PAGES: dict[str, Callable[[], Reply]] = {
