@@ -246,14 +246,11 @@ LONG_OWN = [
     "cmd_line_script",
     "codecs",
     "collections",
-    "compile",
     "configparser",
     "contextlib",
     "copy",
     "csv",
     "dataclasses",
-    "datetime",
-    "decimal",
     "deque",
     "dict",
     "dis",
@@ -362,7 +359,7 @@ LONG_OWN = [
 ]
 PYTHONS_OWN = [
     f"cpython:{name}"
-    for name in (
+    for name in dict.fromkeys(
         (*QUICK_OWN, *(f"test_{name}" for name in LONG_OWN)) if LONG else QUICK_OWN
     )
 ]
