@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
@@ -89,7 +89,8 @@ def killed(make_project: MakeProject, shielded: Path) -> Path:
         tree = [psutil.Process(holder.pid), psutil.Process(process.pid)]
         tree += [psutil.Process(int((folder / "up").read_text("utf-8")))]
         for member in tree:
-            if member.is_running():
+            # On Windows the members end with the first of them.
+            with suppress(psutil.NoSuchProcess):
                 member.kill()
     psutil.wait_procs(tree, timeout=10)
     return folder
