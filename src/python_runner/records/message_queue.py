@@ -320,7 +320,7 @@ class MessageQueue:
             ).rowcount
 
     def drop(self, number: int) -> bool:
-        """Give up an undelivered message; return whether there was one to give up."""
+        """Drop an undelivered message; return whether there was one to drop."""
         with self._database.write() as connection:
             dropped = connection.execute(
                 """

@@ -226,7 +226,7 @@ def past_results(
     limit: int,
     before: datetime | None,
 ) -> list[PastResult]:
-    """Return how a script ended in closed runs, newest first."""
+    """Return how a script did in ended runs, newest first."""
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
