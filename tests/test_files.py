@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from python_runner import files
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_replace_waits_for_a_busy_file(
@@ -107,3 +104,62 @@ def refused(winerror: int) -> OSError:
     if sys.platform != "win32":
         vars(error)["winerror"] = winerror
     return error
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """What it leads to is replaced, there already or not."""
+    for name in ("old", "missing"):
+        target, link = tmp_path / "real" / name, tmp_path / f"link-{name}"
+        target.parent.mkdir(exist_ok=True)
+        try:
+            link.symlink_to(target)
+        except OSError:
+            pytest.skip("this user may make no links here")
+        if name == "old":
+            target.write_text("old", encoding="utf-8")
+
+        with files.replacing(link) as new:
+            new.write_text("new", encoding="utf-8")
+
+        assert link.is_symlink()
+        assert target.read_text(encoding="utf-8") == "new"
+    assert len(list((tmp_path / "real").iterdir())) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o666])
+def test_a_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    """What was private stays private, at every moment; what was open stays open."""
+    target = tmp_path / "page.html"
+    target.write_text("old", encoding="utf-8")
+    target.chmod(mode)
+
+    with files.replacing(target) as new:
+        new.write_text("new", encoding="utf-8")
+        assert stat.S_IMODE(new.stat().st_mode) & ~0o600 & ~mode == 0
+
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+
+
+if sys.platform != "win32":
+
+    def test_what_is_no_file_is_written_to(tmp_path: Path) -> None:
+        """A pipe, a device, and what the shell makes of ``>(...)`` stay what they are."""
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        reading, writing = os.pipe()
+        try:
+            for target in (pipe, Path(f"/dev/fd/{writing}"), Path("/dev/null")):
+                with files.replacing(target) as new:
+                    assert new == target
+                    new.write_text("all", encoding="utf-8")
+            assert os.read(reader, 10) == b"all"
+            assert os.read(reading, 10) == b"all"
+        finally:
+            for descriptor in (reader, reading, writing):
+                os.close(descriptor)
+        assert pipe.is_fifo()
+        assert list(tmp_path.iterdir()) == [pipe]
+        with pytest.raises(IsADirectoryError), files.replacing(tmp_path) as new:
+            new.write_text("all", encoding="utf-8")

@@ -214,7 +214,7 @@ def test_exit_codes(runs: list[Run], signal: str | None, code: int) -> None:
     assert policy.exit_code(runs, signal=signal) == code
     # A lost report of an earlier run weighs as much as one of this run's.
     given_up = policy.exit_code(runs, signal=signal, given_up=True)
-    assert given_up == (code or policy.EXIT_MAIL)
+    assert given_up == (code or policy.EXIT_REPORT)
 
 
 def test_the_documents_have_the_public_keys() -> None:

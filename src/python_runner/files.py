@@ -7,20 +7,30 @@ by the permissions of the user's profile, which new files inherit.
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 #: Seconds to wait, one after the other, for a program that has a file open (virus
 #: scanner, indexer, backup, viewer): 2.5 in all.
 _PATIENCE = (0.05, 0.15, 0.5, 0.8, 1.0)
+
+
+def real_folder(path: str | Path) -> str:
+    """Return what all the ways to write a folder's path have in common.
+
+    Links are followed, and what the platform ignores is the same: case and slashes on
+    Windows.
+    """
+    return os.path.normcase(os.path.realpath(path))
 
 
 def private_folder(path: Path) -> None:
@@ -49,9 +59,10 @@ def private_file(path: Path) -> None:
 def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Yield the path of a new file, which takes the place of ``target`` at the end.
 
-    The block makes the file, in the folder of ``target``, and closes it. A kill leaves
+    The block writes the file, in the folder of ``target``, and closes it. A kill leaves
     ``target`` as it was or as it will be, and so does an error, which leaves no new file
-    either.
+    either. A link stays one: what it leads to is replaced, and keeps its mode (POSIX).
+    A pipe or a device cannot be replaced: its own path is yielded, and written to.
 
     Args:
         target: the file, there or not.
@@ -61,11 +72,25 @@ def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
         FileExistsError: ``target`` is there and must not be replaced.
         OSError: it cannot be replaced, or the block raised it.
     """
-    # Another ending: whoever collects files by their ending never meets half of one.
+    mode = _mode(target) if overwrite else None
+    if mode is not None and not stat.S_ISREG(mode):
+        yield target
+        return
+    if overwrite and target.is_symlink():
+        target = Path(os.path.realpath(target))
+    # The suffix differs, so that a program which looks for *.eml never picks up an
+    # unfinished file.
     new = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
+        if mode is not None:
+            # Nobody reads meanwhile what only the owner may read.
+            private_file(new)
         yield new
         if overwrite:
+            if mode is not None and sys.platform != "win32":
+                # A share may know no modes.
+                with suppress(OSError):
+                    new.chmod(stat.S_IMODE(mode))
             replace(new, target)
         else:
             patiently(partial(move, new, target))
@@ -73,6 +98,14 @@ def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise
+
+
+def _mode(path: Path) -> int | None:
+    """Return type and mode of what a path leads to; None where nothing is there."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
 
 
 def replace(source: Path, target: Path) -> None:

@@ -57,7 +57,7 @@ EXIT_USAGE = 2
 #: A project was skipped because a run of it is active.
 EXIT_SKIPPED = 3
 #: The scripts succeeded, but a report has been given up.
-EXIT_MAIL = 4
+EXIT_REPORT = 4
 #: Ctrl-C, or its like on Windows: 128 + SIGINT, as a shell has it.
 EXIT_INTERRUPTED = 130
 #: Any other signal that asks to stop: 128 + SIGTERM.
@@ -180,7 +180,7 @@ def exit_code(
     if RunStatus.SKIPPED in statuses:
         return EXIT_SKIPPED
     if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
-        return EXIT_MAIL
+        return EXIT_REPORT
     return EXIT_SUCCESS
 
 

@@ -32,11 +32,13 @@ def test_help_speaks_french(cli: Cli) -> None:
     """Our words and click's own follow the account's language."""
     done = cli("run", "--help", LANGUAGE="fr")
 
-    assert done.stdout.startswith("Utilisation : python-runner run")
+    assert done.stdout.startswith("Utilisation\xa0: python-runner run")
     assert "Affiche cette aide et termine." in done.stdout
     assert "Run the series" not in done.stdout
     wrong = cli("rum", LANGUAGE="fr")
-    assert "La commande 'rum' n'existe pas. Vouliez-vous dire 'run' ?" in wrong.stderr
+    assert (
+        "La commande 'rum' n'existe pas. Vouliez-vous dire 'run'\xa0?" in wrong.stderr
+    )
 
 
 def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:

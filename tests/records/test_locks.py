@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -9,13 +10,14 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import filelock
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from python_runner.records.locks import (
@@ -157,9 +159,55 @@ def test_the_holder_is_told_to_others(path: Path, lock: FileLock) -> None:
     assert FileLock(path).holder() is None
 
 
+def _said(**changes: object) -> bytes:
+    """Return the content of a lock file in which a holder is described wrongly."""
+    said = {
+        "pid": 7,
+        "host": "pc",
+        "run_id": "39be3d37aed64",
+        "started_at": "2024-11-28T09:25:00+00:00",
+        "process_start": "boot:7",
+    }
+    return json.dumps(said | changes).encode()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["pid", "host", "run_id", "started_at", "process_start"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        ),
+    )
+)
+@settings(deadline=None)
+def test_a_holder_is_one_of_checked_types_or_nobody(changes: dict[str, object]) -> None:
+    """Who reads a lock file never meets a value that it does not expect."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.lock"
+        path.write_bytes(_said(**changes))
+        holder = FileLock(path).holder()
+    if holder is not None:
+        types = (int, str, str, datetime, str)
+        assert tuple(map(type, astuple(holder))) == types
+        assert holder.pid > 0
+        assert holder.started_at.tzinfo is not None
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff", b"[]", b"{}", b'{"started_at": 3}', b'{"started_at": "x"}'],
+    [
+        *(b"", b"{", b"\xff", b"[]", b"{}", b"null", b"\0" * 300, b"\x7fELF\x02\x01"),
+        *(b"[" * 100_000, b'{"pid":' * 100_000, b" " * 10_000_000, b"9" * 5000),
+        *(_said()[:-1], _said() + b"x", _said(host="x" * 1_000_000)),
+        *(_said(pid=pid) for pid in ("1\0", "7", -1, 0, 1.5, True, None, [7], 10**30)),
+        *(_said(host=host) for host in (["x"], {"a": "b"}, None, 3)),
+        *(_said(run_id=run_id) for run_id in (["1" * 13], None, 7)),
+        *(_said(process_start=start) for start in (["boot:7"], 7, None)),
+        *(_said(started_at=at) for at in (3, "x", "2024-11-28T09:25:00", None)),
+        _said().replace(b'"pc"', b'"\xff"'),
+        _said().replace(b'"pc"', b'"\\ud800"'),
+    ],
 )
 def test_a_lock_file_without_a_holder_is_no_error(path: Path, content: bytes) -> None:
     """Whatever a lock file holds, the lock works and the holder is just unknown."""

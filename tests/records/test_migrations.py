@@ -16,7 +16,7 @@ from tests.support import NOW
 
 FIRST = int(NOW.timestamp() * 1_000_000)
 #: What was published once, by the first characters of its hash.
-PUBLISHED = ("8d482156555e", "35f28dea3787", "3e302855ffe8")
+PUBLISHED = ("8d482156555e", "35f28dea3787", "3e302855ffe8", "4bf36c8c169e")
 
 
 def apply(connection: sqlite3.Connection, *migrations: tuple[str, ...]) -> None:

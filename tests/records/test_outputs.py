@@ -14,9 +14,9 @@ from python_runner.records.output_reader import read_on
 from python_runner.records.outputs import (
     delete_old_outputs,
     output_file,
+    output_folder,
     read_ends,
     read_tail,
-    run_folder,
 )
 from tests.support import examples
 
@@ -32,8 +32,8 @@ links = pytest.mark.skipif(
 def test_a_run_has_a_folder_named_by_its_local_start(tmp_path: Path) -> None:
     """Runs sort by time, and the id tells runs of one second apart."""
     expected = tmp_path / "runs" / f"2024-11-28_09-25-30_{RUN}"
-    assert run_folder(tmp_path, RUN, NOW) == expected
-    assert run_folder(tmp_path, RUN, NOW.astimezone(UTC)) == expected
+    assert output_folder(tmp_path, RUN, NOW) == expected
+    assert output_folder(tmp_path, RUN, NOW.astimezone(UTC)) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_scripts_that_differ_in_case_have_two_files() -> None:
 
 
 def _make_run(logs: Path, age: timedelta, run_id: str = RUN) -> Path:
-    folder = run_folder(logs, run_id, NOW - age)
+    folder = output_folder(logs, run_id, NOW - age)
     folder.mkdir(parents=True)
     (folder / "01_main.py.log").write_text("out", "utf-8")
     return folder
@@ -124,7 +124,7 @@ def test_other_folders_are_never_touched(tmp_path: Path, name: str) -> None:
 
 def test_a_file_with_the_name_of_a_run_is_never_touched(tmp_path: Path) -> None:
     """Output of a run is a folder."""
-    file = run_folder(tmp_path, RUN, NOW - timedelta(days=99))
+    file = output_folder(tmp_path, RUN, NOW - timedelta(days=99))
     file.parent.mkdir()
     file.touch()
     assert delete_old_outputs(tmp_path, 0, NOW) == 0
@@ -140,7 +140,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (outside / "precious").touch()
     run = _make_run(tmp_path, timedelta(days=99))
     (run / "link").symlink_to(outside)
-    link = run_folder(tmp_path, "c" * 13, NOW - timedelta(days=99))
+    link = output_folder(tmp_path, "c" * 13, NOW - timedelta(days=99))
     link.symlink_to(outside)
     assert delete_old_outputs(tmp_path, 30, NOW) == 1
     assert (outside / "precious").exists()

@@ -374,7 +374,8 @@ def test_the_last_real_outcome_of_each_script(store: Store) -> None:
     begin(store, "6", "b.py", started_at=NOW + timedelta(hours=6))
     store.end_run(a_run("7", a_result("7"), path=Path("/srv/other")), [], NOW)
 
-    assert store.last_outcomes(PROJECT) == {"a.py": good, "b.py": good, "c.py": skipped}
+    expected = {"a.py": good, "b.py": good, "c.py": skipped}
+    assert store.last_outcomes(PROJECT) == {**expected, "d.py": Outcome.NOT_STARTED}
 
 
 def test_the_past_of_a_script(store: Store) -> None:
@@ -466,7 +467,7 @@ def test_thinning_goes_in_steps(store: Store) -> None:
     """More runs than one transaction deletes go as well, with all their rows."""
     with store._database.write() as connection:  # noqa: SLF001 - quicker than 1200 closes
         connection.execute(
-            "INSERT INTO project VALUES (1, '/srv/project_1', '/srv/project_1')"
+            "INSERT INTO project (id, path, key) VALUES (1, '/srv/project_1', '/srv/project_1')"
         )
         connection.execute(
             """
@@ -567,3 +568,96 @@ def test_the_file_is_durable_and_checked(store: Store, shielded: Path) -> None:
         assert pragma("foreign_keys") == 1
     with closing(sqlite3.connect(shielded / DATABASE_NAME)) as plain:
         assert plain.execute("PRAGMA journal_mode").fetchone()[0] == "delete"
+
+
+def _link(folder: Path, target: Path) -> Path:
+    """Return another path that leads to ``target``, through a link where there are any."""
+    try:
+        folder.symlink_to(target, target_is_directory=True)
+    except OSError:
+        return target.parent / "nowhere" / ".." / target.name
+    return folder
+
+
+def _found(store: Store, path: Path) -> list[object]:
+    """Return what each look-up finds of a project."""
+    ended = store.runs(projects=[path])
+    statuses = [RunStatus.FAILURE]
+    later = NOW + timedelta(days=1)
+    incident = store.messages.incident(path, statuses, before=later, latest=5)
+    return [
+        [run.run_id for run in ended],
+        [run.run_id for run in store.open_runs([path])],
+        store.last_outcomes(path),
+        [result.run_id for result in store.past_results(path, "main.py", 5)],
+        [mail.subject for mail in incident],
+    ]
+
+
+@pytest.mark.parametrize("recorded", ["real", "link"])
+def test_a_project_is_found_by_whichever_path(
+    store: Store, tmp_path: Path, recorded: str
+) -> None:
+    """Every look-up follows the rule of the lock: one folder is one project."""
+    real = tmp_path / "p"
+    real.mkdir()
+    paths = {"real": real, "link": _link(tmp_path / "link", real)}
+    failed = a_result("a" * 13, outcome=Outcome.FAILURE)
+    run = a_run("a" * 13, failed, path=paths[recorded], status=RunStatus.FAILURE)
+    store.end_run(run, [a_message("a" * 13)], NOW)
+    begin(store, "b" * 13, "main.py", path=paths[recorded])
+
+    found = {name: _found(store, path) for name, path in paths.items()}
+
+    assert all(found[recorded])
+    assert found["real"] == found["link"]
+    assert _found(store, tmp_path) == [[], [], {}, [], []]
+    for number, path in enumerate(paths.values()):
+        store.end_run(a_run(str(number) * 13, path=path), [], NOW)
+    assert len(store.runs(projects=[real])) == 3
+    assert [run.run_id for run in store.interrupt_runs(real, NOW)] == ["b" * 13]
+
+
+def test_a_link_to_a_new_folder_keeps_its_history(store: Store, tmp_path: Path) -> None:
+    """A link that each release points elsewhere stays one project."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    current = tmp_path / "current"
+    for number, name in enumerate(("first", "second")):
+        current.unlink(missing_ok=True)
+        if _link(current, tmp_path / name) != current:
+            pytest.skip("this user may make no links here")
+        store.end_run(a_run(str(number) * 13, path=current), [], NOW)
+
+    assert len(store.runs(projects=[current])) == 2
+    assert len(store.runs(projects=[tmp_path / "second"])) == 2
+    assert store.runs(projects=[tmp_path / "first"]) == []
+
+
+def test_old_rows_are_found_by_their_path_and_its_folder(
+    store: Store, shielded: Path, tmp_path: Path
+) -> None:
+    """What was recorded before folders were noted is found as it was, and joined."""
+    real = tmp_path / "p"
+    real.mkdir()
+    link = _link(tmp_path / "link", real)
+    store.end_run(a_run("a" * 13, path=real), [], NOW)
+    records = sqlite3.connect(shielded / DATABASE_NAME)
+    with closing(records) as connection, connection:
+        connection.execute("UPDATE project SET folder = NULL")
+
+    for path in (real, link):
+        assert len(store.runs(projects=[path])) == 1
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+def test_every_run_counts_but_the_skipped(store: Store, status: RunStatus) -> None:
+    """What a script's last run came to is told, also where none could be started."""
+    earlier, outcome = NOW - timedelta(days=1), Outcome(status.value)
+    well = a_result("a" * 13, started_at=earlier)
+    store.end_run(a_run("a" * 13, well, started_at=earlier), [], NOW)
+    last = a_result("b" * 13, outcome=outcome)
+    store.end_run(a_run("b" * 13, last, status=status), [], NOW)
+
+    counted = Outcome.SUCCESS if status is RunStatus.SKIPPED else outcome
+    assert store.last_outcomes(PROJECT) == {"main.py": counted}

@@ -131,7 +131,7 @@ def test_a_clock_that_was_set_makes_no_runner_dead(
         assert "  running  " in cli("history", running).stdout
 
 
-@pytest.mark.parametrize("content", [None, "", "{", '{"pid": 1}', "[]"])
+@pytest.mark.parametrize("content", [None, "", "{", '{"pid": 1}', "[]", "[" * 100_000])
 def test_follow_ends_where_no_lock_names_a_runner(
     cli: Cli, killed: Path, shielded: Path, content: str | None
 ) -> None:
@@ -185,11 +185,14 @@ def holder(**changes: Any) -> Holder:
         ({"run_id": "2" * 13}, True),
         ({"process_start": "another boot:1"}, True),
         ({"process_start": ""}, True),
-        # Its processes cannot be looked at.
-        ({"host": "elsewhere", "pid": 0, "process_start": ""}, False),
+        # The state folder is on a local disk: the machine was renamed, or its container
+        # made anew.
+        ({"host": "elsewhere"}, False),
+        ({"host": "elsewhere", "process_start": "another boot:1"}, True),
+        ({"host": "elsewhere", "process_start": ""}, True),
     ],
 )
-def test_a_runner_is_known_by_run_process_and_host(
+def test_a_runner_is_known_by_run_and_process(
     open_run: OpenRun,
     store: Store,
     shielded: Path,

@@ -84,6 +84,49 @@ def test_french_can_be_shown_on_a_console_of_windows(
             form.encode("cp1252")
 
 
+#: One word for one thing, on the terminal, in mails and on pages.
+OTHER_WORDS = re.compile(
+    r"compte[s ]+rendu|courriel|mél\b|\bmails?\b|lancement|\bregistre|enregistrement",
+    re.IGNORECASE,
+)
+#: What is said in English on purpose: commands, and the names of Microsoft's rights.
+VERBATIM = re.compile(r"`[^`]*`|python-runner mail|Mail\.Send")
+#: Punctuation that French sets apart by a space at which no line breaks. (A colon behind
+#: a quotation mark is JSON.)
+TOO_CLOSE = re.compile(r"(?<![\u00a0\"])[:;!?»](?=[\s\u00a0]|$)|«(?!\u00a0)")
+CATALOGUES = sorted(PO.parent.glob("*.po"))
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+def test_french_has_its_typography_and_one_word_for_one_thing(path: Path) -> None:
+    """A report is a *rapport*, a mail an *e-mail*; a space stands before a colon."""
+    with path.open("rb") as file:
+        catalog = pofile.read_po(file, locale="fr")
+    for message in catalog:
+        for form in _forms(message.string) if message.id else ():
+            said = VERBATIM.sub("", form.replace("e-mail", ""))
+            assert not OTHER_WORDS.search(said), form
+            assert not TOO_CLOSE.search(form), form
+
+
+@pytest.mark.parametrize(
+    ("english", "french_word"),
+    [
+        (r"\breports?\b(?! the|s it| it)", "rapport|rend(re)? compte"),
+        (r"\b[Rr]ecords\b(?!\})", "historique"),
+        (r"\bruns of\b|\brun \{run_id", "exécution"),
+    ],
+)
+def test_one_english_word_is_one_french_word(
+    french: dict[tuple[str, ...], Any], english: str, french_word: str
+) -> None:
+    """What has one name in English has one name in French."""
+    for forms, message in french.items():
+        if re.search(english, forms[0]):
+            for form in _forms(message.string):
+                assert re.search(french_word, form), (forms[0], form)
+
+
 def test_the_compiled_catalogue_is_the_written_one(
     french: dict[tuple[str, ...], Any],
 ) -> None:

@@ -51,6 +51,11 @@ def formats() -> Formats:
     return Formats(system_language())
 
 
+def labelled(name: str, value: object) -> str:
+    """Return a name and its value, with the colon of the system's language."""
+    return _("{name}: {value}").format(name=name, value=value)
+
+
 def say(sentence: Sentence) -> str:
     """Return a sentence in the system's language, on one line."""
     return flat(sentence.in_language(system_language()))
@@ -117,7 +122,7 @@ def undelivered(run: Run) -> str | None:
         return None
     line = _(_REPORT_WORDS[run.mail_status])
     if run.mail_reason:
-        line += f": {formats().say(run.mail_reason)}"
+        line = labelled(line, formats().say(run.mail_reason))
     return line
 
 
@@ -128,9 +133,19 @@ def notable_lines(result: ScriptResult) -> list[str]:
         place = flat(f"{traceback.file}:{traceback.line}")
         lines.append(_("at {place}").format(place=place))
     lines += [say(warning) for warning in result.warnings]
-    if result.output and result.attempts:
-        lines.append(_("output: {path}").format(path=result.output))
-    return lines
+    return lines + output_lines(result)
+
+
+def output_lines(result: ScriptResult) -> list[str]:
+    """Return where the output of a script is; nothing where that file holds none.
+
+    Output that could not be kept there is elsewhere: a warning of the script says where.
+    """
+    try:
+        empty = result.output is None or result.output.stat().st_size == 0
+    except OSError:
+        empty = True
+    return [] if empty else [_("output: {path}").format(path=result.output)]
 
 
 def message_lines(queued: QueuedMessage) -> Iterator[str]:
@@ -156,7 +171,7 @@ def message_lines(queued: QueuedMessage) -> Iterator[str]:
     for addressee in queued.addressees:
         addresses[_addressee_words(addressee)].append(addressee.address)
     for words, whose in addresses.items():
-        yield "    " + flat(f"{', '.join(whose)}: {words}")
+        yield "    " + flat(labelled(", ".join(whose), words))
 
 
 def _addressee_words(addressee: Addressee) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from python_runner.texts.sentence import Sentence
 
 #: What people call each outcome and status, on the terminal, in mails and on pages.
-_WORDS = {
+OUTCOME_WORDS = {
     "success": N_("succeeded"),
     "failure": N_("failed"),
     "timeout": N_("timed out"),
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
     @property
     def word(self) -> str:
         """What people call it, in English; the catalogues translate it."""
-        return _WORDS[self.value]
+        return OUTCOME_WORDS[self.value]
 
 
 class RunStatus(StrEnum):
@@ -70,7 +70,7 @@ class RunStatus(StrEnum):
     @property
     def word(self) -> str:
         """What people call it, in English; the catalogues translate it."""
-        return _WORDS[self.value]
+        return OUTCOME_WORDS[self.value]
 
 
 class MailStatus(StrEnum):

@@ -220,18 +220,21 @@ def _write_attempt(
 
 
 def _project_key(connection: Connection, path: Path) -> int:
-    key = rows.project_key(path)
-    connection.execute(
-        """
-        INSERT INTO project (path, key) VALUES (?, ?)
-        ON CONFLICT (key) DO UPDATE SET path = excluded.path
-        WHERE path <> excluded.path
-        """,
-        (rows.from_path(path), key),
-    )
-    (project,) = connection.execute(
-        "SELECT id FROM project WHERE key = ?", (key,)
-    ).fetchone()
+    key, folder = rows.project_key(path), rows.folder_key(path)
+    if (project := queries.project(connection, path)) is None:
+        (project,) = connection.execute(
+            "INSERT INTO project (path, key, folder) VALUES (?, ?, ?) RETURNING id",
+            (rows.from_path(path), key, folder),
+        ).fetchone()
+    else:
+        # Another path of the same folder leaves the row as it is.
+        connection.execute(
+            """
+            UPDATE project SET path = ?1, folder = ?2
+            WHERE id = ?3 AND key = ?4 AND (path <> ?1 OR folder IS NOT ?2)
+            """,
+            (rows.from_path(path), folder, project, key),
+        )
     return int(project)
 
 

@@ -8,18 +8,19 @@ inheritance; there the runner's Job Object ends its scripts with it.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
-from python_runner.files import private_folder
+import msgspec
+
+from python_runner.files import private_folder, real_folder
 
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ _INTERVAL = 0.2
 #: Looks at a lock that is held for one write only, and seconds between them.
 _BRIEF_LOOKS = 50
 _BRIEF_INTERVAL = 0.02
+#: Bytes that are read of a lock file; a holder takes some 200.
+_LONGEST = 4096
 #: Characters of a project's name in the name of its lock file.
 _READABLE = 40
 
@@ -74,7 +77,8 @@ else:
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
     def _is_current(descriptor: int, path: Path) -> bool:
-        # Who deletes a lock file makes room for a second one beside ours.
+        # After the file is deleted, another process can create and lock a new one; ours
+        # no longer counts.
         try:
             return os.path.samestat(os.fstat(descriptor), path.stat())
         except FileNotFoundError:
@@ -94,11 +98,14 @@ class Holder:
             unknown.
     """
 
-    pid: int
+    pid: Annotated[int, msgspec.Meta(gt=0, lt=2**32)]
     host: str
     run_id: str
-    started_at: datetime
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     process_start: str = ""
+
+
+_HOLDER = msgspec.json.Decoder(Holder)
 
 
 class FileLock:
@@ -126,7 +133,7 @@ class FileLock:
         """Take the lock and leave ``holder`` in its file; say whether it was free.
 
         Args:
-            holder: what others read while the lock is held.
+            holder: what is written into the file, for other processes to read.
             wait: whether to look again until the lock is free.
             stop: ends the waiting when it returns True.
             sleep: pauses between two looks, for a number of seconds.
@@ -140,7 +147,7 @@ class FileLock:
                 return False
             sleep(_INTERVAL)
         self._descriptor = descriptor
-        _note(descriptor, holder)
+        _write(descriptor, holder)
         return True
 
     def _take(self) -> int | None:
@@ -165,7 +172,7 @@ class FileLock:
             return
         descriptor, self._descriptor = self._descriptor, None
         try:
-            _note(descriptor, None)
+            _write(descriptor, None)
             _unlock(descriptor)
         finally:
             os.close(descriptor)
@@ -181,12 +188,14 @@ class FileLock:
         return self._descriptor
 
     def holder(self) -> Holder | None:
-        """Return who holds the lock, or held it when killed; None if nobody did."""
+        """Return who holds the lock, or held it when killed.
+
+        None if nobody did, or if the file holds anything but what ``acquire`` writes.
+        """
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-            found["started_at"] = datetime.fromisoformat(found["started_at"])
-            return Holder(**found)
-        except (OSError, ValueError, TypeError, KeyError):
+            with self.path.open("rb") as file:
+                return _HOLDER.decode(file.read(_LONGEST))
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     def __enter__(self) -> Self:
@@ -198,25 +207,13 @@ class FileLock:
         self.release()
 
 
-def _note(descriptor: int, holder: Holder | None) -> None:
-    """Write the content of a lock file; a full disk must not cost the lock."""
+def _write(descriptor: int, holder: Holder | None) -> None:
+    """Write who holds the lock into its file; a full disk must not cost the lock."""
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
         if holder is not None:
             os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, _content(holder))
-
-
-def _content(holder: Holder) -> bytes:
-    return json.dumps(
-        {
-            "pid": holder.pid,
-            "host": holder.host,
-            "run_id": holder.run_id,
-            "started_at": holder.started_at.isoformat(),
-            "process_start": holder.process_start,
-        }
-    ).encode()
+            os.write(descriptor, msgspec.json.encode(holder))
 
 
 @contextmanager
@@ -245,7 +242,7 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
     It lies in the local state folder ``home``: network drives lock badly.
     """
-    resolved = os.path.normcase(os.path.realpath(project))
+    resolved = real_folder(project)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
     name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]
     return FileLock(home / "locks" / f"{name}-{digest}.lock")

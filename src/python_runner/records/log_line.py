@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from python_runner.texts.sentence import N_, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from python_runner.masking import Masker
 
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
@@ -56,6 +58,11 @@ class LogLine:
     script: str
     status: str
     traceback: str | None = None
+
+    def masked(self, masker: Masker) -> LogLine:
+        """Return the line without secrets in what a script or a person wrote."""
+        said = self.traceback and masker.text(self.traceback)
+        return replace(self, script=masker.text(self.script), traceback=said)
 
 
 def log_line_of(

@@ -14,6 +14,7 @@ from python_runner.records.messages import (
     RunMail,
     load,
 )
+from python_runner.records.queries import project
 
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ _INCIDENT = """
     WITH mail AS (
         SELECT message.id, message_id, subject, started_at
         FROM message JOIN run ON run.id = message.run
-        WHERE project = (SELECT id FROM project WHERE key = :project)
+        WHERE project = :project
             AND audience = :audience
             AND status IN (SELECT value FROM json_each(:statuses))
             AND started_at < :before
             AND started_at > coalesce((
                 SELECT started_at FROM run
-                WHERE project = (SELECT id FROM project WHERE key = :project)
+                WHERE project = :project
                     AND status = 'success' AND started_at < :before
                 ORDER BY started_at DESC LIMIT 1
             ), started_at - 1)
@@ -271,7 +272,7 @@ class MessageQueue:
             cursor = connection.execute(
                 _INCIDENT,
                 {
-                    "project": rows.project_key(path),
+                    "project": project(connection, path),
                     "statuses": json.dumps([status.value for status in statuses]),
                     "before": rows.from_time(before),
                     "latest": latest,
@@ -319,7 +320,7 @@ class MessageQueue:
             ).rowcount
 
     def drop(self, number: int) -> bool:
-        """Give up an undelivered message; return whether there was one to give up."""
+        """Drop an undelivered message; return whether there was one to drop."""
         with self._database.write() as connection:
             dropped = connection.execute(
                 """

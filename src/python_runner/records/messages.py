@@ -63,7 +63,7 @@ class QueuedMessage:
         message: as it leaves; its recipients are those that still wait for it.
         addressees: every recipient, in any state.
         state: of the message.
-        queued_at: when its run was closed.
+        queued_at: when its run ended.
         attempts: how often it has been tried.
         next_try_at: not before then, while it is queued.
     """

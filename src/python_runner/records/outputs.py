@@ -28,7 +28,7 @@ _UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 _NAME_LIMIT = 100
 
 
-def run_folder(logs: Path, run_id: str, started_at: datetime) -> Path:
+def output_folder(logs: Path, run_id: str, started_at: datetime) -> Path:
     """Return the folder of a run's output below ``logs``, named by its local start."""
     return logs / "runs" / f"{started_at.astimezone():{_STAMP}}_{run_id}"
 
@@ -60,7 +60,7 @@ def delete_old_outputs(
 ) -> int:
     """Remove the output of runs that began more than ``keep_days`` days ago.
 
-    Only folders named as :func:`run_folder` does are removed, never what a link points
+    Only folders named as :func:`output_folder` does are removed, never what a link points
     to. What is in use is left for next time, and runs with the ids ``keep`` stay
     whatever their age. Returns how many folders are gone.
     """

@@ -33,11 +33,32 @@ _NEWEST_OF_PROJECTS = """
         WHERE project = project.id AND started_at >= :since AND status {status}
         ORDER BY started_at DESC, id DESC LIMIT :limit
     )
-    WHERE project.key IN (SELECT value FROM json_each(:projects))
+    WHERE project.id IN (SELECT value FROM json_each(:projects))
     ORDER BY started_at DESC, run.id DESC LIMIT :limit
 """
-#: Microseconds since 1970: earlier than any run, and later.
+#: Microseconds since 1970: earlier than any run, and later than any run.
 _EVER, _NEVER = -(2**63), 2**63 - 1
+
+
+def project(connection: Connection, path: Path) -> int | None:
+    """Return the key of a project's row; None where there is none.
+
+    A path that is known stands for its own row, so that a link goes on with its history
+    when it leads to another folder by now. Any other path stands for the newest row of
+    the folder that it leads to.
+    """
+    row = connection.execute(
+        """
+        SELECT id FROM project WHERE key = :key OR coalesce(folder, key) = :folder
+        ORDER BY key = :key DESC, id DESC LIMIT 1
+        """,
+        {"key": rows.project_key(path), "folder": rows.folder_key(path)},
+    ).fetchone()
+    return row and int(row["id"])
+
+
+def _projects(connection: Connection, paths: Sequence[Path]) -> str:
+    return json.dumps([project(connection, path) for path in paths])
 
 
 def newest(
@@ -53,7 +74,7 @@ def newest(
     cursor = connection.execute(
         statement.format(status="<> 'success'" if failed else "IS NOT NULL"),
         {
-            "projects": json.dumps([rows.project_key(path) for path in projects]),
+            "projects": _projects(connection, projects),
             "since": rows.from_time(since) if since else _EVER,
             "limit": limit,
         },
@@ -86,11 +107,10 @@ def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
     """Return the runs of a project that never ended, oldest first."""
     cursor = connection.execute(
         """
-        SELECT id FROM run
-        WHERE project = (SELECT id FROM project WHERE key = ?) AND status IS NULL
+        SELECT id FROM run WHERE project = ? AND status IS NULL
         ORDER BY started_at, id
         """,
-        (rows.project_key(path),),
+        (project(connection, path),),
     )
     return [key for (key,) in cursor]
 
@@ -102,12 +122,12 @@ def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]
         """
         SELECT run.*, path FROM run JOIN project ON project.id = run.project
         WHERE status IS NULL
-            AND (:all OR key IN (SELECT value FROM json_each(:projects)))
+            AND (:all OR project IN (SELECT value FROM json_each(:projects)))
         ORDER BY +run.started_at DESC, run.id DESC
         """,
         {
             "all": not projects,
-            "projects": json.dumps([rows.project_key(path) for path in projects]),
+            "projects": _projects(connection, projects),
         },
     )
     return [
@@ -133,13 +153,12 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
         SELECT name, (
             SELECT state FROM result JOIN run ON run.id = result.run
             WHERE result.script = script.id
-                AND status IN ('success', 'failure', 'stopped', 'interrupted')
+                AND status <> 'skipped'
             ORDER BY result.started_at DESC, run.id DESC LIMIT 1
         ) AS last
-        FROM script JOIN project ON project.id = script.project
-        WHERE key = ? AND last IS NOT NULL
+        FROM script WHERE project = ? AND last IS NOT NULL
         """,
-        (rows.project_key(path),),
+        (project(connection, path),),
     )
     return {row["name"]: Outcome(row["last"]) for row in cursor}
 
@@ -207,7 +226,7 @@ def past_results(
     limit: int,
     before: datetime | None,
 ) -> list[PastResult]:
-    """Return how a script ended in closed runs, newest first."""
+    """Return how a script did in ended runs, newest first."""
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
@@ -218,13 +237,12 @@ def past_results(
                 WHERE attempt.run = result.run AND attempt.number = result.number
             )
         WHERE script = (
-            SELECT script.id FROM script JOIN project ON project.id = script.project
-            WHERE key = ? AND script.name = ?
+            SELECT id FROM script WHERE project = ? AND name = ?
         ) AND status IS NOT NULL AND run.started_at < ?
         ORDER BY result.started_at DESC, result.run DESC LIMIT ?
         """,
         (
-            rows.project_key(path),
+            project(connection, path),
             rows.from_string(script),
             rows.from_time(before) if before else _NEVER,
             limit,

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from python_runner.files import real_folder
 from python_runner.model import (
     Attempt,
     MailStatus,
@@ -63,11 +64,17 @@ def from_path(path: Path) -> str:
 
 
 def project_key(path: str | Path) -> str:
-    """Return what all the ways to write a project's path have in common.
+    """Return the path of a project as it is written, in the platform's one spelling.
 
-    Only what the platform ignores in any path: case and slashes on Windows.
+    On Windows case and slashes make no difference. Links are not followed: see
+    :func:`folder_key`.
     """
     return from_string(os.path.normcase(path))
+
+
+def folder_key(path: str | Path) -> str:
+    """Return what all the ways to write a project's path have in common, links too."""
+    return from_string(real_folder(path))
 
 
 @lru_cache

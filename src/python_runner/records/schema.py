@@ -184,7 +184,14 @@ _PROJECT_KEYS = (
     "CREATE UNIQUE INDEX project_by_key ON project (key)",
 )
 
-MIGRATIONS = (_RUNS_AND_OUTBOX, _INTERPRETERS, _PROJECT_KEYS)
+# Where a project's path led to, links followed, when it ran last: the same folder is the
+# same project by whichever path. NULL until its next run: the key stands for it.
+_PROJECT_FOLDERS = (
+    "ALTER TABLE project ADD COLUMN folder TEXT",
+    "CREATE INDEX project_by_folder ON project (coalesce(folder, key))",
+)
+
+MIGRATIONS = (_RUNS_AND_OUTBOX, _INTERPRETERS, _PROJECT_KEYS, _PROJECT_FOLDERS)
 
 
 def migrate(database: Database) -> None:

@@ -1,8 +1,7 @@
-"""The records: runs, their scripts, and the messages that report them.
+"""The records: runs, scripts and reports.
 
-``begin_run`` writes a run before its first script. ``end_run`` writes its end and queues
-its reports in one transaction. Each step between is on disk before the next one begins,
-so after a crash the records hold all that is known.
+Each step is committed before the next begins, so that after a crash they show how far the
+run came. ``end_run`` writes a run's end and queues its reports in one transaction.
 """
 
 from __future__ import annotations
@@ -233,7 +232,8 @@ class Store:
     def last_outcomes(self, path: Path) -> dict[str, Outcome]:
         """Return how each script of a project ended in the last run that held it.
 
-        Open runs, and those that did not take place at all, are passed over.
+        Open runs are passed over, and those that were skipped because another one was
+        active. A run that could not be started counts.
         """
         with self._database.read() as connection:
             return queries.last_outcomes(connection, path)

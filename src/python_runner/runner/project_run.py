@@ -249,7 +249,9 @@ class _ProjectRun:
             context=context,
             recorder=self.recorder,
             interpreter=interpreter,
-            folder=outputs.run_folder(context.logs, context.run_id, context.started_at),
+            folder=outputs.output_folder(
+                context.logs, context.run_id, context.started_at
+            ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
         )
         return Series(

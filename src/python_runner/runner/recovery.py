@@ -66,8 +66,12 @@ def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
 
 
 def _lives(holder: Holder) -> bool:
-    """Say whether a runner lives; one on another machine is believed to."""
-    return holder.host != gethostname() or is_alive(holder.pid, holder.process_start)
+    """Say whether a runner lives, on this machine whatever its name was.
+
+    The state folder is on a local disk: another name is that of a machine that was
+    renamed, or of a container that was made anew.
+    """
+    return is_alive(holder.pid, holder.process_start)
 
 
 def why_locked(lock: FileLock) -> Sentence:

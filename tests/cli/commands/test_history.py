@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ import click
 import pytest
 
 from python_runner.cli.commands.history import parse_since
+from python_runner.execution.orphans import process_start
 from python_runner.model import (
     OpenRun,
     OpenScript,
@@ -224,10 +226,10 @@ def test_a_run_whose_runner_was_killed_is_listed_as_interrupted(
     assert re.search(r" project_1  interrupted +1/3$", row)
 
 
-def test_a_runner_on_another_machine_is_believed(
+def test_a_machine_that_was_renamed_still_knows_its_runner(
     cli: Cli, store: Store, shielded: Path, tmp_path: Path
 ) -> None:
-    """Its process cannot be looked at; that it holds the lock must do."""
+    """The state folder is on a local disk: the process decides, not the host's name."""
     store.begin_run(
         OpenRun(
             run_id="1" * 13,
@@ -237,13 +239,41 @@ def test_a_runner_on_another_machine_is_believed(
             scripts=(OpenScript(script="a.py", number=1),),
         )
     )
-    holder = Holder(pid=0, host="elsewhere", run_id="1" * 13, started_at=TODAY)
+    holder = Holder(
+        pid=os.getpid(),
+        host="elsewhere",
+        run_id="1" * 13,
+        started_at=TODAY,
+        process_start=process_start(os.getpid()),
+    )
     with project_lock(shielded, tmp_path) as lock:
         lock.acquire(holder, wait=False)
         held = cli("history").stdout
 
     assert "  running  " in held
     assert "  interrupted  " in cli("history").stdout
+
+
+def test_open_runs_stand_in_their_place(cli: Cli, store: Store, tmp_path: Path) -> None:
+    """The newest run comes first, whether it has ended or not, and the limit holds."""
+    for number in range(4):
+        ago = timedelta(hours=number)
+        run_id, path = str(number) * 13, tmp_path / "p"
+        if number % 2:
+            begun = OpenRun(
+                run_id=run_id, project="p", path=path, started_at=TODAY - ago
+            )
+            store.begin_run(begun)
+        else:
+            keep(store, run_id, path, Outcome.SUCCESS, ago=ago)
+
+    def listed(*arguments: object) -> str:
+        lines = cli("history", *arguments).stdout.split("\n\n")[0].splitlines()[1:]
+        return "".join(line[0] for line in lines)
+
+    assert listed() == "0123"
+    assert listed("--limit", 3) == "012"
+    assert listed("--failed") == ""
 
 
 def test_damaged_records_are_told(cli: Cli, shielded: Path) -> None:

@@ -17,8 +17,11 @@ from python_runner.records.store import Store, open_store
 from python_runner.texts.sentence import Sentence
 from tests.support import (
     COMMAND,
+    GOOD,
     TODAY,
     Cli,
+    MakeProject,
+    last_run_id,
 )
 
 
@@ -281,3 +284,44 @@ def test_mail_test_wants_its_variables(cli: Cli) -> None:
 
     wrong = cli("mail", "test", "--to", "x", MAIL_TRANSPORT="file", MAIL_DIR="m")
     assert wrong.returncode == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["logs", "FOLDER"], ["logs", "--failures", "FOLDER"]),
+        *(["logs", "--reverse", "FOLDER"], ["logs", "--grep", "s3cret", "FOLDER"]),
+        *(["mail", "list", "--all"], ["mail", "show", "1"], ["mail", "drop", "1"]),
+        *(["history"], ["history", "--json"], ["history", "--failed", "FOLDER"]),
+        *(["show", "RUN"], ["show", "--json", "RUN"], ["show", "--html", "p", "RUN"]),
+        *(["output", "RUN"], ["output", "RUN", "none.py"]),
+    ],
+    ids=" ".join,
+)
+def test_what_became_secret_later_is_printed_by_no_command(
+    cli: Cli, make_project: MakeProject, store: Store, arguments: list[str]
+) -> None:
+    """What looks back knows today's secrets: names, errors, output and reports."""
+    secret = "s3cret-word"
+    failing = f"print('{secret}')\nraise KeyError('{secret}')"
+    folder = make_project(sources={f"{secret}.py": failing, "good.py": GOOD})
+    cli("run", "-q", folder)
+    run_id = last_run_id()
+    report = replace(
+        letter(secret, "a@x.org"),
+        content=f"Content-Type: text/plain\r\n\r\n{secret}\r\n".encode(),
+    )
+    store.end_run(store.runs()[0], [report], TODAY)
+
+    named = {"FOLDER": str(folder), "RUN": run_id}
+    done = cli(*(named.get(a, a) for a in arguments), DB_PASSWORD=secret)
+
+    # The files of output keep their names.
+    said = [
+        line
+        for line in (done.stdout + done.stderr).splitlines()
+        if f"01_{secret}.py.log" not in line
+    ]
+    assert "Traceback" not in done.stderr
+    assert "--grep" in arguments or said
+    assert not [line for line in said if secret in line]

@@ -441,6 +441,35 @@ def test_resume_knows_all_that_did_not_succeed(
     assert "nothing to resume" in cli("run", "--resume", folder).stdout
 
 
+def test_what_could_not_be_started_is_resumed(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """A success of an earlier day does not make up for a run that did not begin."""
+    folder = make_project()
+    cli("run", "-q", folder)
+    make_project(python_command="nonexistent")
+    assert cli("run", "-q", folder).returncode == 2
+    make_project()
+
+    assert undone(cli, folder) == ["main.py"]
+
+
+def test_a_series_is_resumed_by_another_path(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """What one path of a folder left undone, another one takes up."""
+    folder = make_project(sources={"bad.py": BAD})
+    cli("run", "-q", folder)
+    link = tmp_path / "link"
+    try:
+        link.symlink_to(folder, target_is_directory=True)
+    except OSError:
+        pytest.skip("this user may make no links here")
+
+    assert undone(cli, link) == ["bad.py"]
+    assert "nothing to resume" not in cli("run", "--resume", link).stdout
+
+
 def test_a_continuation_that_waits_looks_again(
     cli: Cli, patient: Path, tmp_path: Path
 ) -> None:

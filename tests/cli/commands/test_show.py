@@ -6,6 +6,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from python_runner.model import (
     Attempt,
     OpenRun,
@@ -213,3 +215,19 @@ def test_a_page_is_written_without_output(
 
     assert failed.returncode == 2
     assert "cannot be written" in failed.stderr
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/"])
+def test_a_page_needs_a_file(
+    cli: Cli, make_project: MakeProject, tmp_path: Path, name: str
+) -> None:
+    """What names no file is a usage error, and nothing is written."""
+    cli("run", "-q", make_project())
+    before = sorted(tmp_path.iterdir())
+
+    done = cli("show", last_run_id(), "--html", name)
+
+    assert done.returncode == 2
+    assert "--html" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before

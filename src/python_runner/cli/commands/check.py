@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.cli.wording import labelled
 from python_runner.config.keys import json_schema
 from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
@@ -63,7 +64,7 @@ def command(
     else:
         _print(found)
         for warning in warnings:
-            click.echo(_("warning") + f": {warning}", err=True)
+            click.echo(labelled(_("warning"), warning), err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 

@@ -7,7 +7,8 @@ import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,10 +27,11 @@ from python_runner.trends import summarize
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from python_runner.model import OpenRun, Run, Settings
+    from python_runner.masking import Masker
+    from python_runner.model import OpenRun, Run
     from python_runner.records.store import Store
 
 #: Results of a script that its statistics are made of, at most.
@@ -101,30 +103,26 @@ def command(
 ) -> int:
     """Print what the records hold."""
     settings = load_settings(env_file)
+    masker_of = cache(partial(past_masker, settings))
     folders = chosen_projects(projects)
     with open_records(settings) as store:
         runs = store.runs(projects=folders, failed=failed, since=since, limit=limit)
         if as_json:
-            click.echo(json.dumps(_document(runs, settings), indent=2))
+            masked = [run.masked(masker_of(run.path)).to_document() for run in runs]
+            click.echo(json.dumps({"runs": masked}, indent=2))
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
-        rows = [
-            _open_row(run, active=not was_interrupted(run, store, settings.home))
-            for run in still_open
-        ]
-        rows += map(_row, runs)
+        rows = [(run.started_at, _row(run)) for run in runs]
+        for begun in still_open:
+            active = not was_interrupted(begun, store, settings.home)
+            rows.append((begun.started_at, _open_row(begun, active=active)))
+        rows.sort(key=itemgetter(0), reverse=True)
         if not rows:
             click.echo(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
-        _print_runs(rows)
-        _print_scripts(list(_script_rows(store, runs, since)))
+        _print_runs([row for _start, row in rows[:limit]])
+        _print_scripts(list(_script_rows(store, runs, since, masker_of)))
     return EXIT_SUCCESS
-
-
-def _document(runs: Iterable[Run], settings: Settings) -> dict[str, Any]:
-    masker_of = cache(partial(past_masker, settings))
-    masked = (run.masked(masker_of(run.path)) for run in runs)
-    return {"runs": [run.to_document() for run in masked]}
 
 
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
@@ -193,7 +191,10 @@ def _print_scripts(rows: Sequence[Row]) -> None:
 
 
 def _script_rows(
-    store: Store, runs: Iterable[Run], since: datetime | None
+    store: Store,
+    runs: Iterable[Run],
+    since: datetime | None,
+    masker_of: Callable[[Path], Masker],
 ) -> Iterator[Row]:
     scripts = {
         (run.path, result.script): run.project for run in runs for result in run.scripts
@@ -205,7 +206,7 @@ def _script_rows(
         summary = summarize(results)
         cells = (
             project,
-            script,
+            masker_of(path).text(script),
             str(summary.runs),
             _rate(summary.success_rate),
             _seconds(summary.p50),

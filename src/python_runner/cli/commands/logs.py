@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.lookup import past_masker
 from python_runner.cli.tables import flat
+from python_runner.cli.targets import env_file_option
 from python_runner.config.project import absolute, bare_project
+from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
@@ -59,8 +62,15 @@ class Filter:
 )
 @click.option("--reverse", is_flag=True, help=_("Show the newest first."))
 @click.option("--follow", "-f", is_flag=True, help=_("Show new lines as they come."))
+@env_file_option
 def command(
-    project: Path, *, failures: bool, text: str, reverse: bool, follow: bool
+    project: Path,
+    *,
+    failures: bool,
+    text: str,
+    reverse: bool,
+    follow: bool,
+    env_file: Path | None,
 ) -> int:
     """Print the lines of one log."""
     if reverse and follow:
@@ -73,9 +83,12 @@ def command(
     names = found or [usual]
     if not follow and not found and not (logs / usual).exists():
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
-    lines = _readable(
+    masker = past_masker(load_settings(env_file), folder)
+    found_lines = _readable(
         follow_log(logs, *names, wait=_wait) if follow else read_log(logs, *names)
     )
+    # Before anything is searched in them: a search must find no secret either.
+    lines = (line.masked(masker) for line in found_lines)
     try:
         _print(reversed(list(lines)) if reverse else lines, Filter(failures, text))
     except KeyboardInterrupt:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from python_runner.cli.lookup import open_records
+from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.cli.wording import message_lines
 from python_runner.config.addresses import address_problems
@@ -33,6 +34,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from python_runner.model import Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
@@ -118,11 +120,12 @@ def _test_channels(folder: Path) -> int:
 def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
     """Print the outbox, newest first."""
     states = tuple(MessageState) if everything else UNDELIVERED
-    with open_records(load_settings(env_file)) as store:
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
         messages = store.messages.newest(states, limit=limit)
     if not messages:
         click.echo(_("No report waits."))
-    _print(messages)
+    _print(messages, settings)
     return EXIT_SUCCESS
 
 
@@ -134,13 +137,15 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
 @env_file_option
 def show(number: int, *, raw: bool, env_file: Path | None) -> int:
     """Print one message and what became of it for each recipient."""
-    with open_records(load_settings(env_file)) as store:
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
         queued = _find(store, number)
     if raw:
         sys.stdout.buffer.write(queued.message.content)
         return EXIT_SUCCESS
-    _print([queued])
-    click.echo("\n" + plain_text(queued.message.content))
+    _print([queued], settings)
+    masker = past_masker(settings, queued.path)
+    click.echo("\n" + masker.text(plain_text(queued.message.content)))
     return EXIT_SUCCESS
 
 
@@ -180,7 +185,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
             given_up=sum(queued.state is MessageState.FAILED for queued in left),
         )
     )
-    _print(left)
+    _print(left, settings)
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
@@ -196,9 +201,10 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""
-    with open_records(load_settings(env_file)) as store:
+    settings = load_settings(env_file)
+    with open_records(settings) as store:
         queued = _find(store, number)
-        _print([queued])
+        _print([queued], settings)
         if not store.messages.drop(number):
             message = _("report {number} neither waits nor was given up")
             raise PythonRunnerError(message.format(number=number))
@@ -214,7 +220,8 @@ def _find(store: Store, number: int) -> QueuedMessage:
     return queued
 
 
-def _print(messages: Iterable[QueuedMessage]) -> None:
+def _print(messages: Iterable[QueuedMessage], settings: Settings) -> None:
+    masker_of = cache(partial(past_masker, settings))
     for queued in messages:
         for line in message_lines(queued):
-            click.echo(line)
+            click.echo(masker_of(queued.path).text(line))

@@ -73,7 +73,8 @@ def command(
     settings = load_settings(env_file)
     with open_records(settings) as store:
         run = find_run(store, run_id)
-        _check_script(run, script)
+        masker = past_masker(settings, run.path)
+        _check_script(run, script, masker)
 
         def look() -> _View:
             if not follow or not isinstance(run, OpenRun):
@@ -86,19 +87,20 @@ def command(
 
         several = script is None and len(run.scripts) > 1
         try:
-            masker = past_masker(settings, run.path)
             complete = show_outputs(look, several=several, masker=masker)
         except KeyboardInterrupt:
             return EXIT_INTERRUPTED
     return EXIT_SUCCESS if complete else EXIT_FAILURE
 
 
-def _check_script(run: Run | OpenRun, script: str | None) -> None:
+def _check_script(run: Run | OpenRun, script: str | None, masker: Masker) -> None:
     names = [entry.script for entry in run.scripts]
     if script is not None and script not in names:
         raise PythonRunnerError(
             _("{project} has no script {names}; its series: {series}").format(
-                project=run.project, names=script, series=", ".join(names)
+                project=run.project,
+                names=script,
+                series=masker.text(", ".join(names)),
             )
         )
 
@@ -155,7 +157,7 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
         output = next((o for o in view.outputs if o.number not in shown), None)
         if output is not None:
             if several:
-                click.echo(f"==> {flat(output.script)} <==")
+                click.echo(f"==> {flat(masker.text(output.script))} <==")
             shown[output.number] = _show(
                 output, look, whole_lines=several, masker=masker
             )
@@ -185,7 +187,8 @@ def _show(
 
     if output.ended and not output.file.exists():
         message = _("{script}: its output is not kept any more ({path})")
-        values = {"script": flat(output.script), "path": output.file}
+        name = flat(masker.text(output.script))
+        values = {"script": name, "path": output.file}
         click.echo(message.format(**values), err=True)
         return False
     last = "\n"

@@ -12,6 +12,7 @@ from python_runner.cli import wording
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
+from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import replacing
@@ -50,6 +51,9 @@ def command(
     run_id: str, *, as_json: bool, page: Path | None, env_file: Path | None
 ) -> int:
     """Print or write one run."""
+    # Path("") is the current folder.
+    if page is not None and page.name in {"", ".."}:
+        raise click.BadParameter(_("expected the name of a file"), param_hint="--html")
     settings = load_settings(env_file)
     with open_records(settings) as store:
         run = find_run(store, run_id)
@@ -99,23 +103,23 @@ def _why_not(run: OpenRun, *, active: bool) -> str:
     else:
         message = _(
             "run {run_id} was interrupted: its runner is gone. The next run of {path}"
-            " settles and reports it; `python-runner run --resume` takes it up."
-            " `python-runner output {run_id}` shows what it did"
+            " closes and reports it; `python-runner run --resume` runs the scripts that"
+            " have not succeeded. `python-runner output {run_id}` shows what it did"
         )
     return message.format(run_id=run.run_id, path=run.path)
 
 
 def _run_lines(run: Run) -> Iterator[str]:
     yield flat(wording.run_line(run))
-    yield "  " + _("run") + f": {run.run_id}"
-    yield "  " + _("start") + f": {wording.formats().moment(run.started_at)}"
-    yield "  " + _("folder") + f": {run.path}"
+    yield "  " + labelled(_("run"), run.run_id)
+    yield "  " + labelled(_("start"), wording.formats().moment(run.started_at))
+    yield "  " + labelled(_("folder"), run.path)
     if run.interpreter:
-        yield "  " + _("interpreter") + f": {_interpreter(run)}"
+        yield "  " + labelled(_("interpreter"), _interpreter(run))
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
-        yield "  " + _("warning") + f": {wording.say(warning)}"
+        yield "  " + labelled(_("warning"), wording.say(warning))
     for result in run.scripts:
         yield ""
         yield from _script_lines(result)
@@ -139,11 +143,10 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
             yield "    " + _("at {place}").format(place=frame)
         yield from (f"      {line}" for line in clean(traceback.text).splitlines())
     for warning in result.warnings:
-        yield "    " + _("warning") + f": {wording.say(warning)}"
+        yield "    " + labelled(_("warning"), wording.say(warning))
     if used := ", ".join(_resources(result)):
         yield f"    {used}"
-    if result.output:
-        yield "    " + _("output: {path}").format(path=result.output)
+    yield from (f"    {line}" for line in wording.output_lines(result))
 
 
 def _ending(result: ScriptResult) -> str:
