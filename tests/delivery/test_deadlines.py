@@ -18,7 +18,7 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.delivery.circuit_breaker import CircuitBreaker
 from python_runner.model import MailStatus, RunStatus
-from python_runner.runner.delivery import catch_up_at_last
+from python_runner.runner.delivery import drain_again
 from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import (
@@ -99,7 +99,7 @@ def run_all(folders: list[Path], session: Session) -> list[Run]:
     """Run projects one after the other, as the command does."""
     with session:
         runs = [run_project(load_project(folder), session) for folder in folders]
-        return catch_up_at_last(runs, session)
+        return drain_again(runs, session)
 
 
 TARPITS: Mapping[str, Mapping[str, str]] = {

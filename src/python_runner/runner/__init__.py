@@ -24,7 +24,6 @@ from python_runner.execution.interpreters import find_script
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.delivery import catch_up_at_last
 from python_runner.runner.result import RunResult, ScriptRunResult
 from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import delete_old_runs, ignore, open_session
@@ -94,8 +93,6 @@ def run_project(
             require_records(session.store)
         began = session.now()
         run = project_run.run_project(project, session, resume=resume)
-        if run is not None:
-            (run,) = catch_up_at_last([run], session)
         delete_old_runs(session, workspace.keep_days)
     _end_as_signalled(signals.received)
     if run is None:

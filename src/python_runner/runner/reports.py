@@ -33,12 +33,12 @@ TAIL_BYTES = 8_000
 def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
     """Return the mail that reports ``run``, then one message for each channel.
 
-    Nothing when no report is due. The run is that of ``context``, or an earlier one of
-    the project whose runner died.
+    Nothing where the project's strategy wants no report. The run is that of
+    ``context``, or an earlier one of the project whose runner died.
     """
     project, session, masker = context.project, context.session, context.masker
     strategy = project.email_strategy
-    if not session.may_report(project) or not mail_due(run, strategy):
+    if not mail_due(run, strategy):
         return ()
     named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
