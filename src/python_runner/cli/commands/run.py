@@ -88,7 +88,7 @@ class Options:
 @click.option(
     "--resume",
     is_flag=True,
-    help=_("Run the scripts that have not succeeded when they last ran."),
+    help=_("Run the scripts that did not succeed when they last ran."),
 )
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
