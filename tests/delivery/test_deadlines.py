@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import python_runner
 from python_runner import Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
@@ -225,6 +226,35 @@ def test_the_library_in_a_loop_pays_once(
         folder = make_project(name)
         (result,) = Runner(folder, ANN).run(["main.py"])
         assert result["success"]
+    assert server.connections == 1
+
+
+LOGIN = {
+    "LOGIN_MAIL": "robot@example.org",
+    "PASSWORD_MAIL": "canary-7391-pass",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_SECURITY": "none",
+}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"AUTH": "535 5.7.8 no"}, {"CONNECT": "421 4.3.2 too busy"}],
+    ids=["refused login", "busy"],
+)
+def test_configured_projects_in_a_loop_pay_once(
+    make_project: MakeProject,
+    serve: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Mapping[str, str],
+) -> None:
+    """``run_project`` asks a server once, and tries no password again and again."""
+    server = serve(answers)
+    for name, value in (LOGIN | {"SMTP_PORT": str(server.port)}).items():
+        monkeypatch.setenv(name, value)
+    for name in "abcd":
+        folder = make_project(name, recipients=ANN, email_strategy="all")
+        assert python_runner.run_project(folder).mail == MailStatus.QUEUED
     assert server.connections == 1
 
 
