@@ -55,7 +55,7 @@ def test_a_ping_without_a_thread_is_a_sentence(
 ) -> None:
     """Nothing is raised, and nobody waits for what was never sent."""
     heartbeat = Heartbeat("http://127.0.0.1:9/ping")
-    report = Report(subject="subject", text="text", html=None)
+    report = Report(subject="subject", text="text", html="")
     with monkeypatch.context() as patch:
         allow_threads(patch, 0)
         heartbeat.start(RUN)

@@ -49,23 +49,28 @@ def die(home: Path, folder: Path) -> None:
 
 
 def by_the_command_with_no_mail(folder: Path) -> None:
+    """``run --no-mail --only main.py``."""
     with open_session(load_settings(), reports_enabled=False) as session:
         run_configured(folder, session, defaults={}, only=["main.py"])
 
 
 def by_a_resumption_with_no_mail(folder: Path) -> None:
+    """``run --no-mail --resume``."""
     run_project(folder, resume=True, mail=False)
 
 
 def by_the_library_with_no_mail(folder: Path) -> None:
+    """``run_project(mail=False)``."""
     run_project(folder, mail=False)
 
 
 def by_a_runner_without_strategy(folder: Path) -> None:
+    """``Runner.run(email_strategy="none")``."""
     Runner(folder, BOB).run(["main.py"], email_strategy="none")
 
 
 def by_a_runner_without_recipients(folder: Path) -> None:
+    """``Runner`` with nobody to tell."""
     Runner(folder, []).run(["main.py"], email_strategy="none")
 
 

@@ -1,7 +1,7 @@
 """Sends messages in a thread that nobody waits for longer than a deadline.
 
-A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
-thread when time is up, and counts as deferred: it may still end well and be marked.
+A delivery that hangs (a tarpit, a name server that is silent) goes on in its thread
+after the deadline and counts as deferred; if it still succeeds, that is recorded.
 """
 
 from __future__ import annotations

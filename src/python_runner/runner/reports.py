@@ -13,7 +13,7 @@ from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.mime import zip_files
-from python_runner.report.render import MOST_SCRIPTS, render
+from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
 from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import load_history
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from python_runner.model import Message, Run
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
-
-#: Bytes of a failed script's output that a report shows.
-TAIL_BYTES = 8_000
 
 
 def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
