@@ -14,7 +14,7 @@ from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports.memory import MemoryTransport
 from python_runner.model import RECIPIENTS, Delivery, Message, OpenRun, OpenScript
-from python_runner.records.messages import Addressee, MessageState, QueuedMessage
+from python_runner.records.messages import MessageState, QueuedMessage, Recipient
 from python_runner.records.store import open_store
 from python_runner.runner.delivery import why_undelivered
 from python_runner.runner.project_run import run_configured
@@ -100,7 +100,7 @@ def test_a_run_without_report_swallows_no_dead_run_s(
         assert store.open_runs() == []
         (queued,) = store.messages.newest(tuple(MessageState))
     assert queued.run_id == DEAD
-    assert [a.address for a in queued.addressees] == ANN
+    assert [a.address for a in queued.recipients] == ANN
 
     run_project(folder)
 
@@ -151,7 +151,7 @@ def waiting(number: int, audience: str, answer: str | None) -> QueuedMessage:
         project="project_1",
         path=Path("project_1"),
         message=message(audience),
-        addressees=(Addressee(address=address, state="pending", detail=detail),),
+        recipients=(Recipient(address=address, state="pending", detail=detail),),
         state=MessageState.QUEUED,
         queued_at=NOW,
         attempts=1,

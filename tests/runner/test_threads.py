@@ -62,7 +62,7 @@ def test_no_run_is_left_open(  # noqa: PLR0917 - fixtures
     assert result.mail in {MailStatus.SENT, MailStatus.QUEUED}
     assert len(mails(mail_dir)) == (result.mail is MailStatus.SENT)
     if result.mail is MailStatus.QUEUED:
-        assert "can't start new thread" in str(queued.addressees[0].detail)
+        assert "can't start new thread" in str(queued.recipients[0].detail)
 
 
 def test_every_script_of_the_series_gets_its_turn(

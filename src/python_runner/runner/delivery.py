@@ -34,7 +34,7 @@ def given_up_notice(message: QueuedMessage) -> Sentence:
         subject=message.message.subject,
         date=message.queued_at.strftime("%Y-%m-%d %H:%M"),
         recipients=", ".join(
-            a.address for a in message.addressees if a.state != "sent"
+            a.address for a in message.recipients if a.state != "sent"
         ),
     )
 
@@ -101,12 +101,12 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
     """
     for queued in sorted(messages, key=lambda m: m.message.audience != RECIPIENTS):
         mail = queued.message.audience == RECIPIENTS
-        nobody = mail and all(a.state == "pending" for a in queued.addressees)
-        for addressee in queued.addressees:
-            if addressee.state != "sent" and addressee.detail:
+        nobody = mail and all(a.state == "pending" for a in queued.recipients)
+        for recipient in queued.recipients:
+            if recipient.state != "sent" and recipient.detail:
                 if nobody:
-                    return addressee.detail
-                address, answer = addressee.address, addressee.detail
+                    return recipient.detail
+                address, answer = recipient.address, recipient.detail
                 return Sentence.of(
                     N_("{address}: {answer}"), address=address, answer=answer
                 )
