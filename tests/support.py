@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import email
 import email.policy
+import itertools
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import settings
 
 from python_runner.model import Outcome, Run, RunStatus, ScriptResult
 from python_runner.records.store import Store, open_store
 
+
+if TYPE_CHECKING:
+    import pytest
 
 # What the fixtures of these names return: make_project, cli, serve_web, make_result,
 # make_run.
@@ -64,6 +69,20 @@ def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"{condition} was never true"
         time.sleep(0.02)
+
+
+def allow_threads(
+    patch: pytest.MonkeyPatch, allowed: int, *, refused: float = float("inf")
+) -> None:
+    """Let so many threads be started, then refuse some, as a system does that is full."""
+    begin, count = threading.Thread.start, itertools.count()
+
+    def begin_if_allowed(thread: threading.Thread) -> None:
+        if allowed <= next(count) < allowed + refused:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    patch.setattr(threading.Thread, "start", begin_if_allowed)
 
 
 def mails(folder: Path) -> list[email.message.EmailMessage]:

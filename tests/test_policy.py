@@ -55,7 +55,7 @@ def step(
 ) -> tuple[list[str], dict[str, str]]:
     """Ask for the next step; return names to start and reasons to skip."""
     results = {n: result(n, o) for n, o in (ended or {}).items()}
-    decided = policy.next_step(
+    decided = policy.next_scripts(
         scripts,
         results=results,
         running=running,

@@ -65,14 +65,14 @@ EXIT_TERMINATED = 143
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What happens next in a series: scripts to start, and scripts to skip."""
+class NextScripts:
+    """The scripts of a series to start now, and those to skip, each with its reason."""
 
     start: tuple[Script, ...]
     skip: tuple[tuple[Script, Sentence], ...]
 
 
-def next_step(
+def next_scripts(
     scripts: Sequence[Script],
     *,
     results: Mapping[str, ScriptResult],
@@ -80,7 +80,7 @@ def next_step(
     on_failure: OnFailure,
     max_parallel: int,
     stopping: bool,
-) -> Step:
+) -> NextScripts:
     """Decide which scripts start now, and which are skipped.
 
     ``results`` holds the scripts that have ended, ``running`` those that have not. A
@@ -100,7 +100,7 @@ def next_step(
         for script in waiting
         if script.name not in skipped and all(n in results for n in script.needs)
     ]
-    return Step(tuple(ready[: max(0, max_parallel - len(running))]), skip)
+    return NextScripts(tuple(ready[: max(0, max_parallel - len(running))]), skip)
 
 
 def _why_skip(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import python_runner
 from python_runner import Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.delivery.circuit_breaker import CircuitBreaker
 from python_runner.model import MailStatus, RunStatus
-from python_runner.runner.delivery import catch_up_at_last
+from python_runner.runner.delivery import drain_again
 from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import (
@@ -99,7 +100,7 @@ def run_all(folders: list[Path], session: Session) -> list[Run]:
     """Run projects one after the other, as the command does."""
     with session:
         runs = [run_project(load_project(folder), session) for folder in folders]
-        return catch_up_at_last(runs, session)
+        return drain_again(runs, session)
 
 
 TARPITS: Mapping[str, Mapping[str, str]] = {
@@ -225,6 +226,35 @@ def test_the_library_in_a_loop_pays_once(
         folder = make_project(name)
         (result,) = Runner(folder, ANN).run(["main.py"])
         assert result["success"]
+    assert server.connections == 1
+
+
+LOGIN = {
+    "LOGIN_MAIL": "robot@example.org",
+    "PASSWORD_MAIL": "canary-7391-pass",
+    "SMTP_HOST": "127.0.0.1",
+    "SMTP_SECURITY": "none",
+}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"AUTH": "535 5.7.8 no"}, {"CONNECT": "421 4.3.2 too busy"}],
+    ids=["refused login", "busy"],
+)
+def test_configured_projects_in_a_loop_pay_once(
+    make_project: MakeProject,
+    serve: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: Mapping[str, str],
+) -> None:
+    """``run_project`` asks a server once, and tries no password again and again."""
+    server = serve(answers)
+    for name, value in (LOGIN | {"SMTP_PORT": str(server.port)}).items():
+        monkeypatch.setenv(name, value)
+    for name in "abcd":
+        folder = make_project(name, recipients=ANN, email_strategy="all")
+        assert python_runner.run_project(folder).mail == MailStatus.QUEUED
     assert server.connections == 1
 
 

@@ -17,7 +17,14 @@ from python_runner.records.store import open_store
 from python_runner.report.render import Report
 from python_runner.runner import Runner
 from python_runner.runner.session import local_now
-from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
+from tests.support import (
+    COMMAND,
+    Cli,
+    MakeProject,
+    Serve,
+    allow_threads,
+    wait_until,
+)
 
 
 if TYPE_CHECKING:
@@ -41,6 +48,20 @@ while not pathlib.Path("go").exists() and time.monotonic() < end:
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tries of this process follow each other quickly."""
     monkeypatch.setattr("python_runner.delivery.heartbeat._WAITS", (0.02, 0.04, 0.08))
+
+
+def test_a_ping_without_a_thread_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is raised, and nobody waits for what was never sent."""
+    heartbeat = Heartbeat("http://127.0.0.1:9/ping")
+    report = Report(subject="subject", text="text", html="")
+    with monkeypatch.context() as patch:
+        allow_threads(patch, 0)
+        heartbeat.start(RUN)
+        heartbeat.end(RUN, report, success=True, language="en")
+    (problem,) = heartbeat.finish(60.0)
+    assert "can't start new thread" in str(problem)
 
 
 def rid(request: Any) -> str:

@@ -382,7 +382,7 @@ def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
     assert deliver(store, broken) == DrainReport(deferred=2, remaining=2)
     assert broken.closed
     (_, message) = store.messages.newest()
-    assert "a defect" in str(message.addressees[0].detail)
+    assert "a defect" in str(message.recipients[0].detail)
 
 
 def test_a_transport_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
@@ -420,7 +420,7 @@ def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
     left = DrainReport(deferred=1, remaining=1)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
     (waiting,) = store.messages.newest()
-    assert "had not taken the mail" in str(waiting.addressees[0].detail)
+    assert "had not taken the mail" in str(waiting.recipients[0].detail)
     again = MemoryTransport()
     later = NOW + timedelta(minutes=5)
     assert deliver(store, again, now=later) == DrainReport(sent=1)
@@ -741,7 +741,7 @@ def test_a_channel_that_is_configured_no_more_waits(store: Store) -> None:
     assert report == DrainReport(sent=1, deferred=3, remaining=3)
     assert not endpoints[SLACK].breaker.is_open
     waiting = store.messages.newest()[0]
-    detail = str(waiting.addressees[0].detail)
+    detail = str(waiting.recipients[0].detail)
     assert str(gone) in detail
     assert f"python-runner mail drop {waiting.number}" in detail
 
@@ -774,7 +774,7 @@ def test_a_channel_that_cannot_be_opened_is_a_deferral(store: Store) -> None:
     report = tell(store, broken)
 
     assert report == DrainReport(deferred=1, remaining=1)
-    assert "no such share" in str(store.messages.newest()[0].addressees[0].detail)
+    assert "no such share" in str(store.messages.newest()[0].recipients[0].detail)
 
 
 def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
@@ -786,7 +786,7 @@ def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
         deferred=1, remaining=1
     )
 
-    detail = str(store.messages.newest()[0].addressees[0].detail)
+    detail = str(store.messages.newest()[0].recipients[0].detail)
     assert detail.startswith("the channel had not taken the report after")
     tarpit.released.set()
     while not tarpit.closed:

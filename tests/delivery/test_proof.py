@@ -34,7 +34,7 @@ from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import MailSettings, MailStatus, Message, Run, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
-from python_runner.runner.delivery import catch_up
+from python_runner.runner.delivery import drain
 from python_runner.runner.session import local_now, open_session
 from tests.support import with_tests_importable
 
@@ -290,7 +290,7 @@ def test_every_run_of_a_killed_command_is_reported(
     settings = load_settings(environ=os.environ | relay)
     hour = timedelta(hours=1)
     with open_session(settings, now=lambda: local_now() + hour) as session:
-        catch_up(session)
+        drain(session)
         assert session.store
         runs = session.store.runs(limit=100)
         reports = [session.store.messages.of_run(run.run_id) for run in runs]

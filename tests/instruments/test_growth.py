@@ -25,7 +25,7 @@ from python_runner.execution.traceback import (
 )
 from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
-from python_runner.policy import next_step
+from python_runner.policy import next_scripts
 from python_runner.texts.sanitize import clean
 from tests.instruments.cases import LONG, cases
 
@@ -197,7 +197,7 @@ def series(n: int, on_failure: OnFailure, *, needs: bool) -> None:
     ]
     results: dict[str, ScriptResult] = {}
     while len(results) < n:
-        step = next_step(
+        step = next_scripts(
             scripts,
             results=results,
             running=(),

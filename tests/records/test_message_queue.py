@@ -100,7 +100,7 @@ def states(store: Store, number: int) -> list[str]:
     """Return where the message is for A and for B."""
     message = store.messages.get(number)
     assert message is not None
-    return [addressee.state for addressee in message.addressees]
+    return [recipient.state for recipient in message.recipients]
 
 
 def test_only_what_was_sent_can_be_replaced(store: Store) -> None:
@@ -268,7 +268,7 @@ def test_only_those_who_wait_are_tried_again(store: Store) -> None:
     assert claimed is not None
     assert claimed.message.recipients == (B,)
     assert claimed.attempts == 1
-    assert [(a.state, str(a.detail)) for a in claimed.addressees] == [
+    assert [(a.state, str(a.detail)) for a in claimed.recipients] == [
         ("sent", "the answer"),
         ("pending", "the answer"),
     ]

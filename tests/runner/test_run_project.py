@@ -23,8 +23,9 @@ from python_runner import (
     run_project,
 )
 from python_runner.records.locks import Holder, project_lock
+from python_runner.records.store import DATABASE_NAME
 from python_runner.runner.session import local_now
-from tests.support import SERIES, MakeProject
+from tests.support import GOOD, SERIES, MakeProject
 
 
 if TYPE_CHECKING:
@@ -164,12 +165,12 @@ def test_without_records_nothing_can_be_resumed(
 def test_the_listener_gets_every_event_and_breaks_nothing(
     make_project: MakeProject,
 ) -> None:
-    """An observer that raises is ignored."""
+    """A listener that raises is ignored."""
     events: list[str] = []
 
     def listen(event: Event) -> None:
         events.append(type(event).__name__)
-        raise RuntimeError("observer")
+        raise RuntimeError("listener")
 
     result = run_project(make_project(), listener=listen)
 
@@ -215,6 +216,42 @@ def test_a_run_that_is_skipped_says_why(
     assert "2" * 13 in (result.error or "")
 
 
+def test_a_skipped_continuation_skips_what_is_left(
+    make_project: MakeProject, shielded: Path
+) -> None:
+    """What has succeeded is not called skipped, though another run is active."""
+    folder = make_project(sources={"a.py": GOOD, "b.py": "assert open('mended')"})
+    run_project(folder)
+    other = Holder(
+        pid=os.getpid(), host=gethostname(), run_id="2" * 13, started_at=local_now()
+    )
+    with project_lock(shielded, folder) as lock:
+        assert lock.acquire(other, wait=False)
+        skipped = run_project(folder, resume=True)
+    (folder / "mended").touch()
+    assert run_project(folder, resume=True).status == "success"
+    with project_lock(shielded, folder) as lock:
+        assert lock.acquire(other, wait=False)
+        nothing = run_project(folder, resume=True)
+
+    assert (skipped.status, names(skipped)) == ("skipped", ["b.py"])
+    assert (nothing.status, nothing.scripts) == (None, ())
+
+
+def test_damaged_records_are_no_success(
+    make_project: MakeProject, shielded: Path
+) -> None:
+    """Nobody knows what there is to resume: that is an error, and nothing is run."""
+    folder = make_project(sources={"main.py": COUNTED.format(name="main")})
+    shielded.mkdir()
+    (shielded / DATABASE_NAME).write_bytes(b"damaged " * 1000)
+
+    with pytest.raises(PythonRunnerError, match="the records were damaged"):
+        run_project(folder, resume=True)
+
+    assert not (folder / "main.count").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -226,6 +263,13 @@ def test_a_run_that_is_skipped_says_why(
         ({"path": "good", "only": "main.py"}, InvalidConfiguration),
         ({"path": "good", "only": [1]}, InvalidConfiguration),
         ({"path": "good", "only": None}, InvalidConfiguration),
+        ({"path": "good", "only": [""]}, InvalidConfiguration),
+        ({"path": "good", "only": {"main.py"}}, InvalidConfiguration),
+        ({"path": "good", "resume": "no"}, InvalidConfiguration),
+        ({"path": "good", "resume": None}, InvalidConfiguration),
+        ({"path": "good", "mail": "no"}, InvalidConfiguration),
+        ({"path": "good", "mail": 0}, InvalidConfiguration),
+        ({"path": "good", "listener": 42}, InvalidConfiguration),
         ({"path": "good", "only": ["gone.py"]}, PythonRunnerError),
         ({"path": "good", "only": ["main.py"], "resume": True}, InvalidConfiguration),
     ],

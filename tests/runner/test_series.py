@@ -47,7 +47,7 @@ assert count == 3
 
 @pytest.fixture
 def events() -> list[Event]:
-    """Return what the observer was told."""
+    """Return what the listener was told."""
     return []
 
 
@@ -331,11 +331,14 @@ def test_output_is_kept_for_its_days_and_no_longer(
     ]
 
 
-def test_an_observer_never_breaks_the_work(make_project: MakeProject) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
+def test_a_listener_never_breaks_the_work(
+    make_project: MakeProject, error: type[BaseException]
+) -> None:
     """A listener that raises changes nothing."""
 
     def broken(_event: Any) -> None:
-        raise RuntimeError("observer")
+        raise error
 
     with open_session(load_settings(), listener=broken) as session:
         run = run_project(load_project(make_project()), session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ _INTERVAL = 0.1
 
 @dataclass(slots=True)
 class OutputFollower:
-    """Observer that writes each running script's output, whole lines with its name.
+    """Listener that writes each running script's output, whole lines with its name.
 
     Attributes:
         write: takes a line.
@@ -48,8 +49,10 @@ class OutputFollower:
                     args=(output, masker.text(prefix), ended),
                     daemon=True,
                 )
-                self._ends[event.run_id, event.number] = (ended, thread)
-                thread.start()
+                # Without a thread to be had, the output is not shown.
+                with suppress(RuntimeError):
+                    thread.start()
+                    self._ends[event.run_id, event.number] = (ended, thread)
             case ScriptEnded(result=result):
                 following = self._ends.pop((result.run_id, result.number), None)
                 if following:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TextIO
 
 from python_runner.cli import wording
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """An observer of runs, and a context in which it shows them; this one shows nothing."""
+    """A listener to runs, and a context in which it shows them; this one shows nothing."""
 
     def __enter__(self) -> Self:
         """Begin to show."""
@@ -82,8 +83,9 @@ class LiveView(Progress):
         )
 
     def __enter__(self) -> Self:
-        """Begin to draw."""
-        self._live.start()
+        """Begin to draw; without a thread to be had, finished scripts alone are shown."""
+        with suppress(RuntimeError):
+            self._live.start()
         return self
 
     def __exit__(self, *exc: object) -> None:

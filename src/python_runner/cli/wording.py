@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from python_runner.model import Outcome, Run, ScriptResult
-    from python_runner.records.messages import Addressee, QueuedMessage
+    from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.texts.sentence import Sentence
 
 _MAIL_WORDS = {
@@ -39,7 +39,7 @@ _MESSAGE_WORDS = {
     MessageState.FAILED: N_("given up"),
     MessageState.DROPPED: N_("dropped"),
 }
-_ADDRESSEE_WORDS = {
+_RECIPIENT_WORDS = {
     "pending": N_("waiting"),
     "sent": N_("sent"),
     "failed": N_("given up"),
@@ -168,14 +168,14 @@ def message_lines(queued: QueuedMessage) -> Iterator[str]:
         )
     yield f"    {tries}"
     addresses: defaultdict[str, list[str]] = defaultdict(list)
-    for addressee in queued.addressees:
-        addresses[_addressee_words(addressee)].append(addressee.address)
+    for recipient in queued.recipients:
+        addresses[_recipient_words(recipient)].append(recipient.address)
     for words, whose in addresses.items():
         yield "    " + flat(labelled(", ".join(whose), words))
 
 
-def _addressee_words(addressee: Addressee) -> str:
-    words = _(_ADDRESSEE_WORDS[addressee.state])
-    if addressee.detail:
-        words += f" - {formats().say(addressee.detail)}"
+def _recipient_words(recipient: Recipient) -> str:
+    words = _(_RECIPIENT_WORDS[recipient.state])
+    if recipient.detail:
+        words += f" - {formats().say(recipient.detail)}"
     return words

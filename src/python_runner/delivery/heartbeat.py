@@ -102,14 +102,17 @@ class Heartbeat:
 
     def _send(self, what: str, run_id: str, body: str) -> None:
         post = partial(_post, self._url, what, run_id, body)
+        previous = self._thread
         # A daemon: a process that is done must not wait for a server that is not.
         self._thread = threading.Thread(
-            target=self._deliver,
-            args=(post, self._thread),
-            name="heartbeat",
-            daemon=True,
+            target=self._deliver, args=(post, previous), name="heartbeat", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            # The system allows no further thread.
+            self._thread = previous
+            self._note(_not_sent(str(error)))
 
     def _note(self, problem: Sentence) -> None:
         if problem not in self.problems:

@@ -10,19 +10,24 @@ the same time, and none waits for another's server.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from python_runner.delivery.endpoints import Endpoints
-from python_runner.delivery.sending import Connections, Deadline, Drain, deferred
+from python_runner.delivery.sending import (
+    Connections,
+    Deadline,
+    Drain,
+    deferred,
+    no_thread,
+)
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS
 from python_runner.records.messages import MessageState
 from python_runner.texts.sentence import N_, Sentence
-from python_runner.waiting import wait_for_all
+from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     from python_runner.model import Message, Receipt
     from python_runner.records.store import Store
 
-_T = TypeVar("_T")
 #: Audiences served at the same time.
 _MOST_AT_ONCE = 8
 
@@ -103,13 +107,12 @@ class Outbox:
         if self.store is None:
             return DrainReport()
         deadline = self._deadline(deadline_seconds)
-        drains = _run_concurrently(
-            [
-                partial(self._drain_audience, self.store, audience, deadline)
-                for audience in self.store.messages.due_audiences(self.now())
-                if audience != RECIPIENTS or self.mail_endpoint
-            ]
-        )
+        jobs = [
+            partial(self._drain_audience, self.store, audience, deadline)
+            for audience in self.store.messages.due_audiences(self.now())
+            if audience != RECIPIENTS or self.mail_endpoint
+        ]
+        drains = do_all(jobs, _MOST_AT_ONCE, "outbox")
         counts = [drain.counts for drain in drains if drain]
         return DrainReport(
             sent=sum(count[MessageState.SENT] for count in counts),
@@ -128,9 +131,8 @@ class Outbox:
         recipient, in time; ``deferred`` means that nobody tries it again.
         """
         deadline = self._deadline(deadline_seconds)
-        answers = _run_concurrently(
-            [partial(self._send_one, m, folder, deadline) for m in messages]
-        )
+        jobs = [partial(self._send_one, m, folder, deadline) for m in messages]
+        answers = do_all(jobs, _MOST_AT_ONCE, "outbox")
         return tuple(receipt for receipts in answers for receipt in receipts)
 
     def _deadline(self, seconds: float) -> Deadline:
@@ -184,16 +186,8 @@ class Outbox:
         if lock.acquire(timeout=deadline.left):
             try:
                 deadline.run(send, self.stopping)
+            except RuntimeError as error:
+                return deferred(message, no_thread(error))
             finally:
                 lock.release()
         return answers[0] if answers else connections.timed_out(message)
-
-
-def _run_concurrently(jobs: Sequence[Callable[[], _T]]) -> list[_T]:
-    """Do all ``jobs`` at the same time, or nearly; return their results in order."""
-    if len(jobs) <= 1:
-        return [job() for job in jobs]
-    with ThreadPoolExecutor(min(len(jobs), _MOST_AT_ONCE), "outbox") as executor:
-        futures = [executor.submit(job) for job in jobs]
-        wait_for_all(futures)
-    return [future.result() for future in futures]

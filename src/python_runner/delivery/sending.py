@@ -1,7 +1,7 @@
 """Sends messages in a thread that nobody waits for longer than a deadline.
 
-A delivery that hangs (a tarpit, a name server that is silent) is left behind in its
-thread when time is up, and counts as deferred: it may still end well and be marked.
+A delivery that hangs (a tarpit, a name server that is silent) goes on in its thread
+after the deadline and counts as deferred; if it still succeeds, that is recorded.
 """
 
 from __future__ import annotations
@@ -65,6 +65,9 @@ class Deadline:
         """Do ``work``, which raises nothing, in a thread; return whether it ended.
 
         Once the runner is asked to stop, only seconds are left.
+
+        Raises:
+            RuntimeError: the system allows no further thread; nothing is done.
         """
         # A daemon: a process that is done must not wait for a server that is not.
         thread = threading.Thread(target=work, name="outbox", daemon=True)
@@ -169,8 +172,11 @@ class Drain:
         Raises:
             StoreError: the records cannot be read or written.
         """
-        if not self.deadline.run(self._send_all, stopping):
-            self._abandon()
+        try:
+            if not self.deadline.run(self._send_all, stopping):
+                self._abandon()
+        except RuntimeError as error:
+            self._defer_all(no_thread(error))
         if self._error is not None:
             raise self._error
 
@@ -242,6 +248,11 @@ class Drain:
                 self.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
                 self._mark(claimed, receipts)
 
+    def _defer_all(self, reason: Sentence) -> None:
+        """Count what is due as deferred: nothing can be sent now, by no fault of a server."""
+        while self.deadline.left and (claimed := self._claim()):
+            self._mark(claimed, deferred(claimed.message, reason))
+
     def _mark(self, claimed: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
         self._claimed = None
         state = self.queue.record_receipts(
@@ -272,6 +283,12 @@ class Drain:
 def deferred(message: Message, detail: Sentence) -> tuple[Receipt, ...]:
     """Return receipts by which nobody has got ``message`` yet."""
     return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
+
+
+def no_thread(error: RuntimeError) -> Sentence:
+    """Return why nothing is sent while the system allows no further thread."""
+    template = N_("the report could not be sent now: {error}")
+    return Sentence.of(template, error=str(error))
 
 
 def _not_configured(claimed: QueuedMessage) -> Sentence:

@@ -172,7 +172,7 @@ class ScriptResult:
     Attributes:
         script: its name.
         number: its place in the series, from 1.
-        started_at: when its first attempt began, or when it was given up.
+        started_at: when its first attempt began, or when it was skipped.
         duration: seconds from the first attempt's start to the last one's end.
         attempts: every attempt, in order; empty if it never started.
         reason: one sentence that says why it did not succeed; None for a success.

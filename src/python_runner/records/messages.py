@@ -37,7 +37,7 @@ UNDELIVERED = (MessageState.QUEUED, MessageState.FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressee:
+class Recipient:
     """One recipient of a queued message.
 
     Attributes:
@@ -61,7 +61,7 @@ class QueuedMessage:
         project: name of the project of that run.
         path: the project's folder.
         message: as it leaves; its recipients are those that still wait for it.
-        addressees: every recipient, in any state.
+        recipients: every recipient, in any state.
         state: of the message.
         queued_at: when its run ended.
         attempts: how often it has been tried.
@@ -73,7 +73,7 @@ class QueuedMessage:
     project: str
     path: Path
     message: Message
-    addressees: tuple[Addressee, ...]
+    recipients: tuple[Recipient, ...]
     state: MessageState
     queued_at: datetime
     attempts: int
@@ -98,7 +98,7 @@ class RunMail:
 def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
     """Return the messages with these numbers, newest first."""
     keys = json.dumps(numbers)
-    addressees: defaultdict[int, list[Addressee]] = defaultdict(list)
+    recipients: defaultdict[int, list[Recipient]] = defaultdict(list)
     for row in connection.execute(
         """
         SELECT * FROM recipient WHERE message IN (SELECT value FROM json_each(?))
@@ -106,12 +106,12 @@ def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
         """,
         (keys,),
     ):
-        addressee = Addressee(
+        recipient = Recipient(
             address=row["address"],
             state=row["state"],
             detail=rows.to_text(row["detail"]),
         )
-        addressees[row["message"]].append(addressee)
+        recipients[row["message"]].append(recipient)
     cursor = connection.execute(
         """
         SELECT message.*, run_id, run.name AS project, path
@@ -122,14 +122,14 @@ def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
         """,
         (keys,),
     )
-    return [_to_message(row, tuple(addressees[row["id"]])) for row in cursor]
+    return [_to_message(row, tuple(recipients[row["id"]])) for row in cursor]
 
 
-def _to_message(row: Row, addressees: tuple[Addressee, ...]) -> QueuedMessage:
+def _to_message(row: Row, recipients: tuple[Recipient, ...]) -> QueuedMessage:
     message = Message(
         message_id=row["message_id"],
         sender=row["sender"],
-        recipients=tuple(a.address for a in addressees if a.state == "pending"),
+        recipients=tuple(a.address for a in recipients if a.state == "pending"),
         subject=row["subject"],
         content=row["content"],
         audience=row["audience"],
@@ -140,7 +140,7 @@ def _to_message(row: Row, addressees: tuple[Addressee, ...]) -> QueuedMessage:
         project=row["project"],
         path=Path(row["path"]),
         message=message,
-        addressees=addressees,
+        recipients=recipients,
         state=MessageState(row["state"]),
         queued_at=rows.to_time(row["queued_at"]),
         attempts=row["attempts"],

@@ -24,7 +24,6 @@ from python_runner.execution.interpreters import find_script
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.delivery import catch_up_at_last
 from python_runner.runner.result import RunResult, ScriptRunResult
 from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import delete_old_runs, ignore, open_session
@@ -56,10 +55,13 @@ def run_project(
 
     Args:
         path: the project's folder.
-        only: names of the scripts to run; none means the whole series.
+        only: names of the scripts to run, as a list or tuple; none means the whole
+            series.
         resume: run what has not succeeded, as ``--resume`` does.
         mail: whether the run may be reported, by mail and to channels.
-        listener: called with each event of the run; what it raises is ignored.
+        listener: called with each event of the run, from several threads. What it
+            raises is ignored, ``SystemExit`` included. The run waits for it, and so does
+            a request to stop: it must return soon.
 
     Returns:
         The result. Where there is nothing to resume, nothing is run, and its ``run_id``
@@ -72,12 +74,16 @@ def run_project(
         MissingConfigurationVariable: required keys are absent.
         MissingEnvironmentVariable: a mail may be due and could not leave.
         PythonRunnerError: ``only`` names no script of the series, or there are no
-            records to resume from.
+            records to resume from, or they were damaged.
         KeyboardInterrupt: after Ctrl-C, once everything is recorded.
         SystemExit: likewise after SIGTERM or SIGHUP, with 143.
     """
     folder = _checked_path(path, "path", "run_project")
     _check_selection(only, resume)
+    _check_flag("resume", resume)
+    _check_flag("mail", mail)
+    if listener is not None and not callable(listener):
+        raise _wrong("listener", _("expected a function"), "run_project")
     workspace = load_workspace(Path.cwd()) or Workspace()
     project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
@@ -94,8 +100,6 @@ def run_project(
             require_records(session.store)
         began = session.now()
         run = project_run.run_project(project, session, resume=resume)
-        if run is not None:
-            (run,) = catch_up_at_last([run], session)
         delete_old_runs(session, workspace.keep_days)
     _end_as_signalled(signals.received)
     if run is None:
@@ -269,12 +273,18 @@ def _checked_path(path: object, key: str, where: str) -> Path:
 def _check_selection(only: object, resume: object) -> None:
     # A single text would be taken letter by letter.
     if not isinstance(only, (list, tuple)) or not all(
-        isinstance(name, str) for name in only
+        isinstance(name, str) and name for name in only
     ):
         raise _wrong("only", _("expected a list of scripts"), "run_project")
     if only and resume:
         message = _("only and resume exclude each other")
         raise _wrong("only", message, "run_project")
+
+
+def _check_flag(key: str, value: object) -> None:
+    # Any text would count as true, "no" as well.
+    if not isinstance(value, bool):
+        raise _wrong(key, _("expected True or False"), "run_project")
 
 
 def _checked_folder(project_path: object) -> Path:

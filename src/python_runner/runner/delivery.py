@@ -34,7 +34,7 @@ def given_up_notice(message: QueuedMessage) -> Sentence:
         subject=message.message.subject,
         date=message.queued_at.strftime("%Y-%m-%d %H:%M"),
         recipients=", ".join(
-            a.address for a in message.addressees if a.state != "sent"
+            a.address for a in message.recipients if a.state != "sent"
         ),
     )
 
@@ -42,7 +42,7 @@ def given_up_notice(message: QueuedMessage) -> Sentence:
 def deliver(
     run: Run, reports: Sequence[Message], session: Session, *, saved: bool
 ) -> Run:
-    """Try to get reports out now: these, and those that wait from earlier runs.
+    """Try to deliver reports now: these, and those that wait from earlier runs.
 
     Returns ``run`` with what became of its reports; ``saved`` says whether the store
     holds them.
@@ -51,12 +51,12 @@ def deliver(
         return run
     if reports and not (session.store and saved):
         return _send_now(run, reports, session)
-    catch_up(session)
+    drain(session)
     return with_mail_status(run, session) if reports else run
 
 
-def catch_up(session: Session) -> None:
-    """Try to get out what is due, whichever run it reports, within the deadline."""
+def drain(session: Session) -> None:
+    """Send what is due, whichever run it reports, within the deadline."""
     if not session.reports_enabled or session.store is None:
         return
     with suppress(StoreError):
@@ -66,15 +66,15 @@ def catch_up(session: Session) -> None:
                 session.given_up.append(message)
 
 
-def catch_up_at_last(runs: Iterable[Run], session: Session) -> list[Run]:
+def drain_again(runs: Sequence[Run], session: Session) -> list[Run]:
     """Try once more when no project waits any longer; return the runs as they are then.
 
-    One trouble at the first project may have kept the reports of all the others.
+    One trouble at the first project may have kept the reports of all the others. A
+    single run has had its try: the next one is due later.
     """
-    runs = list(runs)
-    if any(run.mail_status is MailStatus.QUEUED for run in runs):
+    if len(runs) > 1 and any(run.mail_status is MailStatus.QUEUED for run in runs):
         session.outbox.endpoints.reset()
-        catch_up(session)
+        drain(session)
     return [
         with_mail_status(run, session) if run.mail_status is MailStatus.QUEUED else run
         for run in runs
@@ -95,18 +95,18 @@ def with_mail_status(run: Run, session: Session) -> Run:
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
-    """Return the first answer that keeps a report from somebody, if there is one.
+    """Return the first answer that keeps a report from somebody, the mail's if it has one.
 
     Where a mail has reached nobody yet, the server is the reason and no address is named.
     """
-    for queued in messages:
+    for queued in sorted(messages, key=lambda m: m.message.audience != RECIPIENTS):
         mail = queued.message.audience == RECIPIENTS
-        nobody = mail and all(a.state == "pending" for a in queued.addressees)
-        for addressee in queued.addressees:
-            if addressee.state != "sent" and addressee.detail:
+        nobody = mail and all(a.state == "pending" for a in queued.recipients)
+        for recipient in queued.recipients:
+            if recipient.state != "sent" and recipient.detail:
                 if nobody:
-                    return addressee.detail
-                address, answer = addressee.address, addressee.detail
+                    return recipient.detail
+                address, answer = recipient.address, recipient.detail
                 return Sentence.of(
                     N_("{address}: {answer}"), address=address, answer=answer
                 )

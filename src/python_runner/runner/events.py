@@ -1,4 +1,4 @@
-"""Events of a run, for its observers."""
+"""Events of a run, for its listeners."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ScriptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptEnded:
-    """A script ended, or was given up."""
+    """A script ended, or will not be started."""
 
     project: Project
     result: ScriptResult
@@ -48,5 +48,5 @@ class RunEnded:
     run: Run
 
 
-#: The events of a run, in the order in which an observer gets them.
+#: The events of a run, in the order in which a listener gets them.
 Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded

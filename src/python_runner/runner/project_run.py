@@ -20,8 +20,8 @@ from python_runner.records.locks import project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.context import RunContext, new_run_id
 from python_runner.runner.delivery import (
-    catch_up,
     deliver,
+    drain,
     given_up_notice,
     unannounced_reports,
 )
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from python_runner.runner.session import Session
 
 
-def run_folder(
+def run_configured(
     folder: Path,
     session: Session,
     *,
@@ -97,7 +97,8 @@ def run_project(
     Whatever happens to the scripts, the log, the records or the mail is part of the
     result. With ``resume`` only what has not succeeded is run, and None is returned
     where there is nothing: this is decided once nobody else runs the project and the
-    runs whose runner died are recovered.
+    runs whose runner died are recovered. Where the wait for another run is not wanted,
+    what has not succeeded by now is skipped.
 
     Raises:
         BadPythonInterpreter: the scripts' interpreter is not there.
@@ -110,20 +111,23 @@ def run_project(
         require_mail(session.settings.mail)
     heartbeat = RunHeartbeat(context)
     with project_lock(session.settings.home, project.path) as lock:
-        if not _acquire(lock, context):
-            run = _ProjectRun(context, heartbeat, lock)
-            return run.give_up(RunStatus.SKIPPED, Outcome.SKIPPED, why_locked(lock))
-        recover(context, lock, heartbeat)
+        acquired = _acquire(lock, context)
+        if acquired:
+            recover(context, lock, heartbeat)
         if resume:
             store = require_records(session.store)
             remaining = unfinished(context.project, store)
             if remaining is None:
                 # No run follows that would send what recovery has queued.
-                catch_up(session)
+                drain(session)
                 heartbeat.finish()
                 return None
             context = replace(context, project=remaining)
-        return _ProjectRun(context, heartbeat, lock).run(interpreter)
+        run = _ProjectRun(context, heartbeat, lock)
+        if acquired:
+            return run.run(interpreter)
+        reason = why_locked(lock)
+        return run.end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
 
 
 def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run:
@@ -135,7 +139,7 @@ def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run
     lock = project_lock(session.settings.home, project.path)
     run = _ProjectRun(context, RunHeartbeat(context), lock)
     reason = _as_sentence(error)
-    return run.give_up(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, reason)
+    return run.end_unstarted(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, reason)
 
 
 def _as_sentence(error: Exception) -> Sentence:
@@ -192,8 +196,10 @@ class _ProjectRun:
         status = run_status(results, stopped=session.stop.requested)
         return self._end(status, results)
 
-    def give_up(self, status: RunStatus, outcome: Outcome, reason: Sentence) -> Run:
-        """End a run none of whose scripts is started."""
+    def end_unstarted(
+        self, status: RunStatus, outcome: Outcome, reason: Sentence
+    ) -> Run:
+        """Record, log and report a run none of whose scripts is started."""
         self.recorder.begin_run(None)
         self._notify_start()
         context = self.context
@@ -239,7 +245,7 @@ class _ProjectRun:
         """
         session = self.context.session
         if session.outbox.idle_seconds > session.delivery_seconds:
-            catch_up(session)
+            drain(session)
             self.started = time.monotonic()
 
     def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
@@ -259,7 +265,7 @@ class _ProjectRun:
             on_failure=project.on_failure,
             max_parallel=project.max_parallel,
             execute=scripts.execute,
-            give_up=context.not_started,
+            not_started=context.not_started,
             record=self._end_script,
             stopping=lambda: context.session.stop.requested,
         ).run()
@@ -314,4 +320,6 @@ class _ProjectRun:
         # Only the report mentions the given-up ones: the run itself is not to blame.
         lost = map(given_up_notice, given_up)
         reported = replace(run, warnings=(*run.warnings, *lost))
+        if not context.session.reports_enabled:
+            return run, ()
         return run, report_messages(reported, context)

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.config.project import load_project
+from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.capture import mask_file
 from python_runner.execution.orphans import (
     end_scripts_of,
@@ -20,6 +23,7 @@ from python_runner.execution.orphans import (
     process_start,
     scripts_of,
 )
+from python_runner.model import EmailStrategy
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import StoreError
@@ -104,7 +108,8 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Non
     """End, log and report the runs of the project whose runner died.
 
     Without the lock nothing proves that a runner is dead, and nothing is done. What
-    goes wrong is a warning of the run that comes next, whose ``context`` this is.
+    goes wrong is a warning of the run that comes next, whose ``context`` this is. Where
+    that one sends no report, theirs are queued, for a later run to send.
     """
     store = context.session.store
     if store is None or not lock.held:
@@ -115,14 +120,38 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Non
     except StoreError as error:
         context.warn(error.reason)
         return
+    reported = _as_configured(context) if runs else context
     for run in runs:
         for path in outputs.files_of(context.logs, run.run_id):
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
                 mask_file(path, context.masker)
         recorder.log_missing(run)
-        recorder.end_run(run, report_messages(run, context))
+        recorder.end_run(run, report_messages(run, reported))
         heartbeat.end(run)
+
+
+def _as_configured(context: RunContext) -> RunContext:
+    """Return ``context`` with whom and when to report as the project's file says.
+
+    That a run is started without reports, or for other recipients, says nothing about
+    the one that died. Where the file cannot be read or wants no report, ``context``
+    decides: no report is lost.
+    """
+    project, session = context.project, context.session
+    try:
+        configured = load_project(project.path, defaults=session.defaults)
+    except PythonRunnerError:
+        return context
+    if configured.email_strategy is EmailStrategy.NONE:
+        return context
+    project = replace(
+        project,
+        recipients=configured.recipients,
+        channels=configured.channels,
+        email_strategy=configured.email_strategy,
+    )
+    return replace(context, project=project)
 
 
 def _interrupted_runs(

@@ -13,7 +13,7 @@ from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.mime import zip_files
-from python_runner.report.render import MOST_SCRIPTS, render
+from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
 from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import load_history
 
@@ -26,19 +26,16 @@ if TYPE_CHECKING:
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
 
-#: Bytes of a failed script's output that a report shows.
-TAIL_BYTES = 8_000
-
 
 def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
     """Return the mail that reports ``run``, then one message for each channel.
 
-    Nothing when no report is due. The run is that of ``context``, or an earlier one of
-    the project whose runner died.
+    Nothing where the project's strategy wants no report. The run is that of
+    ``context``, or an earlier one of the project whose runner died.
     """
     project, session, masker = context.project, context.session, context.masker
     strategy = project.email_strategy
-    if not session.may_report(project) or not mail_due(run, strategy):
+    if not mail_due(run, strategy):
         return ()
     named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]

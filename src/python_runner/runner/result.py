@@ -26,7 +26,7 @@ class ScriptRunResult:
         success: whether the status is ``success``.
         exit_code: of the last attempt; None where there was none.
         attempts: how many there were.
-        started_at: when its first attempt began, or when it was given up.
+        started_at: when its first attempt began, or when it was skipped.
         duration: seconds over all attempts.
         traceback: why it did not succeed; None for a success.
         output: file with the captured output, or None.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import Outcome
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -43,10 +44,14 @@ def require_records(store: Store | None) -> Store:
     """Return the records that say what there is to resume.
 
     Raises:
-        PythonRunnerError: there are none.
+        PythonRunnerError: there are none, or new ones have just been begun.
     """
     if store is None:
         raise PythonRunnerError(_("without records there is nothing to resume"))
+    if store.notice:
+        reason = store.notice.in_language(system_language())
+        message = _("what there is to resume is not known: {reason}")
+        raise PythonRunnerError(message.format(reason=reason))
     return store
 
 

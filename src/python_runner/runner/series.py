@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.policy import next_step
-from python_runner.waiting import wait_for_any
+from python_runner.execution.exit_reasons import start_failure, watch_failure
+from python_runner.model import Outcome
+from python_runner.policy import next_scripts
+from python_runner.waiting import start, wait_for_all, wait_for_any
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from python_runner.model import OnFailure, Script, ScriptResult
     from python_runner.texts.sentence import Sentence
@@ -22,8 +25,9 @@ class Series:
     """A series and what to do with each of its scripts.
 
     Attributes:
-        execute: runs one script to its end; called in a thread of its own.
-        give_up: makes the result of a script that will not be started.
+        execute: runs one script to its end; called in a thread of its own. What it
+            raises becomes the script's result.
+        not_started: makes the result of a script without any attempt.
         record: takes each result as it arrives, always in the calling thread.
         stopping: whether no further script may start.
     """
@@ -32,35 +36,54 @@ class Series:
     on_failure: OnFailure
     max_parallel: int
     execute: Callable[[Script], ScriptResult]
-    give_up: Callable[[Script, Sentence], ScriptResult]
+    not_started: Callable[[Script, Sentence, Outcome], ScriptResult]
     record: Callable[[ScriptResult], None]
     stopping: Callable[[], bool]
 
     def run(self) -> tuple[ScriptResult, ...]:
         """Run every script that may run; return one result each, in order."""
         results: dict[str, ScriptResult] = {}
-        running: dict[Future[ScriptResult], str] = {}
-        with ThreadPoolExecutor(self.max_parallel, "script") as executor:
-            while True:
-                step = next_step(
-                    self.scripts,
-                    results=results,
-                    running=running.values(),
-                    on_failure=self.on_failure,
-                    max_parallel=self.max_parallel,
-                    stopping=self.stopping(),
-                )
-                for script, reason in step.skip:
-                    self._keep(self.give_up(script, reason), results)
-                for script in step.start:
-                    running[executor.submit(self.execute, script)] = script.name
-                if running:
-                    for future in wait_for_any(running):
-                        del running[future]
-                        self._keep(future.result(), results)
-                elif not step.skip:
-                    break
+        running: dict[Future[ScriptResult], Script] = {}
+        try:
+            self._run(results, running)
+        finally:
+            wait_for_all(running)
         return tuple(results[script.name] for script in self.scripts)
+
+    def _run(
+        self,
+        results: dict[str, ScriptResult],
+        running: dict[Future[ScriptResult], Script],
+    ) -> None:
+        while True:
+            step = next_scripts(
+                self.scripts,
+                results=results,
+                running=[script.name for script in running.values()],
+                on_failure=self.on_failure,
+                max_parallel=self.max_parallel,
+                stopping=self.stopping(),
+            )
+            for script, reason in step.skip:
+                self._keep(self.not_started(script, reason, Outcome.SKIPPED), results)
+            for script in step.start:
+                try:
+                    running[start(partial(self.execute, script), "script")] = script
+                except RuntimeError as error:
+                    reason = start_failure(error, script.path)
+                    result = self.not_started(script, reason, Outcome.NOT_STARTED)
+                    self._keep(result, results)
+            if running:
+                for future in wait_for_any(running):
+                    self._keep(self._result(running.pop(future), future), results)
+            elif not step.start and not step.skip:
+                return
+
+    def _result(self, script: Script, future: Future[ScriptResult]) -> ScriptResult:
+        try:
+            return future.result()
+        except Exception as error:  # noqa: BLE001 - the rest of the series still runs
+            return self.not_started(script, watch_failure(error), Outcome.FAILURE)
 
     def _keep(self, result: ScriptResult, results: dict[str, ScriptResult]) -> None:
         results[result.script] = result

@@ -37,7 +37,7 @@ def local_now() -> datetime:
 
 
 def ignore(_event: Event) -> None:
-    """Observe nothing."""
+    """Take no note of an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +49,13 @@ class Session:
         store: the records, or None where they cannot be kept.
         outbox: delivers the reports.
         notices: what people must know about the records; part of every report.
-        listener: observer of every run; called from several threads with ``--jobs``.
+        listener: called with each event of every run; from several threads with
+            ``--jobs``.
         now: the clock.
         stop: set when the runner is asked to stop.
-        reports_enabled: whether runs are reported to people (``--no-mail``: no).
+        reports_enabled: whether the runs of this process are reported to people, and
+            waiting reports delivered (``--no-mail``: no).
+        defaults: optional keys of ``python-runner.toml``, where a project is silent.
         delivery_seconds: longest that delivery may delay what comes next.
         given_up: the reports that this process has given up, earlier runs' too.
     """
@@ -65,6 +68,7 @@ class Session:
     now: Callable[[], datetime] = local_now
     stop: StopRequest = field(default_factory=StopRequest)
     reports_enabled: bool = True
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     delivery_seconds: float = DELIVERY_SECONDS
     given_up: list[QueuedMessage] = field(default_factory=list)
 
@@ -78,8 +82,11 @@ class Session:
             self.store.close()
 
     def notify(self, event: Event) -> None:
-        """Call the observer, which never breaks a run: its terminal may be gone."""
-        with suppress(Exception):
+        """Call the listener, which never breaks a run: its terminal may be gone.
+
+        Not even by ``sys.exit()``: a run that has begun is always ended.
+        """
+        with suppress(BaseException):
             self.listener(event)
 
     def masker(self, *projects: Project) -> Masker:
@@ -87,13 +94,10 @@ class Session:
         values = (secret for project in projects for secret in project.secrets)
         return Masker((*self.settings.secrets, *values))
 
-    def may_report(self, project: Project) -> bool:
-        """Say whether a run of ``project`` may be reported."""
-        return self.reports_enabled and project.email_strategy is not EmailStrategy.NONE
-
     def may_mail(self, project: Project) -> bool:
-        """Say whether that report may be a mail, and not for channels alone."""
-        return self.may_report(project) and bool(project.recipients)
+        """Say whether a run of ``project`` may be reported by mail."""
+        wanted = project.email_strategy is not EmailStrategy.NONE
+        return self.reports_enabled and wanted and bool(project.recipients)
 
 
 def delete_old_runs(session: Session, keep_days: int | None) -> None:
@@ -145,4 +149,5 @@ def open_session(
         now=now,
         stop=stop,
         reports_enabled=reports_enabled,
+        defaults=defaults or {},
     )

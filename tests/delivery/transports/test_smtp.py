@@ -119,7 +119,7 @@ def test_a_real_server_receives_the_very_bytes(
 def test_a_refused_password_is_tried_once(
     authority: Any, mail_settings: Callable[..., MailSettings], message: Message
 ) -> None:
-    """However many messages wait, one delivery round makes one failed login."""
+    """However many messages wait, one drain makes one failed login."""
     with _real_server(authority.context()) as (mailbox, server):
         settings = mail_settings(
             server,

@@ -504,7 +504,7 @@ def test_a_later_attempt_duplicates_only_where_nobody_can_know(
         kept = store.messages.get(1)
 
     assert kept is not None
-    assert [a.state for a in kept.addressees] == [
+    assert [a.state for a in kept.recipients] == [
         "failed" if delivery is FAILED else "sent" for delivery in fault.first
     ]
     copies = Counter(r for to in (*faulty.copies, *healthy.copies) for r in to)

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -28,15 +27,15 @@ from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
-from python_runner.runner.delivery import catch_up_at_last, given_up_notice
-from python_runner.runner.project_run import run_folder
+from python_runner.runner.delivery import drain_again, given_up_notice
+from python_runner.runner.project_run import run_configured
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.session import delete_old_runs, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
-from python_runner.waiting import wait_for_all
+from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class Options:
 @click.option(
     "--resume",
     is_flag=True,
-    help=_("Continue each project's last run with the scripts that did not succeed."),
+    help=_("Run the scripts that did not succeed when they last ran."),
 )
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
@@ -143,19 +142,17 @@ def run_all(
         ) as session,
         StopSignals(session.stop.request) as signals,
         progress,
-        ThreadPoolExecutor(options.jobs, "project") as executor,
     ):
         for notice in session.notices:
             click.echo(notice.in_language(system_language()), err=True)
         if options.resume:
             require_records(session.store)
-        futures = [
-            executor.submit(_run_one, folder, targets.defaults, session, options)
+        jobs = [
+            partial(_run_one, folder, targets.defaults, session, options)
             for folder in targets.projects
         ]
-        wait_for_all(futures)
-        runs = [run for future in futures if (run := future.result())]
-        runs = catch_up_at_last(runs, session)
+        done = do_all(jobs, options.jobs, "project")
+        runs = drain_again([run for run in done if run], session)
         delete_old_runs(session, targets.keep_days)
     name = signals.received.name if signals.received else None
     return runs, session.given_up, name
@@ -176,7 +173,7 @@ def _run_one(
     folder: Path, defaults: Mapping[str, Any], session: Session, options: Options
 ) -> Run | None:
     """Run one project; return None where there is nothing to resume."""
-    run = run_folder(
+    run = run_configured(
         folder, session, defaults=defaults, only=options.only, resume=options.resume
     )
     if run is None and not options.quiet:

@@ -31,7 +31,7 @@ REFUSED_RECIPIENT = N_(
 _BAD_PASSWORD = N_(
     "the server refused LOGIN_MAIL or PASSWORD_MAIL. Check both; an account with"
     " two-step verification needs an app password. To keep the account from being"
-    " locked there is one attempt per delivery round ({answer})"
+    " locked there is one attempt each time reports are sent ({answer})"
 )
 _BAD_TOKEN = N_(
     "the server refused the token of the application. Check that LOGIN_MAIL is the"

@@ -20,7 +20,11 @@ from python_runner.delivery.transports.answers import NO_ANSWER_BEFORE, OUTCOME_
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError, receipt
 from python_runner.delivery.transports.explain import graph_error, unavailable
-from python_runner.delivery.transports.https import HttpsClient
+from python_runner.delivery.transports.https import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    HttpsClient,
+)
 from python_runner.delivery.transports.size_limit import shrink_to_fit
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.masking import Masker
@@ -54,8 +58,8 @@ class GraphTransport:
         self,
         settings: MailSettings,
         *,
-        step_timeout: float = 30.0,
-        data_timeout: float = 120.0,
+        step_timeout: float = CONNECT_SECONDS,
+        data_timeout: float = ANSWER_SECONDS,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         """Take the settings; nothing is connected.

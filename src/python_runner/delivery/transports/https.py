@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
     from python_runner.texts.sentence import Sentence
 
+#: Seconds to connect.
+CONNECT_SECONDS = 30.0
+#: Seconds a server may take to answer a request, by which it may take a large mail.
+ANSWER_SECONDS = 120.0
 _HTTPS = 443
 #: Bytes of an answer that are read; tokens and errors are far smaller.
 _ANSWER = 1_000_000

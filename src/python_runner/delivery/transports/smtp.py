@@ -11,7 +11,11 @@ from python_runner.delivery.transports.errors import (
     receipts_for,
 )
 from python_runner.delivery.transports.size_limit import shrink_to_fit
-from python_runner.delivery.transports.smtp_connection import SmtpConnection
+from python_runner.delivery.transports.smtp_connection import (
+    DATA_SECONDS,
+    STEP_SECONDS,
+    SmtpConnection,
+)
 from python_runner.model import Cause
 
 
@@ -34,8 +38,8 @@ class SmtpTransport:
         self,
         settings: MailSettings,
         *,
-        step_timeout: float = 30.0,
-        data_timeout: float = 300.0,
+        step_timeout: float = STEP_SECONDS,
+        data_timeout: float = DATA_SECONDS,
         tokens: Tokens | None = None,
     ) -> None:
         """Take the settings; nothing is connected.

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings
 
+#: Seconds to connect, and for each answer.
+STEP_SECONDS = 30.0
+#: Seconds the server may take to accept a message: filters and archives are slow.
+DATA_SECONDS = 300.0
 #: Seconds the server may take to answer QUIT, on which nothing depends.
 _QUIT_SECONDS = 5.0
 _CLOSING = 421

@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from python_runner.delivery.transports import missing_extra
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import quoted, token_error
-from python_runner.delivery.transports.https import HttpsClient
+from python_runner.delivery.transports.https import CONNECT_SECONDS, HttpsClient
 from python_runner.masking import Masker
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
@@ -42,7 +42,9 @@ class Tokens:
             one be accepted where it is not any more.
     """
 
-    def __init__(self, settings: MailSettings, *, step_timeout: float = 30.0) -> None:
+    def __init__(
+        self, settings: MailSettings, *, step_timeout: float = CONNECT_SECONDS
+    ) -> None:
         """Take the settings; nothing is asked for.
 
         Connecting and each answer may take ``step_timeout`` seconds.
