@@ -124,6 +124,8 @@ def grows(cost: Callable[[int], float], n: int) -> str | None:
 TELLING = {"line", "blanks", "fatal"}
 #: Pairs that only a whole megabyte tells from those that grow as they should.
 SLIGHT = {
+    *("margin+fatal", "line+fatal", "fatal+line", "fatal+syntax"),
+    *("syntax+line", "syntax+fatal", "syntax+syntax"),
     "line+minimal",
     "line+traceback",
     "line+linked",
@@ -166,14 +168,9 @@ if LONG:
     OUTPUTS += sorted(SLIGHT)
 _BLOCKS = "the lines are copied for each block that is looked at"
 KNOWN_OUTPUTS = {
-    **dict.fromkeys(("line+fatal", "margin+fatal", "syntax+fatal"), _BLOCKS),
     **{f"blanks+{other}": _BLOCKS for other in ("minimal", "fatal", "syntax")},
-    "minimal+blanks": _BLOCKS,
-    **{f"syntax+{other}": _BLOCKS for other in ("line", "blanks", "syntax")},
-    **{
-        f"fatal+{other}": _BLOCKS
-        for other in ("line", "blanks", "margin", "fatal", "syntax")
-    },
+    **{f"{one}+blanks": _BLOCKS for one in ("minimal", "fatal", "syntax")},
+    **dict.fromkeys(("fatal+margin", "fatal+fatal"), _BLOCKS),
     **(dict.fromkeys(SLIGHT, _BLOCKS) if LONG else {}),
 }
 
