@@ -483,6 +483,18 @@ PIECES = st.sampled_from(
         "x\n",
         "\x1b[",
         "\x1b]",
+        "Process Process-1:\n",
+        "Process SpawnPoolWorker-2:\n",
+        "--- Logging error ---\n",
+        "Call stack:\n" + FRAME,
+        "Message: 'x'\nArguments: (1,)\n",
+        IGNORED,
+        f"{HEADER}{FRAME}E: m\n" + "a line of the message\n" * 60,
+        "╭───── Traceback (most recent call last) ─────╮\n",
+        "│ /p/main.py:3 in main                        │\n",
+        "╰─────────────────────────────────────────────╯\n",
+        "Exception Group Traceback (most recent call last):\n",
+        "    ~~^~~\n",
     ]
 )
 
@@ -500,6 +512,10 @@ def test_never_raises(text: str) -> None:
             assert found.exception
             assert len(found.text) <= MAX_TEXT
             assert set(found.text) <= set(text)
+            # Without what colours it, one line of the text is the exception.
+            assert found.exception.rstrip("…") in found.text
+            if found.file:
+                assert f'{found.file}", line {found.line}' in text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from email.policy import default
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from python_runner.config.addresses import is_sender
@@ -96,6 +96,23 @@ def test_any_report_becomes_an_ascii_mail(subject: str, text: str, html: str) ->
         "Content-Type",
         *(() if mail.is_multipart() else ("Content-Transfer-Encoding",)),
     }
+
+
+WORDS = st.lists(
+    st.text("abeêéèçœñü€:'[]-0", min_size=1, max_size=24), min_size=1, max_size=16
+)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a long line that is folded between accents loses a space"
+)
+@given(WORDS)
+@example(["0ç", "00ç", "0çç", "0" * 21 + "€€", "ç", "ç"])
+def test_any_subject_is_read_as_it_was_written(words: list[str]) -> None:
+    """Accents and folded lines neither add a space nor take one."""
+    subject = " ".join(words)
+    mail = _parse(_compose(Report(subject, "text\n", "")).content)
+    assert mail["Subject"] == subject
 
 
 @pytest.mark.parametrize(
