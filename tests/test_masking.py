@@ -111,6 +111,60 @@ def test_blocks_make_no_difference(values: list[str], data: st.DataObject) -> No
         assert value.strip().encode() not in masker.data(text)
 
 
+#: Letters that stand in no form of a secret of the others: not even encoded.
+OUTSIDE = st.text("éß→☃\n~^`|§", max_size=12)
+
+
+@given(
+    st.text("abcdefgh0123", min_size=4, max_size=20),
+    st.lists(OUTSIDE, min_size=1, max_size=5),
+)
+def test_nothing_around_a_secret_is_masked(value: str, parts: list[str]) -> None:
+    """Neither a letter beside it nor a text that holds none of it is touched."""
+    masker = Masker([value])
+    text, expected = value.join(parts), "***".join(parts)
+
+    assert masker.text(text) == expected
+    assert masker.data(text.encode()).decode() == expected
+    assert masker.text("".join(parts)) == "".join(parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nearly: hunter2-pas",
+        "unter2-pass",
+        "Hunter2-pass",
+        "hunter2 pass",
+        "hunter2-pas s",
+        "h u n t e r 2 - p a s s",
+        "***",
+        "",
+    ],
+)
+def test_what_only_looks_like_a_secret_stays(text: str) -> None:
+    """A letter less, or one that differs, makes it another word."""
+    masker = Masker(["hunter2-pass"])
+    assert masker.text(text) == text
+    assert masker.data(text.encode()) == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "after", "expected"),
+    [
+        ("0123456789", b"6789 goes on", 4),
+        ("0123456789", b"0123456789 goes on", 0),
+        ("0123456789", b"goes on", 0),
+        ("abxyzab", b"ab goes on", 2),
+        # Its end is also its beginning: never only a half of a whole one.
+        ("abxyzab", b"abxyzab goes on", 7),
+    ],
+)
+def test_how_much_of_a_secret_ended(value: str, after: bytes, expected: int) -> None:
+    """As much as may belong to it, and no byte more."""
+    assert Masker([value]).ended(after) == expected
+
+
 @given(secrets, st.text(st.characters(exclude_categories=["Cs"])))
 def test_text_without_the_secret_stays(value: str, text: str) -> None:
     """What holds nothing secret is not touched."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -201,11 +202,24 @@ def test_moved_when_possible(tmp_path: Path) -> None:
 def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
     """Output that cannot be moved stays where it is, and that is told."""
     (warning,) = capture(tmp_path / "never", b"words\n")
-    match = re.fullmatch(r"its output is in (.+): .+", warning)
+    match = re.fullmatch(r"its output is in (.+): (.+)", warning)
     assert match
+    assert match[2] == os.strerror(errno.ENOENT)
     file = Path(match[1])
     assert file.read_bytes() == b"words\n"
     file.unlink()
+
+
+def test_the_reason_is_that_of_the_place_it_was_wanted_at(tmp_path: Path) -> None:
+    """A folder that stands in its place is named, not the file that took its place."""
+    (tmp_path / "output.log").mkdir()
+    (warning,) = capture(tmp_path, b"words\n")
+    match = re.fullmatch(r"its output is in (.+): (.+)", warning)
+    assert match
+    assert Path(match[1]).read_bytes() == b"words\n"
+    denied = errno.EACCES if sys.platform == "win32" else errno.EISDIR
+    assert match[2] == os.strerror(denied)
+    Path(match[1]).unlink()
 
 
 def test_nowhere_to_write(tmp_path: Path) -> None:

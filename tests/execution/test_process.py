@@ -216,7 +216,15 @@ def test_missing_script(tmp_path: Path) -> None:
     ("changes", "expected"),
     [
         ({"argv": ("/nowhere/python", "x.py")}, "does not exist"),
-        ({"cwd": "/nowhere/at/all"}, "nowhere"),
+        pytest.param(
+            {"cwd": "/nowhere/at/all"},
+            "nowhere",
+            marks=pytest.mark.xfail(
+                sys.platform == "win32",
+                strict=True,
+                reason="Windows names no file, and the program is named in its place",
+            ),
+        ),
         ({"argv": (sys.executable, "a\0b")}, "null"),
         pytest.param(
             {"argv": (sys.executable, "x" * 4_000_000)},
@@ -231,8 +239,7 @@ def test_not_started(tmp_path: Path, changes: dict[str, Any], expected: str) -> 
     attempt = run_command(make_command(tmp_path, **changes))
     assert attempt.outcome is Outcome.NOT_STARTED
     assert attempt.exit_code is None
-    if sys.platform != "win32" or expected != "nowhere":
-        assert expected in str(attempt.reason)
+    assert expected in str(attempt.reason)
 
 
 @posix_only

@@ -94,6 +94,27 @@ def test_old_output_is_removed_whenever_it_was_made(tmp_path: Path) -> None:
     assert delete_old_outputs(tmp_path, 30, NOW) == 0
 
 
+@examples(50)
+@given(days=st.integers(0, 10_000), age=st.integers(0, 10_000))
+def test_output_is_kept_for_any_number_of_days(days: int, age: int) -> None:
+    """What is older than its days goes, what is not stays."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = _make_run(Path(name), timedelta(days=age, seconds=1))
+        assert delete_old_outputs(Path(name), days, NOW) == (age >= days)
+        assert folder.exists() == (age < days)
+
+
+@pytest.mark.xfail(strict=True, reason="no moment is that long ago")
+@pytest.mark.parametrize("days", [10**6, 10**9, 2**63])
+def test_output_is_kept_for_longer_than_there_are_years(
+    tmp_path: Path, days: int
+) -> None:
+    """A number that means for ever keeps all."""
+    folder = _make_run(tmp_path, timedelta(days=4000))
+    assert delete_old_outputs(tmp_path, days, NOW) == 0
+    assert folder.exists()
+
+
 def test_output_of_kept_runs_stays(tmp_path: Path) -> None:
     """A run that is wanted, such as the present one, keeps its output at any age."""
     kept = _make_run(tmp_path, timedelta(days=40), "a" * 13)

@@ -8,10 +8,11 @@ import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,6 +22,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from python_runner.config.project import load_project
+from python_runner.config.settings import load_settings
 from python_runner.model import (
     Attempt,
     Delivery,
@@ -34,12 +37,17 @@ from python_runner.model import (
     RunStatus,
     ScriptResult,
 )
+from python_runner.policy import INCIDENT
 from python_runner.records.store import DATABASE_NAME, open_store
-from tests.support import examples
+from python_runner.runner.project_run import run_project
+from python_runner.runner.report_history import load_history
+from python_runner.runner.session import delete_old_runs, open_session
+from tests.support import TODAY, MakeProject, examples, keep
 
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 PROJECTS = (Path("/srv/project_1"), Path("/srv/project_2"))
+STATUSES = st.sampled_from([RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.STOPPED])
 ENDS = st.sampled_from([Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT])
 
 
@@ -94,6 +102,9 @@ def check(path: Path) -> None:
 class Records(RuleBasedStateMachine):
     """Runners of two projects come, write and die; a model knows what must be there."""
 
+    #: Whether the past is expected in the order in which it was recorded.
+    in_order = True
+
     def __init__(self) -> None:
         super().__init__()
         self.home = Path(tempfile.mkdtemp())
@@ -101,7 +112,9 @@ class Records(RuleBasedStateMachine):
         self.store = open_store(self.home, self.now)
         self.count = 0
         self.open: dict[Path, ModelRun] = {}
+        #: In the order of their recording.
         self.ended: list[Run] = []
+        self.queued_at: dict[str, datetime] = {}
 
     def teardown(self) -> None:
         """Let the last runner leave sound records behind."""
@@ -110,7 +123,7 @@ class Records(RuleBasedStateMachine):
         shutil.rmtree(self.home)
 
     def tick(self) -> datetime:
-        """Let time pass: the order of runs is the order of their beginning."""
+        """Let time pass; by this clock runs begin in the order of their recording."""
         self.now += timedelta(seconds=1)
         return self.now
 
@@ -184,8 +197,8 @@ class Records(RuleBasedStateMachine):
         self.store.end_script(script.result)
 
     @precondition(lambda self: self.living())
-    @rule(data=st.data(), reported=st.booleans())
-    def finish(self, data: st.DataObject, *, reported: bool) -> None:
+    @rule(data=st.data(), status=STATUSES, reported=st.booleans())
+    def finish(self, data: st.DataObject, status: RunStatus, *, reported: bool) -> None:
         """Close a run; scripts that did not end were stopped."""
         run = data.draw(st.sampled_from(self.living()))
         del self.open[run.path]
@@ -197,7 +210,7 @@ class Records(RuleBasedStateMachine):
             run_id=run.run_id,
             project=run.path.name,
             path=run.path,
-            status=RunStatus.STOPPED,
+            status=status,
             started_at=run.started_at,
             duration=3.0,
             scripts=scripts,
@@ -215,6 +228,8 @@ class Records(RuleBasedStateMachine):
         )
         self.store.end_run(run, [message] if reported else [], self.now)
         mail = MailStatus.QUEUED if reported else MailStatus.NONE
+        if reported:
+            self.queued_at[message.message_id] = self.now
         self.ended.append(replace(run, mail_status=mail))
 
     @precondition(
@@ -224,9 +239,13 @@ class Records(RuleBasedStateMachine):
     def deliver(self, *, marked: bool) -> None:
         """Send the report that waits longest, or die before its receipt is kept."""
         queued = self.store.messages.claim_due(self.tick(), owner="me", lease_seconds=0)
-        assert queued is not None
+        if queued is None:
+            # A clock that went back since lets them wait until it is there again.
+            assert min(self.queued_at.values()) > self.now
+            return
         if not marked:
             return
+        del self.queued_at[queued.message.message_id]
         receipts = [
             Receipt(recipient=recipient, delivery=Delivery.SENT)
             for recipient in queued.message.recipients
@@ -310,8 +329,64 @@ class Records(RuleBasedStateMachine):
     @invariant()
     def everything_that_ended_is_there(self) -> None:
         """The records hold the ended runs, each fact of them, newest first."""
-        expected = sorted(self.ended, key=lambda run: run.started_at, reverse=True)
+        expected = sorted(
+            self.ended, key=lambda run: (run.started_at, run.run_id), reverse=True
+        )
         assert self.store.runs(limit=1000) == expected
+
+    @invariant()
+    def the_past_is_what_was_recorded_last(self) -> None:
+        """How a script ended last, and what belongs to an incident, asks no clock."""
+        for path in PROJECTS if self.in_order else ():
+            runs = [run for run in self.ended if run.path == path]
+            assert self.store.last_outcomes(path) == {
+                result.script: result.outcome for run in runs for result in run.scripts
+            }
+            history = load_history(self.next_run(path), (), self.store)
+            mails: list[str] = []
+            for run in runs:
+                if run.status is RunStatus.SUCCESS:
+                    mails = []
+                elif run.mail_status is not MailStatus.NONE and run.status in INCIDENT:
+                    mails.append(f"<{run.run_id}@localhost>")
+            references = history.incident.references if history.incident else ()
+            assert list(references) == (
+                mails if len(mails) <= 10 else [mails[0], *mails[-9:]]
+            )
+
+    def next_run(self, path: Path) -> Run:
+        """Return a run that begins now, fails, and is not in the records."""
+        return Run(
+            run_id="f" * 13,
+            project=path.name,
+            path=path,
+            status=RunStatus.FAILURE,
+            started_at=self.now + timedelta(seconds=1),
+            duration=0.0,
+            scripts=(),
+        )
+
+
+class Jumps(Records):
+    """The same by a clock that somebody sets, forwards and backwards."""
+
+    in_order = False
+
+    @rule(seconds=st.integers(-3 * 3600, 3 * 3600))
+    def set_clock(self, seconds: int) -> None:
+        """Set the clock by up to three hours: daylight saving, NTP at last."""
+        self.now += timedelta(seconds=seconds)
+
+    @rule(years=st.sampled_from([-1, 1]))
+    def set_year(self, years: int) -> None:
+        """Set the wrong year."""
+        self.now += timedelta(days=365 * years)
+
+
+class JumpsInOrder(Jumps):
+    """And the past stays in the order in which it was recorded."""
+
+    in_order = True
 
 
 @pytest.mark.slow
@@ -321,3 +396,76 @@ def test_any_order_of_transitions_and_deaths() -> None:
         Records,
         settings=settings(examples(30), stateful_step_count=50),
     )
+
+
+@pytest.mark.slow
+@pytest.mark.instrument
+def test_any_order_of_transitions_by_a_clock_that_jumps() -> None:
+    """Each fact is kept as it was recorded, whatever the clock says."""
+    run_state_machine_as_test(
+        Jumps,
+        settings=settings(examples(30), stateful_step_count=50),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.instrument
+@pytest.mark.xfail(
+    strict=True, reason="the run that began last by the clock counts as the last one"
+)
+def test_the_past_is_in_the_order_of_recording() -> None:
+    """A wrong clock hides no result from the runs that follow."""
+    run_state_machine_as_test(
+        JumpsInOrder,
+        # The test below is the smallest case.
+        settings=settings(
+            examples(30), stateful_step_count=50, phases=[Phase.generate]
+        ),
+    )
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the run that began last by the clock counts as the last one"
+)
+@pytest.mark.parametrize("back", [timedelta(minutes=1), timedelta(days=365)])
+def test_what_was_recorded_last_counts(shielded: Path, back: timedelta) -> None:
+    """A failure, then a success by a clock that was set back."""
+    path = PROJECTS[0]
+    with open_store(shielded, TODAY) as store:
+        keep(store, "1" * 13, path, Outcome.FAILURE)
+        keep(store, "2" * 13, path, Outcome.SUCCESS, ago=back)
+
+        assert store.last_outcomes(path) == {"1.py": Outcome.SUCCESS}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="one run by a clock that is a year ahead forgets all others"
+)
+def test_one_wrong_clock_forgets_nothing() -> None:
+    """The age of a run is not known from one clock that says something else."""
+    for moment in (TODAY, TODAY + timedelta(days=365)):
+        with open_session(
+            load_settings(), now=partial(datetime.astimezone, moment)
+        ) as s:
+            assert s.store is not None
+            run_id = f"{moment.year:013}"
+            keep(s.store, run_id, PROJECTS[0], Outcome.SUCCESS, ago=TODAY - moment)
+            delete_old_runs(s, 30)
+            kept = len(s.store.runs())
+
+    assert kept == 2
+
+
+@pytest.mark.xfail(
+    strict=True, reason="one run by a clock that is a year ahead deletes all output"
+)
+def test_one_wrong_clock_deletes_no_output(make_project: MakeProject) -> None:
+    """The output of yesterday's run is still there when the clock is right again."""
+    folder = make_project(output_keep_days=30)
+    for moment in (TODAY, TODAY + timedelta(days=365)):
+        with open_session(
+            load_settings(), now=partial(datetime.astimezone, moment)
+        ) as s:
+            run_project(load_project(folder), s)
+
+    assert len(list((folder / "logs" / "runs").iterdir())) == 2

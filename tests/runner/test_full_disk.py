@@ -28,7 +28,7 @@ from python_runner.runner.session import open_session
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support import Cli, MakeProject
@@ -151,7 +151,6 @@ def test_a_disk_that_is_full_before_the_run(
     assert NO_SPACE in reports(mail_dir)[1]
     free(home)
     assert cli("run", project).returncode == 0
-    assert past(cli) == [GOOD, GOOD]
     assert NO_SPACE not in reports(mail_dir)[2]
 
 
@@ -168,7 +167,7 @@ def test_records_that_cannot_even_begin(
     assert "no records are kept" in reports(mail_dir)[0]
     free(home)
     assert cli("run", project).returncode == 0
-    assert past(cli) == [GOOD]
+    assert past(cli)[0] == GOOD
 
 
 def test_a_disk_that_fills_up_between_transitions(
@@ -185,11 +184,10 @@ def test_a_disk_that_fills_up_between_transitions(
     assert NO_SPACE in reports(mail_dir)[0]
     free(home)
     assert "nothing to resume" in cli("run", "--resume", project).stdout
-    assert past(cli) == [("interrupted", ["success"] * 3)]
+    ((_status, scripts),) = past(cli)
+    assert scripts == ["success"] * 3
     assert counts(project) == {"a": 1, "b": 1, "c": 1}
     assert logged(project) == ALL
-    # The second report has the identity of the first, which it may have replaced.
-    assert "Interrupted" in reports(mail_dir)[-1]
 
 
 @pytest.mark.parametrize(
@@ -224,8 +222,87 @@ def test_a_disk_that_fills_up_at_any_event(
     assert NO_SPACE in reports(mail_dir)[0]
     free(home)
     assert cli("run", project).returncode == 0
-    assert past(cli) == [GOOD, ("interrupted", ["success"] * 3)]
+    assert [scripts for _status, scripts in past(cli)] == [["success"] * 3] * 2
     assert logged(project) == ALL * 2
+
+
+def full(home: Path) -> None:
+    """Let the records be on a full disk."""
+    fill(home)
+
+
+def read_only(home: Path) -> None:
+    """Let the records be where nothing can be written."""
+    subprocess.run(["mount", "-o", "remount,ro", home], check=True)
+
+
+def writable(home: Path) -> None:
+    """Undo either."""
+    subprocess.run(["mount", "-o", "remount,rw", home], check=True)
+    (home / "filler").unlink(missing_ok=True)
+    check(home)
+
+
+@pytest.mark.parametrize("spoil", [full, read_only])
+@pytest.mark.parametrize("earlier", [0, 1], ids=["first-run", "second-run"])
+@pytest.mark.xfail(
+    strict=True, reason="a run that the records never saw begin stays unknown to them"
+)
+def test_a_run_that_the_records_never_saw_is_taken_from_the_log(
+    cli: Cli,
+    project: Path,
+    home: Path,
+    spoil: Callable[[Path], None],
+    earlier: int,
+) -> None:
+    """Once the records can be written again they hold each run that the log holds."""
+    for _ in range(earlier):
+        assert cli("run", project).returncode == 0
+    spoil(home)
+    assert cli("run", project).returncode == 0
+    writable(home)
+    assert cli("run", project).returncode == 0
+
+    assert logged(project) == ALL * (earlier + 2)
+    assert past(cli) == [GOOD] * (earlier + 2)
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the records still hold the result of the run before"
+)
+def test_what_failed_while_the_records_were_full_is_resumed(
+    cli: Cli, project: Path, home: Path
+) -> None:
+    """A failure that only the log knows is run again, and nothing else is."""
+    assert cli("run", project).returncode == 0
+    script = project / "c.py"
+    source = script.read_text("utf-8")
+    script.write_text("1/0", "utf-8")
+    fill(home)
+    assert cli("run", project).returncode == 1
+    free(home)
+    script.write_text(source, "utf-8")
+
+    assert cli("run", "--resume", project).returncode == 0
+    assert counts(project) == {"a": 2, "b": 2, "c": 2}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a run that ended is told as interrupted, and told twice"
+)
+def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
+    cli: Cli, make_project: MakeProject, home: Path, mail_dir: Path
+) -> None:
+    """All its scripts succeeded: so did the run, and one report is enough."""
+    filling = QUIET.format(name="b") + FILL.format(path=str(home / "filler"))
+    project = a_project(make_project, "project_1", **{"b.py": filling})
+    assert cli("run", project).returncode == 0
+    free(home)
+
+    cli("run", "--resume", project)
+
+    assert past(cli) == [GOOD]
+    assert len(reports(mail_dir)) == 1
 
 
 def test_a_disk_that_is_full_for_everything(
@@ -251,6 +328,7 @@ def test_a_disk_that_is_full_for_everything(
     assert NO_SPACE in reports(mail_dir)[1]
     free(home)
     assert cli("run", project).returncode == 0
+    # Nobody could write down the run between these two.
     assert past(cli) == [GOOD, GOOD]
 
 
@@ -271,4 +349,4 @@ def test_a_folder_that_cannot_be_written(
     assert shown == [GOOD]
     check(home)
     assert cli("run", project).returncode == 0
-    assert past(cli) == [GOOD, GOOD]
+    assert past(cli)[0] == past(cli)[-1] == GOOD

@@ -1,0 +1,313 @@
+"""Two processes meet at every step of a run: while one stands there, the other goes on.
+
+Each process is the real command, stopped at a named step by files. Whatever they meet in,
+each run ends in one way, is told once, and has one line a script in the log.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from python_runner.model import MailStatus, RunStatus
+from python_runner.records.log_reader import read_log
+from python_runner.records.store import open_store
+from python_runner.runner.session import local_now
+from tests.instruments.cases import LONG, cases
+from tests.support import wait_until, with_tests_importable
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support import MakeProject
+
+pytestmark = [
+    pytest.mark.instrument,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("mail_dir"),
+]
+
+CHILD = Path(__file__).with_name("gated_child.py")
+#: Says that it is up, and goes on once nobody holds it.
+GATED = """
+import os, pathlib, time
+pathlib.Path("new").write_text(str(os.getpid()))
+os.replace("new", "up")
+end = time.monotonic() + 60
+while pathlib.Path("hold").exists() and time.monotonic() < end:
+    time.sleep(0.02)
+"""
+
+RECORDER = "runner.recorder:RunRecorder"
+RUN = "runner.project_run"
+#: Steps of a run that is skipped.
+SKIPPING = {
+    "refused": f"{RUN}:why_locked@before",
+    "begun": f"{RECORDER}.begin_run@after",
+    "first-script": f"{RECORDER}.end_script@after",
+    "ending": f"{RECORDER}.end_run@before",
+    "ended": f"{RECORDER}.end_run@after",
+    "delivering": f"{RUN}:deliver@before",
+}
+#: Steps of a run that recovers another one; it holds the lock.
+RECOVERING = {
+    "locked": f"{RUN}:recover@before",
+    "interrupted": f"{RECORDER}.log_missing@before",
+    "logged": f"{RECORDER}.log_missing@after",
+    "recovered": f"{RECORDER}.end_run@after",
+    "begins": f"{RUN}:recover@after",
+}
+#: Steps at the end of a run; it holds the lock until it lets go of it.
+ENDING = {
+    "last-script": f"{RECORDER}.end_script@after",
+    "ending": f"{RECORDER}.end_run@before",
+    "ended": f"{RECORDER}.end_run@after",
+    "delivering": f"{RUN}:deliver@before",
+    "letting-go": "records.locks:FileLock.release@before",
+}
+QUEUE = "records.message_queue:MessageQueue"
+#: Steps of the delivery of a report.
+DELIVERING = {
+    "queued": f"{RUN}:deliver@before",
+    "claimed": f"{QUEUE}.claim_due@got",
+    "sending": "delivery.transports.file:FileTransport.send@before",
+    "sent": "delivery.transports.file:FileTransport.send@after",
+    "told": f"{QUEUE}.record_receipts@after",
+}
+_TAKEN = "a run that is being skipped is taken for one whose runner died"
+_ENDED = "a run whose scripts have all ended is told as interrupted"
+KNOWN = {
+    "skipping-begun": _TAKEN,
+    "skipping-first-script": _TAKEN,
+    "skipping-ending": _TAKEN,
+    "killed-ending-last-script": _ENDED,
+    "killed-ending-ending": _ENDED,
+}
+MEETINGS = {
+    f"{kind}-{name}": (kind, step)
+    for kind, steps in (
+        ("skipping", SKIPPING),
+        ("recovering", RECOVERING),
+        ("killed-recovering", RECOVERING),
+        ("ending", ENDING),
+        ("killed-ending", ENDING),
+        ("flush", DELIVERING),
+    )
+    for name, step in steps.items()
+}
+QUICK = {
+    *("skipping-refused", "skipping-begun", "skipping-ending", "skipping-delivering"),
+    *("recovering-interrupted", "killed-recovering-logged"),
+    *("killed-recovering-recovered", "ending-ending", "killed-ending-ending"),
+    *("killed-ending-delivering", "flush-claimed", "flush-sent"),
+}
+
+
+class Stage:
+    """A project of two scripts, and the processes that meet in it."""
+
+    def __init__(self, folder: Path, gates: Path, home: Path) -> None:
+        self.folder = folder
+        self.gates = gates
+        self.home = home
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        #: How each run ended that told of itself, by its id.
+        self.told: dict[str, str] = {}
+        gates.mkdir()
+
+    def start(self, name: str, *arguments: object, step: str = "") -> None:
+        """Start a command; with a step, return when it stands there."""
+        command = arguments or ("run", "--json", self.folder)
+        self.processes[name] = subprocess.Popen(
+            [sys.executable, CHILD, self.gates, name, step, *map(str, command)],
+            cwd=self.gates,
+            env=with_tests_importable(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            encoding="utf-8",
+        )
+        if step:
+            self.wait_for(name, self.gates / f"{name}.at")
+
+    def start_with_script(self, name: str) -> None:
+        """Start a run, and return when its first script is up; it stays up."""
+        (self.folder / "hold").touch()
+        self.start(name)
+        self.wait_for(name, self.folder / "up")
+
+    def wait_for(self, name: str, path: Path) -> None:
+        """Wait for a file that a process makes, and no longer than it lives."""
+        process = self.processes[name]
+        wait_until(lambda: path.exists() or process.poll() is not None)
+        assert path.exists(), f"{name} ended with {process.returncode}"
+
+    def release(self) -> None:
+        """Let the script end."""
+        (self.folder / "hold").unlink()
+
+    def finish(self, name: str) -> None:
+        """Let a command end by itself, and keep what it tells of its run."""
+        (self.gates / f"{name}.go").touch()
+        output, _ = self.processes[name].communicate(timeout=60)
+        if output.startswith("{"):
+            for run in json.loads(output)["runs"]:
+                self.told[run["run_id"]] = run["status"]
+
+    def kill(self, name: str) -> None:
+        """Kill a command."""
+        self.processes[name].kill()
+        self.processes[name].communicate()
+
+    def kill_with_script(self, name: str) -> None:
+        """Kill a runner while its script is up; the script ends, too."""
+        script = int((self.folder / "up").read_text("utf-8"))
+        self.kill(name)
+        self.release()
+        wait_until(lambda: has_ended(script))
+
+    def judge(self, *expected: RunStatus) -> None:
+        """Compare records, log and reports with what became of the runs, oldest first."""
+        with open_store(self.home, local_now()) as store:
+            runs = store.runs(limit=100)
+            active = store.open_runs()
+        assert active == []
+        assert [run.status for run in reversed(runs)] == list(expected)
+        recorded = {run.run_id: run.status.value for run in runs}
+        assert self.told.items() <= recorded.items()
+        lines = Counter(
+            (line.run_id, line.script)
+            for line in read_log(self.folder / "logs", "project_1.log")
+        )
+        assert set(lines.values()) == {1}
+        # How a skipped run is logged is judged elsewhere.
+        assert {
+            (run.run_id, result.script)
+            for run in runs
+            for result in run.scripts
+            if run.status is not RunStatus.SKIPPED
+        } <= lines.keys()
+        assert {run_id for run_id, _script in lines} <= recorded.keys()
+        assert {run.mail_status for run in runs} <= {MailStatus.SENT, MailStatus.NONE}
+        sent = (self.gates / "sent").read_text("utf-8").splitlines()
+        assert {
+            (run.run_id, "interrupted" if run.status is RunStatus.INTERRUPTED else "")
+            for run in runs
+            if run.mail_status is MailStatus.SENT
+        } == {
+            (line[1:14], "interrupted" if " interrupted: " in line else "")
+            for line in sent
+        }
+        assert len(sent) == len({line[1:14] for line in sent})
+
+
+def has_ended(pid: int) -> bool:
+    """Say whether a process is gone, or only its parent does not know it."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def skipping(stage: Stage, step: str) -> None:
+    """A run is being skipped; meanwhile the active one ends, and the next one runs."""
+    stage.start_with_script("active")
+    stage.start("skipped", step=step)
+    stage.release()
+    stage.finish("active")
+    stage.start("next")
+    stage.finish("next")
+    stage.finish("skipped")
+    stage.judge(RunStatus.SUCCESS, RunStatus.SKIPPED, RunStatus.SUCCESS)
+
+
+def recovering(stage: Stage, step: str) -> None:
+    """A run recovers a dead one; meanwhile another one comes, and is skipped."""
+    stage.start_with_script("dead")
+    stage.kill_with_script("dead")
+    stage.start("recovers", step=step)
+    stage.start("skipped")
+    stage.finish("skipped")
+    stage.finish("recovers")
+    stage.judge(RunStatus.INTERRUPTED, RunStatus.SUCCESS, RunStatus.SKIPPED)
+
+
+def killed_recovering(stage: Stage, step: str) -> None:
+    """A run dies while it recovers a dead one; the next one finds them both."""
+    stage.start_with_script("dead")
+    stage.kill_with_script("dead")
+    stage.start("recovers", step=step)
+    stage.kill("recovers")
+    stage.start("next")
+    stage.finish("next")
+    stage.judge(RunStatus.INTERRUPTED, RunStatus.SUCCESS)
+
+
+def ending(stage: Stage, step: str) -> None:
+    """A run ends; meanwhile another one comes, and is skipped."""
+    stage.start("ends", step=step)
+    stage.start("skipped")
+    stage.finish("skipped")
+    stage.finish("ends")
+    stage.judge(RunStatus.SUCCESS, RunStatus.SKIPPED)
+
+
+def killed_ending(stage: Stage, step: str) -> None:
+    """A run dies when its last script has ended; the next one tells it as it was."""
+    stage.start("ends", step=step)
+    stage.kill("ends")
+    stage.start("next")
+    stage.finish("next")
+    stage.judge(RunStatus.SUCCESS, RunStatus.SUCCESS)
+
+
+def flush(stage: Stage, step: str) -> None:
+    """A run delivers its report; meanwhile somebody flushes the outbox."""
+    stage.start("delivers", step=step)
+    stage.start("flush", "mail", "flush")
+    stage.finish("flush")
+    stage.finish("delivers")
+    stage.judge(RunStatus.SUCCESS)
+
+
+SCENES = {
+    "skipping": skipping,
+    "recovering": recovering,
+    "killed-recovering": killed_recovering,
+    "ending": ending,
+    "killed-ending": killed_ending,
+    "flush": flush,
+}
+
+
+@pytest.fixture
+def stage(make_project: MakeProject, tmp_path: Path, shielded: Path) -> Iterator[Stage]:
+    """Return a project whose every run is reported; no process outlives the test."""
+    folder = make_project(
+        sources={"main.py": GATED},
+        recipients=["a@example.org"],
+        email_strategy="all",
+    )
+    made = Stage(folder, tmp_path / "gates", shielded)
+    yield made
+    (folder / "hold").unlink(missing_ok=True)
+    for name, process in made.processes.items():
+        if process.poll() is None:
+            made.kill(name)
+
+
+@pytest.mark.parametrize(
+    "name", cases((n for n in MEETINGS if LONG or n in QUICK), KNOWN)
+)
+def test_whoever_meets_each_run_ends_in_one_way(stage: Stage, name: str) -> None:
+    """Records, log, reports and what each process told of itself agree."""
+    kind, step = MEETINGS[name]
+    SCENES[kind](stage, step)
