@@ -26,8 +26,13 @@ def cases(keys: Iterable[str], known: Mapping[str, str]) -> list[object]:
     return [_case(key, known) for key in keys]
 
 
+def reasons_for(key: str, known: Mapping[str, str]) -> list[str]:
+    """Return why a case is known to fail; nothing if it is not."""
+    return [why for name, why in known.items() if fnmatchcase(key, name)]
+
+
 def _case(key: str, known: Mapping[str, str]) -> object:
-    reasons = [why for name, why in known.items() if fnmatchcase(key, name)]
+    reasons = reasons_for(key, known)
     if not reasons:
         return pytest.param(key, id=key)
     mark = pytest.mark.xfail(strict=True, reason="; ".join(reasons))
