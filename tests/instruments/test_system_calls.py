@@ -72,7 +72,6 @@ KNOWN: dict[str, str] = {
     "*:_file_variables:stat:*:exception": "an .env file that cannot be looked at",
     "*:Series.run:thread:*:exception": "no thread for a series",
     "*:_wait:thread:*:exception": "no thread that waits for the script's end",
-    "*:_wait:thread:*:running": "no thread that waits: the script runs on",
     "*:_wait_for:thread:*:exception": "no thread for the mail: it ends the run",
     "*:Tree.__init__:fstat:*:told": "told as not started, and it runs unwatched",
     "*:Tree.__init__:fstat:*:records": "recorded as not started, and it runs unwatched",
@@ -231,9 +230,12 @@ class World:
             yield "died", answer["died"]
             return
         began, ran = self._marks("began"), self._marks("ended")
-        if left := began - ran:
+        left: set[str] = set()
+        if began != ran:
+            # What does not end now either has been ended with the run.
             time.sleep(0.5)
-            ran = self._marks("ended")
+            left = self._marks("ended") - ran
+            ran |= left
         told = answer["told"]
         wrong = list(self._compared("told", told["scripts"], ran)) if told else []
         yield from wrong
