@@ -49,7 +49,11 @@ _CLAUSES = (
     (r"\bIS NOT NULL\b", "IS NULL"),
     (r"\bmax\(", "min("),
 )
-_ALTERNATIVE = re.compile(r"\|[\w .:~-]{2,}(?=[|)\"'])|(?<=[(:^\"'])[\w .~-]{2,}\|")
+#: The first alternative of a regular expression, and any further one.
+_ALTERNATIVES = (
+    (r"(?<=[(:^\"'])[\w .~-]{2,}\|", ""),
+    (r"\|[\w .:~-]{2,}(?=[|)\"'])", ""),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +299,7 @@ class _Finder(ast.NodeVisitor):
     def _inside_text(self, node: ast.Constant | ast.JoinedStr) -> None:
         start, _end = self._span(node)
         literal = self._text(node)
-        if _SQL.match(literal.lstrip("f\"'")):
-            rules: tuple[tuple[str, str], ...] = _CLAUSES
-        else:
-            rules = ((_ALTERNATIVE.pattern, ""),)
+        rules = _CLAUSES if _SQL.match(literal.lstrip("f\"'")) else _ALTERNATIVES
         for pattern, new in rules:
             for found in re.finditer(pattern, literal):
                 before = start + len(literal[: found.start()].encode())

@@ -256,7 +256,8 @@ def test_a_success_in_the_log_is_a_success_without_a_reason() -> None:
         result.started_at,
         result.duration,
     )
-    assert attempt.reason is attempt.traceback is None
+    assert attempt.reason is None
+    assert attempt.traceback is None
 
 
 def test_a_failure_in_the_log_has_its_last_line_as_the_exception() -> None:
