@@ -372,3 +372,17 @@ def test_every_word_for_a_secret_is_one(word: str) -> None:
     assert is_secret_name(f"x.{word.lower()}-y")
     assert is_secret_name(f"PG{word}2")
     assert not is_secret_name(f"{word}ISH")
+
+
+@pytest.mark.parametrize("key", ["Password", "PWD", "pwd "])
+def test_the_password_of_a_connection_string_is_a_secret(key: str) -> None:
+    """Whatever the variable is called."""
+    text = f"Server=db;{key}=hunter22;Database=x"
+    assert "hunter22" in secret_values({"DATABASE": text})
+
+
+def test_each_long_line_of_a_secret_of_two_lines_is_masked() -> None:
+    """A program may print one of them alone."""
+    first, second = "0123456789abcdef", "fedcba9876543210"
+    masker = Masker([f"{first}\n{second}"])
+    assert masker.text(f"<{first}> <{second}>") == "<***> <***>"
