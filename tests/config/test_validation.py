@@ -22,6 +22,9 @@ class Keys(msgspec.Struct):
         msgspec.field(default_factory=list)
     )
     token: Annotated[int, msgspec.Meta(extra={"expected": "a number"})] = 0
+    env: Annotated[dict[str, str], msgspec.Meta(extra={"expected": "texts"})] = (
+        msgspec.field(default_factory=dict)
+    )
 
 
 class Needed(msgspec.Struct):
@@ -63,7 +66,7 @@ def test_a_secret_is_masked_before_the_cut() -> None:
 
 def test_a_key_that_is_far_from_all_names_them_all() -> None:
     """But for the one that only editors read."""
-    expected = "unknown key; known keys: speed, places, token"
+    expected = "unknown key; known keys: speed, places, token, env"
     assert told({"qqqqqqqq": 1}) == [("qqqqqqqq", expected)]
 
 
@@ -94,4 +97,15 @@ def test_a_missing_key_is_told_where_a_whole_file_is_checked() -> None:
     assert told({}, Needed, only={"speed"}) == []
     assert told({"speed": 1}, only={"token"}) == [
         ("speed", "unknown key; known keys: token")
+    ]
+
+
+def test_variables_that_may_be_secret_are_not_quoted() -> None:
+    """One by its name; all of them where they are no mapping, or a list of some."""
+    hidden, shown = "expected texts, found ***", "expected texts, found 7"
+    assert told({"env": 7}) == [("env", hidden)]
+    assert told({"env": [7]}) == [("env[0]", hidden)]
+    assert told({"env": {"API_TOKEN": 7, "SPEED": 7}}) == [
+        ("env.API_TOKEN", hidden),
+        ("env.SPEED", shown),
     ]
