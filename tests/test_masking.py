@@ -330,3 +330,113 @@ def test_passwords_inside_of_other_values() -> None:
         {"DB_PASSWORD": "one"},
     )
     assert list(dict.fromkeys(found)) == ["pa%20ss", "pa ss", "sa-pass", "one"]
+
+
+@pytest.mark.parametrize("quotes", ["", '"', "'", "\"'"])
+def test_no_character_of_an_escaped_secret_is_left(quotes: str) -> None:
+    """Neither its first nor its last one, whichever quotes stand around it."""
+    secret = f"\\x{quotes}é\n{quotes}yz\\"
+    masker = Masker([secret])
+
+    for written in (repr(secret), ascii(secret), json.dumps(secret)):
+        mark = written[0]
+        assert masker.text(f"a {written} b") == f"a {mark}***{mark} b"
+    plain = json.dumps(secret, ensure_ascii=False)
+    assert masker.text(f"a {plain} b") == 'a "***" b'
+    both = repr(secret + "'\"")
+    assert not masker.text(both).startswith("'\\\\")
+
+
+@pytest.mark.parametrize("secret", ["abcd", "abcde", "abcdef", "abcdefg", "~~~???"])
+def test_base64_of_a_whole_secret_is_masked_whole(secret: str) -> None:
+    """With its padding, in both alphabets; and inside of others what is its alone."""
+    masker = Masker([secret])
+
+    assert masker.text(f"<{b64(secret)}>") == "<***>"
+    assert masker.text(f"<{url64(secret)}>") == "<***>"
+    for before in ("", "a", "ab"):
+        whole = b64(f"{before}{secret}zzz")
+        start, end = -(-len(before) * 8 // 6), (len(before) + len(secret)) * 8 // 6
+        assert masker.text(whole) == f"{whole[:start]}***{whole[end:]}"
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "FILE",
+        "PATH",
+        "DIR",
+        "DIRECTORY",
+        "FOLDER",
+        "URL",
+        "URI",
+        "ENDPOINT",
+        "HOST",
+        "PORT",
+        "NAME",
+        "USER",
+        "ID",
+        "TYPE",
+        "LENGTH",
+        "SIZE",
+        "LIMIT",
+        "COUNT",
+        "DAYS",
+        "HOURS",
+        "MINUTES",
+        "SECONDS",
+        "TTL",
+        "TIMEOUT",
+        "EXPIRY",
+        "POLICY",
+    ],
+)
+def test_what_describes_a_secret_is_none(about: str) -> None:
+    """Where it is and how long it may be is no secret, at the end of the name."""
+    assert not is_secret_name(f"TOKEN_{about}")
+    assert not is_secret_name(f"token.{about.lower()}")
+    assert is_secret_name(f"{about}_TOKEN")
+    assert is_secret_name(f"TOKEN_{about}_X")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "PASSWORD",
+        "PASSWD",
+        "PASSPHRASE",
+        "SECRET",
+        "TOKEN",
+        "API_KEY",
+        "APIKEY",
+        "ACCESS_KEY",
+        "ACCESSKEY",
+        "PRIVATE_KEY",
+        "PRIVATEKEY",
+        "CREDENTIAL",
+        "CREDENTIALS",
+        "MOT_DE_PASSE",
+        "MOTDEPASSE",
+        "MDP",
+    ],
+)
+def test_every_word_for_a_secret_is_one(word: str) -> None:
+    """As a part of the name, and at its very end."""
+    assert is_secret_name(word)
+    assert is_secret_name(f"x.{word.lower()}-y")
+    assert is_secret_name(f"PG{word}2")
+    assert not is_secret_name(f"{word}ISH")
+
+
+@pytest.mark.parametrize("key", ["Password", "PWD", "pwd "])
+def test_the_password_of_a_connection_string_is_a_secret(key: str) -> None:
+    """Whatever the variable is called."""
+    text = f"Server=db;{key}=hunter22;Database=x"
+    assert "hunter22" in secret_values({"DATABASE": text})
+
+
+def test_each_long_line_of_a_secret_of_two_lines_is_masked() -> None:
+    """A program may print one of them alone."""
+    first, second = "0123456789abcdef", "fedcba9876543210"
+    masker = Masker([f"{first}\n{second}"])
+    assert masker.text(f"<{first}> <{second}>") == "<***> <***>"

@@ -18,6 +18,7 @@ from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.outbox import DrainReport, Outbox
 from python_runner.delivery.rate_limiter import MESSAGES_A_MINUTE
 from python_runner.delivery.transports.memory import MemoryTransport
+from python_runner.masking import Masker
 from python_runner.model import (
     RECIPIENTS,
     Delivery,
@@ -383,6 +384,32 @@ def test_a_defect_of_a_transport_is_a_deferral(store: Store) -> None:
     assert broken.closed
     (_, message) = store.messages.newest()
     assert "a defect" in str(message.recipients[0].detail)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_a_defect_says_is_masked(
+    store: Store, message: Message, *, recorded: bool
+) -> None:
+    """An exception may hold the password: it stays out of records and receipts."""
+    outbox = Outbox(
+        store=store,
+        open_transport=lambda _audience, _folder: Broken(),
+        now=lambda: NOW,
+        masker=Masker(["a defect"]),
+    )
+    if recorded:
+        queue(store, "a")
+        outbox.drain(30)
+        (queued,) = store.messages.newest()
+        told = [addressee.detail for addressee in queued.addressees]
+    else:
+        receipts = outbox.send_now([message], PROJECT, 30)
+        told = [receipt.detail for receipt in receipts]
+
+    assert [str(detail) for detail in told] == [
+        "the transport broke down: RuntimeError('***')"
+    ] * len(told)
+    assert told
 
 
 def test_a_transport_that_cannot_be_opened_is_a_deferral(store: Store) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 
 import pytest
@@ -12,7 +13,9 @@ from python_runner.execution.exit_reasons import (
     left_behind,
     not_stopped,
     start_failure,
+    stop_reason,
     timeout_reason,
+    watch_failure,
 )
 
 
@@ -26,7 +29,19 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (None, "its exit code is unknown"),
         (3, "exit code 3"),
         (255, "exit code 255"),
+        (1, "exit code 1"),
+        (0x3FFFFFFF, "exit code 1073741823"),
+        (0x40000000, "crashed: 0x40000000"),
+        (0x40010004, "crashed: 0x40010004 (DBG_TERMINATE_PROCESS)"),
         (0xC0000005, "crashed: 0xC0000005 (STATUS_ACCESS_VIOLATION)"),
+        (0xC000001D, "crashed: 0xC000001D (STATUS_ILLEGAL_INSTRUCTION)"),
+        (0xC0000094, "crashed: 0xC0000094 (STATUS_INTEGER_DIVIDE_BY_ZERO)"),
+        (0xC00000FD, "crashed: 0xC00000FD (STATUS_STACK_OVERFLOW)"),
+        (0xC0000135, "crashed: 0xC0000135 (STATUS_DLL_NOT_FOUND)"),
+        (0xC000013A, "crashed: 0xC000013A (STATUS_CONTROL_C_EXIT)"),
+        (0xC0000142, "crashed: 0xC0000142 (STATUS_DLL_INIT_FAILED)"),
+        (0xC0000374, "crashed: 0xC0000374 (STATUS_HEAP_CORRUPTION)"),
+        (0xC0000409, "crashed: 0xC0000409 (STATUS_STACK_BUFFER_OVERRUN)"),
         (0xC0FFEE00, "crashed: 0xC0FFEE00"),
         (0x40010004, "crashed: 0x40010004 (DBG_TERMINATE_PROCESS)"),
         (0xC000013A, "crashed: 0xC000013A (STATUS_CONTROL_C_EXIT)"),
@@ -65,6 +80,13 @@ def test_a_number_of_the_script_itself_is_no_crash(
         (9, "killed by signal 9 (SIGKILL): by somebody else, or because memory"),
         (11, "crashed: signal 11 (SIGSEGV)"),
         (15, "killed by signal 15 (SIGTERM)"),
+        *(
+            (
+                getattr(signal, name, 0),
+                f"crashed: signal {getattr(signal, name, 0):d} ({name})",
+            )
+            for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS")
+        ),
         (45, "killed by signal 45"),
     ],
 )
@@ -93,6 +115,9 @@ def test_timeout(seconds: float, expected: str) -> None:
     [
         (FileNotFoundError(errno.ENOENT, "x", "/gone"), "/gone does not exist"),
         (PermissionError(errno.EACCES, "x", "/f"), "no permission to run /f"),
+        (PermissionError(errno.EPERM, "x", "/f"), "no permission to run /f"),
+        (PermissionError(errno.EACCES, "x"), "no permission to run python"),
+        (RuntimeError(), "could not be started: RuntimeError"),
         (NotADirectoryError(errno.ENOTDIR, "x", "/f"), "/f is not a folder"),
         (OSError(errno.ENOEXEC, "x", "/f"), "/f is not a program of this system"),
         (OSError(errno.E2BIG, "x"), "its arguments and variables are too long"),
@@ -129,3 +154,30 @@ def test_a_crowd_is_counted() -> None:
     assert len(texts) == 11
     assert str(texts[9]).startswith("process 1009 (")
     assert str(texts[10]) == "490 more processes were left behind and were stopped"
+
+
+def test_one_more_than_are_named() -> None:
+    """Ten are all named; of eleven one is counted."""
+    members = tuple(ProcessInfo(pid, "sleep") for pid in range(11))
+    assert len(left_behind(members[:10])) == 10
+    assert str(left_behind(members)[-1]).startswith("1 more ")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.EIO, "input/output error"), "input/output error"),
+        (OSError(), "OSError"),
+        (RuntimeError("no more threads"), "no more threads"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+    ],
+)
+def test_watch_failure(error: BaseException, expected: str) -> None:
+    """An error of the runner is told by its words, one without words by its type."""
+    told = f"stopped because it could not be watched: {expected}"
+    assert str(watch_failure(error)) == told
+
+
+def test_stop() -> None:
+    """A stop is the runner's, not the script's."""
+    assert str(stop_reason()) == "stopped together with the runner"

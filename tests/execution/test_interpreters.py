@@ -210,3 +210,21 @@ def test_script_with_windows_separators(project: Path) -> None:
     (project / "jobs/load.py").touch()
     assert find_script("jobs\\load.py", project) == project / "jobs/load.py"
     assert find_script("jobs", project) is None
+
+
+@pytest.mark.parametrize("there", ["python3", "py"])
+def test_any_python_on_path_is_named(project: Path, there: str) -> None:
+    """Who asks for one that is missing is told of the one that there is."""
+    folder = project.parent / "usr"
+    make_python(folder / (f"{there}.exe" if sys.platform == "win32" else there))
+    expected = f"there is no python on PATH; there is {there}"
+    assert refusal("python", project, str(folder)) == expected
+
+
+def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
+    """A path that leads into an environment means it, beside the usual ones."""
+    make_venv(project, ".venv")
+    meant = make_venv(project, "env")
+    expected = meant.relative_to(project).as_posix()
+    missing = OTHER.replace(".venv", "env")
+    assert refusal(missing, project) == f"{missing} does not exist; there is {expected}"

@@ -104,6 +104,37 @@ def run(project: str, source: str) -> str:
     return done.stdout.decode("utf-8")
 
 
+# -- the error of a script that Python cannot read ------------------------------------
+
+
+@pytest.mark.parametrize("name", ["SyntaxError", "IndentationError", "TabError"])
+def test_a_script_that_python_cannot_read(name: str) -> None:
+    """The error has no header, and may be in the very first line of the output."""
+    text = f'  File "/p/main.py", line 2\n    x\n    ^\n{name}: what is wrong\n'
+    for before in ("", "said before\n"):
+        found = read(before + text)
+        assert found.exception == f"{name}: what is wrong"
+        assert (found.file, found.line, found.function) == ("main.py", 2, None)
+        assert found.text == text.rstrip()
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("if 1:\nx = 1\n", "IndentationError"),
+        ("if 1:\n        x = 1\n\ty = 2\n", "TabError"),
+        ("x = (\n", "SyntaxError"),
+    ],
+)
+def test_what_this_python_says_of_such_a_script(
+    said: str, source: str, name: str
+) -> None:
+    """Whatever words it has for it."""
+    found = read(run(said, source), said)
+    assert found.exception.startswith(f"{name}: ")
+    assert found.file == "main.py"
+
+
 # -- what this interpreter really prints -----------------------------------------------
 
 

@@ -13,6 +13,7 @@ from python_runner.records.log_line import (
     format_log_line,
     log_line_of,
     parse_log_line,
+    result_of,
 )
 from python_runner.texts.sentence import Sentence
 
@@ -234,3 +235,56 @@ def test_whatever_is_no_success_is_a_failure_with_its_reason(outcome: Outcome) -
     result = _failed(outcome=outcome, reason=Sentence.of("because"))
     log_line = log_line_of(result, host="pc", now=NOON, include_traceback=True)
     assert (log_line.status, log_line.traceback) == ("failure", "because")
+
+
+def test_a_success_in_the_log_is_a_success_without_a_reason() -> None:
+    """What the records take from the log tells of a failure only where one was."""
+    result = result_of(LOG_LINE, 2)
+
+    assert result.outcome is Outcome.SUCCESS
+    assert (result.script, result.run_id, result.number) == (
+        LOG_LINE.script,
+        LOG_LINE.run_id,
+        2,
+    )
+    assert result.duration == pytest.approx(60 * LOG_LINE.minutes)
+    assert result.started_at == NOON - timedelta(minutes=LOG_LINE.minutes)
+    assert result.reason is None
+    (attempt,) = result.attempts
+    assert (attempt.outcome, attempt.exit_code) == (Outcome.SUCCESS, None)
+    assert (attempt.started_at, attempt.duration) == (
+        result.started_at,
+        result.duration,
+    )
+    assert attempt.reason is None
+    assert attempt.traceback is None
+
+
+def test_a_failure_in_the_log_has_its_last_line_as_the_exception() -> None:
+    """The line that names the exception is the last one, however many there are."""
+    text = 'Traceback (most recent call last):\n  File "a.py"\n    f()\nKeyError: 1'
+    line = replace(LOG_LINE, level="ERROR", status="failure", traceback=text)
+    result = result_of(line, 1)
+
+    assert result.outcome is Outcome.FAILURE
+    assert str(result.reason) == "the log says that it failed"
+    assert result.attempts[0].reason == result.reason
+    assert result.last_traceback == Traceback(text=text, exception="KeyError: 1")
+
+
+def test_a_line_of_the_original_is_not_unescaped() -> None:
+    """Only our own lines hold escapes; a path of Windows is none."""
+    ours = parse_log_line(LINE.replace("main.py", r"a\\new.py"))
+    old = parse_log_line(
+        r"27-11-2024 12:51:58 - INFO - PC - 39be3d37aed64 - 0.08 - a\new.py - success"
+    )
+    forgot = parse_log_line(
+        LINE.replace("main.py - success", r"a\new.py - failure- C:\temp")
+    )
+
+    assert ours
+    assert ours.script == r"a\new.py"
+    assert old
+    assert old.script == r"a\new.py"
+    assert forgot
+    assert (forgot.script, forgot.traceback) == (r"a\new.py", r"C:\temp")

@@ -19,7 +19,7 @@ from python_runner.files import move
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
-from python_runner.records.log_rotation import archives, delete_old_archives
+from python_runner.records.log_rotation import archives, delete_old_archives, logs_in
 from tests.support import examples
 
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 NAME = "project_3.log"
 START = datetime(2024, 11, 25, 9, 25).astimezone()
+
+LINE_OF_A_LOG = (
+    "2024-11-27 12:51:58,954 - INFO - pc - 39be3d37aed64 - 0.08 - main.py - success\n"
+)
 
 
 @pytest.fixture
@@ -431,3 +435,27 @@ def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> N
         kept = expected[-keep:] if keep else expected
         assert [p.name for p in archives(logs, NAME)] == kept
         assert len(list(logs.iterdir())) == len(kept) + 1
+
+
+def test_a_log_is_ours_by_any_of_its_files(logs: Path) -> None:
+    """Empty archives and a broken current file hide no log; other files are none."""
+    line = LINE_OF_A_LOG.encode()
+    (logs / "current.log").write_bytes(line)
+    (logs / "current.log.2024-01-01_09-00").write_bytes(b"")
+    (logs / "archived.log").write_bytes(b"nothing of ours\n")
+    (logs / "archived.log.2024-01-01_09-00.2").write_bytes(line)
+    (logs / "foreign.log").write_bytes(b"nothing of ours\n")
+    (logs / "other.txt").write_bytes(line)
+    (logs / "folder.log").mkdir()
+
+    assert logs_in(logs) == ["archived.log", "current.log"]
+    assert logs_in(logs / "gone") == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a link needs rights there")
+@pytest.mark.posix
+def test_a_link_is_no_log(logs: Path, tmp_path: Path) -> None:
+    """It may lead anywhere."""
+    (tmp_path / "target").write_bytes(LINE_OF_A_LOG.encode())
+    (logs / "link.log").symlink_to(tmp_path / "target")
+    assert logs_in(logs) == []

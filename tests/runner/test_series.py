@@ -14,9 +14,10 @@ import pytest
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
-from python_runner.model import Outcome, RunStatus
+from python_runner.model import OnFailure, Outcome, RunStatus, Script
 from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
+from python_runner.runner.series import Series
 from python_runner.runner.session import (
     Session,
     delete_old_runs,
@@ -29,9 +30,9 @@ from tests.support import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from python_runner.model import Run
+    from python_runner.model import Run, ScriptResult
     from python_runner.runner.events import Event
-    from tests.support import MakeProject
+    from tests.support import MakeProject, MakeResult
 
 
 OK = "print('fine')"
@@ -445,3 +446,36 @@ def test_records_are_thinned_by_age(make_project: MakeProject) -> None:
             assert len(opened.store.runs()) == (1 if days == 0 else 2)
             delete_old_runs(opened, 3)
             assert len(opened.store.runs()) == 1
+
+
+def test_a_place_that_is_free_is_taken_while_a_script_runs(
+    make_result: MakeResult,
+) -> None:
+    """Of two places one stays taken; the other goes from script to script meanwhile."""
+    third_began = threading.Event()
+    seen: list[bool] = []
+
+    def execute(script: Script) -> ScriptResult:
+        if script.name == "slow.py":
+            seen.append(third_began.wait(30))
+        elif script.name == "third.py":
+            third_began.set()
+        return make_result(script.name)
+
+    scripts = [
+        Script(name=name, path=name) for name in ("slow.py", "second.py", "third.py")
+    ]
+    recorded: list[str] = []
+    results = Series(
+        scripts=scripts,
+        on_failure=OnFailure.CONTINUE,
+        max_parallel=2,
+        execute=execute,
+        give_up=lambda script, _reason: make_result(script.name, Outcome.SKIPPED),
+        record=lambda result: recorded.append(result.script),
+        stopping=lambda: False,
+    ).run()
+
+    assert seen == [True]
+    assert recorded[0] == "second.py"
+    assert [result.script for result in results] == [s.name for s in scripts]

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from python_runner.config.validation import Findings, check_struct
+
+
+pytestmark = pytest.mark.pure
+
+
+class Keys(msgspec.Struct):
+    """A file's keys."""
+
+    schema: Annotated[str, msgspec.Meta(extra={"expected": "an address"})] = (
+        msgspec.field(default="", name="$schema")
+    )
+    speed: Annotated[int, msgspec.Meta(extra={"expected": "a number"})] = 0
+    places: Annotated[list[int], msgspec.Meta(extra={"expected": "numbers"})] = (
+        msgspec.field(default_factory=list)
+    )
+    token: Annotated[int, msgspec.Meta(extra={"expected": "a number"})] = 0
+    env: Annotated[dict[str, str], msgspec.Meta(extra={"expected": "texts"})] = (
+        msgspec.field(default_factory=dict)
+    )
+
+
+class Needed(msgspec.Struct):
+    """A file with a key that must be there."""
+
+    speed: Annotated[int, msgspec.Meta(extra={"expected": "a number"})]
+
+
+def told(
+    raw: dict[str, Any], kind: type[msgspec.Struct] = Keys, **options: Any
+) -> list[tuple[str, str]]:
+    """Return key and message of each problem."""
+    findings = Findings("exec_config.json", secrets=("hunter22",))
+    check_struct(kind, raw, findings, **options)
+    return [(problem.key, problem.message) for problem in findings.problems]
+
+
+def test_a_short_value_is_quoted_whole() -> None:
+    """Sixty characters with their quotes; accents as they were written."""
+    short = "é" * 58
+    expected = f'expected a number, found "{short}"'
+    assert told({"speed": short}) == [("speed", expected)]
+
+
+@pytest.mark.parametrize("length", [59, 10_000])
+def test_a_long_value_is_cut(length: int) -> None:
+    """However long it is, sixty characters are shown, and that there were more."""
+    expected = 'expected a number, found "' + 58 * "x" + "…"
+    assert told({"speed": "x" * length}) == [("speed", expected)]
+
+
+def test_a_secret_is_masked_before_the_cut() -> None:
+    """No part of it is left at the end."""
+    ((_key, message),) = told({"speed": 50 * "x" + "hunter22"})
+    assert message.endswith('xxx***"')
+    ((_key, message),) = told({"token": "anything"})
+    assert message == "expected a number, found ***"
+
+
+def test_a_key_that_is_far_from_all_names_them_all() -> None:
+    """But for the one that only editors read."""
+    expected = "unknown key; known keys: speed, places, token, env"
+    assert told({"qqqqqqqq": 1}) == [("qqqqqqqq", expected)]
+
+
+def test_a_key_that_is_near_names_the_nearest() -> None:
+    """One alone, so that the sentence is short."""
+    assert told({"sped": 1}) == [("sped", "unknown key; did you mean speed?")]
+
+
+def test_a_planned_key_is_refused_unless_it_asks_for_nothing() -> None:
+    """A value is never ignored."""
+    expected = "this version does not act on it yet; remove it"
+    assert told({"warm": True}) == [("warm", expected)]
+    assert told({"warm": False}) == []
+
+
+def test_each_wrong_item_is_named_with_its_place() -> None:
+    """The right ones are not."""
+    assert told({"places": [1, "b", 3, "d"]}) == [
+        ("places[1]", 'expected numbers, found "b"'),
+        ("places[3]", 'expected numbers, found "d"'),
+    ]
+
+
+def test_a_missing_key_is_told_where_a_whole_file_is_checked() -> None:
+    """A file of defaults may hold a part."""
+    missing = [("a.speed", "is missing: expected a number")]
+    assert told({}, Needed, prefix="a.") == missing
+    assert told({}, Needed, only={"speed"}) == []
+    assert told({"speed": 1}, only={"token"}) == [
+        ("speed", "unknown key; known keys: token")
+    ]
+
+
+def test_variables_that_may_be_secret_are_not_quoted() -> None:
+    """One by its name; all of them where they are no mapping, or a list of some."""
+    hidden, shown = "expected texts, found ***", "expected texts, found 7"
+    assert told({"env": 7}) == [("env", hidden)]
+    assert told({"env": [7]}) == [("env[0]", hidden)]
+    assert told({"env": {"API_TOKEN": 7, "SPEED": 7}}) == [
+        ("env.API_TOKEN", hidden),
+        ("env.SPEED", shown),
+    ]
