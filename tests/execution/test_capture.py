@@ -204,7 +204,8 @@ def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
     (warning,) = capture(tmp_path / "never", b"words\n")
     match = re.fullmatch(r"its output is in (.+): (.+)", warning)
     assert match
-    assert match[2] == os.strerror(errno.ENOENT)
+    if sys.platform != "win32":  # which has words of its own
+        assert match[2] == os.strerror(errno.ENOENT)
     file = Path(match[1])
     assert file.read_bytes() == b"words\n"
     file.unlink()

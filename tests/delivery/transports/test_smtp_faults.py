@@ -130,7 +130,7 @@ FAULTS = (
         "set LOGIN_MAIL and PASSWORD_MAIL",
     ),
     Fault(
-        "an answer without end",
+        "a line of an answer that is too long",
         {"MAIL": ("250 " + "x" * 9000, "250 ok")},
         BOTH_DEFERRED,
         "Line too long",
