@@ -401,7 +401,7 @@ def test_what_a_defect_says_is_masked(
         queue(store, "a")
         outbox.drain(30)
         (queued,) = store.messages.newest()
-        told = [addressee.detail for addressee in queued.addressees]
+        told = [addressee.detail for addressee in queued.recipients]
     else:
         receipts = outbox.send_now([message], PROJECT, 30)
         told = [receipt.detail for receipt in receipts]

@@ -471,7 +471,7 @@ def test_a_place_that_is_free_is_taken_while_a_script_runs(
         on_failure=OnFailure.CONTINUE,
         max_parallel=2,
         execute=execute,
-        give_up=lambda script, _reason: make_result(script.name, Outcome.SKIPPED),
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
         record=lambda result: recorded.append(result.script),
         stopping=lambda: False,
     ).run()
