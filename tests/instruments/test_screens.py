@@ -216,6 +216,7 @@ def _alone(line: str, part: str) -> Iterator[tuple[int, int]]:
 
 #: Whether a line breaks there depends on how many digits a time happens to have.
 UNSTEADY = {
+    *("run-en-80", "run-en-120", "run-en-200", "run-fr-80"),
     *("run-en-40", "run-fr-20", "run-fr-40", "run-fr-60", "run-fr-200"),
     *("history-en-80", "history-fr-80", "history-fr-60"),
 }
@@ -236,6 +237,7 @@ KNOWN = {
     **dict.fromkeys(("history-failed-??-20", "history-failed-??-40"), _FOLDED),
     "history-failed-*-60": _FOLDED,
     **dict.fromkeys(("show-??-20", "show-??-40", "show-fr-60", "run-en-20"), _WRAPPED),
+    **dict.fromkeys(("logs-en-20", "logs-??-40"), _WRAPPED),
 }
 
 

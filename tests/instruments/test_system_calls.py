@@ -70,13 +70,6 @@ KNOWN: dict[str, str] = {
     "*:_problem:stat:*:exception": "an interpreter that cannot be looked at",
     "*:load_settings:getcwd:*:exception": "the current folder has gone: nothing runs",
     "*:_file_variables:stat:*:exception": "an .env file that cannot be looked at",
-    "*:Series.run:thread:*:exception": "no thread for a series",
-    "*:_wait:thread:*:exception": "no thread that waits for the script's end",
-    "*:_wait_for:thread:*:exception": "no thread for the mail: it ends the run",
-    "*:Tree.__init__:fstat:*:told": "told as not started, and it runs unwatched",
-    "*:Tree.__init__:fstat:*:records": "recorded as not started, and it runs unwatched",
-    "*:Tree.__init__:fstat:*:log": "logged as not started, and it runs unwatched",
-    "*:Capture._size:fstat:*:exception": "an output that cannot be looked at ends the series",
     "*:_unlock:lock:*:exception": "a lock that cannot be released ends a finished run",
     "library:*:*:*:silent": "what goes wrong beside the scripts is in no warning of the"
     " library's results",
@@ -84,7 +77,6 @@ KNOWN: dict[str, str] = {
     "command:load_workspace:stat:*:exception": "python-runner.toml cannot be looked at",
     "command:config_path:stat:*:exception": "a project that cannot be looked at ends the"
     " command for all",
-    "command:run_all:thread:*:exception": "no thread for a project",
     "onwards:*:*:*:*:exception": "with one of the calls above, everything fails",
 }
 
