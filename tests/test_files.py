@@ -106,6 +106,7 @@ def refused(winerror: int) -> OSError:
     return error
 
 
+@pytest.mark.not_wine
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     """What it leads to is replaced, there already or not."""
     for name in ("old", "missing"):

@@ -141,6 +141,8 @@ def command(
     assert left() == []
 
 
+@posix_only
+@pytest.mark.posix
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ERRORS)
 def test_any_call_after_the_start_may_fail(

@@ -594,6 +594,7 @@ def _found(store: Store, path: Path) -> list[object]:
     ]
 
 
+@pytest.mark.not_wine
 @pytest.mark.parametrize("recorded", ["real", "link"])
 def test_a_project_is_found_by_whichever_path(
     store: Store, tmp_path: Path, recorded: str
@@ -618,6 +619,7 @@ def test_a_project_is_found_by_whichever_path(
     assert [run.run_id for run in store.interrupt_runs(real, NOW)] == ["b" * 13]
 
 
+@pytest.mark.not_wine
 def test_a_link_to_a_new_folder_keeps_its_history(store: Store, tmp_path: Path) -> None:
     """A link that each release points elsewhere stays one project."""
     for name in ("first", "second"):
@@ -634,6 +636,7 @@ def test_a_link_to_a_new_folder_keeps_its_history(store: Store, tmp_path: Path) 
     assert store.runs(projects=[tmp_path / "first"]) == []
 
 
+@pytest.mark.not_wine
 def test_old_rows_are_found_by_their_path_and_its_folder(
     store: Store, shielded: Path, tmp_path: Path
 ) -> None:

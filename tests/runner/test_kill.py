@@ -112,6 +112,7 @@ def kill_at(folder: Path, home: Path, name: str, held: str) -> None:
     assert not alive, gone
 
 
+@pytest.mark.not_wine
 @pytest.mark.slow
 def test_a_runner_killed_at_any_moment_leaves_the_truth(
     make_project: MakeProject, shielded: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,8 @@ def _in_folder(in_folder: Path) -> None:
     """Keep the files of the developer's own folder out."""
 
 
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes need threads")
 @pytest.mark.parametrize("refused", [1, float("inf")], ids=["one", "all"])
 @pytest.mark.parametrize("allowed", range(MOST))
 def test_no_run_is_left_open(  # noqa: PLR0917 - fixtures
@@ -65,6 +68,8 @@ def test_no_run_is_left_open(  # noqa: PLR0917 - fixtures
         assert "can't start new thread" in str(queued.recipients[0].detail)
 
 
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="its pipes need threads")
 def test_every_script_of_the_series_gets_its_turn(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

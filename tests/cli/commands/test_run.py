@@ -508,6 +508,7 @@ def test_what_could_not_be_started_is_resumed(
     assert undone(cli, folder) == ["main.py"]
 
 
+@pytest.mark.not_wine
 def test_a_series_is_resumed_by_another_path(
     cli: Cli, make_project: MakeProject, tmp_path: Path
 ) -> None:
