@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 from base64 import b64decode
 from email import message_from_bytes
 from email.policy import default
@@ -105,9 +104,8 @@ WORDS = st.lists(
 
 
 @pytest.mark.xfail(
-    sys.version_info < (3, 13),
-    strict=True,
-    reason="a long line that is folded between accents loses a space",
+    strict=False,
+    reason="up to Python 3.12 a line that is folded between accents loses a space",
 )
 @given(WORDS)
 @example(["0ç", "00ç", "0çç", "0" * 21 + "€€", "ç", "ç"])
