@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
+from python_runner.texts.sanitize import OutputCleaner, flat
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from python_runner.cli.streams import Stream
     from python_runner.runner.events import Event
 
 #: Seconds between two looks at a file that grows.
 _INTERVAL = 0.1
+#: Most seconds that the end of a script's output may delay the next script.
+_PATIENCE = 2.0
 
 
 @dataclass(slots=True)
@@ -26,11 +28,11 @@ class OutputFollower:
     """Listener that writes each running script's output, whole lines with its name.
 
     Attributes:
-        write: takes a line.
+        stream: where the lines go.
         secrets: what no line may show, besides the secrets of the script's project.
     """
 
-    write: Callable[[str], None]
+    stream: Stream
     secrets: tuple[str, ...] = ()
     _ends: dict[tuple[str, int], tuple[threading.Event, threading.Thread]] = field(
         default_factory=dict
@@ -41,7 +43,7 @@ class OutputFollower:
         match event:
             case ScriptStarted(attempt=1):
                 ended = threading.Event()
-                prefix = f"{event.project.name}: {event.script.name} | "
+                prefix = flat(f"{event.project.name}: {event.script.name} | ")
                 masker = Masker((*self.secrets, *event.project.secrets))
                 output = OutputReader(event.output, masker)
                 thread = threading.Thread(
@@ -58,7 +60,8 @@ class OutputFollower:
                 if following:
                     ended, thread = following
                     ended.set()
-                    thread.join()
+                    # Who reads slowly gets the rest later: the next script begins.
+                    thread.join(_PATIENCE)
             case _:
                 pass
 
@@ -81,4 +84,8 @@ class OutputFollower:
 
     def _write_line(self, prefix: str, line: bytes) -> None:
         text = line.decode("utf-8", "backslashreplace").rstrip("\r")
-        self.write(prefix + text)
+        # What returns to the beginning of its line would write over the name.
+        for part in text.split("\r"):
+            cleaner = OutputCleaner(colours=self.stream.coloured)
+            shown = cleaner.clean(part) + cleaner.end()
+            self.stream.put(f"{prefix}{shown}\n", wait=True)
