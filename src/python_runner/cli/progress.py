@@ -122,7 +122,7 @@ class LiveView(Progress):
     def _result(self, event: ScriptEnded) -> str:
         result = event.result
         colour = "green" if result.succeeded else "red"
-        symbol = wording.mark(result, self._console.encoding)
+        symbol = "✓" if result.succeeded else "✗"
         name = self._name(event.project.name, result.script)
         line = f"  [{colour}]{symbol}[/] {name}"
         if result.attempts:

@@ -79,6 +79,7 @@ class Stream(io.TextIOBase):
         self._moved = 0.0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._writing = threading.Lock()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
@@ -225,15 +226,16 @@ class Stream(io.TextIOBase):
 
     def _write_next(self) -> None:
         """Write what waits, chunk after chunk."""
-        while self._queue:
-            # It stays in the queue until it is written: whoever settles waits for it.
-            data = self._queue[0]
-            self._write(data)
-            with self._changed:
-                self._queue.popleft()
-                self._size -= len(data)
-                self._moved = time.monotonic()
-                self._changed.notify_all()
+        with self._writing:
+            while self._queue:
+                # It stays there until it is written: whoever settles waits for it.
+                data = self._queue[0]
+                self._write(data)
+                with self._changed:
+                    self._queue.popleft()
+                    self._size -= len(data)
+                    self._moved = time.monotonic()
+                    self._changed.notify_all()
 
     def _encoded(self, text: str) -> list[bytes]:
         if self._raw is None:
@@ -336,10 +338,12 @@ def attached_streams() -> Iterator[None]:
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", Unhurried(err))
     try:
         yield
-        out.settle(STALLED)
-        err.settle(STALLED)
     finally:
-        sys.stdout, sys.stderr = before
+        try:
+            out.settle(STALLED)
+            err.settle(STALLED)
+        finally:
+            sys.stdout, sys.stderr = before
 
 
 def say(

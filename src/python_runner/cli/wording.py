@@ -76,16 +76,6 @@ def duration(seconds: float) -> str:
     return formats().duration(seconds)
 
 
-def mark(result: ScriptResult, encoding: str | None) -> str:
-    """Return a tick or a cross, in characters the stream can write."""
-    symbol, plain = ("✓", "+") if result.succeeded else ("✗", "x")
-    try:
-        symbol.encode(encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        return plain
-    return symbol
-
-
 def why(result: ScriptResult) -> str:
     """Return on one line why a script did not succeed."""
     if result.last_traceback:
