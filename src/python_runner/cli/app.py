@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.streams import OutputLost, attached_streams, say
-from python_runner.exceptions import PythonRunnerError
+from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.masking import Masker, secret_values
 from python_runner.policy import (
     EXIT_FAILURE,
@@ -110,13 +110,18 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         message = io.StringIO()
         error.show(message)
-        say(_safe(message.getvalue().rstrip("\n")), err=True)
+        say(_masker().text(message.getvalue().rstrip("\n")), err=True)
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         say(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
-        say(_safe(str(error)), err=True)
+        problems = (
+            error.problems if isinstance(error, InvalidConfiguration) else [error]
+        )
+        masker = _masker()
+        for problem in problems:
+            say("{problem}", err=True, problem=masker.text(str(problem)))
         code = EXIT_USAGE
     except OutputLost as lost:
         if lost.reason:
@@ -129,17 +134,16 @@ def _run(arguments: Sequence[str] | None) -> int:
     return code
 
 
-def _safe(message: str) -> str:
-    """Return an error message without secrets and control characters."""
+def _masker() -> Masker:
+    """Return what takes the secrets of the environment out of errors."""
     # Imported here because --help must be quick.
     from python_runner.config.settings import load_settings  # noqa: PLC0415
-    from python_runner.texts.sanitize import clean  # noqa: PLC0415
 
     try:
         secrets = load_settings().secrets
     except PythonRunnerError:
         secrets = tuple(secret_values(os.environ))
-    return clean(Masker(secrets).text(message))
+    return Masker(secrets)
 
 
 def _translate_click() -> None:

@@ -39,7 +39,7 @@ def open_records(settings: Settings) -> Iterator[Store]:
     try:
         with open_store(settings.home, datetime.now().astimezone()) as store:
             if store.notice:
-                say(store.notice.in_language(language), err=True)
+                say("{notice}", err=True, notice=store.notice.in_language(language))
             yield store
     except StoreError as error:
         raise PythonRunnerError(error.reason.in_language(language)) from error

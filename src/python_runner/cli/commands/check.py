@@ -138,4 +138,4 @@ def _print(found: Mapping[Path, list[Problem]]) -> None:
         show(message, folder=folder, count=len(problems))
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
-            show(f"  {where}{problem.message}")
+            show("  {where}{message}", where=where, message=problem.message)

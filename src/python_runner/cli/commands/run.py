@@ -152,7 +152,7 @@ def run_all(
         progress,
     ):
         for notice in session.notices:
-            say(notice.in_language(system_language()), err=True)
+            say(wording.say(notice), err=True)
         if options.resume:
             require_records(session.store)
         jobs = [
