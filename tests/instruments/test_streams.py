@@ -403,6 +403,7 @@ def place(tmp_path: Path, past: Place, request: pytest.FixtureRequest) -> Place:
     return past
 
 
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("cell_name", CHOSEN)
 def test_a_broken_stream_takes_away_the_text_and_nothing_else(
     cell_name: str, place: Place, expected: Callable[[str, str], Seen]
