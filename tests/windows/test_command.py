@@ -111,7 +111,7 @@ WINDOWLESS = Path(sys.executable).with_name("python-runnerw.exe")
 PYTHONW = Path(sys.executable).with_name("pythonw.exe")
 
 
-def windowless(*command: object, cwd: Path) -> int:
+def windowless(*command: str | Path, cwd: Path) -> int:
     """Run a program that has neither a console nor a stream; return its exit code."""
     flags = getattr(subprocess, "DETACHED_PROCESS", 0)
     with subprocess.Popen(command, cwd=cwd, creationflags=flags) as process:
