@@ -39,7 +39,7 @@ class Device(io.RawIOBase):
     """A device that takes bytes, and fails, blocks or refuses when it is told to."""
 
     def __init__(self) -> None:
-        self.taken = b""
+        self.taken = bytearray()
         self.error: OSError | None = None
         #: What a write takes at most; None for a device that would block.
         self.most: int | None = 1 << 30
@@ -222,7 +222,7 @@ def test_a_document_is_whole_or_lost(
     """A reader that stops in the middle is given up; a slow one gets everything."""
     monkeypatch.setattr(streams, "_DOCUMENT_PATIENCE", 0.3)
     errors = Device()
-    document = {"a": ["b" * 100] * 50_000}
+    document = {"a": ["b" * 100] * 10_000}
     with attached(file_on(device), file_on(errors)):
         device.most = 5000
         assert deliver_document(document, hurry=False)
@@ -231,7 +231,7 @@ def test_a_document_is_whole_or_lost(
         assert not deliver_document(document, hurry=False)
         device.open.set()
 
-    assert whole.count("b") == 5_000_000
+    assert whole.count("b") == 1_000_000
     assert "could not be written" in errors.text
 
 
@@ -276,7 +276,7 @@ def test_the_streams_encoding_is_respected() -> None:
         say("0,1\u202fs")
         click.echo("0,1\u202fs")
 
-    assert device.taken.replace(b"\r", b"") == b"0,1\xa0s\n" * 3
+    assert bytes(device.taken).replace(b"\r", b"") == b"0,1\xa0s\n" * 3
 
 
 def test_a_closed_number_is_taken_by_no_file_of_ours(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
 from python_runner.texts.sanitize import OutputCleaner, flat
+from python_runner.waiting import WAKE_SECONDS
 
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class OutputFollower:
 
     stream: Stream
     secrets: tuple[str, ...] = ()
+    _late: list[threading.Thread] = field(default_factory=list)
     _ends: dict[tuple[str, int], tuple[threading.Event, threading.Thread]] = field(
         default_factory=dict
     )
@@ -62,8 +64,16 @@ class OutputFollower:
                     ended.set()
                     # Who reads slowly gets the rest later: the next script begins.
                     thread.join(_PATIENCE)
+                    if thread.is_alive():
+                        self._late.append(thread)
             case _:
                 pass
+
+    def finish(self) -> None:
+        """Let a reader that is slow, but reads, get all of the output."""
+        for thread in self._late:
+            while thread.is_alive():
+                thread.join(WAKE_SECONDS)
 
     def _follow(
         self, output: OutputReader, prefix: str, ended: threading.Event

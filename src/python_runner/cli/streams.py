@@ -31,8 +31,10 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Characters of one write. What a console or a pipe takes at once shows that it is read.
-_CHUNK = 1024
+#: Characters of one write: not more than a console takes at once, and few where each
+#: shows that somebody reads.
+_CHUNK = 4096
+_QUEUED_CHUNK = 1024
 #: Bytes that may wait for a reader. Progress gets all of that, the rest half.
 _ROOM = 1 << 20
 #: Seconds without a byte taken after which nobody reads.
@@ -132,7 +134,7 @@ class Stream(io.TextIOBase):
         _require_text(text)
         self.settle(float("inf"))
         self._error = None
-        for data in self._encoded(text):
+        for data in self._encoded(text, _CHUNK):
             self._write(data)
             if self._error is not None:
                 raise OutputLost(self._error)
@@ -150,33 +152,37 @@ class Stream(io.TextIOBase):
         if self._error is not None:
             raise OutputLost(self._error)
 
-    def put(self, text: str, *, wait: bool = False) -> None:
+    def put(self, text: str, *, wait: bool = False) -> bool:
         """Have ``text`` written by a thread; drop it where no room is left.
 
         Args:
             text: what to write, whole or not at all.
             wait: whether to wait for room while the reader reads.
+
+        Returns:
+            Whether there was room.
         """
         if self._raw is None:
-            return
+            return False
         room = _ROOM // 2 if wait else _ROOM
         with self._changed:
-            data = self._encoded(text)
+            data = self._encoded(text, _QUEUED_CHUNK)
             size = sum(map(len, data))
             while wait and self._size and self._size + size > room:
                 if self._is_stalled(STALLED):
                     break
                 self._changed.wait(_PAUSE)
             if self._size and self._size + size > _ROOM:
-                return
+                return False
             if not self._queue:
                 self._moved = time.monotonic()
             self._queue.extend(data)
             self._size += size
             if self._has_thread():
                 self._changed.notify_all()
-                return
+                return True
         self._write_next()
+        return True
 
     def deliver(self, text: str, patience: float) -> OSError | None:
         """Write ``text``, as long as its reader takes some of it every few seconds.
@@ -191,8 +197,7 @@ class Stream(io.TextIOBase):
         if self._raw is None:
             return OSError(errno.EBADF, os.strerror(errno.EBADF))
         self._error = None
-        self.put(text, wait=True)
-        if not self.settle(patience):
+        if not (self.put(text, wait=True) and self.settle(patience)):
             return OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
         return self._error
 
@@ -237,14 +242,14 @@ class Stream(io.TextIOBase):
                     self._moved = time.monotonic()
                     self._changed.notify_all()
 
-    def _encoded(self, text: str) -> list[bytes]:
+    def _encoded(self, text: str, chunk: int) -> list[bytes]:
         if self._raw is None:
             return []
         text = encodable(text, self._encoding)
         if sys.platform == "win32" and isinstance(self._raw, io.RawIOBase):
             text = text.replace("\n", "\r\n")
-        places = range(0, len(text), _CHUNK)
-        return [self._encoder.encode(text[place : place + _CHUNK]) for place in places]
+        places = range(0, len(text), chunk)
+        return [self._encoder.encode(text[place : place + chunk]) for place in places]
 
     def _write(self, data: bytes) -> None:
         """Write bytes, or take note of why they are lost; what comes later is tried."""

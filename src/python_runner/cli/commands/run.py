@@ -163,6 +163,8 @@ def run_all(
         runs = drain_again([run for run in done if run], session)
         delete_old_runs(session, targets.keep_days)
     name = signals.received.name if signals.received else None
+    if name is None:
+        follow.finish()
     return runs, session.given_up, name
 
 
