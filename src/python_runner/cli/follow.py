@@ -87,15 +87,18 @@ class OutputFollower:
         )
         for block in blocks:
             *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                self._write_line(prefix, line)
+            self._write(prefix, lines)
         if rest:
-            self._write_line(prefix, rest)
+            self._write(prefix, [rest])
 
-    def _write_line(self, prefix: str, line: bytes) -> None:
-        text = line.decode("utf-8", "backslashreplace").rstrip("\r")
-        # What returns to the beginning of its line would write over the name.
-        for part in text.split("\r"):
-            cleaner = OutputCleaner(colours=self.stream.coloured)
-            shown = cleaner.clean(part) + cleaner.end()
-            self.stream.put(f"{prefix}{shown}\n", wait=True)
+    def _write(self, prefix: str, lines: list[bytes]) -> None:
+        shown = []
+        cleaner = OutputCleaner(colours=self.stream.coloured)
+        for line in lines:
+            text = line.decode("utf-8", "backslashreplace").rstrip("\r")
+            # What returns to the beginning of its line would write over the name.
+            shown += [
+                f"{prefix}{cleaner.clean(part)}{cleaner.end()}\n"
+                for part in text.split("\r")
+            ]
+        self.stream.put("".join(shown), wait=True)

@@ -86,13 +86,16 @@ class OutputCleaner:
         return text
 
     def _cleaned(self, text: str) -> str:
+        # Most output is plain, and there may be much of it.
+        if text.isprintable():
+            return text
         plain, *rest = _COLOURS.split(text)
         shown = [clean(plain)]
         for colour, part in zip(rest[::2], rest[1::2], strict=True):
             if self._colours:
                 self._coloured = not _NO_COLOUR.fullmatch(colour)
                 shown.append(colour)
-            shown.append(clean(part))
+            shown.append(part if part.isprintable() else clean(part))
         return "".join(shown)
 
 
