@@ -68,7 +68,7 @@ def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:
         (["history"], 1, ""),
         (["check", "p"], 1, ""),
         (["--help"], 1, ""),
-        (["completion", "bash"], 1, ""),
+        (["completion", "fish"], 1, ""),
     ],
 )
 def test_a_reader_that_leaves_is_no_error(
