@@ -228,3 +228,15 @@ def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
     expected = meant.relative_to(project).as_posix()
     missing = OTHER.replace(".venv", "env")
     assert refusal(missing, project) == f"{missing} does not exist; there is {expected}"
+
+
+def test_scripts_get_the_interpreter_with_a_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``pythonw.exe`` what a script starts would open windows."""
+    windowless = tmp_path / "pythonw.exe"
+    monkeypatch.setattr(sys, "executable", str(windowless))
+    assert find_interpreter(None, tmp_path, environ={}) == windowless
+
+    (tmp_path / "python.exe").touch()
+    assert find_interpreter(None, tmp_path, environ={}) == tmp_path / "python.exe"
