@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -131,7 +132,7 @@ def start_failure(error: BaseException, program: str) -> Sentence:
         number = errno.E2BIG
     file = os.fsdecode(error.filename or program)
     template = _START_FAILURES.get(number or 0, N_("could not be started: {error}"))
-    if number == errno.ENOENT and os.path.exists(file):  # noqa: PTH110 - may be any text
+    if number == errno.ENOENT and exists(file):
         template = N_(
             "could not be started: what {file} itself needs to run is missing"
         )

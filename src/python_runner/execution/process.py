@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import suppress
@@ -22,6 +21,7 @@ from python_runner.execution.traceback import (
     read_exit_message,
     read_traceback,
 )
+from python_runner.files import resolved
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence
 
@@ -260,7 +260,7 @@ def _attempt(
     """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker = command.masker
     # Frames of the text, which is masked already, are compared with these.
-    folders = command.project, os.path.realpath(command.project)
+    folders = command.project, resolved(command.project)
     projects = tuple(map(masker.text, folders))
     ending = watched.ending
     outcome = watched.outcome or (

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import (
     CONFIG_FILE,
-    absolute,
     bare_project,
     load_project,
     make_scripts,
@@ -21,6 +19,7 @@ from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
+from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
@@ -33,6 +32,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from python_runner.model import Project, Script, ScriptResult
     from python_runner.runner.events import Event
@@ -84,7 +84,7 @@ def run_project(
     _check_flag("mail", mail)
     if listener is not None and not callable(listener):
         raise _wrong("listener", _("expected a function"), "run_project")
-    workspace = load_workspace(Path.cwd()) or Workspace()
+    workspace = load_workspace(current_folder()) or Workspace()
     project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
         open_session(
@@ -230,7 +230,7 @@ def _legacy(result: ScriptResult) -> dict[str, Any]:
 
 
 def _configured(folder: Path) -> Project:
-    if (folder / CONFIG_FILE).is_file():
+    if is_file(folder / CONFIG_FILE):
         return load_project(folder)
     return bare_project(folder)
 
@@ -254,7 +254,7 @@ def _with_options(paths: Sequence[str], project: Project) -> tuple[Script, ...]:
 def _located(path: str, folder: Path) -> str:
     """Return the file a path means, so that two ways to write it compare equal."""
     found = find_script(path, folder)
-    return os.path.abspath(found) if found else path  # noqa: PTH100 - keeps links
+    return str(absolute(found)) if found else path
 
 
 def _wrong(key: str, message: str, where: str = "Runner") -> InvalidConfiguration:
@@ -289,7 +289,7 @@ def _check_flag(key: str, value: object) -> None:
 
 def _checked_folder(project_path: object) -> Path:
     folder = _checked_path(project_path, "project_path", "Runner")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
     return folder
 
