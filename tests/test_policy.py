@@ -139,18 +139,28 @@ def test_the_wait_doubles_up_to_an_hour(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "again"),
+    ("outcome", "transient", "again"),
     [
-        (Outcome.SUCCESS, False),
-        (Outcome.FAILURE, True),
-        (Outcome.TIMEOUT, True),
-        (Outcome.STOPPED, False),
-        (Outcome.NOT_STARTED, False),
+        (Outcome.SUCCESS, False, False),
+        (Outcome.FAILURE, False, True),
+        (Outcome.TIMEOUT, False, True),
+        (Outcome.STOPPED, False, False),
+        (Outcome.NOT_STARTED, False, False),
+        (Outcome.NOT_STARTED, True, True),
     ],
 )
-def test_what_deserves_another_attempt(outcome: Outcome, again: bool) -> None:
-    """Only what the script itself did may go better next time."""
-    assert policy.deserves_retry(outcome) is again
+def test_what_deserves_another_attempt(
+    outcome: Outcome, transient: bool, again: bool
+) -> None:
+    """What the script itself did may go better next time, and so may a full system."""
+    attempt = Attempt(
+        outcome=outcome,
+        exit_code=None,
+        started_at=NOW,
+        duration=0.0,
+        transient=transient,
+    )
+    assert policy.deserves_retry(attempt) is again
 
 
 def test_a_run_is_judged_by_its_scripts() -> None:

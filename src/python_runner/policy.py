@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from python_runner.model import Run, Script, ScriptResult
+    from python_runner.model import Attempt, Run, Script, ScriptResult
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
@@ -184,9 +184,9 @@ def exit_code(
     return EXIT_SUCCESS
 
 
-def deserves_retry(outcome: Outcome) -> bool:
+def deserves_retry(attempt: Attempt) -> bool:
     """Say whether another attempt may help: not after a stop, not without a file."""
-    return outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
+    return attempt.transient or attempt.outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
 
 
 def next_try(

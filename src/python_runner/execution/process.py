@@ -48,8 +48,6 @@ _TERMINATE_INTERVAL = 0.05
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
-#: Errors that keep a script from being started or watched, and become its result.
-_FAULTS = (OSError, ValueError, RuntimeError, MemoryError)
 #: Python exits with this code after an uncaught exception and after sys.exit("...").
 _UNCAUGHT = 1
 
@@ -166,7 +164,7 @@ def _run(
             with suppress(Exception):
                 tree.kill()
                 _stop(watcher, capture, 0.0)
-        if not isinstance(error, _FAULTS):
+        if not isinstance(error, Exception):
             raise
         outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
         duration = time.monotonic() - begin
@@ -286,7 +284,14 @@ def _attempt(
         warnings=tuple(map(masker.sentence, warnings)),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
+        transient=_is_transient(watched),
     )
+
+
+def _is_transient(watched: _Watched) -> bool:
+    if watched.outcome is not Outcome.NOT_STARTED or watched.error is None:
+        return False
+    return exit_reasons.may_pass(watched.error)
 
 
 def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence | None:

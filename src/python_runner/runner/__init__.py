@@ -25,7 +25,7 @@ from python_runner.policy import exit_code
 from python_runner.runner import project_run
 from python_runner.runner.result import RunResult, ScriptRunResult
 from python_runner.runner.selection import require_records, select
-from python_runner.runner.session import delete_old_runs, ignore, open_session
+from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sentence import translate as _
 
@@ -100,13 +100,12 @@ def run_project(
             require_records(session.store)
         began = session.now()
         run = project_run.run_project(project, session, resume=resume)
-        delete_old_runs(session, workspace.keep_days)
+        runs = [run] if run else []
+        runs = project_run.finish_runs(runs, session, workspace.keep_days)
     _end_as_signalled(signals.received)
-    if run is None:
-        return RunResult(
-            run_id=None, project=project.name, status=None, started_at=began
-        )
-    return RunResult.of(run)
+    if runs:
+        return RunResult.of(runs[0])
+    return RunResult(run_id=None, project=project.name, status=None, started_at=began)
 
 
 #: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
