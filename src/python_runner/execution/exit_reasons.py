@@ -162,6 +162,14 @@ def watch_failure(error: BaseException) -> Sentence:
     )
 
 
+def unread(error: BaseException) -> Sentence:
+    """Say that nothing can be told of what a script wrote."""
+    return Sentence.of(
+        N_("its output could not be searched for errors: {error}"),
+        error=str(error) or type(error).__name__,
+    )
+
+
 def left_behind(members: tuple[ProcessInfo, ...]) -> tuple[Sentence, ...]:
     """Say that a script left processes behind; the first ones are named."""
     one = N_("process {pid} ({name}) was left behind and was stopped")

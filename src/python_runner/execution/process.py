@@ -265,11 +265,17 @@ def _attempt(
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
     traceback = None
-    if outcome is Outcome.FAILURE and watched.error is None:
-        traceback = _read_error(text, ending.exit_code, projects)
+    told: tuple[Sentence, ...] = ()
+    try:
+        if outcome.succeeded:
+            told = _background_errors(text, projects)
+        elif outcome is Outcome.FAILURE and watched.error is None:
+            traceback = _read_error(text, ending.exit_code, projects)
+    except Exception as error:  # noqa: BLE001 - how it ended is known without its output
+        told = (exit_reasons.unread(error),)
     reason = _reason(outcome, watched, command)
     warnings = [
-        *(_background_errors(text, projects) if outcome.succeeded else ()),
+        *told,
         *exit_reasons.left_behind(watched.left),
         *map(exit_reasons.not_stopped, watched.survivors),
         *warnings,

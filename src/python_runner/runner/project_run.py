@@ -359,7 +359,8 @@ class _ProjectRun:
 
     def _end_script(self, result: ScriptResult) -> None:
         self.results[result.script] = result
-        self.recorder.end_script(result)
+        with self.context.as_warning():
+            self.recorder.end_script(result)
         self.context.session.notify(
             ScriptEnded(project=self.context.project, result=result)
         )
@@ -373,9 +374,14 @@ class _ProjectRun:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
         run = self._made(status, results, error)
-        given_up = unannounced_reports(session)
+        given_up: tuple[QueuedMessage, ...] = ()
+        saved = False
+        with context.as_warning():
+            given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
-        saved = self.recorder.end_run(run, reports, [m.number for m in given_up])
+        with context.as_warning():
+            numbers = [message.number for message in given_up]
+            saved = self.recorder.end_run(run, reports, numbers)
         if not saved:
             # The report leaves at once, and must say why it is not in the records.
             run, reports = self._with_reports(run, given_up)
