@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from python_runner.model import (
@@ -89,42 +90,49 @@ def next_scripts(
     ones in ``results``.
     """
     waiting = [s for s in scripts if s.name not in results and s.name not in running]
-    skip = tuple(
-        (script, reason)
+    for_all = _why_skip_all(results, on_failure, stopping=stopping)
+    reasons = {
+        script.name: reason
         for script in waiting
-        if (reason := _why_skip(script, results, on_failure, stopping=stopping))
-    )
-    skipped = {script.name for script, _ in skip}
-    ready = [
+        if (reason := _why_skip(script, results, stopping=stopping) or for_all)
+    }
+    skip = tuple((s, reasons[s.name]) for s in waiting if s.name in reasons)
+    free = max(0, max_parallel - len(running))
+    ready = (
         script
         for script in waiting
-        if script.name not in skipped and all(n in results for n in script.needs)
-    ]
-    return NextScripts(tuple(ready[: max(0, max_parallel - len(running))]), skip)
+        if script.name not in reasons and all(n in results for n in script.needs)
+    )
+    return NextScripts(tuple(islice(ready, free)), skip)
+
+
+def _why_skip_all(
+    results: Mapping[str, ScriptResult], on_failure: OnFailure, *, stopping: bool
+) -> Sentence | None:
+    """Say why no further script may start; None where one may."""
+    if stopping:
+        return Sentence.of(N_("not started: the run was stopped"))
+    if on_failure is OnFailure.STOP:
+        # Each step of a series of thousands looks at all of them: no call for each.
+        for name, result in results.items():
+            if result.outcome is not Outcome.SUCCESS:
+                return Sentence.of(
+                    N_("not started: {script} failed, and the series stops then"),
+                    script=name,
+                )
+    return None
 
 
 def _why_skip(
-    script: Script,
-    results: Mapping[str, ScriptResult],
-    on_failure: OnFailure,
-    *,
-    stopping: bool,
+    script: Script, results: Mapping[str, ScriptResult], *, stopping: bool
 ) -> Sentence | None:
-    if stopping:
-        return Sentence.of(N_("not started: the run was stopped"))
-    for needed in script.needs:
+    """Say why a script may not start because of what it needs."""
+    for needed in () if stopping else script.needs:
         if needed in results and not results[needed].succeeded:
             return Sentence.of(
                 N_("not started: it needs {script}, which did not succeed"),
                 script=needed,
             )
-    if on_failure is OnFailure.STOP:
-        for name, result in results.items():
-            if not result.succeeded:
-                return Sentence.of(
-                    N_("not started: {script} failed, and the series stops then"),
-                    script=name,
-                )
     return None
 
 

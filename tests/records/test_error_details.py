@@ -54,12 +54,11 @@ def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "file"])
 def test_nothing_is_written_elsewhere(tmp_path: Path, kind: str) -> None:
     """What somebody put there is neither followed nor waited for."""
-    assert sys.platform != "win32"
     (tmp_path / "errors").mkdir()
     target = tmp_path / "errors" / "2026-11-23.txt"
     if kind == "link":
         target.symlink_to(tmp_path / "elsewhere")
-    elif kind == "pipe":
+    elif kind == "pipe" and sys.platform != "win32":
         os.mkfifo(target)
     elif kind == "folder":
         target.mkdir()
