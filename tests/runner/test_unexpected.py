@@ -14,7 +14,7 @@ from python_runner.cli.app import run_app
 from python_runner.execution import process
 from python_runner.execution.interpreters import find_script
 from python_runner.model import MailStatus, Outcome, RunStatus
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, NextScripts, next_scripts
+from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, NextScripts, Schedule
 from python_runner.records.store import open_store
 from python_runner.runner import project_run
 from python_runner.runner.recorder import RunRecorder
@@ -250,14 +250,14 @@ def test_a_script_that_still_runs_is_told_as_it_ends(
         scripts=["a.py", "b.py", {"path": "c.py", "needs": ["a.py"]}],
         max_parallel=2,
     )
-    calls = iter(range(9))
+    decide, calls = Schedule.next, iter(range(9))
 
-    def decide(*args: Any, **options: Any) -> NextScripts:
+    def decide_once(schedule: Schedule, *, stopping: bool) -> NextScripts:
         if next(calls):
             raise LookupError("unforeseen")
-        return next_scripts(*args, **options)
+        return decide(schedule, stopping=stopping)
 
-    monkeypatch.setattr("python_runner.runner.series.next_scripts", decide)
+    monkeypatch.setattr(Schedule, "next", decide_once)
     result = run_project(folder)
 
     assert {s.script: s.status for s in result.scripts} == {

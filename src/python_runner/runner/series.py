@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.execution.exit_reasons import start_failure
 from python_runner.model import Outcome
-from python_runner.policy import next_scripts
+from python_runner.policy import Schedule
 from python_runner.waiting import start, wait_for_all, wait_for_any
 
 
@@ -42,47 +42,45 @@ class Series:
 
     def run(self) -> tuple[ScriptResult, ...]:
         """Run every script that may run; return one result each, in order."""
+        schedule = Schedule(
+            self.scripts, on_failure=self.on_failure, max_parallel=self.max_parallel
+        )
         results: dict[str, ScriptResult] = {}
-        running: dict[Future[ScriptResult], Script] = {}
+        running: set[Future[ScriptResult]] = set()
+
+        def keep(result: ScriptResult) -> None:
+            results[result.script] = result
+            schedule.end(result)
+            self.record(result)
+
         try:
-            self._run(results, running)
+            self._run(schedule, running, keep)
         finally:
             # Empty, but for an error: what still runs then is told as it ends.
             wait_for_all(running)
             for future in running:
-                self._keep(future.result(), results)
+                keep(future.result())
         return tuple(results[script.name] for script in self.scripts)
 
     def _run(
         self,
-        results: dict[str, ScriptResult],
-        running: dict[Future[ScriptResult], Script],
+        schedule: Schedule,
+        running: set[Future[ScriptResult]],
+        keep: Callable[[ScriptResult], None],
     ) -> None:
         while True:
-            step = next_scripts(
-                self.scripts,
-                results=results,
-                running=[script.name for script in running.values()],
-                on_failure=self.on_failure,
-                max_parallel=self.max_parallel,
-                stopping=self.stopping(),
-            )
+            step = schedule.next(stopping=self.stopping())
             for script, reason in step.skip:
-                self._keep(self.not_started(script, reason, Outcome.SKIPPED), results)
+                keep(self.not_started(script, reason, Outcome.SKIPPED))
             for script in step.start:
                 try:
-                    running[start(partial(self.execute, script), "script")] = script
+                    running.add(start(partial(self.execute, script), "script"))
                 except (RuntimeError, MemoryError) as error:
                     reason = start_failure(error, script.path)
-                    result = self.not_started(script, reason, Outcome.NOT_STARTED)
-                    self._keep(result, results)
+                    keep(self.not_started(script, reason, Outcome.NOT_STARTED))
             if running:
                 for future in wait_for_any(running):
-                    del running[future]
-                    self._keep(future.result(), results)
+                    running.remove(future)
+                    keep(future.result())
             elif not step.start and not step.skip:
                 return
-
-    def _keep(self, result: ScriptResult, results: dict[str, ScriptResult]) -> None:
-        results[result.script] = result
-        self.record(result)
