@@ -164,9 +164,6 @@ COMMANDS = {
 #: What fails today, by pattern of ``world:command``, and why.
 KNOWN: dict[str, str] = {
     "umask-000:*": "logs, outputs and mails are written so that everybody may change them",
-    "umask-777:logs": "a log that may not be read: traceback",
-    "umask-777:demo": "a folder that may not be entered: traceback",
-    "umask-777:backup": "a copy that may not be written: traceback",
 }
 POINTS = [
     f"{world}:{command}"
