@@ -277,7 +277,7 @@ def test_only_the_project_is_settled(store: Store) -> None:
     begin(store, "b", "main.py", started_at=NOW + timedelta(hours=1))
     begin(store, "c", "main.py")
     runs = store.interrupt_runs(PROJECT, NOW)
-    assert [run.run_id for run in runs] == ["c", "b"]
+    assert [run.run_id for run in runs] == ["b", "c"]
 
 
 def test_open_runs_tell_how_far_they_are(store: Store) -> None:
@@ -409,8 +409,7 @@ def test_the_past_before_a_run(store: Store) -> None:
         run_id = f"{hour}"
         result = a_result(run_id, started_at=moment + timedelta(seconds=1))
         store.end_run(a_run(run_id, result, started_at=moment), [], moment)
-    before = NOW + timedelta(hours=2)
-    past = store.past_results(PROJECT, "main.py", 10, before=before)
+    past = store.past_results(PROJECT, "main.py", 10, before="2")
     assert [p.run_id for p in past] == ["1", "0"]
 
 
@@ -583,8 +582,7 @@ def _found(store: Store, path: Path) -> list[object]:
     """Return what each look-up finds of a project."""
     ended = store.runs(projects=[path])
     statuses = [RunStatus.FAILURE]
-    later = NOW + timedelta(days=1)
-    incident = store.messages.incident(path, statuses, before=later, latest=5)
+    incident = store.messages.incident(path, statuses, before="later", latest=5)
     return [
         [run.run_id for run in ended],
         [run.run_id for run in store.open_runs([path])],

@@ -15,7 +15,7 @@ from python_runner.records import rows
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from sqlite3 import Connection
@@ -23,21 +23,20 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
 
 _NEWEST = """
-    SELECT id FROM run WHERE started_at >= :since AND status {status}
-    ORDER BY started_at DESC, id DESC LIMIT :limit
+    SELECT id FROM run WHERE {since} status {status} ORDER BY id DESC LIMIT :limit
 """
 # The newest of each project first: one sort over all their runs would be slow.
 _NEWEST_OF_PROJECTS = """
     SELECT run.id FROM project JOIN run ON run.id IN (
         SELECT id FROM run
-        WHERE project = project.id AND started_at >= :since AND status {status}
-        ORDER BY started_at DESC, id DESC LIMIT :limit
+        WHERE project = project.id AND {since} status {status}
+        ORDER BY id DESC LIMIT :limit
     )
     WHERE project.id IN (SELECT value FROM json_each(:projects))
-    ORDER BY started_at DESC, run.id DESC LIMIT :limit
+    ORDER BY run.id DESC LIMIT :limit
 """
-#: Microseconds since 1970: earlier than any run, and later than any run.
-_EVER, _NEVER = -(2**63), 2**63 - 1
+#: Behind the key of any run.
+_BEYOND = 2**63 - 1
 
 
 def project(connection: Connection, path: Path) -> int | None:
@@ -72,10 +71,13 @@ def newest(
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
     statement = _NEWEST_OF_PROJECTS if projects else _NEWEST
     cursor = connection.execute(
-        statement.format(status="<> 'success'" if failed else "IS NOT NULL"),
+        statement.format(
+            status="<> 'success'" if failed else "IS NOT NULL",
+            since="started_at >= :since AND" if since else "",
+        ),
         {
             "projects": _projects(connection, projects),
-            "since": rows.from_time(since) if since else _EVER,
+            "since": since and rows.from_time(since),
             "limit": limit,
         },
     )
@@ -95,6 +97,18 @@ def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
     return [run_id for (run_id,) in cursor]
 
 
+def newest_first(connection: Connection, run_ids: Iterable[str]) -> list[str]:
+    """Return the ids of recorded runs, the last recorded first."""
+    cursor = connection.execute(
+        """
+        SELECT run_id FROM run WHERE run_id IN (SELECT value FROM json_each(?))
+        ORDER BY id DESC
+        """,
+        (json.dumps(list(run_ids)),),
+    )
+    return [run_id for (run_id,) in cursor]
+
+
 def ended(connection: Connection, run_id: str) -> list[int]:
     """Return the ended run with this id, if there is one."""
     cursor = connection.execute(
@@ -103,12 +117,22 @@ def ended(connection: Connection, run_id: str) -> list[int]:
     return [key for (key,) in cursor]
 
 
+def before_run(connection: Connection, run_id: str | None) -> int:
+    """Return the key that limits what was recorded before a run.
+
+    What is not in the records is going to be the last.
+    """
+    row = connection.execute(
+        "SELECT id FROM run WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return int(row["id"]) if row else _BEYOND
+
+
 def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
     """Return the runs of a project that never ended, oldest first."""
     cursor = connection.execute(
         """
-        SELECT id FROM run WHERE project = ? AND status IS NULL
-        ORDER BY started_at, id
+        SELECT id FROM run WHERE project = ? AND status IS NULL ORDER BY id
         """,
         (project(connection, path),),
     )
@@ -117,13 +141,13 @@ def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
 
 def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
     """Return the open runs of ``projects``, of all where none is named, newest first."""
-    # They are few: the plus keeps SQLite from walking all runs in order of time.
+    # They are few: the plus keeps SQLite from walking all runs in their order.
     cursor = connection.execute(
         """
         SELECT run.*, path FROM run JOIN project ON project.id = run.project
         WHERE status IS NULL
             AND (:all OR project IN (SELECT value FROM json_each(:projects)))
-        ORDER BY +run.started_at DESC, run.id DESC
+        ORDER BY +run.id DESC
         """,
         {
             "all": not projects,
@@ -154,13 +178,13 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
             SELECT state FROM result JOIN run ON run.id = result.run
             WHERE result.script = script.id
                 AND status <> 'skipped'
-            ORDER BY result.started_at DESC, run.id DESC LIMIT 1
+            ORDER BY run DESC LIMIT 1
         ) AS last
         FROM script WHERE project = ? AND last IS NOT NULL
         """,
         (project(connection, path),),
     )
-    return {row["name"]: Outcome(row["last"]) for row in cursor}
+    return {row["name"]: rows.to_outcome(row["last"]) for row in cursor}
 
 
 def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
@@ -172,7 +196,7 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
             """
             SELECT run.*, path, (
                 SELECT group_concat(state) FROM message WHERE message.run = run.id
-            ) AS mail
+            ) AS messages
             FROM run JOIN project ON project.id = run.project
             WHERE run.id IN (SELECT value FROM json_each(?))
             """,
@@ -224,9 +248,9 @@ def past_results(
     path: Path,
     script: str,
     limit: int,
-    before: datetime | None,
+    before: str | None,
 ) -> list[PastResult]:
-    """Return how a script did in ended runs, newest first."""
+    """Return how a script did in ended runs, newest first; see ``Store.past_results``."""
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
@@ -238,20 +262,20 @@ def past_results(
             )
         WHERE script = (
             SELECT id FROM script WHERE project = ? AND name = ?
-        ) AND status IS NOT NULL AND run.started_at < ?
-        ORDER BY result.started_at DESC, result.run DESC LIMIT ?
+        ) AND status IS NOT NULL AND result.run < ?
+        ORDER BY result.run DESC LIMIT ?
         """,
         (
             project(connection, path),
             rows.from_string(script),
-            rows.from_time(before) if before else _NEVER,
+            before_run(connection, before),
             limit,
         ),
     )
     return [
         PastResult(
             run_id=row["run_id"],
-            outcome=Outcome(row["state"]),
+            outcome=rows.to_outcome(row["state"]),
             started_at=rows.to_time(row["started_at"]),
             duration=row["duration"],
             fingerprint=row["fingerprint"],

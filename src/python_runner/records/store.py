@@ -25,7 +25,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -204,7 +204,7 @@ class Store:
         since: datetime | None = None,
         limit: int = 50,
     ) -> list[Run]:
-        """Return ended runs, newest first.
+        """Return ended runs, the last recorded first: a clock may have been wrong.
 
         Args:
             projects: folders of the projects; none means all.
@@ -218,8 +218,13 @@ class Store:
             )
             return queries.load(connection, keys)
 
+    def newest_first(self, run_ids: Iterable[str]) -> list[str]:
+        """Return the ids of recorded runs, open or ended, the last recorded first."""
+        with self._database.read() as connection:
+            return queries.newest_first(connection, run_ids)
+
     def open_runs(self, projects: Sequence[Path] = ()) -> list[OpenRun]:
-        """Return the runs that have not ended, newest first.
+        """Return the runs that have not ended, the last recorded first.
 
         Each is active, or its runner died and no later run has ended it yet.
 
@@ -244,15 +249,17 @@ class Store:
             return queries.interpreter(connection, path)
 
     def past_results(
-        self, path: Path, script: str, limit: int, *, before: datetime | None = None
+        self, path: Path, script: str, limit: int, *, before: str | None = None
     ) -> list[PastResult]:
-        """Return how a script of a project ended, newest first; open runs left out.
+        """Return how a script of a project ended, the last recorded first.
+
+        Open runs are left out.
 
         Args:
             path: the project's folder.
             script: name of the script.
             limit: how many at most.
-            before: leave out runs that began then or later.
+            before: id of a run; it is left out, and so is what was recorded after it.
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
