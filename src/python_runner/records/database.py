@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
@@ -137,6 +138,8 @@ def connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    # One damaged text must not hide the others.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.create_function("path_key", 1, project_key, deterministic=True)
     try:
         # Not WAL: up to SQLite 3.51.2, which the Pythons of these years carry, a reset

@@ -154,10 +154,11 @@ def _to_sentence(loaded: Any) -> Sentence:
     """
     match loaded:
         case {"template": str(template), "values": dict(values), **rest} if not rest:
-            names = set(_NAME.findall(template))
+            text = template.replace("{{", "").replace("}}", "")
+            names = set(_NAME.findall(text))
             plain = not any(isinstance(v, (dict, list)) for v in values.values())
-            left = _NAME.sub("", template.replace("{{", "").replace("}}", ""))
-            if plain and names <= values.keys() and not {"{", "}"} & set(left):
+            odd = {"{", "}"} & set(_NAME.sub("", text))
+            if plain and names <= values.keys() and not odd:
                 return Sentence(template, values)
     return DAMAGED
 
