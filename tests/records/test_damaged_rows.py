@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +12,6 @@ import pytest
 from python_runner.masking import Masker
 from python_runner.model import (
     Attempt,
-    MailStatus,
     Outcome,
     Run,
     RunStatus,
@@ -170,7 +168,7 @@ def a_run(run_id: str, path: Path) -> Run:
         reason=FINE,
         output=path / "01_main.py.log",
     )
-    run = Run(
+    return Run(
         run_id=run_id,
         project="p",
         path=path,
@@ -183,4 +181,3 @@ def a_run(run_id: str, path: Path) -> Run:
         interpreter="/usr/bin/python3",
         interpreter_version="3.11.9",
     )
-    return run

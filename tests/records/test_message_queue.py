@@ -391,7 +391,8 @@ def test_undelivered_mail_keeps_its_run(store: Store) -> None:
     assert claim(store) == 2
     answer(store, 2, Delivery.FAILED, Delivery.SENT)
     store.messages.drop(3)
-    assert store.delete_old_runs(NOW + timedelta(days=1)) == 2
+    later = NOW + timedelta(days=1)
+    assert store.delete_old_runs(later, later) == 2
     assert [m.run_id for m in store.messages.newest(tuple(MessageState))] == ["d", "b"]
 
 

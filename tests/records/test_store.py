@@ -23,6 +23,7 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from python_runner.records.rows import from_time
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 from python_runner.texts.sentence import Sentence
 
@@ -456,10 +457,10 @@ def test_old_runs_are_thinned(store: Store) -> None:
     new = NOW + timedelta(days=1)
     store.end_run(a_run("d", started_at=new), [], new)
     begin(store, "e", "main.py")
-    assert store.delete_old_runs(new) == 2
+    assert store.delete_old_runs(new, new) == 2
     assert [run.run_id for run in store.runs()] == ["d", "c"]
     assert len(store.interrupt_runs(PROJECT, NOW)) == 1
-    assert store.delete_old_runs(new) == 0
+    assert store.delete_old_runs(new, new) == 0
 
 
 def test_thinning_goes_in_steps(store: Store) -> None:
@@ -472,11 +473,13 @@ def test_thinning_goes_in_steps(store: Store) -> None:
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1200)
             INSERT INTO run (run_id, project, name, status, started_at, duration)
-            SELECT i, 1, 'p', 'success', i, 1 FROM n
-            """
+            SELECT i, 1, 'p', 'success', ? + i, 1 FROM n
+            """,
+            (from_time(NOW),),
         )
-    assert store.delete_old_runs(NOW, limit=510) == 510
-    assert store.delete_old_runs(NOW) == 690
+    later = NOW + timedelta(days=1)
+    assert store.delete_old_runs(later, later, limit=510) == 510
+    assert store.delete_old_runs(later, later) == 690
 
 
 def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:

@@ -186,20 +186,31 @@ def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -
             end_script(connection, run, result)
 
 
-def delete_old_runs(connection: Connection, older_than: datetime, limit: int) -> int:
+def delete_old_runs(
+    connection: Connection, older_than: datetime, now: datetime, limit: int
+) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
+    newest = queries.newest_old_run(connection, older_than, now)
+    if newest is None:
+        return 0
     return connection.execute(
         """
         DELETE FROM run WHERE id IN (
             SELECT id FROM run
-            WHERE started_at < ? AND status IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM message
-                WHERE message.run = run.id AND state IN ('queued', 'failed')
-            )
-            LIMIT ?
+            WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
+                AND status IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM message
+                    WHERE message.run = run.id AND state IN ('queued', 'failed')
+                )
+            ORDER BY id LIMIT :limit
         )
         """,
-        (rows.from_time(older_than), limit),
+        {
+            "newest": newest,
+            "oldest": rows.from_time(older_than),
+            "now": rows.from_time(now),
+            "limit": limit,
+        },
     ).rowcount
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import Interpreter, Outcome, PastResult
@@ -37,6 +38,9 @@ _NEWEST_OF_PROJECTS = """
 """
 #: Behind the key of any run.
 _BEYOND = 2**63 - 1
+#: The clock is believed where no two runs are further apart. Whoever runs something
+#: every quarter forgets the past as anybody else does.
+_LONGEST_BREAK = timedelta(days=100)
 
 
 def project(connection: Connection, path: Path) -> int | None:
@@ -137,6 +141,74 @@ def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
         (project(connection, path),),
     )
     return [key for (key,) in cursor]
+
+
+def newest_old_run(
+    connection: Connection, older_than: datetime, now: datetime
+) -> int | None:
+    """Return the key of the last run that is old; None where no run is for sure.
+
+    A run is old by its own clock and by the others': what was recorded behind one that
+    is not old is not old either. Where no run was recorded for a long time, the present
+    clock may be wrong; the runs to come will tell.
+    """
+    times = {"oldest": rows.from_time(older_than), "now": rows.from_time(now)}
+    row = connection.execute(
+        """
+        SELECT id, started_at FROM run
+        WHERE +started_at < :oldest AND status IS NOT NULL AND id < coalesce((
+            SELECT min(id) FROM run
+            WHERE started_at BETWEEN :oldest AND :now AND status IS NOT NULL
+        ), :beyond)
+        ORDER BY id DESC LIMIT 1
+        """,
+        {**times, "beyond": _BEYOND},
+    ).fetchone()
+    if row and is_witnessed(connection, row["started_at"], now):
+        return int(row["id"])
+    return None
+
+
+def is_witnessed(connection: Connection, since: int, now: datetime) -> bool:
+    """Say whether runs were recorded all the time since a moment, in microseconds."""
+    reached, end = since, rows.from_time(now)
+    step = _LONGEST_BREAK // timedelta(microseconds=1)
+    while reached + step < end:
+        (last,) = connection.execute(
+            """
+            SELECT max(started_at) FROM run
+            WHERE started_at > ? AND started_at <= ? AND status IS NOT NULL
+            """,
+            (reached, reached + step),
+        ).fetchone()
+        if last is None:
+            return False
+        reached = last
+    return True
+
+
+def is_old(
+    connection: Connection, run_id: str, older_than: datetime, now: datetime
+) -> bool:
+    """Say whether a run is old for sure; one that is not recorded, if others are."""
+    row = connection.execute(
+        """
+        SELECT id, started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
+        ORDER BY id LIMIT 1
+        """,
+        (rows.from_time(now),),
+    ).fetchone()
+    newest = newest_old_run(connection, older_than, now)
+    if newest is None:
+        # The records begin later: the clock is all there is.
+        begin = rows.from_time(older_than)
+        return row is None or (
+            row["started_at"] >= begin
+            and before_run(connection, run_id) == _BEYOND
+            and is_witnessed(connection, row["started_at"], now)
+        )
+    key = before_run(connection, run_id)
+    return key == _BEYOND or key <= newest
 
 
 def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:

@@ -282,20 +282,34 @@ class Store:
                 with closing(sqlite3.connect(new)) as copy:
                     self._database.copy_to(copy)
 
-    def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
+    def is_old(self, run_id: str, older_than: datetime, now: datetime) -> bool:
+        """Say whether a run began before, for sure: what :meth:`delete_old_runs` forgets.
+
+        One that is not recorded is as old as it says where the clock can be believed.
+        """
+        with self._database.read() as connection:
+            return queries.is_old(connection, run_id, older_than, now)
+
+    def delete_old_runs(
+        self, older_than: datetime, now: datetime, limit: int = sys.maxsize
+    ) -> int:
         """Delete ended runs that began before; return how many.
 
-        A run whose report is not delivered stays, and so does an open one.
+        A run whose report is not delivered stays, and so does an open one. So does what
+        was recorded behind a run that is not old, whatever its own clock said; and all
+        of them where no run was recorded for a long time: the clock may be wrong, and
+        the runs to come will tell.
 
         Args:
             older_than: what began then or later stays.
+            now: the present moment; later times were wrong.
             limit: how many to delete at most.
         """
         deleted = 0
         while deleted < limit:
             size = min(_DELETED_AT_ONCE, limit - deleted)
             with self._database.write() as connection:
-                count = changes.delete_old_runs(connection, older_than, size)
+                count = changes.delete_old_runs(connection, older_than, now, size)
             deleted += count
             if count < size:
                 break

@@ -25,8 +25,9 @@ from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
 from python_runner.runner.result import RunResult, ScriptRunResult
+from python_runner.runner.retention import delete_old_runs
 from python_runner.runner.selection import require_records, select
-from python_runner.runner.session import delete_old_runs, ignore, open_session
+from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sentence import translate as _
 

@@ -44,6 +44,13 @@ class RunContext:
     started_at: datetime
     masker: Masker
     warnings: list[Sentence] = field(default_factory=list)
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Number the scripts once: a series may have thousands."""
+        names = (script.name for script in self.project.scripts)
+        numbers = {name: number for number, name in enumerate(names, 1)}
+        object.__setattr__(self, "_numbers", numbers)
 
     @classmethod
     def begin(cls, project: Project, session: Session) -> Self:
@@ -74,7 +81,7 @@ class RunContext:
 
     def number(self, script: Script) -> int:
         """Return a script's place in the series, from 1."""
-        return self.project.scripts.index(script) + 1
+        return self._numbers[script.name]
 
     def not_started(
         self, script: Script, reason: Sentence, outcome: Outcome = Outcome.SKIPPED

@@ -30,6 +30,7 @@ from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import recover, this_runner, why_locked
 from python_runner.runner.reports import report_messages
+from python_runner.runner.retention import delete_old_outputs
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
@@ -191,16 +192,14 @@ class _ProjectRun:
         self._send_waiting_reports()
         results = self._run_series(interpreter)
         context, session = self.context, self.context.session
-        days, kept = context.project.output_keep_days, {context.run_id}
-        outputs.delete_old_outputs(context.logs, days, session.now(), keep=kept)
+        delete_old_outputs(context)
         status = run_status(results, stopped=session.stop.requested)
-        return self._end(status, results)
+        return self._end(self._ended(status, results))
 
     def end_unstarted(
         self, status: RunStatus, outcome: Outcome, reason: Sentence
     ) -> Run:
         """Record, log and report a run none of whose scripts is started."""
-        self.recorder.begin_run(None)
         self._notify_start()
         context = self.context
         results = tuple(
@@ -208,8 +207,11 @@ class _ProjectRun:
             for script in context.project.scripts
         )
         for result in results:
-            self._end_script(result)
-        return self._end(status, results, reason)
+            context.session.notify(ScriptEnded(project=context.project, result=result))
+        run = self._ended(status, results, reason)
+        self.recorder.log_unstarted(run)
+        # It never was open: nobody takes it for one whose runner died.
+        return self._end(run)
 
     def _begin(self, interpreter: Path) -> None:
         self.interpreter = self._identify(interpreter)
@@ -276,15 +278,15 @@ class _ProjectRun:
             ScriptEnded(project=self.context.project, result=result)
         )
 
-    def _end(
+    def _ended(
         self,
         status: RunStatus,
         results: Sequence[ScriptResult],
         error: Sentence | None = None,
     ) -> Run:
-        """End the run in the records together with its reports; deliver these."""
-        context, session = self.context, self.context.session
-        run = Run(
+        """Return the run as it ended."""
+        context = self.context
+        return Run(
             run_id=context.run_id,
             project=context.project.name,
             path=context.project.path,
@@ -296,6 +298,10 @@ class _ProjectRun:
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
+
+    def _end(self, run: Run) -> Run:
+        """End the run in the records together with its reports; deliver these."""
+        context, session = self.context, self.context.session
         given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
         saved = self.recorder.end_run(run, reports, [m.number for m in given_up])

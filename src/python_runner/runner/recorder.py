@@ -11,9 +11,13 @@ from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from python_runner.model import OpenRun, OpenScript
+from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile
-from python_runner.records.log_line import log_line_of, result_of
+from python_runner.records.log_line import (
+    log_line_of,
+    log_line_of_skipped,
+    result_of,
+)
 from python_runner.records.log_reader import read_log
 from python_runner.records.store import Store, StoreError
 from python_runner.texts.sentence import N_, Sentence
@@ -77,6 +81,23 @@ class RunRecorder:
         self._record(lambda store: store.end_script(result))
         self._write_log(lambda log: self._add_lines(log, [result]))
 
+    def log_unstarted(self, run: Run) -> None:
+        """Add the lines of a run none of whose scripts started, in one write.
+
+        A run that was skipped is one line. The log comes first here: what dies before
+        the records know of the run is taken from the log by the next one.
+        """
+        if run.status is RunStatus.SKIPPED:
+            line = log_line_of_skipped(
+                run,
+                host=gethostname(),
+                now=self._now(),
+                include_traceback=self._context.project.include_traceback,
+            )
+            self._write_log(lambda log: log.write(line))
+        else:
+            self._write_log(lambda log: self._add_lines(log, run.scripts))
+
     def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
     ) -> bool:
@@ -126,14 +147,17 @@ class RunRecorder:
         return (line for line in lines if line.run_id == run_id)
 
     def _add_lines(self, log: LogFile, results: Sequence[ScriptResult]) -> None:
-        for result in results:
-            line = log_line_of(
+        lines = [
+            log_line_of(
                 result,
                 host=gethostname(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
-            log.write(line)
+            for result in results
+        ]
+        if lines:
+            log.write(*lines)
 
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self._store is None or self._store_failed:

@@ -42,7 +42,7 @@ class Filter:
 
     def wants(self, line: LogLine) -> bool:
         """Say whether a line is shown; upper and lower case are the same."""
-        if self.failures and line.status == Outcome.SUCCESS:
+        if self.failures and line.status != Outcome.FAILURE:
             return False
         said = f"{line.script}\n{line.traceback or ''}"
         return self.text.casefold() in said.casefold()
@@ -121,7 +121,7 @@ def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
 
 
 def _facts(line: LogLine) -> str:
-    """Return the facts of a line; a failure is red on a terminal."""
+    """Return the facts of a line; a failure is red on a terminal, a skip is yellow."""
     formats = wording.formats()
     outcome = Outcome(line.status)
     minutes = formats.number(line.minutes, 2)
@@ -134,4 +134,6 @@ def _facts(line: LogLine) -> str:
             flat(f"({line.run_id}, {line.host})"),
         )
     )
-    return facts if outcome.succeeded else click.style(facts, fg="red")
+    if outcome.succeeded:
+        return facts
+    return click.style(facts, fg="red" if outcome is Outcome.FAILURE else "yellow")

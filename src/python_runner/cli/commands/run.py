@@ -29,8 +29,9 @@ from python_runner.model.script_names import mask_names
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
 from python_runner.runner.delivery import drain_again, given_up_notice
 from python_runner.runner.project_run import run_configured
+from python_runner.runner.retention import delete_old_runs
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import delete_old_runs, open_session
+from python_runner.runner.session import open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
