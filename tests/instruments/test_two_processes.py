@@ -82,15 +82,7 @@ DELIVERING = {
     "sent": "delivery.transports.file:FileTransport.send@after",
     "told": f"{QUEUE}.record_receipts@after",
 }
-_TAKEN = "a run that is being skipped is taken for one whose runner died"
-_ENDED = "a run whose scripts have all ended is told as interrupted"
-KNOWN = {
-    "skipping-begun": _TAKEN,
-    "skipping-first-script": _TAKEN,
-    "skipping-ending": _TAKEN,
-    "killed-ending-last-script": _ENDED,
-    "killed-ending-ending": _ENDED,
-}
+KNOWN: dict[str, str] = {}
 MEETINGS = {
     f"{kind}-{name}": (kind, step)
     for kind, steps in (

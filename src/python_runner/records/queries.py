@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Interpreter, Outcome, PastResult
 from python_runner.records import rows
+from python_runner.records.log_reader import LogPlace
 
 
 if TYPE_CHECKING:
@@ -304,6 +305,15 @@ def _attempts(
         run, number, *columns = row
         attempts[run, number].append(rows.to_attempt(columns))
     return attempts
+
+
+def log_place(connection: Connection, path: Path, name: str) -> LogPlace:
+    """Return how far a log has been compared with the runs; the beginning, if unknown."""
+    row = connection.execute(
+        "SELECT file, offset FROM log WHERE project = ? AND name = ?",
+        (project(connection, path), rows.from_string(name)),
+    ).fetchone()
+    return LogPlace(*row) if row else LogPlace()
 
 
 def interpreter(connection: Connection, path: str) -> Interpreter | None:

@@ -45,7 +45,7 @@ _LONGEST = 1e10
 PLANNED = "planned"
 RUNNING = "running"
 #: The outcome of a script whose runner died, by its state, and the reason.
-_LEFT_OPEN = {
+LEFT_OPEN = {
     RUNNING: (
         Outcome.INTERRUPTED,
         Sentence.of(N_("the runner ended while the script ran")),
@@ -226,7 +226,7 @@ def to_result(
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
     duration = _seconds(row["duration"])
-    outcome, why = _LEFT_OPEN.get(row["state"], (None, None))
+    outcome, why = LEFT_OPEN.get(row["state"], (None, None))
     if outcome and attempts:
         last = attempts[-1]
         duration = (last.started_at - started_at).total_seconds() + last.duration
@@ -241,6 +241,11 @@ def to_result(
         reason=why or to_text(row["reason"]),
         output=_path(row["output"]) if row["output"] else None,
     )
+
+
+def was_left_open(result: ScriptResult) -> bool:
+    """Say whether nothing but its runner's death ended a script."""
+    return (result.outcome, result.reason) in LEFT_OPEN.values()
 
 
 def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
@@ -273,7 +278,7 @@ def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
 
 
 def _to_open_script(row: Row) -> OpenScript:
-    begun, ended = row["started_at"] is not None, row["state"] not in _LEFT_OPEN
+    begun, ended = row["started_at"] is not None, row["state"] not in LEFT_OPEN
     return OpenScript(
         script=row["name"],
         number=row["number"],

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Run,
         ScriptResult,
     )
+    from python_runner.records.log_reader import LogPlace
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -105,15 +106,28 @@ class Store:
 
     # Transitions: each is on disk when its method returns.
 
-    def begin_run(self, run: OpenRun, interpreter: Interpreter | None = None) -> None:
+    def begin_run(
+        self,
+        run: OpenRun,
+        interpreter: Interpreter | None = None,
+        *,
+        log: tuple[str, LogPlace] | None = None,
+    ) -> None:
         """Write a run before its first script; none of its scripts has begun.
 
         What its interpreter says of itself is kept for later runs, where it will hold.
+
+        Args:
+            run: what begins.
+            interpreter: what runs its scripts.
+            log: name of its log, and the place up to which all runs are recorded.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            changes.begin_run(connection, run, interpreter)
+            key = changes.begin_run(connection, run, interpreter)
+            if log:
+                changes.keep_log_place(connection, key, *log)
 
     def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
@@ -168,6 +182,13 @@ class Store:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
                 announces = ()
+
+    def add_runs(self, runs: Sequence[Run]) -> None:
+        """Add ended runs that the records have missed; those they hold stay as they are."""
+        with self._database.write() as connection:
+            for run in runs:
+                if not queries.newest_first(connection, [run.run_id]):
+                    changes.end_run(connection, run)
 
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """End the scripts of a project's runs whose runner died; return these runs.
@@ -242,6 +263,11 @@ class Store:
         """
         with self._database.read() as connection:
             return queries.last_outcomes(connection, path)
+
+    def log_place(self, path: Path, name: str) -> LogPlace:
+        """Return how far a log of a project has been compared with the records."""
+        with self._database.read() as connection:
+            return queries.log_place(connection, path, name)
 
     def interpreter(self, path: str) -> Interpreter | None:
         """Return what the interpreter ``path`` said of itself last."""

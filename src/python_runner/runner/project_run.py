@@ -13,10 +13,17 @@ from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreter_version import ask_version, still_holds
 from python_runner.execution.interpreters import find_interpreter
-from python_runner.model import Interpreter, Outcome, Overlap, Run, RunStatus
+from python_runner.model import (
+    Interpreter,
+    MailStatus,
+    Outcome,
+    Overlap,
+    Run,
+    RunStatus,
+)
 from python_runner.policy import run_status
 from python_runner.records import outputs
-from python_runner.records.locks import project_lock
+from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.context import RunContext, new_run_id
 from python_runner.runner.delivery import (
@@ -24,6 +31,7 @@ from python_runner.runner.delivery import (
     drain,
     given_up_notice,
     unannounced_reports,
+    with_mail_status,
 )
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message, Project, ScriptResult
     from python_runner.records.locks import FileLock
+    from python_runner.records.log_reader import LogPlace
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
 
@@ -112,9 +121,8 @@ def run_project(
         require_mail(session.settings.mail)
     heartbeat = RunHeartbeat(context)
     with project_lock(session.settings.home, project.path) as lock:
-        acquired = _acquire(lock, context)
-        if acquired:
-            recover(context, lock, heartbeat)
+        acquired = _acquire(lock, context, resume=resume)
+        log_place = recover(context, lock, heartbeat) if acquired else None
         if resume:
             store = require_records(session.store)
             remaining = unfinished(context.project, store)
@@ -124,7 +132,7 @@ def run_project(
                 heartbeat.finish()
                 return None
             context = replace(context, project=remaining)
-        run = _ProjectRun(context, heartbeat, lock)
+        run = _ProjectRun(context, heartbeat, lock, log_place)
         if acquired:
             return run.run(interpreter)
         reason = why_locked(lock)
@@ -158,11 +166,11 @@ def _find_interpreter(context: RunContext) -> Path:
         raise BadPythonInterpreter(context.masker.text(str(error))) from None
 
 
-def _acquire(lock: FileLock, context: RunContext) -> bool:
+def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
     """Take the project's lock; say whether the run may begin."""
     try:
         return lock.acquire(
-            this_runner(context),
+            this_runner(context, resume=resume),
             wait=context.project.overlap is Overlap.WAIT,
             stop=lambda: context.session.stop.requested,
         )
@@ -178,6 +186,8 @@ class _ProjectRun:
     context: RunContext
     heartbeat: RunHeartbeat
     lock: FileLock
+    #: Up to where the records know every run of the log.
+    log_place: LogPlace | None = None
     recorder: RunRecorder = field(init=False)
     interpreter: Interpreter | None = None
     #: By a monotonic clock.
@@ -215,7 +225,7 @@ class _ProjectRun:
 
     def _begin(self, interpreter: Path) -> None:
         self.interpreter = self._identify(interpreter)
-        self.recorder.begin_run(self.interpreter)
+        self.recorder.begin_run(self.interpreter, self.log_place)
         self.heartbeat.begin()
         self.recorder.rotate_log()
         self._notify_start()
@@ -310,9 +320,30 @@ class _ProjectRun:
             run, reports = self._with_reports(run, given_up)
         self.heartbeat.end(run)
         run = deliver(run, reports, session, saved=saved)
+        if not saved:
+            run = self._save_late(run, reports)
         late = (w for w in self.heartbeat.finish() if w not in run.warnings)
         run = replace(run, warnings=(*run.warnings, *late))
         session.notify(RunEnded(project=context.project, run=run))
+        return run
+
+    def _save_late(self, run: Run, reports: Sequence[Message]) -> Run:
+        """Record the run whose report has left, or leave its end for the next run.
+
+        The records may have been locked for a while. A report that could not leave is
+        queued after all.
+        """
+        lost = run.mail_status is MailStatus.FAILED
+        if self.recorder.end_run(run, reports if lost else ()):
+            return with_mail_status(run, self.context.session) if lost else run
+        if self.lock.held:
+            end = Unrecorded(
+                run_id=run.run_id,
+                status=run.status,
+                mail=run.mail_status,
+                outcomes=tuple(result.outcome for result in run.scripts),
+            )
+            self.lock.remember(end)
         return run
 
     def _with_reports(

@@ -6,8 +6,6 @@ and so does the other record.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -16,19 +14,18 @@ from python_runner.records.log import LogFile
 from python_runner.records.log_line import (
     log_line_of,
     log_line_of_skipped,
-    result_of,
 )
-from python_runner.records.log_reader import read_log
-from python_runner.records.store import Store, StoreError
+from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from python_runner.model import Attempt, Interpreter, Message, Run, ScriptResult
-    from python_runner.records.log_line import LogLine
+    from python_runner.records.log_reader import LogPlace
+    from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
 
 
@@ -49,8 +46,13 @@ class RunRecorder:
             rotation_days=project.log_rotation_days,
         )
 
-    def begin_run(self, interpreter: Interpreter | None) -> None:
-        """Record the run and its series, for the next run to find should this one die."""
+    def begin_run(
+        self, interpreter: Interpreter | None, log_place: LogPlace | None = None
+    ) -> None:
+        """Record the run and its series, for the next run to find should this one die.
+
+        Every run that the log tells of up to ``log_place`` is recorded.
+        """
         context = self._context
         run = OpenRun(
             run_id=context.run_id,
@@ -62,7 +64,8 @@ class RunRecorder:
                 for number, script in enumerate(context.project.scripts, 1)
             ),
         )
-        self._record(lambda store: store.begin_run(run, interpreter))
+        log = (self._log.filename, log_place) if log_place else None
+        self._record(lambda store: store.begin_run(run, interpreter, log=log))
 
     def begin_attempt(self, number: int, output: Path) -> None:
         """Record that an attempt of a script begins, and where its output goes."""
@@ -89,7 +92,8 @@ class RunRecorder:
         """
         if run.status is RunStatus.SKIPPED:
             line = log_line_of_skipped(
-                run,
+                run.run_id,
+                run.error,
                 host=gethostname(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
@@ -120,31 +124,10 @@ class RunRecorder:
 
         self._write_log(rotate)
 
-    def record_from_log(self, run: OpenRun) -> None:
-        """Record the ends of scripts of an earlier run that the log alone knows.
-
-        The records could not be written then; what succeeded must not be run again.
-        """
-        open_scripts = {s.script: s for s in run.scripts if s.outcome is None}
-        with suppress(OSError):
-            for line in self._logged(run.run_id):
-                if script := open_scripts.get(line.script):
-                    result = result_of(line, script.number)
-                    self._record(partial(Store.end_script, result=result))
-
-    def log_missing(self, run: Run) -> None:
-        """Add the lines that an earlier run's log lacks, because its runner died."""
-
-        def write(log: LogFile) -> None:
-            logged = {line.script for line in self._logged(run.run_id)}
-            self._add_lines(log, [r for r in run.scripts if r.script not in logged])
-
-        self._write_log(write)
-
-    def _logged(self, run_id: str) -> Iterator[LogLine]:
-        """Yield what the log and its archives say about a run."""
-        lines = read_log(self._log.folder, self._log.filename)
-        return (line for line in lines if line.run_id == run_id)
+    def log_missing(self, run: Run, logged: Collection[str]) -> None:
+        """Add the lines that an earlier run's log lacks beside those of ``logged``."""
+        missing = [r for r in run.scripts if r.script not in logged]
+        self._write_log(lambda log: self._add_lines(log, missing))
 
     def _add_lines(self, log: LogFile, results: Sequence[ScriptResult]) -> None:
         lines = [
