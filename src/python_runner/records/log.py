@@ -70,7 +70,7 @@ class LogFile:
                 file=self.filename,
                 error=error.strerror or str(error),
             )
-        delete_old_archives(self.folder, self.filename, self.backup_count)
+        delete_old_archives(self.folder, self.filename, self.backup_count, now)
         return warning
 
     def write(self, *lines: LogLine) -> None:

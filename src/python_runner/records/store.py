@@ -86,12 +86,7 @@ class Store:
 
     def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
         self.notice = notice
-        self._database = Database(path)
-        try:
-            migrate(self._database)
-        except BaseException:
-            self._database.close()
-            raise
+        self._database = Database(path, migrate)
         self.messages = MessageQueue(self._database)
 
     def __enter__(self) -> Self:

@@ -19,6 +19,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.capture import mask_file
 from python_runner.execution.orphans import (
     end_scripts_of,
+    holders_of,
     is_alive,
     process_start,
     scripts_of,
@@ -97,14 +98,25 @@ def why_locked(lock: FileLock) -> Sentence:
     holder = lock.holder()
     if holder is None:
         return Sentence.of(N_("another run of the project is active"))
-    if not _lives(holder) and (scripts := scripts_of(holder.run_id)):
+    if not _lives(holder):
+        # A process may have lost the mark in its environment; it still has the lock.
+        left = scripts_of(holder.run_id) or holders_of(lock.path)
+        if left:
+            return Sentence.of(
+                N_(
+                    "the runner of run {run_id} was killed, but what it started still"
+                    " runs: {processes}"
+                ),
+                run_id=holder.run_id,
+                processes=", ".join(f"{s.pid} ({s.name})" for s in left),
+            )
         return Sentence.of(
             N_(
-                "the runner of run {run_id} was killed, but what it started still"
-                " runs: {processes}"
+                "the runner of run {run_id} was killed, but something that it started"
+                " still holds the lock {file}"
             ),
             run_id=holder.run_id,
-            processes=", ".join(f"{s.pid} ({s.name})" for s in scripts),
+            file=str(lock.path),
         )
     return Sentence.of(
         N_(
