@@ -249,6 +249,16 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
+    @property
+    def lost(self) -> bool:
+        """Whether its file was deleted while it is held: others may hold a new one."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not _is_current(self._descriptor, self.path)
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Give the lock back, also for processes that inherited it; may be repeated."""
         if self._descriptor is None:

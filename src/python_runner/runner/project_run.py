@@ -312,6 +312,11 @@ class _ProjectRun:
     def _end(self, run: Run) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
+        if self.lock.lost:
+            template = N_(
+                "the lock {file} was deleted during the run: another run may have begun beside it"
+            )
+            context.warn(Sentence.of(template, file=str(self.lock.path)))
         given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
         saved = self.recorder.end_run(run, reports, [m.number for m in given_up])
