@@ -256,6 +256,21 @@ def test_records_that_were_deleted_during_a_run_begin_anew(
         assert len(store.messages.of_run(told.run_id)) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+def test_a_lock_that_was_deleted_during_a_run_is_told(
+    project: Path, shielded: Path
+) -> None:
+    """Another run may have begun beside it: nobody could know."""
+
+    def delete(event: Event) -> None:
+        if isinstance(event, ScriptEnded) and event.result.script == "a.py":
+            project_lock(shielded, project).path.unlink()
+
+    told = run(project, when=delete)
+
+    assert ["was deleted during the run" in str(w) for w in told.warnings] == [True]
+
+
 def test_a_skipped_run_is_one_line_and_whole_in_the_records(
     project: Path, shielded: Path, mail_dir: Path
 ) -> None:

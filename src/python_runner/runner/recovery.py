@@ -98,9 +98,10 @@ def why_locked(lock: FileLock) -> Sentence:
     holder = lock.holder()
     if holder is None:
         return Sentence.of(N_("another run of the project is active"))
+    known = bool(holder.process_start)
     if not _lives(holder):
         # A process may have lost the mark in its environment; it still has the lock.
-        left = scripts_of(holder.run_id) or holders_of(lock.path)
+        left = scripts_of(holder.run_id) or (known and holders_of(lock.path))
         if left:
             return Sentence.of(
                 N_(
@@ -110,6 +111,7 @@ def why_locked(lock: FileLock) -> Sentence:
                 run_id=holder.run_id,
                 processes=", ".join(f"{s.pid} ({s.name})" for s in left),
             )
+    if known and not _lives(holder):
         return Sentence.of(
             N_(
                 "the runner of run {run_id} was killed, but something that it started"
