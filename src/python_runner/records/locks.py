@@ -260,16 +260,18 @@ class FileLock:
             return False
 
     def release(self) -> None:
-        """Give the lock back, also for processes that inherited it; may be repeated."""
+        """Give the lock back, also for processes that inherited it; may be repeated.
+
+        What the system refuses then is done by the end of this process.
+        """
         if self._descriptor is None:
             return
         self._holder = None
         self._write()
         descriptor, self._descriptor = self._descriptor, None
-        try:
-            _unlock(descriptor)
-        finally:
-            os.close(descriptor)
+        for give_back in (_unlock, os.close):
+            with suppress(OSError):
+                give_back(descriptor)
 
     def fileno(self) -> int:
         """Return the descriptor, for a child to inherit; closed in children otherwise.

@@ -84,23 +84,29 @@ class RunRecorder:
         self._record(lambda store: store.end_script(result))
         self._write_log(lambda log: self._add_lines(log, [result]))
 
-    def log_unstarted(self, run: Run) -> None:
-        """Add the lines of a run none of whose scripts started, in one write.
+    def log_unstarted(
+        self,
+        run_id: str,
+        status: RunStatus,
+        results: Sequence[ScriptResult],
+        reason: Sentence,
+    ) -> None:
+        """Add the lines of scripts that a run does not start, in one write.
 
         A run that was skipped is one line. The log comes first here: what dies before
         the records know of the run is taken from the log by the next one.
         """
-        if run.status is RunStatus.SKIPPED:
+        if status is RunStatus.SKIPPED:
             line = log_line_of_skipped(
-                run.run_id,
-                run.error,
+                run_id,
+                self._context.masker.sentence(reason),
                 host=gethostname(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
             self._write_log(lambda log: log.write(line))
         else:
-            self._write_log(lambda log: self._add_lines(log, run.scripts))
+            self._write_log(lambda log: self._add_lines(log, results))
 
     def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
@@ -145,20 +151,23 @@ class RunRecorder:
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self._store is None or self._store_failed:
             return False
-        try:
-            write(self._store)
-        except StoreError as error:
-            self._store_failed = True
-            self._warn(N_("the records are incomplete: {error}"), str(error))
-            return False
-        return True
+        with self._context.as_warning():
+            try:
+                write(self._store)
+            except StoreError as error:
+                self._store_failed = True
+                self._warn(N_("the records are incomplete: {error}"), str(error))
+                return False
+            return True
+        return False
 
     def _write_log(self, write: Callable[[LogFile], object]) -> None:
-        try:
-            write(self._log)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._warn(N_("the log is incomplete: {error}"), reason)
+        with self._context.as_warning():
+            try:
+                write(self._log)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self._warn(N_("the log is incomplete: {error}"), reason)
 
     def _warn(self, template: str, error: str) -> None:
         self._context.warn(Sentence.of(template, error=error))

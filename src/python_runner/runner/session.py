@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from python_runner.execution.stop import StopRequest
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.records.store import Store, StoreError, open_store
+from python_runner.records.store import Store, open_store
 from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
 
@@ -118,7 +118,7 @@ def open_session(
     try:
         store = open_store(settings.home, now())
         notices = (store.notice,) if store.notice else ()
-    except StoreError as error:
+    except Exception as error:  # noqa: BLE001 - scripts matter more than records
         notices = (Sentence.of(N_("no records are kept: {error}"), error=str(error)),)
     stop = StopRequest()
     return Session(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +16,12 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreters import (
+    find_interpreter,
+    find_script,
+    why_missing,
+)
+from python_runner.files import absolute
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -28,6 +32,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from python_runner.model import Settings
 
@@ -58,7 +63,7 @@ def command(
         for folder in targets.projects
     }
     warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or Path(".env").absolute())
+    warnings += readable_secrets(env_file or absolute(".env"))
     if as_json:
         show_document(_document(found, warnings))
     else:
@@ -98,7 +103,8 @@ def project_problems(
         yield Problem(file, "python_command", masked(str(error)))
     for place, script in enumerate(project.scripts):
         if find_script(script.path, project.path) is None:
-            message = _("script not found: {path}").format(path=masked(script.path))
+            reason = why_missing(script.path, project.path)
+            message = masked(reason.in_language(system_language()))
             yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
