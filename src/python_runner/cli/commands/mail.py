@@ -11,7 +11,7 @@ import click
 
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.targets import env_file_option, find_targets
-from python_runner.cli.wording import message_lines
+from python_runner.cli.wording import formats, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail, sender_address
@@ -161,7 +161,10 @@ def show(number: int, *, raw: bool, env_file: Path | None) -> int:
 )
 @env_file_option
 def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
-    """Empty the outbox; 0 when nothing waits or has been given up any more."""
+    """Empty the outbox; 0 when nothing waits or has been given up any more.
+
+    What another process is just sending neither waits nor failed.
+    """
     if given_up and only_due:
         raise click.UsageError(_("--all and --due exclude each other"))
     settings = load_settings(env_file)
@@ -178,14 +181,23 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         )
         report = outbox.drain(FLUSH_SECONDS)
         left = store.messages.newest(UNDELIVERED)
+    leases = [q.leased_until for q in left if q.is_claimed(local_now())]
     click.echo(
         _("{sent} sent, {waiting} waiting, {given_up} given up").format(
             sent=report.sent,
-            waiting=report.remaining,
+            waiting=max(report.remaining - len(leases), 0),
             given_up=sum(queued.state is MessageState.FAILED for queued in left),
         )
     )
+    if ends := list(filter(None, leases)):
+        # Where that process died, they are free again after that.
+        click.echo(
+            _(
+                "{count} being sent by another process, until {moment} at the latest"
+            ).format(count=len(ends), moment=formats().moment(max(ends)))
+        )
     _print(left, settings)
+    left = [queued for queued in left if not queued.is_claimed(local_now())]
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
@@ -223,5 +235,5 @@ def _find(store: Store, number: int) -> QueuedMessage:
 def _print(messages: Iterable[QueuedMessage], settings: Settings) -> None:
     masker_of = cache(partial(past_masker, settings))
     for queued in messages:
-        for line in message_lines(queued):
+        for line in message_lines(queued, local_now()):
             click.echo(masker_of(queued.path).text(line))

@@ -237,7 +237,10 @@ class SmtpConnection:
         self.drop()
 
     def drop(self) -> None:
-        """Close the connection without QUIT."""
+        """Close the connection without QUIT; a thread that reads from it ends."""
+        with suppress(OSError, ValueError):
+            if self._smtp.sock is not None:
+                self._smtp.sock.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):
             self._smtp.close()
 
