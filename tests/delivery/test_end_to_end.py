@@ -5,9 +5,11 @@ import email.policy
 import json
 import os
 import subprocess
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -219,7 +221,18 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
             identity = f"<{number}@localhost>"
             one = replace(message, message_id=identity, content=identity.encode())
             store.end_run(make_run(run_id=f"{number:013x}"), [one], now)
-    servers = [serve() for _ in range(4)]
+    busy: set[int] = set()
+    several = threading.Event()
+
+    def meet(server: int, moment: str, verb: str) -> None:
+        # The first one waits for another: commands start one after the other.
+        if (moment, verb) == ("before", "DATA") and not several.is_set():
+            busy.add(server)
+            if len(busy) > 1:
+                several.set()
+            several.wait(20)
+
+    servers = [serve(watch=partial(meet, number)) for number in range(4)]
     commands = [
         subprocess.Popen(
             [*COMMAND, "mail", "flush"],
