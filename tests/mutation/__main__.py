@@ -51,7 +51,6 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "execution/environment": (),
     "execution/exit_reasons": (),
     "execution/interpreters": (),
-    "execution/traceback": (),
     "files": (),
     "masking": (),
     "policy": ("delivery/test_outbox.py",),

@@ -19,6 +19,7 @@ from python_runner.report.comparison import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
+from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
@@ -204,9 +205,8 @@ def recoveries(
 
 def headline(result: ScriptResult, formats: Formats) -> str:
     """Return what went wrong in one line: the exception, else the reason."""
-    traceback = result.last_traceback
-    if traceback and result.outcome is Outcome.FAILURE:
-        return one_line(traceback.exception, LINE)
+    if result.ended_by:
+        return one_line(short_exception(result.ended_by), LINE)
     if result.reason:
         return one_line(formats.say(result.reason), LINE)
     return formats.gettext(result.outcome.word)
@@ -238,7 +238,7 @@ def _view_script(
         duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
         failed=failed,
-        exception=one_line(traceback.exception, SENTENCE) if traceback else "",
+        exception=one_line(result.ended_by or "", SENTENCE),
         place=_place(traceback, formats),
         reason=_sentence(result.reason, formats) if failed else "",
         traceback=trace,

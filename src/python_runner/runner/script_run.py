@@ -53,23 +53,31 @@ class ScriptRun:
         # Without the folder the output goes elsewhere, and the attempt says where.
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-        started = time.monotonic()
-        attempts = self._attempts(script, number, self._command(script, file, output))
+        command = self._command(script, file, output)
+        attempts, duration = self._attempts(script, number, command)
         return ScriptResult(
             script=script.name,
             run_id=self.context.run_id,
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
-            duration=time.monotonic() - started,
+            duration=duration,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
             output=output,
         )
 
-    def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
+    def _attempts(
+        self, script: Script, number: int, command: Command
+    ) -> tuple[list[Attempt], float]:
+        """Return the attempts, and the seconds from the first one's start to the end.
+
+        An attempt ends with its process: what is done with its output then, reading it
+        and putting it away, is no part of the time that the script took.
+        """
         session, output = self.context.session, Path(command.output)
         attempts: list[Attempt] = []
+        first = time.monotonic()
         while True:
             self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
@@ -82,14 +90,16 @@ class ScriptRun:
             )
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
+            began = time.monotonic()
             attempts.append(run_command(bounded, session.stop))
+            duration = began - first + attempts[-1].duration
             last = len(attempts) > script.retries
             if last or not deserves_retry(attempts[-1].outcome):
                 # The result writes its last attempt: one transaction instead of two.
-                return attempts
+                return attempts, duration
             self.recorder.end_attempt(number, attempts[-1])
             if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
-                return attempts
+                return attempts, duration
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
 
     @staticmethod

@@ -15,6 +15,7 @@ from python_runner.cli.targets import env_file_option
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
@@ -137,10 +138,9 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
             yield f"    {_attempt_line(place, attempt)}"
     if result.reason:
         yield f"    {wording.say(result.reason)}"
+    if result.place:
+        yield "    " + _("at {place}").format(place=flat(result.place))
     if traceback := result.last_traceback:
-        if traceback.file:
-            frame = flat(f"{traceback.file}:{traceback.line}")
-            yield "    " + _("at {place}").format(place=frame)
         yield from (f"      {line}" for line in clean(traceback.text).splitlines())
     for warning in result.warnings:
         yield "    " + labelled(_("warning"), wording.say(warning))
@@ -155,7 +155,8 @@ def _ending(result: ScriptResult) -> str:
         return word
     facts = [wording.duration(result.duration)]
     if result.exit_code is not None:
-        facts.append(_("exit code {code}").format(code=result.exit_code))
+        code = shown_exit_code(result.exit_code)
+        facts.append(_("exit code {code}").format(code=code))
     return f"{word} ({', '.join(facts)})"
 
 
