@@ -65,6 +65,8 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "runner/series": (),
     "texts/formats": (),
     "texts/sanitize": (),
+    "tracebacks/cause": ("tracebacks/test_corpus.py",),
+    "tracebacks/source": ("tracebacks/test_cause.py",),
     "trends": (),
 }
 #: Seconds that a mutant's tests may take beyond three times their usual ones.

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
+from python_runner.texts.sanitize import cut_middle
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import Ending, read_cause
+from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
 
+#: Bytes of the traceback of one line: a log is read by people.
+MAX_TRACEBACK = 16 * 1024
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
 #: What could end a line, move the cursor, or change the order letters are shown in, and
@@ -77,7 +82,7 @@ def log_line_of(
         minutes=result.duration / 60,
         script=result.script,
         status="success" if result.succeeded else "failure",
-        traceback=result.traceback if include_traceback else None,
+        traceback=_bounded(result.traceback) if include_traceback else None,
     )
 
 
@@ -93,9 +98,7 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         reason=None
         if outcome.succeeded
         else Sentence.of(N_("the log says that it failed")),
-        traceback=Traceback(text=said, exception=said.splitlines()[-1])
-        if said
-        else None,
+        traceback=Traceback(text=said, exception=_exception(said)) if said else None,
     )
     return ScriptResult(
         script=line.script,
@@ -107,6 +110,25 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         attempts=(attempt,),
         reason=attempt.reason,
     )
+
+
+def _exception(said: str) -> str:
+    """Return the exception that a line names, or the reason that stands there instead."""
+    nowhere = Project((), None, lambda _file: False)
+    found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
+    return (found and found.exception) or said.strip().splitlines()[-1]
+
+
+def _bounded(said: str | None) -> str | None:
+    """Return head and tail of a text whose field would be longer than a line may be."""
+    if said is None:
+        return None
+    shown, limit = said, MAX_TRACEBACK
+    while (size := len(_escape(shown).encode())) > MAX_TRACEBACK:
+        # What is escaped, and the note between the two, take room as well.
+        limit = limit * (MAX_TRACEBACK - 200) // size
+        shown = cut_middle(said, limit, "en")
+    return shown
 
 
 def format_log_line(line: LogLine) -> str:

@@ -26,7 +26,9 @@ _SYNTAX_LINES = 5
 #: Most indented lines above such a place that are looked at for a header.
 _ABOVE = 60
 
-_GROUP_HEADER = re.compile(r"\s*\+ Exception Group Traceback \(most recent call last\)")
+_GROUP_HEADER = re.compile(
+    r"(?!\s+\|).*?  \+ Exception Group Traceback \(most recent call last\):"
+)
 _MARGIN = re.compile(r"\s+[|+]")
 _GROUP_ERROR = re.compile(r"\s+\| (\S.*)")
 _FATAL = re.compile(
@@ -227,11 +229,12 @@ def _syntax_block(lines: list[str], error: int, _limit: int) -> Block | None:
             break
     else:
         return None
-    above = start - 1
-    while above >= max(0, start - _ABOVE) and lines[above].startswith(" "):
-        above -= 1
-    if above >= 0 and HEADER.match(lines[above]):
-        return None
+    for above in range(start - 1, max(start - _ABOVE, -1), -1):
+        if "Traceback (most recent" in lines[above]:
+            # The module that a script imports.
+            return None
+        if not lines[above].startswith(" "):
+            break
     frames = frames_in(lines[start:error])
     said = lines[error].strip()
     return Block(Kind.PYTHON, start, error, error + 1, said, frames)

@@ -185,8 +185,10 @@ class _Search:
         start = report_start(self.output, chain)
         end = report_end(self.output, chain)
         self._reports.append((start, end))
-        if not any(line.strip() for line in self.output.lines[end : self.end]):
+        if end >= self.end:
             self.end = start
+            while self.end and not self.output.lines[self.end - 1].strip():
+                self.end -= 1
 
     def _was_caught(self, chain: Chain) -> bool:
         """Whether the source shows that the script has gone on after an exception."""
@@ -243,6 +245,8 @@ class _Search:
             return True
         source = self.source
         if source is None or source.unknown_exit or source.unknown_print:
+            return False
+        if source.exit_text("\n".join(lines)) is not None:
             return False
         return not any(source.printed(line) or is_logged(line) for line in said)
 

@@ -134,7 +134,7 @@ def _source_of(tree: ast.Module) -> Source:
 
 
 def find(template: Template, text: str) -> int | None:
-    """Return where the last text like ``template`` begins in ``text``, at a line's start."""
+    """Return where the last text like ``template`` begins in ``text``."""
     first = next(n for n, part in enumerate(template) if part)
     place = len(text)
     # Near the end is where it stands; a text that is found further up stood there before.
@@ -142,9 +142,8 @@ def find(template: Template, text: str) -> int | None:
         place = text.rfind(template[first] or "", 0, place)
         if place < 0:
             return None
+        # A progress bar may have left its line open: a text need not begin a line.
         begin = place if first == 0 else text.rfind("\n", 0, place) + 1
-        if begin and text[begin - 1] != "\n":
-            continue
         after = place
         for part in template[first:]:
             if part is None:

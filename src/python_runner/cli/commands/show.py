@@ -23,6 +23,7 @@ from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _run_lines(run: Run) -> Iterator[str]:
         yield "  " + labelled(_("warning"), wording.say(warning))
     for result in run.scripts:
         yield ""
-        yield from _script_lines(result)
+        yield from _script_lines(result, str(run.path))
 
 
 def _interpreter(run: Run) -> str:
@@ -131,7 +132,7 @@ def _interpreter(run: Run) -> str:
     return f"{run.interpreter}{version}"
 
 
-def _script_lines(result: ScriptResult) -> Iterator[str]:
+def _script_lines(result: ScriptResult, folder: str) -> Iterator[str]:
     yield flat(f"{result.number}. {result.script}: {_ending(result)}")
     if len(result.attempts) > 1:
         for place, attempt in enumerate(result.attempts, 1):
@@ -141,7 +142,9 @@ def _script_lines(result: ScriptResult) -> Iterator[str]:
     if result.place:
         yield "    " + _("at {place}").format(place=flat(result.place))
     if traceback := result.last_traceback:
-        yield from (f"      {line}" for line in clean(traceback.text).splitlines())
+        text = excerpt(clean(traceback.text), folder, system_language())
+        for line in text.splitlines():
+            yield click.style(f"      {line}", bold=line.startswith(MARK) or None)
     for warning in result.warnings:
         yield "    " + labelled(_("warning"), wording.say(warning))
     if used := ", ".join(_resources(result)):
