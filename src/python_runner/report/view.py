@@ -19,7 +19,7 @@ from python_runner.report.comparison import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
-from python_runner.tracebacks.excerpt import MARK, excerpt, fold_repeated_lines
+from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
 from python_runner.tracebacks.names import short_exception
 
 
@@ -299,30 +299,27 @@ def _details(
         tail = before.rstrip()
         tail_title = _("Output before the traceback")
         if after.strip():
-            tail = f"{tail}\n{_('[the traceback above]')}\n{after.strip()}"
+            above = _("[the traceback above]")
+            tail = f"{tail}\n{above}\n{after.strip()}"
             tail_title = _("End of the output")
-    tail = fold_repeated_lines(tail.strip("\n"), language)
-    shown = excerpt(trace, str(run.path), language)
-    last_lines = tail
+    tail = tail.strip("\n")
+    # Bounded first: what is folded afterwards never grows.
+    kept_trace = cut_middle(trace, limit, language)
+    room = max(limit - len(kept_trace.encode()), limit // 4)
+    kept_tail = cut_middle(tail, room, language)
+    shown_trace = excerpt(kept_trace, str(run.path), language)
+    shown_tail = fold_repeated_lines(kept_tail, language)
+    last_lines = shown_tail
     if context.attach and result.script in context.tails:
-        last_lines = "\n".join(tail.split("\n")[-TAIL_LINES:])
-    shown_trace = cut_middle(shown, limit, language)
-    room = max(limit - len(shown_trace.encode()), limit // 4)
-    shown_tail = cut_middle(last_lines, room, language)
-    whole = _said(shown_trace) == _said(trace) and shown_tail == tail
+        last_lines = "\n".join(shown_tail.split("\n")[-TAIL_LINES:])
+    whole = (kept_trace, kept_tail, shown_tail) == (trace, tail, last_lines)
     return _Details(
         trace=shown_trace.strip("\n"),
         trace_title=_("Traceback") if result.ended_by else _("Logged before the end"),
-        tail=shown_tail,
+        tail=last_lines,
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
-
-
-def _said(trace: str) -> list[str]:
-    """Return what a traceback says, however it is drawn."""
-    lines = (line.removeprefix(MARK).strip() for line in trace.split("\n"))
-    return [line for line in lines if line.strip("~^ ")]
 
 
 def _place(traceback: Traceback | None, formats: Formats) -> str:

@@ -131,18 +131,14 @@ def _cycle_at(parts: Sequence[_Part], number: int, longest: int) -> tuple[int, i
 
 
 def _repeated(part: _Part, length: int, times: int, formats: Formats) -> str:
+    _ = formats.gettext
     if part.file:
-        said = formats.ngettext(
-            "[the frame above {times} more times]",
-            "[the {count} frames above {times} more times]",
-            length,
-        )
+        said = _("[the same {count} frames {times} more times]")
+        one = _("[the same frame {times} more times]")
     else:
-        said = formats.ngettext(
-            "[the line above {times} more times]",
-            "[the {count} lines above {times} more times]",
-            length,
-        )
+        said = _("[the same {count} lines {times} more times]")
+        one = _("[the same line {times} more times]")
+    said = one if length == 1 else said
     return "  " + said.format(count=formats.number(length), times=formats.number(times))
 
 
