@@ -116,10 +116,12 @@ def _unrepeated(
 def _cycle_at(parts: Sequence[_Part], number: int, longest: int) -> tuple[int, int]:
     """Return how many parts are repeated from here on, and how often they stand there."""
     for length in range(1, longest + 1):
-        first = parts[number : number + length]
-        if len(first) < length or not any(
-            line.strip() for p in first for line in p.lines
-        ):
+        # A quick look, for there are many lines, and hardly one is repeated.
+        after = number + length
+        if after >= len(parts) or parts[after].lines != parts[number].lines:
+            continue
+        first = parts[number:after]
+        if not any(line.strip() for part in first for line in part.lines):
             continue
         times, place = 1, number + length
         while parts[place : place + length] == first:
