@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from python_runner.files import is_file
 from python_runner.texts.sentence import translate as _
 
 
@@ -78,7 +79,7 @@ def _is_place(url: str) -> bool:
 
 
 def _certificate_problems(file: Path) -> Iterator[str]:
-    if not file.is_file():
+    if not is_file(file):
         yield _("{path} does not exist").format(path=file)
         return
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +16,7 @@ from python_runner.execution import exit_reasons
 from python_runner.execution.capture import open_capture
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.stop import StopRequest, nap
+from python_runner.files import resolved
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.tracebacks.cause import (
@@ -51,8 +51,6 @@ _TERMINATE_INTERVAL = 0.05
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
-#: Errors that keep a script from being started or watched, and become its result.
-_FAULTS = (OSError, ValueError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +164,8 @@ def _run(
             # What went wrong may go wrong here as well: the kill comes first.
             with suppress(Exception):
                 tree.kill()
-                _stop(watcher, capture, 0.0)
-        if not isinstance(error, _FAULTS):
+                _stop(watcher, capture, stop, grace=0.0)
+        if not isinstance(error, Exception):
             raise
         outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
         duration = time.monotonic() - begin
@@ -185,7 +183,7 @@ def _watch(
     outcome = _wait(watcher, capture, stop, begin)
     if outcome is not None:
         watcher.cancel()
-        _, survivors = _stop(watcher, capture, grace)
+        _, survivors = _stop(watcher, capture, stop, grace=grace)
         duration = time.monotonic() - begin
         return _Watched(outcome=outcome, duration=duration, survivors=survivors)
     duration = time.monotonic() - begin
@@ -194,7 +192,8 @@ def _watch(
     survivors = ()
     left = {member.pid: member for member in watcher.tree.left_behind()}
     if left:
-        more, survivors = _stop(watcher, capture, min(grace, _SHORT_GRACE))
+        short = min(grace, _SHORT_GRACE)
+        more, survivors = _stop(watcher, capture, stop, grace=short)
         left |= more
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
@@ -223,9 +222,11 @@ def _wait(
 
 
 def _stop(
-    watcher: _Watcher, capture: Capture, grace: float
+    watcher: _Watcher, capture: Capture, stop: StopRequest, *, grace: float
 ) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
     """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
+
+    Nothing is waited for once the stop is urgent.
 
     Returns:
         The processes that were found, by number, and those that could not be killed.
@@ -237,6 +238,8 @@ def _stop(
     until = time.monotonic() + grace
     if tree.terminate():
         while time.monotonic() < until and not (ended.is_set() and not tree.members()):
+            if stop.urgent:
+                break
             capture.watch(time.monotonic())
             if ended.wait(_TERMINATE_INTERVAL):
                 time.sleep(_TERMINATE_INTERVAL)
@@ -264,11 +267,17 @@ def _attempt(
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
     cause = Cause()
-    if outcome is Outcome.FAILURE and watched.error is None:
-        cause = _cause(text, command, exit_reasons.ending_of(ending.exit_code))
+    told: tuple[Sentence, ...] = ()
+    try:
+        if outcome.succeeded:
+            told = tuple(_background_errors(text, command))
+        elif outcome is Outcome.FAILURE and watched.error is None:
+            cause = _cause(text, command, exit_reasons.ending_of(ending.exit_code))
+    except Exception as error:  # noqa: BLE001 - how it ended is known without its output
+        told = (exit_reasons.unread(error),)
     reason = _reason(outcome, watched, command, cause)
     warnings = [
-        *(_background_errors(text, command) if outcome.succeeded else ()),
+        *told,
         *exit_reasons.left_behind(watched.left),
         *map(exit_reasons.not_stopped, watched.survivors),
         *warnings,
@@ -283,7 +292,14 @@ def _attempt(
         warnings=tuple(map(masker.sentence, warnings)),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
+        transient=_is_transient(watched),
     )
+
+
+def _is_transient(watched: _Watched) -> bool:
+    if watched.outcome is not Outcome.NOT_STARTED or watched.error is None:
+        return False
+    return exit_reasons.may_pass(watched.error)
 
 
 def _reason(
@@ -317,7 +333,7 @@ def _background_errors(text: str, command: Command) -> Iterator[Sentence]:
 def _project(command: Command) -> Project:
     """Return the folder whose frames are the user's own, as a masked text names it."""
     masker, folder = command.masker, Path(command.project)
-    names = command.project, os.path.realpath(command.project)
+    names = command.project, resolved(command.project)
     script = command.argv[1] if len(command.argv) > 1 else None
 
     def exists(file: str) -> bool:

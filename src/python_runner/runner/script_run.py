@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreters import find_script
+from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
-from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -43,41 +42,56 @@ class ScriptRun:
     inherit: tuple[int, ...]
 
     def execute(self, script: Script) -> ScriptResult:
-        """Run a script to the end of its last attempt."""
-        file = find_script(script.path, self.context.project.path)
-        if file is None:
-            reason = Sentence.of(N_("script not found: {path}"), path=script.path)
-            return self.context.not_started(script, reason, Outcome.NOT_STARTED)
-        number = self.context.number(script)
+        """Run a script to the end of its last attempt.
+
+        Whatever goes wrong in this step is the script's result.
+        """
+        context, number = self.context, self.context.number(script)
         output = outputs.output_file(self.folder, number, script.name)
-        # Without the folder the output goes elsewhere, and the attempt says where.
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-        command = self._command(script, file, output)
-        attempts, duration = self._attempts(script, number, command)
+        attempts: list[Attempt] = []
+        begins: list[float] = []
+        try:
+            file = find_script(script.path, context.project.path)
+            if file is None:
+                reason = why_missing(script.path, context.project.path)
+                return context.not_started(script, reason, Outcome.NOT_STARTED)
+            self._run(script, self._command(script, file, output), attempts, begins)
+        except Exception as error:  # noqa: BLE001 - the others still run
+            reason = context.explain(error)
+            if not attempts:
+                return context.not_started(script, reason, Outcome.NOT_STARTED)
+            # It ended as its last attempt did.
+            context.warn(reason)
         return ScriptResult(
             script=script.name,
-            run_id=self.context.run_id,
+            run_id=context.run_id,
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
-            duration=duration,
+            duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
             output=output,
         )
 
-    def _attempts(
-        self, script: Script, number: int, command: Command
-    ) -> tuple[list[Attempt], float]:
-        """Return the attempts, and the seconds from the first one's start to the end.
+    def _run(
+        self,
+        script: Script,
+        command: Command,
+        attempts: list[Attempt],
+        begins: list[float],
+    ) -> None:
+        """Run attempts until one needs no further one.
 
-        An attempt ends with its process: what is done with its output then, reading it
-        and putting it away, is no part of the time that the script took.
+        Each is added to ``attempts``, and to ``begins`` the monotonic time of its start:
+        an attempt ends with its process, and what is done with its output then is no
+        part of the time that the script took.
         """
-        session, output = self.context.session, Path(command.output)
-        attempts: list[Attempt] = []
-        first = time.monotonic()
+        session, number = self.context.session, self.context.number(script)
+        output = Path(command.output)
+        # Without the folder the output goes elsewhere, and the attempt says where.
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
@@ -90,16 +104,14 @@ class ScriptRun:
             )
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
-            began = time.monotonic()
+            begins.append(time.monotonic())
             attempts.append(run_command(bounded, session.stop))
-            duration = began - first + attempts[-1].duration
-            last = len(attempts) > script.retries
-            if last or not deserves_retry(attempts[-1].outcome):
+            if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
-                return attempts, duration
+                return
             self.recorder.end_attempt(number, attempts[-1])
             if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
-                return attempts, duration
+                return
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
 
     @staticmethod

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.keys import json_schema
@@ -17,7 +16,12 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreters import (
+    find_interpreter,
+    find_script,
+    why_missing,
+)
+from python_runner.files import absolute
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -28,6 +32,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from python_runner.model import Settings
 
@@ -49,7 +54,7 @@ def command(
 ) -> int:
     """Print the problems of each project; 0 when there is none, else 2."""
     if schema:
-        click.echo(json.dumps(json_schema(), indent=2))
+        show_document(json_schema())
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
@@ -58,13 +63,13 @@ def command(
         for folder in targets.projects
     }
     warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or Path(".env").absolute())
+    warnings += readable_secrets(env_file or absolute(".env"))
     if as_json:
-        click.echo(json.dumps(_document(found, warnings), indent=2))
+        show_document(_document(found, warnings))
     else:
         _print(found)
         for warning in warnings:
-            click.echo(labelled(_("warning"), warning), err=True)
+            say(labelled(_("warning"), warning), err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 
@@ -98,7 +103,8 @@ def project_problems(
         yield Problem(file, "python_command", masked(str(error)))
     for place, script in enumerate(project.scripts):
         if find_script(script.path, project.path) is None:
-            message = _("script not found: {path}").format(path=masked(script.path))
+            reason = why_missing(script.path, project.path)
+            message = masked(reason.in_language(system_language()))
             yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
@@ -135,7 +141,7 @@ def _print(found: Mapping[Path, list[Problem]]) -> None:
             message = _("{folder}: {count} problem(s)")
         else:
             message = _("{folder}: ready to run")
-        click.echo(message.format(folder=folder, count=len(problems)))
+        show(message, folder=folder, count=len(problems))
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
-            click.echo(f"  {where}{problem.message}")
+            show("  {where}{message}", where=where, message=problem.message)
