@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Bytes of the traceback of one line: a log is read by people.
 MAX_TRACEBACK = 16 * 1024
+#: Room for the note between head and tail of a longer one.
+_NOTE = 100
 _SEPARATOR = " - "
 _LEVELS = {"INFO", "ERROR"}
 #: What could end a line, move the cursor, or change the order letters are shown in, and
@@ -123,12 +125,17 @@ def _bounded(said: str | None) -> str | None:
     """Return head and tail of a text whose field would be longer than a line may be."""
     if said is None:
         return None
-    shown, limit = said, MAX_TRACEBACK
-    while (size := len(_escape(shown).encode())) > MAX_TRACEBACK:
-        # What is escaped, and the note between the two, take room as well.
-        limit = limit * (MAX_TRACEBACK - 200) // size
+    said = said.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(_escape(said).encode()) <= MAX_TRACEBACK:
+        return said
+    limit = room = MAX_TRACEBACK - _NOTE
+    while True:
         shown = cut_middle(said, limit, "en")
-    return shown
+        size = len(_escape(shown).encode())
+        if size <= MAX_TRACEBACK:
+            return shown
+        # What is escaped takes more room.
+        limit = limit * room // size
 
 
 def format_log_line(line: LogLine) -> str:
