@@ -38,6 +38,13 @@ LINE = (
     "main.py - success"
 )
 
+LONG_MESSAGE = """\
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+ValueError: 2 rows
+row 3
+row 9"""
+
 nasty = st.lists(
     st.sampled_from(
         [" - ", "-", " ", "\\", "\\n", "\\x2d", "\n", "\r", "\x85", "\u2028"]
@@ -241,11 +248,7 @@ def test_the_traceback_of_a_line_is_bounded(piece: str) -> None:
 @pytest.mark.parametrize(
     ("said", "exception"),
     [
-        (
-            'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n'
-            "ValueError: 2 rows\nrow 3\nrow 9",
-            "ValueError: 2 rows",
-        ),
+        (LONG_MESSAGE, "ValueError: 2 rows"),
         ("timed out after 45 s", "timed out after 45 s"),
         ("no access\nask Anna", "no access"),
     ],
