@@ -14,6 +14,7 @@ from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def duration(seconds: float) -> str:
 
 def why(result: ScriptResult) -> str:
     """Return on one line why a script did not succeed."""
-    if result.last_traceback:
-        return flat(result.last_traceback.exception)
+    if result.ended_by:
+        return flat(short_exception(result.ended_by))
     return say(result.reason) if result.reason else ""
 
 
@@ -120,9 +121,8 @@ def undelivered(run: Run) -> str | None:
 def notable_lines(result: ScriptResult) -> list[str]:
     """Return what people look at first: exception, place, warnings, output."""
     lines = [] if result.succeeded else [why(result)]
-    if (traceback := result.last_traceback) and traceback.file:
-        place = flat(f"{traceback.file}:{traceback.line}")
-        lines.append(_("at {place}").format(place=place))
+    if result.place:
+        lines.append(_("at {place}").format(place=flat(result.place)))
     lines += [say(warning) for warning in result.warnings]
     return lines + output_lines(result)
 
