@@ -14,6 +14,7 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.records.log_line import (
+    MAX_TRACEBACK,
     LogLine,
     format_log_line,
     log_line_of,
@@ -43,6 +44,13 @@ LINE = (
     "2024-11-27 12:51:58,954 - INFO - LAPTOP-BS85JNP7 - 39be3d37aed64 - 0.08 - "
     "main.py - success"
 )
+
+LONG_MESSAGE = """\
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+ValueError: 2 rows
+row 3
+row 9"""
 
 nasty = st.lists(
     st.sampled_from(
@@ -215,6 +223,49 @@ def test_a_success_becomes_an_info() -> None:
         script="main.py",
         status="success",
     )
+
+
+@pytest.mark.parametrize("piece", ["x", "\\", "\n", "é", "\x00", " - "])
+def test_the_traceback_of_a_line_is_bounded(piece: str) -> None:
+    """However it is escaped, a line stays one that people can read."""
+    text = f"Traceback\n{piece * 60_000}\nKeyError: 1"
+    failure = ScriptResult(
+        script="main.py",
+        run_id="39be3d37aed64",
+        number=1,
+        outcome=Outcome.FAILURE,
+        started_at=NOON,
+        attempts=(
+            Attempt(
+                outcome=Outcome.FAILURE,
+                exit_code=1,
+                started_at=NOON,
+                duration=1.0,
+                traceback=Traceback(text=text, exception="KeyError: 1"),
+            ),
+        ),
+    )
+    line = log_line_of(failure, host="pc", now=NOON, include_traceback=True)
+    field = format_log_line(line).split(" - ", 7)[7]
+    assert 8 * 1024 < len(field.encode()) <= MAX_TRACEBACK
+    assert field.startswith("Traceback\\n")
+    assert field.endswith("KeyError: 1")
+
+
+@pytest.mark.parametrize(
+    ("said", "exception"),
+    [
+        (LONG_MESSAGE, "ValueError: 2 rows"),
+        ("timed out after 45 s", "timed out after 45 s"),
+        ("no access\nask Anna", "no access"),
+    ],
+)
+def test_the_cause_is_read_from_the_log_as_from_an_output(
+    said: str, exception: str
+) -> None:
+    """What the records missed is taken from the log, and is called the same."""
+    line = replace(LOG_LINE, level="ERROR", status="failure", traceback=said)
+    assert result_of(line, 1).exception == exception
 
 
 def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:

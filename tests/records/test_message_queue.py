@@ -215,13 +215,31 @@ def test_a_message_is_claimed_once(store: Store, shielded: Path) -> None:
         assert claim(other, owner="other") is None
 
 
-def test_the_longest_due_comes_first(store: Store) -> None:
-    """Messages leave in the order they are due, and not before."""
-    queue(store, "late", NOW + timedelta(minutes=2))
-    queue(store, "early", NOW + timedelta(minutes=1))
+def test_the_oldest_that_is_due_comes_first(store: Store) -> None:
+    """Messages leave in the order of their runs, and none before it is due."""
+    queue(store, "first", NOW + timedelta(seconds=90))
+    queue(store, "second", NOW + timedelta(minutes=1))
     assert claim(store) is None
-    later = NOW + timedelta(minutes=3)
-    assert [claim(store, later), claim(store, later)] == [2, 1]
+    assert claim(store, NOW + timedelta(minutes=1)) == 2
+    queue(store, "third", NOW + timedelta(minutes=1))
+    later = NOW + timedelta(seconds=90)
+    assert [claim(store, later), claim(store, later)] == [1, 3]
+
+
+def test_the_messages_of_some_runs_can_be_claimed_alone(store: Store) -> None:
+    """Whoever waits for the report of a run gets that one first."""
+    for run_id in ("a", "b", "c"):
+        queue(store, run_id)
+    own = store.messages.claim_due(
+        NOW, owner="me", lease_seconds=60, run_ids=["c", "none"]
+    )
+    assert own is not None
+    assert own.run_id == "c"
+    assert own.is_claimed(NOW)
+    assert not own.is_claimed(NOW + timedelta(seconds=60))
+    again = store.messages.claim_due(NOW, owner="me", lease_seconds=60, run_ids=["c"])
+    assert again is None
+    assert claim(store) == 1
 
 
 def test_the_claim_of_a_dead_owner_lapses(store: Store) -> None:

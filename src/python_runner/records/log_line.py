@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
+from python_runner.texts.sanitize import cut_middle
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import Ending, read_cause
+from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
 
+#: Bytes of the traceback of one line: a log is read by people.
+MAX_TRACEBACK = 16 * 1024
+#: Room for the note between head and tail of a longer one.
+_NOTE = 100
 _SEPARATOR = " - "
 _LEVELS = {"success": "INFO", "failure": "ERROR", "skipped": "WARNING"}
 #: Stands in the place of a script where a whole run was skipped.
@@ -80,7 +87,7 @@ def log_line_of(
         minutes=result.duration / 60,
         script=result.script,
         status=status,
-        traceback=result.traceback if include_traceback else None,
+        traceback=_bounded(result.traceback) if include_traceback else None,
     )
 
 
@@ -133,9 +140,7 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         reason=None
         if outcome.succeeded
         else Sentence.of(N_("the log says that it failed")),
-        traceback=Traceback(text=said, exception=said.splitlines()[-1])
-        if said
-        else None,
+        traceback=Traceback(text=said, exception=_exception(said)) if said else None,
     )
     return ScriptResult(
         script=line.script,
@@ -147,6 +152,30 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         attempts=(attempt,),
         reason=attempt.reason,
     )
+
+
+def _exception(said: str) -> str:
+    """Return the exception that a line names, or the reason that stands there instead."""
+    nowhere = Project((), None, lambda _file: False)
+    found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
+    return (found and found.exception) or said.strip().splitlines()[-1]
+
+
+def _bounded(said: str | None) -> str | None:
+    """Return head and tail of a text whose field would be longer than a line may be."""
+    if said is None:
+        return None
+    said = said.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(_escape(said).encode()) <= MAX_TRACEBACK:
+        return said
+    limit = room = MAX_TRACEBACK - _NOTE
+    while True:
+        shown = cut_middle(said, limit, "en")
+        size = len(_escape(shown).encode())
+        if size <= MAX_TRACEBACK:
+            return shown
+        # What is escaped takes more room.
+        limit = limit * room // size
 
 
 def format_log_line(line: LogLine) -> str:

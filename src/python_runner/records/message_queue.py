@@ -127,10 +127,11 @@ class MessageQueue:
         owner: str,
         lease_seconds: float,
         audience: str = RECIPIENTS,
+        run_ids: Collection[str] = (),
     ) -> QueuedMessage | None:
-        """Take an audience's message that has been due longest, for nobody else to send.
+        """Take the oldest message of an audience that is due, for nobody else to send.
 
-        The claim ends with :meth:`record_receipts`, or by itself after
+        With ``run_ids`` only those that report one of these runs count. The claim ends with :meth:`record_receipts`, or by itself after
         ``lease_seconds``: its owner is taken for dead then.
         """
         lease = timedelta(seconds=lease_seconds)
@@ -140,7 +141,9 @@ class MessageQueue:
                 UPDATE message SET owner = :owner, leased_until = :lease
                 WHERE id = (
                     SELECT id FROM message WHERE audience = :audience AND {_DUE}
-                    ORDER BY next_try_at, id LIMIT 1
+                        AND (:all OR run IN (SELECT id FROM run WHERE run_id IN
+                            (SELECT value FROM json_each(:run_ids))))
+                    ORDER BY id LIMIT 1
                 )
                 RETURNING id
                 """,  # noqa: S608 - a constant of this module
@@ -148,6 +151,8 @@ class MessageQueue:
                     "owner": owner,
                     "lease": rows.from_time(now + lease),
                     "audience": audience,
+                    "all": not run_ids,
+                    "run_ids": json.dumps(list(run_ids)),
                     **_moment(now),
                 },
             ).fetchone()

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from python_runner.runner.events import Event
 
 
-#: Seconds the outbox may take before a run, and after it.
+#: Seconds the outbox may take for a run's own report.
 DELIVERY_SECONDS = 60.0
+#: Seconds the reports of earlier runs may delay a run, before it and after it.
+WAITING_SECONDS = 15.0
 
 
 def local_now() -> datetime:
@@ -54,7 +56,8 @@ class Session:
         reports_enabled: whether the runs of this process are reported to people, and
             waiting reports delivered (``--no-mail``: no).
         defaults: optional keys of ``python-runner.toml``, where a project is silent.
-        delivery_seconds: longest that delivery may delay what comes next.
+        delivery_seconds: longest that a run's own report may delay what comes next.
+        waiting_seconds: longest that the reports of earlier runs may.
         given_up: the reports that this process has given up, earlier runs' too.
     """
 
@@ -68,6 +71,7 @@ class Session:
     reports_enabled: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
     delivery_seconds: float = DELIVERY_SECONDS
+    waiting_seconds: float = WAITING_SECONDS
     given_up: list[QueuedMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
