@@ -32,6 +32,7 @@ LAYERS = (
     {"report", "config"},
     {"records", "execution", "policy", "trends"},
     {"model"},
+    {"output_text"},
     {"masking"},
     {"texts", "files", "channels", "exceptions", "version", "waiting"},
 )

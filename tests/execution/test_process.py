@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -16,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from python_runner.execution.environment import RUN_MARKER, child_environment
+from python_runner.execution.environment import (
+    RUN_MARKER,
+    child_environment,
+    python_flags,
+    script_environment,
+)
 from python_runner.execution.process import run_command
 from python_runner.execution.stop import StopRequest
-from python_runner.model import Attempt, Command, Outcome
+from python_runner.model import Attempt, Command, Interpreter, Outcome
 
 
 if TYPE_CHECKING:
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
 
     from tests.support import Cli, MakeProject
 
+PYTHON = Interpreter(path=sys.executable, version=platform.python_version())
 ZOO = Path(__file__).parent / "zoo"
 #: Seconds that any of these scripts may take, also on a machine that is very busy.
 GENEROUS = 120.0
@@ -43,10 +50,11 @@ def run_id_of(folder: Path) -> str:
 def make_command(folder: Path, *argv: str, **changes: Any) -> Command:
     """Return a command that runs ``argv`` with this interpreter in ``folder``."""
     run_id = run_id_of(folder)
+    environment = child_environment(os.environ, {}, run_id=run_id)
     values: dict[str, Any] = {
-        "argv": (sys.executable, *argv),
+        "argv": (sys.executable, *python_flags(PYTHON), *argv),
         "cwd": str(folder),
-        "env": child_environment(os.environ, {}, run_id=run_id),
+        "env": script_environment(environment, PYTHON),
         "output": str(folder / "output.log"),
         "output_limit": 1_000_000,
         "timeout": GENEROUS,

@@ -47,9 +47,6 @@ pytestmark = [
 #: Variables that a script gets from Python Runner.
 OURS = {
     "NO_COLOR",
-    "PYTHONFAULTHANDLER",
-    "PYTHONIOENCODING",
-    "PYTHONUNBUFFERED",
     "PYTHON_COLORS",
     "PYTHON_RUNNER_RUN_ID",
     "PYTHON_RUNNER_TASK",
@@ -57,23 +54,21 @@ OURS = {
 #: Facts that may differ, and why.
 DIFFERS = {
     "environment": dict.fromkeys(OURS, "documented"),
-    "flags": {"unbuffered": "PYTHONUNBUFFERED"},
+    "options": {"x": "-X faulthandler"},
+    "argv": {"orig": "-u -X faulthandler"},
     "streams": {
-        "errors": "PYTHONIOENCODING",
-        "out": "PYTHONIOENCODING",
-        "err": "PYTHONIOENCODING",
-        "inp": "PYTHONIOENCODING",
-        "write_through": "PYTHONUNBUFFERED",
+        "errors": "no character makes a print fail",
+        "write_through": "-u",
     },
     "process": {
         "leads": "a script leads a group, to be ended whole",
         "session": "a script leads a session, to be ended whole",
     },
     "signals": dict.fromkeys(
-        ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"), "PYTHONFAULTHANDLER"
+        ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"), "-X faulthandler"
     ),
     "status": {
-        "SigCgt": "PYTHONFAULTHANDLER",
+        "SigCgt": "-X faulthandler",
         "SigQ": "signals that wait for anybody of the same user",
     },
     "descriptors": {"lock": "the project stays locked while a script of it lives"},
@@ -214,8 +209,6 @@ SCRIPTS = {f"fact-{name}": TELL + source for name, source in FACTS.items()} | {
 WORLDS = ("plain", "odd")
 #: What differs today, by pattern of ``world:script``, and why.
 KNOWN: dict[str, str] = {
-    "*:fact-child-text": "PYTHONIOENCODING reaches the Python children of a script and"
-    " changes what they tell it",
 }
 POINTS = [
     point

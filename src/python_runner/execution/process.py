@@ -14,7 +14,8 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from python_runner.execution import exit_reasons
-from python_runner.execution.capture import open_capture
+from python_runner.execution.capture import Readable, open_capture
+from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.stop import StopRequest, nap
 from python_runner.execution.traceback import (
@@ -135,7 +136,8 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
     output = Path(command.output)
     try:
-        capture = open_capture(output, command.output_limit, begin, command.masker)
+        readable = Readable(command.masker, output_encoding(command.env))
+        capture = open_capture(output, command.output_limit, begin, readable)
     except OSError as error:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)

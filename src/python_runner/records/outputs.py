@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
+from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def read_tail(path: Path, limit: int) -> str:
     r"""Return the last ``limit`` bytes of a file as text, from the start of a line on.
 
     A line longer than that is cut between two characters. Bytes that are not UTF-8 are
-    shown as ``\xNN``; control characters stay as they are.
+    shown as ``\xNN``, where the locale has no other encoding; control characters stay
+    as they are.
 
     Raises:
         OSError: the file cannot be read.
@@ -108,11 +110,11 @@ def read_tail(path: Path, limit: int) -> str:
         content = file.read(limit + 1)
     if size > limit:
         content = _from_boundary(content[:1], content[1:])
-    return content.decode("utf-8", "backslashreplace")
+    return to_utf8(content, local_encoding()).decode("utf-8", "backslashreplace")
 
 
 def read_ends(path: Path, limit: int) -> bytes:
-    """Return a file's content, of a longer one head and tail: ``limit`` bytes at most.
+    """Return a file's content, of a longer one head and tail: of ``limit`` bytes at most.
 
     The tail gets three quarters: errors stand at the end. A line between them says how
     much is missing.
@@ -124,12 +126,13 @@ def read_ends(path: Path, limit: int) -> bytes:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size <= limit:
-            return file.read(limit)
+            return to_utf8(file.read(limit), local_encoding())
         head_end, tail_start = cut(size, limit, head=4)
         head = file.read(head_end)
         file.seek(tail_start)
         tail = file.read(limit - len(head))
-    return b"%b\n%b\n%b" % (head, left_out(tail_start - len(head)), tail)
+    note = left_out(tail_start - len(head))
+    return to_utf8(b"%b\n%b\n%b" % (head, note, tail), local_encoding())
 
 
 def _from_boundary(before: bytes, content: bytes) -> bytes:

@@ -187,9 +187,9 @@ class _ProjectRun:
 
     def run(self, interpreter: Path) -> Run:
         """Run the series, and end the run together with its reports."""
-        self._begin(interpreter)
+        identity = self._begin(interpreter)
         self._send_waiting_reports()
-        results = self._run_series(interpreter)
+        results = self._run_series(interpreter, identity)
         context, session = self.context, self.context.session
         days, kept = context.project.output_keep_days, {context.run_id}
         outputs.delete_old_outputs(context.logs, days, session.now(), keep=kept)
@@ -211,12 +211,13 @@ class _ProjectRun:
             self._end_script(result)
         return self._end(status, results, reason)
 
-    def _begin(self, interpreter: Path) -> None:
-        self.interpreter = self._identify(interpreter)
-        self.recorder.begin_run(self.interpreter)
+    def _begin(self, interpreter: Path) -> Interpreter:
+        identity = self.interpreter = self._identify(interpreter)
+        self.recorder.begin_run(identity)
         self.heartbeat.begin()
         self.recorder.rotate_log()
         self._notify_start()
+        return identity
 
     def _notify_start(self) -> None:
         started = RunStarted(run_id=self.context.run_id, project=self.context.project)
@@ -248,13 +249,16 @@ class _ProjectRun:
             drain(session)
             self.started = time.monotonic()
 
-    def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
+    def _run_series(
+        self, interpreter: Path, identity: Interpreter
+    ) -> tuple[ScriptResult, ...]:
         context = self.context
         project = context.project
         scripts = ScriptRun(
             context=context,
             recorder=self.recorder,
             interpreter=interpreter,
+            identity=identity,
             folder=outputs.output_folder(
                 context.logs, context.run_id, context.started_at
             ),

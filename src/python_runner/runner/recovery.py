@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
-from python_runner.execution.capture import mask_file
+from python_runner.execution.capture import Readable, put_away
 from python_runner.execution.orphans import (
     end_scripts_of,
     is_alive,
@@ -30,6 +30,7 @@ from python_runner.records.store import StoreError
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
@@ -121,11 +122,12 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Non
         context.warn(error.reason)
         return
     reported = _as_configured(context) if runs else context
+    readable = Readable(context.masker, local_encoding())
     for run in runs:
         for path in outputs.files_of(context.logs, run.run_id):
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
-                mask_file(path, context.masker)
+                put_away(path, readable)
         recorder.log_missing(run)
         recorder.end_run(run, report_messages(run, reported))
         heartbeat.end(run)
