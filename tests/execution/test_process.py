@@ -25,6 +25,7 @@ from python_runner.execution.environment import (
 )
 from python_runner.execution.process import run_command
 from python_runner.execution.stop import StopRequest
+from python_runner.masking import Masker
 from python_runner.model import Attempt, Command, Interpreter, Outcome
 
 
@@ -413,6 +414,39 @@ def test_daemon_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None
         f"process {pid}"
     ]
     assert not is_alive(pid)
+
+
+def test_what_is_left_behind_is_named_by_its_command_line(
+    tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    """A reader can tell a helper from a service; secrets are taken out."""
+    script = written("""
+        import subprocess, sys
+        argv = [sys.executable, "-c", "input()", "--token", "xyz", "the-service", "c4n4ry"]
+        subprocess.Popen(argv, stdin=subprocess.PIPE)
+        import os; os._exit(0)
+    """.replace("input()", "import time; time.sleep(600)"))
+    attempt = run_command(make_command(tmp_path, script, masker=Masker(["c4n4ry"])))
+    assert attempt.warnings
+    text = str(attempt.warnings[0])
+    assert "-c import time; time.sleep(600) --token *** the-service ***)" in text
+
+
+def test_helpers_that_end_after_their_script_are_nobodys_business(
+    tmp_path: Path, written: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resource trackers see the end of their script, and then end themselves."""
+    # Half a second is enough for a helper, not for a machine that is very busy.
+    monkeypatch.setattr("python_runner.execution.process._PATIENCE", GENEROUS)
+    script = written("""
+        import subprocess, sys
+        helper = "import sys, time; sys.stdin.read(); time.sleep(0.05)"
+        subprocess.Popen([sys.executable, "-c", helper], stdin=subprocess.PIPE)
+        import os; os._exit(0)
+    """)
+    attempt = run_command(make_command(tmp_path, script))
+    assert attempt.outcome is Outcome.SUCCESS
+    assert attempt.warnings == ()
 
 
 @adopting

@@ -12,7 +12,11 @@ from python_runner.texts.sentence import N_, Sentence
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """A process of a script's tree."""
+    """A process of a script's tree.
+
+    Attributes:
+        name: its program or, where people are told of it, its command line.
+    """
 
     pid: int
     name: str

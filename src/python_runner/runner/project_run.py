@@ -126,7 +126,7 @@ def run_project(
         run = _ProjectRun(context, heartbeat, lock)
         if acquired:
             return run.run(interpreter)
-        reason = why_locked(lock)
+        reason = why_locked(lock, context.masker)
         return run.end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
 
 

@@ -36,6 +36,7 @@ from python_runner.texts.utf8 import local_encoding
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from python_runner.masking import Masker
     from python_runner.model import OpenRun, Run
     from python_runner.records.locks import FileLock
     from python_runner.records.store import Store
@@ -79,12 +80,12 @@ def _lives(holder: Holder) -> bool:
     return is_alive(holder.pid, holder.process_start)
 
 
-def why_locked(lock: FileLock) -> Sentence:
+def why_locked(lock: FileLock, masker: Masker) -> Sentence:
     """Return the sentence that says what keeps this run from beginning."""
     holder = lock.holder()
     if holder is None:
         return Sentence.of(N_("another run of the project is active"))
-    if not _lives(holder) and (scripts := scripts_of(holder.run_id)):
+    if not _lives(holder) and (scripts := scripts_of(holder.run_id, masker)):
         return Sentence.of(
             N_(
                 "the runner of run {run_id} was killed, but what it started still"
@@ -168,7 +169,7 @@ def _interrupted_runs(
     ]
     for run in open_runs:
         # Those that do not hold the lock, before any script starts.
-        for process in end_scripts_of(run.run_id):
+        for process in end_scripts_of(run.run_id, context.masker):
             warning = Sentence.of(
                 N_(
                     "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
