@@ -420,12 +420,14 @@ def test_what_is_left_behind_is_named_by_its_command_line(
     tmp_path: Path, written: Callable[[str], str]
 ) -> None:
     """A reader can tell a helper from a service; secrets are taken out."""
-    script = written("""
+    script = written(
+        """
         import subprocess, sys
         argv = [sys.executable, "-c", "input()", "--token", "xyz", "the-service", "c4n4ry"]
         subprocess.Popen(argv, stdin=subprocess.PIPE)
         import os; os._exit(0)
-    """.replace("input()", "import time; time.sleep(600)"))
+    """.replace("input()", "import time; time.sleep(600)")
+    )
     attempt = run_command(make_command(tmp_path, script, masker=Masker(["c4n4ry"])))
     assert attempt.warnings
     text = str(attempt.warnings[0])

@@ -208,8 +208,7 @@ SCRIPTS = {f"fact-{name}": TELL + source for name, source in FACTS.items()} | {
 #: How the scheduler stands that starts both: as plain as can be, and odd.
 WORLDS = ("plain", "odd")
 #: What differs today, by pattern of ``world:script``, and why.
-KNOWN: dict[str, str] = {
-}
+KNOWN: dict[str, str] = {}
 POINTS = [
     point
     for world in WORLDS

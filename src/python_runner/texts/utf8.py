@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import locale
 import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 
@@ -25,8 +26,8 @@ _BOM = codecs.BOM_UTF16_LE
 _WIDE_END = b"\n\0"
 _LINE_END = re.compile(rb"[\r\n]")
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
-#: Control characters of ordinary text, which str.isprintable() refuses.
-_CONTROLS = dict.fromkeys(map(ord, "\t\n\r\x1b"))
+#: Control characters of ordinary text.
+_CONTROLS = "\t\n\r\x1b"
 
 
 def local_encoding() -> str:
@@ -199,9 +200,7 @@ class Utf8Stream:
 
 
 def _begins_wide(ahead: bytes) -> bool:
-    return ahead.startswith(_BOM) or (
-        ahead[1:2] == b"\0" and ahead[0] not in b"\0\n"
-    )
+    return ahead.startswith(_BOM) or (ahead[1:2] == b"\0" and ahead[0] not in b"\0\n")
 
 
 def _wide_line(data: bytes, position: int, *, final: bool) -> bytes | None:
@@ -227,4 +226,9 @@ def _is_wide(line: bytes) -> bool:
         text = body.decode("utf-16-le")
     except UnicodeDecodeError:
         return False
-    return text.translate(_CONTROLS).isprintable()
+    return all(character in _CONTROLS or _is_text(character) for character in text)
+
+
+def _is_text(character: str) -> bool:
+    """Say whether text has such a character: no control, and one that there is."""
+    return unicodedata.category(character) not in {"Cc", "Cn", "Co", "Cs"}
