@@ -136,8 +136,10 @@ def test_an_own_sitecustomize_is_still_imported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("version", "python"),
-    [("3.11.9", True), ("3.7.0", True), ("3.15.0a1", True), ("3.6.15", False)]
-    + [("2.7.18", False), (None, False), ("odd", False)],
+    [
+        *((version, True) for version in ("3.11.9", "3.7.0", "3.15.0a1")),
+        *((version, False) for version in ("3.6.15", "2.7.18", None, "odd")),
+    ],
 )
 def test_only_a_python_gets_flags(version: str | None, python: bool) -> None:
     """Another program, and a Python without them, is started as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING
 from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
+from python_runner.texts.carriage_returns import SettledLines
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from python_runner.runner.events import Event
 
@@ -65,20 +67,26 @@ class OutputFollower:
     def _follow(
         self, output: OutputReader, prefix: str, ended: threading.Event
     ) -> None:
-        rest = b""
         blocks = output.follow(
             is_growing=lambda: not ended.is_set(),
             pause=lambda: ended.wait(_INTERVAL),
             # Its folder cannot be read: the report will say so.
             failed=lambda _error: None,
         )
-        for block in blocks:
-            *lines, rest = (rest + block).split(b"\n")
-            for line in lines:
-                self._write_line(prefix, line)
-        if rest:
-            self._write_line(prefix, rest)
+        for text in settled_text(blocks):
+            for line in text.removesuffix("\n").split("\n"):
+                self.write(prefix + line)
 
-    def _write_line(self, prefix: str, line: bytes) -> None:
-        text = line.decode("utf-8", "backslashreplace").rstrip("\r")
-        self.write(prefix + text)
+
+def settled_text(blocks: Iterable[bytes]) -> Iterator[str]:
+    r"""Yield whole lines of output, as they stood at their end; none of it empty.
+
+    Bytes that are not UTF-8 become ``\xNN``.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    lines = SettledLines()
+    for block in blocks:
+        if text := lines.part(decoder.decode(block)):
+            yield text
+    if text := lines.part(decoder.decode(b"", final=True)) + lines.rest():
+        yield text

@@ -7,6 +7,7 @@ what is beyond the limit is given back to the disk; at the end it is cut out.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from python_runner.execution.disk import disk_full, free_space, punch_hole
 from python_runner.files import replacing
 from python_runner.masking import Masker
 from python_runner.output_text import OutputText
+from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.utf8 import UTF8
@@ -146,7 +148,10 @@ class FileCapture:
         return pause
 
     def tail(self) -> str:
-        """Return the end of this attempt's output as text, without known secrets."""
+        """Return the end of this attempt's output as text, without known secrets.
+
+        Of a line that was written over, what stood there last.
+        """
         kept = self._hole[1] if self._hole else self._start
         try:
             size = self._size()
@@ -157,7 +162,7 @@ class FileCapture:
         if start > self._start:
             content = content[self._masker.ended(content) :]
         text = b"".join(self._readable.text().blocks([content]))
-        return text.decode("utf-8", "backslashreplace")
+        return settled(text.decode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Put the output where it was wanted: cut, in UTF-8, without secrets."""
@@ -167,12 +172,13 @@ class FileCapture:
                 self._finish()
             except OSError as error:
                 self._warn_not_rewritten(error)
-                self._overwrite_secrets()
+                self._overwrite_secrets(self._path)
 
     def _finish(self) -> None:
         size, limit, moved = self._size(), self._limit, self._path != self._wanted
         if moved:
             limit = min(limit, free_space(self._wanted.parent) // 2)
+        gone = not moved and not self._has_its_name()
         parts: list[bytes | tuple[int, int]] = [(0, size)]
         if size - self._start > limit or self._hole:
             head, tail = self._cut(size, limit)
@@ -180,23 +186,47 @@ class FileCapture:
             self._punch(head, tail)
             parts = [(0, head), self._note(head, tail), (tail, size)]
             self._warn_cut(tail - head, scarce=self._scarce or limit < self._limit)
-        if moved:
+        if gone:
+            self._write_again(parts)
+        elif moved:
             self._append(parts)
         elif len(parts) > 1 or self._must_change(size):
             self._rewrite(parts)
+
+    def _has_its_name(self) -> bool:
+        """Say whether the file still is where it was; what ran may have removed it."""
+        if sys.platform == "win32":
+            return True  # nobody removes or renames an open file there
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self._file.fileno()))
+
+    def _write_again(self, parts: Parts) -> None:
+        """Write the file anew: its text can be read as long as it is open.
+
+        What was moved elsewhere is somebody's by now, but no secret stays in it.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.writelines(self._readable_parts(parts))
+        if os.fstat(self._file.fileno()).st_nlink:
+            self._overwrite_secrets(Path(f"/proc/self/fd/{self._file.fileno()}"))
+        self._file.close()
 
     def _must_change(self, size: int) -> bool:
         text = self._readable.text()
         blocks = text.blocks(self._blocks([(self._start, size)]))
         return any(text.changed for _block in blocks) or text.changed
 
-    def _overwrite_secrets(self) -> None:
+    def _overwrite_secrets(self, path: Path) -> None:
         """Overwrite secrets where they stand, in a file that could not be replaced."""
         position = 0
         try:
             with (
-                self._path.open("rb") as source,
-                self._path.open("r+b", buffering=0) as target,
+                path.open("rb") as source,
+                path.open("r+b", buffering=0) as target,
             ):
                 blocks = iter(lambda: source.read(_CHUNK), b"")
                 for piece, secret in self._masker.pieces(blocks):

@@ -288,6 +288,10 @@ class _ProjectRun:
     ) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
+        for result in results:
+            if result.output and not outputs.is_kept(result.output):
+                template = N_("{script}: its output file was removed during the run")
+                context.warn(Sentence.of(template, script=result.script))
         run = Run(
             run_id=context.run_id,
             project=context.project.name,
@@ -300,6 +304,7 @@ class _ProjectRun:
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
+        run = outputs.as_kept(run)
         given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
         saved = self.recorder.end_run(run, reports, [m.number for m in given_up])

@@ -71,7 +71,8 @@ class ScriptRun:
             duration=time.monotonic() - started,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
-            output=output,
+            # Whoever is told of a file finds it: an attempt says where else its output is.
+            output=output if outputs.is_kept(output) else None,
         )
 
     def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:

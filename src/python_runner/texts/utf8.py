@@ -51,9 +51,9 @@ def codec_name(encoding: str) -> str:
 
 
 def to_utf8(data: bytes, encoding: str) -> bytes:
-    """Return ``data`` in UTF-8; ``encoding`` is what it has where it is something else.
+    r"""Return ``data`` in UTF-8; ``encoding`` is what it has where it is something else.
 
-    Bytes that are no text in that encoding either become ``\\xNN``; where the encoding is
+    Bytes that are no text in that encoding either become ``\xNN``; where the encoding is
     UTF-8 they stay as they are.
     """
     return b"".join(utf8_blocks([data], encoding))
@@ -140,31 +140,35 @@ class Utf8Stream:
         0: that cannot be said before more comes.
         """
         if not self._inside:
-            ahead = data[position : position + 3]
-            if len(ahead) < 2 and not final:  # noqa: PLR2004
-                if ahead == b"\n" and not self._wide:
-                    done.append(ahead)
-                    return 1
-                return 0
-            if ahead[:1] == b"\0" and ahead[1:2] != b"\0":
-                if len(ahead) < 3 and not final:  # noqa: PLR2004
-                    return 0
-                if ahead[2:] == b"\0":
-                    # The second half of a line end: the line before was not seen whole.
-                    self.changed = True
-                    return 1
-            if self._wide or _begins_wide(ahead):
-                line = _wide_line(data, position, final=final)
-                if line is None:
-                    return 0
-                self._wide = _is_wide(line)
-                if self._wide:
-                    self.changed = True
-                    text = line.removeprefix(_BOM).decode("utf-16-le")
-                    done.append(text.encode())
-                    return len(line)
+            taken = self._wide_line(data, position, done, final=final)
+            if taken is not None:
+                return taken
             self._inside = True
         return self._narrow(data, position, done, final=final)
+
+    def _wide_line(
+        self, data: bytes, position: int, done: list[bytes], *, final: bool
+    ) -> int | None:
+        """Judge a line of UTF-16; None: it is none."""
+        ahead = data[position : position + 3]
+        needed = 3 if ahead[:1] == b"\0" else 2
+        if len(ahead) < needed and not final and (ahead != b"\n" or self._wide):
+            return 0
+        if ahead[:1] == ahead[2:] == b"\0" != ahead[1:2]:
+            # The second half of a line end: the line before was not seen whole.
+            self.changed = True
+            return 1
+        if not self._wide and not _begins_wide(ahead):
+            return None
+        line = _whole_line(data, position, final=final)
+        if line is None:
+            return 0
+        self._wide = _is_wide(line)
+        if not self._wide:
+            return None
+        self.changed = True
+        done.append(line.removeprefix(_BOM).decode("utf-16-le").encode())
+        return len(line)
 
     def _narrow(
         self, data: bytes, position: int, done: list[bytes], *, final: bool
@@ -203,7 +207,7 @@ def _begins_wide(ahead: bytes) -> bool:
     return ahead.startswith(_BOM) or (ahead[1:2] == b"\0" and ahead[0] not in b"\0\n")
 
 
-def _wide_line(data: bytes, position: int, *, final: bool) -> bytes | None:
+def _whole_line(data: bytes, position: int, *, final: bool) -> bytes | None:
     """Return a line that may be UTF-16; None where its end has not come."""
     end = data.find(b"\n", position, position + _LONGEST) + 1
     if not end:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import io
+import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option
@@ -194,7 +195,8 @@ def _show(
     last = "\n"
     reader = OutputReader(output.file, masker)
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
-    for text in decoded(blocks):
+    texts = settled_text(blocks) if output.ended else _shown(blocks)
+    for text in texts:
         # As the script wrote it, colours included, wherever it goes.
         click.echo(text, nl=False, color=True)
         last = text[-1:] or last
@@ -203,10 +205,15 @@ def _show(
     return True
 
 
+def _shown(blocks: Iterable[bytes]) -> Iterator[str]:
+    """Yield text as a reader wants it: a terminal itself writes a line over."""
+    live = sys.stdout is not None and sys.stdout.isatty()
+    return decoded(blocks) if live else settled_text(blocks)
+
+
 def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    r"""Yield text; line ends become ``\n``, bytes that are not UTF-8 ``\xNN``."""
-    utf8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+    r"""Yield text as it comes; bytes that are not UTF-8 become ``\xNN``."""
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     for block in blocks:
         yield decoder.decode(block)
     yield decoder.decode(b"", final=True)

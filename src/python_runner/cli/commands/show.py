@@ -18,6 +18,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
@@ -61,7 +62,7 @@ def command(
             active = not was_interrupted(run, store, settings.home)
             raise PythonRunnerError(_why_not(run, active=active))
     masker = past_masker(settings, run.path)
-    run = run.masked(masker)
+    run = as_kept(run).masked(masker)
     if page is not None:
         _write_page(run, masker, page)
     if as_json:

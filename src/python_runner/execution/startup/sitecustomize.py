@@ -13,6 +13,11 @@ import os
 import sys
 
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
 def _withdraw(folder: str) -> None:
     """Undo what brought this module here."""
     first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
@@ -26,8 +31,9 @@ def _withdraw(folder: str) -> None:
     sys.path_importer_cache.pop(folder, None)
 
 
-def _print_anything(error: UnicodeEncodeError) -> tuple[str | bytes, int]:
+def _print_anything(error: UnicodeError) -> tuple[str | bytes, int]:
     """Write a file name's bytes as they are, and what has no other way as an escape."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - nothing else is printed
     one = UnicodeEncodeError(
         error.encoding, error.object, error.start, error.start + 1, error.reason
     )
@@ -37,7 +43,7 @@ def _print_anything(error: UnicodeEncodeError) -> tuple[str | bytes, int]:
         return codecs.backslashreplace_errors(one)
 
 
-def _let_print(stream: object) -> None:
+def _let_print(stream: Any) -> None:
     """Give a stream an error handler with which no character makes print() fail."""
     errors = getattr(stream, "errors", None)
     if errors == "strict":
@@ -56,4 +62,4 @@ if ":" not in os.environ.get("PYTHONIOENCODING", ""):
 # The import that found this module goes on to the one of the interpreter, if it has one:
 # what it raises where there is none is what `site` expects.
 del sys.modules["sitecustomize"]
-import sitecustomize  # noqa: E402, F401
+import sitecustomize  # type: ignore[import-not-found]  # noqa: E402, F401
