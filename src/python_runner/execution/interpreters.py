@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
-from python_runner.texts.sentence import N_, translate
+from python_runner.texts.sentence import N_, Sentence, translate
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: Blanks of a path at which it is looked for a command line.
+_MOST_SPACES = 12
 _VENV_FOLDERS = (".venv", "venv")
 _WINDOWS_PYTHONS = ("Scripts/python.exe",)
 _POSIX_PYTHONS = ("bin/python", "bin/python3")
@@ -42,6 +47,13 @@ def find_interpreter(
     """
     if command is None:
         return _own_interpreter(project)
+    if _is_command_line(command, project, environ):
+        sentence = N_(
+            "{command} is a command line; expected one program, such as the python of"
+            " a virtual environment"
+        )
+        message = translate(sentence).format(command=command)
+        raise BadPythonInterpreter(message + _hint(command, project, environ))
     if _is_bare(command):
         return _on_path(command, project, environ)
     problem = None
@@ -68,6 +80,47 @@ def find_script(path: str, project: Path) -> Path | None:
     return None
 
 
+def why_not_found(path: str, project: Path) -> Sentence:
+    """Return the sentence about a script that is not there, with what was meant if known.
+
+    People write into a path what they would type: arguments, the interpreter, ``-m``.
+    """
+    words = path.split()
+    if "-m" in words[:-1]:
+        module = words[words.index("-m") + 1]
+        return Sentence.of(
+            N_(
+                "script not found: {path}; a module is run by a script that holds:"
+                ' import runpy; runpy.run_module("{module}", run_name="__main__")'
+            ),
+            path=path,
+            module=module,
+        )
+    for start, end in _parts(path):
+        if find_script(path[start:end], project):
+            script, rest = path[start:end], path[end:]
+            try:
+                args = shlex.split(rest)
+            except ValueError:
+                args = rest.split()
+            entry = {"path": script, "args": args} if args else script
+            return Sentence.of(
+                N_("script not found: {path}; write it as {entry}"),
+                path=path,
+                entry=json.dumps(entry, ensure_ascii=False),
+            )
+    return Sentence.of(N_("script not found: {path}"), path=path)
+
+
+def _parts(path: str) -> Iterator[tuple[int, int]]:
+    """Yield where a script may be in a command line: the longest first, in the front."""
+    spaces = [match.span() for match in re.finditer(r"\s+", path)][:_MOST_SPACES]
+    for start in (0, *(end for _, end in spaces)):
+        for end in (len(path), *(begin for begin, _ in reversed(spaces))):
+            if start < end and (start, end) != (0, len(path)):
+                yield start, end
+
+
 def _portable(path: str) -> str:
     # A configuration written on Windows travels; no POSIX file has such a name.
     return path if sys.platform == "win32" else path.replace("\\", "/")
@@ -75,6 +128,20 @@ def _portable(path: str) -> str:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+
+
+def _is_command_line(command: str, project: Path, environ: Mapping[str, str]) -> bool:
+    """Say whether the first word of what is no program is one by itself."""
+    program, _, rest = command.strip().partition(" ")
+    if not rest or any(os.path.lexists(c) for c in _candidates(command, project)):
+        return False
+    if _is_bare(command):
+        return _which(command, environ) is None
+    if _is_bare(program):
+        return _which(program, environ) is not None
+    return any(
+        _problem(candidate) is None for candidate in _candidates(program, project)
+    )
 
 
 def _is_bare(command: str) -> bool:
@@ -147,7 +214,9 @@ def _alternatives(
     command: str, project: Path, environ: Mapping[str, str]
 ) -> Iterator[str]:
     environments = [*_VENV_FOLDERS]
-    if not _is_bare(command):
+    if _absolute(project / _portable(command)).is_dir():
+        environments.insert(0, _portable(command))
+    elif not _is_bare(command):
         # The one that was meant comes first: .venv/Scripts/python means .venv.
         environments.insert(0, str(Path(_portable(command)).parent.parent))
     for folder in environments:

@@ -13,13 +13,12 @@ from python_runner.execution.environment import (
     python_flags,
     script_environment,
 )
-from python_runner.execution.interpreters import find_script
+from python_runner.execution.interpreters import find_script, why_not_found
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
-from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class ScriptRun:
         """Run a script to the end of its last attempt."""
         file = find_script(script.path, self.context.project.path)
         if file is None:
-            reason = Sentence.of(N_("script not found: {path}"), path=script.path)
+            reason = why_not_found(script.path, self.context.project.path)
             return self.context.not_started(script, reason, Outcome.NOT_STARTED)
         number = self.context.number(script)
         output = outputs.output_file(self.folder, number, script.name)
