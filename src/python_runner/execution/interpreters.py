@@ -87,14 +87,14 @@ def why_not_found(path: str, project: Path) -> Sentence:
     """
     words = path.split()
     if "-m" in words[:-1]:
-        module = words[words.index("-m") + 1]
+        module = json.dumps(words[words.index("-m") + 1], ensure_ascii=False)
         return Sentence.of(
             N_(
                 "script not found: {path}; a module is run by a script that holds:"
-                ' import runpy; runpy.run_module("{module}", run_name="__main__")'
+                " {source}"
             ),
             path=path,
-            module=module,
+            source=f'import runpy; runpy.run_module({module}, run_name="__main__")',
         )
     for start, end in _parts(path):
         if find_script(path[start:end], project):
