@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import sys
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +12,7 @@ import click
 
 from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
-from python_runner.cli.tables import flat
+from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -23,11 +21,12 @@ from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
 from python_runner.runner.recovery import was_interrupted
+from python_runner.texts.sanitize import OutputCleaner, flat
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.masking import Masker
@@ -158,7 +157,7 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
         output = next((o for o in view.outputs if o.number not in shown), None)
         if output is not None:
             if several:
-                click.echo(f"==> {flat(masker.text(output.script))} <==")
+                show(f"==> {flat(masker.text(output.script))} <==")
             shown[output.number] = _show(
                 output, look, whole_lines=several, masker=masker
             )
@@ -167,7 +166,7 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
         else:
             time.sleep(_INTERVAL)
     if not shown:
-        click.echo(_("There is no output: nothing was started."), err=True)
+        say(_("There is no output: nothing was started."), err=True)
     return bool(shown) and all(shown.values())
 
 
@@ -188,32 +187,18 @@ def _show(
 
     if output.ended and not output.file.exists():
         message = _("{script}: its output is not kept any more ({path})")
-        name = flat(masker.text(output.script))
-        values = {"script": name, "path": output.file}
-        click.echo(message.format(**values), err=True)
+        say(message, err=True, script=masker.text(output.script), path=output.file)
         return False
     last = "\n"
     reader = OutputReader(output.file, masker)
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
-    texts = settled_text(blocks) if output.ended else _shown(blocks)
-    for text in texts:
-        # As the script wrote it, colours included, wherever it goes.
-        click.echo(text, nl=False, color=True)
+    # With its colours, wherever it goes.
+    cleaner = OutputCleaner(colours=True)
+    for block in settled_text(blocks):
+        text = cleaner.clean(block)
+        stdout().write(text)
         last = text[-1:] or last
+    stdout().write(cleaner.end())
     if whole_lines and last != "\n":
-        click.echo()
+        show()
     return True
-
-
-def _shown(blocks: Iterable[bytes]) -> Iterator[str]:
-    """Yield text as a reader wants it: a terminal itself writes a line over."""
-    live = sys.stdout is not None and sys.stdout.isatty()
-    return decoded(blocks) if live else settled_text(blocks)
-
-
-def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    r"""Yield text as it comes; bytes that are not UTF-8 become ``\xNN``."""
-    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    for block in blocks:
-        yield decoder.decode(block)
-    yield decoder.decode(b"", final=True)
