@@ -139,6 +139,23 @@ def test_success(tmp_path: Path, written: Callable[[str], str]) -> None:
     ]
 
 
+def test_text_between_scripts_is_in_the_encoding_of_the_locale(
+    tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    """Whatever that is: cp1252 on many a Windows. The output is put away in UTF-8."""
+    script = written(r"""
+        import subprocess, sys
+        child = [sys.executable, "-c", "print('Soci\xe9t\xe9')"]
+        out = subprocess.run(child, capture_output=True, text=True).stdout
+        echo = [sys.executable, "-c", "import sys; print(ascii(sys.stdin.read()))"]
+        told = subprocess.run(echo, input="\xe9", capture_output=True, text=True).stdout
+        print(ascii(out), told.strip(), "Soci\xe9t\xe9")
+    """)
+    attempt = run_command(make_command(tmp_path, script))
+    assert attempt.outcome is Outcome.SUCCESS
+    assert output_of(tmp_path).rstrip() == r"'Soci\xe9t\xe9\n' '\xe9' Société"
+
+
 def test_usage(tmp_path: Path, written: Callable[[str], str]) -> None:
     """Memory and processor time of the script are told."""
     script = written("x = b'x' * 150_000_000; [i for i in range(300_000)]")
