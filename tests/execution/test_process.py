@@ -151,7 +151,11 @@ def test_text_between_scripts_is_in_the_encoding_of_the_locale(
         told = subprocess.run(echo, input="\xe9", capture_output=True, text=True).stdout
         print(ascii(out), told.strip(), "Soci\xe9t\xe9")
     """)
-    attempt = run_command(make_command(tmp_path, script))
+    usual = {"PYTHONIOENCODING", "PYTHONUTF8", "PYTHONPATH"}
+    plain = {name: value for name, value in os.environ.items() if name not in usual}
+    environment = child_environment(plain, {}, run_id=run_id_of(tmp_path))
+    env = script_environment(environment, PYTHON)
+    attempt = run_command(make_command(tmp_path, script, env=env))
     assert attempt.outcome is Outcome.SUCCESS
     assert output_of(tmp_path).rstrip() == r"'Soci\xe9t\xe9\n' '\xe9' Société"
 

@@ -279,7 +279,7 @@ KNOWN = {
     "*:late-process-then-*": "the error of a child process is told as the cause",
     **{
         f"*:progress-then-{end}*": "a progress bar without a line end hides what follows"
-        for end in ("raise", "group", "import", "exit-text")
+        for end in ("raise", "group", "import")
     },
 }
 

@@ -154,6 +154,10 @@ def encoding_problem(source: bytes) -> Sentence | None:
         line = source.count(b"\n", 0, error.start) + 1
         name = encoding.upper().removesuffix("-SIG")
         return Sentence.of(template, line=line, encoding=name)
+    if (null := source.find(b"\0")) >= 0:
+        # Old Pythons end the script there without a word.
+        template = N_("line {line} holds a null byte, which Python cannot read")
+        return Sentence.of(template, line=source.count(b"\n", 0, null) + 1)
     return None
 
 
