@@ -1,4 +1,4 @@
-"""Makes and replaces files whole, with patience, and private where asked.
+"""Looks at paths without raising; makes and replaces files whole, with patience.
 
 The state folder is readable by its user alone: on POSIX by the modes set here, on Windows
 by the permissions of the user's profile, which new files inherit.
@@ -24,13 +24,93 @@ if TYPE_CHECKING:
 _PATIENCE = (0.05, 0.15, 0.5, 0.8, 1.0)
 
 
-def real_folder(path: str | Path) -> str:
+#: What a path begins with on Windows that is longer than 260 characters, or may be.
+_VERBATIM, _VERBATIM_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path, symbolic links and case left as people wrote them.
+
+    A relative path stays one where the current folder has gone: nothing is there.
+    """
+    try:
+        return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    except OSError:
+        return Path(path)
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path, with ``~`` as the home of a user where one is known."""
+    return absolute(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib raises
+
+
+def current_folder() -> Path:
+    """Return the current folder; ``.`` where it has gone."""
+    return absolute(os.curdir)
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path leads to a file; False where nobody can tell."""
+    # Those of pathlib raise for a share that is away or a folder that is closed.
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path leads to a folder; False where nobody can tell."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path leads to anything; False where nobody can tell."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def resolved(path: str | os.PathLike[str]) -> str:
+    """Return where a path leads, links followed; as written where nobody can tell.
+
+    It may lie on a share that is away, or where nobody may look.
+    """
+    try:
+        found = os.path.realpath(path)
+    except (OSError, ValueError):
+        found = str(absolute(path))
+    return usual_form(found) if sys.platform == "win32" else found
+
+
+def real_folder(path: str | os.PathLike[str]) -> str:
     """Return what all the ways to write a folder's path have in common.
 
-    Links are followed, and what the platform ignores is the same: case and slashes on
-    Windows.
+    Links are followed, and what the platform ignores is the same: case, slashes and the
+    form of a long path on Windows. It is the path as written where it leads nowhere that
+    can be told.
     """
-    return os.path.normcase(os.path.realpath(path))
+    return os.path.normcase(resolved(path))
+
+
+def usual_form(path: str) -> str:
+    """Return a path of Windows without the mark that switches off its limit of length."""
+    plain = path.replace("/", "\\")
+    if plain[: len(_VERBATIM_SHARE)].upper() == _VERBATIM_SHARE:
+        return "\\\\" + plain[len(_VERBATIM_SHARE) :]
+    rest = plain.removeprefix(_VERBATIM)
+    # A volume without a letter has no other form.
+    return rest if rest != plain and rest[1:2] == ":" else path
+
+
+def why_unseen(path: str | os.PathLike[str]) -> str | None:
+    """Say why the system does not tell what is at ``path``; None where it does.
+
+    That nothing is there is an answer.
+    """
+    try:
+        os.stat(path)  # noqa: PTH116 - may be any text
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def private_folder(path: Path) -> None:

@@ -11,7 +11,7 @@ from python_runner.exceptions import BadPythonInterpreter
 from python_runner.execution.interpreters import (
     find_interpreter,
     find_script,
-    why_not_found,
+    why_missing,
 )
 
 
@@ -296,6 +296,49 @@ def test_what_was_meant_by_a_script_that_is_not_there(
     (project / "a.py").touch()
     (project / "with blank").mkdir()
     (project / "with blank" / "b c.py").touch()
-    told = str(why_not_found(path, project))
+    told = str(why_missing(path, project))
     assert told.startswith(f"script not found: {path}")
     assert told.endswith(entry or path)
+
+
+@posix_only
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "path",
+    ["loop/x.py", "loop", "n" * 300 + ".py", "nul\0.py", "half\ud800.py"],
+    ids=ascii,
+)
+def test_what_nobody_can_look_at_is_missing_and_told(path: str, project: Path) -> None:
+    """Neither a script nor an interpreter is an exception, and the reason is there."""
+    (project / "loop").symlink_to("loop")
+    assert find_script(path, project) is None
+    assert "cannot be looked at: " in str(why_missing(path, project))
+    assert "cannot be looked at: " in refusal(f"./{path}", project)
+
+
+@posix_only
+@pytest.mark.posix
+def test_a_current_folder_that_has_gone_hides_nothing(
+    project: Path, tmp_path: Path
+) -> None:
+    """What lies in the project is found; what does not is missing."""
+    (project / "main.py").touch()
+    python = make_python(project / "python")
+    (tmp_path / "elsewhere").rmdir()
+    assert find_script("main.py", project) == project / "main.py"
+    assert find_script("other.py", project) is None
+    assert str(why_missing("other.py", project)) == "script not found: other.py"
+    assert find("./python", project) == python
+    assert "does not exist" in refusal("./other", project)
+
+
+def test_scripts_get_the_interpreter_with_a_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``pythonw.exe`` what a script starts would open windows."""
+    windowless = tmp_path / "pythonw.exe"
+    monkeypatch.setattr(sys, "executable", str(windowless))
+    assert find_interpreter(None, tmp_path, environ={}) == windowless
+
+    (tmp_path / "python.exe").touch()
+    assert find_interpreter(None, tmp_path, environ={}) == tmp_path / "python.exe"

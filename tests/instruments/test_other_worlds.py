@@ -164,24 +164,10 @@ COMMANDS = {
 }
 #: What fails today, by pattern of ``world:command``, and why.
 KNOWN: dict[str, str] = {
-    **{
-        f"no-home:{command}": "no HOME and no entry in passwd: traceback, nothing runs"
-        for command in COMMANDS
-        if command not in ("init", "demo", "version", "help")
-    },
-    **{
-        f"deleted-folder:{command}": "a current folder that is deleted: traceback"
-        for command in COMMANDS
-        if command not in ("init", "version", "help")
-    },
     "umask-000:*": "logs, outputs and mails are written so that everybody may change them",
     "umask-777:logs": "a log that may not be read: traceback",
     "umask-777:demo": "a folder that may not be entered: traceback",
     "umask-777:backup": "a copy that may not be written: traceback",
-    "closed-script-folder:run-failing": "a script that may not be looked at: traceback,"
-    " the later ones do not run",
-    "closed-script-folder:resume": "a script that may not be looked at: traceback",
-    "closed-script-folder:check": "a script that may not be looked at: traceback",
 }
 POINTS = [
     f"{world}:{command}"

@@ -63,22 +63,7 @@ QUICK = {"once": 4, "onwards": 2}
 PATIENCE = 90.0
 
 #: What fails today, by pattern of ``scenario:function:call:error:kind``, and why.
-KNOWN: dict[str, str] = {
-    "*:find_script:getcwd:*:exception": "the current folder has gone: the series ends",
-    "*:find_script:stat:*:exception": "a script that cannot be looked at ends the series",
-    "*:_candidates:getcwd:*:exception": "the current folder has gone: nothing runs",
-    "*:_problem:stat:*:exception": "an interpreter that cannot be looked at",
-    "*:load_settings:getcwd:*:exception": "the current folder has gone: nothing runs",
-    "*:_file_variables:stat:*:exception": "an .env file that cannot be looked at",
-    "*:_unlock:lock:*:exception": "a lock that cannot be released ends a finished run",
-    "library:*:*:*:silent": "what goes wrong beside the scripts is in no warning of the"
-    " library's results",
-    "command:find_targets:getcwd:*:exception": "the current folder has gone",
-    "command:load_workspace:stat:*:exception": "python-runner.toml cannot be looked at",
-    "command:config_path:stat:*:exception": "a project that cannot be looked at ends the"
-    " command for all",
-    "onwards:*:*:*:*:exception": "with one of the calls above, everything fails",
-}
+KNOWN: dict[str, str] = {}
 
 SCRIPT = """
 import pathlib, time

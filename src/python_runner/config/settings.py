@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -11,13 +10,14 @@ import platformdirs
 
 from python_runner.config.addresses import is_sender
 from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
-from python_runner.config.reading import read_env
+from python_runner.config.reading import is_there, read_env
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingEnvironmentVariable,
     Problem,
 )
+from python_runner.files import current_folder, expanded, is_file, why_unseen
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts.sentence import translate as _
@@ -25,6 +25,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
 _OAUTH = ("smtp-oauth2", "graph")
@@ -51,7 +52,7 @@ def load_settings(
         InvalidConfiguration: variables are wrong; every one is listed.
     """
     environ = os.environ if environ is None else environ
-    from_file = _file_variables(env_file, folder or Path.cwd())
+    from_file = _file_variables(env_file, folder or current_folder())
     variables = {**from_file, **environ}
     if problems := list(_problems(variables)):
         # A value that went into the wrong line of the file is quoted as well.
@@ -67,16 +68,25 @@ def load_settings(
 def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
     if env_file is None:
         default = folder / ".env"
-        return read_env(default) if default.is_file() else {}
-    if not env_file.is_file():
+        return read_env(default) if is_there(default) else {}
+    if reason := why_unseen(env_file):
+        message = _("{file} cannot be looked at: {reason}")
+        raise ConfigurationNotFound(message.format(file=env_file, reason=reason))
+    if not is_file(env_file):
         raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
     return read_env(env_file)
 
 
 def _home(variables: Mapping[str, str]) -> Path:
     if home := variables.get("PYTHON_RUNNER_HOME"):
-        return Path(home).expanduser().absolute()
-    return platformdirs.user_state_path("python-runner", appauthor=False)
+        return expanded(home)
+    try:
+        return platformdirs.user_state_path("python-runner", appauthor=False)
+    except RuntimeError as error:
+        # An account of its own for a service may have no home.
+        message = _("this account has no home folder: name a folder for the records")
+        problem = Problem(_("environment"), "PYTHON_RUNNER_HOME", message)
+        raise InvalidConfiguration([problem]) from error
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -85,7 +95,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 
     def path(name: str) -> Path | None:
         value = text(name)
-        return Path(value).expanduser().absolute() if value else None
+        return expanded(value) if value else None
 
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
@@ -131,7 +141,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
     ca_file = variables.get("SMTP_CA_FILE")
-    if ca_file and not Path(ca_file).expanduser().is_file():
+    if ca_file and not is_file(expanded(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
     yield from oauth_problems(variables)
 

@@ -15,7 +15,7 @@ from python_runner.config.project import (
     check_secret_addresses,
     variables_of,
 )
-from python_runner.config.reading import read_toml
+from python_runner.config.reading import is_there, read_toml
 from python_runner.config.validation import Findings, check_struct
 from python_runner.exceptions import InvalidConfiguration
 from python_runner.masking import secret_values
@@ -74,7 +74,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         InvalidConfiguration: with every problem of the file.
     """
     path = folder / WORKSPACE_FILE
-    if not path.is_file():
+    if not is_there(path):
         return None
     findings = Findings(str(path))
     good = check_struct(WorkspaceFile, read_toml(path), findings)

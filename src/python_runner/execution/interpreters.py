@@ -8,10 +8,19 @@ import re
 import shlex
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
+from python_runner.files import (
+    absolute,
+    current_folder,
+    exists,
+    is_file,
+    is_folder,
+    why_unseen,
+)
 from python_runner.texts.sentence import N_, Sentence, translate
 
 
@@ -64,24 +73,28 @@ def find_interpreter(
         if os.path.lexists(candidate):
             break
     else:
-        problem = translate(N_("{file} does not exist")).format(file=command)
+        # What the current folder refuses to show is not what was meant.
+        nothing = translate(N_("{file} does not exist")).format(file=command)
+        problem = _unseen(absolute(project / _portable(command))) or nothing
     raise BadPythonInterpreter(problem + _hint(command, project, environ))
 
 
 def find_script(path: str, project: Path) -> Path | None:
     """Return the script ``path`` of a project as an absolute path, None if missing.
 
-    Looked up in the project first, then in the current directory.
+    Looked up in the project first, then in the current directory. What cannot be looked
+    at is missing: :func:`why_missing` says so.
     """
-    for folder in (project, Path.cwd()):
-        candidate = _absolute(folder / _portable(path))
-        if candidate.is_file():
-            return candidate
-    return None
+    return next(filter(is_file, _places(path, project)), None)
 
 
-def why_not_found(path: str, project: Path) -> Sentence:
-    """Return the sentence about a script that is not there, with what was meant if known.
+def _places(path: str, project: Path) -> Iterator[Path]:
+    for folder in (project, current_folder()):
+        yield absolute(folder / _portable(path))
+
+
+def why_missing(path: str, project: Path) -> Sentence:
+    """Say why there is no script ``path``, and what was meant if that is known.
 
     People write into a path what they would type: arguments, the interpreter, ``-m``.
     """
@@ -109,6 +122,10 @@ def why_not_found(path: str, project: Path) -> Sentence:
                 path=path,
                 entry=json.dumps(entry, ensure_ascii=False),
             )
+    # What the current folder refuses to show is not what was meant.
+    if reason := why_unseen(absolute(project / _portable(path))):
+        template = N_("script not found: {path} cannot be looked at: {reason}")
+        return Sentence.of(template, path=path, reason=reason)
     return Sentence.of(N_("script not found: {path}"), path=path)
 
 
@@ -124,10 +141,6 @@ def _parts(path: str) -> Iterator[tuple[int, int]]:
 def _portable(path: str) -> str:
     # A configuration written on Windows travels; no POSIX file has such a name.
     return path if sys.platform == "win32" else path.replace("\\", "/")
-
-
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
 
 
 def _is_command_line(command: str, project: Path, environ: Mapping[str, str]) -> bool:
@@ -149,38 +162,53 @@ def _is_bare(command: str) -> bool:
 
 
 def _candidates(command: str, project: Path) -> Iterator[Path]:
-    name = _portable(command)
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - keeps the path as written
-    other = stem if suffix.lower() == ".exe" else f"{name}.exe"
-    for folder in (project, Path.cwd()):
-        for file in (name, other):
-            yield _absolute(folder / file)
+    stem, suffix = os.path.splitext(command)  # noqa: PTH122 - keeps the path as written
+    other = stem if suffix.lower() == ".exe" else f"{command}.exe"
+    for places in zip(_places(command, project), _places(other, project), strict=True):
+        yield from places
 
 
 def _problem(candidate: Path) -> str | None:
     """Say in a sentence why ``candidate`` cannot be run, or None if it can."""
-    if candidate.is_dir():
+    if problem := _unseen(candidate):
+        return problem
+    target = _link(candidate)
+    if is_folder(candidate):
         sentence = N_("{file} is a folder, not an interpreter")
-    elif candidate.is_symlink() and not candidate.exists():
+    elif target and not exists(candidate):
         sentence = N_(
             "{file} is a link to {target}, which is gone: "
             "the virtual environment is broken, create it anew"
         )
-    elif not candidate.exists():
+    elif not exists(candidate):
         sentence = N_("{file} does not exist")
     elif not os.access(candidate, os.X_OK):
         sentence = N_("{file} is not executable")
     else:
         return None
-    target = candidate.readlink() if candidate.is_symlink() else None
     return translate(sentence).format(file=candidate, target=target)
+
+
+def _unseen(file: Path) -> str | None:
+    """Say in a sentence that nobody may look at ``file``, or None."""
+    if reason := why_unseen(file):
+        message = translate(N_("{file} cannot be looked at: {reason}"))
+        return message.format(file=file, reason=reason)
+    return None
+
+
+def _link(path: Path) -> Path | None:
+    """Return what a link holds; None for anything else."""
+    with suppress(OSError, ValueError):
+        return path.readlink()
+    return None
 
 
 def _own_interpreter(project: Path) -> Path:
     for folder in _VENV_FOLDERS:
-        if not (project / folder / "pyvenv.cfg").is_file():
+        if not is_file(project / folder / "pyvenv.cfg"):
             continue
-        candidates = [_absolute(project / folder / name) for name in _VENV_PYTHONS]
+        candidates = [absolute(project / folder / name) for name in _VENV_PYTHONS]
         for candidate in candidates:
             if _problem(candidate) is None:
                 return candidate
@@ -212,7 +240,7 @@ def _which(command: str, environ: Mapping[str, str]) -> Path | None:
     folders = {name.upper(): value for name, value in environ.items()}.get("PATH")
     # Without a PATH, which() would fall back on the runner's own.
     found = shutil.which(command, path=folders or os.devnull)
-    return _absolute(Path(found)) if found else None
+    return absolute(Path(found)) if found else None
 
 
 def _hint(command: str, project: Path, environ: Mapping[str, str]) -> str:
@@ -226,14 +254,14 @@ def _alternatives(
     command: str, project: Path, environ: Mapping[str, str]
 ) -> Iterator[str]:
     environments = [*_VENV_FOLDERS]
-    if _absolute(project / _portable(command)).is_dir():
+    if is_folder(absolute(project / _portable(command))):
         environments.insert(0, _portable(command))
     elif not _is_bare(command):
         # The one that was meant comes first: .venv/Scripts/python means .venv.
         environments.insert(0, str(Path(_portable(command)).parent.parent))
     for folder in environments:
         for name in _VENV_PYTHONS:
-            if _problem(_absolute(project / folder / name)) is None:
+            if _problem(absolute(project / folder / name)) is None:
                 yield (Path(folder) / name).as_posix()
     for name in ("python3", "python", "py"):
         if name != command and _which(name, environ):

@@ -152,6 +152,8 @@ class Attempt:
             dropped, a success with a traceback in its output.
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
         cpu_seconds: processor time of the tree; None if unknown.
+        transient: whether what kept it from being started may pass: no descriptor,
+            process, thread or memory was left, or a share was away.
     """
 
     outcome: Outcome
@@ -163,6 +165,7 @@ class Attempt:
     warnings: tuple[Sentence, ...] = ()
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

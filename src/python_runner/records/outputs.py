@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from python_runner.files import exists, is_file
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
@@ -58,7 +59,7 @@ def files_of(logs: Path, run_id: str) -> list[Path]:
 
 def is_kept(output: Path | None) -> bool:
     """Say whether there is such a file of output; a run may have been cleaned up."""
-    return output is not None and os.path.isfile(output)  # noqa: PTH113 - never raises
+    return output is not None and is_file(output)
 
 
 def as_kept(run: Run) -> Run:
@@ -94,7 +95,7 @@ def delete_old_outputs(
         if began and began < oldest and run_id not in keep:
             # It refuses links and junctions, here and further down.
             shutil.rmtree(folder, ignore_errors=True)
-            removed += not folder.exists()
+            removed += not exists(folder)
     return removed
 
 

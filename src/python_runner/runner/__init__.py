@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import (
     CONFIG_FILE,
-    absolute,
     bare_project,
     load_project,
     make_scripts,
@@ -21,20 +20,22 @@ from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
+from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.result import RunResult, ScriptRunResult
+from python_runner.runner.result import RunResult, RunResults, ScriptRunResult
 from python_runner.runner.selection import require_records, select
-from python_runner.runner.session import delete_old_runs, ignore, open_session
+from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from python_runner.model import Project, Script, ScriptResult
+    from python_runner.model import Project, Script
     from python_runner.runner.events import Event
 
 __all__ = ["RunResult", "Runner", "ScriptRunResult", "run_project"]
@@ -84,7 +85,7 @@ def run_project(
     _check_flag("mail", mail)
     if listener is not None and not callable(listener):
         raise _wrong("listener", _("expected a function"), "run_project")
-    workspace = load_workspace(Path.cwd()) or Workspace()
+    workspace = load_workspace(current_folder()) or Workspace()
     project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
         open_session(
@@ -100,13 +101,12 @@ def run_project(
             require_records(session.store)
         began = session.now()
         run = project_run.run_project(project, session, resume=resume)
-        delete_old_runs(session, workspace.keep_days)
+        runs = [run] if run else []
+        runs = project_run.finish_runs(runs, session, workspace.keep_days)
     _end_as_signalled(signals.received)
-    if run is None:
-        return RunResult(
-            run_id=None, project=project.name, status=None, started_at=began
-        )
-    return RunResult.of(run)
+    if runs:
+        return RunResult.of(runs[0])
+    return RunResult(run_id=None, project=project.name, status=None, started_at=began)
 
 
 #: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
@@ -154,7 +154,7 @@ class Runner:
         python_command: str | None = None,
         email_strategy: str = "all",
         include_traceback: bool = False,
-    ) -> list[dict[str, Any]]:
+    ) -> RunResults:
         """Run the scripts in order; a failing one does not keep the next from running.
 
         Optional keys of the project's ``exec_config.json`` (time-outs, retries, ...)
@@ -172,6 +172,8 @@ class Runner:
             ``execution_time`` (minutes), ``traceback`` (text or None), ``status``,
             ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601),
             ``output`` (path of the captured output, or None) and ``warnings`` (texts).
+            The list's ``run_id``, ``status``, ``mail`` and ``warnings`` tell of the run.
+            Warnings also go to the logger ``python_runner``.
 
         Raises:
             BadPythonInterpreter: the interpreter is not there.
@@ -201,7 +203,9 @@ class Runner:
         ):
             run = project_run.run_project(project, session)
         _end_as_signalled(signals.received)
-        return [_legacy(result) for result in run.scripts]
+        results = RunResults(run)
+        _log_warnings(results, run.project)
+        return results
 
 
 def _end_as_signalled(received: signal.Signals | None) -> None:
@@ -212,25 +216,15 @@ def _end_as_signalled(received: signal.Signals | None) -> None:
     raise SystemExit(exit_code((), signal=received.name))
 
 
-def _legacy(result: ScriptResult) -> dict[str, Any]:
-    """Return the original's dictionary, and what is new behind it."""
-    return {
-        "script": result.script,
-        "success": result.succeeded,
-        "execution_time": result.duration / 60,
-        "traceback": result.traceback,
-        "status": result.outcome.value,
-        "exit_code": result.exit_code,
-        "attempts": len(result.attempts),
-        "run_id": result.run_id,
-        "started_at": result.started_at.isoformat(),
-        "output": str(result.output) if result.output else None,
-        "warnings": [str(warning) for warning in result.warnings],
-    }
+def _log_warnings(results: RunResults, project: str) -> None:
+    """Tell the program's log what went wrong beside the scripts."""
+    logger = logging.getLogger("python_runner")
+    for warning in results.warnings:
+        logger.warning("%s: %s", project, warning)
 
 
 def _configured(folder: Path) -> Project:
-    if (folder / CONFIG_FILE).is_file():
+    if is_file(folder / CONFIG_FILE):
         return load_project(folder)
     return bare_project(folder)
 
@@ -254,7 +248,7 @@ def _with_options(paths: Sequence[str], project: Project) -> tuple[Script, ...]:
 def _located(path: str, folder: Path) -> str:
     """Return the file a path means, so that two ways to write it compare equal."""
     found = find_script(path, folder)
-    return os.path.abspath(found) if found else path  # noqa: PTH100 - keeps links
+    return str(absolute(found)) if found else path
 
 
 def _wrong(key: str, message: str, where: str = "Runner") -> InvalidConfiguration:
@@ -289,7 +283,7 @@ def _check_flag(key: str, value: object) -> None:
 
 def _checked_folder(project_path: object) -> Path:
     folder = _checked_path(project_path, "project_path", "Runner")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
     return folder
 

@@ -130,7 +130,7 @@ def open_session(
     try:
         store = open_store(settings.home, now())
         notices = (store.notice,) if store.notice else ()
-    except StoreError as error:
+    except Exception as error:  # noqa: BLE001 - scripts matter more than records
         notices = (Sentence.of(N_("no records are kept: {error}"), error=str(error)),)
     stop = StopRequest()
     return Session(

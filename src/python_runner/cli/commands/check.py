@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,9 +20,10 @@ from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import (
     find_interpreter,
     find_script,
-    why_not_found,
+    why_missing,
 )
 from python_runner.execution.script_sources import source_problems
+from python_runner.files import absolute
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -34,6 +34,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from python_runner.model import Project, Settings
 
@@ -64,7 +65,7 @@ def command(
         for folder in targets.projects
     }
     warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or Path(".env").absolute())
+    warnings += readable_secrets(env_file or absolute(".env"))
     if as_json:
         show_document(_document(found, warnings))
     else:
@@ -129,7 +130,7 @@ def _script_problems(
         if file := find_script(script.path, project.path):
             found[place] = file
         else:
-            yield place, why_not_found(script.path, project.path)
+            yield place, why_missing(script.path, project.path)
     if interpreter is None:
         return
     environ = child_environment(settings.environ, project.env, run_id="")

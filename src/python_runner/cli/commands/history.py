@@ -18,6 +18,7 @@ from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import is_folder
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
@@ -135,7 +136,7 @@ def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
         PythonRunnerError: because a project is no folder at all.
     """
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
     if narrowed:
         return _("No run fits; without --failed and --since there may be some.")

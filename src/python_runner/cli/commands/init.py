@@ -11,8 +11,8 @@ import click
 
 from python_runner.cli.streams import say
 from python_runner.config.addresses import address_problems
-from python_runner.config.project import CONFIG_FILE, absolute
-from python_runner.files import replacing
+from python_runner.config.project import CONFIG_FILE
+from python_runner.files import absolute, exists, is_file, replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sanitize import json_safe
 from python_runner.texts.sentence import translate as _
@@ -71,7 +71,7 @@ def find_scripts(folder: Path) -> list[str]:
     return sorted(
         file.name
         for file in folder.glob("*.py")
-        if file.is_file() and not _NO_SCRIPT.fullmatch(file.name)
+        if is_file(file) and not _NO_SCRIPT.fullmatch(file.name)
     )
 
 
@@ -92,6 +92,6 @@ def initial_config(
 def _own_interpreter(folder: Path) -> str | None:
     """Return the project's own interpreter, else null: the one the runner runs on."""
     for name in (".venv/Scripts/python.exe", ".venv/bin/python"):
-        if (folder / name).exists():
+        if exists(folder / name):
             return name.removesuffix(".exe")
     return None

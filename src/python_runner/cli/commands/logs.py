@@ -13,9 +13,10 @@ from python_runner.cli import wording
 from python_runner.cli.lookup import past_masker
 from python_runner.cli.streams import show
 from python_runner.cli.targets import env_file_option
-from python_runner.config.project import absolute, bare_project
+from python_runner.config.project import bare_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import absolute, exists
 from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow_log, read_log
@@ -81,7 +82,7 @@ def command(
     # Runner may have been given another name, or several in turn.
     found = logs_in(logs)
     names = found or [usual]
-    if not follow and not found and not (logs / usual).exists():
+    if not follow and not found and not exists(logs / usual):
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
     masker = past_masker(load_settings(env_file), folder)
     found_lines = _readable(

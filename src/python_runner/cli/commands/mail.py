@@ -20,6 +20,7 @@ from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.probe import probe, probe_channel
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import current_folder
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
@@ -167,7 +168,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     with open_records(settings) as store, StopSignals(lambda: None) as signals:
         if not only_due:
             store.messages.make_due(local_now(), given_up=given_up)
-        workspace = load_workspace(Path.cwd()) or Workspace()
+        workspace = load_workspace(current_folder()) or Workspace()
         outbox = make_outbox(
             store,
             settings,

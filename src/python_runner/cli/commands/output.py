@@ -16,6 +16,7 @@ from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import exists
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
@@ -185,7 +186,7 @@ def _show(
             message.format(path=output.file, error=error.strerror)
         ) from error
 
-    if output.ended and not output.file.exists():
+    if output.ended and not exists(output.file):
         message = _("{script}: its output is not kept any more ({path})")
         say(message, err=True, script=masker.text(output.script), path=output.file)
         return False

@@ -32,10 +32,10 @@ from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
-from python_runner.runner.delivery import drain_again, given_up_notice
-from python_runner.runner.project_run import run_configured
+from python_runner.runner.delivery import given_up_notice
+from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import delete_old_runs, open_session
+from python_runner.runner.session import open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
@@ -160,8 +160,7 @@ def run_all(
             for folder in targets.projects
         ]
         done = do_all(jobs, options.jobs, "project")
-        runs = drain_again([run for run in done if run], session)
-        delete_old_runs(session, targets.keep_days)
+        runs = finish_runs([run for run in done if run], session, targets.keep_days)
     name = signals.received.name if signals.received else None
     if name is None:
         follow.finish()
@@ -206,7 +205,9 @@ def show_failures(runs: Iterable[Run]) -> None:
         if run.error:
             words = clean(run.error.in_language(system_language()))
             say(f"\n{flat(run.project)}: {words}", err=True)
-            continue
+            if not any(result.attempts for result in run.scripts):
+                # Each of them would say the same.
+                continue
         for warning in run.warnings:
             text = warning.in_language(system_language())
             say(flat(f"{run.project}: {text}"), err=True)
