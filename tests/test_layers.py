@@ -36,6 +36,7 @@ LAYERS = (
     {"records", "execution", "policy", "trends"},
     {"tracebacks"},
     {"model"},
+    {"output_text"},
     {"masking"},
     {"texts", "files", "channels", "exceptions", "version", "waiting"},
 )

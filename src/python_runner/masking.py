@@ -196,7 +196,10 @@ class Masker:
 
 
 def _replaced(piece: tuple[bytes, bool]) -> bytes:
-    return MASK.encode() if piece[1] else piece[0]
+    if not piece[1]:
+        return piece[0]
+    # A line of UTF-16 with half of a character in it could not be read any more.
+    return MASK.encode("utf-16-le" if b"\0" in piece[0] else "ascii")
 
 
 def _overlap(data: bytes, form: bytes) -> int:

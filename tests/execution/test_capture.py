@@ -3,8 +3,10 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from python_runner.execution.capture import (
     DiskLimits,
     FileCapture,
     NullCapture,
+    Readable,
     open_capture,
 )
 from python_runner.execution.process import run_command
@@ -26,6 +29,9 @@ from python_runner.records.output_reader import OutputReader
 
 NOTE = re.compile(rb"^\[\.\.\. (\d+) bytes left out \.\.\.\]\n", re.MULTILINE)
 
+posix_files = pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows removes no open file"
+)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="Linux punches holes")
 
 
@@ -185,6 +191,76 @@ def test_a_reader_is_told_of_the_hole(tmp_path: Path) -> None:
     assert len(head) + int(count) + len(tail) == 5 * 400_000
     assert head.startswith(b"0000001\n")
     assert tail.endswith(b"0000005\n")
+
+
+@posix_files
+@pytest.mark.posix
+@pytest.mark.parametrize("size", [6, 5000])
+def test_a_file_that_was_removed_is_written_again(tmp_path: Path, size: int) -> None:
+    """A script may clean its folder up; what it printed can still be read."""
+    file = tmp_path / "logs" / "output.log"
+    file.parent.mkdir()
+    file.write_bytes(b"earlier\n")
+    captured = open_capture(file, 1000, 0.0, Readable(Masker(["c4n4ry"])))
+    os.write(captured.descriptor, b"c4n4ry")
+    shutil.rmtree(file.parent)
+    os.write(captured.descriptor, b"x" * size + b"\nend\n")
+    assert captured.tail().endswith("x\nend\n")
+    captured.close()
+    content = file.read_bytes()
+    assert content.startswith(b"earlier\n***xx")
+    assert content.endswith(b"x\nend\n")
+    assert len(content) < 1100
+
+
+@linux_only
+@pytest.mark.posix
+def test_a_folder_that_was_renamed_keeps_no_secret(tmp_path: Path) -> None:
+    """The file is where it is said to be, and the one that was moved is masked, too."""
+    file = tmp_path / "project" / "output.log"
+    file.parent.mkdir()
+    captured = open_capture(file, 1000, 0.0, Readable(Masker(["c4n4ry"])))
+    os.write(captured.descriptor, b"a c4n4ry\n")
+    file.parent.rename(tmp_path / "elsewhere")
+    captured.close()
+    assert file.read_bytes() == b"a ***\n"
+    assert (tmp_path / "elsewhere" / "output.log").read_bytes() == b"a ******\n"
+    assert captured.warnings == []
+
+
+def test_put_away_in_utf8(tmp_path: Path) -> None:
+    """What is no UTF-8 is in the encoding of the locale, or in UTF-16; secrets in any."""
+    readable = Readable(Masker(["gehéim"]), "cp1252")
+    captured = open_capture(tmp_path / "output.log", 1000, 0.0, readable)
+    for encoding in ("cp1252", "utf-8", "utf-16-le"):
+        os.write(captured.descriptor, "Société gehéim\r\n".encode(encoding))
+    assert captured.tail() == "Société ***\n" * 3
+    captured.close()
+    assert kept(tmp_path) == "Société ***\r\n".encode() * 3
+
+
+def test_who_follows_sees_what_is_put_away(tmp_path: Path, monkeypatch: Any) -> None:
+    """Before the script has ended, and from the replaced file on."""
+    monkeypatch.setattr("locale.getencoding", lambda: "cp1252")
+    path = tmp_path / "output.log"
+    reader = OutputReader(path, Masker())
+    captured = open_capture(path, 1000, 0.0, Readable(Masker(), "cp1252"))
+    os.write(captured.descriptor, "Société\nÉt".encode("cp1252"))
+    seen = reader.read()
+    assert seen == "Société\n".encode()
+    os.write(captured.descriptor, "é\nfin é".encode("cp1252"))
+    captured.close()
+    seen += b"".join(iter(reader.read, b"")) + reader.rest()
+    assert seen == kept(tmp_path) == "Société\nÉté\nfin é".encode()
+
+
+def test_a_progress_bar_is_read_as_it_ended(tmp_path: Path) -> None:
+    """Its history is in the file alone."""
+    captured = open_capture(tmp_path / "output.log", 1000, 0.0)
+    os.write(captured.descriptor, b"\r10%\r50%")
+    assert captured.tail() == "50%"
+    captured.close()
+    assert kept(tmp_path) == b"\r10%\r50%"
 
 
 def test_moved_when_possible(tmp_path: Path) -> None:

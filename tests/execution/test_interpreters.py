@@ -234,6 +234,73 @@ def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
     assert refusal(missing, project) == f"{missing} does not exist; there is {expected}"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "py -3",
+        "uv run python",
+        "conda run -n env python",
+        ".venv/bin/python -u",
+        "tool .venv/bin/python",
+    ],
+)
+def test_a_command_line_is_no_program(project: Path, command: str) -> None:
+    """It is said what is expected, and which interpreter there is."""
+    make_venv(project)
+    make_python(project / ".venv/bin/python")
+    tools = make_python(project / "tools" / ("tool.exe" if WINDOWS else "tool")).parent
+    told = refusal(command, project, str(tools))
+    assert told.startswith(f"{command} is a command line; expected one program")
+    assert told.endswith(f"; there is {OWN}")
+
+
+@pytest.mark.parametrize("command", ["C:/Program Files/python", "my tools/python"])
+def test_a_path_may_have_blanks(project: Path, command: str) -> None:
+    """A missing one is no command line, and one that is there is found."""
+    assert "command line" not in refusal(command, project)
+    python = make_python(project / "my tools" / "python")
+    assert find("my tools/python", project) == python
+
+
+def test_the_environment_itself_is_answered_with_its_interpreter(project: Path) -> None:
+    """Who names the folder is told what lies in it."""
+    make_venv(project, "custom")
+    told = refusal("custom", project, path="")
+    assert "custom" in told
+    told = refusal(str(project / "custom"), project)
+    assert told.endswith(
+        f"; there is {(project / OWN.replace('.venv', 'custom')).as_posix()}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "entry"),
+    [
+        ("a.py --full 'x y'", '{"path": "a.py", "args": ["--full", "x y"]}'),
+        ("a.py it's", '{"path": "a.py", "args": ["it\'s"]}'),
+        ("with blank/b c.py -q", '{"path": "with blank/b c.py", "args": ["-q"]}'),
+        ("python a.py", '"a.py"'),
+        ("python3 -u a.py  été", '{"path": "a.py", "args": ["été"]}'),
+        ("-m pkg.main", 'runpy.run_module("pkg.main", run_name="__main__")'),
+        ("python -m pkg", 'runpy.run_module("pkg", run_name="__main__")'),
+        ("gone.py", None),
+        ("gone.py --full", None),
+        ("-m", None),
+        (" ".join("x" * 60), None),
+    ],
+)
+def test_what_was_meant_by_a_script_that_is_not_there(
+    project: Path, path: str, entry: str | None
+) -> None:
+    """Arguments, an interpreter and -m do not belong into a path."""
+    (project / "a.py").touch()
+    (project / "with blank").mkdir()
+    (project / "with blank" / "b c.py").touch()
+    told = str(why_missing(path, project))
+    assert told.startswith(f"script not found: {path}")
+    assert told.endswith(entry or path)
+
+
 @posix_only
 @pytest.mark.posix
 @pytest.mark.parametrize(

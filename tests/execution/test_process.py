@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -16,10 +17,16 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from python_runner.execution.environment import RUN_MARKER, child_environment
+from python_runner.execution.environment import (
+    RUN_MARKER,
+    child_environment,
+    python_flags,
+    script_environment,
+)
 from python_runner.execution.process import run_command
 from python_runner.execution.stop import StopRequest
-from python_runner.model import Attempt, Command, Outcome
+from python_runner.masking import Masker
+from python_runner.model import Attempt, Command, Interpreter, Outcome
 
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
 
     from tests.support import Cli, MakeProject
 
+PYTHON = Interpreter(path=sys.executable, version=platform.python_version())
 ZOO = Path(__file__).parent / "zoo"
 #: Seconds that any of these scripts may take, also on a machine that is very busy.
 GENEROUS = 120.0
@@ -43,10 +51,11 @@ def run_id_of(folder: Path) -> str:
 def make_command(folder: Path, *argv: str, **changes: Any) -> Command:
     """Return a command that runs ``argv`` with this interpreter in ``folder``."""
     run_id = run_id_of(folder)
+    environment = child_environment(os.environ, {}, run_id=run_id)
     values: dict[str, Any] = {
-        "argv": (sys.executable, *argv),
+        "argv": (sys.executable, *python_flags(PYTHON), *argv),
         "cwd": str(folder),
-        "env": child_environment(os.environ, {}, run_id=run_id),
+        "env": script_environment(environment, PYTHON),
         "output": str(folder / "output.log"),
         "output_limit": 1_000_000,
         "timeout": GENEROUS,
@@ -128,6 +137,27 @@ def test_success(tmp_path: Path, written: Callable[[str], str]) -> None:
     assert output_of(tmp_path).split("\n")[:3] == [
         line + os.linesep.rstrip("\n") for line in ("out é", "err", "out again")
     ]
+
+
+def test_text_between_scripts_is_in_the_encoding_of_the_locale(
+    tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    """Whatever that is: cp1252 on many a Windows. The output is put away in UTF-8."""
+    script = written(r"""
+        import subprocess, sys
+        child = [sys.executable, "-c", "print('Soci\xe9t\xe9')"]
+        out = subprocess.run(child, capture_output=True, text=True).stdout
+        echo = [sys.executable, "-c", "import sys; print(ascii(sys.stdin.read()))"]
+        told = subprocess.run(echo, input="\xe9", capture_output=True, text=True).stdout
+        print(ascii(out), told.strip(), "Soci\xe9t\xe9")
+    """)
+    usual = {"PYTHONIOENCODING", "PYTHONUTF8", "PYTHONPATH"}
+    plain = {name: value for name, value in os.environ.items() if name not in usual}
+    environment = child_environment(plain, {}, run_id=run_id_of(tmp_path))
+    env = script_environment(environment, PYTHON)
+    attempt = run_command(make_command(tmp_path, script, env=env))
+    assert attempt.outcome is Outcome.SUCCESS
+    assert output_of(tmp_path).rstrip() == r"'Soci\xe9t\xe9\n' '\xe9' Société"
 
 
 def test_usage(tmp_path: Path, written: Callable[[str], str]) -> None:
@@ -433,6 +463,41 @@ def test_daemon_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None
         f"process {pid}"
     ]
     assert not is_alive(pid)
+
+
+def test_what_is_left_behind_is_named_by_its_command_line(
+    tmp_path: Path, written: Callable[[str], str]
+) -> None:
+    """A reader can tell a helper from a service; secrets are taken out."""
+    script = written(
+        """
+        import subprocess, sys
+        argv = [sys.executable, "-c", "input()", "--token", "xyz", "the-service", "c4n4ry"]
+        subprocess.Popen(argv, stdin=subprocess.PIPE)
+        import os; os._exit(0)
+    """.replace("input()", "import time; time.sleep(600)")
+    )
+    attempt = run_command(make_command(tmp_path, script, masker=Masker(["c4n4ry"])))
+    assert attempt.warnings
+    text = str(attempt.warnings[0])
+    assert "-c import time; time.sleep(600) --token *** the-service ***)" in text
+
+
+def test_helpers_that_end_after_their_script_are_nobodys_business(
+    tmp_path: Path, written: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resource trackers see the end of their script, and then end themselves."""
+    # Half a second is enough for a helper, not for a machine that is very busy.
+    monkeypatch.setattr("python_runner.execution.process._PATIENCE", GENEROUS)
+    script = written("""
+        import subprocess, sys
+        helper = "import sys, time; sys.stdin.read(); time.sleep(0.05)"
+        subprocess.Popen([sys.executable, "-c", helper], stdin=subprocess.PIPE)
+        import os; os._exit(0)
+    """)
+    attempt = run_command(make_command(tmp_path, script))
+    assert attempt.outcome is Outcome.SUCCESS
+    assert attempt.warnings == ()
 
 
 @adopting

@@ -26,6 +26,7 @@ from tests.instruments.cases import LONG, cases
 from tests.instruments.world import (
     assert_table_is_used,
     known,
+    make_locale,
     missing,
     plain_environment,
 )
@@ -47,9 +48,6 @@ pytestmark = [
 #: Variables that a script gets from Python Runner.
 OURS = {
     "NO_COLOR",
-    "PYTHONFAULTHANDLER",
-    "PYTHONIOENCODING",
-    "PYTHONUNBUFFERED",
     "PYTHON_COLORS",
     "PYTHON_RUNNER_RUN_ID",
     "PYTHON_RUNNER_TASK",
@@ -57,23 +55,21 @@ OURS = {
 #: Facts that may differ, and why.
 DIFFERS = {
     "environment": dict.fromkeys(OURS, "documented"),
-    "flags": {"unbuffered": "PYTHONUNBUFFERED"},
+    "options": {"x": "-X faulthandler"},
+    "argv": {"orig": "-u -X faulthandler"},
     "streams": {
-        "errors": "PYTHONIOENCODING",
-        "out": "PYTHONIOENCODING",
-        "err": "PYTHONIOENCODING",
-        "inp": "PYTHONIOENCODING",
-        "write_through": "PYTHONUNBUFFERED",
+        "errors": "no character makes a print fail",
+        "write_through": "-u",
     },
     "process": {
         "leads": "a script leads a group, to be ended whole",
         "session": "a script leads a session, to be ended whole",
     },
     "signals": dict.fromkeys(
-        ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"), "PYTHONFAULTHANDLER"
+        ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"), "-X faulthandler"
     ),
     "status": {
-        "SigCgt": "PYTHONFAULTHANDLER",
+        "SigCgt": "-X faulthandler",
         "SigQ": "signals that wait for anybody of the same user",
     },
     "descriptors": {"lock": "the project stays locked while a script of it lives"},
@@ -213,10 +209,7 @@ SCRIPTS = {f"fact-{name}": TELL + source for name, source in FACTS.items()} | {
 #: How the scheduler stands that starts both: as plain as can be, and odd.
 WORLDS = ("plain", "odd")
 #: What differs today, by pattern of ``world:script``, and why.
-KNOWN: dict[str, str] = {
-    "*:fact-child-text": "PYTHONIOENCODING reaches the Python children of a script and"
-    " changes what they tell it",
-}
+KNOWN: dict[str, str] = {}
 POINTS = [
     point
     for world in WORLDS
@@ -241,8 +234,10 @@ LONG_OWN = [
     "bool",
     "bufio",
     "bytes",
+    "c_locale_coercion",
     "calendar",
     "cmath",
+    "cmd_line",
     "cmd_line_script",
     "codecs",
     "collections",
@@ -408,6 +403,9 @@ def start(
             "EMPTY": "",
             "LINES\nIN NAME": "a\nb",
         }
+    if world == "latin-1":
+        locales = str(folder.parent / "locales")
+        environment |= {"LC_ALL": "fr_FR.ISO-8859-1", "LOCPATH": locales}
     with output.open("wb") as file:
         return subprocess.run(
             argv,
@@ -538,6 +536,51 @@ def test_a_script_sees_no_difference(
     assert by_us.exit_code == plainly.exit_code
     assert by_us.facts == plainly.facts
     assert by_us.output == plainly.output
+
+
+#: A script that exchanges text with another one, as its locale writes it.
+PARENT = """
+import subprocess, sys
+out = subprocess.run([sys.executable, "child.py"], capture_output=True, text=True).stdout
+open("clients.txt", "w").write(out)
+ask = [sys.executable, "-c", "import sys; print(ascii(sys.stdin.read()), sys.stdout.errors)"]
+done = subprocess.run(ask, input="\xe9t\xe9", capture_output=True, text=True)
+refused = subprocess.run([sys.executable, "-c", "print(chr(0x2705))"], capture_output=True)
+print(ascii(out), done.stdout, refused.returncode, sys.stdout.encoding)
+print("Soci\xe9t\xe9")
+"""
+
+
+def test_scripts_of_a_latin_1_locale_understand_each_other(tmp_path: Path) -> None:
+    """Text that passes between scripts and into files is the same, byte by byte.
+
+    The output is put away in UTF-8, with what Python alone had to refuse.
+    """
+    make_locale(tmp_path / "locales")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "parent.py").write_text(PARENT, encoding="utf-8")
+    (folder / "child.py").write_text("print('Soci\xe9t\xe9')", encoding="utf-8")
+    (folder / "emoji.py").write_text("print('\u2705 \xe9')", encoding="utf-8")
+    output = tmp_path / "output"
+    start([sys.executable, "parent.py"], folder, "latin-1", output)
+    clients = (folder / "clients.txt").read_bytes()
+    (folder / "clients.txt").unlink()
+    configure(folder, ["parent.py", "emoji.py"])
+
+    parent, emoji = run_project(folder, "latin-1")["scripts"]
+
+    assert parent["success"]
+    assert emoji["success"]
+    assert (
+        clients
+        == (folder / "clients.txt").read_bytes()
+        == "Société\n".encode("latin-1")
+    )
+    plain = output.read_bytes().decode("latin-1")
+    assert "iso8859-1" in plain.lower()
+    assert Path(parent["output"]).read_text(encoding="utf-8") == plain
+    assert Path(emoji["output"]).read_text(encoding="utf-8") == "\\u2705 é\n"
 
 
 def summary(output: str) -> list[str]:

@@ -25,6 +25,7 @@ from tests.instruments.cases import cases
 from tests.instruments.world import (
     IN_CI,
     assert_table_is_used,
+    make_locale,
     missing,
     plain_environment,
     sample,
@@ -323,21 +324,6 @@ def closed_ancestors(path: str) -> Iterator[str]:
     for folder in (Path(path), *Path(path).parents):
         if not folder.stat().st_mode & stat.S_IXOTH:
             yield str(folder)
-
-
-def make_locale(folder: Path) -> None:
-    """Compile a locale of one byte a character."""
-    folder.mkdir()
-    if shutil.which("localedef") is None:
-        missing("localedef")
-    done = subprocess.run(
-        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", folder / "fr_FR.ISO-8859-1"],
-        capture_output=True,
-        check=False,
-    )
-    # Warnings of localedef are no failure.
-    if not any(folder.iterdir()):
-        missing(f"the sources of locales ({done.stderr.decode()!r})")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
+import subprocess
 import sys
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
@@ -71,3 +73,18 @@ def plain_environment(folder: Path) -> dict[str, str]:
         "PYTHON_RUNNER_HOME": str(folder / "home"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def make_locale(folder: Path) -> None:
+    """Compile a locale of one byte a character."""
+    folder.mkdir()
+    if shutil.which("localedef") is None:
+        missing("localedef")
+    done = subprocess.run(
+        ["localedef", "-i", "fr_FR", "-f", "ISO-8859-1", folder / "fr_FR.ISO-8859-1"],
+        capture_output=True,
+        check=False,
+    )
+    # Warnings of localedef are no failure.
+    if not any(folder.iterdir()):
+        missing(f"the sources of locales ({done.stderr.decode()!r})")

@@ -297,3 +297,24 @@ def test_the_public_names_are_there() -> None:
     """They import from the package, on first use."""
     for name in ("RunResult", "ScriptRunResult", "run_project"):
         assert name in python_runner.__all__
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(os.name == "nt", reason="Windows removes no open file")
+def test_an_output_that_another_script_removes_is_told(
+    make_project: MakeProject,
+) -> None:
+    """No file is named that is not there; what the remover printed is written again."""
+    sources = {
+        "a.py": "print('one')",
+        "b.py": "import shutil; shutil.rmtree('logs'); print('two')",
+    }
+    result = run_project(make_project(sources=sources))
+
+    first, second = result.scripts
+    assert result.status == "success"
+    assert first.output is None
+    assert Path(str(second.output)).read_text(encoding="utf-8").strip() == "two"
+    assert [str(w) for w in result.warnings] == [
+        "a.py: its output file was removed during the run"
+    ]

@@ -16,7 +16,7 @@ from python_runner import BadPythonInterpreter, InvalidConfiguration, Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.config.workspace import load_workspace
-from python_runner.execution.capture import mask_file, open_capture
+from python_runner.execution.capture import Readable, open_capture, put_away
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.records.output_reader import OutputReader
@@ -125,7 +125,7 @@ def test_masked_names_stay_apart(make_project: MakeProject) -> None:
 
 def capture(path: Path, *writes: bytes, limit: int = 10_000) -> list[str]:
     """Capture an attempt's output; return what was told."""
-    captured = open_capture(path, limit, 0.0, MASKER)
+    captured = open_capture(path, limit, 0.0, Readable(MASKER))
     for text in writes:
         os.write(captured.descriptor, text)
     captured.close()
@@ -172,7 +172,7 @@ def test_where_nothing_can_be_replaced_a_secret_is_overwritten(tmp_path: Path) -
 def test_output_is_followed_into_the_file_that_replaces_it(tmp_path: Path) -> None:
     """Who has seen a part of the output sees the rest, when secrets are out: no gap."""
     path = tmp_path / "output.log"
-    captured = open_capture(path, 10_000, 0.0, MASKER)
+    captured = open_capture(path, 10_000, 0.0, Readable(MASKER))
     output = OutputReader(path, MASKER)
     os.write(captured.descriptor, b"one c4n4ry-7391 two c4n")
     assert output.read() == b"one *** two "
@@ -216,10 +216,10 @@ def test_a_file_is_masked_afterwards(tmp_path: Path) -> None:
     """Output that a killed runner left is masked as well, and else left alone."""
     path = tmp_path / "output.log"
     path.write_bytes(b"a" * (1024 * 1024 - 3) + b"c4n4ry-7391\n")
-    mask_file(path, MASKER)
+    put_away(path, Readable(MASKER))
     assert path.read_bytes() == b"a" * (1024 * 1024 - 3) + b"***\n"
     before = path.stat().st_ino
-    mask_file(path, MASKER)
+    put_away(path, Readable(MASKER))
     assert path.stat().st_ino == before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING
 from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
+from python_runner.texts.carriage_returns import SettledLines
 from python_runner.texts.sanitize import OutputCleaner, flat
 from python_runner.waiting import WAKE_SECONDS
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from python_runner.cli.streams import Stream
     from python_runner.runner.events import Event
 
@@ -78,27 +82,30 @@ class OutputFollower:
     def _follow(
         self, output: OutputReader, prefix: str, ended: threading.Event
     ) -> None:
-        rest = b""
         blocks = output.follow(
             is_growing=lambda: not ended.is_set(),
             pause=lambda: ended.wait(_INTERVAL),
             # Its folder cannot be read: the report will say so.
             failed=lambda _error: None,
         )
-        for block in blocks:
-            *lines, rest = (rest + block).split(b"\n")
-            self._write(prefix, lines)
-        if rest:
-            self._write(prefix, [rest])
+        for text in settled_text(blocks):
+            self._write(prefix, text.removesuffix("\n").split("\n"))
 
-    def _write(self, prefix: str, lines: list[bytes]) -> None:
-        shown = []
+    def _write(self, prefix: str, lines: list[str]) -> None:
         cleaner = OutputCleaner(colours=self.stream.coloured)
-        for line in lines:
-            text = line.decode("utf-8", "backslashreplace").rstrip("\r")
-            # What returns to the beginning of its line would write over the name.
-            shown += [
-                f"{prefix}{cleaner.clean(part)}{cleaner.end()}\n"
-                for part in text.split("\r")
-            ]
+        shown = [f"{prefix}{cleaner.clean(line)}{cleaner.end()}\n" for line in lines]
         self.stream.put("".join(shown), wait=True)
+
+
+def settled_text(blocks: Iterable[bytes]) -> Iterator[str]:
+    r"""Yield whole lines of output, as they stood at their end; none of it empty.
+
+    Bytes that are not UTF-8 become ``\xNN``.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    lines = SettledLines()
+    for block in blocks:
+        if text := lines.part(decoder.decode(block)):
+            yield text
+    if text := lines.part(decoder.decode(b"", final=True)) + lines.rest():
+        yield text

@@ -7,16 +7,20 @@ what is beyond the limit is given back to the disk; at the end it is cut out.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
 from python_runner.files import replacing
 from python_runner.masking import Masker
+from python_runner.output_text import OutputText
+from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.utf8 import UTF8
 
 
 if TYPE_CHECKING:
@@ -33,6 +37,23 @@ _ALERT = 0.05
 #: How far a cut moves at most for the sake of a whole line, in bytes.
 _LINE = 4096
 _CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """How output becomes text that may be shown.
+
+    Attributes:
+        masker: knows what must not stay in it.
+        encoding: name of the codec of what is not UTF-8.
+    """
+
+    masker: Masker = field(default_factory=Masker)
+    encoding: str = UTF8
+
+    def text(self) -> OutputText:
+        """Return what turns one output into text."""
+        return OutputText(self.masker, self.encoding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +87,7 @@ class FileCapture:
         limit: int,
         now: float,
         place: Path | None = None,
-        masker: Masker | None = None,
+        readable: Readable | None = None,
         *,
         disk: DiskLimits = _DISK,
     ) -> None:
@@ -79,7 +100,8 @@ class FileCapture:
         self._wanted = wanted
         self._path = place or wanted
         self._limit = limit
-        self._masker = masker or Masker()
+        self._readable = readable or Readable()
+        self._masker = self._readable.masker
         free = free_space(self._path.parent)
         if free < disk.floor:
             raise disk_full(self._path.parent)
@@ -126,7 +148,10 @@ class FileCapture:
         return pause
 
     def tail(self) -> str:
-        """Return the end of this attempt's output as text, without known secrets."""
+        """Return the end of this attempt's output as text, without known secrets.
+
+        Of a line that was written over, what stood there last.
+        """
         kept = self._hole[1] if self._hole else self._start
         try:
             size = self._size()
@@ -136,22 +161,24 @@ class FileCapture:
             return ""
         if start > self._start:
             content = content[self._masker.ended(content) :]
-        return self._masker.data(content).decode("utf-8", "backslashreplace")
+        text = b"".join(self._readable.text().blocks([content]))
+        return settled(text.decode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
-        """Cut the output to its limit, take secrets out, put it where it was wanted."""
+        """Put the output where it was wanted: cut, in UTF-8, without secrets."""
         self._writer.close()
         with self._file:
             try:
                 self._finish()
             except OSError as error:
                 self._warn_not_rewritten(error)
-                self._overwrite_secrets()
+                self._overwrite_secrets(self._path)
 
     def _finish(self) -> None:
         size, limit, moved = self._size(), self._limit, self._path != self._wanted
         if moved:
             limit = min(limit, free_space(self._wanted.parent) // 2)
+        gone = not moved and not self._has_its_name()
         parts: list[bytes | tuple[int, int]] = [(0, size)]
         if size - self._start > limit or self._hole:
             head, tail = self._cut(size, limit)
@@ -159,22 +186,47 @@ class FileCapture:
             self._punch(head, tail)
             parts = [(0, head), self._note(head, tail), (tail, size)]
             self._warn_cut(tail - head, scarce=self._scarce or limit < self._limit)
-        if moved:
+        if gone:
+            self._write_again(parts)
+        elif moved:
             self._append(parts)
-        elif len(parts) > 1 or self._holds_secret(size):
+        elif len(parts) > 1 or self._must_change(size):
             self._rewrite(parts)
 
-    def _holds_secret(self, size: int) -> bool:
-        blocks = self._blocks([(self._start, size)])
-        return any(secret for _piece, secret in self._masker.pieces(blocks))
+    def _has_its_name(self) -> bool:
+        """Say whether the file still is where it was; what ran may have removed it."""
+        if sys.platform == "win32":
+            return True  # nobody removes or renames an open file there
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self._file.fileno()))
 
-    def _overwrite_secrets(self) -> None:
+    def _write_again(self, parts: Parts) -> None:
+        """Write the file anew: its text can be read as long as it is open.
+
+        What was moved elsewhere is somebody's by now, but no secret stays in it.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.writelines(self._readable_parts(parts))
+        if os.fstat(self._file.fileno()).st_nlink:
+            self._overwrite_secrets(Path(f"/proc/self/fd/{self._file.fileno()}"))
+        self._file.close()
+
+    def _must_change(self, size: int) -> bool:
+        text = self._readable.text()
+        blocks = text.blocks(self._blocks([(self._start, size)]))
+        return any(text.changed for _block in blocks) or text.changed
+
+    def _overwrite_secrets(self, path: Path) -> None:
         """Overwrite secrets where they stand, in a file that could not be replaced."""
         position = 0
         try:
             with (
-                self._path.open("rb") as source,
-                self._path.open("r+b", buffering=0) as target,
+                path.open("rb") as source,
+                path.open("r+b", buffering=0) as target,
             ):
                 blocks = iter(lambda: source.read(_CHUNK), b"")
                 for piece, secret in self._masker.pieces(blocks):
@@ -249,19 +301,19 @@ class FileCapture:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
         with replacing(self._path) as new:
             with new.open("wb") as file:
-                file.writelines(self._masked(parts))
+                file.writelines(self._readable_parts(parts))
             # Windows replaces no file that is open.
             self._file.close()
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
         with self._wanted.open("ab") as file:
-            file.writelines(self._masked(parts))
+            file.writelines(self._readable_parts(parts))
         self._file.close()
         self._path.unlink()
 
-    def _masked(self, parts: Parts) -> Iterator[bytes]:
-        return self._masker.stream(self._blocks(parts))
+    def _readable_parts(self, parts: Parts) -> Iterator[bytes]:
+        return self._readable.text().blocks(self._blocks(parts))
 
     def _blocks(self, parts: Parts) -> Iterator[bytes]:
         for part in parts:
@@ -303,14 +355,14 @@ def open_capture(
     wanted: Path,
     limit: int,
     now: float,
-    masker: Masker | None = None,
+    readable: Readable | None = None,
     *,
     disk: DiskLimits = _DISK,
 ) -> FileCapture | NullCapture:
     """Open the file for a script's output.
 
-    ``now`` is a monotonic time, as for :meth:`FileCapture.watch`; ``masker`` knows what
-    must not stay in the file.
+    ``now`` is a monotonic time, as for :meth:`FileCapture.watch`; ``readable`` is how
+    it becomes text.
 
     Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
     takes the output first, and is moved at the end if that works by then.
@@ -319,33 +371,33 @@ def open_capture(
         OSError: not even the null device can be opened.
     """
     try:
-        return FileCapture(wanted, limit, now, masker=masker, disk=disk)
+        return FileCapture(wanted, limit, now, readable=readable, disk=disk)
     except OSError:
         import tempfile  # noqa: PLC0415 - rarely needed
 
         try:
             descriptor, name = tempfile.mkstemp(".log", "python-runner-")
             os.close(descriptor)
-            return FileCapture(wanted, limit, now, Path(name), masker, disk=disk)
+            return FileCapture(wanted, limit, now, Path(name), readable, disk=disk)
         except OSError as error:
             return NullCapture(error)
 
 
-def mask_file(path: Path, masker: Masker) -> None:
-    """Take the secrets out of output whose runner was killed before it could.
+def put_away(path: Path, readable: Readable) -> None:
+    """Do what a runner does at the end of an output, for one that was killed before.
 
     Raises:
         OSError: the file cannot be read or replaced.
     """
 
-    def blocks() -> Iterator[bytes]:
+    def blocks(text: OutputText) -> Iterator[bytes]:
         with path.open("rb") as file:
-            while block := file.read(_CHUNK):
-                yield block
+            yield from text.blocks(iter(lambda: file.read(_CHUNK), b""))
 
-    if any(secret for _piece, secret in masker.pieces(blocks())):
+    text = readable.text()
+    if any(text.changed for _block in blocks(text)) or text.changed:
         with replacing(path) as new, new.open("wb") as file:
-            file.writelines(masker.stream(blocks()))
+            file.writelines(blocks(readable.text()))
 
 
 def _near(length: int) -> int:

@@ -1,39 +1,69 @@
-"""Builds the environment of a script."""
+"""Prepares what a script is started with: the flags of its interpreter, its environment.
+
+What the runner wants of a script must not reach what the script starts: flags end with the
+process, variables are inherited.
+"""
 
 from __future__ import annotations
 
+import locale
+import os
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.masking import OWN_SECRETS
+from python_runner.texts.utf8 import codec_name
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from python_runner.model import Interpreter
+
 #: Marks every process of a run.
 RUN_MARKER = "PYTHON_RUNNER_RUN_ID"
+#: The folder of the module that lets a script print any character.
+STARTUP = Path(__file__).parent / "startup"
 
 #: Colours are for terminals; 3.13 puts them into tracebacks when this one asks for it.
 _UNWANTED = frozenset({"FORCE_COLOR"})
+_FIXED = {"NO_COLOR": "1", "PYTHON_COLORS": "0"}
+#: The oldest Python that knows all that is asked of it here.
+_OLDEST = (3, 7)
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 
-_FIXED = {
-    # A script that prints at a console must not fail under a scheduler. PYTHONUTF8 would do it as
-    # well, but change open() in the users' scripts too.
-    "PYTHONIOENCODING": "utf-8:backslashreplace",
-    # Otherwise the last output of a killed script is lost, and stderr precedes stdout.
-    "PYTHONUNBUFFERED": "1",
-    # A crash prints where it happened.
-    "PYTHONFAULTHANDLER": "1",
-    "NO_COLOR": "1",
-    "PYTHON_COLORS": "0",
-}
+
+def python_flags(interpreter: Interpreter) -> tuple[str, ...]:
+    """Return the flags with which an interpreter runs a script; none for another program.
+
+    Unbuffered, or the last output of a killed script is lost and stderr precedes stdout;
+    and a crash prints where it happened.
+    """
+    return ("-u", "-X", "faulthandler") if _is_python(interpreter) else ()
+
+
+def script_environment(
+    environment: Mapping[str, str], interpreter: Interpreter
+) -> dict[str, str]:
+    """Return the environment in which an interpreter starts with a script.
+
+    Nothing that a script prints at a console may make it fail under a scheduler.
+    PYTHONUTF8 would change open() in the script too, PYTHONIOENCODING what passes between
+    the script and the Pythons that it starts. The module in ``STARTUP`` changes its
+    standard output alone, and takes its own variable away again.
+    """
+    if not _is_python(interpreter) or not STARTUP.is_dir():
+        return dict(environment)
+    paths = filter(None, [str(STARTUP), environment.get("PYTHONPATH")])
+    return {**environment, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def child_environment(
     base: Mapping[str, str], extra: Mapping[str, str], *, run_id: str
 ) -> dict[str, str]:
-    """Return the environment of a script.
+    """Return the environment of whatever is started for a run.
 
     Args:
         base: what it inherits; the runner's own secrets are taken out.
@@ -43,6 +73,35 @@ def child_environment(
     dropped = OWN_SECRETS | _UNWANTED
     inherited = {k: v for k, v in _folded(base).items() if k not in dropped}
     return {**inherited, **_FIXED, **_folded(extra), RUN_MARKER: run_id}
+
+
+def output_encoding(environment: Mapping[str, str]) -> str:
+    """Return the encoding in which a Python with this environment prints into a file.
+
+    That of the locale, unless its variables say something else; ``utf-8`` where it is not
+    known.
+    """
+    named = environment.get("PYTHONIOENCODING", "").partition(":")[0]
+    if not named and environment.get("PYTHONUTF8") == "1":
+        named = "utf-8"
+    if not named and sys.platform != "win32":
+        named = _codeset(environment)
+    return codec_name(named or locale.getencoding())
+
+
+def _codeset(environment: Mapping[str, str]) -> str:
+    """Return the encoding that the variables of a POSIX locale name, if they do."""
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        if value := environment.get(name):
+            if value == os.environ.get(name):
+                return ""
+            return value.partition(".")[2].partition("@")[0]
+    return ""
+
+
+def _is_python(interpreter: Interpreter) -> bool:
+    match = _VERSION.match(interpreter.version or "")
+    return match is not None and (int(match[1]), int(match[2])) >= _OLDEST
 
 
 def _folded(variables: Mapping[str, str]) -> dict[str, str]:

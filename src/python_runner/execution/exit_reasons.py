@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """A process of a script's tree."""
+    """A process of a script's tree.
+
+    Attributes:
+        name: its program or, where people are told of it, its command line.
+    """
 
     pid: int
     name: str

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import shutil
 import sys
 from contextlib import suppress
@@ -24,6 +27,8 @@ from python_runner.texts.sentence import N_, Sentence, translate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: Blanks of a path at which it is looked for a command line.
+_MOST_SPACES = 12
 _VENV_FOLDERS = (".venv", "venv")
 _WINDOWS_PYTHONS = ("Scripts/python.exe",)
 _POSIX_PYTHONS = ("bin/python", "bin/python3")
@@ -51,6 +56,13 @@ def find_interpreter(
     """
     if command is None:
         return _own_interpreter(project)
+    if _is_command_line(command, project, environ):
+        sentence = N_(
+            "{command} is a command line; expected one program, such as the python of"
+            " a virtual environment"
+        )
+        message = translate(sentence).format(command=command)
+        raise BadPythonInterpreter(message + _hint(command, project, environ))
     if _is_bare(command):
         return _on_path(command, project, environ)
     problem = None
@@ -76,8 +88,40 @@ def find_script(path: str, project: Path) -> Path | None:
     return next(filter(is_file, _places(path, project)), None)
 
 
+def _places(path: str, project: Path) -> Iterator[Path]:
+    for folder in (project, current_folder()):
+        yield absolute(folder / _portable(path))
+
+
 def why_missing(path: str, project: Path) -> Sentence:
-    """Say why there is no script ``path``: nothing is there, or nobody may look."""
+    """Say why there is no script ``path``, and what was meant if that is known.
+
+    People write into a path what they would type: arguments, the interpreter, ``-m``.
+    """
+    words = path.split()
+    if "-m" in words[:-1]:
+        module = json.dumps(words[words.index("-m") + 1], ensure_ascii=False)
+        return Sentence.of(
+            N_(
+                "script not found: {path}; a module is run by a script that holds:"
+                " {source}"
+            ),
+            path=path,
+            source=f'import runpy; runpy.run_module({module}, run_name="__main__")',
+        )
+    for start, end in _parts(path):
+        if find_script(path[start:end], project):
+            script, rest = path[start:end], path[end:]
+            try:
+                args = shlex.split(rest)
+            except ValueError:
+                args = rest.split()
+            entry = {"path": script, "args": args} if args else script
+            return Sentence.of(
+                N_("script not found: {path}; write it as {entry}"),
+                path=path,
+                entry=json.dumps(entry, ensure_ascii=False),
+            )
     # What the current folder refuses to show is not what was meant.
     if reason := why_unseen(absolute(project / _portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
@@ -85,14 +129,32 @@ def why_missing(path: str, project: Path) -> Sentence:
     return Sentence.of(N_("script not found: {path}"), path=path)
 
 
-def _places(path: str, project: Path) -> Iterator[Path]:
-    for folder in (project, current_folder()):
-        yield absolute(folder / _portable(path))
+def _parts(path: str) -> Iterator[tuple[int, int]]:
+    """Yield where a script may be in a command line: the longest first, in the front."""
+    spaces = [match.span() for match in re.finditer(r"\s+", path)][:_MOST_SPACES]
+    for start in (0, *(end for _, end in spaces)):
+        for end in (len(path), *(begin for begin, _ in reversed(spaces))):
+            if start < end and (start, end) != (0, len(path)):
+                yield start, end
 
 
 def _portable(path: str) -> str:
     # A configuration written on Windows travels; no POSIX file has such a name.
     return path if sys.platform == "win32" else path.replace("\\", "/")
+
+
+def _is_command_line(command: str, project: Path, environ: Mapping[str, str]) -> bool:
+    """Say whether the first word of what is no program is one by itself."""
+    program, _, rest = command.strip().partition(" ")
+    if not rest or any(os.path.lexists(c) for c in _candidates(command, project)):
+        return False
+    if _is_bare(command):
+        return _which(command, environ) is None
+    if _is_bare(program):
+        return _which(program, environ) is not None
+    return any(
+        _problem(candidate) is None for candidate in _candidates(program, project)
+    )
 
 
 def _is_bare(command: str) -> bool:
@@ -192,7 +254,9 @@ def _alternatives(
     command: str, project: Path, environ: Mapping[str, str]
 ) -> Iterator[str]:
     environments = [*_VENV_FOLDERS]
-    if not _is_bare(command):
+    if is_folder(absolute(project / _portable(command))):
+        environments.insert(0, _portable(command))
+    elif not _is_bare(command):
         # The one that was meant comes first: .venv/Scripts/python means .venv.
         environments.insert(0, str(Path(_portable(command)).parent.parent))
     for folder in environments:

@@ -6,10 +6,15 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from python_runner.execution.environment import RUN_MARKER
 from python_runner.execution.exit_reasons import ProcessInfo
+from python_runner.execution.process_names import named
 
+
+if TYPE_CHECKING:
+    from python_runner.masking import Masker
 
 #: Seconds that processes of a run without a runner have to end after SIGTERM, and
 #: seconds to go on killing them.
@@ -59,8 +64,11 @@ def is_alive(pid: int, start: str) -> bool:
     return bool(start) and process_start(pid) == start
 
 
-def scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
-    """Return the processes of a run that are alive, as far as this user may see them."""
+def scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
+    """Return the processes of a run that are alive, as far as this user may see them.
+
+    They are named by their command lines, without what the masker knows.
+    """
     import psutil  # noqa: PLC0415
 
     found = []
@@ -70,13 +78,14 @@ def scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
                 process.environ().get(RUN_MARKER) == run_id
                 and process.status() != psutil.STATUS_ZOMBIE
             ):
-                found.append(ProcessInfo(process.pid, process.name()))
+                member = ProcessInfo(process.pid, process.name())
+                found.append(named(member, masker))
         except (psutil.Error, OSError):
             continue
     return tuple(found)
 
 
-def holders_of(path: Path) -> tuple[ProcessInfo, ...]:
+def holders_of(path: Path, masker: Masker) -> tuple[ProcessInfo, ...]:
     """Return the processes that have a file open, as far as this user may see them."""
     import psutil  # noqa: PLC0415
 
@@ -84,13 +93,14 @@ def holders_of(path: Path) -> tuple[ProcessInfo, ...]:
     for process in psutil.process_iter():
         try:
             if any(opened.path == str(path) for opened in process.open_files()):
-                found.append(ProcessInfo(process.pid, process.name()))
+                member = ProcessInfo(process.pid, process.name())
+                found.append(named(member, masker))
         except (psutil.Error, OSError):
             continue
     return tuple(found)
 
 
-def end_scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
+def end_scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
     """Stop the processes of a run whose runner has died: terminate, wait, kill.
 
     Returns:
@@ -100,7 +110,7 @@ def end_scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
 
     found: dict[int, ProcessInfo] = {}
     begin = time.monotonic()
-    while members := scripts_of(run_id):
+    while members := scripts_of(run_id, masker):
         passed = time.monotonic() - begin
         if passed > _GRACE + _KILLING:
             break
@@ -111,6 +121,7 @@ def end_scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
                     process.kill()
                 elif member.pid not in found:
                     process.terminate()
-        found |= {member.pid: member for member in members}
+        # As it was named first: what is ending has no command line any more.
+        found = {member.pid: member for member in members} | found
         time.sleep(0.05)
     return tuple(found.values())

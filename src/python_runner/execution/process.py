@@ -13,8 +13,10 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from python_runner.execution import exit_reasons
-from python_runner.execution.capture import open_capture
+from python_runner.execution.capture import Readable, open_capture
+from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
+from python_runner.execution.process_names import named
 from python_runner.execution.stop import StopRequest, nap
 from python_runner.files import resolved
 from python_runner.model import Attempt, Outcome
@@ -47,6 +49,12 @@ __all__ = ["become_subreaper", "run_command"]
 
 #: Seconds between two looks at a tree that is being terminated.
 _TERMINATE_INTERVAL = 0.05
+#: Seconds in which what a script started may end by itself, and is nobody's business:
+#: helpers of multiprocessing and joblib end right after it, Windows lists them longer.
+_PATIENCE = 0.5
+#: Seconds between two looks at it: the first, and the most; each doubles the one before.
+_FIRST_LOOK = 0.005
+_LOOK = 0.1
 #: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
@@ -134,7 +142,8 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
     output = Path(command.output)
     try:
-        capture = open_capture(output, command.output_limit, begin, command.masker)
+        readable = Readable(command.masker, output_encoding(command.env))
+        capture = open_capture(output, command.output_limit, begin, readable)
     except OSError as error:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
@@ -190,12 +199,23 @@ def _watch(
     if watcher.error is not None:
         raise watcher.error
     survivors = ()
-    left = {member.pid: member for member in watcher.tree.left_behind()}
+    members = _left_behind(watcher.tree)
+    masker = watcher.command.masker
+    left = {member.pid: named(member, masker) for member in members}
     if left:
         short = min(grace, _SHORT_GRACE)
         more, survivors = _stop(watcher, capture, stop, grace=short)
-        left |= more
+        left = more | left
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
+
+
+def _left_behind(tree: Tree) -> tuple[ProcessInfo, ...]:
+    """Return what does not end by itself after its script."""
+    until, pause = time.monotonic() + _PATIENCE, _FIRST_LOOK
+    while (members := tree.left_behind()) and time.monotonic() < until:
+        time.sleep(pause)
+        pause = min(2 * pause, _LOOK)
+    return members
 
 
 def _wait(

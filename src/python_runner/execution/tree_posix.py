@@ -86,7 +86,7 @@ class Tree:
         try:
             self.process = _Process(
                 self,
-                command.argv,
+                command.command_line,
                 cwd=command.cwd,
                 env={**command.env, TASK_MARKER: path},
                 stdin=subprocess.DEVNULL,

@@ -10,7 +10,6 @@ import ctypes
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +43,6 @@ _MOST_MEMBERS = 4096
 _TICKS_PER_SECOND = 10_000_000
 #: Exit code of processes that are killed; taskkill uses it too.
 _KILLED = 1
-#: Seconds that processes which end together with their script have for it.
-_EXIT_DELAY = 0.3
 #: Windows' own helper of every console, which ends by itself.
 _CONSOLE_HOST = "conhost.exe"
 
@@ -167,7 +164,7 @@ class Tree:
         try:
             self.process = _Process(
                 self,
-                command.argv,
+                command.command_line,
                 cwd=command.cwd,
                 env=command.env,
                 stdin=subprocess.DEVNULL,
@@ -194,11 +191,7 @@ class Tree:
 
     def left_behind(self) -> tuple[ProcessInfo, ...]:
         """Return the descendants of a script that has ended."""
-        # Processes that end together with their script are listed a moment longer.
-        until = time.monotonic() + _EXIT_DELAY
-        while (members := self.members()) and time.monotonic() < until:
-            time.sleep(_EXIT_DELAY / 10)
-        return members
+        return self.members()
 
     def members(self) -> tuple[ProcessInfo, ...]:
         """Return every process of the tree that is alive."""

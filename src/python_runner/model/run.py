@@ -88,6 +88,7 @@ class Command:
 
     Attributes:
         argv: interpreter, script file, arguments.
+        flags: of the interpreter, which end with the script.
         cwd: working directory.
         env: the whole environment of the child.
         output: file that receives both streams; appended to, made when missing.
@@ -110,8 +111,15 @@ class Command:
     grace: float
     project: str
     run_id: str
+    flags: tuple[str, ...] = ()
     inherit: tuple[int, ...] = ()
     masker: Masker = field(default_factory=Masker, repr=False)
+
+    @property
+    def command_line(self) -> tuple[str, ...]:
+        """The program and its arguments, as the system is given them."""
+        program, *arguments = self.argv
+        return (program, *self.flags, *arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

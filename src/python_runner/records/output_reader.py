@@ -1,12 +1,14 @@
-"""Reads captured output while a script writes it, without known secrets."""
+"""Reads captured output while a script writes it: in UTF-8, without known secrets."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from python_runner.output_text import OutputText
 from python_runner.texts.excerpt import left_out
+from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
@@ -36,9 +38,12 @@ class OutputReader:
     _position: int = 0
     _shown: int = 0
     _last: bytes = b""
-    _held: bytes = b""
     _torn: bool = False
     _file: int | None = None
+    _text: OutputText = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._text = OutputText(self.masker, local_encoding())
 
     def read(self) -> bytes:
         """Return what comes next; nothing where there is no more, or not yet.
@@ -50,7 +55,7 @@ class OutputReader:
         """
         text = b""
         while not text and (block := self._next_block()):
-            text, self._held = self.masker.part(self._held + block)
+            text = self._text.part(block)
         self._shown += len(text)
         self._last = (self._last + text)[-_MEMORY:]
         return text
@@ -83,8 +88,7 @@ class OutputReader:
 
     def rest(self) -> bytes:
         """Return what still waits, now that nothing follows."""
-        held, self._held = self._held, b""
-        return self.masker.data(held)
+        return self._text.rest()
 
     def _next_block(self) -> bytes:
         # Opened each time: on Windows nobody could replace the file while we wait.
@@ -108,8 +112,8 @@ class OutputReader:
 
     def _over_hole(self, missing: int) -> bytes:
         """Tell how much of a flood is gone, with it what a secret may begin with."""
-        missing, self._held, self._torn = missing + len(self._held), b"", True
-        return b"\n%b\n" % left_out(missing)
+        self._torn = True
+        return b"\n%b\n" % left_out(missing + self._text.drop())
 
     def _find_place(self, file: BinaryIO) -> None:
         """Find the place again in a file that has replaced the one before."""
@@ -120,7 +124,8 @@ class OutputReader:
         if self._torn:
             self._shown = min(self._shown, os.fstat(file.fileno()).st_size)
             self._last = b""
-        self._position, self._held = self._shown, b""
+        self._position = self._shown
+        self._text.drop()
 
 
 def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:

@@ -6,17 +6,23 @@ import os
 import re
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.files import exists
+from python_runner.files import exists, is_file
+from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
+from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from pathlib import Path
+    from typing import BinaryIO
+
+    from python_runner.model import Run
 
 _STAMP = "%Y-%m-%d_%H-%M-%S"
 _RUN_FOLDER = re.compile(
@@ -24,6 +30,8 @@ _RUN_FOLDER = re.compile(
 )
 #: What Windows or POSIX allows in no file name, or what no terminal shows.
 _UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
+#: Bytes that are read for the end of an output with progress bars.
+_BAR = 1024 * 1024
 #: Bytes of a script's name in a file name; 255 is what common file systems allow, and
 #: Windows counts the folders before it as well.
 _NAME_LIMIT = 100
@@ -47,6 +55,20 @@ def output_file(folder: Path, number: int, script: str) -> Path:
 def files_of(logs: Path, run_id: str) -> list[Path]:
     """Return the files that hold output of a run, below ``logs``."""
     return list((logs / "runs").glob(f"*_{run_id}/*.log"))
+
+
+def is_kept(output: Path | None) -> bool:
+    """Say whether there is such a file of output; a run may have been cleaned up."""
+    return output is not None and is_file(output)
+
+
+def as_kept(run: Run) -> Run:
+    """Return a run that names no file of output which is not there."""
+    scripts = tuple(
+        result if is_kept(result.output) else replace(result, output=None)
+        for result in run.scripts
+    )
+    return replace(run, scripts=scripts)
 
 
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
@@ -96,24 +118,36 @@ def _moment(stamp: str) -> datetime | None:
 def read_tail(path: Path, limit: int) -> str:
     r"""Return the last ``limit`` bytes of a file as text, from the start of a line on.
 
-    A line longer than that is cut between two characters. Bytes that are not UTF-8 are
-    shown as ``\xNN``; control characters stay as they are.
+    A line longer than that is cut between two characters. Of a line that was written over,
+    only what stood there last counts. Bytes that are not UTF-8 are shown as ``\xNN``,
+    where the locale has no other encoding; control characters stay as they are.
 
     Raises:
         OSError: the file cannot be read.
     """
     with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        # One byte more tells whether a line begins right behind it.
-        file.seek(max(0, size - limit - 1))
-        content = file.read(limit + 1)
-    if size > limit:
-        content = _from_boundary(content[:1], content[1:])
-    return content.decode("utf-8", "backslashreplace")
+        content = _end_of(file, limit)
+        if bars := b"\r" in content:
+            # What a progress bar wrote over must not take the place of other lines.
+            content = _end_of(file, max(limit, _BAR))
+    content = to_utf8(content, local_encoding())
+    text = settled(content.decode("utf-8", "backslashreplace"))
+    if bars and len(data := text.encode()) > limit:
+        text = _from_boundary(data[-limit - 1 :][:1], data[-limit:]).decode()
+    return text
+
+
+def _end_of(file: BinaryIO, limit: int) -> bytes:
+    """Return the last bytes of a file, from the start of a line or character on."""
+    size = file.seek(0, os.SEEK_END)
+    # One byte more tells whether a line begins right behind it.
+    file.seek(max(0, size - limit - 1))
+    content = file.read(limit + 1)
+    return _from_boundary(content[:1], content[1:]) if size > limit else content
 
 
 def read_ends(path: Path, limit: int) -> bytes:
-    """Return a file's content, of a longer one head and tail: ``limit`` bytes at most.
+    """Return a file's content, of a longer one head and tail: of ``limit`` bytes at most.
 
     The tail gets three quarters: errors stand at the end. A line between them says how
     much is missing.
@@ -125,12 +159,13 @@ def read_ends(path: Path, limit: int) -> bytes:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size <= limit:
-            return file.read(limit)
+            return to_utf8(file.read(limit), local_encoding())
         head_end, tail_start = cut(size, limit, head=4)
         head = file.read(head_end)
         file.seek(tail_start)
         tail = file.read(limit - len(head))
-    return b"%b\n%b\n%b" % (head, left_out(tail_start - len(head)), tail)
+    note = left_out(tail_start - len(head))
+    return to_utf8(b"%b\n%b\n%b" % (head, note, tail), local_encoding())
 
 
 def _from_boundary(before: bytes, content: bytes) -> bytes:

@@ -225,7 +225,7 @@ class _ProjectRun:
             return None
         if acquired:
             return self._run_scripts(interpreter)
-        reason = why_locked(self.lock)
+        reason = why_locked(self.lock, context.masker)
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
 
     def _resume(self) -> bool:
@@ -355,6 +355,7 @@ class _ProjectRun:
             context=context,
             recorder=self.recorder,
             interpreter=interpreter,
+            identity=self.interpreter or Interpreter(path=str(interpreter)),
             folder=outputs.output_folder(
                 context.logs, context.run_id, context.started_at
             ),
@@ -386,7 +387,11 @@ class _ProjectRun:
     ) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
-        run = self._made(status, results, error)
+        for result in results:
+            if result.output and not outputs.is_kept(result.output):
+                template = N_("{script}: its output file was removed during the run")
+                context.warn(Sentence.of(template, script=result.script))
+        run = outputs.as_kept(self._made(status, results, error))
         given_up: tuple[QueuedMessage, ...] = ()
         saved = False
         if self.lock.lost:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
-from python_runner.execution.capture import mask_file
+from python_runner.execution.capture import Readable, put_away
 from python_runner.execution.orphans import (
     end_scripts_of,
     holders_of,
@@ -38,12 +38,14 @@ from python_runner.runner.missed_runs import (
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from python_runner.masking import Masker
     from python_runner.model import OpenRun
     from python_runner.records.locks import FileLock
     from python_runner.records.log_reader import LogPlace
@@ -93,7 +95,7 @@ def _lives(holder: Holder) -> bool:
     return is_alive(holder.pid, holder.process_start)
 
 
-def why_locked(lock: FileLock) -> Sentence:
+def why_locked(lock: FileLock, masker: Masker) -> Sentence:
     """Return the sentence that says what keeps this run from beginning."""
     holder = lock.holder()
     if holder is None:
@@ -101,7 +103,8 @@ def why_locked(lock: FileLock) -> Sentence:
     known = bool(holder.process_start)
     if not _lives(holder):
         # A process may have lost the mark in its environment; it still has the lock.
-        left = scripts_of(holder.run_id) or (known and holders_of(lock.path))
+        left = scripts_of(holder.run_id, masker)
+        left = left or (holders_of(lock.path, masker) if known else ())
         if left:
             return Sentence.of(
                 N_(
@@ -179,10 +182,11 @@ def _end(
     heartbeat: RunHeartbeat,
 ) -> bool:
     """End a run in the log and in the records; report it where nobody knows of it."""
+    readable = Readable(configured.masker, local_encoding())
     for path in outputs.files_of(configured.logs, run.facts.run_id):
         # What cannot be replaced is still masked wherever it is shown.
         with suppress(OSError):
-            mask_file(path, configured.masker)
+            put_away(path, readable)
     recorder.log_missing(run.facts, run.logged)
     reports = report_messages(run.facts, configured) if run.is_due else ()
     ended = recorder.end_run(run.facts, reports)
@@ -263,7 +267,7 @@ def _as_they_ended(
 
 def _end_processes(run_id: str, context: RunContext) -> None:
     """Stop what a killed runner left running; those that do not hold the lock."""
-    for process in end_scripts_of(run_id):
+    for process in end_scripts_of(run_id, context.masker):
         warning = Sentence.of(
             N_(
                 "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"

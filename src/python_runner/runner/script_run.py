@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.execution.environment import child_environment
+from python_runner.execution.environment import (
+    child_environment,
+    python_flags,
+    script_environment,
+)
 from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome, ScriptResult
@@ -18,7 +22,7 @@ from python_runner.runner.events import ScriptStarted
 
 
 if TYPE_CHECKING:
-    from python_runner.model import Attempt, Script
+    from python_runner.model import Attempt, Interpreter, Script
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
 
@@ -31,6 +35,8 @@ class ScriptRun:
     """Runs scripts of one run of a project, from any thread.
 
     Attributes:
+        interpreter: what starts the scripts.
+        identity: what that says about itself.
         folder: where the captured output goes; made with the first script.
         inherit: descriptors the scripts keep open: the project's lock.
     """
@@ -38,6 +44,7 @@ class ScriptRun:
     context: RunContext
     recorder: RunRecorder
     interpreter: Path
+    identity: Interpreter
     folder: Path
     inherit: tuple[int, ...]
 
@@ -71,7 +78,8 @@ class ScriptRun:
             duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
-            output=output,
+            # Whoever is told of a file finds it: an attempt says where else its output is.
+            output=output if outputs.is_kept(output) else None,
         )
 
     def _run(
@@ -127,12 +135,15 @@ class ScriptRun:
     def _command(self, script: Script, file: Path, output: Path) -> Command:
         project, settings = self.context.project, self.context.session.settings
         run_id = self.context.run_id
+        flags = python_flags(self.identity)
+        environment = child_environment(
+            settings.environ, {**project.env, **script.env}, run_id=run_id
+        )
         return Command(
             argv=(str(self.interpreter), str(file), *script.args),
+            flags=flags,
             cwd=str(project.path),
-            env=child_environment(
-                settings.environ, {**project.env, **script.env}, run_id=run_id
-            ),
+            env=script_environment(environment, self.identity),
             output=str(output),
             output_limit=project.output_limit,
             timeout=script.timeout,

@@ -37,6 +37,24 @@ def test_check_tells_everything_and_runs_nothing(
     assert not (folder / "logs").exists()
 
 
+def test_check_reads_the_scripts(cli: Cli, make_project: MakeProject) -> None:
+    """What cannot be run is told before the night, in the order of the series."""
+    make_project(
+        sources={"good.py": "1 / 0", "a.ipynb": "{}", "bad.py": "def f(:"},
+        scripts=["good.py", "good.py --full", "a.ipynb", "bad.py"],
+    )
+
+    done = cli("check", "project_1")
+
+    assert done.returncode == 2
+    assert [line.split(":")[0].strip() for line in done.stdout.splitlines()[1:]] == [
+        f"scripts[{place}]" for place in (1, 2, 3)
+    ]
+    assert 'write it as {"path": "good.py", "args": ["--full"]}' in done.stdout
+    assert "a.ipynb: this is a Jupyter notebook" in done.stdout
+    assert "bad.py: line 1: invalid syntax" in done.stdout
+
+
 @pytest.mark.xfail(strict=True, reason="one form serves for one and for many")
 def test_problems_are_counted_as_people_count(
     cli: Cli, make_project: MakeProject

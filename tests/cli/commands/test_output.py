@@ -48,6 +48,24 @@ def test_output_is_shown_as_text(cli: Cli, make_project: MakeProject) -> None:
     assert whole.stdout == (f"==> a.py <==\n{alone.stdout}\n==> b.py <==\nsecond\n")
 
 
+def test_a_progress_bar_is_shown_as_it_ended(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """On the terminal, in records and reports; the file holds all that was written."""
+    bar = "for n in range(300): print(f'\\r{n} %', end='')\nimport sys; sys.exit(1)"
+    folder = make_project(sources={"main.py": bar})
+    run = cli("run", "-v", folder)
+
+    shown = cli("output", last_run_id()).stdout
+
+    assert shown == "299 %"
+    (file,) = folder.glob("logs/runs/*/01_main.py.log")
+    assert file.read_bytes().count(b"\r") == 300
+    for told in (run.stdout + run.stderr, cli("show", last_run_id()).stdout):
+        assert "299 %" in told
+        assert "298 %" not in told
+
+
 def test_large_output_is_whole(cli: Cli, make_project: MakeProject) -> None:
     """Blocks are joined without a seam, in the middle of a character too."""
     source = "import sys; sys.stdout.buffer.write('aé€'.encode() * 50_000)"

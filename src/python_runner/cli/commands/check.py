@@ -16,17 +16,19 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
+from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import (
     find_interpreter,
     find_script,
     why_missing,
 )
+from python_runner.execution.script_sources import source_problems
 from python_runner.files import absolute
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -34,13 +36,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from python_runner.model import Settings
+    from python_runner.model import Project, Settings
 
 
 @click.command(
     help=_(
         "Validate each PROJECT: configuration, interpreter, scripts, mail settings."
-        " Nothing is run and nothing is sent."
+        " No script is run and nothing is sent."
     )
 )
 @projects_argument
@@ -97,15 +99,18 @@ def project_problems(
         return
     file = str(folder / "exec_config.json")
     masked = Masker(project.secrets).text
+    interpreter = None
     try:
-        find_interpreter(project.python_command, project.path, environ=settings.environ)
+        interpreter = find_interpreter(
+            project.python_command, project.path, environ=settings.environ
+        )
     except PythonRunnerError as error:
         yield Problem(file, "python_command", masked(str(error)))
-    for place, script in enumerate(project.scripts):
-        if find_script(script.path, project.path) is None:
-            reason = why_missing(script.path, project.path)
-            message = masked(reason.in_language(system_language()))
-            yield Problem(file, f"scripts[{place}]", message)
+    language = system_language()
+    reasons = dict(_script_problems(project, interpreter, settings))
+    for place, reason in sorted(reasons.items()):
+        message = masked(reason.in_language(language))
+        yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
             require_mail(settings.mail)
@@ -114,6 +119,30 @@ def project_problems(
         if missing := missing_extra(settings.mail):
             message = missing.in_language(system_language())
             yield Problem(file, "email_strategy", message)
+
+
+def _script_problems(
+    project: Project, interpreter: Path | None, settings: Settings
+) -> Iterator[tuple[int, Sentence]]:
+    """Yield what is wrong with scripts, with their places in the series."""
+    found: dict[int, Path] = {}
+    for place, script in enumerate(project.scripts):
+        if file := find_script(script.path, project.path):
+            found[place] = file
+        else:
+            yield place, why_missing(script.path, project.path)
+    if interpreter is None:
+        return
+    environ = child_environment(settings.environ, project.env, run_id="")
+    files = list(found.values())
+    reasons = {
+        problem.file: problem.reason
+        for problem in source_problems(interpreter, files, environ)
+    }
+    for place, file in found.items():
+        if reason := reasons.get(file):
+            name = project.scripts[place].name
+            yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
 
 
 def _document(

@@ -20,6 +20,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.files import is_folder
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
@@ -108,7 +109,9 @@ def command(
     with open_records(settings) as store:
         runs = store.runs(projects=folders, failed=failed, since=since, limit=limit)
         if as_json:
-            masked = [run.masked(masker_of(run.path)).to_document() for run in runs]
+            masked = [
+                as_kept(run).masked(masker_of(run.path)).to_document() for run in runs
+            ]
             show_document({"runs": masked})
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)

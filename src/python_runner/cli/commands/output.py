@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
@@ -28,7 +27,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.masking import Masker
@@ -196,7 +195,7 @@ def _show(
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
     # With its colours, wherever it goes.
     cleaner = OutputCleaner(colours=True)
-    for block in decoded(blocks):
+    for block in settled_text(blocks):
         text = cleaner.clean(block)
         stdout().write(text)
         last = text[-1:] or last
@@ -204,12 +203,3 @@ def _show(
     if whole_lines and last != "\n":
         show()
     return True
-
-
-def decoded(blocks: Iterable[bytes]) -> Iterator[str]:
-    r"""Yield text; line ends become ``\n``, bytes that are not UTF-8 ``\xNN``."""
-    utf8 = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
-    for block in blocks:
-        yield decoder.decode(block)
-    yield decoder.decode(b"", final=True)

@@ -18,6 +18,7 @@ from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
+from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
@@ -62,7 +63,7 @@ def command(
             active = not was_interrupted(run, store, settings.home)
             raise PythonRunnerError(_why_not(run, active=active))
     masker = past_masker(settings, run.path)
-    run = run.masked(masker)
+    run = as_kept(run).masked(masker)
     if page is not None:
         _write_page(run, masker, page)
     if as_json:

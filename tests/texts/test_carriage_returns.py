@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from python_runner.texts.carriage_returns import SettledLines, settled
+
+
+pytestmark = pytest.mark.pure
+
+BAR = "".join(f"\r{n:3}%|{'#' * (n // 10):10}| {n}/100" for n in range(101))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\nlines\n", "plain\nlines\n"),
+        ("one\r\ntwo\r\n", "one\ntwo\n"),
+        ("one\r\r\n", "one\n"),
+        ("10%\r20%\r\nend", "20%\nend"),
+        ("10%\r20%", "20%"),
+        ("10%\r20%\r", "20%"),
+        # A bar that clears its line at the end.
+        ("10%\r20%\r    \r", "20%"),
+        ("10%\r\x1b[2K\r\x1b[32m20%\x1b[0m\r\x1b[K", "\x1b[32m20%\x1b[0m"),
+        ("\r\r\r", ""),
+        ("\rfirst", "first"),
+        (f"start\n{BAR}\nTraceback", "start\n100%|##########| 100/100\nTraceback"),
+        (f"{BAR}Traceback (most", "100%|##########| 100/100Traceback (most"),
+    ],
+)
+def test_of_a_line_what_stood_at_its_end_is_shown(text: str, shown: str) -> None:
+    """As a person at the terminal has seen it last."""
+    assert settled(text) == shown
+    assert settled(shown) == shown
+
+
+@given(st.text("ab \r\n\x1b[K"), st.lists(st.integers(0, 50)))
+def test_the_parts_in_which_it_comes_do_not_matter(text: str, cuts: list[int]) -> None:
+    """Who follows sees what is shown afterwards."""
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    lines = SettledLines()
+    parts = [lines.part(text[start:end]) for start, end in pairwise(places)]
+    assert "".join(parts) + lines.rest() == settled(text)
+
+
+def test_a_bar_of_any_length_is_not_kept() -> None:
+    """Neither a line that never ends takes memory without end."""
+    lines = SettledLines()
+    assert lines.part(BAR * 2000) == ""
+    assert lines.rest() == "100%|##########| 100/100"
+    assert lines.part("x" * 100_000) == "x" * 100_000
