@@ -82,7 +82,7 @@ def test_sources_are_compiled_and_not_run(tmp_path: Path) -> None:
         "indent.py": "if 1:\nx",
         "warns.py": "print('\\d'); 1 is 1",
         "deep.py": "(" * 5000,
-        "nul.py": "x\0y",
+        "zero.py": "x\0y",
         "future.py": "from __future__ import braces",
         "été.py": "def g(:",
         "notes.ipynb": "{}",
