@@ -15,6 +15,7 @@ from itertools import count
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.files import is_file
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.policy import run_status
 from python_runner.records import outputs
@@ -232,14 +233,10 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     if not result.attempts or line.traceback is None:
         return result
     (attempt,) = result.attempts
-    own = Project(
-        names=(str(project),),
-        script=str(project / line.script),
-        exists=lambda path: (project / path).is_file(),
-    )
+    own = Project((str(project),), None, lambda file: is_file(project / file))
     found = read_cause(line.traceback, Ending.EXCEPTION, own).traceback
-    attempt = replace(attempt, traceback=found or attempt.traceback)
-    return replace(result, attempts=(attempt,))
+    found = found or attempt.traceback
+    return replace(result, attempts=(replace(attempt, traceback=found),))
 
 
 def _files(paths: Iterable[Path], names: Iterable[str]) -> dict[str, tuple[int, Path]]:
