@@ -134,7 +134,7 @@ def test_a_script_that_ended_is_told_as_it_ended(
 
 
 @pytest.mark.parametrize("source", [GOOD, "1 / 0"])
-@pytest.mark.parametrize("reader", ["read_traceback", "read_background_error"])
+@pytest.mark.parametrize("reader", ["read_cause", "read_background_errors"])
 def test_an_output_that_cannot_be_read_changes_no_outcome(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
 
     assert script.exit_code == (0 if source == GOOD else 1)
     assert script.success is (source == GOOD)
-    concerned = (source == GOOD) == (reader == "read_background_error")
+    concerned = (source == GOOD) == (reader == "read_background_errors")
     assert any("unforeseen" in warning for warning in script.warnings) is concerned
 
 
