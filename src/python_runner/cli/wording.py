@@ -19,6 +19,7 @@ from python_runner.tracebacks.names import short_exception
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from python_runner.model import Outcome, Run, ScriptResult
     from python_runner.records.messages import QueuedMessage, Recipient
@@ -138,8 +139,11 @@ def output_lines(result: ScriptResult) -> list[str]:
     return [] if empty else [_("output: {path}").format(path=flat(str(result.output)))]
 
 
-def message_lines(queued: QueuedMessage) -> Iterator[str]:
-    """Yield the lines about one report in the outbox: its state, for whom, and why."""
+def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:
+    """Yield the lines about one report in the outbox: its state, for whom, and why.
+
+    ``now``, which is aware, says whether another process is sending it.
+    """
     yield "  ".join(
         (
             str(queued.number),
@@ -151,7 +155,11 @@ def message_lines(queued: QueuedMessage) -> Iterator[str]:
     tries = _("queued {moment}, attempts: {count}").format(
         moment=formats().moment(queued.queued_at), count=queued.attempts
     )
-    if queued.state is MessageState.QUEUED:
+    if queued.leased_until and queued.is_claimed(now):
+        tries += _(
+            ", being sent by another process, until {moment} at the latest"
+        ).format(moment=formats().moment(queued.leased_until))
+    elif queued.state is MessageState.QUEUED:
         # Nothing runs in the background: a run or a flush sends what waits.
         tries += _(", next try with the first run after {moment}").format(
             moment=formats().moment(queued.next_try_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import re
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
-from python_runner.files import current_folder, is_file, why_unseen
+from python_runner.files import current_folder, expanded, is_file, why_unseen
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts.sentence import translate as _
@@ -26,11 +26,14 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
 _OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
+#: A name, or an address in brackets: one word on the line of a command.
+_GREETING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
 
 
 def load_settings(
@@ -79,8 +82,14 @@ def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
 
 def _home(variables: Mapping[str, str]) -> Path:
     if home := variables.get("PYTHON_RUNNER_HOME"):
-        return Path(home).expanduser().absolute()
-    return platformdirs.user_state_path("python-runner", appauthor=False)
+        return expanded(home)
+    try:
+        return platformdirs.user_state_path("python-runner", appauthor=False)
+    except RuntimeError as error:
+        # An account of its own for a service may have no home.
+        message = _("this account has no home folder: name a folder for the records")
+        problem = Problem(_("environment"), "PYTHON_RUNNER_HOME", message)
+        raise InvalidConfiguration([problem]) from error
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -89,7 +98,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 
     def path(name: str) -> Path | None:
         value = text(name)
-        return Path(value).expanduser().absolute() if value else None
+        return expanded(value) if value else None
 
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
@@ -103,6 +112,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         smtp_port=int(variables.get("SMTP_PORT") or 587),
         smtp_security=variables.get("SMTP_SECURITY") or "starttls",
         smtp_ca_file=path("SMTP_CA_FILE"),
+        smtp_helo=text("SMTP_HELO"),
         oauth_tenant=text("OAUTH_TENANT_ID"),
         oauth_client=text("OAUTH_CLIENT_ID"),
         oauth_secret=text("OAUTH_CLIENT_SECRET"),
@@ -134,8 +144,11 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
+    if (helo := variables.get("SMTP_HELO")) and not _GREETING.fullmatch(helo):
+        message = _("expected the name of this computer, found {found}")
+        yield "SMTP_HELO", message.format(found=repr(helo))
     ca_file = variables.get("SMTP_CA_FILE")
-    if ca_file and not is_file(Path(ca_file).expanduser()):
+    if ca_file and not is_file(expanded(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
     yield from oauth_problems(variables)
 

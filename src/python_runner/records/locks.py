@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 import msgspec
 
 from python_runner.files import private_folder, real_folder
+from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
 
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Holder:
         pid: process id.
         host: name of its machine.
         run_id: the run it carries out; empty if none.
+        scripts: how many scripts its series has; 0 if unknown.
         started_at: since when, aware.
         process_start: distinguishes it from a later process with its id; empty if
             unknown.
@@ -103,9 +105,36 @@ class Holder:
     run_id: str
     started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     process_start: str = ""
+    scripts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """How a run ended whose end the records could not take: the next run tells them.
+
+    Attributes:
+        run_id: the run.
+        status: how it ended.
+        mail: what became of its report, which left at once.
+        outcomes: how its scripts ended, in their order; empty where they are too many.
+    """
+
+    run_id: str
+    status: RunStatus
+    mail: MailStatus
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class _Content(msgspec.Struct):
+    """What is in a lock's file beside its holder."""
+
+    unrecorded: tuple[Unrecorded, ...] = ()
 
 
 _HOLDER = msgspec.json.Decoder(Holder)
+_CONTENT = msgspec.json.Decoder(_Content)
+#: What may be wrong with the content of a file.
+_WRONG = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class FileLock:
@@ -116,10 +145,15 @@ class FileLock:
 
     Attributes:
         path: the file.
+        before: who held it before and never gave it back, once it is held here.
+        unrecorded: the ends of runs that the records miss, once it is held here.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.before: Holder | None = None
+        self.unrecorded: tuple[Unrecorded, ...] = ()
+        self._holder: Holder | None = None
         self._descriptor: int | None = None
 
     def acquire(
@@ -146,9 +180,58 @@ class FileLock:
             if not wait or (stop is not None and stop()):
                 return False
             sleep(_INTERVAL)
-        self._descriptor = descriptor
-        _write(descriptor, holder)
+        self._descriptor, self._holder = descriptor, holder
+        self.before, self.unrecorded = self.holder(), self._read_unrecorded()
+        self._write()
         return True
+
+    def remember(self, end: Unrecorded) -> None:
+        """Keep the end of a run that the records could not take; the lock is held."""
+        self.unrecorded = (*self.unrecorded, end)
+        self._write()
+
+    def forget(self, run_id: str) -> None:
+        """Drop the end of a run that the records have taken; the lock is held."""
+        if any(end.run_id == run_id for end in self.unrecorded):
+            self.unrecorded = tuple(e for e in self.unrecorded if e.run_id != run_id)
+            self._write()
+
+    def _read_unrecorded(self) -> tuple[Unrecorded, ...]:
+        try:
+            with self.path.open("rb") as file:
+                return _CONTENT.decode(file.read(_LONGEST)).unrecorded
+        except _WRONG:
+            return ()
+
+    def _write(self) -> None:
+        """Write the content; a full disk must not cost the lock."""
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            size = os.fstat(self._descriptor).st_size
+            data = self._content()
+            if not data:
+                os.ftruncate(self._descriptor, 0)
+                return
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            # In one piece and in the same place: a disk that is full has room for it,
+            # and who reads meanwhile finds the one content or the other.
+            os.write(self._descriptor, data.ljust(min(size, _LONGEST)))
+
+    def _content(self) -> bytes:
+        ends = list(self.unrecorded)
+        while True:
+            content = msgspec.to_builtins(self._holder) if self._holder else {}
+            if ends:
+                content["unrecorded"] = msgspec.to_builtins(ends)
+            data = msgspec.json.encode(content) if content else b""
+            if len(data) <= _LONGEST:
+                return data
+            # A series of thousands first, then what is oldest.
+            if ends[0].outcomes:
+                ends[0] = replace(ends[0], outcomes=())
+            else:
+                del ends[0]
 
     def _take(self) -> int | None:
         while True:
@@ -166,6 +249,16 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
+    @property
+    def lost(self) -> bool:
+        """Whether its file was deleted while it is held: others may hold a new one."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not _is_current(self._descriptor, self.path)
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Give the lock back, also for processes that inherited it; may be repeated.
 
@@ -173,8 +266,9 @@ class FileLock:
         """
         if self._descriptor is None:
             return
+        self._holder = None
+        self._write()
         descriptor, self._descriptor = self._descriptor, None
-        _write(descriptor, None)
         for give_back in (_unlock, os.close):
             with suppress(OSError):
                 give_back(descriptor)
@@ -197,7 +291,7 @@ class FileLock:
         try:
             with self.path.open("rb") as file:
                 return _HOLDER.decode(file.read(_LONGEST))
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except _WRONG:
             return None
 
     def __enter__(self) -> Self:
@@ -207,15 +301,6 @@ class FileLock:
     def __exit__(self, *_exc: object) -> None:
         """Give the lock back if it is held."""
         self.release()
-
-
-def _write(descriptor: int, holder: Holder | None) -> None:
-    """Write who holds the lock into its file; a full disk must not cost the lock."""
-    with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        if holder is not None:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, msgspec.json.encode(holder))
 
 
 @contextmanager

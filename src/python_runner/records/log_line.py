@@ -25,7 +25,9 @@ MAX_TRACEBACK = 16 * 1024
 #: Room for the note between head and tail of a longer one.
 _NOTE = 100
 _SEPARATOR = " - "
-_LEVELS = {"INFO", "ERROR"}
+_LEVELS = {"success": "INFO", "failure": "ERROR", "skipped": "WARNING"}
+#: Stands in the place of a script where a whole run was skipped.
+WHOLE_RUN = "*"
 #: What could end a line, move the cursor, or change the order letters are shown in, and
 #: the escape character itself.
 _UNSAFE = re.compile(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
@@ -39,22 +41,22 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]
 _OLD_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
 _MINUTES = re.compile(r"-?[0-9]+\.[0-9]+")
 #: The original forgot the first space before a traceback.
-_END = re.compile(r"(success|failure)(?:( ?)- (.*))?", re.DOTALL)
+_END = re.compile(r"(success|failure|skipped)(?:( ?)- (.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """What the log says about one script.
+    """What the log says about one script, or about a whole run that was skipped.
 
     Attributes:
         time: when it was written, aware; the log keeps milliseconds.
-        level: ``INFO`` or ``ERROR``.
+        level: ``INFO``, ``ERROR`` or ``WARNING``, by the status.
         host: name of the machine.
         run_id: the run it belongs to.
         minutes: how long the script took; the log keeps two decimals.
-        script: name of the script.
-        status: ``success`` or ``failure``.
-        traceback: what the failure says, or None.
+        script: name of the script, or ``*``.
+        status: ``success``, ``failure`` or ``skipped``.
+        traceback: what the failure says, or why it was skipped, or None.
     """
 
     time: datetime
@@ -76,22 +78,60 @@ def log_line_of(
     result: ScriptResult, *, host: str, now: datetime, include_traceback: bool
 ) -> LogLine:
     """Return what the log says about ``result``."""
+    status = _status(result.outcome)
     return LogLine(
         time=now,
-        level="INFO" if result.succeeded else "ERROR",
+        level=_LEVELS[status],
         host=host,
         run_id=result.run_id,
         minutes=result.duration / 60,
         script=result.script,
-        status="success" if result.succeeded else "failure",
+        status=status,
         traceback=_bounded(result.traceback) if include_traceback else None,
     )
 
 
+def log_line_of_skipped(
+    run_id: str,
+    reason: Sentence | None,
+    *,
+    host: str,
+    now: datetime,
+    include_traceback: bool,
+) -> LogLine:
+    """Return the one line about a run that was skipped, however many its scripts."""
+    return LogLine(
+        time=now,
+        level=_LEVELS["skipped"],
+        host=host,
+        run_id=run_id,
+        minutes=0.0,
+        script=WHOLE_RUN,
+        status="skipped",
+        traceback=str(reason) if include_traceback and reason else None,
+    )
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome is Outcome.SKIPPED:
+        return "skipped"
+    return "success" if outcome.succeeded else "failure"
+
+
 def result_of(line: LogLine, number: int) -> ScriptResult:
     """Return the little that ``line`` says about the ``number``-th script of a run."""
-    outcome = Outcome.SUCCESS if line.status == "success" else Outcome.FAILURE
-    said = line.traceback
+    outcome, said = Outcome(line.status), line.traceback
+    if outcome is Outcome.SKIPPED:
+        return ScriptResult(
+            script=line.script,
+            run_id=line.run_id,
+            number=number,
+            outcome=outcome,
+            started_at=line.time,
+            reason=Sentence.of("{error}", error=said)
+            if said
+            else Sentence.of(N_("the log says that it was skipped")),
+        )
     attempt = Attempt(
         outcome=outcome,
         exit_code=None,
@@ -167,7 +207,9 @@ def parse_log_line(text: str) -> LogLine | None:
     when, level, host, run_id, minutes, script, rest = fields
     time = _time(when)
     end = _END.fullmatch(rest)
-    if not (time and end and level in _LEVELS and _MINUTES.fullmatch(minutes)):
+    if not (time and end and _MINUTES.fullmatch(minutes)):
+        return None
+    if level not in _LEVELS.values():
         return None
     status, space, traceback = end.groups()
     escaped = _TIME.fullmatch(when) and space != ""
@@ -182,6 +224,12 @@ def parse_log_line(text: str) -> LogLine | None:
         status=status,
         traceback=None if traceback is None else read(traceback),
     )
+
+
+def run_id_of(line: bytes) -> str:
+    """Return the run id where ``line`` would have it: far quicker than to read it all."""
+    fields = line.split(b" - ", 4)
+    return fields[3].decode("ascii", "replace") if len(fields) > 4 else ""  # noqa: PLR2004
 
 
 def parse_log(content: bytes) -> Iterator[LogLine]:
