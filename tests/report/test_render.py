@@ -717,3 +717,28 @@ def test_indents_and_lines_survive_where_white_space_does_not(
     assert f"<br>{indent}if a:<br>{indent}b\u00a0 c" in report.html
     assert "white-space:pre" not in report.html
     assert code in report.text
+
+
+def test_the_frames_of_the_project_stand_out(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """On a telephone the line to mend is found at once; those of libraries are counted."""
+    text = (
+        "Traceback (most recent call last):\n"
+        '  File "/jobs/p/load.py", line 3, in load\n    read(name)\n    ^^^^^^^^^^\n'
+        '  File "/opt/lib/site-packages/pandas/io.py", line 9, in read\n    raise E\n'
+        "E: 3 fields"
+    )
+    traceback = Traceback(text=text, exception="E: 3 fields")
+    result = make_result("a.py", Outcome.FAILURE, traceback=traceback)
+    tail = "".join(f"row {n}\n" for n in range(60)) + text
+    run = replace(make_run(result), path=Path("/jobs/p"))
+    report = _render(run, tails={"a.py": tail}, attach=True)
+    assert '> File "/jobs/p/load.py", line 3, in load\n>   read(name)\n' in report.text
+    assert "[1 frame of pandas]" in report.text
+    assert "^^^" not in report.text
+    assert report.html.count("<strong>&gt;") == 2
+    assert report.text.count("E: 3 fields") == 2
+    assert "Output before the traceback" in report.text
+    assert "row 40\n" in report.text
+    assert "row 39\n" not in report.text

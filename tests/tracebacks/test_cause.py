@@ -560,6 +560,12 @@ def test_exit_message(text: str, headline: str, message: str | None) -> None:
             "a\nCannot go on\nask",
             "Cannot",
         ),
+        ('sys.exit(f"Error: {e}")', "on\nError: a\nb\n", "Error: a"),
+        (
+            'def main():\n    return "All is lost\\nask"\nsys.exit(main())',
+            "a\nAll is lost\nask",
+            "All",
+        ),
         ('print("all is lost")\nsys.exit(1)', "see here\nall is lost\n", "all is lost"),
         ("sys.exit(1)", "working\nno access\n", "no access"),
         ("sys.exit(text)", "\nno access\nask Anna\n", "no access"),

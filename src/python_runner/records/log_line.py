@@ -158,7 +158,7 @@ def _exception(said: str) -> str:
     """Return the exception that a line names, or the reason that stands there instead."""
     nowhere = Project((), None, lambda _file: False)
     found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
-    return (found and found.exception) or said.strip().splitlines()[-1]
+    return (found and found.exception) or (said.strip().splitlines() or [said])[-1]
 
 
 def _bounded(said: str | None) -> str | None:

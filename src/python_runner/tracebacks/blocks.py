@@ -36,7 +36,7 @@ _FATAL = re.compile(
 )
 _FATAL_LINE = re.compile(
     r"\s|$|Fatal Python error: |Python runtime state: |Extension modules: "
-    r"|Current thread|Thread 0x|<Cannot show"
+    r"|Current thread|Thread 0x|<Cannot show|\w+Error: "
 )
 _SYNTAX_FRAME = re.compile(r'  File "[^"]*", line \d+$')
 _SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")

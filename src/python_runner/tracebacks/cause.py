@@ -46,7 +46,9 @@ _CONTINUATION = re.compile(
     r"|DETAIL: |HINT: |LINE \d+: |[-+?^] "
 )
 #: A last line that says what was wrong with the call of a command.
-_USAGE = re.compile(r"(?:\S+: )?(?:fatal |critical )?error: ", re.IGNORECASE)
+_USAGE = re.compile(
+    r"(?:\S+: )?(?:(?:fatal |critical )?error: |can't open file )", re.IGNORECASE
+)
 
 
 class Ending(Enum):

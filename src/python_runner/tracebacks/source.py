@@ -24,9 +24,11 @@ LONGEST = 128 * 1024
 _NAME = "<script of a run>"
 warnings.filterwarnings("ignore", module=re.escape(_NAME))
 #: Letters that the fixed parts of a text must have to be recognised in an output.
-_LETTERS = 6
+_LETTERS = 4
 #: Lines that may follow a text at the end of an output: functions run at exit print.
 _LINES_BEHIND = 10
+#: Values of one name that are looked at.
+_VALUES = 20
 _EXITS = frozenset({"exit", "quit", "SystemExit", "_exit"})
 _PRINTS = frozenset(
     {
@@ -101,36 +103,61 @@ def read_source(source: str | bytes) -> Source | None:
 
 
 def _source_of(tree: ast.Module) -> Source:
-    assigned: dict[str, list[ast.expr]] = {}
-    calls: list[tuple[str, ast.expr]] = []
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    named = _named_values(nodes)
+    exits, unknown_exit = _texts(nodes, _EXITS, named)
+    prints, unknown_print = _texts(nodes, _PRINTS, named)
+    return Source(
+        exits=exits,
+        prints=prints,
+        guarded=tuple(_guarded(tree)),
+        unknown_exit=unknown_exit,
+        unknown_print=unknown_print,
+    )
+
+
+def _named_values(nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
+    """Return what is assigned to each name, and what each function returns (``name()``)."""
+    named: dict[str, list[ast.expr]] = {}
+    for node in nodes:
         if isinstance(node, ast.Assign):
             for target in node.targets:
-                if isinstance(target, ast.Name):
-                    assigned.setdefault(target.id, []).append(node.value)
-        elif isinstance(node, ast.Call) and node.args:
-            calls.append((_last_name(node.func), node.args[0]))
-    exits: list[Template] = []
-    prints: list[Template] = []
-    unknown = {_EXITS: False, _PRINTS: False}
-    for name, argument in calls:
-        if name not in _EXITS | _PRINTS:
-            continue
-        values = [argument]
-        if isinstance(argument, ast.Name):
-            values = assigned.get(argument.id, values)
-        templates = [_template(value) for value in values]
-        known = [t for t in templates if _is_telling(t)]
-        (exits if name in _EXITS else prints).extend(known)
-        if len(known) < len(templates) and not all(map(_is_number, values)):
-            unknown[_EXITS if name in _EXITS else _PRINTS] = True
-    return Source(
-        exits=tuple(exits),
-        prints=tuple(prints),
-        guarded=tuple(_guarded(tree)),
-        unknown_exit=unknown[_EXITS],
-        unknown_print=unknown[_PRINTS],
-    )
+                named.setdefault(_last_name(target), []).append(node.value)
+        elif isinstance(node, ast.FunctionDef):
+            returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)]
+            values = [value for value in returned if value]
+            named.setdefault(f"{node.name}()", []).extend(values)
+    return named
+
+
+def _texts(
+    nodes: list[ast.AST],
+    functions: frozenset[str],
+    named: dict[str, list[ast.expr]],
+) -> tuple[tuple[Template, ...], bool]:
+    """Return the texts that functions are called with, and whether there may be others."""
+    found: dict[Template, None] = {}
+    unknown = False
+    for node in nodes:
+        if (
+            isinstance(node, ast.Call)
+            and node.args
+            and _last_name(node.func) in functions
+        ):
+            argument = node.args[0]
+            values = [argument]
+            if isinstance(argument, ast.Name):
+                values = named.get(argument.id, values)[:_VALUES]
+            elif isinstance(argument, ast.Call):
+                # sys.exit(main()): what the function returns.
+                name = _last_name(argument.func)
+                values = [argument, *named.get(f"{name}()", [])[:_VALUES]]
+            templates = [_template(value) for value in values]
+            known = [template for template in templates if _is_telling(template)]
+            found.update(dict.fromkeys(known))
+            spelled_out = len(known) == len(templates) or all(map(_is_number, values))
+            unknown |= not spelled_out
+    return tuple(found), unknown
 
 
 def find(template: Template, text: str) -> int | None:
