@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from python_runner.exceptions import InvalidConfiguration, Problem
+from python_runner.files import NotRegular, read_regular
 from python_runner.texts.sentence import translate as _
 
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
     from python_runner.config.validation import Findings
 
+#: Bytes that a configuration may have: some hundred times what people write.
+LONGEST = 4 * 1024 * 1024
+#: Digits that a number is read with: a larger one stands for the largest. Python refuses
+#: thousands of digits, and no count, size or time needs more.
+_DIGITS = 18
+_LARGEST: int = 10**_DIGITS
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -36,7 +43,10 @@ def read_text(path: Path) -> str:
         InvalidConfiguration: it is neither, or it cannot be read.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LONGEST)
+    except NotRegular as error:
+        message = _("is a pipe, a device or a socket, not a file with text")
+        raise _wrong(path, message) from error
     except OSError as error:
         message = _("cannot be read: {error}").format(error=error.strerror or error)
         raise _wrong(path, message) from error
@@ -67,7 +77,12 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
 
     text = read_text(path)
     try:
-        raw = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        raw = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=constant,
+            parse_int=_bounded_int,
+        )
     except json.JSONDecodeError as error:
         message = _("malformed JSON at line {line}, column {column}: {error}").format(
             line=error.lineno, column=error.colno, error=_json_hint(error)
@@ -78,6 +93,13 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise _wrong(path, _("expected an object: { ... }"))
     return raw
+
+
+def _bounded_int(digits: str) -> int:
+    """Return a number as it is written; of too many digits, the largest or smallest."""
+    if len(digits.lstrip("-0")) <= _DIGITS:
+        return int(digits)
+    return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
 def _json_hint(error: json.JSONDecodeError) -> str:
@@ -100,6 +122,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
+    except ValueError as error:
+        # Python's limit of digits; the format itself ends at 64 bits.
+        raise _wrong(path, _("a number has too many digits")) from error
+    except RecursionError as error:
+        raise _wrong(path, _("the TOML is nested too deeply")) from error
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
+from python_runner.files import is_file
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts.sentence import translate as _
@@ -67,16 +69,29 @@ def load_settings(
 def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
     if env_file is None:
         default = folder / ".env"
-        return read_env(default) if default.is_file() else {}
-    if not env_file.is_file():
+        return read_env(default) if is_file(default) else {}
+    if not is_file(env_file):
         raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
     return read_env(env_file)
 
 
 def _home(variables: Mapping[str, str]) -> Path:
     if home := variables.get("PYTHON_RUNNER_HOME"):
-        return Path(home).expanduser().absolute()
-    return platformdirs.user_state_path("python-runner", appauthor=False)
+        return _user_path(home)
+    try:
+        return platformdirs.user_state_path("python-runner", appauthor=False)
+    except RuntimeError:
+        # A user without HOME and without an entry among the users: what most have who
+        # are no person.
+        return Path(os.sep, ".local", "state", "python-runner")
+
+
+def _user_path(text: str) -> Path:
+    """Return an absolute path; ``~`` is the user's folder, where there is one."""
+    path = Path(text)
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return path.absolute()
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -85,7 +100,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 
     def path(name: str) -> Path | None:
         value = text(name)
-        return Path(value).expanduser().absolute() if value else None
+        return _user_path(value) if value else None
 
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
@@ -131,7 +146,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
     ca_file = variables.get("SMTP_CA_FILE")
-    if ca_file and not Path(ca_file).expanduser().is_file():
+    if ca_file and not is_file(_user_path(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
     yield from oauth_problems(variables)
 
