@@ -52,11 +52,17 @@ def read_text(path: Path) -> str:
         raise _wrong(path, message) from error
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = _("line {line} is not UTF-8; save the file as UTF-8")
         raise _wrong(path, message.format(line=line)) from error
+    if "\0" in text:
+        # No configuration holds one, no program can be given it: UTF-16 without a mark.
+        line = text.count("\n", 0, text.index("\0")) + 1
+        message = _("line {line} holds a NUL character; save the file as UTF-8")
+        raise _wrong(path, message.format(line=line))
+    return text
 
 
 def read_json(path: Path, findings: Findings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
@@ -139,7 +140,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         message = _("expected the name of a server and nothing else, found {found}")
         yield "SMTP_HOST", message.format(found=host)
     port = variables.get("SMTP_PORT") or "587"
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+    if not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _HIGHEST_PORT):
         yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
