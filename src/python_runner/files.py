@@ -77,7 +77,8 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> i
     """Return a descriptor of a regular file; anything else is not waited for.
 
     Args:
-        path: the file. A link is followed, in writing only one of this user or of root.
+        path: the file. A link is followed, in writing and in making a file only one of
+            this user or of root.
         flags: as of ``os.open``.
         mode: of a file that is made, before the umask takes from it.
 
@@ -86,7 +87,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> i
         OSError: it cannot be opened, or no platform knows such a path.
     """
     try:
-        if flags & (os.O_WRONLY | os.O_RDWR):
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             path = _own_target(path)
             flags |= _NO_LINK
         # Asked before as well: to open a device may do something.

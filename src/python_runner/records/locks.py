@@ -1,12 +1,14 @@
 """Locks of the operating system on files: they vanish with their holder, however it dies.
 
 On POSIX a process that inherits the descriptor holds the lock as well: a script does, so
-that no second run starts beside it after its runner was killed. Windows has no such
+that no second run starts beside it after its runner was killed. It cannot write with it:
+what the file says of the runner is written through another one. Windows has no such
 inheritance; there the runner's Job Object ends its scripts with it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -20,7 +22,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
-from python_runner.files import private_folder, real_folder
+from python_runner.files import (
+    PRIVATE_FILE_MODE,
+    open_regular,
+    private_folder,
+    read_regular,
+    real_folder,
+)
 
 
 if TYPE_CHECKING:
@@ -39,7 +47,7 @@ _READABLE = 40
 if sys.platform == "win32":
     import msvcrt
 
-    _FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
+    _FLAGS = os.O_RDWR
     #: Far behind the content: a locked byte cannot be read by others. (The C runtime
     #: takes no position beyond 2 GiB.)
     _LOCKED_BYTE = 0x7FFF_0000
@@ -60,10 +68,14 @@ if sys.platform == "win32":
         # Nobody can delete a file that is open here.
         return True
 
+    @contextmanager
+    def _writer(descriptor: int, _path: Path) -> Iterator[int]:
+        yield descriptor
+
 else:
     import fcntl
 
-    _FLAGS = os.O_RDWR | os.O_CREAT
+    _FLAGS = os.O_RDONLY
 
     def _try_lock(descriptor: int) -> bool:
         try:
@@ -83,6 +95,17 @@ else:
             return os.path.samestat(os.fstat(descriptor), path.stat())
         except FileNotFoundError:
             return False
+
+    @contextmanager
+    def _writer(descriptor: int, path: Path) -> Iterator[int]:
+        writer = open_regular(path, os.O_WRONLY)
+        try:
+            if not os.path.samestat(os.fstat(writer), os.fstat(descriptor)):
+                # Deleted, and made anew by somebody who holds that one.
+                raise FileNotFoundError(path)
+            yield writer
+        finally:
+            os.close(writer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,16 +170,25 @@ class FileLock:
                 return False
             sleep(_INTERVAL)
         self._descriptor = descriptor
-        _write(descriptor, holder)
+        _write(descriptor, self.path, holder)
         return True
 
     def _take(self) -> int | None:
+        flags = _FLAGS
         while True:
-            descriptor = os.open(self.path, _FLAGS, 0o600)
+            mode = PRIVATE_FILE_MODE
+            descriptor = open_regular(self.path, flags | os.O_CREAT, mode)
             with ExitStack() as stack:
                 stack.callback(os.close, descriptor)
-                if not _try_lock(descriptor):
-                    return None
+                try:
+                    if not _try_lock(descriptor):
+                        return None
+                except OSError as error:
+                    if error.errno != errno.EBADF or flags == os.O_RDWR:
+                        raise
+                    # NFS locks only what may be written.
+                    flags = os.O_RDWR
+                    continue
                 if _is_current(descriptor, self.path):
                     stack.pop_all()
                     return descriptor
@@ -172,7 +204,7 @@ class FileLock:
             return
         descriptor, self._descriptor = self._descriptor, None
         try:
-            _write(descriptor, None)
+            _write(descriptor, self.path, None)
             _unlock(descriptor)
         finally:
             os.close(descriptor)
@@ -193,8 +225,7 @@ class FileLock:
         None if nobody did, or if the file holds anything but what ``acquire`` writes.
         """
         try:
-            with self.path.open("rb") as file:
-                return _HOLDER.decode(file.read(_LONGEST))
+            return _HOLDER.decode(read_regular(self.path, _LONGEST))
         except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
@@ -207,13 +238,13 @@ class FileLock:
         self.release()
 
 
-def _write(descriptor: int, holder: Holder | None) -> None:
+def _write(descriptor: int, path: Path, holder: Holder | None) -> None:
     """Write who holds the lock into its file; a full disk must not cost the lock."""
-    with suppress(OSError):
-        os.ftruncate(descriptor, 0)
+    with suppress(OSError), _writer(descriptor, path) as writer:
+        os.ftruncate(writer, 0)
         if holder is not None:
-            os.lseek(descriptor, 0, os.SEEK_SET)
-            os.write(descriptor, msgspec.json.encode(holder))
+            os.lseek(writer, 0, os.SEEK_SET)
+            os.write(writer, msgspec.json.encode(holder))
 
 
 @contextmanager
