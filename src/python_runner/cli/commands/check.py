@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ import click
 
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
+from python_runner.config import permissions
 from python_runner.config.keys import json_schema
-from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail
+from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
@@ -29,7 +31,8 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from python_runner.model import Settings
+    from python_runner.config.workspace import Workspace
+    from python_runner.model import Project, Settings
 
 
 @click.command(
@@ -57,8 +60,7 @@ def command(
         folder: list(_masked_problems(folder, targets.defaults, settings))
         for folder in targets.projects
     }
-    warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or Path(".env").absolute())
+    warnings = list(permission_problems(targets, settings, env_file))
     if as_json:
         click.echo(json.dumps(_document(found, warnings), indent=2))
     else:
@@ -108,6 +110,41 @@ def project_problems(
         if missing := missing_extra(settings.mail):
             message = missing.in_language(system_language())
             yield Problem(file, "email_strategy", message)
+
+
+def permission_problems(
+    targets: Workspace, settings: Settings, env_file: Path | None
+) -> Iterator[Problem]:
+    """Yield what other users may change or read of all that a run believes and runs."""
+    variables = env_file or Path(".env").absolute()
+    mail = settings.mail
+    believed = [Path.cwd(), variables, Path(WORKSPACE_FILE).absolute()]
+    believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
+    believed += permissions.import_folders(settings.environ)
+    believed += permissions.parts_of_state(settings.home)
+    secret = [variables]
+    for folder in targets.projects:
+        believed += permissions.parts_of_project(folder)
+        # What is wrong with it is told as a problem.
+        with suppress(PythonRunnerError):
+            project = load_project(folder, defaults=targets.defaults)
+            believed += _executed(project, settings)
+            secret += [folder / project.env_file] if project.env_file else []
+    yield from permissions.root_problem()
+    yield from permissions.changeable(believed)
+    for file in dict.fromkeys(secret):
+        yield from permissions.readable_secrets(file)
+
+
+def _executed(project: Project, settings: Settings) -> Iterator[Path]:
+    found = (find_script(script.path, project.path) for script in project.scripts)
+    scripts = [script for script in found if script]
+    interpreter = None
+    with suppress(PythonRunnerError):
+        interpreter = find_interpreter(
+            project.python_command, project.path, environ=settings.environ
+        )
+    return permissions.what_is_run(project, scripts, interpreter)
 
 
 def _document(

@@ -19,6 +19,7 @@ from python_runner.cli.lookup import open_records
 from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.tables import flat
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -105,6 +106,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
     settings = load_settings(options.env_file)
+    warn_of_others(options)
     if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
@@ -113,6 +115,14 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     if options.as_json:
         click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
     return exit_code(runs, signal=signal_name, given_up=bool(given_up))
+
+
+def warn_of_others(options: Options) -> None:
+    """Print to stderr who else decides what is run, or that scripts run as root."""
+    root = () if options.quiet else root_problem()
+    for problem in (*root, *foreign_settings(options.env_file)):
+        warning = flat(wording.labelled(_("warning"), problem))
+        click.echo(click.style(warning, fg="red", bold=True), err=True)
 
 
 def run_all(
