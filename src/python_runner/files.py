@@ -69,6 +69,17 @@ def is_folder(path: str | Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def may_write_in(path: Path) -> bool:
+    """Say whether this user may make files in a folder, or else make the folder.
+
+    Whether a disk is full is not asked.
+    """
+    while not os.path.lexists(path) and path != path.parent:
+        path = path.parent
+    real = os.access in os.supports_effective_ids
+    return is_folder(path) and os.access(path, os.W_OK | os.X_OK, effective_ids=real)
+
+
 class NotRegular(OSError):
     """What was to be opened is a pipe, a device or a socket."""
 
@@ -282,10 +293,8 @@ def replacing(
         with open(new, "w+b", opener=lambda *_: descriptor) as file:
             yield file
         if overwrite:
-            if old is not None and sys.platform != "win32":
-                # A share may know no modes.
-                with suppress(OSError):
-                    new.chmod(stat.S_IMODE(old) & ~_OTHERS_WRITE)
+            if old is not None:
+                set_mode(new, stat.S_IMODE(old) & ~_OTHERS_WRITE)
             replace(new, target)
         else:
             patiently(partial(move, new, target))
@@ -293,6 +302,13 @@ def replacing(
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """Give a file its mode, on POSIX and where the file system knows modes."""
+    if sys.platform != "win32":
+        with suppress(OSError):
+            path.chmod(mode)
 
 
 def _mode(path: Path) -> int | None:

@@ -9,11 +9,22 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
-from python_runner.files import appending, changing, reading, replacing
+from python_runner.files import (
+    FILE_MODE,
+    PRIVATE_FILE_MODE,
+    appending,
+    changing,
+    make_folder,
+    private_folder,
+    reading,
+    replacing,
+    set_mode,
+)
 from python_runner.masking import Masker
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
@@ -57,8 +68,11 @@ class FileCapture:
     """The output of one attempt, in a file that may hold earlier ones.
 
     Attributes:
+        refused: why it could not be written where it was wanted, or None.
         warnings: what became of output that could not be kept.
     """
+
+    refused: OSError | None = None
 
     def __init__(
         self,
@@ -84,7 +98,9 @@ class FileCapture:
         if free < disk.floor:
             raise disk_full(self._path.parent)
         # Not the script's descriptor: all that inherit it share its position.
-        self._file: BinaryIO = appending(self._path)
+        self._file: BinaryIO = appending(self._path, PRIVATE_FILE_MODE)
+        # Nobody else reads secrets before they are masked, in a further attempt either.
+        set_mode(self._path, PRIVATE_FILE_MODE)
         self._writer = appending(self._path)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
@@ -97,6 +113,11 @@ class FileCapture:
     def descriptor(self) -> int:
         """The descriptor that the script writes to."""
         return self._writer.fileno()
+
+    @property
+    def elsewhere(self) -> Path | None:
+        """The file with the output, where that is not the one that was wanted."""
+        return self._path if self._path != self._wanted else None
 
     def watch(self, now: float) -> float:
         """Bound the space that the output takes on the disk, where that can be done.
@@ -144,6 +165,8 @@ class FileCapture:
         with self._file:
             try:
                 self._finish()
+                # As open as its folder, which the umask has made.
+                set_mode(self._path, self._path.parent.stat().st_mode & FILE_MODE)
             except OSError as error:
                 self._warn_not_rewritten(error)
                 self._overwrite_secrets()
@@ -198,6 +221,7 @@ class FileCapture:
             template = N_("its output could not be rewritten: {error}")
         else:
             template = N_("its output is in {file}: {error}")
+            error = self.refused or error
         self.warnings = []
         self._warn(template, file=str(self._path), error=error.strerror or str(error))
 
@@ -259,6 +283,7 @@ class FileCapture:
             file.writelines(self._masked(parts))
         self._file.close()
         self._path.unlink()
+        self._path = self._wanted
 
     def _masked(self, parts: Parts) -> Iterator[bytes]:
         return self._masker.stream(self._blocks(parts))
@@ -275,6 +300,8 @@ class FileCapture:
 
 class NullCapture:
     """Discards the output where it can be kept nowhere; the script still runs."""
+
+    elsewhere = None
 
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
@@ -305,6 +332,7 @@ def open_capture(
     now: float,
     masker: Masker | None = None,
     *,
+    spare: Path | None = None,
     disk: DiskLimits = _DISK,
 ) -> FileCapture | NullCapture:
     """Open the file for a script's output.
@@ -312,23 +340,44 @@ def open_capture(
     ``now`` is a monotonic time, as for :meth:`FileCapture.watch`; ``masker`` knows what
     must not stay in the file.
 
-    Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
-    takes the output first, and is moved at the end if that works by then.
+    Where ``wanted`` cannot be written (read-only folder, full disk), the private file
+    ``spare`` or else a temporary one takes the output first, which is moved at the end
+    if that works by then.
 
     Raises:
         OSError: not even the null device can be opened.
     """
     try:
+        # Where the folder is missing, why it cannot be made is the reason.
+        make_folder(wanted.parent)
         return FileCapture(wanted, limit, now, masker=masker, disk=disk)
-    except OSError:
-        import tempfile  # noqa: PLC0415 - rarely needed
+    except OSError as refused:
+        for place in (partial(_private, spare), _temporary):
+            with suppress(OSError):
+                capture = FileCapture(wanted, limit, now, place(), masker, disk=disk)
+                capture.refused = refused
+                return capture
+        return NullCapture(refused)
 
-        try:
-            descriptor, name = tempfile.mkstemp(".log", "python-runner-")
-            os.close(descriptor)
-            return FileCapture(wanted, limit, now, Path(name), masker, disk=disk)
-        except OSError as error:
-            return NullCapture(error)
+
+def _private(file: Path | None) -> Path:
+    """Make the folder of the spare file.
+
+    Raises:
+        OSError: it cannot be made, or there is no such file.
+    """
+    if file is None:
+        raise FileNotFoundError
+    private_folder(file.parent)
+    return file
+
+
+def _temporary() -> Path:
+    import tempfile  # noqa: PLC0415 - rarely needed
+
+    descriptor, name = tempfile.mkstemp(".log", "python-runner-")
+    os.close(descriptor)
+    return Path(name)
 
 
 def mask_file(path: Path, masker: Masker) -> None:

@@ -135,7 +135,13 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
     output = Path(command.output)
     try:
-        capture = open_capture(output, command.output_limit, begin, command.masker)
+        capture = open_capture(
+            output,
+            command.output_limit,
+            begin,
+            command.masker,
+            spare=Path(command.spare) if command.spare else None,
+        )
     except OSError as error:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
@@ -144,7 +150,10 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         text = capture.tail()
     finally:
         capture.close()
-    return _attempt(command, started_at, watched, text, capture.warnings)
+    attempt = _attempt(command, started_at, watched, text, capture.warnings)
+    return replace(
+        attempt, output=str(capture.elsewhere) if capture.elsewhere else None
+    )
 
 
 def _run(

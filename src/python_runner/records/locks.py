@@ -273,7 +273,12 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
     It lies in the local state folder ``home``: network drives lock badly.
     """
+    return FileLock(home / "locks" / f"{state_name(project)}.lock")
+
+
+def state_name(project: Path) -> str:
+    """Return the name of what the state folder holds of a project, alone of all."""
     resolved = real_folder(project)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
     name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]
-    return FileLock(home / "locks" / f"{name}-{digest}.lock")
+    return f"{name}-{digest}"

@@ -92,7 +92,10 @@ def set_aside(
 def archives(folder: Path, filename: str) -> list[Path]:
     """Return the archives of a log, oldest first, by the moment in their names."""
     found = []
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(folder) as entries,
+    ):
         for entry in entries:
             match = _ARCHIVE.fullmatch(entry.name)
             if (
@@ -111,7 +114,10 @@ def logs_in(folder: Path) -> list[str]:
     A file of another program, whatever its name, is none of ours: it has no line of a log.
     """
     files = defaultdict(list)
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(folder) as entries,
+    ):
         for entry in entries:
             match = _ARCHIVE.fullmatch(entry.name)
             name = match["log"] if match else entry.name

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.files import appending, reading
+from python_runner.records.locks import state_name
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
 
@@ -27,6 +28,14 @@ _UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 #: Bytes of a script's name in a file name; 255 is what common file systems allow, and
 #: Windows counts the folders before it as well.
 _NAME_LIMIT = 100
+
+
+def private_logs(home: Path, project: Path) -> Path:
+    """Return what stands in for a project's ``logs`` in the state folder ``home``.
+
+    It takes the output of the scripts where ``logs`` cannot be written.
+    """
+    return home / "outputs" / state_name(project)
 
 
 def output_folder(logs: Path, run_id: str, started_at: datetime) -> Path:

@@ -166,9 +166,11 @@ def _acquire(lock: FileLock, context: RunContext) -> bool:
             stop=lambda: context.session.stop.requested,
         )
     except OSError as error:
-        # Without a place for locks the scripts still matter more than the overlap.
-        template = N_("the project could not be locked: {error}")
-        context.warn(Sentence.of(template, error=str(error)))
+        # Without a place for locks the scripts still matter more than the overlap. Where
+        # there are no records either, that has been told.
+        if context.session.store is not None:
+            template = N_("the project could not be locked: {error}")
+            context.warn(Sentence.of(template, error=str(error)))
         return True
 
 
@@ -192,7 +194,8 @@ class _ProjectRun:
         results = self._run_series(interpreter)
         context, session = self.context, self.context.session
         days, kept = context.project.output_keep_days, {context.run_id}
-        outputs.delete_old_outputs(context.logs, days, session.now(), keep=kept)
+        for logs in (context.logs, context.private_logs):
+            outputs.delete_old_outputs(logs, days, session.now(), keep=kept)
         status = run_status(results, stopped=session.stop.requested)
         return self._end(status, results)
 
@@ -257,6 +260,9 @@ class _ProjectRun:
             interpreter=interpreter,
             folder=outputs.output_folder(
                 context.logs, context.run_id, context.started_at
+            ),
+            spare=outputs.output_folder(
+                context.private_logs, context.run_id, context.started_at
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
         )

@@ -122,7 +122,10 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Non
         return
     reported = _as_configured(context) if runs else context
     for run in runs:
-        for path in outputs.files_of(context.logs, run.run_id):
+        for path in (
+            *outputs.files_of(context.logs, run.run_id),
+            *outputs.files_of(context.private_logs, run.run_id),
+        ):
             # What cannot be replaced is still masked wherever it is shown.
             with suppress(OSError):
                 mask_file(path, context.masker)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreters import find_script
 from python_runner.execution.process import run_command
+from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
@@ -33,6 +34,7 @@ class ScriptRun:
 
     Attributes:
         folder: where the captured output goes; made with the first script.
+        spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
     """
 
@@ -40,6 +42,7 @@ class ScriptRun:
     recorder: RunRecorder
     interpreter: Path
     folder: Path
+    spare: Path
     inherit: tuple[int, ...]
 
     def execute(self, script: Script) -> ScriptResult:
@@ -49,10 +52,7 @@ class ScriptRun:
             reason = Sentence.of(N_("script not found: {path}"), path=script.path)
             return self.context.not_started(script, reason, Outcome.NOT_STARTED)
         number = self.context.number(script)
-        output = outputs.output_file(self.folder, number, script.name)
-        # Without the folder the output goes elsewhere, and the attempt says where.
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        output = outputs.output_file(self._output_folder(), number, script.name)
         started = time.monotonic()
         attempts = self._attempts(script, number, self._command(script, file, output))
         return ScriptResult(
@@ -64,8 +64,26 @@ class ScriptRun:
             duration=time.monotonic() - started,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
-            output=output,
+            output=Path(attempts[-1].output or output),
         )
+
+    def _output_folder(self) -> Path:
+        """Make the folder for the output, or the one instead; return it."""
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            # Without either the output goes elsewhere, and the attempt says where.
+            with suppress(OSError):
+                private_folder(self.spare)
+                reason = Sentence.of(
+                    N_("the output of the scripts is in {folder}: {path}: {error}"),
+                    folder=str(self.spare),
+                    path=str(self.folder.parent.parent),
+                    error=error.strerror or str(error),
+                )
+                self.context.warn(reason)
+                return self.spare
+        return self.folder
 
     def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
         session, output = self.context.session, Path(command.output)
@@ -112,6 +130,7 @@ class ScriptRun:
                 settings.environ, {**project.env, **script.env}, run_id=run_id
             ),
             output=str(output),
+            spare=str(self.spare / output.name),
             output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,

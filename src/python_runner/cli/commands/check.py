@@ -20,9 +20,11 @@ from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.files import is_folder, may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.records.outputs import private_logs
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -132,8 +134,28 @@ def permission_problems(
             secret += [folder / project.env_file] if project.env_file else []
     yield from permissions.root_problem()
     yield from permissions.changeable(believed)
+    yield from unwritable(targets, settings)
     for file in dict.fromkeys(secret):
         yield from permissions.readable_secrets(file)
+
+
+def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
+    """Yield the folders that a run writes to and this user may not."""
+    if not may_write_in(settings.home):
+        message = _(
+            "this user may not write it: no records are kept, and no second run of a"
+            " project is kept out; let PYTHON_RUNNER_HOME name another folder"
+        )
+        yield Problem(str(settings.home), "", message)
+    for folder in targets.projects:
+        logs = folder / "logs"
+        if is_folder(folder) and not may_write_in(logs):
+            message = _(
+                "this user may not write it: the log stays incomplete, and the output of"
+                " the scripts goes to {folder}"
+            )
+            instead = private_logs(settings.home, folder)
+            yield Problem(str(logs), "", message.format(folder=instead))
 
 
 def _executed(project: Project, settings: Settings) -> Iterator[Path]:
