@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import genericpath
 import os
 import stat
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -164,3 +167,114 @@ if sys.platform != "win32":
         assert list(tmp_path.iterdir()) == [pipe]
         with pytest.raises(IsADirectoryError), files.replacing(tmp_path) as new:
             new.write(b"all")
+
+
+# --- questions about paths ---
+
+#: What a system may answer instead of what is at a path.
+REFUSALS = [
+    errno.EACCES,
+    errno.EIO,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.EPERM,
+    errno.ETIMEDOUT,
+    *([errno.ESTALE] if hasattr(errno, "ESTALE") else []),
+]
+
+
+@pytest.fixture(params=REFUSALS, ids=lambda number: errno.errorcode[number])
+def refusing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let the system refuse every look at a path; return its words."""
+    number: int = request.param
+
+    def refuse(path: object, *_args: object, **_options: object) -> NoReturn:
+        raise OSError(number, os.strerror(number), path)
+
+    for name in ("stat", "lstat", "readlink"):
+        monkeypatch.setattr(os, name, refuse)
+    for name in ("isfile", "isdir", "exists"):
+        # Newer Pythons ask Windows without them, and answer False as well.
+        monkeypatch.setattr(os.path, name, getattr(genericpath, name))
+    return os.strerror(number)
+
+
+def test_a_path_that_cannot_be_looked_at_is_told(refusing: str) -> None:
+    """Whatever the error number: an answer, and the reason."""
+    for ask in (files.is_file, files.is_folder, files.exists):
+        assert ask("/any/path") is False
+    assert files.why_unseen("/any/path") == refusing
+
+
+@pytest.mark.parametrize(
+    "path", ["n" * 300, "with\0nothing", "half \ud800", "file/below"], ids=ascii
+)
+def test_a_path_that_can_be_none_is_told(path: str, in_folder: Path) -> None:
+    """Texts that no file can be called are answered like any other."""
+    (in_folder / "file").touch()
+    assert not files.is_file(path)
+    assert not files.is_folder(path)
+    assert not files.exists(path)
+    files.why_unseen(path)
+    assert files.real_folder(path)
+
+
+def test_what_is_there_or_not_is_seen(in_folder: Path) -> None:
+    """No reason is given where the system answers."""
+    (in_folder / "file").touch()
+    assert files.why_unseen("file") is None
+    assert files.why_unseen("nothing") is None
+    assert files.why_unseen("file/below") is None
+    assert files.is_file("file")
+    assert files.is_folder(in_folder)
+    assert files.exists("file")
+
+
+@pytest.mark.parametrize("error", [OSError(1231, "away"), ValueError("null")])
+def test_a_path_that_leads_nowhere_is_compared_as_written(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A share that is away, or anything else that Windows does not forgive."""
+
+    def refuse(*_args: object, **_options: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(os.path, "realpath", refuse)
+    written = os.path.join(tmp_path, "x", "..", "p")  # noqa: PTH118 - as written
+    assert files.real_folder(written) == os.path.normcase(tmp_path / "p")
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="keeps its current folder")
+def test_a_current_folder_that_has_gone_holds_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Absolute paths are what they were; nothing is at a relative one."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert files.absolute(tmp_path / "x" / "..") == tmp_path
+    assert files.absolute("p") == Path("p")
+    assert not files.exists(files.current_folder() / "p")
+    assert files.real_folder("p") == "p"
+    assert files.real_folder(tmp_path) == os.path.realpath(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "usual"),
+    [
+        (r"\\?\C:\p", r"C:\p"),
+        ("//?/C:/p", r"C:\p"),
+        (r"\\?\UNC\server\share\p", r"\\server\share\p"),
+        (r"\\?\unc\server\share", r"\\server\share"),
+        (r"\\?\Volume{b75e2c83-0000-0000-0000-602f00000000}\p",) * 2,
+        (r"\\server\share",) * 2,
+        (r"C:\p",) * 2,
+        ("C:/p",) * 2,
+        (r"\\.\COM1",) * 2,
+        ("",) * 2,
+    ],
+)
+def test_the_form_of_a_long_path_of_windows(path: str, usual: str) -> None:
+    """A folder is the same one with and without the mark of long paths."""
+    assert files.usual_form(path) == usual

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from tests.support import MakeProject
 
+
+pytestmark = pytest.mark.source
+
 PACKAGE = Path(python_runner.__file__).parent
 #: The layers, from the top down. A package imports itself, ``python_runner`` packages of
 #: lower layers, and nothing of its own layer or above.
@@ -170,6 +173,17 @@ def test_only_the_command_line_prints_and_exits() -> None:
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
                 assert name not in {"print", "sys.exit", "exit", "os._exit"}, path
+
+
+def test_the_command_line_prints_in_one_place() -> None:
+    """A stream may be missing, full or unread: one module knows what to do then."""
+    direct = {"print", "click.echo", "click.secho", "sys.stdout", "sys.stderr"}
+    for path in MODULES:
+        if package_of(path) != "cli" or path.name == "streams.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                assert ast.unparse(node) not in direct, path
 
 
 def test_importing_the_package_is_cheap() -> None:

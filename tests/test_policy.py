@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from python_runner import policy
 from python_runner.model import (
@@ -16,7 +19,7 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
-from tests.support import NOW
+from tests.support import NOW, examples
 
 
 def result(name: str, outcome: Outcome = Outcome.SUCCESS) -> ScriptResult:
@@ -54,15 +57,12 @@ def step(
     stopping: bool = False,
 ) -> tuple[list[str], dict[str, str]]:
     """Ask for the next step; return names to start and reasons to skip."""
-    results = {n: result(n, o) for n, o in (ended or {}).items()}
-    decided = policy.next_scripts(
-        scripts,
-        results=results,
-        running=running,
-        on_failure=on_failure,
-        max_parallel=parallel,
-        stopping=stopping,
-    )
+    schedule = policy.Schedule(scripts, on_failure=on_failure, max_parallel=parallel)
+    for name in running:
+        schedule.begin(name)
+    for name, outcome in (ended or {}).items():
+        schedule.end(result(name, outcome))
+    decided = schedule.next(stopping=stopping)
     return (
         [script.name for script in decided.start],
         {script.name: str(reason) for script, reason in decided.skip},
@@ -127,6 +127,54 @@ def test_a_stopped_run_starts_nothing() -> None:
     assert skip == {"b": "not started: the run was stopped"}
 
 
+@given(data=st.data())
+@examples(300)
+def test_a_whole_series_goes_as_its_rules_say(data: st.DataObject) -> None:
+    """At each step of any graph: who may start starts, and who may not is skipped."""
+    count = data.draw(st.integers(0, 8))
+    names = [f"s{i}" for i in range(count)]
+    order = data.draw(st.permutations(names))
+    scripts = [
+        Script(
+            name=name,
+            path=name,
+            needs=tuple(
+                n for n in order[: order.index(name)] if data.draw(st.booleans())
+            ),
+        )
+        for name in names
+    ]
+    on_failure = data.draw(st.sampled_from(OnFailure))
+    most = data.draw(st.integers(1, 3))
+    schedule = policy.Schedule(scripts, on_failure=on_failure, max_parallel=most)
+    ended: dict[str, Outcome] = {}
+    running: list[str] = []
+    stopping = False
+    for _step in range(3 * count + 2):
+        stopping = stopping or data.draw(st.integers(0, 9)) == 0
+        decided = schedule.next(stopping=stopping)
+
+        waiting = [s for s in scripts if s.name not in (*ended, *running)]
+        failed = [name for name, outcome in ended.items() if not outcome.succeeded]
+        stops = stopping or (on_failure is OnFailure.STOP and bool(failed))
+        skipped = [s for s in waiting if stops or set(failed) & set(s.needs)]
+        assert [script for script, _reason in decided.skip] == skipped
+        may = [s for s in waiting if s not in skipped and ended.keys() >= set(s.needs)]
+        assert list(decided.start) == may[: most - len(running)]
+
+        for script in skipped:
+            ended[script.name] = Outcome.SKIPPED
+            schedule.end(result(script.name, Outcome.SKIPPED))
+        running += [script.name for script in decided.start]
+        if running:
+            name = running.pop(data.draw(st.integers(0, len(running) - 1)))
+            ended[name] = data.draw(
+                st.sampled_from([Outcome.SUCCESS, Outcome.SUCCESS, Outcome.FAILURE])
+            )
+            schedule.end(result(name, ended[name]))
+    assert sorted(ended) == names
+
+
 @pytest.mark.parametrize(
     ("base", "attempts", "wait"),
     [(30, 1, 30), (30, 2, 60), (30, 4, 240), (30, 20, 3600), (7200, 3, 7200)],
@@ -139,18 +187,28 @@ def test_the_wait_doubles_up_to_an_hour(
 
 
 @pytest.mark.parametrize(
-    ("outcome", "again"),
+    ("outcome", "transient", "again"),
     [
-        (Outcome.SUCCESS, False),
-        (Outcome.FAILURE, True),
-        (Outcome.TIMEOUT, True),
-        (Outcome.STOPPED, False),
-        (Outcome.NOT_STARTED, False),
+        (Outcome.SUCCESS, False, False),
+        (Outcome.FAILURE, False, True),
+        (Outcome.TIMEOUT, False, True),
+        (Outcome.STOPPED, False, False),
+        (Outcome.NOT_STARTED, False, False),
+        (Outcome.NOT_STARTED, True, True),
     ],
 )
-def test_what_deserves_another_attempt(outcome: Outcome, again: bool) -> None:
-    """Only what the script itself did may go better next time."""
-    assert policy.deserves_retry(outcome) is again
+def test_what_deserves_another_attempt(
+    outcome: Outcome, transient: bool, again: bool
+) -> None:
+    """What the script itself did may go better next time, and so may a full system."""
+    attempt = Attempt(
+        outcome=outcome,
+        exit_code=None,
+        started_at=NOW,
+        duration=0.0,
+        transient=transient,
+    )
+    assert policy.deserves_retry(attempt) is again
 
 
 def test_a_run_is_judged_by_its_scripts() -> None:
@@ -215,6 +273,10 @@ def test_exit_codes(runs: list[Run], signal: str | None, code: int) -> None:
     # A lost report of an earlier run weighs as much as one of this run's.
     given_up = policy.exit_code(runs, signal=signal, given_up=True)
     assert given_up == (code or policy.EXIT_REPORT)
+    # What outweighs everything else is outweighed by nothing that is lost after it.
+    lost = partial(policy.exit_code, runs, signal=signal, document_lost=True)
+    assert lost() == (code or policy.EXIT_DOCUMENT)
+    assert lost(given_up=True) == given_up
 
 
 def test_the_documents_have_the_public_keys() -> None:

@@ -1,8 +1,9 @@
 """Opens, makes and replaces files in folders where others may have put something.
 
-Only regular files are opened, without waiting: nobody may write to a pipe for ever. A
-link is not followed in writing where another user has made it. What is made here is
-never writable by other users, whatever the umask; who may read it is the umask's to say.
+A question about a path is answered and raises nothing. Only regular files are opened,
+without waiting: nobody may write to a pipe for ever. A link is not followed in writing
+where another user has made it. What is made here is never writable by other users,
+whatever the umask; who may read it is the umask's to say.
 The state folder is readable by its user alone: on POSIX by the modes set here, on Windows
 by the permissions of the user's profile, which new files inherit.
 """
@@ -46,27 +47,88 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 #: scanner, indexer, backup, viewer): 2.5 in all.
 _PATIENCE = (0.05, 0.15, 0.5, 0.8, 1.0)
 
+#: What a path begins with on Windows that is longer than 260 characters, or may be.
+_VERBATIM, _VERBATIM_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
 
-def real_folder(path: str | Path) -> str:
-    """Return what all the ways to write a folder's path have in common.
 
-    Links are followed, and what the platform ignores is the same: case and slashes on
-    Windows.
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path, symbolic links and case left as people wrote them.
+
+    A relative path stays one where the current folder has gone: nothing is there.
     """
-    return os.path.normcase(os.path.realpath(path))
+    try:
+        return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
+    except OSError:
+        return Path(path)
 
 
-def is_file(path: str | Path) -> bool:
-    """Say whether a path leads to a regular file; False where nobody can tell.
+def current_folder() -> Path:
+    """Return the current folder; ``.`` where it has gone."""
+    return absolute(os.curdir)
 
-    ``Path.is_file`` raises for a name that is too long or a folder that is closed to us.
-    """
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path leads to a file; False where nobody can tell."""
+    # Those of pathlib raise for a share that is away or a folder that is closed.
     return os.path.isfile(path)  # noqa: PTH113
 
 
-def is_folder(path: str | Path) -> bool:
+def is_folder(path: str | os.PathLike[str]) -> bool:
     """Say whether a path leads to a folder; False where nobody can tell."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def exists(path: str | os.PathLike[str]) -> bool:
+    """Say whether a path leads to anything; False where nobody can tell."""
+    return os.path.exists(path)  # noqa: PTH110
+
+
+def resolved(path: str | os.PathLike[str]) -> str:
+    """Return where a path leads, links followed; as written where nobody can tell.
+
+    It may lie on a share that is away, or where nobody may look.
+    """
+    try:
+        found = os.path.realpath(path)
+    except (OSError, ValueError):
+        found = str(absolute(path))
+    return usual_form(found) if sys.platform == "win32" else found
+
+
+def real_folder(path: str | os.PathLike[str]) -> str:
+    """Return what all the ways to write a folder's path have in common.
+
+    Links are followed, and what the platform ignores is the same: case, slashes and the
+    form of a long path on Windows. It is the path as written where it leads nowhere that
+    can be told.
+    """
+    return os.path.normcase(resolved(path))
+
+
+def usual_form(path: str) -> str:
+    """Return a path of Windows without the mark that switches off its limit of length."""
+    plain = path.replace("/", "\\")
+    if plain[: len(_VERBATIM_SHARE)].upper() == _VERBATIM_SHARE:
+        return "\\\\" + plain[len(_VERBATIM_SHARE) :]
+    rest = plain.removeprefix(_VERBATIM)
+    # A volume without a letter has no other form.
+    return rest if rest != plain and rest[1:2] == ":" else path
+
+
+def why_unseen(path: str | os.PathLike[str]) -> str | None:
+    """Say why the system does not tell what is at ``path``; None where it does.
+
+    That nothing is there is an answer.
+    """
+    try:
+        os.stat(path)  # noqa: PTH116 - may be any text
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def may_write_in(path: Path) -> bool:

@@ -5,8 +5,10 @@ Every function here gets all it needs as arguments, so that a table can test it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from python_runner.model import (
@@ -20,10 +22,10 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from python_runner.model import Run, Script, ScriptResult
+    from python_runner.model import Attempt, Run, Script, ScriptResult
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
@@ -58,6 +60,8 @@ EXIT_USAGE = 2
 EXIT_SKIPPED = 3
 #: The scripts succeeded, but a report has been given up.
 EXIT_REPORT = 4
+#: The scripts succeeded, but the document that was asked for could not be written.
+EXIT_DOCUMENT = 5
 #: Ctrl-C, or its like on Windows: 128 + SIGINT, as a shell has it.
 EXIT_INTERRUPTED = 130
 #: Any other signal that asks to stop: 128 + SIGTERM.
@@ -72,60 +76,99 @@ class NextScripts:
     skip: tuple[tuple[Script, Sentence], ...]
 
 
-def next_scripts(
-    scripts: Sequence[Script],
-    *,
-    results: Mapping[str, ScriptResult],
-    running: Collection[str],
-    on_failure: OnFailure,
-    max_parallel: int,
-    stopping: bool,
-) -> NextScripts:
-    """Decide which scripts start now, and which are skipped.
+class Schedule:
+    """Decides which scripts of a series start when; is told what has begun and ended.
 
-    ``results`` holds the scripts that have ended, ``running`` those that have not. A
-    script starts when all it needs has succeeded and a place is free, in the order of
-    the series. Skipping one may mean skipping others: call this again with the skipped
-    ones in ``results``.
+    All its decisions together cost in proportion to the series.
+
+    Args:
+        scripts: the series; what a script needs is in it.
+        on_failure: whether a failure ends the series.
+        max_parallel: scripts that run at the same time, at most.
     """
-    waiting = [s for s in scripts if s.name not in results and s.name not in running]
-    skip = tuple(
-        (script, reason)
-        for script in waiting
-        if (reason := _why_skip(script, results, on_failure, stopping=stopping))
-    )
-    skipped = {script.name for script, _ in skip}
-    ready = [
-        script
-        for script in waiting
-        if script.name not in skipped and all(n in results for n in script.needs)
-    ]
-    return NextScripts(tuple(ready[: max(0, max_parallel - len(running))]), skip)
 
+    def __init__(
+        self, scripts: Sequence[Script], *, on_failure: OnFailure, max_parallel: int
+    ) -> None:
+        self._scripts = scripts
+        self._stops = on_failure is OnFailure.STOP
+        self._most = max_parallel
+        self._places = {script.name: place for place, script in enumerate(scripts)}
+        self._waiting = {script.name: script for script in scripts}
+        self._running: set[str] = set()
+        #: In the order in which they ended.
+        self._failed: dict[str, None] = {}
+        #: What each script still waits for, and who waits for it.
+        self._needs = {script.name: set(script.needs) for script in scripts}
+        self._followers: defaultdict[str, list[str]] = defaultdict(list)
+        for script in scripts:
+            for needed in self._needs[script.name]:
+                self._followers[needed].append(script.name)
+        #: A heap of places: the order of the series. Some may wait no longer.
+        self._ready = [self._places[s.name] for s in scripts if not s.needs]
+        #: Those that need a script which did not succeed.
+        self._unmet: set[str] = set()
 
-def _why_skip(
-    script: Script,
-    results: Mapping[str, ScriptResult],
-    on_failure: OnFailure,
-    *,
-    stopping: bool,
-) -> Sentence | None:
-    if stopping:
-        return Sentence.of(N_("not started: the run was stopped"))
-    for needed in script.needs:
-        if needed in results and not results[needed].succeeded:
-            return Sentence.of(
-                N_("not started: it needs {script}, which did not succeed"),
-                script=needed,
-            )
-    if on_failure is OnFailure.STOP:
-        for name, result in results.items():
+    def begin(self, name: str) -> None:
+        """Note that a script runs."""
+        del self._waiting[name]
+        self._running.add(name)
+
+    def end(self, result: ScriptResult) -> None:
+        """Note that a script has ended, or will not be started."""
+        name = result.script
+        self._waiting.pop(name, None)
+        self._running.discard(name)
+        if not result.succeeded:
+            self._failed[name] = None
+        for follower in self._followers.pop(name, ()):
+            self._needs[follower].discard(name)
             if not result.succeeded:
+                self._unmet.add(follower)
+            elif not self._needs[follower]:
+                heappush(self._ready, self._places[follower])
+
+    def next(self, *, stopping: bool) -> NextScripts:
+        """Return the scripts that start now, which run from now on, and those to skip.
+
+        A script starts when all it needs has succeeded and a place is free, in the
+        order of the series. Skipping one may mean skipping others: call this again when
+        the skipped ones have ended.
+        """
+        skip = tuple(
+            (script, self._why_skip(script, stopping=stopping))
+            for script in self._skipped(stopping=stopping)
+        )
+        for script, _reason in skip:
+            del self._waiting[script.name]
+        start: list[Script] = []
+        while self._ready and len(self._running) < self._most:
+            script = self._scripts[heappop(self._ready)]
+            if script.name in self._waiting:
+                self.begin(script.name)
+                start.append(script)
+        return NextScripts(tuple(start), skip)
+
+    def _skipped(self, *, stopping: bool) -> list[Script]:
+        if stopping or (self._stops and self._failed):
+            return list(self._waiting.values())
+        places = sorted(self._places[n] for n in self._unmet if n in self._waiting)
+        self._unmet.clear()
+        return [self._scripts[place] for place in places]
+
+    def _why_skip(self, script: Script, *, stopping: bool) -> Sentence:
+        if stopping:
+            return Sentence.of(N_("not started: the run was stopped"))
+        for needed in script.needs:
+            if needed in self._failed:
                 return Sentence.of(
-                    N_("not started: {script} failed, and the series stops then"),
-                    script=name,
+                    N_("not started: it needs {script}, which did not succeed"),
+                    script=needed,
                 )
-    return None
+        return Sentence.of(
+            N_("not started: {script} failed, and the series stops then"),
+            script=next(iter(self._failed)),
+        )
 
 
 def retry_wait(base: float, attempts: int) -> float:
@@ -159,12 +202,17 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
 
 
 def exit_code(
-    runs: Iterable[Run], *, signal: str | None = None, given_up: bool = False
+    runs: Iterable[Run],
+    *,
+    signal: str | None = None,
+    given_up: bool = False,
+    document_lost: bool = False,
 ) -> int:
     """Return the exit code of the command, the one number that a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
-    a skipped project, which outweighs a lost report. ``signal`` is the name of the
+    a skipped project, which outweighs a lost report, which outweighs a lost document
+    (``--json``). ``signal`` is the name of the
     signal that stopped the runner; ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
@@ -181,12 +229,12 @@ def exit_code(
         return EXIT_SKIPPED
     if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
         return EXIT_REPORT
-    return EXIT_SUCCESS
+    return EXIT_DOCUMENT if document_lost else EXIT_SUCCESS
 
 
-def deserves_retry(outcome: Outcome) -> bool:
+def deserves_retry(attempt: Attempt) -> bool:
     """Say whether another attempt may help: not after a stop, not without a file."""
-    return outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
+    return attempt.transient or attempt.outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
 
 
 def next_try(

@@ -43,6 +43,7 @@ def start(work: Callable[[], _T], name: str) -> Future[_T]:
 
     Raises:
         RuntimeError: the system allows no further thread; nothing is done.
+        MemoryError: it has no memory for one; likewise.
     """
     future: Future[_T] = Future()
     Thread(target=_complete, args=(future, work), name=name).start()
@@ -67,7 +68,7 @@ def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:
     try:
         for _ in range(min(most, len(jobs))):
             start(work, name)
-    except RuntimeError:
+    except (RuntimeError, MemoryError):
         work()
     wait_for_all(futures)
     return [future.result() for future in futures]

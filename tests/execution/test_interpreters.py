@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from python_runner.exceptions import BadPythonInterpreter
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreters import (
+    find_interpreter,
+    find_script,
+    why_missing,
+)
 
 
 WINDOWS = sys.platform == "win32"
@@ -228,3 +232,34 @@ def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
     expected = meant.relative_to(project).as_posix()
     missing = OTHER.replace(".venv", "env")
     assert refusal(missing, project) == f"{missing} does not exist; there is {expected}"
+
+
+@posix_only
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    "path",
+    ["loop/x.py", "loop", "n" * 300 + ".py", "nul\0.py", "half\ud800.py"],
+    ids=ascii,
+)
+def test_what_nobody_can_look_at_is_missing_and_told(path: str, project: Path) -> None:
+    """Neither a script nor an interpreter is an exception, and the reason is there."""
+    (project / "loop").symlink_to("loop")
+    assert find_script(path, project) is None
+    assert "cannot be looked at: " in str(why_missing(path, project))
+    assert "cannot be looked at: " in refusal(f"./{path}", project)
+
+
+@posix_only
+@pytest.mark.posix
+def test_a_current_folder_that_has_gone_hides_nothing(
+    project: Path, tmp_path: Path
+) -> None:
+    """What lies in the project is found; what does not is missing."""
+    (project / "main.py").touch()
+    python = make_python(project / "python")
+    (tmp_path / "elsewhere").rmdir()
+    assert find_script("main.py", project) == project / "main.py"
+    assert find_script("other.py", project) is None
+    assert str(why_missing("other.py", project)) == "script not found: other.py"
+    assert find("./python", project) == python
+    assert "does not exist" in refusal("./other", project)

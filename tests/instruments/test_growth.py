@@ -25,7 +25,7 @@ from python_runner.execution.traceback import (
 )
 from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
-from python_runner.policy import next_scripts
+from python_runner.policy import Schedule
 from python_runner.texts.sanitize import clean
 from tests.instruments.cases import LONG, cases
 
@@ -175,6 +175,7 @@ KNOWN_OUTPUTS = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", cases(OUTPUTS, KNOWN_OUTPUTS, strict=False))
 def test_reading_an_output_grows_with_its_length(kind: str) -> None:
     """No order of two pieces makes the reader go over everything for each of them."""
@@ -192,18 +193,10 @@ def series(n: int, on_failure: OnFailure, *, needs: bool) -> None:
         Script(name=name, path=name, needs=(names[i - 1],) if needs and i else ())
         for i, name in enumerate(names)
     ]
-    results: dict[str, ScriptResult] = {}
-    while len(results) < n:
-        step = next_scripts(
-            scripts,
-            results=results,
-            running=(),
-            on_failure=on_failure,
-            max_parallel=1,
-            stopping=False,
-        )
-        for script in step.start:
-            results[script.name] = good(script.name)
+    schedule = Schedule(scripts, on_failure=on_failure, max_parallel=1)
+    while step := schedule.next(stopping=False).start:
+        for script in step:
+            schedule.end(good(script.name))
 
 
 @cache
@@ -258,24 +251,21 @@ def mask_near_misses(n: int) -> Callable[[], object]:
 
 WORK: dict[str, tuple[int, Callable[[int], Callable[[], object]]]] = {
     "series-continue": (
-        250,
+        2500,
         lambda n: lambda: series(n, OnFailure.CONTINUE, needs=False),
     ),
-    "series-stop": (80, lambda n: lambda: series(n, OnFailure.STOP, needs=False)),
-    "series-chain": (250, lambda n: lambda: series(n, OnFailure.CONTINUE, needs=True)),
+    "series-stop": (2500, lambda n: lambda: series(n, OnFailure.STOP, needs=False)),
+    "series-chain": (2500, lambda n: lambda: series(n, OnFailure.CONTINUE, needs=True)),
     "masker-building": (100, lambda n: lambda: Masker(secrets(n))),
     "masking-secrets": (50, mask_without_hit),
     "masking-secrets-hit": (50, mask_with_hit),
     "masking-lines": (5000, mask_length),
     "masking-near-misses": (5000, mask_near_misses),
 }
-KNOWN_WORK = {
-    "series-stop": "each step looks through all results for each waiting script",
-    "series-c*": "each step looks through all scripts of the series",
-}
 
 
-@pytest.mark.parametrize("name", cases(WORK, KNOWN_WORK, strict=False))
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize("name", WORK)
 def test_work_grows_with_its_amount(name: str) -> None:
     """Scheduling a series and masking an output cost in proportion."""
     n, make = WORK[name]
@@ -405,7 +395,6 @@ COMMANDS = (
     *("mail-list", "run-beside-mail"),
 )
 KNOWN_COMMANDS = {
-    "run-stop": "each step looks through all results for each waiting script",
     "output": "each script's output is looked up among all scripts of the run",
 }
 

@@ -64,20 +64,8 @@ PATIENCE = 90.0
 
 #: What fails today, by pattern of ``scenario:function:call:error:kind``, and why.
 KNOWN: dict[str, str] = {
-    "*:find_script:getcwd:*:exception": "the current folder has gone: the series ends",
-    "*:find_script:stat:*:exception": "a script that cannot be looked at ends the series",
-    "*:_candidates:getcwd:*:exception": "the current folder has gone: nothing runs",
-    "*:_problem:stat:*:exception": "an interpreter that cannot be looked at",
-    "*:load_settings:getcwd:*:exception": "the current folder has gone: nothing runs",
-    "*:_file_variables:stat:*:exception": "an .env file that cannot be looked at",
-    "*:_unlock:lock:*:exception": "a lock that cannot be released ends a finished run",
     "library:*:*:*:silent": "what goes wrong beside the scripts is in no warning of the"
     " library's results",
-    "command:find_targets:getcwd:*:exception": "the current folder has gone",
-    "command:load_workspace:stat:*:exception": "python-runner.toml cannot be looked at",
-    "command:config_path:stat:*:exception": "a project that cannot be looked at ends the"
-    " command for all",
-    "onwards:*:*:*:*:exception": "with one of the calls above, everything fails",
 }
 
 SCRIPT = """
@@ -343,6 +331,7 @@ def chosen(sites: list[str], start: str, mode: str) -> list[int]:
     return sorted(numbers[: QUICK[mode]])
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -361,6 +350,7 @@ def test_a_failing_call_is_told_and_stops_nothing(
         pytest.xfail("; ".join({str(known(f.name, KNOWN)) for f in found}))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("pattern", cases(KNOWN, KNOWN))
 def test_what_is_known_is_still_so(world: World, pattern: str) -> None:
     """What a known finding says happens no more, whichever call at its site fails."""

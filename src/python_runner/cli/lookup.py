@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from python_runner.config.project import absolute, load_project
+from python_runner.cli.streams import say
+from python_runner.config.project import load_project
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import absolute, current_folder
 from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
 from python_runner.texts.sentence import system_language
@@ -20,6 +19,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from python_runner.model import OpenRun, Run, Settings
     from python_runner.records.store import Store
@@ -40,7 +40,7 @@ def open_records(settings: Settings) -> Iterator[Store]:
     try:
         with open_store(settings.home, datetime.now().astimezone()) as store:
             if store.notice:
-                click.echo(store.notice.in_language(language), err=True)
+                say("{notice}", err=True, notice=store.notice.in_language(language))
             yield store
     except StoreError as error:
         raise PythonRunnerError(error.reason.in_language(language)) from error
@@ -52,7 +52,7 @@ def chosen_projects(arguments: Sequence[Path]) -> tuple[Path, ...]:
     Raises:
         InvalidConfiguration: the file is wrong.
     """
-    folders = arguments or (load_workspace(Path.cwd()) or Workspace()).projects
+    folders = arguments or (load_workspace(current_folder()) or Workspace()).projects
     return tuple(dict.fromkeys(map(absolute, folders)))
 
 
@@ -84,6 +84,6 @@ def past_masker(settings: Settings, project: Path) -> Masker:
     secrets = settings.secrets
     # A project may be gone, or its configuration wrong by now.
     with suppress(PythonRunnerError):
-        workspace = load_workspace(Path.cwd()) or Workspace()
+        workspace = load_workspace(current_folder()) or Workspace()
         secrets += load_project(project, defaults=workspace.defaults).secrets
     return Masker(secrets)

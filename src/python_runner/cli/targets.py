@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from python_runner.config.project import absolute
 from python_runner.config.workspace import WORKSPACE_FILE, Workspace, load_workspace
+from python_runner.files import absolute, current_folder
 from python_runner.texts.sentence import translate as _
 
 
@@ -26,7 +26,7 @@ def find_targets(arguments: Sequence[Path]) -> Workspace:
         InvalidConfiguration: the file is wrong.
         click.UsageError: nothing is named anywhere.
     """
-    workspace = load_workspace(Path.cwd()) or Workspace()
+    workspace = load_workspace(current_folder()) or Workspace()
     folders = arguments or workspace.projects
     if not folders:
         raise click.UsageError(

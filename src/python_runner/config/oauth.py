@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from python_runner.config.reading import LONGEST
+from python_runner.files import is_file, read_regular
 from python_runner.texts.sentence import translate as _
 
 
@@ -78,11 +80,11 @@ def _is_place(url: str) -> bool:
 
 
 def _certificate_problems(file: Path) -> Iterator[str]:
-    if not file.is_file():
+    if not is_file(file):
         yield _("{path} does not exist").format(path=file)
         return
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, LONGEST).decode()
     except (OSError, UnicodeDecodeError):
         text = ""
     if "-----BEGIN ENCRYPTED PRIVATE KEY" in text:

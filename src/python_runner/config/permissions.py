@@ -19,7 +19,7 @@ from python_runner.config.project import CONFIG_FILE
 from python_runner.config.reading import read_env
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import InvalidConfiguration, Problem
-from python_runner.files import is_file
+from python_runner.files import absolute, is_file, real_folder
 from python_runner.masking import is_secret_name
 from python_runner.texts.sentence import translate as _
 
@@ -101,9 +101,7 @@ def changeable(paths: Iterable[Path], *, above: bool = True) -> Iterator[Problem
             puts another one in its place.
     """
     places = dict.fromkeys(
-        place
-        for path in paths
-        for place in (Path(os.path.abspath(path)), Path(os.path.realpath(path)))  # noqa: PTH100
+        place for path in paths for place in (absolute(path), Path(real_folder(path)))
     )
     higher = dict.fromkeys(folder for place in places for folder in place.parents)
     told: dict[Path, int] = {}

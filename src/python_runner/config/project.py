@@ -20,7 +20,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
-from python_runner.files import is_file, is_folder
+from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
@@ -42,11 +42,15 @@ def config_path(folder: Path) -> Path:
     """Return the configuration file of a project.
 
     Raises:
-        ConfigurationNotFound: there is no such folder, or no such file in it.
+        ConfigurationNotFound: there is no such folder, or no such file in it, or nobody
+            may look.
     """
+    path = folder / CONFIG_FILE
+    if reason := why_unseen(path):
+        message = _("{file} cannot be looked at: {reason}")
+        raise ConfigurationNotFound(message.format(file=path, reason=reason))
     if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
-    path = folder / CONFIG_FILE
     if not is_file(path):
         message = _(
             "{path} does not exist; `python-runner init {folder}` writes one from"
@@ -100,11 +104,6 @@ def configured_channels(
     if not isinstance(channels, list):
         return ()
     return tuple(url for url in channels if isinstance(url, str))
-
-
-def absolute(folder: str | os.PathLike[str]) -> Path:
-    """Return the absolute path, symbolic links and case left as people wrote them."""
-    return Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow links
 
 
 def bare_project(folder: Path) -> Project:

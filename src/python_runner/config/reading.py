@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from python_runner.exceptions import InvalidConfiguration, Problem
-from python_runner.files import NotRegular, read_regular
+from python_runner.files import NotRegular, is_file, read_regular, why_unseen
 from python_runner.texts.sentence import translate as _
 
 
@@ -32,6 +33,20 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+def is_there(path: Path) -> bool:
+    """Say whether there is a file that need not be there.
+
+    A folder that is closed to this user holds none for it: who becomes another user
+    often stays in the folder of the first.
+
+    Raises:
+        InvalidConfiguration: nobody can tell.
+    """
+    if (reason := why_unseen(path)) and os.access(path.parent, os.X_OK):
+        raise _wrong(path, _("cannot be looked at: {error}").format(error=reason))
+    return is_file(path)
 
 
 def read_text(path: Path) -> str:

@@ -13,14 +13,14 @@ import platformdirs
 
 from python_runner.config.addresses import is_sender
 from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
-from python_runner.config.reading import read_env
+from python_runner.config.reading import is_there, read_env
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingEnvironmentVariable,
     Problem,
 )
-from python_runner.files import is_file
+from python_runner.files import current_folder, is_file, why_unseen
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts.sentence import translate as _
@@ -54,7 +54,7 @@ def load_settings(
         InvalidConfiguration: variables are wrong; every one is listed.
     """
     environ = os.environ if environ is None else environ
-    from_file = _file_variables(env_file, folder or Path.cwd())
+    from_file = _file_variables(env_file, folder or current_folder())
     variables = {**from_file, **environ}
     if problems := list(_problems(variables)):
         # A value that went into the wrong line of the file is quoted as well.
@@ -70,7 +70,10 @@ def load_settings(
 def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
     if env_file is None:
         default = folder / ".env"
-        return read_env(default) if is_file(default) else {}
+        return read_env(default) if is_there(default) else {}
+    if reason := why_unseen(env_file):
+        message = _("{file} cannot be looked at: {reason}")
+        raise ConfigurationNotFound(message.format(file=env_file, reason=reason))
     if not is_file(env_file):
         raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
     return read_env(env_file)

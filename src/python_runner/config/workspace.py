@@ -17,10 +17,9 @@ from python_runner.config.project import (
     check_secret_addresses,
     variables_of,
 )
-from python_runner.config.reading import read_toml
+from python_runner.config.reading import is_there, read_toml
 from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import InvalidConfiguration
-from python_runner.files import is_file
 from python_runner.masking import secret_values
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _
@@ -76,7 +75,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         InvalidConfiguration: with every problem of the file.
     """
     path = folder / WORKSPACE_FILE
-    if not is_file(path):
+    if not is_there(path):
         return None
     findings = Findings(str(path))
     raw = read_toml(path)

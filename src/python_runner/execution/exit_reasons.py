@@ -7,6 +7,7 @@ import os
 import signal
 from dataclasses import dataclass
 
+from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -61,6 +62,8 @@ _START_FAILURES = {
     errno.ENOEXEC: N_("could not be started: {file} is not a program of this system"),
     errno.E2BIG: N_("could not be started: its arguments and variables are too long"),
 }
+#: What another attempt meets as well.
+_LASTING = frozenset({*_START_FAILURES, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 #: ERROR_FILENAME_EXCED_RANGE: what Windows says for a command line that is too long.
 _WINDOWS_TOO_LONG = 206
 
@@ -131,11 +134,23 @@ def start_failure(error: BaseException, program: str) -> Sentence:
         number = errno.E2BIG
     file = os.fsdecode(error.filename or program)
     template = _START_FAILURES.get(number or 0, N_("could not be started: {error}"))
-    if number == errno.ENOENT and os.path.exists(file):  # noqa: PTH110 - may be any text
+    if number == errno.ENOENT and exists(file):
         template = N_(
             "could not be started: what {file} itself needs to run is missing"
         )
     return Sentence.of(template, file=file, error=error.strerror or str(error))
+
+
+def may_pass(error: BaseException) -> bool:
+    """Say whether what kept a script from being started may be gone at the next try.
+
+    What is missing, forbidden, too long or no program stays so; a system without a free
+    descriptor, process, thread or byte of memory recovers, and so does a share.
+    """
+    if isinstance(error, OSError):
+        winerror = getattr(error, "winerror", None)
+        return error.errno not in _LASTING and winerror != _WINDOWS_TOO_LONG
+    return isinstance(error, (RuntimeError, MemoryError))
 
 
 def watch_failure(error: BaseException) -> Sentence:
@@ -144,6 +159,14 @@ def watch_failure(error: BaseException) -> Sentence:
     return Sentence.of(
         N_("stopped because it could not be watched: {error}"),
         error=told or type(error).__name__,
+    )
+
+
+def unread(error: BaseException) -> Sentence:
+    """Say that nothing can be told of what a script wrote."""
+    return Sentence.of(
+        N_("its output could not be searched for errors: {error}"),
+        error=str(error) or type(error).__name__,
     )
 
 

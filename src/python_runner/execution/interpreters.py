@@ -5,12 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
-from python_runner.files import is_file, is_folder
-from python_runner.texts.sentence import N_, translate
+from python_runner.files import (
+    absolute,
+    current_folder,
+    exists,
+    is_file,
+    is_folder,
+    why_unseen,
+)
+from python_runner.texts.sentence import N_, Sentence, translate
 
 
 if TYPE_CHECKING:
@@ -53,20 +61,33 @@ def find_interpreter(
         if os.path.lexists(candidate):
             break
     else:
-        problem = translate(N_("{file} does not exist")).format(file=command)
+        # What the current folder refuses to show is not what was meant.
+        nothing = translate(N_("{file} does not exist")).format(file=command)
+        problem = _unseen(absolute(project / _portable(command))) or nothing
     raise BadPythonInterpreter(problem + _hint(command, project, environ))
 
 
 def find_script(path: str, project: Path) -> Path | None:
     """Return the script ``path`` of a project as an absolute path, None if missing.
 
-    Looked up in the project first, then in the current directory.
+    Looked up in the project first, then in the current directory. What cannot be looked
+    at is missing: :func:`why_missing` says so.
     """
-    for folder in (project, Path.cwd()):
-        candidate = _absolute(folder / _portable(path))
-        if is_file(candidate):
-            return candidate
-    return None
+    return next(filter(is_file, _places(path, project)), None)
+
+
+def why_missing(path: str, project: Path) -> Sentence:
+    """Say why there is no script ``path``: nothing is there, or nobody may look."""
+    # What the current folder refuses to show is not what was meant.
+    if reason := why_unseen(absolute(project / _portable(path))):
+        template = N_("script not found: {path} cannot be looked at: {reason}")
+        return Sentence.of(template, path=path, reason=reason)
+    return Sentence.of(N_("script not found: {path}"), path=path)
+
+
+def _places(path: str, project: Path) -> Iterator[Path]:
+    for folder in (project, current_folder()):
+        yield absolute(folder / _portable(path))
 
 
 def _portable(path: str) -> str:
@@ -74,53 +95,76 @@ def _portable(path: str) -> str:
     return path if sys.platform == "win32" else path.replace("\\", "/")
 
 
-def _absolute(path: Path) -> Path:
-    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow links
-
-
 def _is_bare(command: str) -> bool:
     return not {"/", "\\"} & set(command) and not Path(command).drive
 
 
 def _candidates(command: str, project: Path) -> Iterator[Path]:
-    name = _portable(command)
-    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - keeps the path as written
-    other = stem if suffix.lower() == ".exe" else f"{name}.exe"
-    for folder in (project, Path.cwd()):
-        for file in (name, other):
-            yield _absolute(folder / file)
+    stem, suffix = os.path.splitext(command)  # noqa: PTH122 - keeps the path as written
+    other = stem if suffix.lower() == ".exe" else f"{command}.exe"
+    for places in zip(_places(command, project), _places(other, project), strict=True):
+        yield from places
 
 
 def _problem(candidate: Path) -> str | None:
     """Say in a sentence why ``candidate`` cannot be run, or None if it can."""
+    if problem := _unseen(candidate):
+        return problem
+    target = _link(candidate)
     if is_folder(candidate):
         sentence = N_("{file} is a folder, not an interpreter")
-    elif os.path.islink(candidate) and not os.path.exists(candidate):  # noqa: PTH110, PTH114
+    elif target and not exists(candidate):
         sentence = N_(
             "{file} is a link to {target}, which is gone: "
             "the virtual environment is broken, create it anew"
         )
-    elif not os.path.exists(candidate):  # noqa: PTH110 - the name may be any text
+    elif not exists(candidate):
         sentence = N_("{file} does not exist")
     elif not os.access(candidate, os.X_OK):
         sentence = N_("{file} is not executable")
     else:
         return None
-    target = candidate.readlink() if os.path.islink(candidate) else None  # noqa: PTH114
     return translate(sentence).format(file=candidate, target=target)
+
+
+def _unseen(file: Path) -> str | None:
+    """Say in a sentence that nobody may look at ``file``, or None."""
+    if reason := why_unseen(file):
+        message = translate(N_("{file} cannot be looked at: {reason}"))
+        return message.format(file=file, reason=reason)
+    return None
+
+
+def _link(path: Path) -> Path | None:
+    """Return what a link holds; None for anything else."""
+    with suppress(OSError, ValueError):
+        return path.readlink()
+    return None
 
 
 def _own_interpreter(project: Path) -> Path:
     for folder in _VENV_FOLDERS:
         if not is_file(project / folder / "pyvenv.cfg"):
             continue
-        candidates = [_absolute(project / folder / name) for name in _VENV_PYTHONS]
+        candidates = [absolute(project / folder / name) for name in _VENV_PYTHONS]
         for candidate in candidates:
             if _problem(candidate) is None:
                 return candidate
         # Another interpreter would lack the packages that the scripts need.
         raise BadPythonInterpreter(str(_problem(candidates[0])))
-    return Path(sys.executable)
+    return _with_console(Path(sys.executable))
+
+
+def _with_console(running: Path) -> Path:
+    """Return the interpreter with a console beside one without, ``pythonw.exe``.
+
+    The console that a script gets is hidden, and so is what the script starts: without
+    one, each of its programs would open a window.
+    """
+    if running.name.lower() != "pythonw.exe":
+        return running
+    console = running.with_name("python.exe")
+    return console if console.is_file() else running
 
 
 def _on_path(command: str, project: Path, environ: Mapping[str, str]) -> Path:
@@ -134,7 +178,7 @@ def _which(command: str, environ: Mapping[str, str]) -> Path | None:
     folders = {name.upper(): value for name, value in environ.items()}.get("PATH")
     # Without a PATH, which() would fall back on the runner's own.
     found = shutil.which(command, path=folders or os.devnull)
-    return _absolute(Path(found)) if found else None
+    return absolute(Path(found)) if found else None
 
 
 def _hint(command: str, project: Path, environ: Mapping[str, str]) -> str:
@@ -153,7 +197,7 @@ def _alternatives(
         environments.insert(0, str(Path(_portable(command)).parent.parent))
     for folder in environments:
         for name in _VENV_PYTHONS:
-            if _problem(_absolute(project / folder / name)) is None:
+            if _problem(absolute(project / folder / name)) is None:
                 yield (Path(folder) / name).as_posix()
     for name in ("python3", "python", "py"):
         if name != command and _which(name, environ):

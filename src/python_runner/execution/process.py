@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from contextlib import suppress
@@ -22,6 +21,7 @@ from python_runner.execution.traceback import (
     read_exit_message,
     read_traceback,
 )
+from python_runner.files import resolved
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence
 
@@ -48,8 +48,6 @@ _TERMINATE_INTERVAL = 0.05
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
-#: Errors that keep a script from being started or watched, and become its result.
-_FAULTS = (OSError, ValueError, RuntimeError, MemoryError)
 #: Python exits with this code after an uncaught exception and after sys.exit("...").
 _UNCAUGHT = 1
 
@@ -174,8 +172,8 @@ def _run(
             # What went wrong may go wrong here as well: the kill comes first.
             with suppress(Exception):
                 tree.kill()
-                _stop(watcher, capture, 0.0)
-        if not isinstance(error, _FAULTS):
+                _stop(watcher, capture, stop, grace=0.0)
+        if not isinstance(error, Exception):
             raise
         outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
         duration = time.monotonic() - begin
@@ -193,7 +191,7 @@ def _watch(
     outcome = _wait(watcher, capture, stop, begin)
     if outcome is not None:
         watcher.cancel()
-        _, survivors = _stop(watcher, capture, grace)
+        _, survivors = _stop(watcher, capture, stop, grace=grace)
         duration = time.monotonic() - begin
         return _Watched(outcome=outcome, duration=duration, survivors=survivors)
     duration = time.monotonic() - begin
@@ -202,7 +200,8 @@ def _watch(
     survivors = ()
     left = {member.pid: member for member in watcher.tree.left_behind()}
     if left:
-        more, survivors = _stop(watcher, capture, min(grace, _SHORT_GRACE))
+        short = min(grace, _SHORT_GRACE)
+        more, survivors = _stop(watcher, capture, stop, grace=short)
         left |= more
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
@@ -231,9 +230,11 @@ def _wait(
 
 
 def _stop(
-    watcher: _Watcher, capture: Capture, grace: float
+    watcher: _Watcher, capture: Capture, stop: StopRequest, *, grace: float
 ) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
     """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
+
+    Nothing is waited for once the stop is urgent.
 
     Returns:
         The processes that were found, by number, and those that could not be killed.
@@ -245,6 +246,8 @@ def _stop(
     until = time.monotonic() + grace
     if tree.terminate():
         while time.monotonic() < until and not (ended.is_set() and not tree.members()):
+            if stop.urgent:
+                break
             capture.watch(time.monotonic())
             if ended.wait(_TERMINATE_INTERVAL):
                 time.sleep(_TERMINATE_INTERVAL)
@@ -269,18 +272,24 @@ def _attempt(
     """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker = command.masker
     # Frames of the text, which is masked already, are compared with these.
-    folders = command.project, os.path.realpath(command.project)
+    folders = command.project, resolved(command.project)
     projects = tuple(map(masker.text, folders))
     ending = watched.ending
     outcome = watched.outcome or (
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
     traceback = None
-    if outcome is Outcome.FAILURE and watched.error is None:
-        traceback = _read_error(text, ending.exit_code, projects)
+    told: tuple[Sentence, ...] = ()
+    try:
+        if outcome.succeeded:
+            told = _background_errors(text, projects)
+        elif outcome is Outcome.FAILURE and watched.error is None:
+            traceback = _read_error(text, ending.exit_code, projects)
+    except Exception as error:  # noqa: BLE001 - how it ended is known without its output
+        told = (exit_reasons.unread(error),)
     reason = _reason(outcome, watched, command)
     warnings = [
-        *(_background_errors(text, projects) if outcome.succeeded else ()),
+        *told,
         *exit_reasons.left_behind(watched.left),
         *map(exit_reasons.not_stopped, watched.survivors),
         *warnings,
@@ -295,7 +304,14 @@ def _attempt(
         warnings=tuple(map(masker.sentence, warnings)),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
+        transient=_is_transient(watched),
     )
+
+
+def _is_transient(watched: _Watched) -> bool:
+    if watched.outcome is not Outcome.NOT_STARTED or watched.error is None:
+        return False
+    return exit_reasons.may_pass(watched.error)
 
 
 def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence | None:

@@ -156,6 +156,8 @@ class Attempt:
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
         cpu_seconds: processor time of the tree; None if unknown.
         output: file with its output where that is not the one that was wanted.
+        transient: whether what kept it from being started may pass: no descriptor,
+            process, thread or memory was left, or a share was away.
     """
 
     outcome: Outcome
@@ -168,6 +170,7 @@ class Attempt:
     peak_memory: int | None = None
     cpu_seconds: float | None = None
     output: str | None = None
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -199,15 +199,17 @@ class FileLock:
         return self._descriptor is not None
 
     def release(self) -> None:
-        """Give the lock back, also for processes that inherited it; may be repeated."""
+        """Give the lock back, also for processes that inherited it; may be repeated.
+
+        What the system refuses then is done by the end of this process.
+        """
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
-        try:
-            _write(descriptor, self.path, None)
-            _unlock(descriptor)
-        finally:
-            os.close(descriptor)
+        _write(descriptor, self.path, None)
+        for give_back in (_unlock, os.close):
+            with suppress(OSError):
+                give_back(descriptor)
 
     def fileno(self) -> int:
         """Return the descriptor, for a child to inherit; closed in children otherwise.

@@ -12,6 +12,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from python_runner.files import reading
 from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives
 
@@ -19,8 +20,13 @@ from python_runner.records.log_rotation import archives
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from python_runner.records.log_line import LogLine
+
+
+#: Bytes of one file that are read at a time: years of a log, and no whole memory.
+_LONGEST = 256 * 1024 * 1024
 
 
 class _Place(NamedTuple):
@@ -48,7 +54,16 @@ def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
 def _read(folder: Path, filename: str) -> Iterator[LogLine]:
     for path in (*archives(folder, filename), folder / filename):
         with suppress(FileNotFoundError):
-            yield from parse_log(path.read_bytes())
+            with reading(path) as file:
+                content = _from(file, 0)
+            yield from parse_log(content)
+
+
+def _from(file: BinaryIO, offset: int) -> bytes:
+    """Return what a file holds from ``offset`` on; of too much, the end."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(max(offset, size - _LONGEST))
+    return file.read(_LONGEST)
 
 
 def _by_time(logs: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
@@ -96,10 +111,10 @@ def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
 
 def _news(path: Path, place: _Place) -> tuple[bytes, _Place]:
     """Return the finished lines of a file behind ``place``, and the place behind them."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         status = os.fstat(file.fileno())
         known = place.in_file(status) and place.offset <= status.st_size
-        offset = file.seek(place.offset if known else 0)
-        content = file.read()
+        content = _from(file, place.offset if known else 0)
+        offset = file.tell() - len(content)
     content = content[: content.rfind(b"\n") + 1]
     return content, _Place(status.st_dev, status.st_ino, offset + len(content))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, reading
+from python_runner.files import appending, exists, reading
 from python_runner.records.locks import state_name
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
@@ -86,7 +86,7 @@ def delete_old_outputs(
         if began and began < oldest and run_id not in keep:
             # It refuses links and junctions, here and further down.
             shutil.rmtree(folder, ignore_errors=True)
-            removed += not folder.exists()
+            removed += not exists(folder)
     return removed
 
 

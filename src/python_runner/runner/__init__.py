@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import (
     CONFIG_FILE,
-    absolute,
     bare_project,
     load_project,
     make_scripts,
@@ -21,18 +19,21 @@ from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
 from python_runner.execution.interpreters import find_script
+from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
 from python_runner.runner.result import RunResult, ScriptRunResult
 from python_runner.runner.selection import require_records, select
-from python_runner.runner.session import delete_old_runs, ignore, open_session
+from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
+from python_runner.texts.characters import LONGEST_NAME, is_portable_name
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from python_runner.model import Project, Script, ScriptResult
     from python_runner.runner.events import Event
@@ -84,7 +85,7 @@ def run_project(
     _check_flag("mail", mail)
     if listener is not None and not callable(listener):
         raise _wrong("listener", _("expected a function"), "run_project")
-    workspace = load_workspace(Path.cwd()) or Workspace()
+    workspace = load_workspace(current_folder()) or Workspace()
     project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
         open_session(
@@ -100,13 +101,12 @@ def run_project(
             require_records(session.store)
         began = session.now()
         run = project_run.run_project(project, session, resume=resume)
-        delete_old_runs(session, workspace.keep_days)
+        runs = [run] if run else []
+        runs = project_run.finish_runs(runs, session, workspace.keep_days)
     _end_as_signalled(signals.received)
-    if run is None:
-        return RunResult(
-            run_id=None, project=project.name, status=None, started_at=began
-        )
-    return RunResult.of(run)
+    if runs:
+        return RunResult.of(runs[0])
+    return RunResult(run_id=None, project=project.name, status=None, started_at=began)
 
 
 #: What this process knows of mail servers and channels. Whoever calls ``Runner`` in a
@@ -230,7 +230,7 @@ def _legacy(result: ScriptResult) -> dict[str, Any]:
 
 
 def _configured(folder: Path) -> Project:
-    if (folder / CONFIG_FILE).is_file():
+    if is_file(folder / CONFIG_FILE):
         return load_project(folder)
     return bare_project(folder)
 
@@ -254,7 +254,7 @@ def _with_options(paths: Sequence[str], project: Project) -> tuple[Script, ...]:
 def _located(path: str, folder: Path) -> str:
     """Return the file a path means, so that two ways to write it compare equal."""
     found = find_script(path, folder)
-    return os.path.abspath(found) if found else path  # noqa: PTH100 - keeps links
+    return str(absolute(found)) if found else path
 
 
 def _wrong(key: str, message: str, where: str = "Runner") -> InvalidConfiguration:
@@ -289,7 +289,7 @@ def _check_flag(key: str, value: object) -> None:
 
 def _checked_folder(project_path: object) -> Path:
     folder = _checked_path(project_path, "project_path", "Runner")
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
     return folder
 
@@ -312,13 +312,21 @@ def _check_backup_count(count: object) -> None:
 def _log_name(log_filename: object) -> str | None:
     if log_filename is None:
         return None
-    if (
-        not isinstance(log_filename, str)
-        or not log_filename.strip(". ")
-        or any(separator in log_filename for separator in "/\\:\0")
-    ):
+    if not isinstance(log_filename, str) or not log_filename.strip(". "):
         raise _wrong("log_filename", _("expected a file name, not a path"))
-    return log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    name = log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    if set("/\\:\0") & set(name):
+        raise _wrong("log_filename", _("expected a file name, not a path"))
+    if not is_portable_name(name):
+        message = _(
+            "expected a file name for every platform: up to {count} bytes, no control"
+            " character, none of {characters}, and no name of a device"
+        )
+        raise _wrong(
+            "log_filename",
+            message.format(count=LONGEST_NAME, characters='< > " | ? *'),
+        )
+    return name
 
 
 def _checked_strategy(strategy: object) -> EmailStrategy:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from python_runner.model import Outcome, ScriptResult
 from python_runner.model.script_names import mask_names
 from python_runner.records.outputs import private_logs
+from python_runner.runner.unexpected import explain
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -45,6 +48,13 @@ class RunContext:
     started_at: datetime
     masker: Masker
     warnings: list[Sentence] = field(default_factory=list)
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Number the scripts once: a series may have thousands."""
+        scripts = enumerate(self.project.scripts, 1)
+        numbers = {script.name: number for number, script in scripts}
+        object.__setattr__(self, "_numbers", numbers)
 
     @classmethod
     def begin(cls, project: Project, session: Session) -> Self:
@@ -78,9 +88,25 @@ class RunContext:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
+    def explain(self, error: Exception) -> Sentence:
+        """Return what went wrong in one sentence; its details are kept in a file."""
+        session = self.session
+        return explain(error, session.settings.home, session.now(), self.masker)
+
+    @contextmanager
+    def as_warning(self) -> Iterator[None]:
+        """Let an error in the block be a warning: the run goes on without the block.
+
+        For what lies beside the scripts: earlier runs, reports, old files.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - it must not cost the scripts
+            self.warn(self.explain(error))
+
     def number(self, script: Script) -> int:
         """Return a script's place in the series, from 1."""
-        return self.project.scripts.index(script) + 1
+        return self._numbers[script.name]
 
     def not_started(
         self, script: Script, reason: Sentence, outcome: Outcome = Outcome.SKIPPED

@@ -13,7 +13,14 @@ from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreter_version import ask_version, still_holds
 from python_runner.execution.interpreters import find_interpreter
-from python_runner.model import Interpreter, Outcome, Overlap, Run, RunStatus
+from python_runner.model import (
+    Interpreter,
+    MailStatus,
+    Outcome,
+    Overlap,
+    Run,
+    RunStatus,
+)
 from python_runner.policy import run_status
 from python_runner.records import outputs
 from python_runner.records.locks import project_lock
@@ -22,6 +29,7 @@ from python_runner.runner.context import RunContext, new_run_id
 from python_runner.runner.delivery import (
     deliver,
     drain,
+    drain_again,
     given_up_notice,
     unannounced_reports,
 )
@@ -33,11 +41,13 @@ from python_runner.runner.reports import report_messages
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
+from python_runner.runner.session import delete_old_runs
+from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from python_runner.model import Message, Project, ScriptResult
@@ -66,8 +76,13 @@ def run_configured(
         configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
-    except PythonRunnerError as error:
-        # Nobody knows yet whether, where and to whom this is to be reported.
+        try:
+            return run_project(project, session, resume=resume)
+        except PythonRunnerError as error:
+            return _refuse(project, session, error)
+    except Exception as error:  # noqa: BLE001 - the other projects still run
+        # Nobody knows whether, where and to whom this is to be reported.
+        reason = explain(error, session.settings.home, session.now(), masker)
         return Run(
             run_id=new_run_id(),
             project=folder.name,
@@ -75,12 +90,29 @@ def run_configured(
             status=RunStatus.NOT_STARTED,
             started_at=session.now(),
             duration=0.0,
-            error=masker.sentence(_as_sentence(error)),
+            error=masker.sentence(reason),
         )
+
+
+def finish_runs(
+    runs: Sequence[Run], session: Session, keep_days: int | None
+) -> list[Run]:
+    """Do what follows the last run of a command; return the runs as they are then.
+
+    Reports that wait are tried once more, records older than ``keep_days`` days are
+    deleted. An error there is a warning of the last run.
+    """
+    finished = list(runs)
     try:
-        return run_project(project, session, resume=resume)
-    except PythonRunnerError as error:
-        return _refuse(project, session, error)
+        finished = drain_again(finished, session)
+        delete_old_runs(session, keep_days)
+    except Exception as error:  # noqa: BLE001 - the runs are over
+        masker = session.masker()
+        reason = explain(error, session.settings.home, session.now(), masker)
+        for run in finished[-1:]:
+            warnings = (*run.warnings, masker.sentence(reason))
+            finished[-1] = replace(run, warnings=warnings)
+    return finished
 
 
 @overload
@@ -105,29 +137,14 @@ def run_project(
         MissingEnvironmentVariable: a mail may be due and could not leave.
         PythonRunnerError: what there is to resume is not known without records.
     """
-    context = RunContext.begin(project, session)
-    interpreter = _find_interpreter(context)
-    if session.may_mail(project):
-        require_mail(session.settings.mail)
-    heartbeat = RunHeartbeat(context)
-    with project_lock(session.settings.home, project.path) as lock:
-        acquired = _acquire(lock, context)
-        if acquired:
-            recover(context, lock, heartbeat)
-        if resume:
-            store = require_records(session.store)
-            remaining = unfinished(context.project, store)
-            if remaining is None:
-                # No run follows that would send what recovery has queued.
-                drain(session)
-                heartbeat.finish()
-                return None
-            context = replace(context, project=remaining)
-        run = _ProjectRun(context, heartbeat, lock)
-        if acquired:
-            return run.run(interpreter)
-        reason = why_locked(lock)
-        return run.end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
+    run = _ProjectRun(RunContext.begin(project, session))
+    with run.lock:
+        try:
+            return run.run(resume=resume)
+        except Exception as error:
+            if isinstance(error, PythonRunnerError) and not run.begun:
+                raise
+            return run.end_by(error)
 
 
 def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run:
@@ -135,16 +152,7 @@ def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run
     if not can_mail(session.settings.mail):
         # The channels get their report all the same.
         project = replace(project, recipients=())
-    context = RunContext.begin(project, session)
-    lock = project_lock(session.settings.home, project.path)
-    run = _ProjectRun(context, RunHeartbeat(context), lock)
-    reason = _as_sentence(error)
-    return run.end_unstarted(RunStatus.NOT_STARTED, Outcome.NOT_STARTED, reason)
-
-
-def _as_sentence(error: Exception) -> Sentence:
-    """Return an error's message, which is in the user's language already."""
-    return Sentence.of("{error}", error=str(error))
+    return _ProjectRun(RunContext.begin(project, session)).end_by(error)
 
 
 def _find_interpreter(context: RunContext) -> Path:
@@ -176,48 +184,127 @@ def _acquire(lock: FileLock, context: RunContext) -> bool:
 
 @dataclass(slots=True)
 class _ProjectRun:
+    """One run, from the lock to the report.
+
+    Attributes:
+        begun: whether the records, the log and people may know of it.
+        ended: the run as it was recorded with its reports, once it was.
+        results: of the scripts that have ended, in that order.
+        started: by a monotonic clock.
+    """
+
     context: RunContext
-    heartbeat: RunHeartbeat
-    lock: FileLock
+    heartbeat: RunHeartbeat = field(init=False)
+    lock: FileLock = field(init=False)
     recorder: RunRecorder = field(init=False)
     interpreter: Interpreter | None = None
-    #: By a monotonic clock.
+    begun: bool = False
+    ended: Run | None = None
+    results: dict[str, ScriptResult] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.recorder = RunRecorder(self.context)
+        context = self.context
+        self.heartbeat = RunHeartbeat(context)
+        self.lock = project_lock(context.session.settings.home, context.project.path)
+        self.recorder = RunRecorder(context)
 
-    def run(self, interpreter: Path) -> Run:
+    def run(self, *, resume: bool) -> Run | None:
         """Run the series, and end the run together with its reports."""
-        self._begin(interpreter)
-        self._send_waiting_reports()
-        results = self._run_series(interpreter)
         context, session = self.context, self.context.session
-        days, kept = context.project.output_keep_days, {context.run_id}
-        for logs in (context.logs, context.private_logs):
-            outputs.delete_old_outputs(logs, days, session.now(), keep=kept)
-        status = run_status(results, stopped=session.stop.requested)
-        return self._end(status, results)
+        interpreter = _find_interpreter(context)
+        if session.may_mail(context.project):
+            require_mail(session.settings.mail)
+        acquired = _acquire(self.lock, context)
+        if acquired:
+            with context.as_warning():
+                recover(context, self.lock, self.heartbeat)
+        if resume and not self._resume():
+            return None
+        if acquired:
+            return self._run_scripts(interpreter)
+        reason = why_locked(self.lock)
+        return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
 
-    def end_unstarted(
+    def _resume(self) -> bool:
+        """Go on with what has not succeeded; say whether there is anything."""
+        session = self.context.session
+        store = require_records(session.store)
+        remaining = unfinished(self.context.project, store)
+        if remaining is None:
+            # No run follows that would send what recovery has queued.
+            drain(session)
+            self.heartbeat.finish()
+            return False
+        self.context = replace(self.context, project=remaining)
+        self.recorder = RunRecorder(self.context)
+        return True
+
+    def _run_scripts(self, interpreter: Path) -> Run:
+        context, session = self.context, self.context.session
+        self._begin(interpreter)
+        with context.as_warning():
+            self._send_waiting_reports()
+        results = self._run_series(interpreter)
+        with context.as_warning():
+            days, kept = context.project.output_keep_days, {context.run_id}
+            for logs in (context.logs, context.private_logs):
+                outputs.delete_old_outputs(logs, days, session.now(), keep=kept)
+        return self._end(run_status(results, stopped=session.stop.requested), results)
+
+    def end_by(self, error: Exception) -> Run:
+        """End the run because of an error: what has not ended is not started.
+
+        Where all has ended the error is a warning, and a run that is recorded stays as
+        it was recorded.
+        """
+        reason = self.context.explain(error)
+        try:
+            return self._end_by(reason)
+        except Exception as another:  # noqa: BLE001 - what is known is told all the same
+            self.context.warn(self.context.explain(another))
+            run = self._made(RunStatus.FAILURE, self._results(), reason)
+            return self._with_warnings(run)
+
+    def _end_by(self, reason: Sentence) -> Run:
+        context, results = self.context, self._results()
+        if self.ended is not None:
+            context.warn(reason)
+            return self._with_warnings(self.ended)
+        if self.begun and len(results) == len(context.project.scripts):
+            context.warn(reason)
+            stopped = context.session.stop.requested
+            return self._end(run_status(results, stopped=stopped), results)
+        ran = any(result.attempts for result in results)
+        status = RunStatus.FAILURE if ran else RunStatus.NOT_STARTED
+        return self._end_unstarted(status, Outcome.NOT_STARTED, reason)
+
+    def _results(self) -> list[ScriptResult]:
+        """Return what has ended, in the order of the series."""
+        scripts, results = self.context.project.scripts, self.results
+        return [results[script.name] for script in scripts if script.name in results]
+
+    def _end_unstarted(
         self, status: RunStatus, outcome: Outcome, reason: Sentence
     ) -> Run:
-        """Record, log and report a run none of whose scripts is started."""
-        self.recorder.begin_run(None)
-        self._notify_start()
+        """Record, log and report a run whose remaining scripts are not started."""
+        if not self.begun:
+            self.begun = True
+            self.recorder.begin_run(None)
+            self._notify_start()
         context = self.context
-        results = tuple(
-            context.not_started(script, reason, outcome)
-            for script in context.project.scripts
-        )
-        for result in results:
-            self._end_script(result)
-        return self._end(status, results, reason)
+        for script in context.project.scripts:
+            if script.name not in self.results:
+                self._end_script(context.not_started(script, reason, outcome))
+        return self._end(status, self._results(), reason)
 
     def _begin(self, interpreter: Path) -> None:
-        self.interpreter = self._identify(interpreter)
+        with self.context.as_warning():
+            self.interpreter = self._identify(interpreter)
+        self.begun = True
         self.recorder.begin_run(self.interpreter)
-        self.heartbeat.begin()
+        with self.context.as_warning():
+            self.heartbeat.begin()
         self.recorder.rotate_log()
         self._notify_start()
 
@@ -277,7 +364,9 @@ class _ProjectRun:
         ).run()
 
     def _end_script(self, result: ScriptResult) -> None:
-        self.recorder.end_script(result)
+        self.results[result.script] = result
+        with self.context.as_warning():
+            self.recorder.end_script(result)
         self.context.session.notify(
             ScriptEnded(project=self.context.project, result=result)
         )
@@ -290,7 +379,42 @@ class _ProjectRun:
     ) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
-        run = Run(
+        run = self._made(status, results, error)
+        given_up: tuple[QueuedMessage, ...] = ()
+        saved = False
+        with context.as_warning():
+            given_up = unannounced_reports(session)
+        run, reports = self._with_reports(run, given_up)
+        with context.as_warning():
+            numbers = [message.number for message in given_up]
+            saved = self.recorder.end_run(run, reports, numbers)
+        if not saved:
+            # The report leaves at once, and must say why it is not in the records.
+            run, reports = self._with_reports(run, given_up)
+        if reports:
+            # As long as nothing better is known.
+            waits = MailStatus.QUEUED if saved else MailStatus.FAILED
+            run = replace(run, mail_status=waits)
+        self.ended = run
+        with context.as_warning():
+            self.heartbeat.end(run)
+        with context.as_warning():
+            run = deliver(run, reports, session, saved=saved)
+        with context.as_warning():
+            for warning in self.heartbeat.finish():
+                context.warn(warning)
+        run = self._with_warnings(run)
+        session.notify(RunEnded(project=context.project, run=run))
+        return run
+
+    def _made(
+        self,
+        status: RunStatus,
+        results: Sequence[ScriptResult],
+        error: Sentence | None,
+    ) -> Run:
+        context = self.context
+        return Run(
             run_id=context.run_id,
             project=context.project.name,
             path=context.project.path,
@@ -302,30 +426,39 @@ class _ProjectRun:
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
-        given_up = unannounced_reports(session)
-        run, reports = self._with_reports(run, given_up)
-        saved = self.recorder.end_run(run, reports, [m.number for m in given_up])
-        if not saved:
-            # The report leaves at once, and must say why it is not in the records.
-            run, reports = self._with_reports(run, given_up)
-        self.heartbeat.end(run)
-        run = deliver(run, reports, session, saved=saved)
-        late = (w for w in self.heartbeat.finish() if w not in run.warnings)
-        run = replace(run, warnings=(*run.warnings, *late))
-        session.notify(RunEnded(project=context.project, run=run))
-        return run
 
     def _with_reports(
         self, run: Run, given_up: Sequence[QueuedMessage]
     ) -> tuple[Run, tuple[Message, ...]]:
-        """Return the run with its warnings so far, and the messages that report it."""
+        """Return the run with its warnings so far, and the messages that report it.
+
+        Where no report can be made of what the scripts wrote, it does without.
+        """
+        context = self.context
+        # Only the report mentions the given-up ones: the run itself is not to blame.
+        lost = tuple(map(given_up_notice, given_up))
+        bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
+        for scripts in (run.scripts, bare):
+            run = self._with_warnings(run)
+            if not context.session.reports_enabled:
+                return run, ()
+            told = replace(run, scripts=scripts, warnings=(*run.warnings, *lost))
+            with context.as_warning():
+                return run, report_messages(told, context)
+        reason = context.masker.sentence(context.warnings[-1])
+        run = replace(run, mail_status=MailStatus.FAILED, mail_reason=reason)
+        return self._with_warnings(run), ()
+
+    def _with_warnings(self, run: Run) -> Run:
+        """Return the run with all that has gone wrong beside the scripts so far."""
         context = self.context
         notices, late = context.session.notices, self.heartbeat.warnings
         warnings = map(context.masker.sentence, (*notices, *context.warnings, *late))
-        run = replace(run, warnings=tuple(warnings))
-        # Only the report mentions the given-up ones: the run itself is not to blame.
-        lost = map(given_up_notice, given_up)
-        reported = replace(run, warnings=(*run.warnings, *lost))
-        if not context.session.reports_enabled:
-            return run, ()
-        return run, report_messages(reported, context)
+        return replace(run, warnings=_each_once(warnings))
+
+
+def _each_once(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+    """Leave out what is said already."""
+    kept: list[Sentence] = []
+    kept.extend(sentence for sentence in sentences if sentence not in kept)
+    return tuple(kept)

@@ -138,20 +138,23 @@ class RunRecorder:
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self._store is None or self._store_failed:
             return False
-        try:
-            write(self._store)
-        except StoreError as error:
-            self._store_failed = True
-            self._warn(N_("the records are incomplete: {error}"), str(error))
-            return False
-        return True
+        with self._context.as_warning():
+            try:
+                write(self._store)
+            except StoreError as error:
+                self._store_failed = True
+                self._warn(N_("the records are incomplete: {error}"), str(error))
+                return False
+            return True
+        return False
 
     def _write_log(self, write: Callable[[LogFile], object]) -> None:
-        try:
-            write(self._log)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._warn(N_("the log is incomplete: {error}"), reason)
+        with self._context.as_warning():
+            try:
+                write(self._log)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                self._warn(N_("the log is incomplete: {error}"), reason)
 
     def _warn(self, template: str, error: str) -> None:
         self._context.warn(Sentence.of(template, error=error))

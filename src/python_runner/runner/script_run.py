@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreters import find_script
+from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
@@ -46,18 +46,30 @@ class ScriptRun:
     inherit: tuple[int, ...]
 
     def execute(self, script: Script) -> ScriptResult:
-        """Run a script to the end of its last attempt."""
-        file = find_script(script.path, self.context.project.path)
-        if file is None:
-            reason = Sentence.of(N_("script not found: {path}"), path=script.path)
-            return self.context.not_started(script, reason, Outcome.NOT_STARTED)
-        number = self.context.number(script)
-        output = outputs.output_file(self._output_folder(), number, script.name)
+        """Run a script to the end of its last attempt.
+
+        Whatever goes wrong in this step is the script's result.
+        """
+        context, number = self.context, self.context.number(script)
+        output = outputs.output_file(self.folder, number, script.name)
+        attempts: list[Attempt] = []
         started = time.monotonic()
-        attempts = self._attempts(script, number, self._command(script, file, output))
+        try:
+            file = find_script(script.path, context.project.path)
+            if file is None:
+                reason = why_missing(script.path, context.project.path)
+                return context.not_started(script, reason, Outcome.NOT_STARTED)
+            output = self._output_folder() / output.name
+            self._run(script, self._command(script, file, output), attempts)
+        except Exception as error:  # noqa: BLE001 - the others still run
+            reason = context.explain(error)
+            if not attempts:
+                return context.not_started(script, reason, Outcome.NOT_STARTED)
+            # It ended as its last attempt did.
+            context.warn(reason)
         return ScriptResult(
             script=script.name,
-            run_id=self.context.run_id,
+            run_id=context.run_id,
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
@@ -85,9 +97,10 @@ class ScriptRun:
                 return self.spare
         return self.folder
 
-    def _attempts(self, script: Script, number: int, command: Command) -> list[Attempt]:
-        session, output = self.context.session, Path(command.output)
-        attempts: list[Attempt] = []
+    def _run(self, script: Script, command: Command, attempts: list[Attempt]) -> None:
+        """Run attempts until one needs no further one; add each to ``attempts``."""
+        session, number = self.context.session, self.context.number(script)
+        output = Path(command.output)
         while True:
             self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
@@ -101,13 +114,12 @@ class ScriptRun:
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
             attempts.append(run_command(bounded, session.stop))
-            last = len(attempts) > script.retries
-            if last or not deserves_retry(attempts[-1].outcome):
+            if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
-                return attempts
+                return
             self.recorder.end_attempt(number, attempts[-1])
             if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
-                return attempts
+                return
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
 
     @staticmethod

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.execution.exit_reasons import start_failure, watch_failure
+from python_runner.execution.exit_reasons import start_failure
 from python_runner.model import Outcome
-from python_runner.policy import next_scripts
+from python_runner.policy import Schedule
 from python_runner.waiting import start, wait_for_all, wait_for_any
 
 
@@ -25,8 +25,8 @@ class Series:
     """A series and what to do with each of its scripts.
 
     Attributes:
-        execute: runs one script to its end; called in a thread of its own. What it
-            raises becomes the script's result.
+        execute: runs one script to its end, whatever happens; called in a thread of
+            its own.
         not_started: makes the result of a script without any attempt.
         record: takes each result as it arrives, always in the calling thread.
         stopping: whether no further script may start.
@@ -42,49 +42,45 @@ class Series:
 
     def run(self) -> tuple[ScriptResult, ...]:
         """Run every script that may run; return one result each, in order."""
+        schedule = Schedule(
+            self.scripts, on_failure=self.on_failure, max_parallel=self.max_parallel
+        )
         results: dict[str, ScriptResult] = {}
-        running: dict[Future[ScriptResult], Script] = {}
+        running: set[Future[ScriptResult]] = set()
+
+        def keep(result: ScriptResult) -> None:
+            results[result.script] = result
+            schedule.end(result)
+            self.record(result)
+
         try:
-            self._run(results, running)
+            self._run(schedule, running, keep)
         finally:
+            # Empty, but for an error: what still runs then is told as it ends.
             wait_for_all(running)
+            for future in running:
+                keep(future.result())
         return tuple(results[script.name] for script in self.scripts)
 
     def _run(
         self,
-        results: dict[str, ScriptResult],
-        running: dict[Future[ScriptResult], Script],
+        schedule: Schedule,
+        running: set[Future[ScriptResult]],
+        keep: Callable[[ScriptResult], None],
     ) -> None:
         while True:
-            step = next_scripts(
-                self.scripts,
-                results=results,
-                running=[script.name for script in running.values()],
-                on_failure=self.on_failure,
-                max_parallel=self.max_parallel,
-                stopping=self.stopping(),
-            )
+            step = schedule.next(stopping=self.stopping())
             for script, reason in step.skip:
-                self._keep(self.not_started(script, reason, Outcome.SKIPPED), results)
+                keep(self.not_started(script, reason, Outcome.SKIPPED))
             for script in step.start:
                 try:
-                    running[start(partial(self.execute, script), "script")] = script
-                except RuntimeError as error:
+                    running.add(start(partial(self.execute, script), "script"))
+                except (RuntimeError, MemoryError) as error:
                     reason = start_failure(error, script.path)
-                    result = self.not_started(script, reason, Outcome.NOT_STARTED)
-                    self._keep(result, results)
+                    keep(self.not_started(script, reason, Outcome.NOT_STARTED))
             if running:
                 for future in wait_for_any(running):
-                    self._keep(self._result(running.pop(future), future), results)
+                    running.remove(future)
+                    keep(future.result())
             elif not step.start and not step.skip:
                 return
-
-    def _result(self, script: Script, future: Future[ScriptResult]) -> ScriptResult:
-        try:
-            return future.result()
-        except Exception as error:  # noqa: BLE001 - the rest of the series still runs
-            return self.not_started(script, watch_failure(error), Outcome.FAILURE)
-
-    def _keep(self, result: ScriptResult, results: dict[str, ScriptResult]) -> None:
-        results[result.script] = result
-        self.record(result)

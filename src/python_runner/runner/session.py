@@ -132,7 +132,7 @@ def open_session(
     try:
         store = open_store(settings.home, now())
         notices = (store.notice,) if store.notice else ()
-    except StoreError as error:
+    except Exception as error:  # noqa: BLE001 - scripts matter more than records
         template = N_("no records are kept: {error}")
         if not may_write_in(settings.home):
             template = N_(

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from python_runner.cli.lookup import open_records
+from python_runner.cli.streams import say
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.files import exists, is_file
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.store import DATABASE_NAME
 from python_runner.texts.sentence import translate as _
@@ -24,16 +26,14 @@ def command(file: Path, env_file: Path | None) -> int:
     """Write the copy, never over another file."""
     settings = load_settings(env_file)
     records = settings.home / DATABASE_NAME
-    if not records.is_file():
+    if not is_file(records):
         # A copy of nothing, from a wrong home, would look like a backup for years.
         raise PythonRunnerError(_("{path} does not exist").format(path=records))
-    if file.exists():
+    if exists(file):
         raise PythonRunnerError(
             _("{path} exists already and was left as it is").format(path=file)
         )
     with open_records(settings) as store:
         store.backup(file)
-    click.echo(
-        _("{path} holds a copy of {records}.").format(path=file, records=records)
-    )
+    say(_("{path} holds a copy of {records}."), path=file, records=records)
     return EXIT_SUCCESS

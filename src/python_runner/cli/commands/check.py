@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
 from python_runner.config import permissions
@@ -19,8 +18,12 @@ from python_runner.config.settings import load_settings, require_mail
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
-from python_runner.files import is_folder, may_write_in
+from python_runner.execution.interpreters import (
+    find_interpreter,
+    find_script,
+    why_missing,
+)
+from python_runner.files import absolute, current_folder, is_folder, may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -32,6 +35,7 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Settings
@@ -54,7 +58,7 @@ def command(
 ) -> int:
     """Print the problems of each project; 0 when there is none, else 2."""
     if schema:
-        click.echo(json.dumps(json_schema(), indent=2))
+        show_document(json_schema())
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
@@ -64,11 +68,11 @@ def command(
     }
     warnings = list(permission_problems(targets, settings, env_file))
     if as_json:
-        click.echo(json.dumps(_document(found, warnings), indent=2))
+        show_document(_document(found, warnings))
     else:
         _print(found)
         for warning in warnings:
-            click.echo(labelled(_("warning"), warning), err=True)
+            say(labelled(_("warning"), warning), err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 
@@ -102,7 +106,8 @@ def project_problems(
         yield Problem(file, "python_command", masked(str(error)))
     for place, script in enumerate(project.scripts):
         if find_script(script.path, project.path) is None:
-            message = _("script not found: {path}").format(path=masked(script.path))
+            reason = why_missing(script.path, project.path)
+            message = masked(reason.in_language(system_language()))
             yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         try:
@@ -118,9 +123,9 @@ def permission_problems(
     targets: Workspace, settings: Settings, env_file: Path | None
 ) -> Iterator[Problem]:
     """Yield what other users may change or read of all that a run believes and runs."""
-    variables = env_file or Path(".env").absolute()
+    variables = absolute(env_file or ".env")
     mail = settings.mail
-    believed = [Path.cwd(), variables, Path(WORKSPACE_FILE).absolute()]
+    believed = [current_folder(), variables, absolute(WORKSPACE_FILE)]
     believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
     believed += permissions.import_folders(settings.environ)
     believed += permissions.parts_of_state(settings.home)
@@ -194,7 +199,7 @@ def _print(found: Mapping[Path, list[Problem]]) -> None:
             message = _("{folder}: {count} problem(s)")
         else:
             message = _("{folder}: ready to run")
-        click.echo(message.format(folder=folder, count=len(problems)))
+        show(message, folder=folder, count=len(problems))
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
-            click.echo(f"  {where}{problem.message}")
+            show("  {where}{message}", where=where, message=problem.message)

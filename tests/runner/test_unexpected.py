@@ -1,0 +1,404 @@
+"""Whatever nobody foresaw ends at the script's step, at the run or at the project."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from python_runner import Runner, run_project
+from python_runner.cli.app import run_app
+from python_runner.execution import process
+from python_runner.execution.interpreters import find_script
+from python_runner.model import MailStatus, Outcome, RunStatus
+from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, NextScripts, Schedule
+from python_runner.records.store import open_store
+from python_runner.runner import project_run
+from python_runner.runner.recorder import RunRecorder
+from python_runner.runner.series import Series
+from python_runner.runner.session import local_now
+from tests.support import GOOD, MakeProject, mails
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from python_runner.model import Run
+
+SOURCES = {"a.py": GOOD, "b.py": GOOD, "c.py": GOOD}
+#: What any call may end with.
+ERRORS = [
+    LookupError("unforeseen"),
+    OSError(errno.EMFILE, os.strerror(errno.EMFILE)),
+    OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), "x" * 300),
+    FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)),
+    RuntimeError("can't start new thread"),
+    MemoryError(),
+    RecursionError("maximum recursion depth exceeded"),
+    ValueError("embedded null byte"),
+    UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(in_folder: Path) -> None:
+    """Keep the files of the developer's own folder out."""
+
+
+@pytest.fixture(params=ERRORS, ids=repr)
+def error(request: pytest.FixtureRequest) -> Exception:
+    """Return one of the errors."""
+    found: Exception = request.param
+    return found
+
+
+def kept(home: Path, run_id: str | None) -> Run | None:
+    """Return what the records hold of a run; none of them is open."""
+    with open_store(home, local_now()) as store:
+        assert store.open_runs() == []
+        return store.run(run_id or "")
+
+
+def logged(folder: Path) -> list[str]:
+    """Return script and status of each line of a project's log."""
+    lines = (folder / "logs" / f"{folder.name}.log").read_text("utf-8").splitlines()
+    return [" ".join(line.split(" - ")[5:7]) for line in lines]
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    """Return a function that raises ``error`` whatever it is given."""
+
+    def fail(*_args: object, **_options: object) -> None:
+        raise error
+
+    return fail
+
+
+# --- inside a script's step ---
+
+
+def test_inside_a_step_it_is_the_script_s_result(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    shielded: Path,
+    error: Exception,
+) -> None:
+    """One script is not started and says why; the details are where it says."""
+    folder = make_project(sources=SOURCES)
+
+    def find(path: str, project: Path) -> Path | None:
+        if path == "b.py":
+            raise error
+        return find_script(path, project)
+
+    monkeypatch.setattr("python_runner.runner.script_run.find_script", find)
+    result = run_project(folder)
+
+    assert [s.status for s in result.scripts] == [
+        Outcome.SUCCESS,
+        Outcome.NOT_STARTED,
+        Outcome.SUCCESS,
+    ]
+    told = result.scripts[1].traceback or ""
+    assert type(error).__name__ in told
+    (details,) = (shielded / "errors").iterdir()
+    assert str(details) in told
+    assert "raise error" in details.read_text("utf-8")
+    assert logged(folder) == ["a.py success", "b.py failure", "c.py success"]
+    run = kept(shielded, result.run_id)
+    assert run is not None
+    assert run.status is RunStatus.FAILURE
+
+
+def test_a_script_that_ended_is_told_as_it_ended(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error behind the script's end does not change how it ended."""
+    folder = make_project(sources={"a.py": "raise SystemExit(3)"}, retries=1)
+    monkeypatch.setattr(RunRecorder, "end_attempt", raising(LookupError("unforeseen")))
+    result = run_project(folder)
+
+    (script,) = result.scripts
+    assert (script.status, script.exit_code) == (Outcome.FAILURE, 3)
+    assert any("unforeseen" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize("source", [GOOD, "1 / 0"])
+@pytest.mark.parametrize("reader", ["read_traceback", "read_background_error"])
+def test_an_output_that_cannot_be_read_changes_no_outcome(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
+) -> None:
+    """Whether a script succeeded is known from its exit code."""
+    folder = make_project(sources={"a.py": source})
+    monkeypatch.setattr(process, reader, raising(RecursionError("unforeseen")))
+    (script,) = run_project(folder).scripts
+
+    assert script.exit_code == (0 if source == GOOD else 1)
+    assert script.success is (source == GOOD)
+    concerned = (source == GOOD) == (reader == "read_background_error")
+    assert any("unforeseen" in warning for warning in script.warnings) is concerned
+
+
+# --- inside a run ---
+
+#: What a run calls, and whether its scripts have run when that fails.
+CALLS = {
+    "find_interpreter": False,
+    "recover": True,
+    "ask_version": True,
+    "RunRecorder.begin_run": False,
+    "RunRecorder.rotate_log": False,
+    "RunHeartbeat.begin": True,
+    "drain": True,
+    "Series.run": False,
+    "outputs.delete_old_outputs": True,
+    "unannounced_reports": True,
+    "report_messages": True,
+    "RunHeartbeat.end": True,
+    "deliver": True,
+    "RunHeartbeat.finish": True,
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_inside_a_run_it_closes_that_run(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    shielded: Path,
+    mail_dir: Path,
+    call: str,
+) -> None:
+    """Every script has its result, in the log and the records, and the report leaves."""
+    folder = make_project(
+        sources=SOURCES, recipients=["ann@example.org"], email_strategy="all"
+    )
+    with monkeypatch.context() as patch:
+        where = f"python_runner.runner.project_run.{call}"
+        patch.setattr(where, raising(LookupError("unforeseen")))
+        result = run_project(folder)
+
+    ran = CALLS[call]
+    outcome = Outcome.SUCCESS if ran else Outcome.NOT_STARTED
+    assert [s.script for s in result.scripts] == list(SOURCES)
+    assert {s.status for s in result.scripts} == {outcome}
+    assert result.status is (RunStatus.SUCCESS if ran else RunStatus.NOT_STARTED)
+    assert "unforeseen" in (result.error or " ".join(result.warnings))
+    word = "success" if ran else "failure"
+    assert logged(folder) == [f"{name} {word}" for name in SOURCES]
+    run = kept(shielded, result.run_id)
+    assert run is not None
+    assert run.status is result.status
+    if call == "report_messages":
+        assert result.mail is MailStatus.FAILED
+    else:
+        subjects = [str(m["Subject"]) for m in mails(mail_dir)] or waiting(shielded)
+        assert len(subjects) == 1
+        assert ran or "not started: an unexpected error: LookupError" in subjects[0]
+
+
+def waiting(home: Path) -> list[str]:
+    """Return the subjects of the reports that wait."""
+    with open_store(home, local_now()) as store:
+        return [queued.message.subject for queued in store.messages.newest()]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "project_run.RunRecorder.end_script",
+        "project_run.RunRecorder.end_run",
+        "project_run.run_status",
+        "recorder.LogFile.write",
+        "recorder.log_line_of",
+        "recorder.Store.begin_run",
+        "recorder.Store.begin_attempt",
+        "recorder.Store.end_script",
+        "recorder.Store.end_run",
+    ],
+)
+def test_what_cannot_be_written_costs_no_result(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    mail_dir: Path,
+    where: str,
+) -> None:
+    """The scripts run, their results are returned and reported, and a warning is told."""
+    folder = make_project(
+        sources=SOURCES, recipients=["ann@example.org"], email_strategy="all"
+    )
+    monkeypatch.setattr(
+        f"python_runner.runner.{where}", raising(LookupError("unforeseen"))
+    )
+    result = run_project(folder)
+
+    assert {s.script: s.success for s in result.scripts} == dict.fromkeys(SOURCES, True)
+    assert any("unforeseen" in warning for warning in result.warnings)
+    # Without its status nobody knows what is to be reported.
+    assert len(mails(mail_dir)) == (where != "project_run.run_status")
+
+
+def test_a_script_that_still_runs_is_told_as_it_ends(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, shielded: Path
+) -> None:
+    """An error in the series waits for the scripts that run beside it."""
+    folder = make_project(
+        sources={"a.py": GOOD, "b.py": "import time; time.sleep(0.5)", "c.py": GOOD},
+        scripts=["a.py", "b.py", {"path": "c.py", "needs": ["a.py"]}],
+        max_parallel=2,
+    )
+    decide, calls = Schedule.next, iter(range(9))
+
+    def decide_once(schedule: Schedule, *, stopping: bool) -> NextScripts:
+        if next(calls):
+            raise LookupError("unforeseen")
+        return decide(schedule, stopping=stopping)
+
+    monkeypatch.setattr(Schedule, "next", decide_once)
+    result = run_project(folder)
+
+    assert {s.script: s.status for s in result.scripts} == {
+        "a.py": Outcome.SUCCESS,
+        "b.py": Outcome.SUCCESS,
+        "c.py": Outcome.NOT_STARTED,
+    }
+    assert result.status is RunStatus.FAILURE
+    assert "unforeseen" in (result.error or "")
+    assert kept(shielded, result.run_id) is not None
+
+
+def test_the_library_returns_results(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of the user's meets no exception once its arguments are right."""
+    folder = make_project(sources=SOURCES)
+    runner = Runner(folder, [])
+    monkeypatch.setattr(Series, "run", raising(LookupError("unforeseen")))
+    results = runner.run(list(SOURCES), email_strategy="none")
+
+    assert [r["status"] for r in results] == ["not_started"] * 3
+    assert all("unforeseen" in r["traceback"] for r in results)
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_request_to_end_keeps_its_meaning(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    ending: type[BaseException],
+) -> None:
+    """Only errors are caught."""
+    folder = make_project(sources=SOURCES)
+
+    def end(*_args: object, **_options: object) -> NoReturn:
+        raise ending
+
+    monkeypatch.setattr(Series, "run", end)
+    with pytest.raises(ending):
+        run_project(folder)
+
+
+# --- inside a project's worker ---
+
+
+@pytest.fixture
+def run_command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Return a function that runs the command in this process, which stays as it is."""
+    monkeypatch.setattr("python_runner.cli.commands.run.become_subreaper", lambda: None)
+    return lambda *arguments: run_app(["run", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "load_project",
+        "select",
+        "RunContext.begin",
+        "project_lock",
+        "find_interpreter",
+    ],
+)
+def test_inside_a_worker_it_is_that_project_s_result(  # noqa: PLR0917 - fixtures
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+    where: str,
+    error: Exception,
+) -> None:
+    """The other projects run, and stand in the document."""
+    folders = [make_project(name, {"a.py": GOOD}) for name in ("p1", "p2", "p3")]
+    *owners, name = where.split(".")
+    owner = getattr(project_run, owners[0]) if owners else project_run
+    usual, calls = getattr(owner, name), iter(range(9))
+
+    def fail_once(*args: Any, **options: Any) -> Any:
+        if next(calls) == 1:
+            raise error
+        return usual(*args, **options)
+
+    monkeypatch.setattr(owner, name, fail_once)
+    code = run_command_line("--json", "--quiet", *folders)
+
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["project"] for run in runs] == ["p1", "p2", "p3"]
+    assert [run["status"] for run in runs] == ["success", "not_started", "success"]
+    assert type(error).__name__ in runs[1]["error"]
+    assert code == EXIT_USAGE
+
+
+@pytest.mark.parametrize("call", ["drain_again", "delete_old_runs"])
+def test_what_follows_the_runs_costs_none_of_them(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+    call: str,
+) -> None:
+    """The document and the exit code stand."""
+    folder = make_project(sources=SOURCES)
+    monkeypatch.setattr(project_run, call, raising(LookupError("unforeseen")))
+    code = run_command_line("--json", folder)
+
+    told = capsys.readouterr()
+    assert [run["status"] for run in json.loads(told.out)["runs"]] == ["success"]
+    assert "unforeseen" in told.err
+    assert code == EXIT_SUCCESS
+
+
+# --- where the details go ---
+
+
+def test_the_details_hold_no_secret_and_are_told_once(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, shielded: Path
+) -> None:
+    """Five scripts that meet one error tell it once; a secret is masked."""
+    monkeypatch.setenv("DATABASE_PASSWORD", "hunter2hunter2")
+    folder = make_project(sources={f"{n}.py": GOOD for n in "abcde"})
+
+    def fail(*_args: object) -> NoReturn:
+        raise LookupError("no hunter2hunter2")
+
+    monkeypatch.setattr("python_runner.runner.script_run.find_script", fail)
+    result = run_project(folder)
+
+    (file,) = (shielded / "errors").iterdir()
+    text = file.read_text("utf-8")
+    assert text.count("Traceback") == 1
+    assert "hunter2" not in f"{text}{result}"
+
+
+def test_a_state_folder_that_cannot_be_written_is_told(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, shielded: Path
+) -> None:
+    """One sentence says what went wrong, and why nothing more can be read."""
+    shielded.touch()
+    folder = make_project(sources={"a.py": GOOD})
+    fail = raising(LookupError("unforeseen"))
+    monkeypatch.setattr("python_runner.runner.script_run.find_script", fail)
+    (script,) = run_project(folder).scripts
+
+    assert "unforeseen" in (script.traceback or "")
+    assert "its details could not be written" in (script.traceback or "")
