@@ -62,6 +62,11 @@ def absolute(path: str | os.PathLike[str]) -> Path:
         return Path(path)
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path, with ``~`` as the home of a user where one is known."""
+    return absolute(os.path.expanduser(path))  # noqa: PTH111 - that of pathlib raises
+
+
 def current_folder() -> Path:
     """Return the current folder; ``.`` where it has gone."""
     return absolute(os.curdir)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from typing import TYPE_CHECKING
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,6 @@ from tests.support import (
     Cli,
     MakeProject,
 )
-
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_version_and_help(cli: Cli) -> None:
@@ -115,3 +112,13 @@ def test_records_that_cannot_be_opened_are_a_sentence(
     assert str(shielded) in done.stderr
     assert "Traceback" not in done.stderr
     assert not (folder / "logs").exists()
+
+
+def test_the_command_is_installed_with_and_without_a_console() -> None:
+    """Windows opens no window for the second one."""
+    project = tomllib.loads(
+        Path(__file__).parents[2].joinpath("pyproject.toml").read_text("utf-8")
+    )["project"]
+
+    assert project["scripts"]["python-runner"] == "python_runner.cli:main"
+    assert project["gui-scripts"]["python-runnerw"] == "python_runner.cli:main"

@@ -263,3 +263,15 @@ def test_a_current_folder_that_has_gone_hides_nothing(
     assert str(why_missing("other.py", project)) == "script not found: other.py"
     assert find("./python", project) == python
     assert "does not exist" in refusal("./other", project)
+
+
+def test_scripts_get_the_interpreter_with_a_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``pythonw.exe`` what a script starts would open windows."""
+    windowless = tmp_path / "pythonw.exe"
+    monkeypatch.setattr(sys, "executable", str(windowless))
+    assert find_interpreter(None, tmp_path, environ={}) == windowless
+
+    (tmp_path / "python.exe").touch()
+    assert find_interpreter(None, tmp_path, environ={}) == tmp_path / "python.exe"

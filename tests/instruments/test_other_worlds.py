@@ -163,11 +163,6 @@ COMMANDS = {
 }
 #: What fails today, by pattern of ``world:command``, and why.
 KNOWN: dict[str, str] = {
-    **{
-        f"no-home:{command}": "no HOME and no entry in passwd: traceback, nothing runs"
-        for command in COMMANDS
-        if command not in ("init", "demo", "version", "help")
-    },
     "umask-000:*": "logs, outputs and mails are written so that everybody may change them",
     "umask-777:logs": "a log that may not be read: traceback",
     "umask-777:demo": "a folder that may not be entered: traceback",

@@ -63,10 +63,7 @@ QUICK = {"once": 4, "onwards": 2}
 PATIENCE = 90.0
 
 #: What fails today, by pattern of ``scenario:function:call:error:kind``, and why.
-KNOWN: dict[str, str] = {
-    "library:*:*:*:silent": "what goes wrong beside the scripts is in no warning of the"
-    " library's results",
-}
+KNOWN: dict[str, str] = {}
 
 SCRIPT = """
 import pathlib, time

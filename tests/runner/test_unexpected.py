@@ -13,7 +13,7 @@ from python_runner import Runner, run_project
 from python_runner.cli.app import run_app
 from python_runner.execution import process
 from python_runner.execution.interpreters import find_script
-from python_runner.model import MailStatus, Outcome, RunStatus
+from python_runner.model import MailStatus, OpenRun, OpenScript, Outcome, RunStatus
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, NextScripts, Schedule
 from python_runner.records.store import open_store
 from python_runner.runner import project_run
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from python_runner.model import Run
+    from python_runner.model import Command, Run
 
 SOURCES = {"a.py": GOOD, "b.py": GOOD, "c.py": GOOD}
 #: What any call may end with.
@@ -141,6 +141,42 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
     assert script.success is (source == GOOD)
     concerned = (source == GOOD) == (reader == "read_background_error")
     assert any("unforeseen" in warning for warning in script.warnings) is concerned
+
+
+@pytest.mark.parametrize(
+    ("number", "tries"),
+    [
+        (errno.EAGAIN, 2),
+        (errno.EMFILE, 2),
+        (errno.ENFILE, 2),
+        (errno.ENOMEM, 2),
+        (errno.EIO, 2),
+        (errno.ENOENT, 1),
+        (errno.EACCES, 1),
+        (errno.E2BIG, 1),
+        (errno.ENOEXEC, 1),
+        (errno.ENAMETOOLONG, 1),
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, number: int, tries: int
+) -> None:
+    """A start that fails for want of something is worth one of the retries."""
+    tree_class = vars(process)["Tree"]
+    start, starts = tree_class.start, []
+
+    def fail_once(tree: object, command: Command) -> None:
+        starts.append(command)
+        if len(starts) == 1:
+            raise OSError(number, os.strerror(number))
+        start(tree, command)
+
+    monkeypatch.setattr(tree_class, "start", fail_once)
+    folder = make_project(sources={"a.py": GOOD}, retries=2, retry_delay=0.01)
+    (script,) = run_project(folder).scripts
+
+    assert script.attempts == len(starts) == tries
+    assert script.status is (Outcome.SUCCESS if tries > 1 else Outcome.NOT_STARTED)
 
 
 # --- inside a run ---
@@ -281,6 +317,9 @@ def test_the_library_returns_results(
 
     assert [r["status"] for r in results] == ["not_started"] * 3
     assert all("unforeseen" in r["traceback"] for r in results)
+    assert results.status is RunStatus.NOT_STARTED
+    assert results.run_id == results[0]["run_id"]
+    assert "unforeseen" in results.warnings[0]
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
@@ -402,3 +441,53 @@ def test_a_state_folder_that_cannot_be_written_is_told(
 
     assert "unforeseen" in (script.traceback or "")
     assert "its details could not be written" in (script.traceback or "")
+
+
+# --- another project's unfinished run ---
+
+
+@pytest.mark.parametrize(
+    "number", [errno.EIO, errno.EACCES, errno.ENAMETOOLONG, errno.ETIMEDOUT, 1231]
+)
+def test_a_folder_that_cannot_be_resolved_concerns_nobody_else(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shielded: Path,
+    number: int,
+) -> None:
+    """A share that is away, with a run on it that never ended, stops no other project."""
+    away = make_project("away", {"a.py": GOOD})
+    here = make_project("here", {"a.py": GOOD})
+    run_id = "0123456789abc"
+    scripts = (OpenScript(script="a.py", number=1),)
+    unfinished = OpenRun(
+        run_id=run_id,
+        project="away",
+        path=away,
+        started_at=local_now(),
+        scripts=scripts,
+    )
+    with open_store(shielded, local_now()) as store:
+        store.begin_run(unfinished, None)
+    usual = os.path.realpath
+
+    def realpath(path: os.PathLike[str] | str, **options: Any) -> str:
+        if "away" in os.fspath(path):
+            raise OSError(number, "The network location cannot be reached", path)
+        return usual(path, **options)
+
+    monkeypatch.setattr(os.path, "realpath", realpath)
+
+    assert run_project(here).status is RunStatus.SUCCESS
+    assert Runner(here, []).run(["a.py"], email_strategy="none")[0]["success"]
+    for command in (["history"], ["history", str(away)]):
+        assert run_app(command) == EXIT_SUCCESS
+    assert run_id in capsys.readouterr().out
+    assert run_app(["show", run_id]) == EXIT_USAGE
+    assert "was interrupted" in capsys.readouterr().err
+    # It is the next run of its own project that ends it.
+    assert run_project(away).status is RunStatus.SUCCESS
+    ended = kept(shielded, run_id)
+    assert ended is not None
+    assert ended.status is RunStatus.INTERRUPTED

@@ -44,8 +44,8 @@ _DOCUMENT_PATIENCE = 10.0
 _LAST_PATIENCE = 1.0
 #: Seconds between two looks at a reader.
 _PAUSE = 0.1
-#: A disk, unlike a reader, is told about.
-_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+#: How a reader that has left shows itself, on Windows too; a full disk is told about.
+_LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
 _COLOURS = {"red": "\x1b[31m"}
 _RESET = "\x1b[0m"
 
@@ -59,7 +59,7 @@ class OutputLost(Exception):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error)
-        self.reason = error.strerror if error.errno in _FULL else None
+        self.reason = None if error.errno in _LEFT else error.strerror
 
 
 class Stream(io.TextIOBase):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from python_runner.config.reading import LONGEST
-from python_runner.files import is_file, read_regular
+from python_runner.files import expanded, is_file, read_regular
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 
 class Cloud(NamedTuple):
@@ -56,7 +56,7 @@ def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             message = _("expected letters, digits, dots and hyphens, found {found}")
             yield name, message.format(found=value)
     if file := variables.get("OAUTH_CLIENT_CERTIFICATE"):
-        for message in _certificate_problems(Path(file).expanduser()):
+        for message in _certificate_problems(expanded(file)):
             yield "OAUTH_CLIENT_CERTIFICATE", message
         if variables.get("OAUTH_CLIENT_SECRET"):
             message = _("set this or OAUTH_CLIENT_SECRET, not both")

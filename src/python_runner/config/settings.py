@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
-from python_runner.files import current_folder, is_file, why_unseen
+from python_runner.files import current_folder, expanded, is_file, why_unseen
 from python_runner.masking import Masker, secret_values
 from python_runner.model import MailSettings, Settings
 from python_runner.texts.sentence import translate as _
@@ -81,21 +80,13 @@ def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
 
 def _home(variables: Mapping[str, str]) -> Path:
     if home := variables.get("PYTHON_RUNNER_HOME"):
-        return _user_path(home)
+        return expanded(home)
     try:
         return platformdirs.user_state_path("python-runner", appauthor=False)
     except RuntimeError:
-        # A user without HOME and without an entry among the users: what most have who
-        # are no person.
+        # An account of its own for a service may have no home. Scripts run all the same,
+        # and it is told where no records can be kept.
         return Path(os.sep, ".local", "state", "python-runner")
-
-
-def _user_path(text: str) -> Path:
-    """Return an absolute path; ``~`` is the user's folder, where there is one."""
-    path = Path(text)
-    with suppress(RuntimeError):
-        path = path.expanduser()
-    return path.absolute()
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -104,7 +95,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 
     def path(name: str) -> Path | None:
         value = text(name)
-        return _user_path(value) if value else None
+        return expanded(value) if value else None
 
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
@@ -150,7 +141,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
     ca_file = variables.get("SMTP_CA_FILE")
-    if ca_file and not is_file(_user_path(ca_file)):
+    if ca_file and not is_file(expanded(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
     yield from oauth_problems(variables)
 

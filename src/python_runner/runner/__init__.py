@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import (
@@ -23,7 +24,7 @@ from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.result import RunResult, ScriptRunResult
+from python_runner.runner.result import RunResult, RunResults, ScriptRunResult
 from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from python_runner.model import Project, Script, ScriptResult
+    from python_runner.model import Project, Script
     from python_runner.runner.events import Event
 
 __all__ = ["RunResult", "Runner", "ScriptRunResult", "run_project"]
@@ -154,7 +155,7 @@ class Runner:
         python_command: str | None = None,
         email_strategy: str = "all",
         include_traceback: bool = False,
-    ) -> list[dict[str, Any]]:
+    ) -> RunResults:
         """Run the scripts in order; a failing one does not keep the next from running.
 
         Optional keys of the project's ``exec_config.json`` (time-outs, retries, ...)
@@ -172,6 +173,8 @@ class Runner:
             ``execution_time`` (minutes), ``traceback`` (text or None), ``status``,
             ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601),
             ``output`` (path of the captured output, or None) and ``warnings`` (texts).
+            The list's ``run_id``, ``status``, ``mail`` and ``warnings`` tell of the run.
+            Warnings also go to the logger ``python_runner``.
 
         Raises:
             BadPythonInterpreter: the interpreter is not there.
@@ -201,7 +204,9 @@ class Runner:
         ):
             run = project_run.run_project(project, session)
         _end_as_signalled(signals.received)
-        return [_legacy(result) for result in run.scripts]
+        results = RunResults(run)
+        _log_warnings(results, run.project)
+        return results
 
 
 def _end_as_signalled(received: signal.Signals | None) -> None:
@@ -212,21 +217,11 @@ def _end_as_signalled(received: signal.Signals | None) -> None:
     raise SystemExit(exit_code((), signal=received.name))
 
 
-def _legacy(result: ScriptResult) -> dict[str, Any]:
-    """Return the original's dictionary, and what is new behind it."""
-    return {
-        "script": result.script,
-        "success": result.succeeded,
-        "execution_time": result.duration / 60,
-        "traceback": result.traceback,
-        "status": result.outcome.value,
-        "exit_code": result.exit_code,
-        "attempts": len(result.attempts),
-        "run_id": result.run_id,
-        "started_at": result.started_at.isoformat(),
-        "output": str(result.output) if result.output else None,
-        "warnings": [str(warning) for warning in result.warnings],
-    }
+def _log_warnings(results: RunResults, project: str) -> None:
+    """Tell the program's log what went wrong beside the scripts."""
+    logger = logging.getLogger("python_runner")
+    for warning in results.warnings:
+        logger.warning("%s: %s", project, warning)
 
 
 def _configured(folder: Path) -> Project:

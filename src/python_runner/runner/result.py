@@ -1,14 +1,16 @@
-"""What :func:`python_runner.run_project` returns."""
+"""What :func:`python_runner.run_project` and ``Runner.run`` return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.model import MailStatus
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -102,3 +104,50 @@ class RunResult:
             warnings=tuple(map(str, run.warnings)),
             error=str(run.error) if run.error else None,
         )
+
+
+class RunResults(list[dict[str, Any]]):
+    """One dictionary a script, in order, and what else is to be known of the run.
+
+    Attributes:
+        run_id: 13 hexadecimal characters.
+        status: how the run ended.
+        mail: what became of the report: ``none``, ``sent``, ``queued`` or ``failed``.
+        warnings: what went wrong beside the scripts, and why a report did not leave.
+    """
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(map(_as_original, run.scripts))
+        self.run_id = run.run_id
+        self.status = run.status
+        self.mail = run.mail_status
+        self.warnings = tuple(map(str, _warnings(run)))
+
+
+def _warnings(run: Run) -> Iterator[Sentence]:
+    if run.error:
+        yield run.error
+    yield from run.warnings
+    template = {
+        MailStatus.QUEUED: N_("the report waits to be sent: {reason}"),
+        MailStatus.FAILED: N_("the report was not sent: {reason}"),
+    }.get(run.mail_status)
+    if template:
+        yield Sentence.of(template, reason=run.mail_reason or run.mail_status.value)
+
+
+def _as_original(result: ScriptResult) -> dict[str, Any]:
+    """Return the original's dictionary, and what is new behind it."""
+    return {
+        "script": result.script,
+        "success": result.succeeded,
+        "execution_time": result.duration / 60,
+        "traceback": result.traceback,
+        "status": result.outcome.value,
+        "exit_code": result.exit_code,
+        "attempts": len(result.attempts),
+        "run_id": result.run_id,
+        "started_at": result.started_at.isoformat(),
+        "output": str(result.output) if result.output else None,
+        "warnings": [str(warning) for warning in result.warnings],
+    }
