@@ -123,7 +123,7 @@ def plain_runs(
     keys = [
         key
         for (key,) in connection.execute(
-            f"SELECT id FROM run WHERE {where} ORDER BY started_at DESC LIMIT ?",  # noqa: S608 - our own words
+            f"SELECT id FROM run WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - our own words
             (*values, limit),
         )
     ]
@@ -179,7 +179,7 @@ def compare(store: Store, connection: sqlite3.Connection) -> None:
             lambda: store.past_results(project(0), "0.py", 100),
             lambda: connection.execute(
                 """
-                SELECT * FROM result WHERE script = 0 ORDER BY started_at DESC LIMIT 100
+                SELECT * FROM result WHERE script = 0 ORDER BY run DESC LIMIT 100
                 """
             ).fetchall(),
         ),

@@ -34,6 +34,7 @@ LAYERS = (
     {"delivery"},
     {"report", "config"},
     {"records", "execution", "policy", "trends"},
+    {"tracebacks"},
     {"model"},
     {"masking"},
     {"texts", "files", "channels", "exceptions", "version", "waiting"},

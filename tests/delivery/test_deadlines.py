@@ -18,8 +18,8 @@ from python_runner import Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.delivery.circuit_breaker import CircuitBreaker
-from python_runner.model import MailStatus, RunStatus
-from python_runner.runner.delivery import drain_again
+from python_runner.model import RECIPIENTS, MailStatus, RunStatus
+from python_runner.runner.delivery import drain_again, with_mail_status
 from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import (
@@ -28,6 +28,7 @@ from python_runner.runner.session import (
     local_now,
     open_session,
 )
+from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from python_runner.model import Run
+    from python_runner.model import Message, Run
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
     from tests.support import MakeProject
@@ -351,3 +352,48 @@ def fill(disk: Path) -> None:
                 file.write(block)
             except OSError:
                 block = block[: len(block) // 2]
+
+
+def _untouched(_session: Session) -> None:
+    """Leave a report as it was queued."""
+
+
+def _claim(session: Session) -> None:
+    assert session.store is not None
+    session.store.messages.claim_due(session.now(), owner="other", lease_seconds=60)
+
+
+def _open_breaker(session: Session) -> None:
+    reason = Sentence.of("the relay is down")
+    session.outbox.endpoint(RECIPIENTS).breaker.failure(reason, certain=True)
+
+
+def _close_records(session: Session) -> None:
+    assert session.store is not None
+    session.store.close()
+
+
+@pytest.mark.parametrize(
+    ("befall", "reason"),
+    [
+        (_untouched, "there was no time left to send it; a later run does"),
+        (_claim, "another process is sending it"),
+        (_open_breaker, "the relay is down"),
+        (_close_records, "the records cannot be read: "),
+    ],
+)
+def test_a_report_that_waits_always_says_why(
+    make_run: Callable[..., Run],
+    message: Message,
+    befall: Callable[[Session], None],
+    reason: str,
+) -> None:
+    """Also where no server has answered yet: the line of the run shows it."""
+    with session_for(relay(9)) as session:
+        assert session.store is not None
+        run = make_run()
+        session.store.end_run(run, [message], session.now())
+        befall(session)
+        told = with_mail_status(run, session)
+    assert told.mail_status is MailStatus.QUEUED
+    assert str(told.mail_reason).startswith(reason)

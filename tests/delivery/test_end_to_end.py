@@ -5,9 +5,11 @@ import email.policy
 import json
 import os
 import subprocess
+import threading
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -220,7 +222,18 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
             identity = f"<{number}@localhost>"
             one = replace(message, message_id=identity, content=identity.encode())
             store.end_run(make_run(run_id=f"{number:013x}"), [one], now)
-    servers = [serve() for _ in range(4)]
+    busy: set[int] = set()
+    several = threading.Event()
+
+    def meet(server: int, moment: str, verb: str) -> None:
+        # The first one waits for another: commands start one after the other.
+        if (moment, verb) == ("before", "DATA") and not several.is_set():
+            busy.add(server)
+            if len(busy) > 1:
+                several.set()
+            several.wait(20)
+
+    servers = [serve(watch=partial(meet, number)) for number in range(4)]
     commands = [
         subprocess.Popen(
             [*COMMAND, "mail", "flush"],
@@ -236,7 +249,8 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
         for server in servers
     ]
     for command in commands:
-        assert command.wait(100) in {0, 1}
+        # What another one is just sending is no failure of this one.
+        assert command.wait(100) == 0
 
     with open_store(shielded, now) as store:
         assert store.messages.waiting() == 0
@@ -245,6 +259,40 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
     assert set(sent.values()) == {1}
     # None of them had to do it alone.
     assert sum(bool(server.messages) for server in servers) > 1
+
+
+@pytest.mark.slow
+@pytest.mark.portable("the outbox decides it, whose tests run there")
+def test_what_another_process_is_sending_is_no_failure_of_a_flush(
+    make_run: Callable[..., Run], message: Message, shielded: Path, mail_dir: Path
+) -> None:
+    """It says so, and until when; what waits leaves all the same."""
+    now = local_now()
+    with open_store(shielded, now) as store:
+        for number in range(2):
+            one = replace(message, message_id=f"<{number}@localhost>")
+            store.end_run(make_run(run_id=f"{number:013x}"), [one], now)
+        store.messages.claim_due(now, owner="another", lease_seconds=500)
+    environ = os.environ | {
+        "MAIL_TRANSPORT": "file",
+        "MAIL_DIR": str(mail_dir),
+        "LANGUAGE": "en",
+    }
+
+    done = subprocess.run(
+        [*COMMAND, "mail", "flush"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "1 sent, 0 waiting, 0 given up" in done.stdout
+    assert "1 being sent by another process, until " in done.stdout
+    assert "failed" not in done.stdout
+    assert len(list(mail_dir.iterdir())) == 1
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 import sqlite3
 import threading
@@ -16,12 +17,13 @@ import pytest
 
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.outbox import DrainReport, Outbox
-from python_runner.delivery.rate_limiter import MESSAGES_A_MINUTE
+from python_runner.delivery.transports import EXCHANGE_A_MINUTE, messages_a_minute
 from python_runner.delivery.transports.memory import MemoryTransport
 from python_runner.masking import Masker
 from python_runner.model import (
     RECIPIENTS,
     Delivery,
+    MailSettings,
     MailStatus,
     Message,
     Receipt,
@@ -99,6 +101,7 @@ def outbox_of(
         now=lambda: now,
         stopping=stopping,
         endpoints=endpoints or Endpoints(),
+        mails_a_minute=EXCHANGE_A_MINUTE,
     )
 
 
@@ -275,7 +278,7 @@ def test_a_server_that_is_down_is_left_alone_for_a_while(store: Store) -> None:
 
     endpoints.reset()
     up = MemoryTransport()
-    assert deliver(store, up, endpoints=endpoints).sent == MESSAGES_A_MINUTE
+    assert deliver(store, up, endpoints=endpoints).sent == EXCHANGE_A_MINUTE
     clock.seconds += 60.0
     assert deliver(store, down(), endpoints=endpoints).deferred == 2
 
@@ -492,7 +495,7 @@ def test_a_runner_that_stops_still_sends(store: Store) -> None:
 
 def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
     """The thirty-first waits until the first is a minute ago."""
-    queue(store, *(f"{number:x}" for number in range(MESSAGES_A_MINUTE + 2)))
+    queue(store, *(f"{number:x}" for number in range(EXCHANGE_A_MINUTE + 2)))
     clock = FakeTime()
     report = deliver(
         store,
@@ -500,7 +503,7 @@ def test_no_more_than_thirty_messages_a_minute(store: Store) -> None:
         deadline_seconds=100,
         endpoints=Endpoints(clock.monotonic, clock.sleep),
     )
-    assert report == DrainReport(sent=MESSAGES_A_MINUTE + 2)
+    assert report == DrainReport(sent=EXCHANGE_A_MINUTE + 2)
     assert clock.naps == [60.0]
 
 
@@ -508,7 +511,7 @@ def test_the_rate_limit_counts_messages_over_all_drains(store: Store) -> None:
     """Thirty projects in a minute wait for nothing; the next one does."""
     clock = FakeTime()
     endpoints = Endpoints(clock.monotonic, clock.sleep)
-    for number in range(MESSAGES_A_MINUTE):
+    for number in range(EXCHANGE_A_MINUTE):
         queue(store, f"{number:x}")
         assert deliver(store, MemoryTransport(), endpoints=endpoints).sent == 1
         assert deliver(store, MemoryTransport(), endpoints=endpoints).sent == 0
@@ -523,7 +526,7 @@ def test_the_rate_limit_counts_messages_over_all_drains(store: Store) -> None:
 
 def test_the_rate_limit_does_not_outlast_the_deadline(store: Store) -> None:
     """What would have to wait too long is left for the next drain, at once."""
-    queue(store, *(f"{number:x}" for number in range(MESSAGES_A_MINUTE + 2)))
+    queue(store, *(f"{number:x}" for number in range(EXCHANGE_A_MINUTE + 2)))
     clock = FakeTime()
     report = deliver(
         store,
@@ -531,7 +534,7 @@ def test_the_rate_limit_does_not_outlast_the_deadline(store: Store) -> None:
         deadline_seconds=59,
         endpoints=Endpoints(clock.monotonic, clock.sleep),
     )
-    assert report == DrainReport(sent=MESSAGES_A_MINUTE, remaining=2)
+    assert report == DrainReport(sent=EXCHANGE_A_MINUTE, remaining=2)
     assert clock.naps == []
 
 
@@ -563,6 +566,91 @@ def test_drains_at_the_same_time_send_everything_once(shielded: Path) -> None:
     sent = Counter(m.message_id for t in transports for m in t.messages)
     assert set(sent.values()) == {1}
     assert len(sent) == 20
+
+
+@dataclass
+class Slow(MemoryTransport):
+    """Takes each message after some seconds of a clock that only it moves."""
+
+    clock: FakeTime
+    seconds: float
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def send(self, message: Message) -> tuple[Receipt, ...]:
+        """Let the seconds pass, and take the message."""
+        self.clock.sleep(self.seconds)
+        return super().send(message)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0, 4.0])
+def test_the_own_report_leaves_first_and_the_others_take_their_time_only(
+    store: Store, seconds: float
+) -> None:
+    """Two hundred that wait delay a run by their seconds, and not its own report."""
+    queue(store, *(f"{number:x}" for number in range(200)), "own")
+    clock = FakeTime()
+    slow = Slow(clock, seconds)
+    outbox = replace(
+        outbox_of(store, slow, endpoints=Endpoints(clock.monotonic, clock.sleep)),
+        mails_a_minute=None,
+    )
+    report = outbox.drain(60, own=["own"], others_seconds=15)
+    order = [message.message_id for message in slow.messages]
+    assert order[:3] == ["<own@localhost>", "<0@localhost>", "<1@localhost>"]
+    assert report.sent == (min(201, math.ceil(15 / seconds)) if seconds else 201)
+    assert clock.seconds < 15 + seconds
+    assert report.remaining == 201 - report.sent
+
+
+def test_a_slow_own_report_has_more_time_than_those_that_wait(store: Store) -> None:
+    """Once it is out, no time is left for the others."""
+    queue(store, "old", "own")
+    clock = FakeTime()
+    slow = Slow(clock, 40)
+    outbox = outbox_of(store, slow, endpoints=Endpoints(clock.monotonic, clock.sleep))
+    assert outbox.drain(60, own=["own"], others_seconds=15) == DrainReport(
+        sent=1, remaining=1
+    )
+    assert mail_of(store, "own") is MailStatus.SENT
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        (MailSettings(), EXCHANGE_A_MINUTE),
+        (MailSettings(smtp_host="SMTP-mail.Outlook.com"), EXCHANGE_A_MINUTE),
+        (MailSettings(smtp_host="smtp.office365.us"), EXCHANGE_A_MINUTE),
+        (MailSettings(smtp_host="smtp.partner.outlook.cn"), EXCHANGE_A_MINUTE),
+        (MailSettings(transport="graph", smtp_host="x"), EXCHANGE_A_MINUTE),
+        (MailSettings(transport="smtp-oauth2", smtp_host="x"), EXCHANGE_A_MINUTE),
+        (MailSettings(smtp_host="relay.example.org"), None),
+        (MailSettings(smtp_host="smtp.gmail.com"), None),
+        (MailSettings(smtp_host="myoutlook.com"), None),
+        (MailSettings(smtp_host="outlook.com.example.org"), None),
+        (MailSettings(transport="file"), None),
+    ],
+)
+def test_only_some_services_limit_the_rate(
+    settings: MailSettings, limit: int | None
+) -> None:
+    """An office relay takes what comes."""
+    assert messages_a_minute(settings) == limit
+
+
+def test_a_relay_without_a_limit_takes_all_at_once(store: Store) -> None:
+    """Nobody waits for a minute that no service asks for."""
+    queue(store, *(f"{number:x}" for number in range(EXCHANGE_A_MINUTE * 2)))
+    clock = FakeTime()
+    outbox = replace(
+        outbox_of(
+            store, MemoryTransport(), endpoints=Endpoints(clock.monotonic, clock.sleep)
+        ),
+        mails_a_minute=None,
+    )
+    assert outbox.drain(15).sent == EXCHANGE_A_MINUTE * 2
+    assert clock.naps == []
 
 
 def test_records_that_fail_are_the_callers_matter(shielded: Path) -> None:

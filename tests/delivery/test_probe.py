@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from email import message_from_bytes
 from email.policy import default
 from typing import TYPE_CHECKING, Any
@@ -198,3 +199,20 @@ def test_the_step_where_graph_fails_is_named(
     assert "Mail.Send" in str(refused.detail)
     assert (gone.name, gone.ok) == ("GRAPH", False)
     assert "check GRAPH_URL" in str(gone.detail)
+
+
+@pytest.mark.parametrize("step", ["CONNECT", "EHLO", "."])
+def test_a_test_ends_in_time(
+    serve: Callable[..., Any], mail_settings: Callable[..., MailSettings], step: str
+) -> None:
+    """However slowly a server answers; the step that takes too long is named."""
+    server = serve({step: "<drip>"})
+    settings = mail_settings(server)
+    start = time.monotonic()
+    *_, last = probe(
+        settings, "ann@example.com", now=NOW, step_timeout=60, whole_seconds=0.5
+    )
+    assert time.monotonic() - start < 20
+    assert not last.ok
+    assert last.name == {"CONNECT": "TCP", "EHLO": "TLS", ".": "DATA"}[step]
+    assert "takes too long" in str(last.detail)

@@ -9,6 +9,7 @@ import pytest
 
 from python_runner.execution.exit_reasons import (
     ProcessInfo,
+    ending_of,
     exit_reason,
     left_behind,
     not_stopped,
@@ -17,6 +18,7 @@ from python_runner.execution.exit_reasons import (
     timeout_reason,
     watch_failure,
 )
+from python_runner.tracebacks.cause import Cause, Ending, Hint
 
 
 posix = pytest.mark.posix
@@ -31,7 +33,10 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (255, "exit code 255"),
         (1, "exit code 1"),
         (0x3FFFFFFF, "exit code 1073741823"),
-        (0x40000000, "crashed: 0x40000000"),
+        (0x40000000, "exit code 1073741824"),
+        (0x80000003, "crashed: 0x80000003 (STATUS_BREAKPOINT)"),
+        (0xC0000420, "crashed: 0xC0000420 (STATUS_ASSERTION_FAILURE)"),
+        (0xE06D7363, "crashed: 0xE06D7363 (C++ exception)"),
         (0x40010004, "crashed: 0x40010004 (DBG_TERMINATE_PROCESS)"),
         (0xC0000005, "crashed: 0xC0000005 (STATUS_ACCESS_VIOLATION)"),
         (0xC000001D, "crashed: 0xC000001D (STATUS_ILLEGAL_INSTRUCTION)"),
@@ -50,16 +55,17 @@ def test_exit_code(exit_code: int | None, expected: str) -> None:
     assert str(exit_reason(exit_code)) == expected
 
 
-@pytest.mark.xfail(
-    strict=True, reason="every exit code of Windows beyond a border is told as a crash"
-)
 @pytest.mark.parametrize(
     ("exit_code", "expected"),
     [
         (0xFFFFFFFF, "exit code -1"),  # sys.exit(-1)
         (0xFFFFFFFB, "exit code -5"),
-        (0x80070005, "exit code -2147024891"),  # sys.exit(error.hresult)
-        (0x80004005, "exit code -2147467259"),
+        (0xFFFF0000, "exit code -65536"),
+        (0xD0000000, "exit code -805306368"),
+        # What COM answered, as an exit code.
+        (0x80070005, "exit code -2147024891 (0x80070005, E_ACCESSDENIED)"),
+        (0x80004005, "exit code -2147467259 (0x80004005, E_FAIL)"),
+        (0x800A03EC, "exit code -2146827284 (0x800A03EC)"),  # Excel's own
         (0x7FFFFFFF, "exit code 2147483647"),
     ],
 )
@@ -68,6 +74,44 @@ def test_a_number_of_the_script_itself_is_no_crash(
 ) -> None:
     """A script on Windows may end with any 32 bits, and means them with a sign."""
     assert str(exit_reason(exit_code)) == expected
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "ending"),
+    [
+        (None, Ending.EXCEPTION),
+        (1, Ending.EXCEPTION),
+        (2, Ending.CODE),
+        (255, Ending.CODE),
+        (0xFFFFFFFF, Ending.CODE),
+        (0x80070005, Ending.CODE),
+        (0xC0000005, Ending.CRASH),
+        (0xC0FFEE00, Ending.CRASH),
+        (0xC000013A, Ending.SIGNAL),
+        (0x40010004, Ending.SIGNAL),
+        pytest.param(-11, Ending.CRASH, marks=[posix, posix_only]),
+        pytest.param(-6, Ending.CRASH, marks=[posix, posix_only]),
+        pytest.param(-2, Ending.SIGNAL, marks=[posix, posix_only]),
+        pytest.param(-9, Ending.SIGNAL, marks=[posix, posix_only]),
+    ],
+)
+def test_what_an_output_can_explain(exit_code: int | None, ending: Ending) -> None:
+    """An exception has ended a script only where Python's own exit code says so."""
+    assert ending_of(exit_code) is ending
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        (Hint.LOGGED, "exit code 2; logged before: KeyError: 1"),
+        (Hint.BACKGROUND, "exit code 2; in the background: KeyError: 1"),
+        (Hint.LAST_LINE, "exit code 2; last line: KeyError: 1"),
+        (None, "exit code 2"),
+    ],
+)
+def test_what_stands_beside_an_exit_code(hint: Hint | None, expected: str) -> None:
+    """What the output tells of another exit code is told as what it is."""
+    assert str(exit_reason(2, Cause(None, hint, "KeyError: 1"))) == expected
 
 
 @posix
@@ -126,7 +170,7 @@ def test_timeout(seconds: float, expected: str) -> None:
 )
 def test_start_failure(error: OSError | ValueError, expected: str) -> None:
     """What the system says at the start becomes a sentence."""
-    assert expected in str(start_failure(error, "python"))
+    assert expected in str(start_failure(error, "python", "/folder"))
 
 
 def test_windows_command_line_too_long() -> None:
@@ -134,7 +178,22 @@ def test_windows_command_line_too_long() -> None:
     error = FileNotFoundError(errno.ENOENT, "x", "python", 206)
     if sys.platform != "win32":
         vars(error)["winerror"] = 206
-    assert "too long" in str(start_failure(error, "python"))
+    assert "too long" in str(start_failure(error, "python", "/folder"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("/nowhere/at/all", "/nowhere/at/all does not exist"),
+        (os.curdir, f"its folder {os.curdir} cannot be entered"),
+    ],
+)
+def test_windows_cannot_enter_the_folder(folder: str, expected: str) -> None:
+    """Windows names no file then, and the interpreter is not to blame."""
+    error = NotADirectoryError(errno.ENOTDIR, "x", None, 267)
+    if sys.platform != "win32":
+        vars(error)["winerror"] = 267
+    assert expected in str(start_failure(error, "python", folder))
 
 
 def test_members() -> None:

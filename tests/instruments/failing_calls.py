@@ -189,7 +189,10 @@ def run_library(runner: Runner) -> list[dict[str, Any]]:
 
 def run_command(*arguments: object) -> tuple[Any, str, str]:
     """Run the command in this process; return its exit code and what it printed."""
-    out, err = io.StringIO(), io.StringIO()
+    data = io.BytesIO(), io.BytesIO()
+    out, err = (
+        io.TextIOWrapper(one, encoding="utf-8", write_through=True) for one in data
+    )
     before, sys.argv = sys.argv, ["python-runner", *map(str, arguments)]
     code: Any = 0
     try:
@@ -199,7 +202,8 @@ def run_command(*arguments: object) -> tuple[Any, str, str]:
         code = end.code
     finally:
         sys.argv = before
-    return code, out.getvalue(), err.getvalue()
+    texts = [one.getvalue().decode(errors="replace") for one in data]
+    return code, texts[0], texts[1]
 
 
 def main(document: str) -> None:

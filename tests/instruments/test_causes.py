@@ -259,29 +259,7 @@ def chosen() -> Iterator[str]:
 
 
 CASES = list(chosen())
-#: Noises that are tracebacks.
-TRACEBACKS = ("handled", "logged", "thread", "process", "destructor")
-KNOWN = {
-    "*-then-60-lines*": "a message of more than 50 lines hides its traceback",
-    "*-then-empty-first-line*": "the subject stops at a message's empty first line",
-    "*-then-exit-lines*": "of an exit text of several lines the last one is told",
-    "*-then-exit-text-then-words": "the last line of the output is taken for the cause",
-    **{
-        f"*:{noise}-then-{end}*": "a traceback that ended nothing is told as the cause"
-        for noise in (*TRACEBACKS, "logging-error")
-        for end in ("exit-text", "exit-lines")
-    },
-    **{
-        f"*:{noise}-then-{end}*": "a traceback that ended nothing is told as the cause"
-        for noise in TRACEBACKS
-        for end in ("hard-exit", "signal")
-    },
-    "*:late-process-then-*": "the error of a child process is told as the cause",
-    **{
-        f"*:progress-then-{end}*": "a progress bar without a line end hides what follows"
-        for end in ("raise", "group", "import", "exit-text")
-    },
-}
+KNOWN: dict[str, str] = {}
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 from tests.servers.cloud import FakeCloud
 
 
@@ -226,15 +226,6 @@ def names() -> Iterator[str]:
 
 
 CASES = list(names())
-KNOWN = {
-    "smtp-endless-lines-*": "a reply of lines without end is kept whole",
-    **{
-        f"channel-{name}": "Apprise reads an answer whole, however long"
-        for name in PAGES
-        if name in {"endless-body", "endless-error", "endless-chunks"}
-        or name.startswith("huge-")
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -395,7 +386,7 @@ def relay(port: int) -> dict[str, str]:
 
 @pytest.mark.sampled(12)
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("case", cases(CASES, KNOWN))
+@pytest.mark.parametrize("case", CASES)
 def test_a_hostile_server_changes_no_run(
     case: str, tmp_path: Path, authority: Authority
 ) -> None:

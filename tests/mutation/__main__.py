@@ -51,7 +51,6 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "execution/environment": (),
     "execution/exit_reasons": (),
     "execution/interpreters": (),
-    "execution/traceback": (),
     "files": (),
     "masking": (),
     "policy": ("delivery/test_outbox.py",),
@@ -66,6 +65,8 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "runner/series": (),
     "texts/formats": (),
     "texts/sanitize": (),
+    "tracebacks/cause": ("tracebacks/test_corpus.py",),
+    "tracebacks/source": ("tracebacks/test_cause.py",),
     "trends": (),
 }
 #: Seconds that a mutant's tests may take beyond three times their usual ones.

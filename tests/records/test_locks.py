@@ -193,7 +193,7 @@ def test_a_holder_is_one_of_checked_types_or_nobody(changes: dict[str, object]) 
         path.write_bytes(_said(**changes))
         holder = FileLock(path).holder()
     if holder is not None:
-        types = (int, str, str, datetime, str)
+        types = (int, str, str, datetime, str, int)
         assert tuple(map(type, astuple(holder))) == types
         assert holder.pid > 0
         assert holder.started_at.tzinfo is not None

@@ -7,13 +7,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.model import (
+    Attempt,
+    Outcome,
+    ScriptResult,
+    Traceback,
+)
 from python_runner.records.log_line import (
+    MAX_TRACEBACK,
     LogLine,
     format_log_line,
     log_line_of,
+    log_line_of_skipped,
     parse_log_line,
     result_of,
+    run_id_of,
 )
 from python_runner.texts.sentence import Sentence
 
@@ -36,6 +44,13 @@ LINE = (
     "2024-11-27 12:51:58,954 - INFO - LAPTOP-BS85JNP7 - 39be3d37aed64 - 0.08 - "
     "main.py - success"
 )
+
+LONG_MESSAGE = """\
+Traceback (most recent call last):
+  File "a.py", line 1, in <module>
+ValueError: 2 rows
+row 3
+row 9"""
 
 nasty = st.lists(
     st.sampled_from(
@@ -210,6 +225,49 @@ def test_a_success_becomes_an_info() -> None:
     )
 
 
+@pytest.mark.parametrize("piece", ["x", "\\", "\n", "é", "\x00", " - "])
+def test_the_traceback_of_a_line_is_bounded(piece: str) -> None:
+    """However it is escaped, a line stays one that people can read."""
+    text = f"Traceback\n{piece * 60_000}\nKeyError: 1"
+    failure = ScriptResult(
+        script="main.py",
+        run_id="39be3d37aed64",
+        number=1,
+        outcome=Outcome.FAILURE,
+        started_at=NOON,
+        attempts=(
+            Attempt(
+                outcome=Outcome.FAILURE,
+                exit_code=1,
+                started_at=NOON,
+                duration=1.0,
+                traceback=Traceback(text=text, exception="KeyError: 1"),
+            ),
+        ),
+    )
+    line = log_line_of(failure, host="pc", now=NOON, include_traceback=True)
+    field = format_log_line(line).split(" - ", 7)[7]
+    assert 8 * 1024 < len(field.encode()) <= MAX_TRACEBACK
+    assert field.startswith("Traceback\\n")
+    assert field.endswith("KeyError: 1")
+
+
+@pytest.mark.parametrize(
+    ("said", "exception"),
+    [
+        (LONG_MESSAGE, "ValueError: 2 rows"),
+        ("timed out after 45 s", "timed out after 45 s"),
+        ("no access\nask Anna", "no access"),
+    ],
+)
+def test_the_cause_is_read_from_the_log_as_from_an_output(
+    said: str, exception: str
+) -> None:
+    """What the records missed is taken from the log, and is called the same."""
+    line = replace(LOG_LINE, level="ERROR", status="failure", traceback=said)
+    assert result_of(line, 1).exception == exception
+
+
 def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:
     """The traceback is logged only under ``include_traceback``."""
     attempt = Attempt(
@@ -227,14 +285,49 @@ def test_a_failure_becomes_an_error_with_its_traceback_when_wanted() -> None:
     assert quiet == replace(log_line, traceback=None)
 
 
-@pytest.mark.parametrize(
-    "outcome", [o for o in Outcome if o not in {Outcome.SUCCESS, Outcome.FAILURE}]
-)
-def test_whatever_is_no_success_is_a_failure_with_its_reason(outcome: Outcome) -> None:
-    """The log knows two outcomes; the reason tells the others apart."""
+def _kept(line: LogLine) -> LogLine:
+    """Return what a log keeps of a line: milliseconds and hundredths of a minute."""
+    time = line.time.replace(microsecond=line.time.microsecond // 1000 * 1000)
+    return replace(line, time=time, minutes=round(line.minutes, 2))
+
+
+@pytest.mark.parametrize("outcome", [o for o in Outcome if o is not Outcome.SUCCESS])
+def test_what_was_skipped_is_no_failure_and_the_rest_is(outcome: Outcome) -> None:
+    """The log knows three outcomes; the reason tells the others apart."""
     result = _failed(outcome=outcome, reason=Sentence.of("because"))
     log_line = log_line_of(result, host="pc", now=NOON, include_traceback=True)
-    assert (log_line.status, log_line.traceback) == ("failure", "because")
+    skipped = outcome is Outcome.SKIPPED
+    assert (log_line.level, log_line.status) == (
+        ("WARNING", "skipped") if skipped else ("ERROR", "failure")
+    )
+    assert log_line.traceback == "because"
+    assert parse_log_line(format_log_line(log_line)) == _kept(log_line)
+
+
+def test_a_whole_run_that_was_skipped_is_one_line() -> None:
+    """Its script is a star, and it splits into as many fields as any other line."""
+    reason = Sentence.of("another run - of the project")
+    for told in (True, False):
+        line = log_line_of_skipped(
+            LOG_LINE.run_id, reason, host="pc", now=NOON, include_traceback=told
+        )
+        text = format_log_line(line)
+        _time, *fields = text.split(" - ", 7)
+        assert fields[:6] == [
+            *("WARNING", "pc", "39be3d37aed64", "0.00", "*", "skipped")
+        ]
+        assert fields[6:] == (["another run - of the project"] if told else [])
+        assert parse_log_line(text) == _kept(line)
+        assert run_id_of(text.encode()) == LOG_LINE.run_id
+
+
+@pytest.mark.parametrize("said", [None, "not started: a.py failed"])
+def test_a_skip_in_the_log_is_a_skip_in_the_records(said: str | None) -> None:
+    """It has no attempt; its reason is that of the log, where that tells one."""
+    line = replace(LOG_LINE, status="skipped", level="WARNING", traceback=said)
+    result = result_of(line, 3)
+    assert (result.outcome, result.attempts) == (Outcome.SKIPPED, ())
+    assert str(result.reason) == (said or "the log says that it was skipped")
 
 
 def test_a_success_in_the_log_is_a_success_without_a_reason() -> None:

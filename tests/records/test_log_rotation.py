@@ -20,7 +20,7 @@ from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.log_reader import read_log
 from python_runner.records.log_rotation import archives, delete_old_archives, logs_in
-from tests.support import examples
+from tests.support import NOW, examples
 
 
 if TYPE_CHECKING:
@@ -393,7 +393,7 @@ def test_look_alikes_are_never_touched(logs: Path) -> None:
     ours = f"{NAME}.2024-01-02_09-00"
     (logs / ours).touch()
     (logs / f"{NAME}.2024-01-01_09-00").touch()
-    delete_old_archives(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1, NOW)
     assert {p.name for p in logs.iterdir()} == {
         *names,
         f"{NAME}.2024-01-01_09-01",
@@ -408,7 +408,7 @@ def test_a_link_is_no_archive(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "target").touch()
     (logs / f"{NAME}.2024-01-01_09-00").symlink_to(tmp_path / "target")
     (logs / f"{NAME}.2024-01-02_09-00").touch()
-    delete_old_archives(logs, NAME, 1)
+    delete_old_archives(logs, NAME, 1, NOW)
     assert len(list(logs.iterdir())) == 2
 
 
@@ -427,7 +427,7 @@ def test_retention_keeps_the_newest(found: set[tuple[str, int]], keep: int) -> N
         for stamp, number in found:
             (logs / f"{NAME}.{stamp}{f'.{number}' if number else ''}").touch()
         (logs / NAME).touch()
-        delete_old_archives(logs, NAME, keep)
+        delete_old_archives(logs, NAME, keep, NOW)
         expected = [
             f"{NAME}.{stamp}{f'.{number}' if number else ''}"
             for stamp, number in sorted(found)
@@ -459,3 +459,37 @@ def test_a_link_is_no_log(logs: Path, tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(LINE_OF_A_LOG.encode())
     (logs / "link.log").symlink_to(tmp_path / "target")
     assert logs_in(logs) == []
+
+
+#: What a clock that was wrong for a while said, in years; how often the log is archived
+#: meanwhile.
+WRONG_CLOCKS = [(73, 1), (73, 3), (1, 2), (-6, 2)]
+
+
+@pytest.mark.parametrize(("years", "times"), WRONG_CLOCKS)
+def test_a_wrong_clock_removes_no_archive(logs: Path, years: int, times: int) -> None:
+    """Neither while it is wrong nor when it is right again, nor what it named."""
+    log_file = _log_file(logs, keep=4)
+    for day in range(0, 40, 4):
+        _run(log_file, START + timedelta(days=day))
+    before = {path.name: path.read_bytes() for path in archives(logs, NAME)}
+    assert len(before) == 4
+
+    wrong = START + timedelta(days=40 + 365 * years)
+    for time_ in range(times):
+        _run(log_file, wrong + timedelta(days=4 * time_), "wrong.py")
+    _run(log_file, START + timedelta(days=41), "right.py")
+
+    left = {path.name: path.read_bytes() for path in archives(logs, NAME)}
+    assert before.items() <= left.items()
+    scripts = [line.script for line in read_log(logs, NAME)]
+    assert scripts.count("wrong.py") == times
+    assert scripts.count("right.py") == 1
+
+
+def test_an_archive_of_a_quiet_year_goes_when_its_turn_comes(logs: Path) -> None:
+    """A project that rested is no wrong clock: the number of archives is right again."""
+    log_file = _log_file(logs, keep=3)
+    for day in [*range(0, 20, 4), *range(700, 724, 4)]:
+        _run(log_file, START + timedelta(days=day))
+    assert len(archives(logs, NAME)) == 3

@@ -122,18 +122,17 @@ def test_only_what_was_sent_can_be_replaced(store: Store) -> None:
     assert content() == b"less"
 
 
-def incident(store: Store, before: datetime, latest: int = 9) -> list[str]:
-    """Return the runs whose mails make the incident at that moment."""
+def incident(store: Store, before: str = "next", latest: int = 9) -> list[str]:
+    """Return the runs whose mails make the incident before a run."""
     mails = store.messages.incident(PROJECT, INCIDENT, before=before, latest=latest)
     assert all(mail.message_id.startswith("<") for mail in mails)
     return [mail.subject.removeprefix("report of ") for mail in mails]
 
 
-def history(store: Store, *statuses: RunStatus) -> datetime:
-    """Close one reported run an hour, called by its place; return the hour after."""
+def history(store: Store, *statuses: RunStatus) -> None:
+    """Close reported runs, called by their place; each clock is behind the one before."""
     for hour, status in enumerate(statuses):
-        queue(store, f"{hour}", NOW + timedelta(hours=hour), status=status)
-    return NOW + timedelta(hours=len(statuses))
+        queue(store, f"{hour}", NOW - timedelta(hours=hour), status=status)
 
 
 GOOD, BAD = RunStatus.SUCCESS, RunStatus.FAILURE
@@ -164,28 +163,30 @@ def test_an_incident_is_what_did_not_succeed_since_the_last_success(
     store: Store, statuses: tuple[RunStatus, ...], runs: list[str]
 ) -> None:
     """Skipped runs neither belong to it nor end it."""
-    assert incident(store, history(store, *statuses)) == runs
+    history(store, *statuses)
+    assert incident(store) == runs
 
 
 def test_an_incident_keeps_its_first_mail_and_the_latest(store: Store) -> None:
     """However long it lasts, few of its mails are read back, in their order."""
-    end = history(store, *[BAD] * 30)
-    assert incident(store, end, latest=2) == ["0", "28", "29"]
-    assert incident(store, end, latest=1) == ["0", "29"]
-    assert incident(store, NOW + timedelta(hours=1), latest=2) == ["0"]
+    history(store, *[BAD] * 30)
+    assert incident(store, latest=2) == ["0", "28", "29"]
+    assert incident(store, latest=1) == ["0", "29"]
+    assert incident(store, "1", latest=2) == ["0"]
 
 
 def test_an_incident_is_of_one_project_and_of_the_time_before(store: Store) -> None:
     """Other projects and later runs do not count; runs without a mail end it too."""
     history(store, BAD, BAD, BAD)
     queue(store, "other", NOW, status=BAD, path=Path("/srv/other"))
-    assert incident(store, NOW + timedelta(hours=2)) == ["0", "1"]
+    assert incident(store, "2") == ["0", "1"]
     run = store.run("2")
     assert run is not None
     unreported = replace(run, run_id="3", status=GOOD)
     unreported = replace(unreported, started_at=NOW + timedelta(hours=3))
     store.end_run(unreported, [], NOW)
-    assert incident(store, NOW + timedelta(hours=4)) == []
+    assert incident(store) == []
+    assert incident(store, "3") == ["0", "1", "2"]
 
 
 def test_a_claimed_message_is_as_it_was_queued(store: Store) -> None:
@@ -214,13 +215,31 @@ def test_a_message_is_claimed_once(store: Store, shielded: Path) -> None:
         assert claim(other, owner="other") is None
 
 
-def test_the_longest_due_comes_first(store: Store) -> None:
-    """Messages leave in the order they are due, and not before."""
-    queue(store, "late", NOW + timedelta(minutes=2))
-    queue(store, "early", NOW + timedelta(minutes=1))
+def test_the_oldest_that_is_due_comes_first(store: Store) -> None:
+    """Messages leave in the order of their runs, and none before it is due."""
+    queue(store, "first", NOW + timedelta(seconds=90))
+    queue(store, "second", NOW + timedelta(minutes=1))
     assert claim(store) is None
-    later = NOW + timedelta(minutes=3)
-    assert [claim(store, later), claim(store, later)] == [2, 1]
+    assert claim(store, NOW + timedelta(minutes=1)) == 2
+    queue(store, "third", NOW + timedelta(minutes=1))
+    later = NOW + timedelta(seconds=90)
+    assert [claim(store, later), claim(store, later)] == [1, 3]
+
+
+def test_the_messages_of_some_runs_can_be_claimed_alone(store: Store) -> None:
+    """Whoever waits for the report of a run gets that one first."""
+    for run_id in ("a", "b", "c"):
+        queue(store, run_id)
+    own = store.messages.claim_due(
+        NOW, owner="me", lease_seconds=60, run_ids=["c", "none"]
+    )
+    assert own is not None
+    assert own.run_id == "c"
+    assert own.is_claimed(NOW)
+    assert not own.is_claimed(NOW + timedelta(seconds=60))
+    again = store.messages.claim_due(NOW, owner="me", lease_seconds=60, run_ids=["c"])
+    assert again is None
+    assert claim(store) == 1
 
 
 def test_the_claim_of_a_dead_owner_lapses(store: Store) -> None:
@@ -390,7 +409,8 @@ def test_undelivered_mail_keeps_its_run(store: Store) -> None:
     assert claim(store) == 2
     answer(store, 2, Delivery.FAILED, Delivery.SENT)
     store.messages.drop(3)
-    assert store.delete_old_runs(NOW + timedelta(days=1)) == 2
+    later = NOW + timedelta(days=1)
+    assert store.delete_old_runs(later, later) == 2
     assert [m.run_id for m in store.messages.newest(tuple(MessageState))] == ["d", "b"]
 
 

@@ -99,17 +99,17 @@ def ids(runs: list[Run]) -> list[str]:
 @pytest.mark.parametrize(
     ("projects", "failed", "expected"),
     [
-        ((P, Q), True, ["b5", "a5", "b4", "a4"]),
-        ((P,), True, ["a5", "a4", "a3", "a2"]),
-        ((P, Q), False, ["d5", "b5", "a5", "d4"]),
-        ((), True, ["c5", "b5", "a5", "c4"]),
+        ((P, Q), True, ["b5", "a5", "b3", "a3"]),
+        ((P,), True, ["a5", "a3", "a1", "a0"]),
+        ((P, Q), False, ["d5", "b5", "a5", "d3"]),
+        ((), True, ["c5", "b5", "a5", "c3"]),
         ((), False, ["d5", "c5", "b5", "a5"]),
     ],
 )
 def test_the_newest_runs_of_all_that_are_asked_for(
     mixed: Store, projects: tuple[Path, ...], expected: list[str], *, failed: bool
 ) -> None:
-    """The limit is for all together, the newest are first, whoever they belong to."""
+    """The limit is for all together, what was recorded last is first, whoever's it is."""
     runs = mixed.runs(projects=projects, failed=failed, limit=4)
     assert ids(runs) == expected
 
@@ -133,8 +133,9 @@ def test_open_runs_have_their_scripts_in_order_and_the_newest_first(
     for run_id, path, minute in (("b", Q, 2), ("c", P, 3), ("a", P, 1)):
         begin(store, run_id, path, minute)
 
-    assert [run.run_id for run in store.open_runs()] == ["c", "b", "a"]
-    assert [run.run_id for run in store.open_runs([P])] == ["c", "a"]
+    assert [run.run_id for run in store.open_runs()] == ["a", "c", "b"]
+    assert [run.run_id for run in store.open_runs([P])] == ["a", "c"]
+    assert store.newest_first(["b", "ended", "a", "none"]) == ["a", "b", "ended"]
     assert [script.number for script in store.open_runs()[0].scripts] == [1, 2, 3]
 
 
@@ -149,9 +150,9 @@ def test_ids_are_found_by_their_beginning_in_order(store: Store) -> None:
 
 
 def test_the_last_outcome_is_that_of_the_last_run(store: Store) -> None:
-    """By the moment it began; a script of another project has its own."""
-    keep(store, "b", P, 2, Outcome.FAILURE, Outcome.TIMEOUT)
-    keep(store, "a", P, 1, Outcome.SUCCESS, Outcome.SUCCESS)
+    """By its recording, whatever the clock said; another project's has its own."""
+    keep(store, "a", P, 2, Outcome.SUCCESS, Outcome.SUCCESS)
+    keep(store, "b", P, 1, Outcome.FAILURE, Outcome.TIMEOUT)
     keep(store, "c", Q, 3, Outcome.STOPPED)
 
     assert store.last_outcomes(P) == {
@@ -161,23 +162,21 @@ def test_the_last_outcome_is_that_of_the_last_run(store: Store) -> None:
     assert store.last_outcomes(OTHER) == {}
 
 
-def test_past_results_are_the_newest_before_a_moment(store: Store) -> None:
-    """With the exit code of the last attempt; a run that began then is left out."""
+def test_past_results_are_what_was_recorded_before_a_run(store: Store) -> None:
+    """With the exit code of the last attempt; the run itself is left out."""
     for minute, run_id in ((3, "c"), (1, "a"), (2, "b")):
         keep(store, run_id, P, minute, Outcome.FAILURE, Outcome.SUCCESS)
     keep(store, "q", Q, 2, Outcome.FAILURE)
     begin(store, "open", P, 4)
 
     past = store.past_results(P, "1.py", 9)
-    assert [result.run_id for result in past] == ["c", "b", "a"]
+    assert [result.run_id for result in past] == ["b", "a", "c"]
     assert {result.outcome for result in past} == {Outcome.FAILURE}
     assert [result.exit_code for result in past] == [9, 9, 9]
-    before = NOW + timedelta(minutes=3)
-    assert [r.run_id for r in store.past_results(P, "1.py", 9, before=before)] == [
-        "b",
-        "a",
-    ]
-    assert [r.run_id for r in store.past_results(P, "1.py", 1)] == ["c"]
+    for before, ids in {"b": ["a", "c"], "c": [], "none": ["b", "a", "c"]}.items():
+        found = store.past_results(P, "1.py", 9, before=before)
+        assert [result.run_id for result in found] == ids
+    assert [r.run_id for r in store.past_results(P, "1.py", 1)] == ["b"]
 
 
 def test_a_run_is_loaded_with_scripts_and_attempts_in_order(store: Store) -> None:

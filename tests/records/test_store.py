@@ -23,6 +23,7 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from python_runner.records.rows import from_time
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 from python_runner.texts.sentence import Sentence
 
@@ -277,7 +278,7 @@ def test_only_the_project_is_settled(store: Store) -> None:
     begin(store, "b", "main.py", started_at=NOW + timedelta(hours=1))
     begin(store, "c", "main.py")
     runs = store.interrupt_runs(PROJECT, NOW)
-    assert [run.run_id for run in runs] == ["c", "b"]
+    assert [run.run_id for run in runs] == ["b", "c"]
 
 
 def test_open_runs_tell_how_far_they_are(store: Store) -> None:
@@ -409,8 +410,7 @@ def test_the_past_before_a_run(store: Store) -> None:
         run_id = f"{hour}"
         result = a_result(run_id, started_at=moment + timedelta(seconds=1))
         store.end_run(a_run(run_id, result, started_at=moment), [], moment)
-    before = NOW + timedelta(hours=2)
-    past = store.past_results(PROJECT, "main.py", 10, before=before)
+    past = store.past_results(PROJECT, "main.py", 10, before="2")
     assert [p.run_id for p in past] == ["1", "0"]
 
 
@@ -457,10 +457,10 @@ def test_old_runs_are_thinned(store: Store) -> None:
     new = NOW + timedelta(days=1)
     store.end_run(a_run("d", started_at=new), [], new)
     begin(store, "e", "main.py")
-    assert store.delete_old_runs(new) == 2
+    assert store.delete_old_runs(new, new) == 2
     assert [run.run_id for run in store.runs()] == ["d", "c"]
     assert len(store.interrupt_runs(PROJECT, NOW)) == 1
-    assert store.delete_old_runs(new) == 0
+    assert store.delete_old_runs(new, new) == 0
 
 
 def test_thinning_goes_in_steps(store: Store) -> None:
@@ -473,11 +473,13 @@ def test_thinning_goes_in_steps(store: Store) -> None:
             """
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 1200)
             INSERT INTO run (run_id, project, name, status, started_at, duration)
-            SELECT i, 1, 'p', 'success', i, 1 FROM n
-            """
+            SELECT i, 1, 'p', 'success', ? + i, 1 FROM n
+            """,
+            (from_time(NOW),),
         )
-    assert store.delete_old_runs(NOW, limit=510) == 510
-    assert store.delete_old_runs(NOW) == 690
+    later = NOW + timedelta(days=1)
+    assert store.delete_old_runs(later, later, limit=510) == 510
+    assert store.delete_old_runs(later, later) == 690
 
 
 def test_a_backup_is_a_whole_copy(store: Store, tmp_path: Path) -> None:
@@ -583,8 +585,7 @@ def _found(store: Store, path: Path) -> list[object]:
     """Return what each look-up finds of a project."""
     ended = store.runs(projects=[path])
     statuses = [RunStatus.FAILURE]
-    later = NOW + timedelta(days=1)
-    incident = store.messages.incident(path, statuses, before=later, latest=5)
+    incident = store.messages.incident(path, statuses, before="later", latest=5)
     return [
         [run.run_id for run in ended],
         [run.run_id for run in store.open_runs([path])],

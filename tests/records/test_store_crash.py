@@ -218,7 +218,7 @@ def write_first_version(home: Path) -> None:
         for number, name in enumerate(("a.py", "b.py", "c.py"), 1):
             connection.execute("INSERT INTO script VALUES (?, 1, ?)", (number, name))
         for key, (run_id, status, days) in enumerate(
-            [(OLD, "success", 400), (NEW, "failure", 1), (OPEN, None, 0)], 1
+            [(OLD, "success", 40), (NEW, "failure", 1), (OPEN, None, 0)], 1
         ):
             began = int((NOW - timedelta(days=days)).timestamp() * 1_000_000)
             connection.execute(
@@ -249,7 +249,7 @@ def tend(home: Path) -> None:
         acknowledge("settled")
         store.begin_run(open_run(LAST, NOW), PYTHON)
         acknowledge("begun")
-        store.delete_old_runs(NOW - timedelta(days=30))
+        store.delete_old_runs(NOW - timedelta(days=30), NOW)
         acknowledge("thinned")
         store.backup(home / "copy")
         acknowledge("copied")

@@ -243,11 +243,9 @@ def writable(home: Path) -> None:
     check(home)
 
 
+@pytest.mark.usefixtures("mail_dir")
 @pytest.mark.parametrize("spoil", [full, read_only])
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first-run", "second-run"])
-@pytest.mark.xfail(
-    strict=True, reason="a run that the records never saw begin stays unknown to them"
-)
 def test_a_run_that_the_records_never_saw_is_taken_from_the_log(
     cli: Cli,
     project: Path,
@@ -267,9 +265,7 @@ def test_a_run_that_the_records_never_saw_is_taken_from_the_log(
     assert past(cli) == [GOOD] * (earlier + 2)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the records still hold the result of the run before"
-)
+@pytest.mark.usefixtures("mail_dir")
 def test_what_failed_while_the_records_were_full_is_resumed(
     cli: Cli, project: Path, home: Path
 ) -> None:
@@ -287,9 +283,6 @@ def test_what_failed_while_the_records_were_full_is_resumed(
     assert counts(project) == {"a": 2, "b": 2, "c": 2}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a run that ended is told as interrupted, and told twice"
-)
 def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
     cli: Cli, make_project: MakeProject, home: Path, mail_dir: Path
 ) -> None:

@@ -128,6 +128,33 @@ def test_what_a_killed_runner_left_without_the_lock_is_ended(
     assert list(tmp_path.glob("project_1/logs/runs/*/*main.py.log"))
 
 
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="the job ends scripts with it")
+def test_what_holds_the_lock_of_a_dead_runner_is_named_without_its_mark(
+    make_project: MakeProject,
+) -> None:
+    """A program that cleared its environment still runs: that runner is not active."""
+    helper = "import os; os.execve('/bin/sleep', ['sleep', '60'], {})"
+    folder = make_project(sources={"main.py": helper})
+    with subprocess.Popen([*COMMAND, "run", "-q", folder]) as first:
+        family = psutil.Process(first.pid)
+
+        def sleeps() -> list[psutil.Process]:
+            return [p for p in family.children(recursive=True) if p.name() == "sleep"]
+
+        wait_until(lambda: bool(sleeps()))
+        (helper_process,) = sleeps()
+        first.kill()
+    try:
+        code, skipped = run(folder)
+    finally:
+        helper_process.kill()
+
+    assert code == 3
+    assert "was killed" in skipped["error"]
+    assert f"{helper_process.pid} (sleep)" in skipped["error"]
+
+
 def test_a_killed_run_is_settled_by_the_next_one(
     waiting: Path,
     make_project: MakeProject,
@@ -162,7 +189,7 @@ def test_a_killed_run_is_settled_by_the_next_one(
     assert killed != after["run_id"]
     assert [(run_id == killed, name, how) for run_id, _m, name, how in told[:4]] == [
         (True, "waits.py", "failure"),
-        (True, "after.py", "failure"),
+        (True, "after.py", "skipped"),
         (False, "waits.py", "success"),
         (False, "after.py", "success"),
     ]

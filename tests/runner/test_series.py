@@ -19,10 +19,10 @@ from python_runner.model import OnFailure, Outcome, RunStatus, Script
 from python_runner.records.outputs import private_logs
 from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
+from python_runner.runner.retention import delete_old_runs
 from python_runner.runner.series import Series
 from python_runner.runner.session import (
     Session,
-    delete_old_runs,
     local_now,
     open_session,
 )

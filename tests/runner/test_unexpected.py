@@ -14,7 +14,13 @@ from python_runner.cli.app import run_app
 from python_runner.execution import process
 from python_runner.execution.interpreters import find_script
 from python_runner.model import MailStatus, OpenRun, OpenScript, Outcome, RunStatus
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, NextScripts, Schedule
+from python_runner.policy import (
+    EXIT_FAILURE,
+    EXIT_SUCCESS,
+    EXIT_USAGE,
+    NextScripts,
+    Schedule,
+)
 from python_runner.records.store import open_store
 from python_runner.runner import project_run
 from python_runner.runner.recorder import RunRecorder
@@ -405,6 +411,25 @@ def test_what_follows_the_runs_costs_none_of_them(
     assert [run["status"] for run in json.loads(told.out)["runs"]] == ["success"]
     assert "unforeseen" in told.err
     assert code == EXIT_SUCCESS
+
+
+def test_any_other_command_says_it_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    shielded: Path,
+    error: Exception,
+) -> None:
+    """Nobody gets a traceback; the details are where the sentence says."""
+    monkeypatch.setattr(
+        "python_runner.cli.commands.history.command.callback", raising(error)
+    )
+    assert run_app(["history"]) == EXIT_FAILURE
+
+    told = capsys.readouterr()
+    assert type(error).__name__ in told.err
+    assert len(told.err.splitlines()) == 1
+    (details,) = (shielded / "errors").iterdir()
+    assert str(details) in told.err
 
 
 # --- where the details go ---

@@ -131,7 +131,26 @@ def _run(arguments: Sequence[str] | None) -> int:
                 error=lost.reason,
             )
         code = EXIT_FAILURE
+    except Exception as error:  # noqa: BLE001 - people get a sentence, its file the rest
+        say("{sentence}", err=True, sentence=_unexpected(error))
+        code = EXIT_FAILURE
     return code
+
+
+def _unexpected(error: Exception) -> str:
+    """Return in a sentence what nobody foresaw; its details are kept in a file."""
+    # Imported here because --help must be quick.
+    from python_runner.config.settings import load_settings  # noqa: PLC0415
+    from python_runner.runner.session import local_now  # noqa: PLC0415
+    from python_runner.runner.unexpected import explain  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+    except Exception:  # noqa: BLE001 - nobody knows where the details belong
+        return _masker().text(f"{type(error).__name__}: {error}")
+    masker = Masker(settings.secrets)
+    sentence = explain(error, settings.home, local_now(), masker)
+    return sentence.in_language(system_language())
 
 
 def _masker() -> Masker:

@@ -14,10 +14,12 @@ from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from python_runner.model import Outcome, Run, ScriptResult
     from python_runner.records.messages import QueuedMessage, Recipient
@@ -78,8 +80,8 @@ def duration(seconds: float) -> str:
 
 def why(result: ScriptResult) -> str:
     """Return on one line why a script did not succeed."""
-    if result.last_traceback:
-        return flat(result.last_traceback.exception)
+    if result.ended_by:
+        return flat(short_exception(result.ended_by))
     return say(result.reason) if result.reason else ""
 
 
@@ -119,9 +121,8 @@ def undelivered(run: Run) -> str | None:
 def notable_lines(result: ScriptResult) -> list[str]:
     """Return what people look at first: exception, place, warnings, output."""
     lines = [] if result.succeeded else [why(result)]
-    if (traceback := result.last_traceback) and traceback.file:
-        place = flat(f"{traceback.file}:{traceback.line}")
-        lines.append(_("at {place}").format(place=place))
+    if result.place:
+        lines.append(_("at {place}").format(place=flat(result.place)))
     lines += [say(warning) for warning in result.warnings]
     return lines + output_lines(result)
 
@@ -138,8 +139,11 @@ def output_lines(result: ScriptResult) -> list[str]:
     return [] if empty else [_("output: {path}").format(path=flat(str(result.output)))]
 
 
-def message_lines(queued: QueuedMessage) -> Iterator[str]:
-    """Yield the lines about one report in the outbox: its state, for whom, and why."""
+def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:
+    """Yield the lines about one report in the outbox: its state, for whom, and why.
+
+    ``now``, which is aware, says whether another process is sending it.
+    """
     yield "  ".join(
         (
             str(queued.number),
@@ -151,7 +155,11 @@ def message_lines(queued: QueuedMessage) -> Iterator[str]:
     tries = _("queued {moment}, attempts: {count}").format(
         moment=formats().moment(queued.queued_at), count=queued.attempts
     )
-    if queued.state is MessageState.QUEUED:
+    if queued.leased_until and queued.is_claimed(now):
+        tries += _(
+            ", being sent by another process, until {moment} at the latest"
+        ).format(moment=formats().moment(queued.leased_until))
+    elif queued.state is MessageState.QUEUED:
         # Nothing runs in the background: a run or a flush sends what waits.
         tries += _(", next try with the first run after {moment}").format(
             moment=formats().moment(queued.next_try_at)

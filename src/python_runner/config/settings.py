@@ -32,6 +32,8 @@ TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
 _OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
+#: A name, or an address in brackets: one word on the line of a command.
+_GREETING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
 
 
 def load_settings(
@@ -109,6 +111,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         smtp_port=int(variables.get("SMTP_PORT") or 587),
         smtp_security=variables.get("SMTP_SECURITY") or "starttls",
         smtp_ca_file=path("SMTP_CA_FILE"),
+        smtp_helo=text("SMTP_HELO"),
         oauth_tenant=text("OAUTH_TENANT_ID"),
         oauth_client=text("OAUTH_CLIENT_ID"),
         oauth_secret=text("OAUTH_CLIENT_SECRET"),
@@ -140,6 +143,9 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
+    if (helo := variables.get("SMTP_HELO")) and not _GREETING.fullmatch(helo):
+        message = _("expected the name of this computer, found {found}")
+        yield "SMTP_HELO", message.format(found=repr(helo))
     ca_file = variables.get("SMTP_CA_FILE")
     if ca_file and not is_file(expanded(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)

@@ -47,12 +47,21 @@ class Endpoints:
         self._known: dict[str, Endpoint] = {}
 
     def __getitem__(self, name: str) -> Endpoint:
-        """Return the endpoint of that name; a name holds no password."""
+        """Return the endpoint of that name, which takes any number of messages a minute."""
+        return self.get(name)
+
+    def get(self, name: str, a_minute: int | None = None) -> Endpoint:
+        """Return the endpoint of that name; a name holds no password.
+
+        ``a_minute`` are the messages that it takes in any minute, None: any number. What
+        was said when it was first asked for holds.
+        """
         # One step, so that threads which ask at the same time get the same object.
         return self._known.setdefault(
             name,
             Endpoint(
-                CircuitBreaker(self.monotonic), RateLimiter(self.monotonic, self._sleep)
+                CircuitBreaker(self.monotonic),
+                RateLimiter(self.monotonic, self._sleep, a_minute),
             ),
         )
 

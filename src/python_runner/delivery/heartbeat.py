@@ -13,12 +13,19 @@ import threading
 import time
 import uuid
 from functools import partial
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    Request,
+    build_opener,
+)
 
+from python_runner.delivery.transports.bounded import bounded_response
 from python_runner.report.view import LINE
 from python_runner.texts.sanitize import cut_middle, one_line
 from python_runner.texts.sentence import N_, Sentence
@@ -26,8 +33,8 @@ from python_runner.texts.sentence import N_, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from http.client import HTTPMessage
-    from typing import IO
+    from http.client import HTTPMessage, HTTPResponse
+    from typing import IO, Any
 
     from python_runner.report.render import Report
 
@@ -39,6 +46,8 @@ _TRY_SECONDS = 5.0
 _WAITS = (0.5, 1.0, 2.0)
 #: Bytes of an answer that are looked at.
 _ANSWER_BYTES = 200
+#: Bytes of an answer that are taken, its headers and a page that has moved included.
+_WHOLE = 262_144
 #: Answers that another try may change: time-out, too many requests, a server in trouble.
 _TRANSIENT = frozenset({408, 429, *range(500, 600)})
 _KEEPS_THE_BODY = frozenset({307, 308})
@@ -186,6 +195,28 @@ class _Redirects(HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
+class _Http(HTTPHandler):
+    """Opens connections whose answers are bounded in time and size."""
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_connection, HTTPConnection), req)
+
+
+class _Https(HTTPSHandler):
+    """The same, encrypted."""
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_connection, HTTPSConnection), req)
+
+
+def _connection(
+    kind: type[HTTPConnection], host: str, *, timeout: float, **options: Any
+) -> HTTPConnection:
+    connection = kind(host, timeout=timeout, **options)
+    connection.response_class = bounded_response(timeout, _WHOLE)
+    return connection
+
+
 def _post(url: str, what: str, run_id: str, body: str, timeout: float) -> bytes:
     """Send a ping and return the beginning of the answer.
 
@@ -206,5 +237,7 @@ def _post(url: str, what: str, run_id: str, body: str, timeout: float) -> bytes:
         token = base64.b64encode(unquote(credentials).encode()).decode("ascii")
         # Unredirected: another server must not get it.
         request.add_unredirected_header("Authorization", f"Basic {token}")
-    with build_opener(_Redirects).open(request, timeout=timeout) as response:
+    with build_opener(_Redirects, _Http, _Https).open(
+        request, timeout=timeout
+    ) as response:
         return bytes(response.read(_ANSWER_BYTES))

@@ -10,6 +10,7 @@ the same time, and none waits for another's server.
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,7 +32,7 @@ from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -77,6 +78,8 @@ class Outbox:
         endpoints: what is known of the servers.
         mail_endpoint: the name of the mails' endpoint; None while mails cannot leave,
             because their transport lacks variables. They stay queued then.
+        mails_a_minute: how many mails that endpoint takes in any minute; None: any
+            number.
     """
 
     store: Store | None
@@ -86,6 +89,7 @@ class Outbox:
     stopping: Callable[[], bool] = lambda: False
     endpoints: Endpoints = field(default_factory=Endpoints)
     mail_endpoint: str | None = RECIPIENTS
+    mails_a_minute: int | None = None
 
     @property
     def idle_seconds(self) -> float:
@@ -94,11 +98,21 @@ class Outbox:
 
     def endpoint(self, audience: str) -> Endpoint:
         """Return what is known of the server that takes an audience's messages."""
-        name = self.mail_endpoint or "" if audience == RECIPIENTS else audience
-        return self.endpoints[name]
+        if audience != RECIPIENTS:
+            return self.endpoints[audience]
+        return self.endpoints.get(self.mail_endpoint or "", self.mails_a_minute)
 
-    def drain(self, deadline_seconds: float) -> DrainReport:
+    def drain(
+        self,
+        deadline_seconds: float,
+        *,
+        own: Collection[str] = (),
+        others_seconds: float = math.inf,
+    ) -> DrainReport:
         """Send what is due, to all audiences at the same time; return in time.
+
+        The reports of the runs ``own`` leave first. Those of other runs follow, the
+        oldest first, as long as no more than ``others_seconds`` have passed in all.
 
         Raises:
             StoreError: the records cannot be read or written. Nothing that a transport
@@ -106,9 +120,16 @@ class Outbox:
         """
         if self.store is None:
             return DrainReport()
-        deadline = self._deadline(deadline_seconds)
+        start = self.endpoints.monotonic()
+        drain_of = partial(
+            Drain,
+            queue=self.store.messages,
+            now=self.now,
+            own=own,
+            others_end=start + others_seconds,
+        )
         jobs = [
-            partial(self._drain_audience, self.store, audience, deadline)
+            partial(self._drain_audience, audience, start + deadline_seconds, drain_of)
             for audience in self.store.messages.due_audiences(self.now())
             if audience != RECIPIENTS or self.mail_endpoint
         ]
@@ -147,17 +168,16 @@ class Outbox:
         )
 
     def _drain_audience(
-        self, store: Store, audience: str, deadline: Deadline
+        self, audience: str, end: float, drain_of: Callable[..., Drain]
     ) -> Drain | None:
         """Send what is due for one audience; None if nothing could be tried."""
+        deadline = Deadline(self.endpoints.monotonic, end)
         endpoint = self.endpoint(audience)
         if endpoint.breaker.is_open or not endpoint.lock.acquire(timeout=deadline.left):
             return None
         try:
-            drain = Drain(
-                queue=store.messages,
+            drain = drain_of(
                 audience=audience,
-                now=self.now,
                 endpoint=endpoint,
                 connections=self._connections(audience),
                 deadline=deadline,

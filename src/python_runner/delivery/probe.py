@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack, closing
+import time
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from python_runner.delivery.sending import Deadline
 from python_runner.delivery.transports import open_channel
-from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.smtp_connection import SmtpConnection
+from python_runner.model import Cause
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.render import Report
 from python_runner.report.view import LINE
@@ -39,6 +43,9 @@ _TEST_CHANNEL_MESSAGE = (
     N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
 )
 
+_T = TypeVar("_T")
+#: Seconds that a whole test may take, the name servers included.
+_WHOLE_SECONDS = 100.0
 #: Seconds a server may take to accept the test mail.
 _DATA_TIMEOUT = 60.0
 
@@ -67,23 +74,30 @@ def probe(
     now: datetime,
     language: str = "en",
     step_timeout: float = 30.0,
+    whole_seconds: float = _WHOLE_SECONDS,
 ) -> Iterator[Step]:
     """Send a test mail to ``recipient`` and yield each step as it is done.
 
     ``now`` is aware, and gives the mail its date and identity. Each step may take
-    ``step_timeout`` seconds. The mail is in ``language``; the steps can be translated.
+    ``step_timeout`` seconds, and all of them ``whole_seconds``. The mail is in ``language``; the steps can be translated.
     """
     message = _test_message(settings, recipient, now, language)
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
         return
+    deadline = _deadline(whole_seconds)
     steps = _graph_steps if settings.transport == "graph" else _smtp_steps
     with closing(steps(settings, message, step_timeout)) as named_steps:
         for name, step in named_steps:
             try:
-                yield Step(name, ok=True, detail=step())
+                yield Step(name, ok=True, detail=_in_time(step, deadline))
             except DeliveryError as error:
                 yield Step(name, ok=False, detail=error.detail)
+                return
+            except TimeoutError as error:
+                yield Step(name, ok=False, detail=_no_answer(whole_seconds))
+                with suppress(TimeoutError):
+                    named_steps.throw(error)
                 return
 
 
@@ -97,8 +111,42 @@ def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
         date=now,
     )
     with closing(open_channel(url)) as channel:
-        (receipt,) = channel.send(message)
+        try:
+            (receipt,) = _in_time(
+                lambda: channel.send(message), _deadline(_WHOLE_SECONDS)
+            )
+        except TimeoutError:
+            error = DeliveryError(Cause.TRANSIENT, _no_answer(_WHOLE_SECONDS))
+            (receipt,) = receipts_for(message.recipients, error)
     return receipt
+
+
+def _deadline(seconds: float) -> Deadline:
+    return Deadline(time.monotonic, time.monotonic() + seconds)
+
+
+def _in_time(step: Callable[[], _T], deadline: Deadline) -> _T:
+    """Return what ``step`` returns.
+
+    Raises:
+        TimeoutError: it has not ended in time; its thread is left alone.
+    """
+    future: Future[_T] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(step())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
+            future.set_exception(error)
+
+    if not deadline.run(work, lambda: False):
+        raise TimeoutError
+    return future.result()
+
+
+def _no_answer(seconds: float) -> Sentence:
+    template = N_("the test was ended after {seconds} s: the server takes too long")
+    return Sentence.of(template, seconds=round(seconds))
 
 
 def _graph_steps(
@@ -134,7 +182,7 @@ def _smtp_steps(
         connection = SmtpConnection(
             settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
         )
-        stack.enter_context(closing(connection))
+        stack.push(partial(_leave, connection))
         host, port, login = settings.smtp_host, settings.smtp_port, settings.login
         sender, (to,) = message.sender, message.recipients
         yield "DNS", partial(_resolve, connection, host)
@@ -150,6 +198,16 @@ def _smtp_steps(
         known = Sentence.of(N_("the recipient {recipient} is accepted"), recipient=to)
         yield "RCPT", partial(_after, partial(connection.rcpt, to), known)
         yield "DATA", partial(_hand_over, connection, message)
+
+
+def _leave(
+    connection: SmtpConnection, kind: type[BaseException] | None, *_error: object
+) -> None:
+    """Close a connection; one that a thread still waits for is cut off."""
+    if kind is not None and issubclass(kind, TimeoutError):
+        connection.drop()
+    else:
+        connection.close()
 
 
 def _after(step: Callable[[], object], found: Sentence) -> Sentence:

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Messages per minute: the limit of a mailbox in Exchange Online.
-MESSAGES_A_MINUTE = 30
 _MINUTE = 60.0
 
 
 class RateLimiter:
-    """Lets :data:`MESSAGES_A_MINUTE` messages through in any minute.
+    """Lets so many messages through in any minute; None is no limit.
 
     Deadlines are moments by its clock, ``monotonic``, in seconds.
     """
@@ -25,15 +23,18 @@ class RateLimiter:
         self,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
+        a_minute: int | None = None,
     ) -> None:
         self._monotonic = monotonic
         self._sleep = sleep
-        self._sent: deque[float] = deque(maxlen=MESSAGES_A_MINUTE)
+        self._a_minute = a_minute
+        #: When those of the last minute left, as far as they count.
+        self._sent: deque[float] = deque(maxlen=a_minute or 0)
 
     def wait(self, deadline: float) -> bool:
         """Wait until a message may leave; False, at once, if that is too late."""
         moment = self._monotonic()
-        if len(self._sent) == MESSAGES_A_MINUTE:
+        if self._sent and len(self._sent) == self._a_minute:
             free = self._sent[0] + _MINUTE
             if free > moment:
                 if free >= deadline:

@@ -6,6 +6,7 @@ after the deadline and counts as deferred; if it still succeeds, that is recorde
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections import Counter
@@ -24,7 +25,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from datetime import datetime
 
     from python_runner.delivery.endpoints import Endpoint
@@ -148,6 +149,9 @@ class Drain:
     Attributes:
         now: the clock of the records.
         deadline: when the caller stops waiting.
+        own: the runs whose messages leave first.
+        others_end: the moment, by the deadline's clock, until which the messages of other
+            runs may take the caller's time.
         counts: messages by the state they are in now.
         given_up: the numbers of the messages that were given up.
     """
@@ -158,6 +162,8 @@ class Drain:
     endpoint: Endpoint
     connections: Connections
     deadline: Deadline
+    own: Collection[str] = ()
+    others_end: float = math.inf
     counts: Counter[MessageState] = field(default_factory=Counter)
     given_up: list[int] = field(default_factory=list)
     _owner: str = field(default_factory=lambda: f"{os.getpid()}-{os.urandom(4).hex()}")
@@ -183,21 +189,34 @@ class Drain:
     def _send_all(self) -> None:
         try:
             with closing(self.connections):
-                while (
-                    not self.endpoint.breaker.is_open
-                    and self.endpoint.limiter.wait(self.deadline.end)
-                    and (claimed := self._claim())
-                ):
-                    self._conclude(claimed, self._send(claimed))
+                # A run has one message for each audience.
+                for _ in self.own:
+                    if not self._send_next(self.own):
+                        break
+                self.deadline.end = min(self.deadline.end, self.others_end)
+                while self._send_next():
+                    pass
         except Exception as error:  # noqa: BLE001 - run() raises it
             self._error = error
 
-    def _claim(self) -> QueuedMessage | None:
+    def _send_next(self, run_ids: Collection[str] = ()) -> bool:
+        """Send the next message that is due; False if there is none, or no time for it."""
+        if (
+            self.endpoint.breaker.is_open
+            or not self.endpoint.limiter.wait(self.deadline.end)
+            or (claimed := self._claim(run_ids)) is None
+        ):
+            return False
+        self._conclude(claimed, self._send(claimed))
+        return True
+
+    def _claim(self, run_ids: Collection[str] = ()) -> QueuedMessage | None:
         self._claimed = self.queue.claim_due(
             self.now(),
             owner=self._owner,
             lease_seconds=self.deadline.left + _LEASE_MARGIN,
             audience=self.audience,
+            run_ids=run_ids,
         )
         return self._claimed
 

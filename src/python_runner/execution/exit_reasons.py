@@ -6,9 +6,15 @@ import errno
 import os
 import signal
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import Ending, Hint
+
+
+if TYPE_CHECKING:
+    from python_runner.tracebacks.cause import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +40,86 @@ class ProcessExit:
     cpu_seconds: float | None = None
 
 
-#: Exit codes of Windows that people meet (ntstatus.h).
-_NTSTATUS = {
+#: Exit codes of Windows with which programs crash (ntstatus.h, and those of runtimes).
+_CRASH_CODES = {
     0x40010004: "DBG_TERMINATE_PROCESS",
+    0x40000015: "STATUS_FATAL_APP_EXIT",
+    0x80000002: "STATUS_DATATYPE_MISALIGNMENT",
+    0x80000003: "STATUS_BREAKPOINT",
     0xC0000005: "STATUS_ACCESS_VIOLATION",
+    0xC0000006: "STATUS_IN_PAGE_ERROR",
+    0xC0000008: "STATUS_INVALID_HANDLE",
+    0xC0000017: "STATUS_NO_MEMORY",
     0xC000001D: "STATUS_ILLEGAL_INSTRUCTION",
+    0xC0000025: "STATUS_NONCONTINUABLE_EXCEPTION",
+    0xC000008C: "STATUS_ARRAY_BOUNDS_EXCEEDED",
+    0xC000008E: "STATUS_FLOAT_DIVIDE_BY_ZERO",
     0xC0000094: "STATUS_INTEGER_DIVIDE_BY_ZERO",
+    0xC0000095: "STATUS_INTEGER_OVERFLOW",
+    0xC0000096: "STATUS_PRIVILEGED_INSTRUCTION",
     0xC00000FD: "STATUS_STACK_OVERFLOW",
+    0xC000012D: "STATUS_COMMITMENT_LIMIT",
     0xC0000135: "STATUS_DLL_NOT_FOUND",
+    0xC0000138: "STATUS_ORDINAL_NOT_FOUND",
+    0xC0000139: "STATUS_ENTRYPOINT_NOT_FOUND",
     0xC000013A: "STATUS_CONTROL_C_EXIT",
     0xC0000142: "STATUS_DLL_INIT_FAILED",
+    0xC000026B: "STATUS_DLL_INIT_FAILED_LOGOFF",
     0xC0000374: "STATUS_HEAP_CORRUPTION",
     0xC0000409: "STATUS_STACK_BUFFER_OVERRUN",
+    0xC0000417: "STATUS_INVALID_CRUNTIME_PARAMETER",
+    0xC0000420: "STATUS_ASSERTION_FAILURE",
+    0xC0000602: "STATUS_FAIL_FAST_EXCEPTION",
+    0xE0434352: ".NET exception",
+    0xE06D7363: "C++ exception",
 }
+#: Results of COM and of Windows that scripts hand on as their exit code (winerror.h).
+_RESULTS = {
+    0x80004001: "E_NOTIMPL",
+    0x80004002: "E_NOINTERFACE",
+    0x80004003: "E_POINTER",
+    0x80004004: "E_ABORT",
+    0x80004005: "E_FAIL",
+    0x8000FFFF: "E_UNEXPECTED",
+    0x80010105: "RPC_E_SERVERFAULT",
+    0x80010108: "RPC_E_DISCONNECTED",
+    0x8001010A: "RPC_E_SERVERCALL_RETRYLATER",
+    0x80020009: "DISP_E_EXCEPTION",
+    0x80040154: "REGDB_E_CLASSNOTREG",
+    0x80070002: "ERROR_FILE_NOT_FOUND",
+    0x80070003: "ERROR_PATH_NOT_FOUND",
+    0x80070005: "E_ACCESSDENIED",
+    0x80070006: "E_HANDLE",
+    0x8007000E: "E_OUTOFMEMORY",
+    0x80070020: "ERROR_SHARING_VIOLATION",
+    0x80070035: "ERROR_BAD_NETPATH",
+    0x80070057: "E_INVALIDARG",
+    0x80070070: "ERROR_DISK_FULL",
+    0x800704C7: "ERROR_CANCELLED",
+    0x8007052E: "ERROR_LOGON_FAILURE",
+    0x800706BA: "RPC_S_SERVER_UNAVAILABLE",
+    0x800706BE: "RPC_S_CALL_FAILED",
+}
+#: Of them, what somebody else does to a program: a debugger, Ctrl-C, a logoff.
+_ENDED_CODES = frozenset({0x40010004, 0xC000013A})
 _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"})
-#: From here on, exit codes are NTSTATUS values; POSIX ends at 255.
-_FIRST_NTSTATUS = 0x40000000
+#: Windows has exit codes of 32 bits without a sign; Python's own are at most 31.
+_FIRST_NEGATIVE = 0x80000000
+#: NTSTATUS: an error, of the system itself.
+_ERRORS = range(0xC0000000, 0xD0000000)
+#: HRESULT: a failure. What comes later is a small negative number.
+_FAILURES = range(0x80000000, 0x90000000)
+#: Python's exit code after an exception and after ``sys.exit`` with a text.
+_UNCAUGHT = 1
 
 #: Most processes left behind that are named one by one.
 _MOST_NAMED = 10
+
+_HINTS = {
+    Hint.LOGGED: N_("exit code {code}; logged before: {told}"),
+    Hint.BACKGROUND: N_("exit code {code}; in the background: {told}"),
+    Hint.LAST_LINE: N_("exit code {code}; last line: {told}"),
+}
 
 _START_FAILURES = {
     errno.EACCES: N_("could not be started: no permission to run {file}"),
@@ -66,23 +133,68 @@ _START_FAILURES = {
 _LASTING = frozenset({*_START_FAILURES, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL})
 #: ERROR_FILENAME_EXCED_RANGE: what Windows says for a command line that is too long.
 _WINDOWS_TOO_LONG = 206
+#: ERROR_DIRECTORY: it cannot enter the working directory, and names no file.
+_WINDOWS_NO_FOLDER = 267
 
 
-def exit_reason(exit_code: int | None) -> Sentence:
-    """Say why a script with this exit code did not succeed."""
+def ending_of(exit_code: int | None) -> Ending:
+    """Return what an exit code lets the output of a script explain."""
+    if exit_code is None or exit_code == _UNCAUGHT:
+        return Ending.EXCEPTION
+    if exit_code in _ENDED_CODES:
+        return Ending.SIGNAL
+    if exit_code in _CRASH_CODES or exit_code in _ERRORS:
+        return Ending.CRASH
+    if exit_code > 0:
+        return Ending.CODE
+    return Ending.CRASH if _signal_name(-exit_code) in _CRASHES else Ending.SIGNAL
+
+
+def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
+    """Say why a script with this exit code did not succeed.
+
+    Args:
+        exit_code: as the platform gives it.
+        cause: what its output tells; what it has only beside the end is said as well.
+    """
     if exit_code is None:
         return Sentence.of(N_("its exit code is unknown"))
     if exit_code < 0:
         return _signal_reason(-exit_code)
-    if exit_code >= _FIRST_NTSTATUS:
-        return _ntstatus_reason(exit_code)
-    return Sentence.of(N_("exit code {code}"), code=exit_code)
+    if name := _CRASH_CODES.get(exit_code):
+        crashed = N_("crashed: {code} ({name})")
+        return Sentence.of(crashed, code=_hexadecimal(exit_code), name=name)
+    if exit_code in _ERRORS:
+        return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
+    code = shown_exit_code(exit_code)
+    if cause and cause.hint:
+        return Sentence.of(_HINTS[cause.hint], code=code, told=cause.told)
+    return Sentence.of(N_("exit code {code}"), code=code)
+
+
+def shown_exit_code(exit_code: int) -> int | str:
+    """Return an exit code as a script knows it, with its sign: ``3``, ``-1``.
+
+    What Windows and COM have a name for is named:
+    ``-2147024891 (0x80070005, E_ACCESSDENIED)``.
+    """
+    if exit_code < _FIRST_NEGATIVE:
+        return exit_code
+    code = exit_code - 2 * _FIRST_NEGATIVE
+    if exit_code not in _FAILURES:
+        return code
+    name = _RESULTS.get(exit_code)
+    named = f"{_hexadecimal(exit_code)}, {name}" if name else _hexadecimal(exit_code)
+    return f"{code} ({named})"
+
+
+def _hexadecimal(exit_code: int) -> str:
+    return f"0x{exit_code:08X}"
 
 
 def _signal_reason(number: int) -> Sentence:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
+    name = _signal_name(number)
+    if name is None:
         return Sentence.of(N_("killed by signal {number}"), number=number)
     template = N_("killed by signal {number} ({name})")
     if name in _CRASHES:
@@ -96,11 +208,11 @@ def _signal_reason(number: int) -> Sentence:
     return Sentence.of(template, number=number, name=name)
 
 
-def _ntstatus_reason(exit_code: int) -> Sentence:
-    code = f"0x{exit_code:08X}"
-    if name := _NTSTATUS.get(exit_code):
-        return Sentence.of(N_("crashed: {code} ({name})"), code=code, name=name)
-    return Sentence.of(N_("crashed: {code}"), code=code)
+def _signal_name(number: int) -> str | None:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return None
 
 
 def timeout_reason(seconds: float) -> Sentence:
@@ -120,8 +232,8 @@ def _span(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-def start_failure(error: BaseException, program: str) -> Sentence:
-    """Say why ``program`` could not be started.
+def start_failure(error: BaseException, program: str, folder: str = "") -> Sentence:
+    """Say why ``program`` could not be started in ``folder``.
 
     A ``ValueError`` is an argument or a variable that no program can receive; a
     ``RuntimeError`` a system that allows no further thread.
@@ -129,12 +241,17 @@ def start_failure(error: BaseException, program: str) -> Sentence:
     if not isinstance(error, OSError):
         told = str(error) or type(error).__name__
         return Sentence.of(N_("could not be started: {error}"), error=told)
-    number = error.errno
-    if getattr(error, "winerror", None) == _WINDOWS_TOO_LONG:
+    number, file = error.errno, os.fsdecode(error.filename or program)
+    windows = getattr(error, "winerror", None)
+    if windows == _WINDOWS_TOO_LONG:
         number = errno.E2BIG
-    file = os.fsdecode(error.filename or program)
     template = _START_FAILURES.get(number or 0, N_("could not be started: {error}"))
-    if number == errno.ENOENT and exists(file):
+    if windows == _WINDOWS_NO_FOLDER:
+        file = folder
+        template = N_("could not be started: its folder {file} cannot be entered")
+        if not exists(folder):
+            template = _START_FAILURES[errno.ENOENT]
+    elif number == errno.ENOENT and exists(file):
         template = N_(
             "could not be started: what {file} itself needs to run is missing"
         )

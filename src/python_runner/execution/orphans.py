@@ -77,6 +77,20 @@ def scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
     return tuple(found)
 
 
+def holders_of(path: Path) -> tuple[ProcessInfo, ...]:
+    """Return the processes that have a file open, as far as this user may see them."""
+    import psutil  # noqa: PLC0415
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if any(opened.path == str(path) for opened in process.open_files()):
+                found.append(ProcessInfo(process.pid, process.name()))
+        except (psutil.Error, OSError):
+            continue
+    return tuple(found)
+
+
 def end_scripts_of(run_id: str) -> tuple[ProcessInfo, ...]:
     """Stop the processes of a run whose runner has died: terminate, wait, kill.
 

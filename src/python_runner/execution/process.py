@@ -16,14 +16,17 @@ from python_runner.execution import exit_reasons
 from python_runner.execution.capture import open_capture
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.stop import StopRequest, nap
-from python_runner.execution.traceback import (
-    read_background_error,
-    read_exit_message,
-    read_traceback,
-)
 from python_runner.files import resolved
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import (
+    Cause,
+    Ending,
+    read_background_errors,
+    read_cause,
+)
+from python_runner.tracebacks.place import Project
+from python_runner.tracebacks.source import LONGEST, Source, read_source
 
 
 if sys.platform == "win32":
@@ -32,11 +35,11 @@ else:
     from python_runner.execution.tree_posix import Tree, become_subreaper
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from python_runner.execution.capture import FileCapture, NullCapture
     from python_runner.execution.exit_reasons import ProcessInfo
-    from python_runner.model import Command, Traceback
+    from python_runner.model import Command
 
     Capture = FileCapture | NullCapture
 
@@ -48,8 +51,6 @@ _TERMINATE_INTERVAL = 0.05
 _SHORT_GRACE = 1.0
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
-#: Python exits with this code after an uncaught exception and after sys.exit("...").
-_UNCAUGHT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,24 +271,20 @@ def _attempt(
     warnings: Sequence[Sentence] = (),
 ) -> Attempt:
     """Return the attempt, with the errors that its output shows; secrets are masked."""
-    masker = command.masker
-    # Frames of the text, which is masked already, are compared with these.
-    folders = command.project, resolved(command.project)
-    projects = tuple(map(masker.text, folders))
-    ending = watched.ending
+    masker, ending = command.masker, watched.ending
     outcome = watched.outcome or (
         Outcome.SUCCESS if ending.exit_code == 0 else Outcome.FAILURE
     )
-    traceback = None
+    cause = Cause()
     told: tuple[Sentence, ...] = ()
     try:
         if outcome.succeeded:
-            told = _background_errors(text, projects)
+            told = tuple(_background_errors(text, command))
         elif outcome is Outcome.FAILURE and watched.error is None:
-            traceback = _read_error(text, ending.exit_code, projects)
+            cause = _cause(text, command, exit_reasons.ending_of(ending.exit_code))
     except Exception as error:  # noqa: BLE001 - how it ended is known without its output
         told = (exit_reasons.unread(error),)
-    reason = _reason(outcome, watched, command)
+    reason = _reason(outcome, watched, command, cause)
     warnings = [
         *told,
         *exit_reasons.left_behind(watched.left),
@@ -300,7 +297,7 @@ def _attempt(
         started_at=started_at,
         duration=watched.duration,
         reason=masker.sentence(reason) if reason else None,
-        traceback=traceback,
+        traceback=cause.traceback,
         warnings=tuple(map(masker.sentence, warnings)),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
@@ -314,7 +311,9 @@ def _is_transient(watched: _Watched) -> bool:
     return exit_reasons.may_pass(watched.error)
 
 
-def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence | None:
+def _reason(
+    outcome: Outcome, watched: _Watched, command: Command, cause: Cause
+) -> Sentence | None:
     if outcome.succeeded:
         return None
     if outcome is Outcome.TIMEOUT:
@@ -322,27 +321,51 @@ def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence |
     if outcome is Outcome.STOPPED:
         return exit_reasons.stop_reason()
     if outcome is Outcome.NOT_STARTED and watched.error:
-        return exit_reasons.start_failure(watched.error, command.argv[0])
+        return exit_reasons.start_failure(watched.error, command.argv[0], command.cwd)
     if watched.error:
         return exit_reasons.watch_failure(watched.error)
-    return exit_reasons.exit_reason(watched.ending.exit_code)
+    return exit_reasons.exit_reason(watched.ending.exit_code, cause)
 
 
-def _read_error(
-    text: str, exit_code: int | None, projects: tuple[str, ...]
-) -> Traceback | None:
-    """Return the error that the output of a failed script shows.
-
-    Only exit code 1 can mean an uncaught exception; with another, what looks
-    like a message is ordinary output, and a traceback has to be the very last thing.
-    """
-    if exit_code == _UNCAUGHT:
-        return read_traceback(text, *projects) or read_exit_message(text)
-    return read_traceback(text, *projects, exact=True)
+def _cause(text: str, command: Command, ending: Ending) -> Cause:
+    """Return what the output of a failed script tells."""
+    source = _source(command) if ending is Ending.EXCEPTION else None
+    return read_cause(text, ending, _project(command), source)
 
 
-def _background_errors(text: str, projects: tuple[str, ...]) -> tuple[Sentence, ...]:
-    if error := read_background_error(text, *projects):
-        template = N_("it succeeded, but there was an error: {exception}")
-        return (Sentence.of(template, exception=error.exception),)
-    return ()
+def _background_errors(text: str, command: Command) -> Iterator[Sentence]:
+    template = N_("it succeeded, but there was an error: {exception}")
+    for exception in read_background_errors(text, _project(command)):
+        yield Sentence.of(template, exception=exception)
+
+
+def _project(command: Command) -> Project:
+    """Return the folder whose frames are the user's own, as a masked text names it."""
+    masker, folder = command.masker, Path(command.project)
+    names = command.project, resolved(command.project)
+    script = command.argv[1] if len(command.argv) > 1 else None
+
+    def exists(file: str) -> bool:
+        try:
+            return (folder / file).exists()
+        except (OSError, ValueError):
+            return False
+
+    return Project(
+        names=tuple(map(masker.text, names)),
+        script=None if script is None else masker.text(script),
+        exists=exists,
+    )
+
+
+def _source(command: Command) -> Source | None:
+    """Return what the source of a script says about its end, where it can be read."""
+    path = Path(*command.argv[1:2])
+    try:
+        # Whatever has taken its place meanwhile: a pipe would be waited for.
+        if not path.is_file() or path.stat().st_size > LONGEST:
+            return None
+        data = path.read_bytes()
+    except (OSError, ValueError):
+        return None
+    return read_source(command.masker.data(data))

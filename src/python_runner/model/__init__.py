@@ -5,6 +5,7 @@ no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` obj
 """
 
 from python_runner.model.history import Comparison, Incident, PastResult, Streak
+from python_runner.model.mailbox import Mailbox, parse_mailbox
 from python_runner.model.message import RECIPIENTS, Cause, Delivery, Message, Receipt
 from python_runner.model.project import (
     EmailStrategy,
@@ -32,8 +33,8 @@ from python_runner.model.run import (
 
 __all__ = [
     "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
-    "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Message",
-    "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
+    "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
+    "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "Streak",
-    "Traceback",
+    "Traceback", "parse_mailbox",
 ]  # fmt: skip

@@ -146,6 +146,7 @@ class MailSettings:
     smtp_port: int = 587
     smtp_security: str = "starttls"
     smtp_ca_file: Path | None = None
+    smtp_helo: str | None = None
     oauth_tenant: str | None = None
     oauth_client: str | None = None
     oauth_secret: str | None = field(default=None, repr=False)

@@ -122,21 +122,25 @@ class Traceback:
     """What a failed script wrote at the end of its output.
 
     Attributes:
-        text: the last contiguous chain of tracebacks, or the message of ``sys.exit``.
-        exception: its last line: exception type and message.
+        text: the chain of tracebacks that ended it, the message of ``sys.exit``, or what
+            was logged near the end.
+        exception: type and message of what ended it, or the first line of that message;
+            None where the exit code alone tells that it failed.
         file: file of the last frame inside the project, as a path in the project; its
             line and function are in ``line`` and ``function``.
     """
 
     text: str
-    exception: str
+    exception: str | None
     file: str | None = None
     line: int | None = None
     function: str | None = None
 
     @property
-    def fingerprint(self) -> str:
+    def fingerprint(self) -> str | None:
         """Exception type and last frame inside the project: the same for one fault."""
+        if self.exception is None:
+            return None
         kind = self.exception.partition(":")[0].strip()
         return f"{kind}@{self.file}:{self.function}" if self.file else kind
 
@@ -213,13 +217,47 @@ class ScriptResult:
         return self.attempts[-1].traceback if self.attempts else None
 
     @property
-    def traceback(self) -> str | None:
-        """Why it failed: the last traceback, else the reason, in English."""
+    def exception(self) -> str | None:
+        """What it failed with, in one line: type and message, else the reason, in English.
+
+        None for a success.
+        """
         if self.succeeded:
             return None
-        if self.last_traceback:
-            return self.last_traceback.text
-        return str(self.reason) if self.reason else None
+        return self.ended_by or (str(self.reason) if self.reason else None)
+
+    @property
+    def ended_by(self) -> str | None:
+        """The exception that ended it, or the first line of its last message.
+
+        None where there is none: it succeeded, or was ended, or chose its exit code.
+        """
+        traceback = self.last_traceback
+        if traceback is None or self.outcome is not Outcome.FAILURE:
+            return None
+        return traceback.exception
+
+    @property
+    def place(self) -> str | None:
+        """Where in the project that exception was raised: ``sub/load.py:12``."""
+        traceback = self.last_traceback
+        if self.succeeded or traceback is None or traceback.file is None:
+            return None
+        return f"{traceback.file}:{traceback.line}"
+
+    @property
+    def traceback(self) -> str | None:
+        """Why it failed: the last traceback, else the reason, in English.
+
+        A traceback that did not end the script stands above the reason.
+        """
+        if self.succeeded:
+            return None
+        reason = str(self.reason) if self.reason else None
+        if self.last_traceback is None:
+            return reason
+        text = self.last_traceback.text
+        return text if self.ended_by or not reason else f"{text}\n{reason}"
 
     @property
     def warnings(self) -> tuple[Sentence, ...]:
@@ -248,6 +286,8 @@ class ScriptResult:
             "attempts": len(self.attempts),
             "started_at": self.started_at.isoformat(),
             "duration_seconds": round(self.duration, 3),
+            "exception": self.exception,
+            "place": self.place,
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
             "warnings": [str(warning) for warning in self.warnings],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.model import MailStatus
 from python_runner.records import queries, rows
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
+    from python_runner.records.log_reader import LogPlace
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -38,8 +40,8 @@ def run_key(connection: Connection, run_id: str) -> int:
 
 def begin_run(
     connection: Connection, run: OpenRun, interpreter: Interpreter | None
-) -> None:
-    """Add a run without a status, and its scripts as planned."""
+) -> int:
+    """Add a run without a status, and its scripts as planned; return its key."""
     project_key = _project_key(connection, run.path)
     key = connection.execute(
         """
@@ -62,6 +64,21 @@ def begin_run(
             (key, script.number, _script_key(connection, project_key, script.script))
             for script in run.scripts
         ],
+    )
+    return int(key or 0)
+
+
+def keep_log_place(
+    connection: Connection, run: int, name: str, place: LogPlace
+) -> None:
+    """Write up to where the log of a run's project has been compared with the runs."""
+    connection.execute(
+        """
+        INSERT INTO log (project, name, file, offset)
+        SELECT project, ?, ?, ? FROM run WHERE id = ?
+        ON CONFLICT DO UPDATE SET file = excluded.file, offset = excluded.offset
+        """,
+        (rows.from_string(name), place.file, place.offset, run),
     )
 
 
@@ -145,15 +162,15 @@ def end_run(connection: Connection, run: Run) -> int:
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
-            interpreter, interpreter_version, error, warnings)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            interpreter, interpreter_version, error, warnings, mail)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id) DO UPDATE SET
             status = excluded.status, duration = excluded.duration,
             interpreter = coalesce(excluded.interpreter, interpreter),
             interpreter_version = coalesce(
                 excluded.interpreter_version, interpreter_version
             ),
-            error = excluded.error, warnings = excluded.warnings
+            error = excluded.error, warnings = excluded.warnings, mail = excluded.mail
         RETURNING id
         """,
         (
@@ -167,6 +184,8 @@ def end_run(connection: Connection, run: Run) -> int:
             run.interpreter_version,
             rows.from_text(run.error),
             rows.from_texts(run.warnings),
+            # What is queued tells more, and counts then.
+            None if run.mail_status is MailStatus.NONE else run.mail_status.value,
         ),
     ).fetchone()
     for result in run.scripts:
@@ -186,20 +205,31 @@ def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -
             end_script(connection, run, result)
 
 
-def delete_old_runs(connection: Connection, older_than: datetime, limit: int) -> int:
+def delete_old_runs(
+    connection: Connection, older_than: datetime, now: datetime, limit: int
+) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
+    newest = queries.newest_old_run(connection, older_than, now)
+    if newest is None:
+        return 0
     return connection.execute(
         """
         DELETE FROM run WHERE id IN (
             SELECT id FROM run
-            WHERE started_at < ? AND status IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM message
-                WHERE message.run = run.id AND state IN ('queued', 'failed')
-            )
-            LIMIT ?
+            WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
+                AND status IS NOT NULL AND NOT EXISTS (
+                    SELECT 1 FROM message
+                    WHERE message.run = run.id AND state IN ('queued', 'failed')
+                )
+            ORDER BY id LIMIT :limit
         )
         """,
-        (rows.from_time(older_than), limit),
+        {
+            "newest": newest,
+            "oldest": rows.from_time(older_than),
+            "now": rows.from_time(now),
+            "limit": limit,
+        },
     ).rowcount
 
 

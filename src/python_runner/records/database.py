@@ -6,20 +6,22 @@ go on without records, and the report says so.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import private_file
+from python_runner.files import private_file, private_folder
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 #: Seconds to wait for another process that writes.
@@ -53,11 +55,36 @@ class StoreError(PythonRunnerError):
 class Database:
     """One connection, shared by the threads of this process one at a time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, prepare: Callable[[Database], None]) -> None:
+        """Open the file; ``prepare`` brings its tables to the present form."""
         self.path = path
-        self._lock = threading.Lock()
-        with translated(path):
-            self._connection = connect(path)
+        self._prepare = prepare
+        self._lock = threading.RLock()
+        self._open()
+
+    def _open(self) -> None:
+        with translated(self.path):
+            self._connection = connect(self.path)
+            self._file = self.path.stat()
+        try:
+            self._prepare(self)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _open_anew_if_gone(self) -> None:
+        """Begin new records where the file was deleted or moved while it was open.
+
+        SQLite refuses to write into a file that has lost its name.
+        """
+        try:
+            if os.path.samestat(self.path.stat(), self._file):
+                return
+        except FileNotFoundError:
+            private_folder(self.path.parent)
+            private_file(self.path)
+        self._connection.close()
+        self._open()
 
     def close(self) -> None:
         """Close the file; a transaction of another thread ends first."""
@@ -113,6 +140,7 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with self._lock, translated(self.path):
+            self._open_anew_if_gone()
             try:
                 self._connection.execute(begin)
                 yield self._connection
@@ -137,6 +165,8 @@ def connect(path: Path) -> sqlite3.Connection:
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
+    # One damaged text must not hide the others.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.create_function("path_key", 1, project_key, deterministic=True)
     try:
         # Not WAL: up to SQLite 3.51.2, which the Pythons of these years carry, a reset

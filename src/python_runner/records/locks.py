@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -26,9 +26,10 @@ from python_runner.files import (
     PRIVATE_FILE_MODE,
     open_regular,
     private_folder,
-    read_regular,
+    reading,
     real_folder,
 )
+from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
 
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Holder:
         pid: process id.
         host: name of its machine.
         run_id: the run it carries out; empty if none.
+        scripts: how many scripts its series has; 0 if unknown.
         started_at: since when, aware.
         process_start: distinguishes it from a later process with its id; empty if
             unknown.
@@ -126,9 +128,36 @@ class Holder:
     run_id: str
     started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     process_start: str = ""
+    scripts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """How a run ended whose end the records could not take: the next run tells them.
+
+    Attributes:
+        run_id: the run.
+        status: how it ended.
+        mail: what became of its report, which left at once.
+        outcomes: how its scripts ended, in their order; empty where they are too many.
+    """
+
+    run_id: str
+    status: RunStatus
+    mail: MailStatus
+    outcomes: tuple[Outcome, ...] = ()
+
+
+class _Content(msgspec.Struct):
+    """What is in a lock's file beside its holder."""
+
+    unrecorded: tuple[Unrecorded, ...] = ()
 
 
 _HOLDER = msgspec.json.Decoder(Holder)
+_CONTENT = msgspec.json.Decoder(_Content)
+#: What may be wrong with the content of a file.
+_WRONG = (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class FileLock:
@@ -139,10 +168,15 @@ class FileLock:
 
     Attributes:
         path: the file.
+        before: who held it before and never gave it back, once it is held here.
+        unrecorded: the ends of runs that the records miss, once it is held here.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.before: Holder | None = None
+        self.unrecorded: tuple[Unrecorded, ...] = ()
+        self._holder: Holder | None = None
         self._descriptor: int | None = None
 
     def acquire(
@@ -169,9 +203,57 @@ class FileLock:
             if not wait or (stop is not None and stop()):
                 return False
             sleep(_INTERVAL)
-        self._descriptor = descriptor
-        _write(descriptor, self.path, holder)
+        self._descriptor, self._holder = descriptor, holder
+        self.before, self.unrecorded = self.holder(), self._read_unrecorded()
+        self._write()
         return True
+
+    def remember(self, end: Unrecorded) -> None:
+        """Keep the end of a run that the records could not take; the lock is held."""
+        self.unrecorded = (*self.unrecorded, end)
+        self._write()
+
+    def forget(self, run_id: str) -> None:
+        """Drop the end of a run that the records have taken; the lock is held."""
+        if any(end.run_id == run_id for end in self.unrecorded):
+            self.unrecorded = tuple(e for e in self.unrecorded if e.run_id != run_id)
+            self._write()
+
+    def _read_unrecorded(self) -> tuple[Unrecorded, ...]:
+        try:
+            return _CONTENT.decode(_read(self.path)).unrecorded
+        except _WRONG:
+            return ()
+
+    def _write(self) -> None:
+        """Write the content; a full disk must not cost the lock."""
+        if self._descriptor is None:
+            return
+        with suppress(OSError), _writer(self._descriptor, self.path) as writer:
+            size = os.fstat(writer).st_size
+            data = self._content()
+            if not data:
+                os.ftruncate(writer, 0)
+                return
+            os.lseek(writer, 0, os.SEEK_SET)
+            # In one piece and in the same place: a disk that is full has room for it,
+            # and who reads meanwhile finds the one content or the other.
+            os.write(writer, data.ljust(min(size, _LONGEST)))
+
+    def _content(self) -> bytes:
+        ends = list(self.unrecorded)
+        while True:
+            content = msgspec.to_builtins(self._holder) if self._holder else {}
+            if ends:
+                content["unrecorded"] = msgspec.to_builtins(ends)
+            data = msgspec.json.encode(content) if content else b""
+            if len(data) <= _LONGEST:
+                return data
+            # A series of thousands first, then what is oldest.
+            if ends[0].outcomes:
+                ends[0] = replace(ends[0], outcomes=())
+            else:
+                del ends[0]
 
     def _take(self) -> int | None:
         flags = _FLAGS
@@ -198,6 +280,16 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
+    @property
+    def lost(self) -> bool:
+        """Whether its file was deleted while it is held: others may hold a new one."""
+        if self._descriptor is None:
+            return False
+        try:
+            return not _is_current(self._descriptor, self.path)
+        except OSError:
+            return False
+
     def release(self) -> None:
         """Give the lock back, also for processes that inherited it; may be repeated.
 
@@ -205,8 +297,9 @@ class FileLock:
         """
         if self._descriptor is None:
             return
+        self._holder = None
+        self._write()
         descriptor, self._descriptor = self._descriptor, None
-        _write(descriptor, self.path, None)
         for give_back in (_unlock, os.close):
             with suppress(OSError):
                 give_back(descriptor)
@@ -227,8 +320,8 @@ class FileLock:
         None if nobody did, or if the file holds anything but what ``acquire`` writes.
         """
         try:
-            return _HOLDER.decode(read_regular(self.path, _LONGEST))
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return _HOLDER.decode(_read(self.path))
+        except _WRONG:
             return None
 
     def __enter__(self) -> Self:
@@ -240,13 +333,9 @@ class FileLock:
         self.release()
 
 
-def _write(descriptor: int, path: Path, holder: Holder | None) -> None:
-    """Write who holds the lock into its file; a full disk must not cost the lock."""
-    with suppress(OSError), _writer(descriptor, path) as writer:
-        os.ftruncate(writer, 0)
-        if holder is not None:
-            os.lseek(writer, 0, os.SEEK_SET)
-            os.write(writer, msgspec.json.encode(holder))
+def _read(path: Path) -> bytes:
+    with reading(path) as file:
+        return file.read(_LONGEST)
 
 
 @contextmanager

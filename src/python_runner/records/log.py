@@ -70,28 +70,29 @@ class LogFile:
                 file=self.filename,
                 error=error.strerror or str(error),
             )
-        delete_old_archives(self.folder, self.filename, self.backup_count)
+        delete_old_archives(self.folder, self.filename, self.backup_count, now)
         return warning
 
-    def write(self, line: LogLine) -> None:
-        """Append ``line``, whole or not at all.
+    def write(self, *lines: LogLine) -> None:
+        """Append ``lines``, whole or not at all; others may write before and behind them.
 
         Raises:
             OSError: nothing was written.
         """
         make_folder(self.folder)
-        _append(self.folder / self.filename, format_log_line(line).encode() + b"\n")
+        data = "".join(f"{format_log_line(line)}\n" for line in lines)
+        _append(self.folder / self.filename, data.encode())
 
 
-def _append(path: Path, line: bytes) -> None:
+def _append(path: Path, lines: bytes) -> None:
     with appending(path) as file, brief_lock(file.fileno()):
         size = file.seek(0, os.SEEK_END)
         if size and _last_byte(file.fileno()) != b"\n":
             # Torn by a full disk, or edited by hand: our line gets one of its own.
-            line = b"\n" + line
+            lines = b"\n" + lines
         try:
-            while line:
-                line = line[os.write(file.fileno(), line) :]
+            while lines:
+                lines = lines[os.write(file.fileno(), lines) :]
         except OSError:
             with suppress(OSError):
                 file.truncate(size)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
+from python_runner.texts.sanitize import cut_middle
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import Ending, read_cause
+from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -17,8 +20,14 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
 
+#: Bytes of the traceback of one line: a log is read by people.
+MAX_TRACEBACK = 16 * 1024
+#: Room for the note between head and tail of a longer one.
+_NOTE = 100
 _SEPARATOR = " - "
-_LEVELS = {"INFO", "ERROR"}
+_LEVELS = {"success": "INFO", "failure": "ERROR", "skipped": "WARNING"}
+#: Stands in the place of a script where a whole run was skipped.
+WHOLE_RUN = "*"
 #: What could end a line, move the cursor, or change the order letters are shown in, and
 #: the escape character itself.
 _UNSAFE = re.compile(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
@@ -32,22 +41,22 @@ _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]
 _OLD_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
 _MINUTES = re.compile(r"-?[0-9]+\.[0-9]+")
 #: The original forgot the first space before a traceback.
-_END = re.compile(r"(success|failure)(?:( ?)- (.*))?", re.DOTALL)
+_END = re.compile(r"(success|failure|skipped)(?:( ?)- (.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """What the log says about one script.
+    """What the log says about one script, or about a whole run that was skipped.
 
     Attributes:
         time: when it was written, aware; the log keeps milliseconds.
-        level: ``INFO`` or ``ERROR``.
+        level: ``INFO``, ``ERROR`` or ``WARNING``, by the status.
         host: name of the machine.
         run_id: the run it belongs to.
         minutes: how long the script took; the log keeps two decimals.
-        script: name of the script.
-        status: ``success`` or ``failure``.
-        traceback: what the failure says, or None.
+        script: name of the script, or ``*``.
+        status: ``success``, ``failure`` or ``skipped``.
+        traceback: what the failure says, or why it was skipped, or None.
     """
 
     time: datetime
@@ -69,22 +78,60 @@ def log_line_of(
     result: ScriptResult, *, host: str, now: datetime, include_traceback: bool
 ) -> LogLine:
     """Return what the log says about ``result``."""
+    status = _status(result.outcome)
     return LogLine(
         time=now,
-        level="INFO" if result.succeeded else "ERROR",
+        level=_LEVELS[status],
         host=host,
         run_id=result.run_id,
         minutes=result.duration / 60,
         script=result.script,
-        status="success" if result.succeeded else "failure",
-        traceback=result.traceback if include_traceback else None,
+        status=status,
+        traceback=_bounded(result.traceback) if include_traceback else None,
     )
+
+
+def log_line_of_skipped(
+    run_id: str,
+    reason: Sentence | None,
+    *,
+    host: str,
+    now: datetime,
+    include_traceback: bool,
+) -> LogLine:
+    """Return the one line about a run that was skipped, however many its scripts."""
+    return LogLine(
+        time=now,
+        level=_LEVELS["skipped"],
+        host=host,
+        run_id=run_id,
+        minutes=0.0,
+        script=WHOLE_RUN,
+        status="skipped",
+        traceback=str(reason) if include_traceback and reason else None,
+    )
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome is Outcome.SKIPPED:
+        return "skipped"
+    return "success" if outcome.succeeded else "failure"
 
 
 def result_of(line: LogLine, number: int) -> ScriptResult:
     """Return the little that ``line`` says about the ``number``-th script of a run."""
-    outcome = Outcome.SUCCESS if line.status == "success" else Outcome.FAILURE
-    said = line.traceback
+    outcome, said = Outcome(line.status), line.traceback
+    if outcome is Outcome.SKIPPED:
+        return ScriptResult(
+            script=line.script,
+            run_id=line.run_id,
+            number=number,
+            outcome=outcome,
+            started_at=line.time,
+            reason=Sentence.of("{error}", error=said)
+            if said
+            else Sentence.of(N_("the log says that it was skipped")),
+        )
     attempt = Attempt(
         outcome=outcome,
         exit_code=None,
@@ -93,9 +140,7 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         reason=None
         if outcome.succeeded
         else Sentence.of(N_("the log says that it failed")),
-        traceback=Traceback(text=said, exception=said.splitlines()[-1])
-        if said
-        else None,
+        traceback=Traceback(text=said, exception=_exception(said)) if said else None,
     )
     return ScriptResult(
         script=line.script,
@@ -107,6 +152,30 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         attempts=(attempt,),
         reason=attempt.reason,
     )
+
+
+def _exception(said: str) -> str:
+    """Return the exception that a line names, or the reason that stands there instead."""
+    nowhere = Project((), None, lambda _file: False)
+    found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
+    return (found and found.exception) or said.strip().splitlines()[-1]
+
+
+def _bounded(said: str | None) -> str | None:
+    """Return head and tail of a text whose field would be longer than a line may be."""
+    if said is None:
+        return None
+    said = said.encode("utf-8", "backslashreplace").decode("utf-8")
+    if len(_escape(said).encode()) <= MAX_TRACEBACK:
+        return said
+    limit = room = MAX_TRACEBACK - _NOTE
+    while True:
+        shown = cut_middle(said, limit, "en")
+        size = len(_escape(shown).encode())
+        if size <= MAX_TRACEBACK:
+            return shown
+        # What is escaped takes more room.
+        limit = limit * room // size
 
 
 def format_log_line(line: LogLine) -> str:
@@ -138,7 +207,9 @@ def parse_log_line(text: str) -> LogLine | None:
     when, level, host, run_id, minutes, script, rest = fields
     time = _time(when)
     end = _END.fullmatch(rest)
-    if not (time and end and level in _LEVELS and _MINUTES.fullmatch(minutes)):
+    if not (time and end and _MINUTES.fullmatch(minutes)):
+        return None
+    if level not in _LEVELS.values():
         return None
     status, space, traceback = end.groups()
     escaped = _TIME.fullmatch(when) and space != ""
@@ -153,6 +224,12 @@ def parse_log_line(text: str) -> LogLine | None:
         status=status,
         traceback=None if traceback is None else read(traceback),
     )
+
+
+def run_id_of(line: bytes) -> str:
+    """Return the run id where ``line`` would have it: far quicker than to read it all."""
+    fields = line.split(b" - ", 4)
+    return fields[3].decode("ascii", "replace") if len(fields) > 4 else ""  # noqa: PLR2004
 
 
 def parse_log(content: bytes) -> Iterator[LogLine]:

@@ -6,11 +6,13 @@ keep a log open, since Windows would refuse to set it aside.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from python_runner.files import reading
 from python_runner.records.log_line import parse_log
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 
 #: Bytes of one file that are read at a time: years of a log, and no whole memory.
 _LONGEST = 256 * 1024 * 1024
+#: Bytes of the first line that are looked at: time, host and run id are in them.
+_FIRST_LINE = 1024
+#: Bytes that are read of one file at most, when it is not known how far it was read.
+_MOST = 16_000_000
 
 
 class _Place(NamedTuple):
@@ -38,6 +44,65 @@ class _Place(NamedTuple):
 
     def in_file(self, status: os.stat_result) -> bool:
         return (status.st_dev, status.st_ino) == (self.device, self.inode)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """How far a log has been read, to go on from there in another process.
+
+    Attributes:
+        file: digest of the first line of the file; empty where there was none.
+        offset: bytes of it that have been read.
+    """
+
+    file: str = ""
+    offset: int = 0
+
+
+def read_since(
+    folder: Path, filename: str, place: LogPlace
+) -> tuple[list[bytes], LogPlace]:
+    """Return the finished lines of a log behind ``place``, and the place behind them.
+
+    A file that was set aside since is read to its end. Where the file of the place is
+    gone, or there was none, the log itself is read: its end, if it is very long.
+
+    Raises:
+        OSError: a file is there and cannot be read.
+    """
+    lines: list[bytes] = []
+    for path in _files_since(folder, filename, place):
+        with suppress(FileNotFoundError), reading(path) as file:
+            name = _first_line(file)
+            size = file.seek(0, os.SEEK_END)
+            known = place.offset if name == place.file and place.offset <= size else 0
+            start = max(known, size - _MOST)
+            file.seek(start)
+            content = file.read(size - start)
+            end = start + content.rfind(b"\n") + 1
+            found = content[: end - start].split(b"\n")[:-1]
+            # What begins in the middle of a line is none.
+            lines += found if start == known else found[1:]
+            place = LogPlace(name, end) if name else LogPlace()
+    return lines, place
+
+
+def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
+    """Return the file of a place and those begun after it, oldest first."""
+    files = [folder / filename]
+    for path in (*files, *reversed(archives(folder, filename))) if place.file else ():
+        if path not in files:
+            files.insert(0, path)
+        with suppress(FileNotFoundError), reading(path) as file:
+            if _first_line(file) == place.file:
+                return files
+    return files[-1:]
+
+
+def _first_line(file: BinaryIO) -> str:
+    """Return what tells a log from any other one: no two lines are alike."""
+    line, _, _ = file.read(_FIRST_LINE).partition(b"\n")
+    return hashlib.sha256(line).hexdigest()[:32] if line else ""
 
 
 def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
 
 from python_runner.files import move, patiently, reading
 from python_runner.records.log_line import parse_log
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -31,6 +32,8 @@ _ARCHIVE = re.compile(
 #: Bytes in which the first line is looked for: far more than the fields before a
 #: traceback take, far less than a log may hold.
 _HEAD = 262_144
+#: A date that is further from what was written last may come from a wrong clock.
+_FAR = timedelta(days=200)
 
 
 def is_due(log: Path, days: int, now: datetime) -> bool:
@@ -140,14 +143,74 @@ def _is_stamp(text: str) -> bool:
     return True
 
 
-def delete_old_archives(folder: Path, filename: str, keep: int) -> None:
+def delete_old_archives(folder: Path, filename: str, keep: int, now: datetime) -> None:
     """Remove the oldest archives beyond ``keep``; 0 keeps all.
 
-    What cannot be removed now is left for next time.
+    A clock that is wrong for a while removes none. What bears a date to come, or holds
+    lines of another time than its date and the archive before tell, does not count and
+    stays. None goes either while the date of one that stays is far from what was
+    written before. What cannot be removed now is left for next time.
     """
-    if keep == 0:
-        return
     with suppress(OSError):
-        for archive in archives(folder, filename)[:-keep]:
-            with suppress(OSError):
-                archive.unlink()
+        latest = _naive(now) + timedelta(days=1)
+        found = [a for a in archives(folder, filename) if _stamp(a) <= latest]
+        if keep == 0 or len(found) <= keep:
+            return
+        counted = _in_order(found)
+        old, kept = counted[:-keep], counted[-keep:]
+        if old and not _leaps([old[-1], *kept]):
+            for archive in old:
+                with suppress(OSError):
+                    archive.path.unlink()
+
+
+class _Archive(NamedTuple):
+    path: Path
+    #: The day in its name, and the times of two of its lines.
+    day: datetime
+    first: datetime
+    last: datetime
+
+
+def _in_order(found: Iterable[Path]) -> list[_Archive]:
+    """Return the archives whose lines are from the time before their name."""
+    counted: list[_Archive] = []
+    for archive in map(_read, found):
+        began = counted[-1].day if counted else archive.first
+        times = (archive.first, archive.last)
+        if max(times) - archive.day <= _FAR and began - min(times) <= _FAR:
+            counted.append(archive)
+    return counted
+
+
+def _leaps(archives: Sequence[_Archive]) -> bool:
+    """Say whether an archive is far later than what was written into it."""
+    return any(
+        later.day - earlier.day > _FAR and later.day - later.last > _FAR
+        for earlier, later in pairwise(archives)
+    )
+
+
+def _read(path: Path) -> _Archive:
+    """Return an archive; where it holds no line, its day stands for their times."""
+    with reading(path) as file:
+        head = next(parse_log(file.read(_HEAD)), None)
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _HEAD))
+        tail = deque(parse_log(file.read(_HEAD)), maxlen=1)
+    day = _stamp(path)
+    return _Archive(
+        path,
+        day,
+        _naive(head.time) if head else day,
+        _naive(tail[0].time) if tail else day,
+    )
+
+
+def _stamp(archive: Path) -> datetime:
+    match = _ARCHIVE.fullmatch(archive.name)
+    day = match["stamp"][:10] if match else ""
+    return datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local, as written
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone().replace(tzinfo=None)

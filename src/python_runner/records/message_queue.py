@@ -14,7 +14,7 @@ from python_runner.records.messages import (
     RunMail,
     load,
 )
-from python_runner.records.queries import project
+from python_runner.records.queries import before_run, project
 
 
 if TYPE_CHECKING:
@@ -42,25 +42,24 @@ _STATE_AFTER = {
 }
 _INCIDENT = """
     WITH mail AS (
-        SELECT message.id, message_id, subject, started_at
+        SELECT message.id, run, message_id, subject, started_at
         FROM message JOIN run ON run.id = message.run
         WHERE project = :project
             AND audience = :audience
             AND status IN (SELECT value FROM json_each(:statuses))
-            AND started_at < :before
-            AND started_at > coalesce((
-                SELECT started_at FROM run
-                WHERE project = :project
-                    AND status = 'success' AND started_at < :before
-                ORDER BY started_at DESC LIMIT 1
-            ), started_at - 1)
+            AND run.id < :before
+            AND run.id > coalesce((
+                SELECT id FROM run
+                WHERE project = :project AND status = 'success' AND id < :before
+                ORDER BY id DESC LIMIT 1
+            ), 0)
     )
     SELECT * FROM mail WHERE id IN (
-        SELECT id FROM (SELECT id FROM mail ORDER BY started_at, id LIMIT 1)
+        SELECT id FROM (SELECT id FROM mail ORDER BY run, id LIMIT 1)
         UNION ALL
-        SELECT id FROM (SELECT id FROM mail ORDER BY started_at DESC, id DESC LIMIT :latest)
+        SELECT id FROM (SELECT id FROM mail ORDER BY run DESC, id DESC LIMIT :latest)
     )
-    ORDER BY started_at, id
+    ORDER BY run, id
 """
 
 
@@ -128,10 +127,11 @@ class MessageQueue:
         owner: str,
         lease_seconds: float,
         audience: str = RECIPIENTS,
+        run_ids: Collection[str] = (),
     ) -> QueuedMessage | None:
-        """Take an audience's message that has been due longest, for nobody else to send.
+        """Take the oldest message of an audience that is due, for nobody else to send.
 
-        The claim ends with :meth:`record_receipts`, or by itself after
+        With ``run_ids`` only those that report one of these runs count. The claim ends with :meth:`record_receipts`, or by itself after
         ``lease_seconds``: its owner is taken for dead then.
         """
         lease = timedelta(seconds=lease_seconds)
@@ -141,7 +141,9 @@ class MessageQueue:
                 UPDATE message SET owner = :owner, leased_until = :lease
                 WHERE id = (
                     SELECT id FROM message WHERE audience = :audience AND {_DUE}
-                    ORDER BY next_try_at, id LIMIT 1
+                        AND (:all OR run IN (SELECT id FROM run WHERE run_id IN
+                            (SELECT value FROM json_each(:run_ids))))
+                    ORDER BY id LIMIT 1
                 )
                 RETURNING id
                 """,  # noqa: S608 - a constant of this module
@@ -149,6 +151,8 @@ class MessageQueue:
                     "owner": owner,
                     "lease": rows.from_time(now + lease),
                     "audience": audience,
+                    "all": not run_ids,
+                    "run_ids": json.dumps(list(run_ids)),
                     **_moment(now),
                 },
             ).fetchone()
@@ -257,7 +261,7 @@ class MessageQueue:
         path: Path,
         statuses: Collection[RunStatus],
         *,
-        before: datetime,
+        before: str,
         latest: int,
     ) -> list[RunMail]:
         """Return the mails about a project's runs since its last success, in their order.
@@ -265,7 +269,7 @@ class MessageQueue:
         Args:
             path: the project's folder.
             statuses: of the runs that count.
-            before: leave out runs that began then or later.
+            before: id of a run; it is left out, and so is what was recorded after it.
             latest: how many at most, beside the first one.
         """
         with self._database.read() as connection:
@@ -274,7 +278,7 @@ class MessageQueue:
                 {
                     "project": project(connection, path),
                     "statuses": json.dumps([status.value for status in statuses]),
-                    "before": rows.from_time(before),
+                    "before": before_run(connection, before),
                     "latest": latest,
                     "audience": RECIPIENTS,
                 },

@@ -66,6 +66,8 @@ class QueuedMessage:
         queued_at: when its run ended.
         attempts: how often it has been tried.
         next_try_at: not before then, while it is queued.
+        leased_until: until then it belongs to the process that is sending it, or was
+            when it died; None where nobody has claimed it.
     """
 
     number: int
@@ -78,6 +80,12 @@ class QueuedMessage:
     queued_at: datetime
     attempts: int
     next_try_at: datetime
+    leased_until: datetime | None = None
+
+    def is_claimed(self, now: datetime) -> bool:
+        """Say whether another process may be sending it now."""
+        waits = self.state is MessageState.QUEUED
+        return waits and self.leased_until is not None and self.leased_until > now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,4 +153,5 @@ def _to_message(row: Row, recipients: tuple[Recipient, ...]) -> QueuedMessage:
         queued_at=rows.to_time(row["queued_at"]),
         attempts=row["attempts"],
         next_try_at=rows.to_time(row["next_try_at"]),
+        leased_until=rows.to_time(leased) if (leased := row["leased_until"]) else None,
     )

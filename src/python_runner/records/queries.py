@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import Interpreter, Outcome, PastResult
 from python_runner.records import rows
+from python_runner.records.log_reader import LogPlace
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
     from sqlite3 import Connection
@@ -23,21 +25,23 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
 
 _NEWEST = """
-    SELECT id FROM run WHERE started_at >= :since AND status {status}
-    ORDER BY started_at DESC, id DESC LIMIT :limit
+    SELECT id FROM run WHERE {since} status {status} ORDER BY id DESC LIMIT :limit
 """
 # The newest of each project first: one sort over all their runs would be slow.
 _NEWEST_OF_PROJECTS = """
     SELECT run.id FROM project JOIN run ON run.id IN (
         SELECT id FROM run
-        WHERE project = project.id AND started_at >= :since AND status {status}
-        ORDER BY started_at DESC, id DESC LIMIT :limit
+        WHERE project = project.id AND {since} status {status}
+        ORDER BY id DESC LIMIT :limit
     )
     WHERE project.id IN (SELECT value FROM json_each(:projects))
-    ORDER BY started_at DESC, run.id DESC LIMIT :limit
+    ORDER BY run.id DESC LIMIT :limit
 """
-#: Microseconds since 1970: earlier than any run, and later than any run.
-_EVER, _NEVER = -(2**63), 2**63 - 1
+#: Behind the key of any run.
+_BEYOND = 2**63 - 1
+#: The clock is believed where no two runs are further apart. Whoever runs something
+#: every quarter forgets the past as anybody else does.
+_LONGEST_BREAK = timedelta(days=100)
 
 
 def project(connection: Connection, path: Path) -> int | None:
@@ -72,10 +76,13 @@ def newest(
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
     statement = _NEWEST_OF_PROJECTS if projects else _NEWEST
     cursor = connection.execute(
-        statement.format(status="<> 'success'" if failed else "IS NOT NULL"),
+        statement.format(
+            status="<> 'success'" if failed else "IS NOT NULL",
+            since="started_at >= :since AND" if since else "",
+        ),
         {
             "projects": _projects(connection, projects),
-            "since": rows.from_time(since) if since else _EVER,
+            "since": since and rows.from_time(since),
             "limit": limit,
         },
     )
@@ -95,6 +102,18 @@ def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
     return [run_id for (run_id,) in cursor]
 
 
+def newest_first(connection: Connection, run_ids: Iterable[str]) -> list[str]:
+    """Return the ids of recorded runs, the last recorded first."""
+    cursor = connection.execute(
+        """
+        SELECT run_id FROM run WHERE run_id IN (SELECT value FROM json_each(?))
+        ORDER BY id DESC
+        """,
+        (json.dumps(list(run_ids)),),
+    )
+    return [run_id for (run_id,) in cursor]
+
+
 def ended(connection: Connection, run_id: str) -> list[int]:
     """Return the ended run with this id, if there is one."""
     cursor = connection.execute(
@@ -103,27 +122,105 @@ def ended(connection: Connection, run_id: str) -> list[int]:
     return [key for (key,) in cursor]
 
 
+def before_run(connection: Connection, run_id: str | None) -> int:
+    """Return the key that limits what was recorded before a run.
+
+    What is not in the records is going to be the last.
+    """
+    row = connection.execute(
+        "SELECT id FROM run WHERE run_id = ?", (run_id,)
+    ).fetchone()
+    return int(row["id"]) if row else _BEYOND
+
+
 def keys_of_open_runs(connection: Connection, path: Path) -> list[int]:
     """Return the runs of a project that never ended, oldest first."""
     cursor = connection.execute(
         """
-        SELECT id FROM run WHERE project = ? AND status IS NULL
-        ORDER BY started_at, id
+        SELECT id FROM run WHERE project = ? AND status IS NULL ORDER BY id
         """,
         (project(connection, path),),
     )
     return [key for (key,) in cursor]
 
 
+def newest_old_run(
+    connection: Connection, older_than: datetime, now: datetime
+) -> int | None:
+    """Return the key of the last run that is old; None where no run is for sure.
+
+    A run is old by its own clock and by the others': what was recorded behind one that
+    is not old is not old either. Where no run was recorded for a long time, the present
+    clock may be wrong; the runs to come will tell.
+    """
+    times = {"oldest": rows.from_time(older_than), "now": rows.from_time(now)}
+    row = connection.execute(
+        """
+        SELECT id, started_at FROM run
+        WHERE +started_at < :oldest AND status IS NOT NULL AND id < coalesce((
+            SELECT min(id) FROM run
+            WHERE started_at BETWEEN :oldest AND :now AND status IS NOT NULL
+        ), :beyond)
+        ORDER BY id DESC LIMIT 1
+        """,
+        {**times, "beyond": _BEYOND},
+    ).fetchone()
+    if row and is_witnessed(connection, row["started_at"], now):
+        return int(row["id"])
+    return None
+
+
+def is_witnessed(connection: Connection, since: int, now: datetime) -> bool:
+    """Say whether runs were recorded all the time since a moment, in microseconds."""
+    reached, end = since, rows.from_time(now)
+    step = _LONGEST_BREAK // timedelta(microseconds=1)
+    while reached + step < end:
+        (last,) = connection.execute(
+            """
+            SELECT max(started_at) FROM run
+            WHERE started_at > ? AND started_at <= ? AND status IS NOT NULL
+            """,
+            (reached, reached + step),
+        ).fetchone()
+        if last is None:
+            return False
+        reached = last
+    return True
+
+
+def is_old(
+    connection: Connection, run_id: str, older_than: datetime, now: datetime
+) -> bool:
+    """Say whether a run is old for sure; one that is not recorded, if others are."""
+    row = connection.execute(
+        """
+        SELECT id, started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
+        ORDER BY id LIMIT 1
+        """,
+        (rows.from_time(now),),
+    ).fetchone()
+    newest = newest_old_run(connection, older_than, now)
+    if newest is None:
+        # The records begin later: the clock is all there is.
+        begin = rows.from_time(older_than)
+        return row is None or (
+            row["started_at"] >= begin
+            and before_run(connection, run_id) == _BEYOND
+            and is_witnessed(connection, row["started_at"], now)
+        )
+    key = before_run(connection, run_id)
+    return key == _BEYOND or key <= newest
+
+
 def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
     """Return the open runs of ``projects``, of all where none is named, newest first."""
-    # They are few: the plus keeps SQLite from walking all runs in order of time.
+    # They are few: the plus keeps SQLite from walking all runs in their order.
     cursor = connection.execute(
         """
         SELECT run.*, path FROM run JOIN project ON project.id = run.project
         WHERE status IS NULL
             AND (:all OR project IN (SELECT value FROM json_each(:projects)))
-        ORDER BY +run.started_at DESC, run.id DESC
+        ORDER BY +run.id DESC
         """,
         {
             "all": not projects,
@@ -154,13 +251,13 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
             SELECT state FROM result JOIN run ON run.id = result.run
             WHERE result.script = script.id
                 AND status <> 'skipped'
-            ORDER BY result.started_at DESC, run.id DESC LIMIT 1
+            ORDER BY run DESC LIMIT 1
         ) AS last
         FROM script WHERE project = ? AND last IS NOT NULL
         """,
         (project(connection, path),),
     )
-    return {row["name"]: Outcome(row["last"]) for row in cursor}
+    return {row["name"]: rows.to_outcome(row["last"]) for row in cursor}
 
 
 def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
@@ -172,7 +269,7 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
             """
             SELECT run.*, path, (
                 SELECT group_concat(state) FROM message WHERE message.run = run.id
-            ) AS mail
+            ) AS messages
             FROM run JOIN project ON project.id = run.project
             WHERE run.id IN (SELECT value FROM json_each(?))
             """,
@@ -210,6 +307,15 @@ def _attempts(
     return attempts
 
 
+def log_place(connection: Connection, path: Path, name: str) -> LogPlace:
+    """Return how far a log has been compared with the runs; the beginning, if unknown."""
+    row = connection.execute(
+        "SELECT file, offset FROM log WHERE project = ? AND name = ?",
+        (project(connection, path), rows.from_string(name)),
+    ).fetchone()
+    return LogPlace(*row) if row else LogPlace()
+
+
 def interpreter(connection: Connection, path: str) -> Interpreter | None:
     """Return what an interpreter said of itself last."""
     row = connection.execute(
@@ -224,9 +330,9 @@ def past_results(
     path: Path,
     script: str,
     limit: int,
-    before: datetime | None,
+    before: str | None,
 ) -> list[PastResult]:
-    """Return how a script did in ended runs, newest first."""
+    """Return how a script did in ended runs, newest first; see ``Store.past_results``."""
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
@@ -238,20 +344,20 @@ def past_results(
             )
         WHERE script = (
             SELECT id FROM script WHERE project = ? AND name = ?
-        ) AND status IS NOT NULL AND run.started_at < ?
-        ORDER BY result.started_at DESC, result.run DESC LIMIT ?
+        ) AND status IS NOT NULL AND result.run < ?
+        ORDER BY result.run DESC LIMIT ?
         """,
         (
             project(connection, path),
             rows.from_string(script),
-            rows.from_time(before) if before else _NEVER,
+            before_run(connection, before),
             limit,
         ),
     )
     return [
         PastResult(
             run_id=row["run_id"],
-            outcome=Outcome(row["state"]),
+            outcome=rows.to_outcome(row["state"]),
             started_at=rows.to_time(row["started_at"]),
             duration=row["duration"],
             fingerprint=row["fingerprint"],

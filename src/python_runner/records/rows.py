@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -31,10 +32,20 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+#: Stands for a text of the records that cannot be read any more.
+DAMAGED = Sentence.of(N_("(this text is damaged in the records)"))
+#: A value's place in a sentence.
+_NAME = re.compile(r"\{([a-z_]+)\}")
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+_STATUSES = {status.value: status for status in RunStatus}
+_MAIL_STATUSES = {status.value: status for status in MailStatus}
+#: No duration is longer: some centuries.
+_LONGEST = 1e10
+
 PLANNED = "planned"
 RUNNING = "running"
 #: The outcome of a script whose runner died, by its state, and the reason.
-_LEFT_OPEN = {
+LEFT_OPEN = {
     RUNNING: (
         Outcome.INTERRUPTED,
         Sentence.of(N_("the runner ended while the script ran")),
@@ -49,8 +60,25 @@ def from_time(moment: datetime) -> int:
 
 
 def to_time(microseconds: int) -> datetime:
-    """Return the aware local time of ``microseconds`` since 1970 UTC."""
-    return (_EPOCH + microseconds * _MICROSECOND).astimezone()
+    """Return the aware local time of ``microseconds`` since 1970 UTC.
+
+    A number that is no time of any calendar, because it is damaged, is 1970.
+    """
+    try:
+        return (_EPOCH + microseconds * _MICROSECOND).astimezone()
+    # Windows knows no local time before 1970.
+    except (OverflowError, OSError, ValueError):
+        return _EPOCH
+
+
+def to_outcome(column: str) -> Outcome:
+    """Return an outcome by its word; a word that is none, because it is damaged, failed."""
+    return _OUTCOMES.get(column, Outcome.FAILURE)
+
+
+def _seconds(column: float | None) -> float:
+    """Return a duration; a number that is none, because it is damaged, is 0."""
+    return column if column is not None and abs(column) < _LONGEST else 0.0
 
 
 def from_string(string: str) -> str:
@@ -79,7 +107,8 @@ def folder_key(path: str | Path) -> str:
 
 @lru_cache
 def _path(column: str) -> Path:
-    return Path(column)
+    # No system takes a path with a NUL: every use of it would raise.
+    return Path(column.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 
 
 def from_text(text: Sentence | None) -> str | None:
@@ -88,8 +117,13 @@ def from_text(text: Sentence | None) -> str | None:
 
 
 def to_text(column: str | None) -> Sentence | None:
-    """Return the sentence that :func:`from_text` wrote."""
-    return Sentence(**json.loads(column)) if column else None
+    """Return the sentence that :func:`from_text` wrote, or one that calls it damaged."""
+    if not column:
+        return None
+    try:
+        return _to_sentence(json.loads(column))
+    except (ValueError, RecursionError):
+        return DAMAGED
 
 
 def from_texts(texts: Iterable[Sentence]) -> str | None:
@@ -99,11 +133,34 @@ def from_texts(texts: Iterable[Sentence]) -> str | None:
 
 
 def to_texts(column: str | None) -> tuple[Sentence, ...]:
-    """Return the sentences that :func:`from_texts` wrote."""
+    """Return the sentences that :func:`from_texts` wrote, or one: they are damaged."""
     # Hardly a row has one, and many rows are read.
-    return (
-        tuple(Sentence(**sentence) for sentence in json.loads(column)) if column else ()
-    )
+    if not column:
+        return ()
+    try:
+        sentences = json.loads(column)
+    except (ValueError, RecursionError):
+        return (DAMAGED,)
+    if not isinstance(sentences, list):
+        return (DAMAGED,)
+    return tuple(map(_to_sentence, sentences))
+
+
+def _to_sentence(loaded: Any) -> Sentence:
+    """Return the sentence that was loaded from JSON; what is none is damaged.
+
+    A template of ours has nothing but names in its braces. Anything else could reach
+    into the program, or fill its memory with blanks.
+    """
+    match loaded:
+        case {"template": str(template), "values": dict(values), **rest} if not rest:
+            text = template.replace("{{", "").replace("}}", "")
+            names = set(_NAME.findall(text))
+            plain = not any(isinstance(v, (dict, list)) for v in values.values())
+            odd = {"{", "}"} & set(_NAME.sub("", text))
+            if plain and names <= values.keys() and not odd:
+                return Sentence(template, values)
+    return DAMAGED
 
 
 def _sentence(text: Sentence) -> dict[str, Any]:
@@ -151,15 +208,15 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
             text=text, exception=exception, file=file, line=line, function=function
         )
     return Attempt(
-        outcome=Outcome(outcome),
+        outcome=to_outcome(outcome),
         exit_code=exit_code,
         started_at=to_time(started_at),
-        duration=duration,
+        duration=_seconds(duration),
         reason=to_text(reason),
         traceback=traceback,
         warnings=to_texts(warnings),
         peak_memory=peak_memory,
-        cpu_seconds=cpu_seconds,
+        cpu_seconds=cpu_seconds and _seconds(cpu_seconds),
     )
 
 
@@ -168,8 +225,8 @@ def to_result(
 ) -> ScriptResult:
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
-    duration = row["duration"]
-    outcome, why = _LEFT_OPEN.get(row["state"], (None, None))
+    duration = _seconds(row["duration"])
+    outcome, why = LEFT_OPEN.get(row["state"], (None, None))
     if outcome and attempts:
         last = attempts[-1]
         duration = (last.started_at - started_at).total_seconds() + last.duration
@@ -177,13 +234,18 @@ def to_result(
         script=row["name"],
         run_id=run_id,
         number=row["number"],
-        outcome=outcome or Outcome(row["state"]),
+        outcome=outcome or to_outcome(row["state"]),
         started_at=started_at,
         duration=duration,
         attempts=attempts,
         reason=why or to_text(row["reason"]),
-        output=Path(row["output"]) if row["output"] else None,
+        output=_path(row["output"]) if row["output"] else None,
     )
+
+
+def was_left_open(result: ScriptResult) -> bool:
+    """Say whether nothing but its runner's death ended a script."""
+    return (result.outcome, result.reason) in LEFT_OPEN.values()
 
 
 def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
@@ -192,13 +254,13 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         run_id=row["run_id"],
         project=row["name"],
         path=_path(row["path"]),
-        status=RunStatus(row["status"] or RunStatus.INTERRUPTED),
+        status=_STATUSES.get(row["status"], RunStatus.INTERRUPTED),
         started_at=to_time(row["started_at"]),
-        duration=row["duration"],
+        duration=_seconds(row["duration"]),
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
-        mail_status=to_mail_status(row["mail"]),
+        mail_status=to_mail_status(row["messages"], row["mail"]),
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
     )
@@ -216,19 +278,25 @@ def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
 
 
 def _to_open_script(row: Row) -> OpenScript:
-    begun, ended = row["started_at"] is not None, row["state"] not in _LEFT_OPEN
+    begun, ended = row["started_at"] is not None, row["state"] not in LEFT_OPEN
     return OpenScript(
         script=row["name"],
         number=row["number"],
-        outcome=Outcome(row["state"]) if ended else None,
+        outcome=to_outcome(row["state"]) if ended else None,
         started_at=to_time(row["started_at"]) if begun else None,
-        output=Path(row["output"]) if row["output"] else None,
+        output=_path(row["output"]) if row["output"] else None,
     )
 
 
-def to_mail_status(states: str | None) -> MailStatus:
-    """Reduce the states of a run's messages, joined by commas, to one word."""
-    found = set((states or "").split(","))
+def to_mail_status(states: str | None, unqueued: str | None) -> MailStatus:
+    """Reduce the states of a run's messages, joined by commas, to one word.
+
+    A run without messages may have been reported while the records could not be
+    written: ``unqueued`` is the word then.
+    """
+    if states is None:
+        return _MAIL_STATUSES.get(unqueued or "", MailStatus.NONE)
+    found = set(states.split(","))
     if "queued" in found:
         return MailStatus.QUEUED
     if found & {"failed", "dropped"}:

@@ -191,7 +191,59 @@ _PROJECT_FOLDERS = (
     "CREATE INDEX project_by_folder ON project (coalesce(folder, key))",
 )
 
-MIGRATIONS = (_RUNS_AND_OUTBOX, _INTERPRETERS, _PROJECT_KEYS, _PROJECT_FOLDERS)
+# The order of the runs is that of their recording (run.id): the clock may have been wrong.
+# Ended runs alone are looked for by it, so beginning one writes none of these indexes.
+_ORDER_OF_RECORDING = (
+    *(
+        f"DROP INDEX {name}"
+        for name in (
+            "run_newest",
+            "run_of_project",
+            "run_not_successful",
+            "run_of_project_not_successful",
+            "result_of_script",
+        )
+    ),
+    "CREATE INDEX run_begun ON run (started_at) WHERE status IS NOT NULL",
+    """
+    CREATE INDEX run_of_project ON run (project, id, started_at)
+    WHERE status IS NOT NULL
+    """,
+    """
+    CREATE INDEX run_not_successful ON run (id, started_at)
+    WHERE status <> 'success'
+    """,
+    """
+    CREATE INDEX run_of_project_not_successful ON run (project, id, started_at)
+    WHERE status <> 'success'
+    """,
+    "CREATE INDEX result_of_script ON result (script, run, state, started_at, duration)",
+)
+
+# How far a log has been compared with the runs: its file, by a digest of its first line,
+# and the bytes behind which nothing is known yet. What became of a report that was
+# never queued is known from its run alone.
+_LOG_PLACES = (
+    """
+    CREATE TABLE log (
+        project INTEGER NOT NULL REFERENCES project,
+        name TEXT NOT NULL,
+        file TEXT NOT NULL,
+        offset INTEGER NOT NULL,
+        PRIMARY KEY (project, name)
+    ) STRICT
+    """,
+    "ALTER TABLE run ADD COLUMN mail TEXT",
+)
+
+MIGRATIONS = (
+    _RUNS_AND_OUTBOX,
+    _INTERPRETERS,
+    _PROJECT_KEYS,
+    _PROJECT_FOLDERS,
+    _ORDER_OF_RECORDING,
+    _LOG_PLACES,
+)
 
 
 def migrate(database: Database) -> None:

@@ -30,7 +30,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Run,
         ScriptResult,
     )
+    from python_runner.records.log_reader import LogPlace
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -90,12 +91,7 @@ class Store:
 
     def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
         self.notice = notice
-        self._database = Database(path)
-        try:
-            migrate(self._database)
-        except BaseException:
-            self._database.close()
-            raise
+        self._database = Database(path, migrate)
         self.messages = MessageQueue(self._database)
 
     def __enter__(self) -> Self:
@@ -110,15 +106,28 @@ class Store:
 
     # Transitions: each is on disk when its method returns.
 
-    def begin_run(self, run: OpenRun, interpreter: Interpreter | None = None) -> None:
+    def begin_run(
+        self,
+        run: OpenRun,
+        interpreter: Interpreter | None = None,
+        *,
+        log: tuple[str, LogPlace] | None = None,
+    ) -> None:
         """Write a run before its first script; none of its scripts has begun.
 
         What its interpreter says of itself is kept for later runs, where it will hold.
+
+        Args:
+            run: what begins.
+            interpreter: what runs its scripts.
+            log: name of its log, and the place up to which all runs are recorded.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            changes.begin_run(connection, run, interpreter)
+            key = changes.begin_run(connection, run, interpreter)
+            if log:
+                changes.keep_log_place(connection, key, *log)
 
     def begin_attempt(
         self, run_id: str, number: int, started_at: datetime, output: Path | None = None
@@ -174,6 +183,13 @@ class Store:
                 # One report names them for all: the mail, if there is one.
                 announces = ()
 
+    def add_runs(self, runs: Sequence[Run]) -> None:
+        """Add ended runs that the records have missed; those they hold stay as they are."""
+        with self._database.write() as connection:
+            for run in runs:
+                if not queries.newest_first(connection, [run.run_id]):
+                    changes.end_run(connection, run)
+
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """End the scripts of a project's runs whose runner died; return these runs.
 
@@ -209,7 +225,7 @@ class Store:
         since: datetime | None = None,
         limit: int = 50,
     ) -> list[Run]:
-        """Return ended runs, newest first.
+        """Return ended runs, the last recorded first: a clock may have been wrong.
 
         Args:
             projects: folders of the projects; none means all.
@@ -223,8 +239,13 @@ class Store:
             )
             return queries.load(connection, keys)
 
+    def newest_first(self, run_ids: Iterable[str]) -> list[str]:
+        """Return the ids of recorded runs, open or ended, the last recorded first."""
+        with self._database.read() as connection:
+            return queries.newest_first(connection, run_ids)
+
     def open_runs(self, projects: Sequence[Path] = ()) -> list[OpenRun]:
-        """Return the runs that have not ended, newest first.
+        """Return the runs that have not ended, the last recorded first.
 
         Each is active, or its runner died and no later run has ended it yet.
 
@@ -243,21 +264,28 @@ class Store:
         with self._database.read() as connection:
             return queries.last_outcomes(connection, path)
 
+    def log_place(self, path: Path, name: str) -> LogPlace:
+        """Return how far a log of a project has been compared with the records."""
+        with self._database.read() as connection:
+            return queries.log_place(connection, path, name)
+
     def interpreter(self, path: str) -> Interpreter | None:
         """Return what the interpreter ``path`` said of itself last."""
         with self._database.read() as connection:
             return queries.interpreter(connection, path)
 
     def past_results(
-        self, path: Path, script: str, limit: int, *, before: datetime | None = None
+        self, path: Path, script: str, limit: int, *, before: str | None = None
     ) -> list[PastResult]:
-        """Return how a script of a project ended, newest first; open runs left out.
+        """Return how a script of a project ended, the last recorded first.
+
+        Open runs are left out.
 
         Args:
             path: the project's folder.
             script: name of the script.
             limit: how many at most.
-            before: leave out runs that began then or later.
+            before: id of a run; it is left out, and so is what was recorded after it.
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
@@ -279,20 +307,34 @@ class Store:
             ):
                 self._database.copy_to(copy)
 
-    def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
+    def is_old(self, run_id: str, older_than: datetime, now: datetime) -> bool:
+        """Say whether a run began before, for sure: what :meth:`delete_old_runs` forgets.
+
+        One that is not recorded is as old as it says where the clock can be believed.
+        """
+        with self._database.read() as connection:
+            return queries.is_old(connection, run_id, older_than, now)
+
+    def delete_old_runs(
+        self, older_than: datetime, now: datetime, limit: int = sys.maxsize
+    ) -> int:
         """Delete ended runs that began before; return how many.
 
-        A run whose report is not delivered stays, and so does an open one.
+        A run whose report is not delivered stays, and so does an open one. So does what
+        was recorded behind a run that is not old, whatever its own clock said; and all
+        of them where no run was recorded for a long time: the clock may be wrong, and
+        the runs to come will tell.
 
         Args:
             older_than: what began then or later stays.
+            now: the present moment; later times were wrong.
             limit: how many to delete at most.
         """
         deleted = 0
         while deleted < limit:
             size = min(_DELETED_AT_ONCE, limit - deleted)
             with self._database.write() as connection:
-                count = changes.delete_old_runs(connection, older_than, size)
+                count = changes.delete_old_runs(connection, older_than, now, size)
             deleted += count
             if count < size:
                 break

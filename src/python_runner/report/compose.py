@@ -5,24 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import parseaddr
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from python_runner.channels import channel_audience, channel_label
-from python_runner.model import Message
+from python_runner.model import Mailbox, Message, parse_mailbox
+from python_runner.report.headers import mailbox_field, text_field, word_field
 from python_runner.report.mime import POLICY, STATUS_HEADER, set_parts, thread_index
 from python_runner.report.subject import SUBJECT
 from python_runner.texts.sanitize import one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from python_runner.model import Incident, RunStatus
     from python_runner.report.render import Report
+
+#: Who a mail comes from that nobody is named for.
+_NOBODY = Mailbox("python-runner@localhost", "python-runner@localhost")
 
 
 def compose(
@@ -43,27 +46,36 @@ def compose(
         report: its content.
         run_id: gives the message its identity.
         sender: address it comes from, alone or as ``Name <address>``.
-        recipients: addresses, one each.
+        recipients: addresses, one each, alone or as ``Name <address>``. The message has
+            them without names; what is no address stays as it is, and in no header.
         date: aware; when the report was made.
         incident: the one it belongs to or ends, or None.
     """
-    report = replace(report, subject=_header(report.subject))
-    from_address = _address(sender) or Address("", "python-runner", "localhost")
-    identity = f"<{_token(run_id)}.python-runner@{_token(from_address.domain)}>"
+    report = replace(report, subject=one_line(report.subject, SUBJECT))
+    author = parse_mailbox(sender)
+    shown = author or _NOBODY
+    identity = f"<{_token(run_id)}.python-runner@{shown.ascii.rpartition('@')[2]}>"
+    read_by = [parse_mailbox(recipient) for recipient in recipients]
 
     def content(what: Report) -> bytes:
+        fields = [
+            mailbox_field("From", [shown]),
+            mailbox_field("To", mailboxes)
+            if (mailboxes := [*filter(None, read_by)])
+            else "",
+            *(
+                _conversation(incident, what.subject, identity, date)
+                if incident
+                else ()
+            ),
+            text_field("Subject", what.subject),
+            word_field("Date", [format_datetime(date)]),
+            word_field("Message-ID", [identity]),
+            word_field("Auto-Submitted", ["auto-generated"]),
+            # Without it Exchange answers with out-of-office replies.
+            word_field("X-Auto-Response-Suppress", ["All"]),
+        ]
         mail = EmailMessage(POLICY)
-        mail["From"] = from_address
-        if to := [address for r in recipients if (address := _address(r))]:
-            mail["To"] = to
-        if incident:
-            _join(mail, incident, what.subject, identity, date)
-        mail["Subject"] = what.subject
-        mail["Date"] = date
-        mail["Message-ID"] = identity
-        mail["Auto-Submitted"] = "auto-generated"
-        # Without it Exchange answers with out-of-office replies.
-        mail["X-Auto-Response-Suppress"] = "All"
         set_parts(
             mail,
             what.text,
@@ -72,7 +84,7 @@ def compose(
             language=what.language,
             boundary=f"=_{_token(run_id)}",
         )
-        return mail.as_bytes()
+        return "".join(fields).encode("ascii") + mail.as_bytes()
 
     try:
         data = content(report)
@@ -81,8 +93,11 @@ def compose(
         data = content(report)
     return Message(
         message_id=identity,
-        sender=from_address.addr_spec if _address(sender) else sender,
-        recipients=tuple(recipients),
+        sender=author.ascii if author else sender,
+        recipients=tuple(
+            mailbox.address if mailbox else written
+            for mailbox, written in zip(read_by, recipients, strict=True)
+        ),
         subject=report.subject,
         content=data,
     )
@@ -108,25 +123,23 @@ def compose_for_channel(
     return replace(message, content=header + message.content, audience=audience)
 
 
-def _join(
-    mail: EmailMessage, incident: Incident, subject: str, identity: str, date: datetime
-) -> None:
-    """Make ``mail`` the first mail of a conversation, or the next one.
+def _conversation(
+    incident: Incident, subject: str, identity: str, date: datetime
+) -> Iterator[str]:
+    """Yield what makes a mail the first one of a conversation, or the next one.
 
     Outlook needs a topic and an index that all mails share, because their subjects
     differ. Exchange takes as topic the header that comes first, topic or subject. Other
     mail programs follow the references.
     """
     earlier = incident.references
-    mail["Thread-Topic"] = _header(incident.topic or subject)
-    mail["Thread-Index"] = thread_index(
-        earlier[0] if earlier else identity,
-        incident.began_at,
-        date if earlier else None,
-    )
+    yield text_field("Thread-Topic", one_line(incident.topic or subject, SUBJECT))
+    root = earlier[0] if earlier else identity
+    reply_at = date if earlier else None
+    yield word_field("Thread-Index", [thread_index(root, incident.began_at, reply_at)])
     if earlier:
-        mail["In-Reply-To"] = earlier[-1]
-        mail["References"] = " ".join(earlier)
+        yield word_field("In-Reply-To", earlier[-1:])
+        yield word_field("References", earlier)
 
 
 def _in_ascii(report: Report) -> Report:
@@ -135,30 +148,6 @@ def _in_ascii(report: Report) -> Report:
         for part in (report.subject, report.text)
     )
     return replace(report, subject=subject, text=text, html="")
-
-
-def _header(text: str) -> str:
-    """Return ``text`` so that the email library does not change it.
-
-    The library refuses most line breaks in a header, but not all. It also decodes what
-    looks like an encoded word, which may hide a line break and so another header.
-    """
-    return one_line(text, SUBJECT).replace("=?", "= ?")
-
-
-def _address(text: str) -> Address | None:
-    """Return an address for a header, or None if no header can hold it."""
-    name, address = parseaddr(text)
-    local, _, domain = address.rpartition("@")
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return None
-    if not (re.fullmatch(r"[!-~]+", local) and re.fullmatch(r"[\w.-]+", domain)):
-        return None
-    if "=?" in local:
-        return None
-    return Address(_header(name), local, domain)
 
 
 def _token(text: str) -> str:

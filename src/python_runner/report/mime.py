@@ -11,7 +11,6 @@ from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
-from email.headerregistry import HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP
 from io import BytesIO
@@ -24,7 +23,6 @@ from python_runner.texts.sentence import N_
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from email.policy import EmailPolicy
 
 #: Header of a message for a channel: the run's status, which services show by colour.
 STATUS_HEADER = "X-Python-Runner-Status"
@@ -48,19 +46,9 @@ _LEFT_OUT = N_(
 )
 
 
-class _Identities(UnstructuredHeader):
-    """A header of message identities: the library would encode those that are long."""
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        lines = f"{policy.linesep} ".join(str(self).split())
-        return f"{self.name}: {lines}{policy.linesep}"  # type: ignore[attr-defined]
-
-
-_HEADERS = HeaderRegistry()
-for _name in ("references", "in-reply-to"):
-    _HEADERS.map_to_type(_name, _Identities)  # type: ignore[arg-type]
-#: ASCII bytes only: servers need not take anything else, and smtplib does not ask.
-POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
+#: ASCII bytes only: servers need not take anything else, and smtplib does not ask. Headers
+#: that were read are written as they were.
+POLICY = SMTP.clone(cte_type="7bit", refold_source="none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from python_runner.report.comparison import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle, one_line
+from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
+from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
@@ -32,11 +34,13 @@ if TYPE_CHECKING:
 LINE = 200
 #: Characters of a sentence: a reason, a warning.
 SENTENCE = 2000
+#: Lines shown of the end of an output that is attached as well.
+TAIL_LINES = 20
 #: Warnings shown; nobody reads more.
 WARNINGS = 20
 
 _HAS_FRAMES = re.compile(
-    'File "|Traceback \\(|Fatal Python error: |Windows fatal exception: '
+    'File "|[╭+]──|Traceback \\(|Fatal Python error: |Windows fatal exception: '
 )
 #: These three choose the colour; the word beside it says the same without colour.
 GOOD, BAD, IDLE = "good", "bad", "idle"
@@ -64,7 +68,9 @@ class ScriptView:
     place: str
     reason: str
     traceback: str
+    traceback_title: str
     tail: str
+    tail_title: str
     output: str
     attached: bool
     usual: str
@@ -141,7 +147,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     _ = formats.gettext
     named = reported_scripts(run, context.strategy)
     shown = _most_important(named, limits.scripts)
-    views = [_view_script(result, context, limits, formats) for result in shown]
+    views = [_view_script(run, result, context, limits) for result in shown]
     kind = _KINDS.get(run.status, BAD)
     status = _(run.status.word).capitalize()
     if run.status is RunStatus.SUCCESS and recoveries(run, context.comparisons):
@@ -204,9 +210,8 @@ def recoveries(
 
 def headline(result: ScriptResult, formats: Formats) -> str:
     """Return what went wrong in one line: the exception, else the reason."""
-    traceback = result.last_traceback
-    if traceback and result.outcome is Outcome.FAILURE:
-        return one_line(traceback.exception, LINE)
+    if result.ended_by:
+        return one_line(short_exception(result.ended_by), LINE)
     if result.reason:
         return one_line(formats.say(result.reason), LINE)
     return formats.gettext(result.outcome.word)
@@ -223,12 +228,13 @@ def _most_important(
 
 
 def _view_script(
-    result: ScriptResult, context: ReportContext, limits: Limits, formats: Formats
+    run: Run, result: ScriptResult, context: ReportContext, limits: Limits
 ) -> ScriptView:
+    formats = Formats(context.language)
     kind = _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
     traceback = result.last_traceback if failed else None
-    trace, tail, whole = _details(result, context, limits.details)
+    details = _details(run, result, context, limits.details)
     comparison = context.comparisons.get(result.script, Comparison())
     return ScriptView(
         name=one_line(result.script, LINE),
@@ -238,13 +244,17 @@ def _view_script(
         duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
         failed=failed,
-        exception=one_line(traceback.exception, SENTENCE) if traceback else "",
+        exception=one_line(result.ended_by or "", SENTENCE),
         place=_place(traceback, formats),
         reason=_sentence(result.reason, formats) if failed else "",
-        traceback=trace,
-        tail=tail,
+        traceback=details.trace,
+        traceback_title=details.trace_title,
+        tail=details.tail,
+        tail_title=details.tail_title,
         output=one_line(str(result.output), SENTENCE) if result.output else "",
-        attached=context.attach and not whole and result.script in context.tails,
+        attached=context.attach
+        and not details.whole
+        and result.script in context.tails,
         usual=usual_duration(comparison, formats),
         unusual=unusual_duration(comparison, formats),
         recurrence=recurrence(comparison, formats),
@@ -253,28 +263,63 @@ def _view_script(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What a failure says: a traceback, and what the script printed beside it.
+
+    Attributes:
+        trace, tail: as they are shown, each with its title.
+        whole: whether they are all that the script has printed.
+    """
+
+    trace: str = ""
+    trace_title: str = ""
+    tail: str = ""
+    tail_title: str = ""
+    whole: bool = True
+
+
 def _details(
-    result: ScriptResult, context: ReportContext, limit: int
-) -> tuple[str, str, bool]:
-    """Return traceback and end of the output of a failure, and whether that is all."""
+    run: Run, result: ScriptResult, context: ReportContext, limit: int
+) -> _Details:
+    """Return what a report shows of a failure beside its cause."""
     if result.succeeded:
-        return "", "", True
+        return _Details()
+    _, language = Formats(context.language).gettext, context.language
     traceback = result.last_traceback
-    trace = clean(traceback.text) if traceback else ""
+    trace = clean(traceback.text).rstrip() if traceback else ""
     tail = clean(context.tails.get(result.script, "")).rstrip()
-    if _HAS_FRAMES.search(trace):
-        # The report shows it above the end of the output, and need not show it twice.
-        tail = tail.removesuffix(trace.rstrip())
-    elif tail.endswith(trace.rstrip()):
-        # The message of sys.exit() is no traceback, but the end of the output.
-        trace = ""
+    tail_title = _("End of the output")
+    if not _HAS_FRAMES.search(trace):
+        # The message of sys.exit() is no traceback, but a part of the output.
+        trace = "" if trace in tail else trace
+    elif trace in tail:
+        # The report shows it above the output, and need not show it twice.
+        before, _found, after = tail.rpartition(trace)
+        tail = before.rstrip()
+        tail_title = _("Output before the traceback")
+        if after.strip():
+            above = _("[the traceback above]")
+            tail = f"{tail}\n{above}\n{after.strip()}"
+            tail_title = _("End of the output")
     tail = tail.strip("\n")
-    shown_trace = cut_middle(trace, limit, context.language)
-    room = max(limit - len(shown_trace.encode()), limit // 4)
-    shown_tail = cut_middle(tail, room, context.language)
-    whole = (shown_trace, shown_tail) == (trace, tail)
-    whole = whole and result.script not in context.partial
-    return shown_trace.strip("\n"), shown_tail, whole
+    # Bounded first: what is folded afterwards never grows.
+    kept_trace = cut_middle(trace, limit, language)
+    room = max(limit - len(kept_trace.encode()), limit // 4)
+    kept_tail = cut_middle(tail, room, language)
+    shown_trace = excerpt(kept_trace, str(run.path), language)
+    shown_tail = fold_repeated_lines(kept_tail, language)
+    last_lines = shown_tail
+    if context.attach and result.script in context.tails:
+        last_lines = "\n".join(shown_tail.split("\n")[-TAIL_LINES:])
+    whole = (kept_trace, kept_tail, shown_tail) == (trace, tail, last_lines)
+    return _Details(
+        trace=shown_trace.strip("\n"),
+        trace_title=_("Traceback") if result.ended_by else _("Logged before the end"),
+        tail=last_lines,
+        tail_title=tail_title,
+        whole=whole and result.script not in context.partial,
+    )
 
 
 def _place(traceback: Traceback | None, formats: Formats) -> str:

@@ -12,7 +12,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from python_runner.model import Message
     from python_runner.records.messages import QueuedMessage
@@ -51,16 +51,19 @@ def deliver(
         return run
     if reports and not (session.store and saved):
         return _send_now(run, reports, session)
-    drain(session)
+    drain(session, [run.run_id] if reports else ())
     return with_mail_status(run, session) if reports else run
 
 
-def drain(session: Session) -> None:
-    """Send what is due, whichever run it reports, within the deadline."""
+def drain(session: Session, own: Collection[str] = ()) -> None:
+    """Send what is due within the deadlines: first what reports the runs ``own``."""
     if not session.reports_enabled or session.store is None:
         return
     with suppress(StoreError):
-        report = session.outbox.drain(session.delivery_seconds)
+        others = min(session.waiting_seconds, session.delivery_seconds)
+        report = session.outbox.drain(
+            session.delivery_seconds if own else others, own=own, others_seconds=others
+        )
         for number in report.given_up:
             if message := session.store.messages.get(number):
                 session.given_up.append(message)
@@ -72,9 +75,10 @@ def drain_again(runs: Sequence[Run], session: Session) -> list[Run]:
     One trouble at the first project may have kept the reports of all the others. A
     single run has had its try: the next one is due later.
     """
-    if len(runs) > 1 and any(run.mail_status is MailStatus.QUEUED for run in runs):
+    queued = [run.run_id for run in runs if run.mail_status is MailStatus.QUEUED]
+    if len(runs) > 1 and queued:
         session.outbox.endpoints.reset()
-        drain(session)
+        drain(session, queued)
     return [
         with_mail_status(run, session) if run.mail_status is MailStatus.QUEUED else run
         for run in runs
@@ -84,14 +88,29 @@ def drain_again(runs: Sequence[Run], session: Session) -> list[Run]:
 def with_mail_status(run: Run, session: Session) -> Run:
     """Return ``run`` with what the outbox knows of its reports."""
     status, reason = MailStatus.QUEUED, None
-    # Records that cannot be read now were safe before; a later run looks again.
-    with suppress(StoreError):
+    try:
         if session.store and (kept := session.store.run(run.run_id)):
             status = kept.mail_status
-            reason = why_undelivered(session.store.messages.of_run(run.run_id))
-    if status is MailStatus.QUEUED:
-        reason = reason or session.outbox.endpoint(RECIPIENTS).breaker.reason
+            messages = session.store.messages.of_run(run.run_id)
+            reason = why_undelivered(messages)
+            if status is MailStatus.QUEUED:
+                reason = reason or _why_untried(messages, session)
+    except StoreError as error:
+        # They were safe before; a later run looks again.
+        template = N_("the records cannot be read: {error}")
+        reason = Sentence.of(template, error=str(error))
     return replace(run, mail_status=status, mail_reason=reason)
+
+
+def _why_untried(messages: Iterable[QueuedMessage], session: Session) -> Sentence:
+    """Return why a report waits that no server has answered yet."""
+    now = session.now()
+    for queued in messages:
+        if queued.is_claimed(now):
+            return Sentence.of(N_("another process is sending it"))
+        if reason := session.outbox.endpoint(queued.message.audience).breaker.reason:
+            return reason
+    return Sentence.of(N_("there was no time left to send it; a later run does"))
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:

@@ -16,6 +16,7 @@ from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports import (
     endpoint_name,
+    messages_a_minute,
     open_channel,
     open_transport,
 )
@@ -56,6 +57,7 @@ def make_outbox(
         stopping=stopping,
         endpoints=endpoints or Endpoints(),
         mail_endpoint=endpoint_name(settings.mail) if can_mail(settings.mail) else None,
+        mails_a_minute=messages_a_minute(settings.mail),
     )
 
 

@@ -23,7 +23,7 @@ from python_runner.model import (
 )
 from python_runner.policy import run_status
 from python_runner.records import outputs
-from python_runner.records.locks import project_lock
+from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.store import StoreError
 from python_runner.runner.context import RunContext, new_run_id
 from python_runner.runner.delivery import (
@@ -32,16 +32,17 @@ from python_runner.runner.delivery import (
     drain_again,
     given_up_notice,
     unannounced_reports,
+    with_mail_status,
 )
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import recover, this_runner, why_locked
 from python_runner.runner.reports import report_messages
+from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
-from python_runner.runner.session import delete_old_runs
 from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
 
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message, Project, ScriptResult
     from python_runner.records.locks import FileLock
+    from python_runner.records.log_reader import LogPlace
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
 
@@ -165,11 +167,11 @@ def _find_interpreter(context: RunContext) -> Path:
         raise BadPythonInterpreter(context.masker.text(str(error))) from None
 
 
-def _acquire(lock: FileLock, context: RunContext) -> bool:
+def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
     """Take the project's lock; say whether the run may begin."""
     try:
         return lock.acquire(
-            this_runner(context),
+            this_runner(context, resume=resume),
             wait=context.project.overlap is Overlap.WAIT,
             stop=lambda: context.session.stop.requested,
         )
@@ -187,6 +189,7 @@ class _ProjectRun:
     """One run, from the lock to the report.
 
     Attributes:
+        log_place: up to where the records know every run of the log.
         begun: whether the records, the log and people may know of it.
         ended: the run as it was recorded with its reports, once it was.
         results: of the scripts that have ended, in that order.
@@ -197,6 +200,7 @@ class _ProjectRun:
     heartbeat: RunHeartbeat = field(init=False)
     lock: FileLock = field(init=False)
     recorder: RunRecorder = field(init=False)
+    log_place: LogPlace | None = None
     interpreter: Interpreter | None = None
     begun: bool = False
     ended: Run | None = None
@@ -215,10 +219,10 @@ class _ProjectRun:
         interpreter = _find_interpreter(context)
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
-        acquired = _acquire(self.lock, context)
+        acquired = _acquire(self.lock, context, resume=resume)
         if acquired:
             with context.as_warning():
-                recover(context, self.lock, self.heartbeat)
+                self.log_place = recover(context, self.lock, self.heartbeat)
         if resume and not self._resume():
             return None
         if acquired:
@@ -247,9 +251,7 @@ class _ProjectRun:
             self._send_waiting_reports()
         results = self._run_series(interpreter)
         with context.as_warning():
-            days, kept = context.project.output_keep_days, {context.run_id}
-            for logs in (context.logs, context.private_logs):
-                outputs.delete_old_outputs(logs, days, session.now(), keep=kept)
+            delete_old_outputs(context)
         return self._end(run_status(results, stopped=session.stop.requested), results)
 
     def end_by(self, error: Exception) -> Run:
@@ -287,22 +289,32 @@ class _ProjectRun:
     def _end_unstarted(
         self, status: RunStatus, outcome: Outcome, reason: Sentence
     ) -> Run:
-        """Record, log and report a run whose remaining scripts are not started."""
+        """Record, log and report a run whose remaining scripts are not started.
+
+        One that never began never is open in the records: nobody takes it for a run
+        whose runner died.
+        """
         if not self.begun:
-            self.begun = True
-            self.recorder.begin_run(None)
             self._notify_start()
         context = self.context
-        for script in context.project.scripts:
-            if script.name not in self.results:
-                self._end_script(context.not_started(script, reason, outcome))
+        rest = [
+            context.not_started(script, reason, outcome)
+            for script in context.project.scripts
+            if script.name not in self.results
+        ]
+        for result in rest:
+            self.results[result.script] = result
+            context.session.notify(ScriptEnded(project=context.project, result=result))
+        self.begun = True
+        with context.as_warning():
+            self.recorder.log_unstarted(context.run_id, status, rest, reason)
         return self._end(status, self._results(), reason)
 
     def _begin(self, interpreter: Path) -> None:
         with self.context.as_warning():
             self.interpreter = self._identify(interpreter)
         self.begun = True
-        self.recorder.begin_run(self.interpreter)
+        self.recorder.begin_run(self.interpreter, self.log_place)
         with self.context.as_warning():
             self.heartbeat.begin()
         self.recorder.rotate_log()
@@ -382,6 +394,11 @@ class _ProjectRun:
         run = self._made(status, results, error)
         given_up: tuple[QueuedMessage, ...] = ()
         saved = False
+        if self.lock.lost:
+            template = N_(
+                "the lock {file} was deleted during the run: another run may have begun beside it"
+            )
+            context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():
             given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
@@ -400,6 +417,9 @@ class _ProjectRun:
             self.heartbeat.end(run)
         with context.as_warning():
             run = deliver(run, reports, session, saved=saved)
+        if not saved:
+            with context.as_warning():
+                run = self._save_late(run, reports)
         with context.as_warning():
             for warning in self.heartbeat.finish():
                 context.warn(warning)
@@ -426,6 +446,25 @@ class _ProjectRun:
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
+
+    def _save_late(self, run: Run, reports: Sequence[Message]) -> Run:
+        """Record the run whose report has left, or leave its end for the next run.
+
+        The records may have been locked for a while. A report that could not leave is
+        queued after all.
+        """
+        lost = run.mail_status is MailStatus.FAILED
+        if self.recorder.end_run(run, reports if lost else ()):
+            return with_mail_status(run, self.context.session) if lost else run
+        if self.lock.held:
+            end = Unrecorded(
+                run_id=run.run_id,
+                status=run.status,
+                mail=run.mail_status,
+                outcomes=tuple(result.outcome for result in run.scripts),
+            )
+            self.lock.remember(end)
+        return run
 
     def _with_reports(
         self, run: Run, given_up: Sequence[QueuedMessage]

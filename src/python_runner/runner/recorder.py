@@ -6,25 +6,26 @@ and so does the other record.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from python_runner.model import OpenRun, OpenScript
+from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile
-from python_runner.records.log_line import log_line_of, result_of
-from python_runner.records.log_reader import read_log
-from python_runner.records.store import Store, StoreError
+from python_runner.records.log_line import (
+    log_line_of,
+    log_line_of_skipped,
+)
+from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from python_runner.model import Attempt, Interpreter, Message, Run, ScriptResult
-    from python_runner.records.log_line import LogLine
+    from python_runner.records.log_reader import LogPlace
+    from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
 
 
@@ -45,8 +46,13 @@ class RunRecorder:
             rotation_days=project.log_rotation_days,
         )
 
-    def begin_run(self, interpreter: Interpreter | None) -> None:
-        """Record the run and its series, for the next run to find should this one die."""
+    def begin_run(
+        self, interpreter: Interpreter | None, log_place: LogPlace | None = None
+    ) -> None:
+        """Record the run and its series, for the next run to find should this one die.
+
+        Every run that the log tells of up to ``log_place`` is recorded.
+        """
         context = self._context
         run = OpenRun(
             run_id=context.run_id,
@@ -58,7 +64,8 @@ class RunRecorder:
                 for number, script in enumerate(context.project.scripts, 1)
             ),
         )
-        self._record(lambda store: store.begin_run(run, interpreter))
+        log = (self._log.filename, log_place) if log_place else None
+        self._record(lambda store: store.begin_run(run, interpreter, log=log))
 
     def begin_attempt(self, number: int, output: Path) -> None:
         """Record that an attempt of a script begins, and where its output goes."""
@@ -76,6 +83,30 @@ class RunRecorder:
         """Record a script's end, and add its line to the log."""
         self._record(lambda store: store.end_script(result))
         self._write_log(lambda log: self._add_lines(log, [result]))
+
+    def log_unstarted(
+        self,
+        run_id: str,
+        status: RunStatus,
+        results: Sequence[ScriptResult],
+        reason: Sentence,
+    ) -> None:
+        """Add the lines of scripts that a run does not start, in one write.
+
+        A run that was skipped is one line. The log comes first here: what dies before
+        the records know of the run is taken from the log by the next one.
+        """
+        if status is RunStatus.SKIPPED:
+            line = log_line_of_skipped(
+                run_id,
+                self._context.masker.sentence(reason),
+                host=gethostname(),
+                now=self._now(),
+                include_traceback=self._context.project.include_traceback,
+            )
+            self._write_log(lambda log: log.write(line))
+        else:
+            self._write_log(lambda log: self._add_lines(log, results))
 
     def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
@@ -99,41 +130,23 @@ class RunRecorder:
 
         self._write_log(rotate)
 
-    def record_from_log(self, run: OpenRun) -> None:
-        """Record the ends of scripts of an earlier run that the log alone knows.
-
-        The records could not be written then; what succeeded must not be run again.
-        """
-        open_scripts = {s.script: s for s in run.scripts if s.outcome is None}
-        with suppress(OSError):
-            for line in self._logged(run.run_id):
-                if script := open_scripts.get(line.script):
-                    result = result_of(line, script.number)
-                    self._record(partial(Store.end_script, result=result))
-
-    def log_missing(self, run: Run) -> None:
-        """Add the lines that an earlier run's log lacks, because its runner died."""
-
-        def write(log: LogFile) -> None:
-            logged = {line.script for line in self._logged(run.run_id)}
-            self._add_lines(log, [r for r in run.scripts if r.script not in logged])
-
-        self._write_log(write)
-
-    def _logged(self, run_id: str) -> Iterator[LogLine]:
-        """Yield what the log and its archives say about a run."""
-        lines = read_log(self._log.folder, self._log.filename)
-        return (line for line in lines if line.run_id == run_id)
+    def log_missing(self, run: Run, logged: Collection[str]) -> None:
+        """Add the lines that an earlier run's log lacks beside those of ``logged``."""
+        missing = [r for r in run.scripts if r.script not in logged]
+        self._write_log(lambda log: self._add_lines(log, missing))
 
     def _add_lines(self, log: LogFile, results: Sequence[ScriptResult]) -> None:
-        for result in results:
-            line = log_line_of(
+        lines = [
+            log_line_of(
                 result,
                 host=gethostname(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
-            log.write(line)
+            for result in results
+        ]
+        if lines:
+            log.write(*lines)
 
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self._store is None or self._store_failed:

@@ -1,4 +1,4 @@
-"""Recovers the runs whose runner died, and says whether a run's runner is alive.
+"""Recovers the runs of the past, and says whether a run's runner is alive.
 
 A runner holds its project's lock until its run has ended. A runner that gets the lock and
 finds a run that has not ended knows that the other runner is dead. A command that only
@@ -19,37 +19,52 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.capture import mask_file
 from python_runner.execution.orphans import (
     end_scripts_of,
+    holders_of,
     is_alive,
     process_start,
     scripts_of,
 )
-from python_runner.model import EmailStrategy
+from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import StoreError
+from python_runner.runner.missed_runs import (
+    RecoveredRun,
+    as_it_ended,
+    ends_of,
+    missed_runs,
+    read_log_news,
+)
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from python_runner.model import OpenRun, Run
+    from python_runner.model import OpenRun
     from python_runner.records.locks import FileLock
+    from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
     from python_runner.runner.heartbeat import RunHeartbeat
+    from python_runner.runner.missed_runs import LogNews
 
 
-def this_runner(context: RunContext) -> Holder:
-    """Return what the project's lock says of this process while it holds the lock."""
+def this_runner(context: RunContext, *, resume: bool) -> Holder:
+    """Return what the project's lock says of this process while it holds the lock.
+
+    With ``resume`` it is not known yet how many scripts are run.
+    """
     return Holder(
         pid=os.getpid(),
         host=gethostname(),
         run_id=context.run_id,
         started_at=context.started_at,
         process_start=process_start(os.getpid()),
+        scripts=0 if resume else len(context.project.scripts),
     )
 
 
@@ -83,14 +98,27 @@ def why_locked(lock: FileLock) -> Sentence:
     holder = lock.holder()
     if holder is None:
         return Sentence.of(N_("another run of the project is active"))
-    if not _lives(holder) and (scripts := scripts_of(holder.run_id)):
+    known = bool(holder.process_start)
+    if not _lives(holder):
+        # A process may have lost the mark in its environment; it still has the lock.
+        left = scripts_of(holder.run_id) or (known and holders_of(lock.path))
+        if left:
+            return Sentence.of(
+                N_(
+                    "the runner of run {run_id} was killed, but what it started still"
+                    " runs: {processes}"
+                ),
+                run_id=holder.run_id,
+                processes=", ".join(f"{s.pid} ({s.name})" for s in left),
+            )
+    if known and not _lives(holder):
         return Sentence.of(
             N_(
-                "the runner of run {run_id} was killed, but what it started still"
-                " runs: {processes}"
+                "the runner of run {run_id} was killed, but something that it started"
+                " still holds the lock {file}"
             ),
             run_id=holder.run_id,
-            processes=", ".join(f"{s.pid} ({s.name})" for s in scripts),
+            file=str(lock.path),
         )
     return Sentence.of(
         N_(
@@ -104,34 +132,66 @@ def why_locked(lock: FileLock) -> Sentence:
     )
 
 
-def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> None:
-    """End, log and report the runs of the project whose runner died.
+def recover(
+    context: RunContext, lock: FileLock, heartbeat: RunHeartbeat
+) -> LogPlace | None:
+    """Complete the records: end what never ended, and take from the log what they miss.
 
-    Without the lock nothing proves that a runner is dead, and nothing is done. What
-    goes wrong is a warning of the run that comes next, whose ``context`` this is. Where
-    that one sends no report, theirs are queued, for a later run to send.
+    A run whose runner died is ended, logged and reported. One that ended while the
+    records could not be written is recorded as it ended: people know of it. Without
+    the lock nothing proves that a runner is dead, and nothing is done. What goes wrong
+    is a warning of the run that comes next, whose ``context`` this is. Where that one
+    sends no report, those made here are queued, for a later run to send.
+
+    Returns:
+        The place in the log up to which the records know every run; None if unknown.
     """
     store = context.session.store
     if store is None or not lock.held:
-        return
+        return None
     recorder = RunRecorder(context)
     try:
-        runs = _interrupted_runs(context, lock, store, recorder)
+        open_runs = _open_runs(context, lock, store)
+        news = read_log_news(context, store, [run.run_id for run in open_runs])
+        if not open_runs and not news.missed:
+            return news.place
+        configured = _as_configured(context)
+        runs = _as_they_ended(context, lock, store, open_runs, news)
+        missed = missed_runs(context, lock, news, configured.project.scripts)
+        known = [run.facts for run in missed if not run.is_due]
+        store.add_runs(known)
+        for run in known:
+            lock.forget(run.run_id)
     except StoreError as error:
         context.warn(error.reason)
-        return
-    reported = _as_configured(context) if runs else context
-    for run in runs:
-        for path in (
-            *outputs.files_of(context.logs, run.run_id),
-            *outputs.files_of(context.private_logs, run.run_id),
-        ):
-            # What cannot be replaced is still masked wherever it is shown.
-            with suppress(OSError):
-                mask_file(path, context.masker)
-        recorder.log_missing(run)
-        recorder.end_run(run, report_messages(run, reported))
-        heartbeat.end(run)
+        return None
+    for recovered in (*runs, *(run for run in missed if run.is_due)):
+        if not _end(recovered, configured, recorder, heartbeat):
+            return None
+        lock.forget(recovered.facts.run_id)
+    return news.place
+
+
+def _end(
+    run: RecoveredRun,
+    configured: RunContext,
+    recorder: RunRecorder,
+    heartbeat: RunHeartbeat,
+) -> bool:
+    """End a run in the log and in the records; report it where nobody knows of it."""
+    for path in (
+        *outputs.files_of(configured.logs, run.facts.run_id),
+        *outputs.files_of(configured.private_logs, run.facts.run_id),
+    ):
+        # What cannot be replaced is still masked wherever it is shown.
+        with suppress(OSError):
+            mask_file(path, configured.masker)
+    recorder.log_missing(run.facts, run.logged)
+    reports = report_messages(run.facts, configured) if run.is_due else ()
+    ended = recorder.end_run(run.facts, reports)
+    if run.is_due:
+        heartbeat.end(run.facts)
+    return ended
 
 
 def _as_configured(context: RunContext) -> RunContext:
@@ -157,32 +217,63 @@ def _as_configured(context: RunContext) -> RunContext:
     return replace(context, project=project)
 
 
-def _interrupted_runs(
-    context: RunContext, lock: FileLock, store: Store, recorder: RunRecorder
-) -> list[Run]:
+def _open_runs(context: RunContext, lock: FileLock, store: Store) -> list[OpenRun]:
     """Return the runs that never ended, by whichever path their project was named."""
     home = context.session.settings.home
-    open_runs = [
+    return [
         run
         for run in store.open_runs()
         if project_lock(home, run.path).path == lock.path
     ]
-    for run in open_runs:
-        # Those that do not hold the lock, before any script starts.
-        for process in end_scripts_of(run.run_id):
-            warning = Sentence.of(
-                N_(
-                    "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
-                    " and was stopped"
-                ),
-                pid=process.pid,
-                name=process.name,
-                run_id=run.run_id,
+
+
+def _as_they_ended(
+    context: RunContext,
+    lock: FileLock,
+    store: Store,
+    open_runs: Sequence[OpenRun],
+    news: LogNews,
+) -> list[RecoveredRun]:
+    """Return the open runs as they ended, oldest first.
+
+    Raises:
+        StoreError: the records cannot be read or written.
+    """
+    ends = {end.run_id: end for end in lock.unrecorded}
+    by_log = set()
+    for begun in open_runs:
+        _end_processes(begun.run_id, context)
+        lines = news.lines.get(begun.run_id, ())
+        end = ends.get(begun.run_id)
+        for result in ends_of(begun, lines, end, context.project.path):
+            store.end_script(result)
+            by_log.add(begun.run_id)
+    died = lock.before.run_id if lock.before else None
+    recovered = []
+    for path in dict.fromkeys(run.path for run in open_runs):
+        for run in store.interrupt_runs(path, context.session.now()):
+            end = ends.get(run.run_id)
+            facts = as_it_ended(run, end)
+            # A runner that lived on while the records failed has sent the report.
+            lived_on = run.run_id in by_log and run.run_id != died
+            is_due = end is None and (
+                facts.status is RunStatus.INTERRUPTED or not lived_on
             )
-            context.warn(warning)
-        recorder.record_from_log(run)
-    return [
-        run
-        for path in dict.fromkeys(run.path for run in open_runs)
-        for run in store.interrupt_runs(path, context.session.now())
-    ]
+            logged = frozenset(line.script for line in news.lines.get(run.run_id, ()))
+            recovered.append(RecoveredRun(facts=facts, logged=logged, is_due=is_due))
+    return recovered
+
+
+def _end_processes(run_id: str, context: RunContext) -> None:
+    """Stop what a killed runner left running; those that do not hold the lock."""
+    for process in end_scripts_of(run_id):
+        warning = Sentence.of(
+            N_(
+                "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
+                " and was stopped"
+            ),
+            pid=process.pid,
+            name=process.name,
+            run_id=run_id,
+        )
+        context.warn(warning)

@@ -44,7 +44,7 @@ def load_history(
         if store:
             for result in results:
                 past = store.past_results(
-                    run.path, result.script, PAST_RESULTS, before=run.started_at
+                    run.path, result.script, PAST_RESULTS, before=run.run_id
                 )
                 comparisons[result.script] = compare(result, past)
             return RunHistory(comparisons=comparisons, incident=_incident(run, store))
@@ -56,7 +56,7 @@ def _incident(run: Run, store: Store) -> Incident | None:
     if not succeeded and run.status not in INCIDENT:
         return None
     mails = store.messages.incident(
-        run.path, INCIDENT, before=run.started_at, latest=_LATEST_MAILS
+        run.path, INCIDENT, before=run.run_id, latest=_LATEST_MAILS
     )
     if mails:
         return Incident(

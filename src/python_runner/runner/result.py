@@ -30,6 +30,8 @@ class ScriptRunResult:
         attempts: how many there were.
         started_at: when its first attempt began, or when it was skipped.
         duration: seconds over all attempts.
+        exception: what it failed with, in one line; None for a success.
+        place: file and line in the project where that was raised, or None.
         traceback: why it did not succeed; None for a success.
         output: file with the captured output, or None.
         warnings: what was odd about it.
@@ -42,6 +44,8 @@ class ScriptRunResult:
     attempts: int
     started_at: datetime
     duration: float
+    exception: str | None
+    place: str | None
     traceback: str | None
     output: Path | None
     warnings: tuple[str, ...]
@@ -57,6 +61,8 @@ class ScriptRunResult:
             attempts=len(result.attempts),
             started_at=result.started_at,
             duration=result.duration,
+            exception=result.exception,
+            place=result.place,
             traceback=result.traceback,
             output=result.output,
             warnings=tuple(map(str, result.warnings)),

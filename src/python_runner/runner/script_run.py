@@ -53,14 +53,14 @@ class ScriptRun:
         context, number = self.context, self.context.number(script)
         output = outputs.output_file(self.folder, number, script.name)
         attempts: list[Attempt] = []
-        started = time.monotonic()
+        begins: list[float] = []
         try:
             file = find_script(script.path, context.project.path)
             if file is None:
                 reason = why_missing(script.path, context.project.path)
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
             output = self._output_folder() / output.name
-            self._run(script, self._command(script, file, output), attempts)
+            self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
             reason = context.explain(error)
             if not attempts:
@@ -73,7 +73,7 @@ class ScriptRun:
             number=number,
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
-            duration=time.monotonic() - started,
+            duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
             output=Path(attempts[-1].output or output),
@@ -97,8 +97,19 @@ class ScriptRun:
                 return self.spare
         return self.folder
 
-    def _run(self, script: Script, command: Command, attempts: list[Attempt]) -> None:
-        """Run attempts until one needs no further one; add each to ``attempts``."""
+    def _run(
+        self,
+        script: Script,
+        command: Command,
+        attempts: list[Attempt],
+        begins: list[float],
+    ) -> None:
+        """Run attempts until one needs no further one.
+
+        Each is added to ``attempts``, and to ``begins`` the monotonic time of its start:
+        an attempt ends with its process, and what is done with its output then is no
+        part of the time that the script took.
+        """
         session, number = self.context.session, self.context.number(script)
         output = Path(command.output)
         while True:
@@ -113,6 +124,7 @@ class ScriptRun:
             )
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
+            begins.append(time.monotonic())
             attempts.append(run_command(bounded, session.stop))
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.

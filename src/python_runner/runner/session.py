@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.execution.stop import StopRequest
 from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.records.store import Store, StoreError, open_store
+from python_runner.records.store import Store, open_store
 from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from python_runner.runner.events import Event
 
 
-#: Seconds the outbox may take before a run, and after it.
+#: Seconds the outbox may take for a run's own report.
 DELIVERY_SECONDS = 60.0
-#: Runs that one command deletes at most: some seconds, when years are to be forgotten.
-_DELETED_AT_MOST = 10_000
+#: Seconds the reports of earlier runs may delay a run, before it and after it.
+WAITING_SECONDS = 15.0
 
 
 def local_now() -> datetime:
@@ -57,7 +57,8 @@ class Session:
         reports_enabled: whether the runs of this process are reported to people, and
             waiting reports delivered (``--no-mail``: no).
         defaults: optional keys of ``python-runner.toml``, where a project is silent.
-        delivery_seconds: longest that delivery may delay what comes next.
+        delivery_seconds: longest that a run's own report may delay what comes next.
+        waiting_seconds: longest that the reports of earlier runs may.
         given_up: the reports that this process has given up, earlier runs' too.
     """
 
@@ -71,6 +72,7 @@ class Session:
     reports_enabled: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
     delivery_seconds: float = DELIVERY_SECONDS
+    waiting_seconds: float = WAITING_SECONDS
     given_up: list[QueuedMessage] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -99,17 +101,6 @@ class Session:
         """Say whether a run of ``project`` may be reported by mail."""
         wanted = project.email_strategy is not EmailStrategy.NONE
         return self.reports_enabled and wanted and bool(project.recipients)
-
-
-def delete_old_runs(session: Session, keep_days: int | None) -> None:
-    """Delete records of runs older than ``keep_days`` days; None keeps all."""
-    if session.store is None or keep_days is None:
-        return
-    # What cannot be deleted today is deleted by a later run; days further back than the
-    # calendar goes keep all.
-    with suppress(StoreError, OverflowError):
-        oldest = session.now() - timedelta(days=keep_days)
-        session.store.delete_old_runs(oldest, limit=_DELETED_AT_MOST)
 
 
 def open_session(

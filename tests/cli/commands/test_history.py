@@ -103,10 +103,10 @@ def test_history_is_narrowed_by_what_is_asked(
     cli: Cli, store: Store, tmp_path: Path
 ) -> None:
     """Projects, failures, age and number each leave the others out."""
-    keep(store, "1" * 13, tmp_path / "a", Outcome.SUCCESS)
-    keep(store, "2" * 13, tmp_path / "a", Outcome.TIMEOUT, ago=timedelta(hours=1))
     keep(store, "3" * 13, tmp_path / "a", Outcome.FAILURE, ago=timedelta(days=8))
     keep(store, "4" * 13, tmp_path / "b", Outcome.FAILURE, ago=timedelta(days=2))
+    keep(store, "2" * 13, tmp_path / "a", Outcome.TIMEOUT, ago=timedelta(hours=1))
+    keep(store, "1" * 13, tmp_path / "a", Outcome.SUCCESS)
 
     def listed(*arguments: object) -> str:
         runs = json.loads(cli("history", "--json", *arguments).stdout)["runs"]
@@ -255,9 +255,9 @@ def test_a_machine_that_was_renamed_still_knows_its_runner(
 
 
 def test_open_runs_stand_in_their_place(cli: Cli, store: Store, tmp_path: Path) -> None:
-    """The newest run comes first, whether it has ended or not, and the limit holds."""
-    for number in range(4):
-        ago = timedelta(hours=number)
+    """What was recorded last comes first, ended or not, whatever its clock said."""
+    for number in reversed(range(4)):
+        ago = timedelta(hours=(3 * number) % 4)
         run_id, path = str(number) * 13, tmp_path / "p"
         if number % 2:
             begun = OpenRun(

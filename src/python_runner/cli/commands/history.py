@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import click
@@ -113,15 +112,15 @@ def command(
             show_document({"runs": masked})
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
-        rows = [(run.started_at, _row(run)) for run in runs]
+        rows = {run.run_id: _row(run) for run in runs}
         for begun in still_open:
             active = not was_interrupted(begun, store, settings.home)
-            rows.append((begun.started_at, _open_row(begun, active=active)))
-        rows.sort(key=itemgetter(0), reverse=True)
+            # It may have ended since: the later look counts.
+            rows[begun.run_id] = _open_row(begun, active=active)
         if not rows:
             show(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
-        _print_runs([row for _start, row in rows[:limit]])
+        _print_runs([rows[run_id] for run_id in store.newest_first(rows)][:limit])
         _print_scripts(list(_script_rows(store, runs, since, masker_of)))
     return EXIT_SUCCESS
 

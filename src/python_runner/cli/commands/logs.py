@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from python_runner.records.log_line import LogLine
 
+#: What people must see.
+_COLOURS = {"failure": "red", "skipped": "yellow"}
 #: Seconds between two looks at a log that is followed.
 _INTERVAL = 0.5
 
@@ -43,7 +45,7 @@ class Filter:
 
     def wants(self, line: LogLine) -> bool:
         """Say whether a line is shown; upper and lower case are the same."""
-        if self.failures and line.status == Outcome.SUCCESS:
+        if self.failures and line.status != Outcome.FAILURE:
             return False
         said = f"{line.script}\n{line.traceback or ''}"
         return self.text.casefold() in said.casefold()
@@ -126,8 +128,7 @@ def _wait() -> bool:
 def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
     for line in lines:
         if chosen.wants(line):
-            failed = not Outcome(line.status).succeeded
-            show(_facts(line), colour="red" if failed else None)
+            show(_facts(line), colour=_COLOURS.get(line.status))
             for text in clean(line.traceback or "").splitlines():
                 show(f"    {text}")
 

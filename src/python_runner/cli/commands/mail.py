@@ -12,7 +12,7 @@ from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
-from python_runner.cli.wording import message_lines
+from python_runner.cli.wording import formats, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail, sender_address
@@ -161,7 +161,10 @@ def show(number: int, *, raw: bool, env_file: Path | None) -> int:
 )
 @env_file_option
 def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
-    """Empty the outbox; 0 when nothing waits or has been given up any more."""
+    """Empty the outbox; 0 when nothing waits or has been given up any more.
+
+    What another process is just sending neither waits nor failed.
+    """
     if given_up and only_due:
         raise click.UsageError(_("--all and --due exclude each other"))
     settings = load_settings(env_file)
@@ -178,13 +181,22 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         )
         report = outbox.drain(FLUSH_SECONDS)
         left = store.messages.newest(UNDELIVERED)
+    claimed = [queued for queued in left if queued.is_claimed(local_now())]
     say(
         _("{sent} sent, {waiting} waiting, {given_up} given up"),
         sent=report.sent,
-        waiting=report.remaining,
+        waiting=max(report.remaining - len(claimed), 0),
         given_up=sum(queued.state is MessageState.FAILED for queued in left),
     )
+    if ends := [queued.leased_until for queued in claimed if queued.leased_until]:
+        # Where that process has died, they are free again after that.
+        say(
+            _("{count} being sent by another process, until {moment} at the latest"),
+            count=len(ends),
+            moment=formats().moment(max(ends)),
+        )
     _print(left, settings, say)
+    left = [queued for queued in left if queued not in claimed]
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
@@ -226,5 +238,5 @@ def _print(
 ) -> None:
     masker_of = cache(partial(past_masker, settings))
     for queued in messages:
-        for line in message_lines(queued):
+        for line in message_lines(queued, local_now()):
             write(masker_of(queued.path).text(line))

@@ -14,6 +14,7 @@ from python_runner.cli.targets import env_file_option
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
@@ -21,6 +22,7 @@ from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def _run_lines(run: Run) -> Iterator[str]:
         yield "  " + labelled(_("warning"), wording.say(warning))
     for result in run.scripts:
         yield ""
-        yield from _script_lines(result)
+        yield from _script_lines(result, str(run.path))
 
 
 def _interpreter(run: Run) -> str:
@@ -129,18 +131,19 @@ def _interpreter(run: Run) -> str:
     return f"{run.interpreter}{version}"
 
 
-def _script_lines(result: ScriptResult) -> Iterator[str]:
+def _script_lines(result: ScriptResult, folder: str) -> Iterator[str]:
     yield flat(f"{result.number}. {result.script}: {_ending(result)}")
     if len(result.attempts) > 1:
         for place, attempt in enumerate(result.attempts, 1):
             yield f"    {_attempt_line(place, attempt)}"
     if result.reason:
         yield f"    {wording.say(result.reason)}"
+    if result.place:
+        yield "    " + _("at {place}").format(place=flat(result.place))
     if traceback := result.last_traceback:
-        if traceback.file:
-            frame = flat(f"{traceback.file}:{traceback.line}")
-            yield "    " + _("at {place}").format(place=frame)
-        yield from (f"      {line}" for line in clean(traceback.text).splitlines())
+        text = excerpt(clean(traceback.text), folder, system_language())
+        for line in text.splitlines():
+            yield click.style(f"      {line}", bold=line.startswith(MARK) or None)
     for warning in result.warnings:
         yield "    " + labelled(_("warning"), wording.say(warning))
     if used := ", ".join(_resources(result)):
@@ -154,7 +157,8 @@ def _ending(result: ScriptResult) -> str:
         return word
     facts = [wording.duration(result.duration)]
     if result.exit_code is not None:
-        facts.append(_("exit code {code}").format(code=result.exit_code))
+        code = shown_exit_code(result.exit_code)
+        facts.append(_("exit code {code}").format(code=code))
     return f"{word} ({', '.join(facts)})"
 
 

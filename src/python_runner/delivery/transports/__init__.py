@@ -6,6 +6,7 @@ receipts, one per recipient, whose sentence says what to do.
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,13 @@ from python_runner.texts.sentence import N_, Sentence
 
 if TYPE_CHECKING:
     from python_runner.model import MailSettings, Message, Receipt
+
+#: Where a mailbox of Exchange Online or of Outlook sends, in any of Microsoft's clouds, and
+#: how many messages a minute it may (Exchange Online limits, "Message rate limit").
+_EXCHANGE = re.compile(
+    r"(?:^|\.|-mail\.)(?:office365|outlook|outlook\.office)\.[a-z]+\.?$", re.IGNORECASE
+)
+EXCHANGE_A_MINUTE = 30
 
 
 class Transport(Protocol):
@@ -68,6 +76,13 @@ def endpoint_name(settings: MailSettings) -> str:
     elif settings.transport == "file":
         place = str(settings.mail_dir)
     return f"{settings.transport} {settings.login or settings.sender} {place}"
+
+
+def messages_a_minute(settings: MailSettings) -> int | None:
+    """Return how many messages a minute the service takes from a mailbox; None: any number."""
+    tokens = settings.transport in {"smtp-oauth2", "graph"}
+    exchange = settings.transport == "smtp" and _EXCHANGE.search(settings.smtp_host)
+    return EXCHANGE_A_MINUTE if tokens or exchange else None
 
 
 def missing_extra(settings: MailSettings) -> Sentence | None:

@@ -28,6 +28,14 @@ REFUSED_SENDER = N_(
 REFUSED_RECIPIENT = N_(
     "the server refuses this recipient: check the address ({answer})"
 )
+REFUSED_GREETING = N_(
+    "the server refuses the name by which this computer greets it: set SMTP_HELO to a name"
+    " that the server takes, as a rule the computer's full name in the DNS ({answer})"
+)
+_REFUSED_COMPUTER = N_(
+    "the server takes no mail from this computer's address: its administrator can allow"
+    " it, or name another server for SMTP_HOST ({answer})"
+)
 _BAD_PASSWORD = N_(
     "the server refused LOGIN_MAIL or PASSWORD_MAIL. Check both; an account with"
     " two-step verification needs an app password. To keep the account from being"
@@ -95,6 +103,13 @@ _EXCHANGE = {
 _BY_CODE: Table = (
     # RFC 4954: whatever the text, the login is what is wrong.
     (r"^53[048] ", Cause.TRANSIENT, _ANSWERED),
+    # Refusals of what came before the recipient; servers tend to wait with them until one
+    # is named. 503 only says that a step is missing.
+    (r"^(?!503)\d+ [\s\S]*\b(helo|ehlo)\b", Cause.TRANSIENT, REFUSED_GREETING),
+    (r"fully.qualified (host|domain)", Cause.TRANSIENT, REFUSED_GREETING),
+    (r"^501 (5\.\d\.\d )?invalid (domain|host)", Cause.TRANSIENT, REFUSED_GREETING),
+    (r"client host (rejected|\S+ blocked)", Cause.TRANSIENT, _REFUSED_COMPUTER),
+    (r"^5\d\d .*sender address rejected", Cause.PERMANENT, REFUSED_SENDER),
     # RFC 1870. A full mailbox (5.2.2) has 552 as well.
     (r"^552 (?!5\.2\.2)|^5\d\d 5\.(3\.4|2\.3)\b", Cause.TOO_LARGE, TOO_LARGE),
     (r"^5\d\d ", Cause.PERMANENT, _ANSWERED),
@@ -291,6 +306,10 @@ NO_PASSWORD_LOGIN = N_(
 NO_TOKEN_LOGIN = N_(
     "{host} takes no login with a token (it offers: {offered}): check SMTP_HOST, or use"
     " MAIL_TRANSPORT=smtp with a password"
+)
+ENDLESS = N_(
+    "{host} answers without end, and the connection was closed: what answers there is not"
+    " the server that was meant, or is out of order"
 )
 CONNECTION_LOST = N_("the connection to {host} was lost: {error}")
 #: Why there was no login over an open line.

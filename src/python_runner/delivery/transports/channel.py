@@ -30,6 +30,8 @@ _UNLESS_ASKED = (
     ("cto", "socket_connect_timeout", 10.0),
     ("rto", "socket_read_timeout", 20.0),
 )
+#: Seconds for all that a service asks and is answered, to deliver one report.
+_WHOLE_SECONDS = 60.0
 _KINDS: dict[str, str] = {
     RunStatus.SUCCESS: "success",
     RunStatus.FAILURE: "failure",
@@ -83,13 +85,20 @@ class ChannelTransport:
         mail = email.message_from_bytes(message.content, policy=email.policy.default)
         body = mail.get_body(("plain",))
         text = str(body.get_content()) if body else message.subject
-        with self._notifier.notify(
-            title=message.subject,
-            # A mail's lines end otherwise than a chat's.
-            body=text.replace("\r\n", "\n"),
-            body_format="text",
-            notify_type=_KINDS.get(mail.get(STATUS_HEADER, ""), "info"),
-        ) as result:
+        from python_runner.delivery.transports.channel_bounds import (  # noqa: PLC0415 - an extra
+            bounded_answers,
+        )
+
+        with (
+            bounded_answers(_WHOLE_SECONDS),
+            self._notifier.notify(
+                title=message.subject,
+                # A mail's lines end otherwise than a chat's.
+                body=text.replace("\r\n", "\n"),
+                body_format="text",
+                notify_type=_KINDS.get(mail.get(STATUS_HEADER, ""), "info"),
+            ) as result,
+        ):
             if not result:
                 raise self._refused([entry.message for entry in result.logs()])
 

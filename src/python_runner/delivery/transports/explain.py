@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports import answers
+from python_runner.delivery.transports.bounded import EndlessAnswer
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.model import Cause
 from python_runner.texts.sanitize import one_line
@@ -135,8 +136,19 @@ def insecure(
 
 
 def connection_lost(error: OSError | HTTPException, host: str) -> Sentence:
-    """Return that the connection broke off."""
+    """Return that the connection broke off, or had to be."""
+    if is_endless(error):
+        return Sentence.of(answers.ENDLESS, host=host)
     return Sentence.of(answers.CONNECTION_LOST, host=host, error=quoted(error))
+
+
+def is_endless(error: BaseException | None) -> bool:
+    """Say whether a server was cut off, also where a library made that its own error."""
+    while error is not None:
+        if isinstance(error, EndlessAnswer):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _look_up(table: answers.Table, answer: str) -> tuple[Cause, str]:

@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.policy import SMTP
-from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -170,5 +169,5 @@ def addressed(content: bytes, recipients: Collection[str]) -> bytes:
 def _named(header: bytes) -> set[str]:
     """Return the addresses a header names, in lower case."""
     fields = message_from_bytes(header, policy=SMTP)
-    named = (str(f) for name in ("to", "cc", "bcc") for f in fields.get_all(name, []))
-    return {address.lower() for _name, address in getaddresses(list(named))}
+    named = (f for name in ("to", "cc", "bcc") for f in fields.get_all(name, []))
+    return {address.addr_spec.lower() for f in named for address in f.addresses}

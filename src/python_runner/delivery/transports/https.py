@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from python_runner.delivery.transports.answers import UNUSABLE_PROXY
+from python_runner.delivery.transports.bounded import bounded_response
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import (
     Answer,
@@ -44,6 +45,8 @@ ANSWER_SECONDS = 120.0
 _HTTPS = 443
 #: Bytes of an answer that are read; tokens and errors are far smaller.
 _ANSWER = 1_000_000
+#: Bytes that are taken from a server for one answer, its headers included.
+_WHOLE = 2 * _ANSWER
 #: A proxy listens there unless its address says otherwise.
 _PROXY_PORT = 8080
 
@@ -94,9 +97,10 @@ class HttpsClient:
         host, whole = parts.hostname or "", False
         target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
         try:
+            connection.sock.settimeout(self._data_timeout)
             connection.request(method, target, body, dict(headers))
             whole = True
-            connection.sock.settimeout(self._data_timeout)
+            connection.response_class = bounded_response(self._data_timeout, _WHOLE)
             response = connection.getresponse()
             text = response.read(_ANSWER).decode("utf-8", "replace")
         except (OSError, HTTPException) as error:
@@ -132,6 +136,8 @@ class HttpsClient:
     def _connect(self, host: str, port: int) -> HTTPSConnection:
         context = tls_context(self._ca_file, and_system=True)
         connection = _prepare(host, port, context, self._step_timeout)
+        # A proxy answers as well.
+        connection.response_class = bounded_response(self._step_timeout, _WHOLE)
         try:
             connection.connect()
         except ssl.SSLError as error:

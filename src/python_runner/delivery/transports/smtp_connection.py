@@ -17,17 +17,20 @@ from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import (
     connection_lost,
     insecure,
+    is_endless,
     quoted,
     smtp_error,
     unavailable,
     unreachable,
 )
+from python_runner.delivery.transports.greeting import greeting_name
 from python_runner.delivery.transports.smtp_auth import (
     login_secrets,
     login_steps,
     token_complaint,
     token_login,
 )
+from python_runner.delivery.transports.smtp_client import SmtpClient
 from python_runner.delivery.transports.tls import tls_context
 from python_runner.masking import Masker
 from python_runner.model import Cause
@@ -44,6 +47,10 @@ if TYPE_CHECKING:
 STEP_SECONDS = 30.0
 #: Seconds the server may take to accept a message: filters and archives are slow.
 DATA_SECONDS = 300.0
+#: Seconds from the connection to the end of the login, and from a message's sender to its
+#: last recipient: each answer may come in time, and the whole for ever.
+_OPENING_SECONDS = 120.0
+_ENVELOPE_SECONDS = 300.0
 #: Seconds the server may take to answer QUIT, on which nothing depends.
 _QUIT_SECONDS = 5.0
 _CLOSING = 421
@@ -80,7 +87,7 @@ class SmtpConnection:
         self._step_timeout = step_timeout
         self._data_timeout = data_timeout
         self._tokens = tokens
-        self._smtp = smtplib.SMTP(local_hostname=_own_name(), timeout=step_timeout)
+        self._smtp = SmtpClient(step_timeout)
 
     @property
     def is_open(self) -> bool:
@@ -97,12 +104,17 @@ class SmtpConnection:
 
     def connect(self) -> None:
         """Connect; without implicit TLS also wait for the server's greeting."""
+        self._smtp.allow(_OPENING_SECONDS)
         try:
-            self._smtp.sock = socket.create_connection(
+            sock = socket.create_connection(
                 (self._host, self._port), self._step_timeout
             )
         except (OSError, ValueError) as error:
             raise unreachable(error, self._host, self._port) from error
+        self._smtp.sock = sock
+        self._smtp.local_hostname = self._settings.smtp_helo or greeting_name(
+            socket.gethostname(), str(sock.getsockname()[0])
+        )
         if self._settings.smtp_security != "tls":
             self._greet()
 
@@ -181,6 +193,7 @@ class SmtpConnection:
 
     def mail(self, sender: str, size: int) -> None:
         """Begin a message of ``size`` bytes from ``sender``."""
+        self._smtp.allow(_ENVELOPE_SECONDS)
         limit = self._smtp.esmtp_features.get("size", "")
         if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < size:
             detail = Sentence.of(answers.OVER_LIMIT, size=size, limit=int(limit))
@@ -200,31 +213,34 @@ class SmtpConnection:
     def data(self, content: bytes) -> str:
         """Hand the message over; return the server's answer, its queue id as a rule."""
         self._expect(354, lambda: self._smtp.docmd("DATA"))
-        sock = self._sock
-        sock.settimeout(self._data_timeout)
+        self._smtp.allow(2 * self._data_timeout)
+        self._smtp.step_timeout = self._data_timeout
         stuffed = re.sub(rb"(?m)^\.", b"..", content)
         end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
         try:
             self._guard(lambda: self._smtp.send(stuffed + end))
             return self._accepted()
         finally:
-            with suppress(OSError):
-                sock.settimeout(self._step_timeout)
+            self._smtp.step_timeout = self._step_timeout
 
     def reset(self) -> None:
         """Give up the message that was begun; the connection stays."""
+        self._smtp.allow(self._step_timeout)
         self._expect(250, self._smtp.rset)
 
     def close(self) -> None:
         """Send QUIT and close the connection, whatever is answered."""
         with suppress(OSError, smtplib.SMTPException):
-            if self._smtp.sock is not None:
-                self._smtp.sock.settimeout(_QUIT_SECONDS)
+            if self.is_open:
+                self._smtp.allow(_QUIT_SECONDS)
                 self._smtp.docmd("QUIT")
         self.drop()
 
     def drop(self) -> None:
-        """Close the connection without QUIT."""
+        """Close the connection without QUIT; a thread that reads from it ends."""
+        with suppress(OSError, ValueError):
+            if self._smtp.sock is not None:
+                self._smtp.sock.shutdown(socket.SHUT_RDWR)
         with suppress(OSError):
             self._smtp.close()
 
@@ -232,7 +248,7 @@ class SmtpConnection:
         try:
             self._expect(220, self._smtp.getreply)
         except DeliveryError as error:
-            if error.cause is not Cause.CONNECTION_LOST:
+            if error.cause is not Cause.CONNECTION_LOST or is_endless(error.__cause__):
                 raise
             raise unavailable(
                 answers.NO_GREETING,
@@ -242,13 +258,17 @@ class SmtpConnection:
             ) from error
 
     def _hello(self) -> None:
-        self._guard(self._smtp.ehlo_or_helo_if_needed)
+        code, answer = self._guard(self._smtp.ehlo)
+        if 500 <= code < 600:  # noqa: PLR2004 - RFC 5321: no extensions, or the name is refused
+            code, answer = self._guard(self._smtp.helo)
+        self._judge(code, answer, set(range(200, 300)), answers.REFUSED_GREETING)
 
     def _wrap(self) -> None:
         """Encrypt, against the name in the settings; what was offered before is forgotten."""
         smtp = self._smtp
         context = tls_context(self._settings.smtp_ca_file)
         try:
+            self._sock.settimeout(smtp.seconds_left)
             smtp.sock = context.wrap_socket(self._sock, server_hostname=self._host)
         except OSError as error:
             self.drop()
@@ -285,9 +305,15 @@ class SmtpConnection:
         refused: str | None = None,
     ) -> str:
         """Run one exchange and return the answer's text if its code is wanted."""
-        code, answer = self._guard(command)
+        codes = {wanted} if isinstance(wanted, int) else wanted
+        return self._judge(*self._guard(command), codes, refused)
+
+    def _judge(
+        self, code: int, answer: bytes, wanted: set[int], refused: str | None
+    ) -> str:
+        """Return an answer's text if its code is wanted."""
         text = self._masked(answer)
-        if code in ({wanted} if isinstance(wanted, int) else wanted):
+        if code in wanted:
             return text
         # 421 closes the connection; anything that is no refusal makes it useless.
         if code == _CLOSING or not 400 <= code < 600:  # noqa: PLR2004 - RFC 5321
@@ -322,10 +348,3 @@ class SmtpConnection:
         if isinstance(answer, bytes):
             answer = answer.decode("utf-8", "backslashreplace")
         return self._masker.text(answer)
-
-
-def _own_name() -> str:
-    """Return this computer's name for EHLO: without DNS, which may be slow to fail."""
-    name = socket.gethostname()
-    # Computers have names with accents, servers take none.
-    return name if re.fullmatch(r"[A-Za-z0-9.-]+", name) else "[127.0.0.1]"

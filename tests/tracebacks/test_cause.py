@@ -4,20 +4,23 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_runner.execution.traceback import (
+from python_runner.tracebacks.cause import (
     MAX_EXCEPTION,
     MAX_TEXT,
-    read_background_error,
-    read_exit_message,
-    read_traceback,
+    Cause,
+    Ending,
+    Hint,
+    read_background_errors,
+    read_cause,
 )
+from python_runner.tracebacks.place import Project, inside
+from python_runner.tracebacks.source import read_source
 
 
 if TYPE_CHECKING:
@@ -27,7 +30,16 @@ if TYPE_CHECKING:
 
 HEADER = "Traceback (most recent call last):\n"
 FRAME = '  File "/p/main.py", line 3, in main\n    1 / 0\n'
-PLAIN = f"{HEADER}{FRAME}ZeroDivisionError: division by zero\n"
+DIVISION = "ZeroDivisionError: division by zero"
+MODULE = '  File "/p/main.py", line 9, in <module>\n    main()\n'
+PLAIN = f"{HEADER}{MODULE}{FRAME}{DIVISION}\n"
+CHILD = f"""\
+{HEADER}  File "/usr/lib/python3.13/multiprocessing/process.py", line 313, in _bootstrap
+    self.run()
+  File "/p/main.py", line 4, in work
+    raise OSError("no share")
+OSError: no share
+"""
 HANDLED = f'{HEADER}  File "/p/old.py", line 9, in old\n    x\nKeyError: 1\n'
 THREAD = f"Exception in thread Thread-1 (work):\n{HANDLED}"
 IGNORED = f"Exception ignored in: <function D.__del__ at 0x7f5da8451800>\n{HANDLED}"
@@ -75,11 +87,32 @@ COLOURED = """\
 """
 
 
-def read(text: str, project: str = "/p") -> Traceback:
+def project_at(*names: str, script: str | None = None) -> Project:
+    """Return a project that has every file."""
+    return Project(names, script, lambda _file: True)
+
+
+def cause_in(
+    text: str, *, script: str | None = "/p/main.py", source: str = ""
+) -> Cause:
+    """Return what the output of a script tells that ended with exit code 1."""
+    read_as = read_source(source) if source else None
+    return read_cause(text, Ending.EXCEPTION, project_at("/p", script=script), read_as)
+
+
+def read(
+    text: str, project: str = "/p", ending: Ending = Ending.EXCEPTION
+) -> Traceback:
     """Return the traceback that has to be in ``text``."""
-    found = read_traceback(text, project)
+    found = read_cause(text, ending, project_at(project)).traceback
     assert found is not None
+    assert found.exception is not None
     return found
+
+
+def exception_in(text: str, project: str = "/p") -> str:
+    """Return the exception that has to be in ``text``."""
+    return read(text, project).exception or ""
 
 
 @pytest.fixture
@@ -131,7 +164,7 @@ def test_what_this_python_says_of_such_a_script(
 ) -> None:
     """Whatever words it has for it."""
     found = read(run(said, source), said)
-    assert found.exception.startswith(f"{name}: ")
+    assert (found.exception or "").startswith(f"{name}: ")
     assert found.file == "main.py"
 
 
@@ -237,7 +270,7 @@ def test_recursion(said: str) -> None:
     """Frames that Python did not repeat are no obstacle."""
     found = read(run(said, "def f(): f()\nf()\n"), said)
     assert "[Previous line repeated" in found.text
-    assert found.exception.startswith("RecursionError: maximum recursion depth")
+    assert (found.exception or "").startswith("RecursionError: maximum recursion depth")
 
 
 def test_last_frame_inside_the_project(said: str) -> None:
@@ -262,7 +295,7 @@ def test_thread_error_at_the_end(said: str) -> None:
 
 
 def test_thread_error_alone(said: str) -> None:
-    """Where nothing else is said, an error in a thread has to do, with its header."""
+    """Where nothing else is said, an error in a thread stands beside the exit code."""
     source = """
         import threading
         def work():
@@ -272,9 +305,11 @@ def test_thread_error_alone(said: str) -> None:
         t.join()
         raise SystemExit(1)
     """
-    found = read(run(said, source), said)
-    assert found.text.startswith("Exception in thread Loader")
-    assert found.exception == "RuntimeError: in a thread"
+    cause = read_cause(run(said, source), Ending.EXCEPTION, project_at(said))
+    assert (cause.hint, cause.told) == (Hint.BACKGROUND, "RuntimeError: in a thread")
+    assert cause.traceback is not None
+    assert cause.traceback.exception is None
+    assert cause.traceback.text.startswith("Traceback")
 
 
 # -- texts of other interpreters and systems -------------------------------------------
@@ -284,29 +319,21 @@ def test_thread_error_alone(said: str) -> None:
     ("text", "exception", "place"),
     [
         (GROUP_3_13, "ExceptionGroup: group (2 sub-exceptions)", ("lib.py", 7)),
-        (FATAL, "Fatal Python error: Segmentation fault", ("seg.py", 3)),
-        (
-            FATAL_WINDOWS,
-            "Windows fatal exception: access violation",
-            ("a.py", 2),
-        ),
-        (
-            COLOURED,
-            "E: m",
-            ("m.py", 1),
-        ),
-        (PLAIN.replace("\n", "\r\n"), "ZeroDivisionError: division by zero", None),
-        (f"working... {PLAIN}", "ZeroDivisionError: division by zero", None),
-        (f"{PLAIN}\n\n  \n", "ZeroDivisionError: division by zero", None),
-        (f"{PLAIN}{IGNORED}{THREAD}", "ZeroDivisionError: division by zero", None),
-        (f"{HANDLED}go on\n{PLAIN}", "ZeroDivisionError: division by zero", None),
-        (f"{LINK}{PLAIN}", "ZeroDivisionError: division by zero", None),
-        (f"{FATAL}{PLAIN}", "ZeroDivisionError: division by zero", None),
+        (COLOURED, "E: m", ("m.py", 1)),
+        (PLAIN.replace("\n", "\r\n"), DIVISION, None),
+        (f"working... {PLAIN}", DIVISION, None),
+        (f"{PLAIN}\n\n  \n", DIVISION, None),
+        (f"{PLAIN}{IGNORED}{THREAD}", DIVISION, None),
+        (f"{HANDLED}go on\n{PLAIN}", DIVISION, None),
+        (f"{LINK}{PLAIN}", DIVISION, None),
+        (f"{FATAL}{PLAIN}", DIVISION, None),
+        (PLAIN + "a line of the message\n" * 2000, DIVISION, None),
+        (f"{PLAIN}Process Process-1:\n{CHILD}", DIVISION, None),
+        (f"{PLAIN}{CHILD}", DIVISION, None),
+        (textwrap.indent(PLAIN, "    "), DIVISION, None),
     ],
     ids=[
         "group-3.13",
-        "fatal",
-        "fatal-windows",
         "colours",
         "crlf",
         "unfinished-line",
@@ -315,6 +342,10 @@ def test_thread_error_alone(said: str) -> None:
         "handled",
         "link-to-nothing",
         "fatal-before",
+        "long-message",
+        "child",
+        "child-without-a-name",
+        "indented",
     ],
 )
 def test_texts(text: str, exception: str, place: tuple[str, int] | None) -> None:
@@ -327,11 +358,26 @@ def test_texts(text: str, exception: str, place: tuple[str, int] | None) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "exception", "place"),
+    [
+        (FATAL, "Fatal Python error: Segmentation fault", ("seg.py", 3)),
+        (FATAL_WINDOWS, "Windows fatal exception: access violation", ("a.py", 2)),
+        (f"{PLAIN}{FATAL}", "Fatal Python error: Segmentation fault", ("seg.py", 3)),
+    ],
+    ids=["posix", "windows", "after-a-traceback"],
+)
+def test_crashes(text: str, exception: str, place: tuple[str, int]) -> None:
+    """What faulthandler prints is the cause of a crash, and of nothing else."""
+    found = read(f"some output\n{text}", ending=Ending.CRASH)
+    assert found.exception == exception
+    assert (found.file, found.line) == place
+    told = read_cause(text, Ending.CODE, project_at("/p"))
+    assert not told.traceback or told.traceback.exception is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
-        "",
-        "\n\n",
-        "all well\n",
         "Traceback (most recent call last):\n",
         f"{HEADER}{FRAME}",
         f"{HEADER}ValueError: no frames\n",
@@ -340,19 +386,31 @@ def test_texts(text: str, exception: str, place: tuple[str, int] | None) -> None
         '  File "x.py", line 1\n',
         '  File "x.py", line 1\n    code\nnot a syntax error\n',
         "a fatal accident\n",
-        HANDLED + "ordinary output\n" * 60,
-        GROUP_3_13 + "ordinary output\n" * 60,
     ],
 )
 def test_no_traceback(text: str) -> None:
     """Ordinary output is not taken for a traceback, nor is half of one."""
-    assert read_traceback(text, "/p") is None
+    found = cause_in(text).traceback
+    assert found is None or found.file is None
 
 
-def test_exact() -> None:
-    """Where nothing may follow, a single line is too much."""
-    assert read_traceback(PLAIN, "/p", exact=True) is not None
-    assert read_traceback(f"{PLAIN}done\n", "/p", exact=True) is None
+@pytest.mark.parametrize("ending", [Ending.CODE, Ending.CRASH, Ending.SIGNAL])
+@pytest.mark.parametrize("text", ["", "\n\n", "all well\n", HEADER, LINK])
+def test_nothing_to_tell(text: str, ending: Ending) -> None:
+    """An exit code of the script's own, a crash and a signal need no words."""
+    assert read_cause(text, ending, project_at("/p")) == Cause()
+
+
+def test_an_interruption_is_told_with_its_traceback() -> None:
+    """Ctrl-C ends a script with an exception as well; a kill does not."""
+    interrupted = f"{PLAIN.partition('ZeroDiv')[0]}KeyboardInterrupt\n"
+    found = read_cause(interrupted, Ending.SIGNAL, project_at("/p"))
+    assert found.traceback is not None
+    assert found.traceback.exception == "KeyboardInterrupt"
+    assert read_cause(PLAIN, Ending.SIGNAL, project_at("/p")) == Cause()
+
+
+# -- where -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -374,52 +432,48 @@ def test_exact() -> None:
 )
 def test_project_frames(project: str, file: str, expected: str | None) -> None:
     """A frame's file is told relative to the project, libraries aside."""
-    text = f'{HEADER}  File "{file}", line 7, in f\n    x\nE: m\n'
+    assert inside(file, project) == expected
+    text = f'{HEADER}  File "{file}", line 7, in <module>\n    x\nE: m\n'
     found = read(text, project)
     assert found.file == expected
-    assert (found.line, found.function) == ((7, "f") if expected else (None, None))
+    assert found.line == (7 if expected else None)
 
 
-def test_a_relative_frame_is_the_projects_where_its_file_is_there(
-    tmp_path: Path,
-) -> None:
-    """A script may be compiled under a short name."""
-    (tmp_path / "a.py").write_text("x\n", "utf-8")
-    found = read(f'{HEADER}  File "a.py", line 7, in f\n    x\nE: m\n', str(tmp_path))
-    assert (found.file, found.line) == ("a.py", 7)
-
-
-@pytest.mark.xfail(
-    strict=True, reason="a relative frame counts as the project's without a look"
-)
-def test_a_relative_frame_of_a_library_is_none_of_the_project(tmp_path: Path) -> None:
+def test_a_frame_is_the_projects_where_its_file_is_there() -> None:
     """Compiled libraries name their own sources, relative to where they were built."""
-    (tmp_path / "a.py").write_text("x\n", "utf-8")
     text = (
-        f'{HEADER}  File "{tmp_path / "a.py"}", line 3, in load\n'
+        f'{HEADER}  File "/p/a.py", line 9, in <module>\n'
+        '  File "lib/own.pyx", line 3, in load\n'
         '  File "pandas/_libs/parsers.pyx", line 4400, in raise_parser_error\n'
         "ParserError: Expected 3 fields\n"
     )
-    found = read(text, str(tmp_path))
-    assert (found.file, found.line, found.function) == ("a.py", 3, "load")
+    for there, expected in (
+        ({"a.py", "lib/own.pyx"}, "lib/own.pyx"),
+        ({"a.py"}, "a.py"),
+    ):
+        project = Project(("/p",), "/p/a.py", there.__contains__)
+        found = read_cause(text, Ending.EXCEPTION, project).traceback
+        assert found is not None
+        assert found.file == expected
 
 
 def test_several_names_of_the_project() -> None:
     """A project that is reached by a link has two names."""
-    found = read_traceback(PLAIN, "/link", "/p")
+    project = project_at("/link", "/p")
+    found = read_cause(PLAIN, Ending.EXCEPTION, project).traceback
     assert found is not None
     assert found.file == "main.py"
 
 
 def test_bounds() -> None:
     """Neither the text nor the line of the exception grows without end."""
-    found = read(f"{HEADER}{FRAME}ValueError: {'x' * 200_000}\nlast line\n")
+    found = read(f"{HEADER}{MODULE}ValueError: {'x' * 200_000}\nlast line\n")
     assert len(found.text) <= MAX_TEXT
     assert found.text.startswith(HEADER)
     assert " characters left out ...]\n" in found.text
     assert found.text.endswith("\nlast line")
-    assert len(found.exception) == MAX_EXCEPTION
-    assert found.exception.startswith("ValueError: xxx")
+    assert len(found.exception or "") == MAX_EXCEPTION
+    assert (found.exception or "").startswith("ValueError: xxx")
 
 
 # -- errors that end no script ---------------------------------------------------------
@@ -428,71 +482,160 @@ def test_bounds() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{THREAD}goes on\n" * 2 + "and on\n" * 100, "KeyError: 1"),
-        (f"{IGNORED}goes on\n", "KeyError: 1"),
-        (f"Error in atexit._run_exitfuncs:\n{PLAIN}", "ZeroDivisionError"),
+        (f"{THREAD}goes on\n" * 2 + "and on\n" * 100, ["KeyError: 1"]),
+        (f"{IGNORED}goes on\n", ["KeyError: 1"]),
+        (f"Error in atexit._run_exitfuncs:\n{HANDLED}", ["KeyError: 1"]),
         (
-            f"Task exception was never retrieved\nfuture: <Task>\n{PLAIN}goes on\n",
-            "ZeroDivisionError",
+            f"Task exception was never retrieved\nfuture: <Task>\n{HANDLED}goes on\n",
+            ["KeyError: 1"],
         ),
-        (f"{THREAD}goes on\n{PLAIN}", "ZeroDivisionError"),
-        (f"{THREAD}{PLAIN}handled\n", "KeyError: 1"),
-        (f"{PLAIN}handled\n", None),
-        ("all well\n", None),
+        (
+            f"2026-11-26 ERROR asyncio: Exception in callback f()\nhandle: <x>\n{HANDLED}x",
+            ["KeyError: 1"],
+        ),
+        (f"Process loader of parts:\n{HANDLED}goes on\n", ["KeyError: 1"]),
+        (f"{CHILD}goes on\n", ["OSError: no share"]),
+        (f"{THREAD}goes on\n{PLAIN}", ["KeyError: 1", DIVISION]),
+        (f"{THREAD}{PLAIN}handled\n", ["KeyError: 1"]),
+        (f"{PLAIN}handled\n", []),
+        (f"{HANDLED}handled\n", []),
+        ("all well\n", []),
     ],
 )
-def test_background_error(text: str, expected: str | None) -> None:
+def test_background_errors(text: str, expected: list[str]) -> None:
     """What Python reports without an exit code is found anywhere in the output."""
-    found = read_background_error(text, "/p")
-    if expected is None:
-        assert found is None
-    else:
-        assert found is not None
-        assert found.exception.startswith(expected)
-        assert "goes on" not in found.text
+    assert list(read_background_errors(text, project_at("/p"))) == expected
 
 
-# -- sys.exit with a message -----------------------------------------------------------
+# -- scripts that end themselves -------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "headline", "message"),
     [
-        ("no access\n", "no access"),
-        ("working\n\nno access\nask Anna\n\n", "no access\nask Anna"),
-        ("1\n2\n3\n4\n5\n6\n7", "3\n4\n5\n6\n7"),
-        ("\x1b[31mred\x1b[0m\r\n", "red"),
+        ("no access\n", "no access", "no access"),
+        ("working\n\nno access\nask Anna\n\n", "no access", "no access\nask Anna"),
+        ("Cannot reach it\nplease check\n", "Cannot reach it", None),
+        ("1\n2\n3\n4\n5\n6\n7", "7", "3\n4\n5\n6\n7"),
+        ("2026-11-26 10:00 INFO on\nno access\nask Anna\n", "no access", None),
+        (
+            "a.py:1: UserWarning: old\n  warn()\nno access\nask Anna\n",
+            "no access",
+            None,
+        ),
+        ("\x1b[31mred\x1b[0m\r\n", "red", "red"),
+        ("---------\nno access\n---------\n", "no access", None),
     ],
 )
-def test_exit_message(text: str, expected: str) -> None:
-    """The last lines of the last paragraph are the message."""
-    found = read_exit_message(text)
+def test_exit_message(text: str, headline: str, message: str | None) -> None:
+    """People write what is wrong first, and what to do about it below."""
+    found = cause_in(text).traceback
     assert found is not None
-    assert found.text == expected
-    assert found.exception in expected.splitlines()
+    assert found.exception == headline
+    assert message is None or found.text == message
     assert found.file is None
 
 
-@pytest.mark.xfail(strict=True, reason="the last line is taken, not the headline")
 @pytest.mark.parametrize(
-    ("text", "headline"),
+    ("source", "output", "headline"),
     [
-        ("Cannot reach the server\nplease check\n", "Cannot reach the server"),
-        ("working\n\nno access\nask Anna\n\n", "no access"),
+        ('sys.exit("stopped\\n\\nrow 3")', "read\nstopped\n\nrow 3\n", "stopped"),
+        (
+            'sys.exit(f"{n} rows are wrong:\\n{x}")',
+            "ok\n3 rows are wrong:\na\nb\nc",
+            "3 rows",
+        ),
+        (
+            'exit("%d rows of %s are wrong" % x)',
+            "ok\n3 rows of May are wrong\n",
+            "3 rows",
+        ),
+        (
+            'quit("{} rows are wrong".format(3) + "!")',
+            "ok\n3 rows are wrong!",
+            "3 rows",
+        ),
+        (
+            'm = "Cannot go on\\nask"\nraise SystemExit(m)',
+            "a\nCannot go on\nask",
+            "Cannot",
+        ),
+        ('print("all is lost")\nsys.exit(1)', "see here\nall is lost\n", "all is lost"),
+        ("sys.exit(1)", "working\nno access\n", "no access"),
+        ("sys.exit(text)", "\nno access\nask Anna\n", "no access"),
+        ("sys.exit(-1)", "no access\nask Anna\n", "ask Anna"),
+        ("def (", "no access\nask Anna\n", "no access"),
     ],
 )
-def test_the_first_line_of_an_exit_message_names_the_trouble(
-    text: str, headline: str
+def test_the_source_shows_where_an_exit_message_begins(
+    source: str, output: str, headline: str
 ) -> None:
-    """People write what is wrong first, and what to do about it below."""
-    found = read_exit_message(text)
+    """Nothing in the output marks it."""
+    found = cause_in(output, source=source).traceback
     assert found is not None
-    assert found.exception == headline
+    assert (found.exception or "").startswith(headline)
+
+
+@pytest.mark.parametrize(
+    ("source", "caught"),
+    [
+        ("try:\n    x()\nexcept ValueError:\n    pass", True),
+        ("try:\n    x()\nexcept Exception as e:\n    print(e)", True),
+        ("try:\n    x()\nexcept:\n    pass", True),
+        ("for i in a:\n try:\n  x()\n except (OSError, ValueError):\n  pass", True),
+        ("try:\n    x()\nexcept KeyError:\n    pass", False),
+        ("try:\n    x()\nexcept Exception:\n    raise", False),
+        ("try:\n    x()\nfinally:\n    pass", False),
+        ("def f():\n  try:\n    x()\n  except Exception:\n    pass", False),
+        ("\nx()", False),
+    ],
+)
+def test_the_source_shows_what_the_module_has_caught(source: str, caught: bool) -> None:
+    """A traceback of a ``try`` in the module looks like the one that ends a script."""
+    line = 1 + source.split("x()", maxsplit=1)[0].count("\n")
+    text = f'{HEADER}  File "/p/main.py", line {line}, in <module>\n    x()\nValueError: m\n'
+    found = cause_in(f"{text}folder is missing\n", source=f"{source}\nsys.exit(why)")
+    assert found.traceback is not None
+    expected = "folder is missing" if caught else "ValueError: m"
+    assert found.traceback.exception == expected
+    assert (found.hint is Hint.LOGGED) is caught
+
+
+def test_a_logged_exception_that_nothing_follows_is_the_cause() -> None:
+    """Most scripts log what went wrong and end with 1."""
+    cause = cause_in(f"ERROR:root:import failed\n{HANDLED}")
+    assert cause.traceback is not None
+    assert (cause.traceback.exception, cause.traceback.file) == (
+        "KeyError: 1",
+        "old.py",
+    )
+    assert cause.hint is None
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_logged_exception_stands_beside_what_was_said_last(code: int) -> None:
+    """It is shown as what was logged."""
+    text = f"ERROR:root:trying again\n{HANDLED}Folder R: is not mounted\n"
+    ending = Ending.EXCEPTION if code == 1 else Ending.CODE
+    cause = read_cause(text, ending, project_at("/p", script="/p/main.py"))
+    assert (cause.hint, cause.told) == (Hint.LOGGED, "KeyError: 1")
+    assert cause.traceback is not None
+    said = "Folder R: is not mounted" if code == 1 else None
+    assert (cause.traceback.exception, cause.traceback.file) == (said, None)
+
+
+def test_another_programs_traceback_is_not_the_scripts() -> None:
+    """A child's traceback begins in a module as well, but in its own."""
+    text = f"{PLAIN}The export has failed.\n"
+    cause = cause_in(text, script="/p/night.py")
+    assert cause.traceback is not None
+    assert cause.traceback.exception == "The export has failed."
+    assert cause.told == DIVISION
 
 
 def test_no_exit_message() -> None:
     """No output, no message."""
-    assert read_exit_message("\n \n") is None
+    assert cause_in("\n \n") == Cause()
 
 
 # -- anything --------------------------------------------------------------------------
@@ -530,48 +673,16 @@ PIECES = st.sampled_from(
 )
 
 
-@given(st.lists(PIECES | st.text()).map("".join))
-def test_never_raises(text: str) -> None:
+@given(st.lists(PIECES | st.text()).map("".join), st.sampled_from(Ending))
+def test_never_raises(text: str, ending: Ending) -> None:
     """Whatever a script prints, reading it raises nothing and invents nothing."""
-    for found in (
-        read_traceback(text, "/p"),
-        read_traceback(text, "/p", exact=True),
-        read_background_error(text, "/p"),
-        read_exit_message(text),
-    ):
-        if found is not None:
-            assert found.exception
-            assert len(found.text) <= MAX_TEXT
-            assert set(found.text) <= set(text)
-            # Without what colours it, one line of the text is the exception.
-            assert found.exception.rstrip("…") in found.text
-            if found.file:
-                assert f'{found.file}", line {found.line}' in text
-
-
-@pytest.mark.portable("reading a text costs the same steps everywhere")
-@pytest.mark.parametrize(
-    "line",
-    [
-        "x\n",
-        '  File "x", line 1\n',
-        '  File "x", line 1\nSyntaxError: x\n',
-        HEADER,
-        f"  {HEADER}",
-        THREAD,
-        GROUP_3_13.splitlines(keepends=True)[0],
-        FATAL,
-        LINK,
-        "\x1b]x",
-        "\x1b[0m",
-        "  | x\n",
-    ],
-)
-def test_fast(line: str) -> None:
-    """The largest output that is looked at takes a moment, not minutes."""
-    text = line * (1024 * 1024 // len(line))
-    begin = time.process_time()
-    read_traceback(text, "/p")
-    read_background_error(text, "/p")
-    read_exit_message(text)
-    assert time.process_time() - begin < 15.0
+    project = project_at("/p", script="/p/main.py")
+    found = read_cause(text, ending, project, read_source(text)).traceback
+    for exception in read_background_errors(text, project):
+        assert exception
+    if found is not None:
+        assert found.exception != ""
+        assert len(found.text) <= MAX_TEXT
+        assert set(found.text) <= set(text)
+        if found.file:
+            assert f'{found.file}", line {found.line}' in text or found.line == 3

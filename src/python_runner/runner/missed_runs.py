@@ -1,0 +1,265 @@
+"""Runs that the log knows and the records have missed, for a full or locked disk.
+
+A log line says less than the records: nothing of attempts, exit codes and memory, and
+nothing of scripts that never ran. The files of output and the project's lock say the
+rest, as far as they can.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+from python_runner.execution.traceback import read_traceback
+from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
+from python_runner.policy import run_status
+from python_runner.records import outputs
+from python_runner.records.log_line import (
+    WHOLE_RUN,
+    parse_log_line,
+    result_of,
+    run_id_of,
+)
+from python_runner.records.log_reader import LogPlace, read_since
+from python_runner.records.rows import LEFT_OPEN, PLANNED, RUNNING, was_left_open
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from python_runner.model import OpenRun, Script
+    from python_runner.records.locks import FileLock, Unrecorded
+    from python_runner.records.log_line import LogLine
+    from python_runner.records.store import Store
+    from python_runner.runner.context import RunContext
+
+_UNTOLD = Sentence.of(N_("why could be recorded nowhere"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogNews:
+    """What a log says since its last comparison with the records.
+
+    Attributes:
+        place: up to where it was read; None where it could not be.
+        lines: by run id, of the runs that are open or missed.
+        missed: ids of the runs that the records do not hold, in the order of the log.
+    """
+
+    place: LogPlace | None = None
+    lines: Mapping[str, Sequence[LogLine]] = field(default_factory=dict)
+    missed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveredRun:
+    """A run of the past as it ended.
+
+    Attributes:
+        facts: all that is known of it.
+        logged: names of its scripts that have their line in the log.
+        is_due: whether it is reported now: nobody knows of it yet.
+    """
+
+    facts: Run
+    logged: frozenset[str]
+    is_due: bool
+
+
+def read_log_news(
+    context: RunContext, store: Store, open_runs: Collection[str]
+) -> LogNews:
+    """Read what is new in the log of a project, and find the runs it concerns.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    name = context.project.log_filename
+    known = store.log_place(context.project.path, name)
+    try:
+        news, place = read_since(context.logs, name, known)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        template = N_("the log {file} could not be compared with the records: {error}")
+        context.warn(Sentence.of(template, file=name, error=reason))
+        return LogNews()
+    ids = dict.fromkeys(filter(None, map(run_id_of, news)))
+    missed = ids.keys() - store.newest_first(ids)
+    wanted, here = missed.union(open_runs), gethostname()
+    lines: defaultdict[str, list[LogLine]] = defaultdict(list)
+    for text in news:
+        if run_id_of(text) in wanted:
+            line = parse_log_line(text.decode("utf-8", "replace"))
+            # On a shared drive other machines write into the same log.
+            if line and (line.host == here or line.run_id not in missed):
+                lines[line.run_id].append(line)
+    return LogNews(
+        place=place, lines=lines, missed=tuple(i for i in lines if i in missed)
+    )
+
+
+def ends_of(
+    run: OpenRun, lines: Iterable[LogLine], end: Unrecorded | None, project: Path
+) -> list[ScriptResult]:
+    """Return the ends of an open run's scripts that the records have missed."""
+    logged = {line.script: line for line in lines}
+    outcomes = end.outcomes if end and len(end.outcomes) == len(run.scripts) else ()
+    results = []
+    for place, script in enumerate(run.scripts):
+        if script.outcome is not None:
+            continue
+        if line := logged.get(script.script):
+            result = _result(line, script.number, project)
+            results.append(replace(result, output=script.output))
+        elif outcomes:
+            results.append(
+                ScriptResult(
+                    script=script.script,
+                    run_id=run.run_id,
+                    number=script.number,
+                    outcome=outcomes[place],
+                    started_at=script.started_at or run.started_at,
+                    reason=None if outcomes[place].succeeded else _UNTOLD,
+                    output=script.output,
+                )
+            )
+    return results
+
+
+def as_it_ended(run: Run, end: Unrecorded | None) -> Run:
+    """Return a run with its own status: ``end`` knows it, else its results."""
+    if end is not None:
+        return replace(run, status=end.status, mail_status=end.mail)
+    return replace(run, status=_status(run.scripts), mail_status=MailStatus.NONE)
+
+
+def _status(results: Sequence[ScriptResult]) -> RunStatus:
+    if any(map(was_left_open, results)):
+        return RunStatus.INTERRUPTED
+    stopped = any(result.outcome is Outcome.STOPPED for result in results)
+    return run_status(results, stopped=stopped)
+
+
+def missed_runs(
+    context: RunContext, lock: FileLock, news: LogNews, series: Sequence[Script]
+) -> list[RecoveredRun]:
+    """Return the runs that the records have missed, in the order of the log.
+
+    One whose runner died is reported. The others were, at their end. ``series`` is the
+    project's as it is configured.
+    """
+    ends = {end.run_id: end for end in lock.unrecorded}
+    return [
+        _missed(context, lock, news.lines[run_id], series, ends.get(run_id))
+        for run_id in news.missed
+    ]
+
+
+def _missed(
+    context: RunContext,
+    lock: FileLock,
+    lines: Sequence[LogLine],
+    series: Sequence[Script],
+    end: Unrecorded | None,
+) -> RecoveredRun:
+    logged = {line.script: line for line in lines}
+    run_id = lines[0].run_id
+    began = min(line.time - timedelta(minutes=line.minutes) for line in lines)
+    project = context.project
+    run = Run(
+        run_id=run_id,
+        project=project.name,
+        path=project.path,
+        status=RunStatus.SKIPPED,
+        started_at=began,
+        duration=(max(line.time for line in lines) - began).total_seconds(),
+    )
+    if (whole := logged.get(WHOLE_RUN)) and whole.status == Outcome.SKIPPED:
+        error = result_of(whole, 0).reason
+        return RecoveredRun(
+            facts=replace(run, error=error), logged=frozenset(logged), is_due=False
+        )
+    before = lock.before if lock.before and lock.before.run_id == run_id else None
+    names = [*logged]
+    if before:
+        names += [s.name for s in series if s.name not in logged]
+    files = _files(outputs.files_of(context.logs, run_id), names)
+    numbers = _numbers(names, files, [script.name for script in series])
+    results = [
+        replace(
+            _result(line, numbers[name], project.path),
+            output=files[name][1] if name in files else None,
+        )
+        for name, line in logged.items()
+    ]
+    if before:
+        # What began left a file. What did not begin is known of a whole series only.
+        whole_series = before.scripts == len(series)
+        for name in names[len(logged) :]:
+            if name in files or whole_series:
+                outcome, reason = LEFT_OPEN[RUNNING if name in files else PLANNED]
+                results.append(
+                    ScriptResult(
+                        script=name,
+                        run_id=run_id,
+                        number=numbers[name],
+                        outcome=outcome,
+                        started_at=before.started_at,
+                        reason=reason,
+                        output=files[name][1] if name in files else None,
+                    )
+                )
+    results.sort(key=lambda result: result.number)
+    facts = as_it_ended(replace(run, scripts=tuple(results)), end)
+    if before and end is None:
+        facts = replace(facts, status=RunStatus.INTERRUPTED)
+    return RecoveredRun(
+        facts=facts, logged=frozenset(logged), is_due=before is not None and end is None
+    )
+
+
+def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
+    """Return what a line says, with the place in the project if it tells one."""
+    result = result_of(line, number)
+    if not result.attempts or line.traceback is None:
+        return result
+    (attempt,) = result.attempts
+    found = read_traceback(line.traceback, str(project)) or attempt.traceback
+    return replace(result, attempts=(replace(attempt, traceback=found),))
+
+
+def _files(paths: Iterable[Path], names: Iterable[str]) -> dict[str, tuple[int, Path]]:
+    """Return the number and the file of output of each script that has one."""
+    found = {}
+    names = list(names)
+    for path in paths:
+        with suppress(ValueError):
+            number = int(path.name.partition("_")[0])
+            for name in names:
+                if outputs.output_file(path.parent, number, name) == path:
+                    found[name] = number, path
+    return found
+
+
+def _numbers(
+    names: Iterable[str],
+    files: Mapping[str, tuple[int, Path]],
+    series: Sequence[str],
+) -> dict[str, int]:
+    """Return a place in the series for each script: of its file, else as configured."""
+    numbers = {name: number for name, (number, _path) in files.items()}
+    for name in names:
+        if name not in numbers:
+            wanted = series.index(name) + 1 if name in series else 0
+            taken = set(numbers.values())
+            if wanted in taken or not wanted:
+                wanted = next(number for number in count(1) if number not in taken)
+            numbers[name] = wanted
+    return numbers

@@ -1,0 +1,74 @@
+"""Forgets what is old: runs in the records, and captured output.
+
+The clock of one run decides nothing alone: see :meth:`Store.is_old`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from python_runner.records import outputs
+from python_runner.records.store import StoreError
+
+
+if TYPE_CHECKING:
+    from python_runner.records.store import Store
+    from python_runner.runner.context import RunContext
+    from python_runner.runner.session import Session
+
+#: Runs that one command deletes at most: some seconds, when years are to be forgotten.
+_DELETED_AT_MOST = 10_000
+
+
+def delete_old_runs(session: Session, keep_days: int | None) -> None:
+    """Delete records of runs older than ``keep_days`` days; None keeps all."""
+    if session.store is None or keep_days is None:
+        return
+    now = session.now()
+    # What cannot be deleted today is deleted by a later run.
+    with suppress(StoreError):
+        session.store.delete_old_runs(
+            moment_before(now, keep_days), now, limit=_DELETED_AT_MOST
+        )
+
+
+def delete_old_outputs(context: RunContext) -> None:
+    """Delete the output of the project's runs that its configuration does not keep."""
+    session, days = context.session, context.project.output_keep_days
+    if session.store is None:
+        return
+    now = session.now()
+    # The names of the folders hold whole seconds.
+    older_than = moment_before(now, days) + timedelta(seconds=1)
+    kept = _Kept(session.store, older_than, now, context.run_id)
+    for logs in (context.logs, context.private_logs):
+        outputs.delete_old_outputs(logs, days, now, keep=kept)
+
+
+def moment_before(now: datetime, days: int) -> datetime:
+    """Return the moment so many days ago; the first of the calendar, if there is none."""
+    try:
+        return now - timedelta(days=days)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=now.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The runs whose output stays: the present one, and what is not old for sure."""
+
+    store: Store
+    older_than: datetime
+    now: datetime
+    run_id: str
+
+    def __contains__(self, run_id: object) -> bool:
+        if run_id == self.run_id:
+            return True
+        try:
+            return not self.store.is_old(str(run_id), self.older_than, self.now)
+        except StoreError:
+            return True

@@ -1,0 +1,1 @@
+"""What the output of a script says about its end: text in, facts out."""

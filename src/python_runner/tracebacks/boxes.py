@@ -1,0 +1,114 @@
+"""Tracebacks that Rich draws: for scripts that install it, for Typer, for structlog.
+
+A box with the frames, each with some lines of its source, and below it the exception,
+wrapped at the width of the box. In a column of a log the whole is indented.
+"""
+
+from __future__ import annotations
+
+import re
+
+from python_runner.tracebacks.blocks import Block, Frame, Kind
+
+
+_TOP = re.compile(r"(.*?)[╭┌+][─-]+ Traceback \(most recent call last\) [─-]+[╮┐+]")
+_UPPER = re.compile(r"[╭┌+][─-]")
+_LOWER = re.compile(r"[╰└+][─-]")
+_SUB_EXCEPTION = re.compile(r"[╭┌+][─-]+ Sub-exception #")
+#: Content that is no name of a file: source, marks, values, a box inside.
+_NO_PLACE = re.compile(r"[\s❱╭╰┌└+]|\\u2771|$")
+_PLACE = re.compile(r"(.+):(\d+)(?: in (.+))?$")
+#: Characters of a path that is broken into several lines, at most.
+_LONGEST_PATH = 4096
+
+
+def box_at(lines: list[str], start: int, limit: int) -> Block | None:
+    """Return the box that begins at a line, with the exception below it, or None."""
+    top = _TOP.match(lines[start])
+    if not top:
+        return None
+    left = len(top[1])
+    width = top.end() - left
+    end = _box_end(lines, start, limit, left)
+    if end is None:
+        return None
+    inside = lines[start + 1 : end - 1]
+    if end < limit and _UPPER.match(lines[end][left:]):
+        # The place of a SyntaxError has a box of its own.
+        second = _box_end(lines, end, limit, left)
+        inside += lines[end + 1 : (second or end + 1) - 1]
+        end = second or end
+    error = end
+    if error >= limit or not lines[error][left:].strip():
+        return None
+    end, exception = _unwrapped(lines, error, limit, left, width)
+    end = _with_sub_exceptions(lines, end, left, inside)
+    return Block(Kind.BOX, start, error, end, exception, _frames(inside, left))
+
+
+def _box_end(lines: list[str], start: int, limit: int, left: int) -> int | None:
+    """Return the line after a box."""
+    for number in range(start + 1, limit):
+        content = lines[number][left:]
+        if _LOWER.match(content):
+            return number + 1
+        if not content.startswith(("│", "|")):
+            return None
+    return None
+
+
+def _unwrapped(
+    lines: list[str], error: int, limit: int, left: int, width: int
+) -> tuple[int, str]:
+    """Return where the line of the exception ends, and that line as it was written."""
+    said = lines[error][left:]
+    number = error + 1
+    while number < limit:
+        after = lines[number][left:]
+        word = after.split(" ", 1)[0]
+        # It was broken here if the next word had no room.
+        last = lines[number - 1][left:].rstrip()
+        if not word or len(last) + 1 + len(word) <= width:
+            break
+        said = said.rstrip() + ("" if len(last) >= width else " ") + after
+        number += 1
+    return number, said.strip()
+
+
+def _with_sub_exceptions(
+    lines: list[str], end: int, left: int, inside: list[str]
+) -> int:
+    """Return where the boxes of a group's exceptions end; they are added to ``inside``."""
+    while end + 1 < len(lines) and _SUB_EXCEPTION.match(lines[end + 1][left:]):
+        below = _box_end(lines, end + 1, len(lines), left)
+        if lines[end].strip() or below is None:
+            break
+        inside += lines[end + 2 : below - 1]
+        end = below
+    return end
+
+
+def _frames(inside: list[str], left: int) -> tuple[Frame, ...]:
+    frames, path = [], ""
+    for line in inside:
+        content = _content(line[left:])
+        if _NO_PLACE.match(content) or len(path) > _LONGEST_PATH:
+            path = ""
+            continue
+        # A long path is broken at the side of the box.
+        path += content
+        if match := _PLACE.match(path):
+            frames.append(Frame(match[1], int(match[2]), match[3]))
+            path = ""
+    return tuple(frames)
+
+
+def _content(line: str) -> str:
+    """Return what stands in a line of a box, without its sides and those of a box in it."""
+    line = line.rstrip()
+    while line.startswith(("│ ", "| ")):
+        line = line[2:]
+        if line.endswith(("│", "|")):
+            line = line[:-1].rstrip()
+    # The place of a SyntaxError stands apart from the side.
+    return line[1:] if line.startswith(" ") and line[1:2] in {"/", "\\"} else line

@@ -1,0 +1,346 @@
+"""The cause: which of the things that the output of a failed script tells has ended it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from python_runner.model import Traceback
+from python_runner.tracebacks.blocks import Block, Kind
+from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_end
+from python_runner.tracebacks.exit_messages import (
+    exit_message,
+    is_logged,
+    last_line,
+)
+from python_runner.tracebacks.lines import Output, output_of
+from python_runner.tracebacks.origins import (
+    Origin,
+    origin_of,
+    report_end,
+    report_start,
+)
+from python_runner.tracebacks.place import Project, place_of
+from python_runner.tracebacks.suites import failed_tests
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from python_runner.tracebacks.blocks import Frame
+    from python_runner.tracebacks.source import Source
+
+#: Longest text of a traceback, in characters.
+MAX_TEXT = 64 * 1024
+#: Longest exception line, in characters: it goes into subjects and tables.
+MAX_EXCEPTION = 500
+#: Lines of the output that may follow what is still near its end.
+NEAR = 50
+#: Errors in the background that a success is warned of.
+_MOST_WARNINGS = 5
+#: How a message goes on in libraries that write several lines.
+_CONTINUATION = re.compile(
+    r"\s|\[SQL: |\[parameters: |\(Background on this error at: |For further information"
+    r"|DETAIL: |HINT: |LINE \d+: |[-+?^] "
+)
+#: A last line that says what was wrong with the call of a command.
+_USAGE = re.compile(r"(?:\S+: )?(?:fatal |critical )?error: ", re.IGNORECASE)
+
+
+class Ending(Enum):
+    """How a process ended, as far as its output can explain it."""
+
+    #: Python's exit code after an exception, and after ``sys.exit`` with a text.
+    EXCEPTION = auto()
+    #: Another exit code: what the output tells is no more than a hint.
+    CODE = auto()
+    #: The interpreter crashed.
+    CRASH = auto()
+    #: Somebody ended it, perhaps with Ctrl-C.
+    SIGNAL = auto()
+
+
+class Hint(Enum):
+    """What stands beside the end of a script, and did not end it."""
+
+    #: An exception that was handled.
+    LOGGED = auto()
+    #: An exception in a thread, a child process, a destructor.
+    BACKGROUND = auto()
+    #: The last line of the output.
+    LAST_LINE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What an output tells of a failure.
+
+    Attributes:
+        traceback: the text to show; its exception is None where none ended the script.
+        hint: what stands beside the end, and ``told`` says what it is.
+    """
+
+    traceback: Traceback | None = None
+    hint: Hint | None = None
+    told: str = ""
+
+
+def read_cause(
+    text: str, ending: Ending, project: Project, source: Source | None = None
+) -> Cause:
+    """Return what the end of a failed script's output tells.
+
+    Args:
+        text: the end of the output.
+        ending: how the process ended.
+        project: whose frames are the user's own.
+        source: of the script; None if it is not known.
+    """
+    output = output_of(text)
+    if ending is Ending.CRASH:
+        return _crash(output, project)
+    if ending is Ending.SIGNAL:
+        return _interruption(output, project)
+    if suite := failed_tests(output.lines):
+        if ending is Ending.CODE:
+            return Cause(hint=Hint.LOGGED, told=suite.headline)
+        text = "\n".join(output.lines[suite.start :])
+        return Cause(_traceback(text, suite.headline, suite.frames, project))
+    search = _Search(output, project, source)
+    return search.exception() if ending is Ending.EXCEPTION else search.beside_a_code()
+
+
+def read_background_errors(text: str, project: Project) -> tuple[str, ...]:
+    """Return the exceptions that ended nothing, each once, in their order.
+
+    They are those in the background, and one that nothing follows: the exit code of the
+    script says nothing of them.
+    """
+    output = output_of(text)
+    found: dict[str, None] = {}
+    for number, chain in enumerate(chains_from_the_end(output)):
+        last = number == 0 and chain.last.end >= len(output.lines)
+        origin = origin_of(chain, project)
+        if chain.last.kind is not Kind.FATAL and (last or origin is Origin.BACKGROUND):
+            found.setdefault(_line(_exception(output, chain.last, chain.last.end)))
+        if len(found) == _MOST_WARNINGS:
+            break
+    return tuple(reversed(found))
+
+
+class _Search:
+    """The search for a cause in one output, from its end upward.
+
+    Attributes:
+        background: the last error in the background, that were seen so far.
+        other: the last exception that somebody handled.
+        end: where the output ends, without reports from the background at its end.
+    """
+
+    def __init__(self, output: Output, project: Project, source: Source | None) -> None:
+        self.output = output
+        self.project = project
+        self.source = source
+        self.background: Chain | None = None
+        self.other: Chain | None = None
+        self.end = len(output.lines)
+        self._reports: list[tuple[int, int]] = []
+
+    def exception(self) -> Cause:
+        """Return the cause where an exception, or a text, may have ended the script."""
+        for chain in chains_from_the_end(self.output):
+            if chain.last.kind is Kind.FATAL:
+                if chain.last.end >= self.end:
+                    return Cause(self._told_by(chain))
+                continue
+            origin = origin_of(chain, self.project)
+            if origin is Origin.SCRIPT and not self._was_caught(chain):
+                return self._uncaught(chain)
+            self._note(chain, origin)
+        return self._without_exception()
+
+    def beside_a_code(self) -> Cause:
+        """Return what stands near the end of a script that chose its exit code."""
+        for chain in chains_from_the_end(self.output):
+            if len(self.output.lines) - chain.last.end > NEAR:
+                break
+            self._note(chain, origin_of(chain, self.project))
+        told = self.other or self.background
+        if told is None:
+            line = last_line(self.output.lines)
+            if _USAGE.match(line) or self._framed():
+                return Cause(hint=Hint.LAST_LINE, told=_line(line))
+            return Cause()
+        text = chain_text(self.output, told, len(self.output.lines))
+        hint = Hint.LOGGED if self.other else Hint.BACKGROUND
+        return Cause(_text_only(text), hint, self._exception_of(told))
+
+    def _note(self, chain: Chain, origin: Origin) -> None:
+        if origin is not Origin.BACKGROUND:
+            self.other = self.other or chain
+            return
+        self.background = self.background or chain
+        start = report_start(self.output, chain)
+        end = report_end(self.output, chain)
+        self._reports.append((start, end))
+        if end >= self.end:
+            self.end = start
+            while self.end and not self.output.lines[self.end - 1].strip():
+                self.end -= 1
+
+    def _was_caught(self, chain: Chain) -> bool:
+        """Whether the source shows that the script has gone on after an exception."""
+        if self.source is None:
+            return False
+        first = next((f for f in chain.last.frames if f.function == "<module>"), None)
+        if first and self.source.catches(first.line, chain.last.exception):
+            return True
+        behind = "\n".join(self.output.lines[chain.last.end : self.end])
+        return self.source.exit_text(behind) is not None
+
+    def _uncaught(self, chain: Chain) -> Cause:
+        message = self.output.lines[chain.last.end : self.end]
+        line = last_line(message)
+        traceback = self._told_by(chain)
+        if self.source and line and self.source.printed(line):
+            return Cause(traceback, Hint.LAST_LINE, _line(line))
+        return Cause(traceback)
+
+    def _without_exception(self) -> Cause:
+        """Return what the script said last, with what was handled before."""
+        other = self.other
+        start = other.last.end if other else 0
+        lines = self._lines_without_reports(start)
+        if other and self._goes_on(lines):
+            return Cause(self._told_by(other))
+        message = exit_message(lines, self.source)
+        near = other and len(self.output.lines) - other.last.end <= NEAR
+        if message is None:
+            if self.background is None:
+                return Cause()
+            text = chain_text(self.output, self.background, len(self.output.lines))
+            told = self._exception_of(self.background)
+            return Cause(_text_only(text), Hint.BACKGROUND, told)
+        text, hint, told = message.text, None, ""
+        if other and near:
+            text = chain_text(self.output, other, self.end)
+            hint, told = Hint.LOGGED, self._exception_of(other)
+        elif self.background:
+            hint, told = Hint.BACKGROUND, self._exception_of(self.background)
+        return Cause(_traceback(text, message.headline, (), self.project), hint, told)
+
+    def _lines_without_reports(self, start: int) -> list[str]:
+        lines, begin = [], start
+        for first, end in reversed(self._reports):
+            lines += self.output.lines[begin:first] if first > begin else []
+            begin = max(begin, end)
+        return lines + self.output.lines[begin:]
+
+    def _goes_on(self, lines: list[str]) -> bool:
+        """Whether lines behind a handled exception are no more than its message."""
+        said = [line for line in lines if line.strip()]
+        if all(_CONTINUATION.match(line) for line in said):
+            return True
+        source = self.source
+        if source is None or source.unknown_exit or source.unknown_print:
+            return False
+        if source.exit_text("\n".join(lines)) is not None:
+            return False
+        return not any(source.printed(line) or is_logged(line) for line in said)
+
+    def _framed(self) -> bool:
+        lines = self.output.lines
+        return bool(lines) and lines[-1].strip().startswith(("╰", "+-"))
+
+    def _told_by(self, chain: Chain) -> Traceback:
+        text = chain_text(self.output, chain, self.end)
+        blocks = [block.frames for block in reversed(chain.blocks)]
+        place = next((p for f in blocks if (p := place_of(f, self.project))), None)
+        said = _exception(self.output, chain.last, self.end)
+        return _with_place(text, said, place)
+
+    def _exception_of(self, chain: Chain) -> str:
+        return _line(_exception(self.output, chain.last, chain.last.end))
+
+
+def _crash(output: Output, project: Project) -> Cause:
+    for chain in chains_from_the_end(output):
+        if chain.last.kind is Kind.FATAL:
+            text = chain_text(output, chain, chain.last.end)
+            said = chain.last.exception
+            return Cause(_traceback(text, said, chain.last.frames, project))
+    return Cause()
+
+
+def _interruption(output: Output, project: Project) -> Cause:
+    """Return the KeyboardInterrupt that Ctrl-C has become; nothing for a kill."""
+    search = _Search(output, project, None)
+    cause = search.exception()
+    said = cause.traceback.exception if cause.traceback else None
+    return cause if said and said.startswith("KeyboardInterrupt") else Cause()
+
+
+def _exception(output: Output, block: Block, end: int) -> str:
+    """Return the line of an exception, with the one that says most of its message."""
+    said = block.exception
+    message = [line.strip() for line in output.lines[block.error + 1 : end]]
+    if inner := _error_of_a_cell(message):
+        return f"{said.partition(':')[0]}: {inner}"
+    if not said.endswith(":"):
+        return said
+    paragraph: list[str] = []
+    for line in message:
+        if not line and paragraph:
+            break
+        if re.search(r"\w", line):
+            paragraph.append(line)
+    last = [line for line in message if re.search(r"\w", line)]
+    # Nothing marks where a message ends: what follows a blank line may be none of it.
+    ends = dict.fromkeys([*paragraph[-1:], *last[-1:]])
+    return " … ".join([said, *ends]).replace(": … ", ": ")
+
+
+def _error_of_a_cell(message: list[str]) -> str | None:
+    """Return the exception of a notebook's cell that a message quotes."""
+    for number, line in enumerate(message):
+        if line.endswith("Traceback (most recent call last)"):
+            name = line.split()[0]
+            below = message[number + 1 :]
+            found = [x for x in below if x == name or x.startswith(f"{name}: ")]
+            return found[-1] if found else None
+    return None
+
+
+def _traceback(
+    text: str, exception: str, frames: Iterable[Frame], project: Project
+) -> Traceback:
+    return _with_place(text, exception, place_of(frames, project))
+
+
+def _with_place(text: str, exception: str, place: Frame | None) -> Traceback:
+    return Traceback(
+        text=_bounded(text),
+        exception=_line(exception),
+        file=place.file if place else None,
+        line=place.line if place else None,
+        function=place.function if place else None,
+    )
+
+
+def _text_only(text: str) -> Traceback:
+    return Traceback(text=_bounded(text), exception=None)
+
+
+def _line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= MAX_EXCEPTION else text[: MAX_EXCEPTION - 1] + "…"
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    half = MAX_TEXT // 2 - 50
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"

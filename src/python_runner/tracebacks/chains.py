@@ -1,0 +1,119 @@
+"""Chains of tracebacks: exceptions that led to one another, and what came with them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_runner.tracebacks.blocks import HEADER, Block, block_at
+from python_runner.tracebacks.boxes import box_at
+from python_runner.tracebacks.notebooks import cell_block_at
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from python_runner.tracebacks.lines import Output
+
+_LINKS = (
+    "During handling of the above exception, another exception occurred:",
+    "The above exception was the direct cause of the following exception:",
+)
+_HEADER = "Traceback (most recent call last)"
+#: Lines without text between a link and the blocks that it joins, at most.
+_BLANKS = 3
+#: A traceback that came from another process is quoted in an exception of this kind.
+_REMOTE = re.compile(r"[\w.]*Remote\w*: ?$|[\w.]*RemoteTraceback: ")
+_QUOTES = ('"""', "'''")
+_EXCEPTION = re.compile(r"(?:[^\W\d]\w*\.)*[A-Z]\w*(?:: |$)")
+#: Lines of a message that are looked through for the exception of a link, at most.
+_MESSAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Exceptions that led to one another.
+
+    Attributes:
+        start: its first line.
+        last: the block that stands last, and names what was not caught.
+        blocks: all of its blocks, the first one first.
+        before: the line above it; empty if there is none.
+    """
+
+    start: int
+    last: Block
+    blocks: tuple[Block, ...]
+    before: str
+
+
+def chains_from_the_end(output: Output) -> Iterator[Chain]:
+    """Yield the chains of an output, the last one first."""
+    lines = output.lines
+    blocks = _blocks_from_the_end(output)
+    block = next(blocks, None)
+    while block:
+        members = [block]
+        start = block.start
+        earlier = next(blocks, None)
+        while (link := _link_above(lines, start)) is not None:
+            if earlier is None or earlier.end > link:
+                start = _exception_above(lines, link) or start
+                break
+            members.append(earlier)
+            start = _with_quotes(lines, earlier.start)
+            earlier = next(blocks, None)
+        members.reverse()
+        before = lines[start - 1] if start else ""
+        yield Chain(start, members[-1], tuple(members), before)
+        block = earlier
+
+
+def chain_text(output: Output, chain: Chain, end: int) -> str:
+    """Return the text of a chain, and of what follows it up to the line ``end``."""
+    lines = output.lines[chain.start : end]
+    header = HEADER.match(lines[0])
+    if header and header[1].strip() and not _REMOTE.search(header[1]):
+        # Output that did not end its line stands before it.
+        lines[0] = header[2]
+    return "\n".join(lines).rstrip()
+
+
+def _blocks_from_the_end(output: Output) -> Iterator[Block]:
+    limit = len(output.lines)
+    for start in reversed(output.marks):
+        readers = block_at, box_at, cell_block_at
+        found = (reader(output.lines, start, limit) for reader in readers)
+        block = next(filter(None, found), None)
+        if block:
+            yield block
+        if block or _HEADER in output.lines[start]:
+            limit = start
+
+
+def _link_above(lines: list[str], start: int) -> int | None:
+    """Return the line of the sentence that joins a block to the one above it."""
+    for number in range(start - 1, max(start - _BLANKS - 2, -1), -1):
+        line = lines[number].strip()
+        if line in _LINKS:
+            return number
+        if line:
+            return None
+    return None
+
+
+def _exception_above(lines: list[str], link: int) -> int | None:
+    """Return where an exception begins that has no traceback of its own, if it is one."""
+    number = link
+    while number and not lines[number - 1].strip():
+        number -= 1
+    while number and lines[number - 1].strip() and link - number < _MESSAGE:
+        number -= 1
+    return number if _EXCEPTION.match(lines[number]) else None
+
+
+def _with_quotes(lines: list[str], start: int) -> int:
+    """Return where the exception begins that quotes the traceback at ``start``."""
+    quoted = start > 1 and lines[start - 1].strip() in _QUOTES
+    return start - 2 if quoted and _REMOTE.match(lines[start - 2]) else start

@@ -1,0 +1,74 @@
+"""The lines of an output as people see them, and where in them a traceback may begin."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
+#: One of these is on the first line of every block; in the order of the alphabet.
+_MARKS = (
+    "Fatal Python error: ",
+    "IndentationError: ",
+    "SyntaxError: ",
+    "TabError: ",
+    "Timeout (",
+    "Traceback (most recent call last)",
+    "Windows fatal exception: ",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The end of a script's output.
+
+    Attributes:
+        lines: without colours, and without blank ones at the end.
+        marks: numbers of the lines where a block of a traceback may begin, ascending.
+    """
+
+    lines: list[str]
+    marks: list[int]
+
+
+def output_of(text: str) -> Output:
+    """Return the lines of ``text``, and where a traceback may begin in them."""
+    shown = shown_text(text).rstrip()
+    return Output(shown.split("\n") if shown else [], _marked_lines(shown))
+
+
+def shown_text(text: str) -> str:
+    r"""Return what a reader sees of ``text``; its lines end with ``\n`` alone.
+
+    Not for ``splitlines``: Python ends a line of a traceback with nothing else.
+    """
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    if "\r" in text:
+        text = "\n".join(map(_last_written, text.split("\n")))
+    return text
+
+
+def _last_written(line: str) -> str:
+    """Return what stands in a line whose parts a carriage return put one on the other."""
+    parts = reversed(line.split("\r"))
+    return next((part for part in parts if part.strip()), "")
+
+
+def _marked_lines(text: str) -> list[int]:
+    places = []
+    for mark in _MARKS:
+        place = text.find(mark)
+        while place >= 0:
+            places.append(place)
+            place = text.find(mark, place + len(mark))
+    places.sort()
+    numbers: list[int] = []
+    line = seen = 0
+    for place in places:
+        line += text.count("\n", seen, place)
+        seen = place
+        if not numbers or numbers[-1] != line:
+            numbers.append(line)
+    return numbers

@@ -1,0 +1,106 @@
+"""Test suites that are run as scripts: pytest and unittest sum up at their end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from python_runner.tracebacks.blocks import Frame, frame_in
+
+
+_PYTEST_END = re.compile(
+    r"(?:=+ )?\d+ (?:failed|passed|errors?|skipped)\b.* in [\d.]+s"
+)
+_PYTEST_SUMMARY = re.compile(r"=+ short test summary info =+$")
+_PYTEST_SECTIONS = re.compile(r"=+ (?:FAILURES|ERRORS) =+$")
+_PYTEST_TITLE = re.compile(r"_{3,} .* _{3,}$")
+_PYTEST_PLACE = re.compile(r"(\S.*?):(\d+): ?(?:in \S+|\w*)$")
+_UNITTEST_END = re.compile(r"FAILED \((?:failures|errors|unexpected successes)=")
+_UNITTEST_TITLE = re.compile(r"(?:FAIL|ERROR): \S")
+_RULE = re.compile(r"={20,}$")
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTests:
+    """Tests that failed.
+
+    Attributes:
+        start: the line where the first one is told.
+        headline: what it says, and how many others failed.
+        frames: of the first one.
+    """
+
+    start: int
+    headline: str
+    frames: tuple[Frame, ...]
+
+
+def failed_tests(lines: list[str]) -> FailedTests | None:
+    """Return what a test suite tells at the end of ``lines``, or None."""
+    if not lines:
+        return None
+    if _PYTEST_END.match(lines[-1]):
+        return _pytest(lines)
+    return _unittest(lines) if _UNITTEST_END.match(lines[-1]) else None
+
+
+def _pytest(lines: list[str]) -> FailedTests | None:
+    said = []
+    for number in range(len(lines) - 2, -1, -1):
+        if _PYTEST_SUMMARY.match(lines[number]):
+            break
+        if lines[number].startswith(("FAILED ", "ERROR ")):
+            said.append(lines[number].strip())
+    else:
+        return None
+    if not said:
+        return None
+    start = number
+    for above in range(number - 1, -1, -1):
+        if _PYTEST_SECTIONS.match(lines[above]):
+            start = above
+            # Errors stand above failures, and are worth more.
+            if " ERRORS " in lines[above]:
+                break
+    return FailedTests(start, _with_others(said[::-1]), _pytest_frames(lines, start))
+
+
+def _pytest_frames(lines: list[str], start: int) -> tuple[Frame, ...]:
+    frames: list[Frame] = []
+    titles = 0
+    for line in lines[start + 1 :]:
+        titles += bool(_PYTEST_TITLE.match(line))
+        if titles > 1 or _PYTEST_SUMMARY.match(line):
+            break
+        if frame := frame_in(line):
+            frames.append(frame)
+        elif match := _PYTEST_PLACE.match(line):
+            frames.append(Frame(match[1], int(match[2]), None))
+    return tuple(frames)
+
+
+def _unittest(lines: list[str]) -> FailedTests | None:
+    titles = [
+        number
+        for number in range(1, len(lines))
+        if _UNITTEST_TITLE.match(lines[number]) and _RULE.match(lines[number - 1])
+    ]
+    if not titles:
+        return None
+    first, end = titles[0], (*titles, len(lines))[1]
+    section = lines[first + 1 : end]
+    exception = ""
+    for number, line in enumerate(section):
+        if line.startswith("Traceback ("):
+            below = section[number + 1 :]
+            exception = next((x for x in below if x and x[0] != " "), "").strip()
+    said = [lines[number].strip() for number in titles]
+    if exception:
+        said[0] += f" - {exception}"
+    frames = tuple(frame for line in section if (frame := frame_in(line)))
+    return FailedTests(first - 1, _with_others(said), frames)
+
+
+def _with_others(said: list[str]) -> str:
+    """Return the first failure, and how many more there are."""
+    return said[0] + (f" (+{len(said) - 1})" if len(said) > 1 else "")
