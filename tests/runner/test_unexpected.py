@@ -256,10 +256,10 @@ def waiting(home: Path) -> list[str]:
         "project_run.run_status",
         "recorder.LogFile.write",
         "recorder.log_line_of",
-        "recorder.Store.begin_run",
-        "recorder.Store.begin_attempt",
-        "recorder.Store.end_script",
-        "recorder.Store.end_run",
+        "session.Store.begin_run",
+        "session.Store.begin_attempt",
+        "session.Store.end_script",
+        "session.Store.end_run",
     ],
 )
 def test_what_cannot_be_written_costs_no_result(

@@ -15,7 +15,7 @@ from itertools import count
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from python_runner.execution.traceback import read_traceback
+from python_runner.files import is_file
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.policy import run_status
 from python_runner.records import outputs
@@ -28,6 +28,8 @@ from python_runner.records.log_line import (
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.rows import LEFT_OPEN, PLANNED, RUNNING, was_left_open
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.tracebacks.cause import Ending, read_cause
+from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -231,7 +233,9 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     if not result.attempts or line.traceback is None:
         return result
     (attempt,) = result.attempts
-    found = read_traceback(line.traceback, str(project)) or attempt.traceback
+    own = Project((str(project),), None, lambda file: is_file(project / file))
+    found = read_cause(line.traceback, Ending.EXCEPTION, own).traceback
+    found = found or attempt.traceback
     return replace(result, attempts=(replace(attempt, traceback=found),))
 
 
