@@ -9,6 +9,7 @@ import email
 import email.policy
 import itertools
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -150,3 +151,26 @@ def last_run_id() -> str:
     with open_store(Path(os.environ["PYTHON_RUNNER_HOME"]), TODAY) as store:
         active = store.open_runs()
         return active[0].run_id if active else store.runs(limit=1)[0].run_id
+
+
+if sys.platform != "win32":
+
+    def make_special(path: Path, kind: str) -> None:
+        """Put something that is no regular file in the place of one."""
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                # The name of a socket is short: it is made in the folder itself.
+                before = Path.cwd()
+                os.chdir(path.parent)
+                try:
+                    server.bind(path.name)
+                finally:
+                    os.chdir(before)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "device":
+            path.symlink_to("/dev/zero")
+        else:
+            raise ValueError(kind)

@@ -8,11 +8,15 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from python_runner import files
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_replace_waits_for_a_busy_file(
@@ -62,8 +66,8 @@ def test_a_new_file_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     for content in ("old", "new"):
         with files.replacing(target) as new:
-            new.write_text(content, encoding="utf-8")
-            assert new.suffix != target.suffix
+            new.write(content.encode())
+            assert Path(new.name).suffix != target.suffix
             assert not target.exists() or target.read_text(encoding="utf-8") == "old"
     assert target.read_text(encoding="utf-8") == "new"
     assert list(tmp_path.iterdir()) == [target]
@@ -77,7 +81,7 @@ def test_an_error_leaves_the_old_file(tmp_path: Path, error: BaseException) -> N
 
     def fail() -> None:
         with files.replacing(target) as new:
-            new.write_text("ne", encoding="utf-8")
+            new.write(b"ne")
             raise error
 
     with pytest.raises(type(error)):
@@ -92,7 +96,7 @@ def test_a_file_that_must_stay_is_not_replaced(tmp_path: Path) -> None:
 
     def make() -> None:
         with files.replacing(target, overwrite=False) as new:
-            new.write_text("new", encoding="utf-8")
+            new.write(b"new")
             target.write_text("theirs", encoding="utf-8")
 
     with pytest.raises(FileExistsError):
@@ -123,7 +127,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
             target.write_text("old", encoding="utf-8")
 
         with files.replacing(link) as new:
-            new.write_text("new", encoding="utf-8")
+            new.write(b"new")
 
         assert link.is_symlink()
         assert target.read_text(encoding="utf-8") == "new"
@@ -133,16 +137,16 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o666])
 def test_a_file_keeps_its_mode(tmp_path: Path, mode: int) -> None:
-    """What was private stays private, at every moment; what was open stays open."""
+    """What was private stays private, at every moment; others may write nothing."""
     target = tmp_path / "page.html"
     target.write_text("old", encoding="utf-8")
     target.chmod(mode)
 
     with files.replacing(target) as new:
-        new.write_text("new", encoding="utf-8")
-        assert stat.S_IMODE(new.stat().st_mode) & ~0o600 & ~mode == 0
+        new.write(b"new")
+        assert stat.S_IMODE(os.fstat(new.fileno()).st_mode) == 0o600
 
-    assert stat.S_IMODE(target.stat().st_mode) == mode
+    assert stat.S_IMODE(target.stat().st_mode) == mode & ~0o022
 
 
 if sys.platform != "win32":
@@ -156,8 +160,8 @@ if sys.platform != "win32":
         try:
             for target in (pipe, Path(f"/dev/fd/{writing}"), Path("/dev/null")):
                 with files.replacing(target) as new:
-                    assert new == target
-                    new.write_text("all", encoding="utf-8")
+                    assert Path(new.name) == target
+                    new.write(b"all")
             assert os.read(reader, 10) == b"all"
             assert os.read(reading, 10) == b"all"
         finally:
@@ -166,7 +170,7 @@ if sys.platform != "win32":
         assert pipe.is_fifo()
         assert list(tmp_path.iterdir()) == [pipe]
         with pytest.raises(IsADirectoryError), files.replacing(tmp_path) as new:
-            new.write_text("all", encoding="utf-8")
+            new.write(b"all")
 
 
 # --- questions about paths ---
@@ -278,3 +282,101 @@ def test_a_current_folder_that_has_gone_holds_nothing(
 def test_the_form_of_a_long_path_of_windows(path: str, usual: str) -> None:
     """A folder is the same one with and without the mark of long paths."""
     assert files.usual_form(path) == usual
+
+
+# --- what others may have put there ---
+
+if sys.platform != "win32":
+    from tests.support import make_special
+
+    needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives away")
+    #: A user who is neither this one nor root.
+    STRANGER = 65534
+
+    @pytest.mark.posix
+    @pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "device"])
+    @pytest.mark.parametrize(
+        "use",
+        [
+            lambda path: files.read_regular(path, 10),
+            files.reading,
+            files.appending,
+            files.changing,
+        ],
+    )
+    def test_what_is_no_regular_file_is_refused_at_once(
+        tmp_path: Path, kind: str, use: Callable[[Path], object]
+    ) -> None:
+        """Nobody waits for a pipe, fills the memory from a device, or changes one."""
+        make_special(tmp_path / "it", kind)
+        with pytest.raises(OSError, match=r"regular|directory"):
+            use(tmp_path / "it")
+
+    @needs_root
+    @pytest.mark.posix
+    @pytest.mark.parametrize("there", [True, False])
+    @pytest.mark.parametrize("use", [files.appending, files.changing])
+    def test_a_foreign_link_is_not_written_through(
+        tmp_path: Path, use: Callable[[Path], object], there: bool
+    ) -> None:
+        """Whoever plants one in a shared folder changes none of our files."""
+        precious, link = tmp_path / "precious", tmp_path / "link"
+        if there:
+            precious.write_text("ours", encoding="utf-8")
+        link.symlink_to(precious)
+        os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
+        with pytest.raises(PermissionError, match="link of another user"):
+            use(link)
+        assert precious.exists() == there
+
+    @needs_root
+    @pytest.mark.posix
+    def test_a_foreign_link_is_replaced_itself(tmp_path: Path) -> None:
+        """What it leads to stays as it was; a page takes the place of the link."""
+        precious, link = tmp_path / "precious", tmp_path / "page.html"
+        precious.write_text("ours", encoding="utf-8")
+        link.symlink_to(precious)
+        os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
+        with files.replacing(link) as new:
+            new.write(b"page")
+        assert precious.read_text(encoding="utf-8") == "ours"
+        assert not link.is_symlink()
+        assert link.read_text(encoding="utf-8") == "page"
+
+    @pytest.mark.posix
+    def test_an_own_link_is_followed(tmp_path: Path) -> None:
+        """Logs that lie on another disk are where this user put them."""
+        (tmp_path / "link").symlink_to(tmp_path / "real")
+        with files.appending(tmp_path / "link") as file:
+            file.write(b"line\n")
+        assert (tmp_path / "real").read_bytes() == b"line\n"
+
+
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (10, True), (11, False)])
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path, size: int, fits: bool) -> None:
+    """What is larger is an error, and not half a file."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * size)
+    if fits:
+        assert files.read_regular(path, 10) == b"x" * size
+    else:
+        with pytest.raises(OSError, match="larger than 10 bytes"):
+            files.read_regular(path, 10)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b", "x" * 300, "none"], ids=ascii)
+def test_a_path_that_cannot_be_opened_is_an_error_of_the_system(
+    tmp_path: Path, name: str
+) -> None:
+    """Whatever the text, it is the kind of error that everybody expects."""
+    with pytest.raises(OSError, match=r"."):
+        files.read_regular(tmp_path / name, 10)
+
+
+def test_the_name_of_a_new_file_cannot_be_known_before(tmp_path: Path) -> None:
+    """Nobody puts a link where the next unfinished file will be."""
+    names = set()
+    for _ in range(3):
+        with files.replacing(tmp_path / "page.html") as new:
+            names.add(new.name)
+    assert len(names) == 3

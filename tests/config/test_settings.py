@@ -327,3 +327,22 @@ def test_home_is_the_platforms_state_folder(tmp_path: Path) -> None:
 
     assert default == platformdirs.user_state_path("python-runner", appauthor=False)
     assert named == tmp_path / "state"
+
+
+@pytest.mark.posix
+def test_a_user_without_a_home_has_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither HOME nor an entry among the users: the state folder is below the root."""
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    for name in ("HOME", "XDG_STATE_HOME", "PYTHON_RUNNER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    settings = load_settings(environ={"SMTP_CA_FILE": "", "MAIL_DIR": "~/mails"})
+
+    assert settings.home.is_absolute()
+    assert settings.mail.mail_dir
+    assert settings.mail.mail_dir.is_absolute()

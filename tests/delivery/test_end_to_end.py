@@ -189,7 +189,8 @@ def test_an_earlier_report_given_up_now_is_told_by_the_exit_code(
     assert b"project_1: an earlier report was given up: test (" in done.stderr
     assert json.loads(done.stdout)["runs"][0]["mail"] == "none"
     assert again.returncode == 0
-    assert again.stderr == b""
+    # Only that scripts run as root may have been said.
+    assert all(b"root" in line for line in again.stderr.splitlines())
 
 
 @pytest.mark.portable("the outbox decides it, whose tests run there")

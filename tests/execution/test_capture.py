@@ -161,13 +161,13 @@ def test_scarce_disk(tmp_path: Path) -> None:
 
 @linux_only
 @pytest.mark.posix
-def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
+def test_what_filled_the_disk_makes_room_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Output that cannot be rewritten still gives back what is beyond its limit."""
     if sys.platform == "win32":
         pytest.skip("POSIX only")
-    (
-        tmp_path / f".output.log.{os.getpid()}.new"
-    ).mkdir()  # stands where the new file would be
+    forbid_replacing(monkeypatch)
 
     (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
 
@@ -266,22 +266,47 @@ def test_a_progress_bar_is_read_as_it_ended(tmp_path: Path) -> None:
 def test_moved_when_possible(tmp_path: Path) -> None:
     """Output that could not be written where it was wanted is moved there later."""
     folder = tmp_path / "late"
+    folder.touch()
     captured = open_capture(folder / "output.log", 1000, 0.0)
     os.write(captured.descriptor, b"words\n")
+    folder.unlink()
     folder.mkdir()
     (folder / "output.log").write_bytes(b"earlier\n")
     captured.close()
     assert kept(folder) == b"earlier\nwords\n"
     assert captured.warnings == []
+    assert captured.elsewhere is None
+
+
+def test_a_folder_that_vanished_is_made_anew(tmp_path: Path) -> None:
+    """Whoever tidies up between two scripts costs the second no output."""
+    assert capture(tmp_path / "gone" / "deep", b"words\n") == []
+    assert kept(tmp_path / "gone" / "deep") == b"words\n"
+
+
+def test_the_spare_file_is_private(tmp_path: Path) -> None:
+    """What lies there instead may be read by this user alone, and is named."""
+    (tmp_path / "late").touch()
+    spare = tmp_path / "state" / "spare.log"
+    captured = open_capture(tmp_path / "late" / "output.log", 1000, 0.0, spare=spare)
+    os.write(captured.descriptor, b"words\n")
+    captured.close()
+    assert captured.elsewhere == spare
+    assert spare.read_bytes() == b"words\n"
+    (warning,) = map(str, captured.warnings)
+    assert warning.startswith(f"its output is in {spare}: ")
+    if sys.platform != "win32":
+        assert spare.parent.stat().st_mode & 0o077 == 0
 
 
 def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
     """Output that cannot be moved stays where it is, and that is told."""
+    (tmp_path / "never").touch()
     (warning,) = capture(tmp_path / "never", b"words\n")
     match = re.fullmatch(r"its output is in (.+): (.+)", warning)
     assert match
     if sys.platform != "win32":  # which has words of its own
-        assert match[2] == os.strerror(errno.ENOENT)
+        assert match[2] == os.strerror(errno.EEXIST)
     file = Path(match[1])
     assert file.read_bytes() == b"words\n"
     file.unlink()
@@ -312,9 +337,20 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
     assert str(warning).startswith("its output could not be kept: ")
 
 
-def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
+def forbid_replacing(patch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse that a file takes another one's place."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "broken disk")
+
+    patch.setattr(os, "replace", refuse)
+
+
+def test_uncut_when_there_is_no_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Output that cannot be cut is left as it is, and that is told."""
-    (tmp_path / f".output.log.{os.getpid()}.new").mkdir()
+    forbid_replacing(monkeypatch)
     (warning,) = capture(tmp_path, b"x" * 1500)
     assert warning.startswith("its output could not be rewritten: ")
     assert kept(tmp_path) == b"x" * 1500

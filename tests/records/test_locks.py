@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -27,6 +28,10 @@ from python_runner.records.locks import (
     project_lock,
 )
 from tests.support import examples
+
+
+if sys.platform != "win32":
+    from tests.support import make_special
 
 
 if TYPE_CHECKING:
@@ -456,15 +461,17 @@ def test_a_home_that_is_a_file_is_an_error(tmp_path: Path) -> None:
         project_lock(tmp_path / "home", tmp_path).acquire(ME, wait=False)
 
 
-@pytest.mark.posix
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_does_not_cost_the_lock(path: Path) -> None:
+def test_a_full_disk_does_not_cost_the_lock(
+    path: Path, lock: FileLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The content is for people: where it finds no room, the lock holds without it."""
-    path.parent.mkdir()
-    path.symlink_to("/dev/full")
-    with FileLock(path) as lock:
-        assert lock.acquire(ME, wait=False)
-        assert not _is_free(path)
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", refuse)
+    assert lock.acquire(ME, wait=False)
+    assert not _is_free(path)
 
 
 def test_a_lock_for_one_write_is_not_waited_for_too_long(path: Path) -> None:
@@ -556,3 +563,49 @@ def test_it_behaves_as_filelock_does(acts: list[tuple[bool, int]]) -> None:
         for mine, their in zip(ours, theirs, strict=True):
             mine.release()
             their.release()
+
+
+@pytest.mark.parametrize("content", [b"x" * 10_000_000, b'{"pid": 1}' * 500])
+def test_a_file_that_is_too_long_names_nobody(path: Path, content: bytes) -> None:
+    """However long a lock file is, it is not read to its end."""
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert FileLock(path).holder() is None
+    with FileLock(path) as lock:
+        assert lock.acquire(ME, wait=False)
+        assert FileLock(path).holder() == ME
+
+
+if sys.platform != "win32":
+
+    @pytest.mark.posix
+    def test_a_script_cannot_change_what_the_lock_says(
+        path: Path, lock: FileLock
+    ) -> None:
+        """The descriptor that scripts inherit holds the lock, and cannot be written."""
+        assert lock.acquire(ME, wait=False)
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.write(lock.fileno(), b"{}")
+        with pytest.raises(OSError, match=r"Invalid argument|Bad file descriptor"):
+            os.ftruncate(lock.fileno(), 0)
+        assert FileLock(path).holder() == ME
+
+    @pytest.mark.posix
+    @pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "device"])
+    def test_what_is_no_file_is_no_lock(path: Path, kind: str) -> None:
+        """What somebody else put in the place of a lock is told; nobody waits for it."""
+        path.parent.mkdir()
+        make_special(path, kind)
+        assert FileLock(path).holder() is None
+        with pytest.raises(OSError, match=r"regular file|directory"):
+            FileLock(path).acquire(ME, wait=True)
+
+    @pytest.mark.posix
+    def test_a_file_that_was_replaced_is_left_alone(path: Path, lock: FileLock) -> None:
+        """Who deletes a lock's file gets a new lock, and nobody empties its file."""
+        assert lock.acquire(ME, wait=False)
+        path.unlink()
+        with FileLock(path) as other:
+            assert other.acquire(ME, wait=False)
+            lock.release()
+            assert FileLock(path).holder() == ME

@@ -230,6 +230,41 @@ def test_a_log_of_another_name(make_project: MakeProject) -> None:
     assert (folder / "logs" / "night.log").is_file()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("x\x1b]0;y\x07", "a\nb", "a\tb", "\x7f", "a\u2028b", "a\u202eb", "a\ud800b"),
+        *("x" * 197, "x" * 300, "é" * 100, "x" * 300 + ".log"),
+        *(
+            "CON",
+            "con.log",
+            "nul.2024",
+            "COM1",
+            "lpt9.log",
+            "Aux",
+            "PRN .log",
+            "COM\u00b9",
+        ),
+        *("a<b", "a>b", 'a"b', "a|b", "a?b", "a*b", " a"),
+    ],
+    ids=ascii,
+)
+def test_a_log_name_is_one_on_every_platform(
+    make_project: MakeProject, name: str
+) -> None:
+    """What one platform refuses, or no terminal can show, is refused at once."""
+    with pytest.raises(ValueError, match="log_filename"):
+        Runner(make_project(), [], log_filename=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["night", "a b", "console", "com10", "null", "x" * 196, "a - b", ".a", "é"]
+)
+def test_an_ordinary_log_name_is_taken(make_project: MakeProject, name: str) -> None:
+    """Names that only look like those are fine."""
+    Runner(make_project(), [], log_filename=name)
+
+
 @pytest.mark.parametrize("name", ["../x", "a/b.log", "C:\\x.log", "", ".", 3])
 def test_a_log_name_is_never_a_path(make_project: MakeProject, name: Any) -> None:
     """A path as log_filename is a ValueError."""
@@ -334,7 +369,8 @@ def test_without_records_the_report_still_leaves(
     body = mail.get_body(("plain",))
     assert body is not None
     assert "no records are kept" in body.get_content()
-    assert "could not be locked" in body.get_content()
+    assert "no second run of a project is kept out" in body.get_content()
+    assert body.get_content().count("no folder") <= 1
 
 
 def test_records_that_break_on_the_way_stop_nothing(

@@ -3,11 +3,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.model import OnFailure, Outcome, RunStatus, Script
+from python_runner.records.outputs import private_logs
 from python_runner.runner.events import RunEnded, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
 from python_runner.runner.retention import delete_old_runs
@@ -28,7 +30,8 @@ from tests.support import wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from python_runner.model import Run, ScriptResult
     from python_runner.runner.events import Event
@@ -373,29 +376,57 @@ def test_an_observer_that_blocks_holds_up_no_script(make_project: MakeProject) -
         thread.join()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the reason told is that a folder is missing, not why it is"
-)
-def test_output_that_cannot_lie_beside_the_log_says_why(
-    make_project: MakeProject, session: Session, monkeypatch: pytest.MonkeyPatch
+def _as_file(path: Path) -> None:
+    path.touch()
+
+
+def _as_loop(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+BLOCKED = [
+    ("logs", _as_file, errno.ENOTDIR),
+    ("logs/runs", _as_file, errno.ENOTDIR),
+    pytest.param("logs", _as_loop, errno.EEXIST, marks=pytest.mark.posix),
+    pytest.param("logs/runs", _as_loop, errno.EEXIST, marks=pytest.mark.posix),
+]
+
+
+@pytest.mark.parametrize(("blocked", "block", "reason"), BLOCKED)
+def test_output_that_cannot_lie_beside_the_log_lies_in_the_state_folder(
+    make_project: MakeProject,
+    session: Session,
+    blocked: str,
+    block: Callable[[Path], None],
+    reason: int,
 ) -> None:
-    """Somebody else's logs folder: the permission is what people can mend."""
-    make = Path.mkdir
+    """Everybody is told where it is and why, and it is deleted when its days are over."""
+    folder = make_project(sources={"a.py": OK, "b.py": BAD})
+    (folder / blocked).parent.mkdir(exist_ok=True)
+    block(folder / blocked)
+    project = load_project(folder)
 
-    def mkdir(folder: Path, *arguments: Any, **options: Any) -> None:
-        if folder.parent.name == "runs":
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
-        make(folder, *arguments, **options)
+    run = run_project(project, session)
 
-    monkeypatch.setattr(Path, "mkdir", mkdir)
-
-    run = run_project(load_project(make_project()), session)
-
-    (warning,) = run.scripts[0].warnings
-    match = re.fullmatch(r"its output is in (.+): (.+)", str(warning))
-    assert match
-    Path(match[1]).unlink()
-    assert match[2] == os.strerror(errno.EACCES)
+    instead = private_logs(session.settings.home, folder)
+    (warning,) = (w for w in map(str, run.warnings) if "output" in w)
+    assert warning.startswith(f"the output of the scripts is in {instead}")
+    assert f"{folder / 'logs'}: " in warning
+    if sys.platform != "win32":  # which has other words
+        assert warning.endswith(os.strerror(reason))
+    for result in run.scripts:
+        assert result.output
+        assert result.output.is_relative_to(instead)
+        assert not result.warnings
+        assert result.output.exists()
+    assert session.store
+    kept = session.store.run(run.run_id)
+    assert kept
+    assert [r.output for r in kept.scripts] == [r.output for r in run.scripts]
+    later = replace(session, now=lambda: run.started_at + timedelta(days=31))
+    again = run_project(project, later)
+    left = [path.name[-13:] for path in (instead / "runs").iterdir()]
+    assert left == [again.run_id]
 
 
 def test_events_come_in_their_order(

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from python_runner.files import expanded, is_file
+from python_runner.config.reading import LONGEST
+from python_runner.files import expanded, is_file, read_regular
 from python_runner.texts.sentence import translate as _
 
 
@@ -83,7 +84,7 @@ def _certificate_problems(file: Path) -> Iterator[str]:
         yield _("{path} does not exist").format(path=file)
         return
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, LONGEST).decode()
     except (OSError, UnicodeDecodeError):
         text = ""
     if "-----BEGIN ENCRYPTED PRIVATE KEY" in text:

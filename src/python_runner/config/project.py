@@ -14,7 +14,7 @@ from python_runner.config.dependencies import dependency_problems
 from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.config.reading import read_env, read_json
 from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
-from python_runner.config.validation import Findings, check_struct
+from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
@@ -79,6 +79,7 @@ def load_project(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
+    check_texts(raw, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
     if findings.missing:
         raise MissingConfigurationVariable(findings.problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,6 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
 _OAUTH = ("smtp-oauth2", "graph")
@@ -85,11 +85,10 @@ def _home(variables: Mapping[str, str]) -> Path:
         return expanded(home)
     try:
         return platformdirs.user_state_path("python-runner", appauthor=False)
-    except RuntimeError as error:
-        # An account of its own for a service may have no home.
-        message = _("this account has no home folder: name a folder for the records")
-        problem = Problem(_("environment"), "PYTHON_RUNNER_HOME", message)
-        raise InvalidConfiguration([problem]) from error
+    except RuntimeError:
+        # An account of its own for a service may have no home. Scripts run all the same,
+        # and it is told where no records can be kept.
+        return Path(os.sep, ".local", "state", "python-runner")
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -138,7 +137,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         message = _("expected the name of a server and nothing else, found {found}")
         yield "SMTP_HOST", message.format(found=host)
     port = variables.get("SMTP_PORT") or "587"
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+    if not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _HIGHEST_PORT):
         yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"

@@ -10,11 +10,22 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
-from python_runner.files import replacing
+from python_runner.files import (
+    FILE_MODE,
+    PRIVATE_FILE_MODE,
+    appending,
+    changing,
+    make_folder,
+    private_folder,
+    reading,
+    replacing,
+    set_mode,
+)
 from python_runner.masking import Masker
 from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
@@ -78,8 +89,11 @@ class FileCapture:
     """The output of one attempt, in a file that may hold earlier ones.
 
     Attributes:
+        refused: why it could not be written where it was wanted, or None.
         warnings: what became of output that could not be kept.
     """
+
+    refused: OSError | None = None
 
     def __init__(
         self,
@@ -106,8 +120,10 @@ class FileCapture:
         if free < disk.floor:
             raise disk_full(self._path.parent)
         # Not the script's descriptor: all that inherit it share its position.
-        self._file: BinaryIO = self._path.open("a+b", buffering=0)
-        self._writer = self._path.open("ab", buffering=0)
+        self._file: BinaryIO = appending(self._path, PRIVATE_FILE_MODE)
+        # Nobody else reads secrets before they are masked, in a further attempt either.
+        set_mode(self._path, PRIVATE_FILE_MODE)
+        self._writer = appending(self._path)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
         self._disk = disk
@@ -119,6 +135,11 @@ class FileCapture:
     def descriptor(self) -> int:
         """The descriptor that the script writes to."""
         return self._writer.fileno()
+
+    @property
+    def elsewhere(self) -> Path | None:
+        """The file with the output, where that is not the one that was wanted."""
+        return self._path if self._path != self._wanted else None
 
     def watch(self, now: float) -> float:
         """Bound the space that the output takes on the disk, where that can be done.
@@ -170,6 +191,8 @@ class FileCapture:
         with self._file:
             try:
                 self._finish()
+                # As open as its folder, which the umask has made.
+                set_mode(self._path, self._path.parent.stat().st_mode & FILE_MODE)
             except OSError as error:
                 self._warn_not_rewritten(error)
                 self._overwrite_secrets(self._path)
@@ -225,8 +248,8 @@ class FileCapture:
         position = 0
         try:
             with (
-                path.open("rb") as source,
-                path.open("r+b", buffering=0) as target,
+                reading(path) as source,
+                changing(path) as target,
             ):
                 blocks = iter(lambda: source.read(_CHUNK), b"")
                 for piece, secret in self._masker.pieces(blocks):
@@ -250,6 +273,7 @@ class FileCapture:
             template = N_("its output could not be rewritten: {error}")
         else:
             template = N_("its output is in {file}: {error}")
+            error = self.refused or error
         self.warnings = []
         self._warn(template, file=str(self._path), error=error.strerror or str(error))
 
@@ -300,17 +324,18 @@ class FileCapture:
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
         with replacing(self._path) as new:
-            with new.open("wb") as file:
-                file.writelines(self._readable_parts(parts))
+            new.writelines(self._readable_parts(parts))
+            new.flush()
             # Windows replaces no file that is open.
             self._file.close()
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
-        with self._wanted.open("ab") as file:
+        with appending(self._wanted) as file:
             file.writelines(self._readable_parts(parts))
         self._file.close()
         self._path.unlink()
+        self._path = self._wanted
 
     def _readable_parts(self, parts: Parts) -> Iterator[bytes]:
         return self._readable.text().blocks(self._blocks(parts))
@@ -327,6 +352,8 @@ class FileCapture:
 
 class NullCapture:
     """Discards the output where it can be kept nowhere; the script still runs."""
+
+    elsewhere = None
 
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
@@ -357,6 +384,7 @@ def open_capture(
     now: float,
     readable: Readable | None = None,
     *,
+    spare: Path | None = None,
     disk: DiskLimits = _DISK,
 ) -> FileCapture | NullCapture:
     """Open the file for a script's output.
@@ -364,23 +392,44 @@ def open_capture(
     ``now`` is a monotonic time, as for :meth:`FileCapture.watch`; ``readable`` is how
     it becomes text.
 
-    Where ``wanted`` cannot be written (read-only folder, full disk), a temporary file
-    takes the output first, and is moved at the end if that works by then.
+    Where ``wanted`` cannot be written (read-only folder, full disk), the private file
+    ``spare`` or else a temporary one takes the output first, which is moved at the end
+    if that works by then.
 
     Raises:
         OSError: not even the null device can be opened.
     """
     try:
+        # Where the folder is missing, why it cannot be made is the reason.
+        make_folder(wanted.parent)
         return FileCapture(wanted, limit, now, readable=readable, disk=disk)
-    except OSError:
-        import tempfile  # noqa: PLC0415 - rarely needed
+    except OSError as refused:
+        for place in (partial(_private, spare), _temporary):
+            with suppress(OSError):
+                capture = FileCapture(wanted, limit, now, place(), readable, disk=disk)
+                capture.refused = refused
+                return capture
+        return NullCapture(refused)
 
-        try:
-            descriptor, name = tempfile.mkstemp(".log", "python-runner-")
-            os.close(descriptor)
-            return FileCapture(wanted, limit, now, Path(name), readable, disk=disk)
-        except OSError as error:
-            return NullCapture(error)
+
+def _private(file: Path | None) -> Path:
+    """Make the folder of the spare file.
+
+    Raises:
+        OSError: it cannot be made, or there is no such file.
+    """
+    if file is None:
+        raise FileNotFoundError
+    private_folder(file.parent)
+    return file
+
+
+def _temporary() -> Path:
+    import tempfile  # noqa: PLC0415 - rarely needed
+
+    descriptor, name = tempfile.mkstemp(".log", "python-runner-")
+    os.close(descriptor)
+    return Path(name)
 
 
 def put_away(path: Path, readable: Readable) -> None:
@@ -391,13 +440,13 @@ def put_away(path: Path, readable: Readable) -> None:
     """
 
     def blocks(text: OutputText) -> Iterator[bytes]:
-        with path.open("rb") as file:
+        with reading(path) as file:
             yield from text.blocks(iter(lambda: file.read(_CHUNK), b""))
 
     text = readable.text()
     if any(text.changed for _block in blocks(text)) or text.changed:
-        with replacing(path) as new, new.open("wb") as file:
-            file.writelines(blocks(readable.text()))
+        with replacing(path) as new:
+            new.writelines(blocks(readable.text()))
 
 
 def _near(length: int) -> int:

@@ -55,7 +55,8 @@ else:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return ""
             return str(process.create_time())
-        except psutil.Error:
+        # A number that no process of this platform can have.
+        except (psutil.Error, OverflowError):
             return ""
 
 

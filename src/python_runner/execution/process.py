@@ -18,7 +18,7 @@ from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.process_names import named
 from python_runner.execution.stop import StopRequest, nap
-from python_runner.files import resolved
+from python_runner.files import read_regular, resolved
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.tracebacks.cause import (
@@ -142,8 +142,13 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
     output = Path(command.output)
     try:
-        readable = Readable(command.masker, output_encoding(command.env))
-        capture = open_capture(output, command.output_limit, begin, readable)
+        capture = open_capture(
+            output,
+            command.output_limit,
+            begin,
+            Readable(command.masker, output_encoding(command.env)),
+            spare=Path(command.spare) if command.spare else None,
+        )
     except OSError as error:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
@@ -152,7 +157,10 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         text = capture.tail()
     finally:
         capture.close()
-    return _attempt(command, started_at, watched, text, capture.warnings)
+    attempt = _attempt(command, started_at, watched, text, capture.warnings)
+    return replace(
+        attempt, output=str(capture.elsewhere) if capture.elsewhere else None
+    )
 
 
 def _run(
@@ -371,12 +379,8 @@ def _project(command: Command) -> Project:
 
 def _source(command: Command) -> Source | None:
     """Return what the source of a script says about its end, where it can be read."""
-    path = Path(*command.argv[1:2])
     try:
-        # Whatever has taken its place meanwhile: a pipe would be waited for.
-        if not path.is_file() or path.stat().st_size > LONGEST:
-            return None
-        data = path.read_bytes()
-    except (OSError, ValueError):
+        data = read_regular(Path(*command.argv[1:2]), LONGEST)
+    except OSError:
         return None
     return read_source(command.masker.data(data))

@@ -79,6 +79,7 @@ class Project:
         logs_backup_count: archives of the log to keep; 0 keeps all.
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         env: variables for all scripts.
+        env_file: the file, as configured, that some of them come from, or None.
         log_rotation_days: calendar days one log file covers.
         output_limit: bytes of captured output kept per script.
         output_keep_days: days captured output is kept.
@@ -100,6 +101,7 @@ class Project:
     max_parallel: int = 1
     overlap: Overlap = Overlap.SKIP
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    env_file: str | None = None
     log_rotation_days: int = 3
     output_limit: int = 10_000_000
     output_keep_days: int = 30

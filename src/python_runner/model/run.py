@@ -92,6 +92,8 @@ class Command:
         cwd: working directory.
         env: the whole environment of the child.
         output: file that receives both streams; appended to, made when missing.
+        spare: file that does where ``output`` cannot be written, its folder as well;
+            empty: a temporary one.
         output_limit: bytes of ``output`` to keep (head and tail).
         timeout: seconds until the whole process tree is stopped, or None.
         grace: seconds between the polite signal and the kill.
@@ -113,6 +115,7 @@ class Command:
     run_id: str
     flags: tuple[str, ...] = ()
     inherit: tuple[int, ...] = ()
+    spare: str = ""
     masker: Masker = field(default_factory=Masker, repr=False)
 
     @property
@@ -164,6 +167,7 @@ class Attempt:
             dropped, a success with a traceback in its output.
         peak_memory: bytes, largest resident size seen in the tree; None if unknown.
         cpu_seconds: processor time of the tree; None if unknown.
+        output: file with its output where that is not the one that was wanted.
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
     """
@@ -177,6 +181,7 @@ class Attempt:
     warnings: tuple[Sentence, ...] = ()
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    output: str | None = None
     transient: bool = False
 
 

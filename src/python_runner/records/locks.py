@@ -1,12 +1,14 @@
 """Locks of the operating system on files: they vanish with their holder, however it dies.
 
 On POSIX a process that inherits the descriptor holds the lock as well: a script does, so
-that no second run starts beside it after its runner was killed. Windows has no such
+that no second run starts beside it after its runner was killed. It cannot write with it:
+what the file says of the runner is written through another one. Windows has no such
 inheritance; there the runner's Job Object ends its scripts with it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -20,7 +22,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
-from python_runner.files import private_folder, real_folder
+from python_runner.files import (
+    PRIVATE_FILE_MODE,
+    open_regular,
+    private_folder,
+    reading,
+    real_folder,
+)
 from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
 
 
@@ -40,7 +48,7 @@ _READABLE = 40
 if sys.platform == "win32":
     import msvcrt
 
-    _FLAGS = os.O_RDWR | os.O_CREAT | os.O_BINARY
+    _FLAGS = os.O_RDWR
     #: Far behind the content: a locked byte cannot be read by others. (The C runtime
     #: takes no position beyond 2 GiB.)
     _LOCKED_BYTE = 0x7FFF_0000
@@ -61,10 +69,14 @@ if sys.platform == "win32":
         # Nobody can delete a file that is open here.
         return True
 
+    @contextmanager
+    def _writer(descriptor: int, _path: Path) -> Iterator[int]:
+        yield descriptor
+
 else:
     import fcntl
 
-    _FLAGS = os.O_RDWR | os.O_CREAT
+    _FLAGS = os.O_RDONLY
 
     def _try_lock(descriptor: int) -> bool:
         try:
@@ -84,6 +96,17 @@ else:
             return os.path.samestat(os.fstat(descriptor), path.stat())
         except FileNotFoundError:
             return False
+
+    @contextmanager
+    def _writer(descriptor: int, path: Path) -> Iterator[int]:
+        writer = open_regular(path, os.O_WRONLY)
+        try:
+            if not os.path.samestat(os.fstat(writer), os.fstat(descriptor)):
+                # Deleted, and made anew by somebody who holds that one.
+                raise FileNotFoundError(path)
+            yield writer
+        finally:
+            os.close(writer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +221,7 @@ class FileLock:
 
     def _read_unrecorded(self) -> tuple[Unrecorded, ...]:
         try:
-            with self.path.open("rb") as file:
-                return _CONTENT.decode(file.read(_LONGEST)).unrecorded
+            return _CONTENT.decode(_read(self.path)).unrecorded
         except _WRONG:
             return ()
 
@@ -207,16 +229,16 @@ class FileLock:
         """Write the content; a full disk must not cost the lock."""
         if self._descriptor is None:
             return
-        with suppress(OSError):
-            size = os.fstat(self._descriptor).st_size
+        with suppress(OSError), _writer(self._descriptor, self.path) as writer:
+            size = os.fstat(writer).st_size
             data = self._content()
             if not data:
-                os.ftruncate(self._descriptor, 0)
+                os.ftruncate(writer, 0)
                 return
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            os.lseek(writer, 0, os.SEEK_SET)
             # In one piece and in the same place: a disk that is full has room for it,
             # and who reads meanwhile finds the one content or the other.
-            os.write(self._descriptor, data.ljust(min(size, _LONGEST)))
+            os.write(writer, data.ljust(min(size, _LONGEST)))
 
     def _content(self) -> bytes:
         ends = list(self.unrecorded)
@@ -234,12 +256,21 @@ class FileLock:
                 del ends[0]
 
     def _take(self) -> int | None:
+        flags = _FLAGS
         while True:
-            descriptor = os.open(self.path, _FLAGS, 0o600)
+            mode = PRIVATE_FILE_MODE
+            descriptor = open_regular(self.path, flags | os.O_CREAT, mode)
             with ExitStack() as stack:
                 stack.callback(os.close, descriptor)
-                if not _try_lock(descriptor):
-                    return None
+                try:
+                    if not _try_lock(descriptor):
+                        return None
+                except OSError as error:
+                    if error.errno != errno.EBADF or flags == os.O_RDWR:
+                        raise
+                    # NFS locks only what may be written.
+                    flags = os.O_RDWR
+                    continue
                 if _is_current(descriptor, self.path):
                     stack.pop_all()
                     return descriptor
@@ -289,8 +320,7 @@ class FileLock:
         None if nobody did, or if the file holds anything but what ``acquire`` writes.
         """
         try:
-            with self.path.open("rb") as file:
-                return _HOLDER.decode(file.read(_LONGEST))
+            return _HOLDER.decode(_read(self.path))
         except _WRONG:
             return None
 
@@ -301,6 +331,11 @@ class FileLock:
     def __exit__(self, *_exc: object) -> None:
         """Give the lock back if it is held."""
         self.release()
+
+
+def _read(path: Path) -> bytes:
+    with reading(path) as file:
+        return file.read(_LONGEST)
 
 
 @contextmanager
@@ -329,7 +364,12 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
     It lies in the local state folder ``home``: network drives lock badly.
     """
+    return FileLock(home / "locks" / f"{state_name(project)}.lock")
+
+
+def state_name(project: Path) -> str:
+    """Return the name of what the state folder holds of a project, alone of all."""
     resolved = real_folder(project)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
     name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]
-    return FileLock(home / "locks" / f"{name}-{digest}.lock")
+    return f"{name}-{digest}"

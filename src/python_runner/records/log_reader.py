@@ -14,6 +14,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from python_runner.files import reading
 from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives
 
@@ -21,10 +22,13 @@ from python_runner.records.log_rotation import archives
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+    from typing import BinaryIO
 
     from python_runner.records.log_line import LogLine
 
 
+#: Bytes of one file that are read at a time: years of a log, and no whole memory.
+_LONGEST = 256 * 1024 * 1024
 #: Bytes of the first line that are looked at: time, host and run id are in them.
 _FIRST_LINE = 1024
 #: Bytes that are read of one file at most, when it is not known how far it was read.
@@ -68,7 +72,7 @@ def read_since(
     """
     lines: list[bytes] = []
     for path in _files_since(folder, filename, place):
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), reading(path) as file:
             name = _first_line(file)
             size = file.seek(0, os.SEEK_END)
             known = place.offset if name == place.file and place.offset <= size else 0
@@ -89,7 +93,7 @@ def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
     for path in (*files, *reversed(archives(folder, filename))) if place.file else ():
         if path not in files:
             files.insert(0, path)
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), reading(path) as file:
             if _first_line(file) == place.file:
                 return files
     return files[-1:]
@@ -115,7 +119,16 @@ def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
 def _read(folder: Path, filename: str) -> Iterator[LogLine]:
     for path in (*archives(folder, filename), folder / filename):
         with suppress(FileNotFoundError):
-            yield from parse_log(path.read_bytes())
+            with reading(path) as file:
+                content = _from(file, 0)
+            yield from parse_log(content)
+
+
+def _from(file: BinaryIO, offset: int) -> bytes:
+    """Return what a file holds from ``offset`` on; of too much, the end."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(max(offset, size - _LONGEST))
+    return file.read(_LONGEST)
 
 
 def _by_time(logs: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
@@ -163,10 +176,10 @@ def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
 
 def _news(path: Path, place: _Place) -> tuple[bytes, _Place]:
     """Return the finished lines of a file behind ``place``, and the place behind them."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         status = os.fstat(file.fileno())
         known = place.in_file(status) and place.offset <= status.st_size
-        offset = file.seek(place.offset if known else 0)
-        content = file.read()
+        content = _from(file, place.offset if known else 0)
+        offset = file.tell() - len(content)
     content = content[: content.rfind(b"\n") + 1]
     return content, _Place(status.st_dev, status.st_ino, offset + len(content))

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.files import move, patiently
+from python_runner.files import move, patiently, reading
 from python_runner.records.log_line import parse_log
 
 
@@ -48,7 +48,7 @@ def is_due(log: Path, days: int, now: datetime) -> bool:
 
 def _began(log: Path, now: datetime) -> datetime | None:
     try:
-        with log.open("rb") as file:
+        with reading(log) as file:
             head = file.read(_HEAD)
             modified = os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
@@ -95,7 +95,10 @@ def set_aside(
 def archives(folder: Path, filename: str) -> list[Path]:
     """Return the archives of a log, oldest first, by the moment in their names."""
     found = []
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(folder) as entries,
+    ):
         for entry in entries:
             match = _ARCHIVE.fullmatch(entry.name)
             if (
@@ -114,7 +117,10 @@ def logs_in(folder: Path) -> list[str]:
     A file of another program, whatever its name, is none of ours: it has no line of a log.
     """
     files = defaultdict(list)
-    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(folder) as entries,
+    ):
         for entry in entries:
             match = _ARCHIVE.fullmatch(entry.name)
             name = match["log"] if match else entry.name
@@ -124,7 +130,7 @@ def logs_in(folder: Path) -> list[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), reading(path) as file:
         return any(True for _ in parse_log(file.read(_HEAD)))
     return False
 
@@ -187,7 +193,7 @@ def _leaps(archives: Sequence[_Archive]) -> bool:
 
 def _read(path: Path) -> _Archive:
     """Return an archive; where it holds no line, its day stands for their times."""
-    with path.open("rb") as file:
+    with reading(path) as file:
         head = next(parse_log(file.read(_HEAD)), None)
         file.seek(max(0, file.seek(0, os.SEEK_END) - _HEAD))
         tail = deque(parse_log(file.read(_HEAD)), maxlen=1)

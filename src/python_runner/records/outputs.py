@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.files import exists, is_file
+from python_runner.files import appending, exists, is_file, reading
+from python_runner.records.locks import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
@@ -35,6 +36,14 @@ _BAR = 1024 * 1024
 #: Bytes of a script's name in a file name; 255 is what common file systems allow, and
 #: Windows counts the folders before it as well.
 _NAME_LIMIT = 100
+
+
+def private_logs(home: Path, project: Path) -> Path:
+    """Return what stands in for a project's ``logs`` in the state folder ``home``.
+
+    It takes the output of the scripts where ``logs`` cannot be written.
+    """
+    return home / "outputs" / state_name(project)
 
 
 def output_folder(logs: Path, run_id: str, started_at: datetime) -> Path:
@@ -74,7 +83,7 @@ def as_kept(run: Run) -> Run:
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
     """Begin a further attempt's part of an output file with a line that says so."""
     # Where the file cannot be written the attempts run on into each other.
-    with suppress(OSError), path.open("ab") as file:
+    with suppress(OSError), appending(path) as file:
         file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
 
 
@@ -87,7 +96,11 @@ def delete_old_outputs(
     to. What is in use is left for next time, and runs with the ids ``keep`` stay
     whatever their age. Returns how many folders are gone.
     """
-    oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
+    try:
+        oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
+    except OverflowError:
+        # Further back than the calendar goes: all is kept.
+        return 0
     removed = 0
     for folder in _run_folders(logs / "runs"):
         stamp, _, run_id = folder.name.rpartition("_")
@@ -125,7 +138,7 @@ def read_tail(path: Path, limit: int) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         content = _end_of(file, limit)
         if bars := b"\r" in content:
             # What a progress bar wrote over must not take the place of other lines.
@@ -155,7 +168,7 @@ def read_ends(path: Path, limit: int) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size <= limit:

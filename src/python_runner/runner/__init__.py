@@ -28,6 +28,7 @@ from python_runner.runner.result import RunResult, RunResults, ScriptRunResult
 from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
+from python_runner.texts.characters import LONGEST_NAME, is_portable_name
 from python_runner.texts.sentence import translate as _
 
 
@@ -306,13 +307,21 @@ def _check_backup_count(count: object) -> None:
 def _log_name(log_filename: object) -> str | None:
     if log_filename is None:
         return None
-    if (
-        not isinstance(log_filename, str)
-        or not log_filename.strip(". ")
-        or any(separator in log_filename for separator in "/\\:\0")
-    ):
+    if not isinstance(log_filename, str) or not log_filename.strip(". "):
         raise _wrong("log_filename", _("expected a file name, not a path"))
-    return log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    name = log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    if set("/\\:\0") & set(name):
+        raise _wrong("log_filename", _("expected a file name, not a path"))
+    if not is_portable_name(name):
+        message = _(
+            "expected a file name for every platform: up to {count} bytes, no control"
+            " character, none of {characters}, and no name of a device"
+        )
+        raise _wrong(
+            "log_filename",
+            message.format(count=LONGEST_NAME, characters='< > " | ? *'),
+        )
+    return name
 
 
 def _checked_strategy(strategy: object) -> EmailStrategy:

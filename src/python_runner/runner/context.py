@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from python_runner.model import Outcome, ScriptResult
 from python_runner.model.script_names import mask_names
+from python_runner.records.outputs import private_logs
 from python_runner.runner.unexpected import explain
 
 
@@ -71,6 +72,11 @@ class RunContext:
     def logs(self) -> Path:
         """The folder of the project's log and of the captured output."""
         return self.project.path / "logs"
+
+    @property
+    def private_logs(self) -> Path:
+        """The folder of the captured output where ``logs`` cannot be written."""
+        return private_logs(self.session.settings.home, self.project.path)
 
     @property
     def log(self) -> Path:

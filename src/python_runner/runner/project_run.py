@@ -176,9 +176,11 @@ def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
             stop=lambda: context.session.stop.requested,
         )
     except OSError as error:
-        # Without a place for locks the scripts still matter more than the overlap.
-        template = N_("the project could not be locked: {error}")
-        context.warn(Sentence.of(template, error=str(error)))
+        # Without a place for locks the scripts still matter more than the overlap. Where
+        # there are no records either, that has been told.
+        if context.session.store is not None:
+            template = N_("the project could not be locked: {error}")
+            context.warn(Sentence.of(template, error=str(error)))
         return True
 
 
@@ -358,6 +360,9 @@ class _ProjectRun:
             identity=self.interpreter or Interpreter(path=str(interpreter)),
             folder=outputs.output_folder(
                 context.logs, context.run_id, context.started_at
+            ),
+            spare=outputs.output_folder(
+                context.private_logs, context.run_id, context.started_at
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
         )

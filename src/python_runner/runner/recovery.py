@@ -183,7 +183,10 @@ def _end(
 ) -> bool:
     """End a run in the log and in the records; report it where nobody knows of it."""
     readable = Readable(configured.masker, local_encoding())
-    for path in outputs.files_of(configured.logs, run.facts.run_id):
+    for path in (
+        *outputs.files_of(configured.logs, run.facts.run_id),
+        *outputs.files_of(configured.private_logs, run.facts.run_id),
+    ):
         # What cannot be replaced is still masked wherever it is shown.
         with suppress(OSError):
             put_away(path, readable)

@@ -44,7 +44,8 @@ def delete_old_outputs(context: RunContext) -> None:
     # The names of the folders hold whole seconds.
     older_than = moment_before(now, days) + timedelta(seconds=1)
     kept = _Kept(session.store, older_than, now, context.run_id)
-    outputs.delete_old_outputs(context.logs, days, now, keep=kept)
+    for logs in (context.logs, context.private_logs):
+        outputs.delete_old_outputs(logs, days, now, keep=kept)
 
 
 def moment_before(now: datetime, days: int) -> datetime:

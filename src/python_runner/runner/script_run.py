@@ -15,10 +15,12 @@ from python_runner.execution.environment import (
 )
 from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
+from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class ScriptRun:
         interpreter: what starts the scripts.
         identity: what that says about itself.
         folder: where the captured output goes; made with the first script.
+        spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
     """
 
@@ -46,6 +49,7 @@ class ScriptRun:
     interpreter: Path
     identity: Interpreter
     folder: Path
+    spare: Path
     inherit: tuple[int, ...]
 
     def execute(self, script: Script) -> ScriptResult:
@@ -62,6 +66,7 @@ class ScriptRun:
             if file is None:
                 reason = why_missing(script.path, context.project.path)
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
+            output = self._output_folder() / output.name
             self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
             reason = context.explain(error)
@@ -69,6 +74,7 @@ class ScriptRun:
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
             # It ended as its last attempt did.
             context.warn(reason)
+        written = Path(attempts[-1].output or output)
         return ScriptResult(
             script=script.name,
             run_id=context.run_id,
@@ -78,9 +84,27 @@ class ScriptRun:
             duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
             attempts=tuple(attempts),
             reason=attempts[-1].reason,
-            # Whoever is told of a file finds it: an attempt says where else its output is.
-            output=output if outputs.is_kept(output) else None,
+            # Whoever is told of a file finds it.
+            output=written if outputs.is_kept(written) else None,
         )
+
+    def _output_folder(self) -> Path:
+        """Make the folder for the output, or the one instead; return it."""
+        try:
+            make_folder(self.folder)
+        except OSError as error:
+            # Without either the output goes elsewhere, and the attempt says where.
+            with suppress(OSError):
+                private_folder(self.spare)
+                reason = Sentence.of(
+                    N_("the output of the scripts is in {folder}: {path}: {error}"),
+                    folder=str(self.spare),
+                    path=str(self.folder.parent.parent),
+                    error=error.strerror or str(error),
+                )
+                self.context.warn(reason)
+                return self.spare
+        return self.folder
 
     def _run(
         self,
@@ -97,9 +121,6 @@ class ScriptRun:
         """
         session, number = self.context.session, self.context.number(script)
         output = Path(command.output)
-        # Without the folder the output goes elsewhere, and the attempt says where.
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
         while True:
             self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
@@ -145,6 +166,7 @@ class ScriptRun:
             cwd=str(project.path),
             env=script_environment(environment, self.identity),
             output=str(output),
+            spare=str(self.spare / output.name),
             output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.execution.stop import StopRequest
+from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.records.store import Store, open_store
@@ -123,7 +124,13 @@ def open_session(
         store = open_store(settings.home, now())
         notices = (store.notice,) if store.notice else ()
     except Exception as error:  # noqa: BLE001 - scripts matter more than records
-        notices = (Sentence.of(N_("no records are kept: {error}"), error=str(error)),)
+        template = N_("no records are kept: {error}")
+        if not may_write_in(settings.home):
+            template = N_(
+                "no records are kept, and no second run of a project is kept out:"
+                " {error}; let PYTHON_RUNNER_HOME name a folder that this user may write"
+            )
+        notices = (Sentence.of(template, error=str(error)),)
     stop = StopRequest()
     return Session(
         settings=settings,

@@ -4,6 +4,11 @@ The constants are parts of a character class of a regular expression: each place
 what it has to refuse.
 """
 
+from __future__ import annotations
+
+import re
+
+
 #: Control characters: ends of lines, tabs, bells, the beginnings of terminal sequences.
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
 #: Separators of lines that only some programs know, and what changes the order in which
@@ -13,6 +18,21 @@ REORDERING = r"\u2028-\u202e\u2066-\u2069"
 SURROGATES = r"\ud800-\udfff"
 #: Marks of a direction, and what is no character: harmless in a file, but not in a mail.
 INVISIBLE = r"\u061c\u200e\u200f\ufffe\uffff"
+
+
+#: Bytes of a name that is portable: the archives' date and number follow it, and 255 is
+#: what common file systems allow.
+LONGEST_NAME = 200
+_NO_NAME = re.compile(
+    rf'[<>:"/\\|?*{CONTROLS}{REORDERING}{SURROGATES}]|^ |[. ]$'
+    r"|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\.|$)",
+    re.IGNORECASE,
+)
+
+
+def is_portable_name(name: str) -> bool:
+    """Say whether a text can be the name of a file on every platform."""
+    return not _NO_NAME.search(name) and 0 < len(name.encode()) <= LONGEST_NAME
 
 
 def escape(char: str) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support import (
         Cli,
         MakeProject,
@@ -103,3 +105,20 @@ def test_check_schema_prints_the_schema(cli: Cli) -> None:
 
     jsonschema.Draft202012Validator.check_schema(schema)
     assert "scripts" in schema["$defs"]["ExecConfig"]["required"]
+
+
+def test_check_says_beforehand_what_cannot_be_written(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """Neither a run without records nor output in another place is a surprise."""
+    folder = make_project()
+    (folder / "logs").touch()
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" / "home"
+
+    done = cli("check", "--json", "project_1", PYTHON_RUNNER_HOME=str(home))
+
+    assert done.returncode == 0
+    told = {w["file"]: w["message"] for w in json.loads(done.stdout)["warnings"]}
+    assert "no records are kept" in told[str(home)]
+    assert str(home / "outputs") in told[str(folder / "logs")]

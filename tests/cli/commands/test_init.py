@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.support import (
     GOOD,
@@ -68,3 +72,17 @@ def test_init_wants_scripts_and_right_addresses(cli: Cli, tmp_path: Path) -> Non
     assert wrong.returncode == 2
     assert "not a mail address" in wrong.stderr
     assert not (tmp_path / "empty" / "exec_config.json").exists()
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="names are Unicode there")
+def test_a_script_whose_name_is_no_text_is_left_out(cli: Cli, tmp_path: Path) -> None:
+    """A name that no configuration can hold neither breaks it nor empties it."""
+    (tmp_path / "a.py").touch()
+    (tmp_path / os.fsdecode(b"\xff.py")).touch()
+
+    done = cli("init", ".")
+
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "exec_config.json").read_text(encoding="utf-8"))
+    assert config["scripts"] == ["a.py"]

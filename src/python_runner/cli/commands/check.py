@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import click
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
+from python_runner.config import permissions
 from python_runner.config.keys import json_schema
-from python_runner.config.permissions import open_to_others, readable_secrets
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail
+from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.environment import child_environment
@@ -23,10 +25,11 @@ from python_runner.execution.interpreters import (
     why_missing,
 )
 from python_runner.execution.script_sources import source_problems
-from python_runner.files import absolute
+from python_runner.files import absolute, current_folder, is_folder, may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.records.outputs import private_logs
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Settings
 
 
@@ -64,8 +68,7 @@ def command(
         folder: list(_masked_problems(folder, targets.defaults, settings))
         for folder in targets.projects
     }
-    warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or absolute(".env"))
+    warnings = list(permission_problems(targets, settings, env_file))
     if as_json:
         show_document(_document(found, warnings))
     else:
@@ -143,6 +146,61 @@ def _script_problems(
         if reason := reasons.get(file):
             name = project.scripts[place].name
             yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
+
+
+def permission_problems(
+    targets: Workspace, settings: Settings, env_file: Path | None
+) -> Iterator[Problem]:
+    """Yield what other users may change or read of all that a run believes and runs."""
+    variables = absolute(env_file or ".env")
+    mail = settings.mail
+    believed = [current_folder(), variables, absolute(WORKSPACE_FILE)]
+    believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
+    believed += permissions.import_folders(settings.environ)
+    believed += permissions.parts_of_state(settings.home)
+    secret = [variables]
+    for folder in targets.projects:
+        believed += permissions.parts_of_project(folder)
+        # What is wrong with it is told as a problem.
+        with suppress(PythonRunnerError):
+            project = load_project(folder, defaults=targets.defaults)
+            believed += _executed(project, settings)
+            secret += [folder / project.env_file] if project.env_file else []
+    yield from permissions.root_problem()
+    yield from permissions.changeable(believed)
+    yield from unwritable(targets, settings)
+    for file in dict.fromkeys(secret):
+        yield from permissions.readable_secrets(file)
+
+
+def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
+    """Yield the folders that a run writes to and this user may not."""
+    if not may_write_in(settings.home):
+        message = _(
+            "this user may not write it: no records are kept, and no second run of a"
+            " project is kept out; let PYTHON_RUNNER_HOME name another folder"
+        )
+        yield Problem(str(settings.home), "", message)
+    for folder in targets.projects:
+        logs = folder / "logs"
+        if is_folder(folder) and not may_write_in(logs):
+            message = _(
+                "this user may not write it: the log stays incomplete, and the output of"
+                " the scripts goes to {folder}"
+            )
+            instead = private_logs(settings.home, folder)
+            yield Problem(str(logs), "", message.format(folder=instead))
+
+
+def _executed(project: Project, settings: Settings) -> Iterator[Path]:
+    found = (find_script(script.path, project.path) for script in project.scripts)
+    scripts = [script for script in found if script]
+    interpreter = None
+    with suppress(PythonRunnerError):
+        interpreter = find_interpreter(
+            project.python_command, project.path, environ=settings.environ
+        )
+    return permissions.what_is_run(project, scripts, interpreter)
 
 
 def _document(

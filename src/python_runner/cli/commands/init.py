@@ -12,6 +12,7 @@ import click
 from python_runner.cli.streams import say
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE
+from python_runner.config.validation import can_be_passed
 from python_runner.files import absolute, exists, is_file, replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sanitize import json_safe
@@ -49,7 +50,7 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
     text = json_safe(json.dumps(config, indent=2, ensure_ascii=False))
     try:
         with replacing(target, overwrite=False) as new:
-            new.write_text(text + "\n", encoding="utf-8", newline="\n")
+            new.write(f"{text}\n".encode())
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
         say(message, err=True, path=target)
@@ -67,11 +68,16 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
 
 
 def find_scripts(folder: Path) -> list[str]:
-    """Return the scripts at the top of a folder, in order of name."""
+    """Return the scripts at the top of a folder, in order of name.
+
+    A name that no configuration can hold is left out.
+    """
     return sorted(
         file.name
         for file in folder.glob("*.py")
-        if is_file(file) and not _NO_SCRIPT.fullmatch(file.name)
+        if is_file(file)
+        and not _NO_SCRIPT.fullmatch(file.name)
+        and can_be_passed(file.name)
     )
 
 

@@ -82,7 +82,7 @@ def command(
     usual = bare_project(folder).log_filename
     logs = folder / "logs"
     # Runner may have been given another name, or several in turn.
-    found = logs_in(logs)
+    found = _logs_in(logs)
     names = found or [usual]
     if not follow and not found and not exists(logs / usual):
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
@@ -99,15 +99,25 @@ def command(
     return EXIT_SUCCESS
 
 
+def _logs_in(folder: Path) -> list[str]:
+    """Return the names of the logs; a folder that cannot be read is a sentence."""
+    try:
+        return logs_in(folder)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> PythonRunnerError:
+    message = _("{path} cannot be read: {error}")
+    return PythonRunnerError(message.format(path=error.filename, error=error.strerror))
+
+
 def _readable(lines: Iterator[LogLine]) -> Iterator[LogLine]:
     """Yield ``lines``; a file that cannot be read is a sentence."""
     try:
         yield from lines
     except OSError as error:
-        message = _("{path} cannot be read: {error}")
-        raise PythonRunnerError(
-            message.format(path=error.filename, error=error.strerror)
-        ) from error
+        raise _unreadable(error) from error
 
 
 def _wait() -> bool:

@@ -24,6 +24,7 @@ from python_runner.cli.streams import (
     stdout,
 )
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -110,6 +111,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
     settings = load_settings(options.env_file)
+    warn_of_others(options)
     if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
@@ -121,6 +123,14 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     return exit_code(
         runs, signal=signal_name, given_up=bool(given_up), document_lost=lost
     )
+
+
+def warn_of_others(options: Options) -> None:
+    """Print to stderr who else decides what is run, or that scripts run as root."""
+    root = () if options.quiet else root_problem()
+    for problem in (*root, *foreign_settings(options.env_file)):
+        warning = flat(wording.labelled(_("warning"), problem))
+        say(warning, err=True, colour="red")
 
 
 def run_all(

@@ -15,6 +15,7 @@ from python_runner.delivery.transports import missing_extra
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import quoted, token_error
 from python_runner.delivery.transports.https import CONNECT_SECONDS, HttpsClient
+from python_runner.files import read_regular
 from python_runner.masking import Masker
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from python_runner.model import MailSettings
 
 _OK = 200
+#: Bytes that a certificate with its key may have.
+_LONGEST = 1_000_000
 #: What a token is for, by transport.
 _RESOURCES = {
     "smtp-oauth2": lambda settings: settings.outlook_url,
@@ -103,7 +106,7 @@ class Tokens:
         file = self._settings.oauth_certificate
         if file is None:
             return self._settings.oauth_secret
-        text = file.read_text(encoding="utf-8")
+        text = read_regular(file, _LONGEST).decode().replace("\r\n", "\n")
         return {"private_key": _private_key(text), "public_certificate": text}
 
     def _broken(self, error: Exception) -> Sentence:

@@ -1,0 +1,51 @@
+"""Files are opened in one module, which neither waits for one nor follows a foreign link."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import python_runner
+
+
+PACKAGE = Path(python_runner.__file__).parent
+#: What opens a file by its name.
+OPENERS = {"open", "read_bytes", "read_text", "write_bytes", "write_text", "fdopen"}
+#: Who does it all the same, and why nobody else can have put something there.
+ALLOWED = {
+    "files.py": "is the module",
+    "cli/streams.py": "the null device",
+    "cli/commands/mail.py": "standard output",
+    "cli/commands/demo.py": "what it has made itself, a moment ago",
+    "delivery/heartbeat.py": "an address",
+    "execution/capture.py": "the null device",
+    "execution/orphans.py": "what the kernel says in /proc",
+    "execution/tree_posix.py": "what the kernel says in /proc",
+    "records/error_details.py": "follows no link at all, in the state folder",
+}
+
+
+def opened_in(path: Path) -> set[str]:
+    """Return which calls of a module open a file."""
+    calls = (
+        node.func
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    )
+    names = {
+        call.attr if isinstance(call, ast.Attribute) else ast.unparse(call)
+        for call in calls
+        # The reader of configurations bears the name of a method, but is a function.
+        if isinstance(call, ast.Attribute) or ast.unparse(call) != "read_text"
+    }
+    return names & OPENERS
+
+
+def test_files_are_opened_in_one_module() -> None:
+    """A pipe, a device or a link that somebody put there stops and misleads nobody."""
+    found = {
+        path.relative_to(PACKAGE).as_posix(): names
+        for path in PACKAGE.rglob("*.py")
+        if (names := opened_in(path))
+    }
+    assert found.keys() == ALLOWED.keys(), found
