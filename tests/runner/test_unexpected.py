@@ -134,7 +134,7 @@ def test_a_script_that_ended_is_told_as_it_ended(
 
 
 @pytest.mark.parametrize("source", [GOOD, "1 / 0"])
-@pytest.mark.parametrize("reader", ["read_traceback", "read_background_error"])
+@pytest.mark.parametrize("reader", ["read_cause", "read_background_errors"])
 def test_an_output_that_cannot_be_read_changes_no_outcome(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
 ) -> None:
@@ -145,7 +145,7 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
 
     assert script.exit_code == (0 if source == GOOD else 1)
     assert script.success is (source == GOOD)
-    concerned = (source == GOOD) == (reader == "read_background_error")
+    concerned = (source == GOOD) == (reader == "read_background_errors")
     assert any("unforeseen" in warning for warning in script.warnings) is concerned
 
 
@@ -256,10 +256,10 @@ def waiting(home: Path) -> list[str]:
         "project_run.run_status",
         "recorder.LogFile.write",
         "recorder.log_line_of",
-        "recorder.Store.begin_run",
-        "recorder.Store.begin_attempt",
-        "recorder.Store.end_script",
-        "recorder.Store.end_run",
+        "session.Store.begin_run",
+        "session.Store.begin_attempt",
+        "session.Store.end_script",
+        "session.Store.end_run",
     ],
 )
 def test_what_cannot_be_written_costs_no_result(

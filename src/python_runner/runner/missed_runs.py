@@ -15,7 +15,7 @@ from itertools import count
 from socket import gethostname
 from typing import TYPE_CHECKING
 
-from python_runner.files import exists, resolved
+from python_runner.files import is_file
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.policy import run_status
 from python_runner.records import outputs
@@ -29,7 +29,7 @@ from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.rows import LEFT_OPEN, PLANNED, RUNNING, was_left_open
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.tracebacks.cause import Ending, read_cause
-from python_runner.tracebacks.place import Project as OwnFiles
+from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -233,11 +233,10 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     if not result.attempts or line.traceback is None:
         return result
     (attempt,) = result.attempts
-    names = str(project), resolved(project)
-    own = OwnFiles(names, None, lambda file: exists(project / file))
+    own = Project((str(project),), None, lambda file: is_file(project / file))
     found = read_cause(line.traceback, Ending.EXCEPTION, own).traceback
-    told = found or attempt.traceback
-    return replace(result, attempts=(replace(attempt, traceback=told),))
+    found = found or attempt.traceback
+    return replace(result, attempts=(replace(attempt, traceback=found),))
 
 
 def _files(paths: Iterable[Path], names: Iterable[str]) -> dict[str, tuple[int, Path]]:

@@ -414,7 +414,9 @@ class _ProjectRun:
             run = deliver(run, reports, session, saved=saved)
         if not saved:
             with context.as_warning():
-                run = self._save_late(run, reports)
+                run, saved = self._save_late(run, reports)
+        if not saved:
+            self._leave_end(run)
         with context.as_warning():
             for warning in self.heartbeat.finish():
                 context.warn(warning)
@@ -442,15 +444,20 @@ class _ProjectRun:
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )
 
-    def _save_late(self, run: Run, reports: Sequence[Message]) -> Run:
-        """Record the run whose report has left, or leave its end for the next run.
+    def _save_late(self, run: Run, reports: Sequence[Message]) -> tuple[Run, bool]:
+        """Record the run whose report has left; say whether it is kept now.
 
         The records may have been locked for a while. A report that could not leave is
         queued after all.
         """
         lost = run.mail_status is MailStatus.FAILED
-        if self.recorder.end_run(run, reports if lost else ()):
-            return with_mail_status(run, self.context.session) if lost else run
+        saved = self.recorder.end_run(run, reports if lost else ())
+        if saved and lost:
+            run = with_mail_status(run, self.context.session)
+        return run, saved
+
+    def _leave_end(self, run: Run) -> None:
+        """Leave the end of a run that is recorded nowhere to the next one."""
         if self.lock.held:
             end = Unrecorded(
                 run_id=run.run_id,
@@ -459,7 +466,6 @@ class _ProjectRun:
                 outcomes=tuple(result.outcome for result in run.scripts),
             )
             self.lock.remember(end)
-        return run
 
     def _with_reports(
         self, run: Run, given_up: Sequence[QueuedMessage]
