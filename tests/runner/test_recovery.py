@@ -274,7 +274,7 @@ FAILURES = {
         "import json\n\ndef read():\n    json.loads('{')\n\nread()\n",
         "Where: library.py, line 4, in read",
         "json.decoder.JSONDecodeError: Expecting property name",
-        "frames of libraries",
+        "frames of Python]",
     ),
     "syntax.py": (
         "print('a'\n",
