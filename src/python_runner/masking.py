@@ -10,18 +10,17 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
 from base64 import b64encode
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from _typeshed import DataclassInstance
 
@@ -31,27 +30,6 @@ Fact = TypeVar("Fact", bound="DataclassInstance")
 MASK = "***"
 #: Characters from which on a value is masked: shorter ones are in every text.
 SHORTEST = 4
-#: The runner's own: never inherited by a script.
-OWN_SECRETS = frozenset({"PASSWORD_MAIL", "OAUTH_CLIENT_SECRET"})
-
-_WORDS = (
-    "PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
-    "|CREDENTIALS?|MOT_?DE_?PASSE|MDP"
-)
-#: One of the words as a part of a name, or at its very end (``PGPASSWORD``). ``PWD``
-#: alone is the current folder.
-_SECRET_NAME = re.compile(
-    rf"(?:^|[_.-])(?:{_WORDS}|PASS)(?=[_.-]|$)|(?:{_WORDS})[0-9]*$|[_.-]PWD(?=[_.-]|$)"
-)
-#: Ends of names that describe a secret without being one: where it is, how long it may be.
-_ABOUT = re.compile(
-    r"[_.-](?:FILE|PATH|DIR|DIRECTORY|FOLDER|URL|URI|ENDPOINT|HOST|PORT|NAME|USER|ID|TYPE"
-    r"|LENGTH|SIZE|LIMIT|COUNT|DAYS|HOURS|MINUTES|SECONDS|TTL|TIMEOUT|EXPIRY|POLICY)$"
-)
-#: ``scheme://user:password@host`` and ``PWD=password;`` of a connection string.
-_INSIDE = re.compile(
-    r"://[^\s/@:]*:([^\s/@]+)@|\b(?:password|pwd)\s*=\s*\{?([^;}\s]+)", re.IGNORECASE
-)
 #: What stands for "no secret" or switches one off and on.
 _NO_VALUES = frozenset({"true", "false", "none", "null"})
 #: Characters a line of a longer secret (a private key) must have to be one by itself.
@@ -60,31 +38,6 @@ _LINE = 16
 _URL_SAFE = ("", "/", "!~*'()", ";,/?:@&=+$!~*'()#")
 #: Code pages in which programs of a western European Windows print.
 _CODE_PAGES = ("cp1252", "cp850", "utf-16-le")
-
-
-def is_own_secret(name: str) -> bool:
-    """Say whether a variable is the runner's own secret, by the platform's spelling."""
-    return (name.upper() if sys.platform == "win32" else name) in OWN_SECRETS
-
-
-def is_secret_name(name: str) -> bool:
-    """Say whether a variable's name tells that its value is secret."""
-    name = name.upper()
-    return bool(_SECRET_NAME.search(name)) and not _ABOUT.search(name)
-
-
-def secret_values(*environments: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values that are secret by their name, and any value's password inside.
-
-    That is the password of a URL, or of a database's connection string.
-    """
-    for variables in environments:
-        for name, value in variables.items():
-            if is_secret_name(name):
-                yield value
-            for match in _INSIDE.finditer(value):
-                yield match[1] or match[2]
-                yield unquote(match[1] or match[2])
 
 
 class Masker:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.reading import read_env
 from python_runner.exceptions import InvalidConfiguration, Problem
-from python_runner.masking import is_secret_name
+from python_runner.secret_values import is_secret_name
 from python_runner.texts.sentence import translate as _
 
 

@@ -20,9 +20,9 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
-from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
+from python_runner.secret_values import is_own_secret, secret_values
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 

@@ -18,8 +18,9 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
-from python_runner.masking import Masker, secret_values
+from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
+from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from python_runner.masking import OWN_SECRETS
+from python_runner.secret_values import OWN_SECRETS
 
 
 if TYPE_CHECKING:

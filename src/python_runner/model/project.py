@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from python_runner.masking import secret_values
+from python_runner.secret_values import secret_values
 
 
 if TYPE_CHECKING:
