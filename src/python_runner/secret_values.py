@@ -124,16 +124,6 @@ def is_own_secret(name: str) -> bool:
     return (name.upper() if sys.platform == "win32" else name) in OWN_SECRETS
 
 
-def without_own_secrets(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that neither are the runner's own secrets nor hold one."""
-    values = own_values(variables)
-    return {
-        name: value
-        for name, value in variables.items()
-        if not is_own_secret(name) and not holds_own_secret(value, values)
-    }
-
-
 def own_values(*environments: Mapping[str, str]) -> frozenset[str]:
     """Return the values of the runner's own secrets."""
     return frozenset(

@@ -6,8 +6,8 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
+from python_runner.config.env_file import read_env
 from python_runner.config.project import CONFIG_FILE
-from python_runner.config.reading import read_env
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.secret_values import is_secret_name
 from python_runner.texts.sentence import translate as _
@@ -39,7 +39,7 @@ def readable_secrets(env_file: Path) -> Iterator[Problem]:
     if not _mode(env_file) & stat.S_IROTH:
         return
     try:
-        names = [name for name in read_env(env_file) if is_secret_name(name)]
+        names = [*filter(is_secret_name, read_env(env_file, {}).variables)]
     except InvalidConfiguration:
         return
     if names:

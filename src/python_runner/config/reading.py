@@ -1,15 +1,12 @@
-"""Reads JSON, TOML and ``.env`` files into mappings; does not check what they hold."""
+"""Reads texts, JSON and TOML; does not check what they hold."""
 
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-
-from dotenv import dotenv_values
 
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.texts.sentence import translate as _
@@ -100,16 +97,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """Return the ``NAME=value`` lines of a file; names without a value are left out.
-
-    Raises:
-        InvalidConfiguration: it cannot be read.
-    """
-    values = dotenv_values(stream=io.StringIO(read_text(path)))
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _wrong(path: Path, message: str) -> InvalidConfiguration:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from python_runner.secret_values import OWN_SECRETS
+from python_runner.secret_values import (
+    OWN_SECRETS,
+    holds_own_secret,
+    is_own_secret,
+    own_values,
+)
 
 
 if TYPE_CHECKING:
@@ -36,13 +41,30 @@ def child_environment(
     """Return the environment of a script.
 
     Args:
-        base: what it inherits; the runner's own secrets are taken out.
-        extra: what the user configured; wins over everything but the marker.
+        base: what it inherits; the runner's own secrets are taken out, whatever the
+            variables are called that hold them.
+        extra: what the user configured, but for these secrets; wins over everything but
+            the marker.
         run_id: the run it belongs to, which marks all its descendants.
     """
+    base, extra = _folded(base), _folded(extra)
     dropped = OWN_SECRETS | _UNWANTED
-    inherited = {k: v for k, v in _folded(base).items() if k not in dropped}
-    return {**inherited, **_FIXED, **_folded(extra), RUN_MARKER: run_id}
+    withheld = set(withheld_variables(base, extra))
+    inherited = {k: v for k, v in base.items() if k not in dropped | withheld}
+    given = {k: v for k, v in extra.items() if k not in withheld}
+    return {**inherited, **_FIXED, **given, RUN_MARKER: run_id}
+
+
+def withheld_variables(base: Mapping[str, str], extra: Mapping[str, str]) -> list[str]:
+    """Return which variables hold a secret of the runner's own under another name."""
+    secrets = own_values(base)
+    variables = {**_folded(base), **_folded(extra)}
+    return sorted(
+        name
+        for name, value in variables.items()
+        if holds_own_secret(value, secrets)
+        and not (is_own_secret(name) and name not in extra)
+    )
 
 
 def _folded(variables: Mapping[str, str]) -> dict[str, str]:

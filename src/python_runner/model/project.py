@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from python_runner.exceptions import Problem
+    from python_runner.texts.sentence import Sentence
+
 
 class EmailStrategy(StrEnum):
     """Which scripts a report names, and whether there is one."""
@@ -83,6 +86,7 @@ class Project:
         output_limit: bytes of captured output kept per script.
         output_keep_days: days captured output is kept.
         language: language of the reports, ``fr`` or ``en``.
+        warnings: what is odd about its configuration, for ``check`` and the report.
     """
 
     path: Path
@@ -104,6 +108,7 @@ class Project:
     output_limit: int = 10_000_000
     output_keep_days: int = 30
     language: str = "en"
+    warnings: tuple[Sentence, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -134,6 +139,10 @@ class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
     ``repr`` shows neither password nor secret, because settings end up in tracebacks.
+
+    Attributes:
+        problems: what is wrong with variables; the fields hold the defaults of these.
+        looked_in: the ``.env`` files that could have held a variable, read or absent.
     """
 
     transport: str = "smtp"
@@ -152,6 +161,8 @@ class MailSettings:
     outlook_url: str = "https://outlook.office365.com"
     graph_url: str = "https://graph.microsoft.com"
     mail_dir: Path | None = None
+    problems: tuple[Problem, ...] = ()
+    looked_in: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +173,15 @@ class Settings:
         home: local folder of records, outbox and locks.
         mail: how mail leaves this machine.
         environ: the environment of the scripts, before secrets are taken out.
+        env_file: the ``.env`` file that was read, or None.
+        warnings: what is wrong with lines of that file.
     """
 
     home: Path
     mail: MailSettings
     environ: Mapping[str, str] = field(repr=False)
+    env_file: Path | None = None
+    warnings: tuple[Sentence, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +12,7 @@ from python_runner.cli.targets import env_file_option, find_targets, projects_ar
 from python_runner.cli.wording import labelled
 from python_runner.config.keys import json_schema
 from python_runner.config.permissions import open_to_others, readable_secrets
-from python_runner.config.project import load_project
+from python_runner.config.project import CONFIG_FILE, load_project
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
@@ -21,15 +20,17 @@ from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.runner.context import configuration_warnings
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from python_runner.model import Settings
+    from python_runner.model import Project, Settings
 
 
 @click.command(
@@ -53,12 +54,17 @@ def command(
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
+    warnings = [w for folder in targets.projects for w in open_to_others(folder)]
+    if settings.env_file:
+        warnings += readable_secrets(settings.env_file)
+    warnings += _file_problems(settings.warnings)
     found = {
-        folder: list(_masked_problems(folder, targets.defaults, settings))
+        folder: list(_masked_problems(folder, targets.defaults, settings, warnings))
         for folder in targets.projects
     }
-    warnings = [w for folder in targets.projects for w in open_to_others(folder)]
-    warnings += readable_secrets(env_file or Path(".env").absolute())
+    told = {problem.key for problems in found.values() for problem in problems}
+    # Wrong for all that, though no project of these mails anything.
+    warnings += (p for p in settings.mail.problems if p.key not in told)
     if as_json:
         click.echo(json.dumps(_document(found, warnings), indent=2))
     else:
@@ -69,28 +75,45 @@ def command(
 
 
 def _masked_problems(
-    folder: Path, defaults: Mapping[str, Any], settings: Settings
+    folder: Path,
+    defaults: Mapping[str, Any],
+    settings: Settings,
+    warnings: list[Problem],
 ) -> Iterator[Problem]:
     """Yield a project's problems without the secrets of the environment."""
     masker = Masker(settings.secrets)
-    for problem in project_problems(folder, defaults, settings):
+    try:
+        project = load_project(folder, defaults=defaults)
+    except InvalidConfiguration as error:
+        problems: Iterable[Problem] = error.problems
+    except PythonRunnerError as error:
+        problems = [Problem(str(folder), "", str(error))]
+    else:
+        problems = project_problems(project, settings)
+        mask = Masker((*settings.secrets, *project.secrets)).sentence
+        file = str(folder / CONFIG_FILE)
+        warnings += _file_problems(
+            map(mask, configuration_warnings(project, settings)), file
+        )
+    for problem in problems:
         message = clean(masker.text(problem.message))
         yield replace(problem, key=clean(problem.key), message=message)
 
 
-def project_problems(
-    folder: Path, defaults: Mapping[str, Any], settings: Settings
-) -> Iterator[Problem]:
-    """Yield everything wrong with one project."""
-    try:
-        project = load_project(folder, defaults=defaults)
-    except InvalidConfiguration as error:
-        yield from error.problems
-        return
-    except PythonRunnerError as error:
-        yield Problem(str(folder), "", str(error))
-        return
-    file = str(folder / "exec_config.json")
+def _file_problems(warnings: Iterable[Sentence], file: str = "") -> Iterator[Problem]:
+    """Yield warnings with the file that each names, or ``file``."""
+    for warning in warnings:
+        language = system_language()
+        named, problem = warning.values.get("file"), warning.values.get("problem")
+        if isinstance(problem, Sentence):
+            yield Problem(str(named), "", problem.in_language(language))
+        else:
+            yield Problem(file, "", warning.in_language(language))
+
+
+def project_problems(project: Project, settings: Settings) -> Iterator[Problem]:
+    """Yield everything wrong with a project whose configuration is right."""
+    file = str(project.path / CONFIG_FILE)
     masked = Masker(project.secrets).text
     try:
         find_interpreter(project.python_command, project.path, environ=settings.environ)
@@ -101,13 +124,19 @@ def project_problems(
             message = _("script not found: {path}").format(path=masked(script.path))
             yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
-        try:
-            require_mail(settings.mail)
-        except PythonRunnerError as error:
-            yield Problem(file, "email_strategy", str(error))
-        if missing := missing_extra(settings.mail):
-            message = missing.in_language(system_language())
-            yield Problem(file, "email_strategy", message)
+        yield from _mail_problems(settings, file)
+
+
+def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
+    try:
+        require_mail(settings.mail)
+    except InvalidConfiguration as error:
+        yield from error.problems
+    except PythonRunnerError as error:
+        yield Problem(file, "email_strategy", str(error))
+    if missing := missing_extra(settings.mail):
+        message = missing.in_language(system_language())
+        yield Problem(file, "email_strategy", message)
 
 
 def _document(
