@@ -1,23 +1,46 @@
-"""Makes and replaces files whole, with patience, and private where asked.
+"""Opens, makes and replaces files in folders where others may have put something.
 
+Only regular files are opened, without waiting: nobody may write to a pipe for ever. A
+link is not followed in writing where another user has made it. What is made here is
+never writable by other users, whatever the umask; who may read it is the umask's to say.
 The state folder is readable by its user alone: on POSIX by the modes set here, on Windows
 by the permissions of the user's profile, which new files inherit.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import os
+import secrets
 import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+#: Modes of what other users may read, where the umask lets them, and never write.
+FILE_MODE = 0o644
+FOLDER_MODE = 0o755
+#: Modes of what nobody else may read.
+PRIVATE_FILE_MODE = 0o600
+PRIVATE_FOLDER_MODE = 0o700
+
+#: What keeps opening from waiting, from taking over a terminal and from changing bytes;
+#: each platform has some of them.
+_OPENING = (
+    getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 #: Seconds to wait, one after the other, for a program that has a file open (virus
 #: scanner, indexer, backup, viewer): 2.5 in all.
@@ -33,16 +56,174 @@ def real_folder(path: str | Path) -> str:
     return os.path.normcase(os.path.realpath(path))
 
 
-def private_folder(path: Path) -> None:
-    """Make a folder where it is missing, and those above it.
+def is_file(path: str | Path) -> bool:
+    """Say whether a path leads to a regular file; False where nobody can tell.
+
+    ``Path.is_file`` raises for a name that is too long or a folder that is closed to us.
+    """
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | Path) -> bool:
+    """Say whether a path leads to a folder; False where nobody can tell."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+class NotRegular(OSError):
+    """What was to be opened is a pipe, a device or a socket."""
+
+
+def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> int:
+    """Return a descriptor of a regular file; anything else is not waited for.
+
+    Args:
+        path: the file. A link is followed, in writing only one of this user or of root.
+        flags: as of ``os.open``.
+        mode: of a file that is made, before the umask takes from it.
+
+    Raises:
+        NotRegular: it is a pipe, a device or a socket.
+        OSError: it cannot be opened, or no platform knows such a path.
+    """
+    try:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            path = _own_target(path)
+            flags |= _NO_LINK
+        # Asked before as well: to open a device may do something.
+        with suppress(FileNotFoundError):
+            _require_regular(os.stat(path), path)  # noqa: PTH116 - may be any text
+        descriptor = os.open(path, flags | _OPENING, mode)
+    except ValueError as error:
+        # A NUL, or half a character.
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    try:
+        _require_regular(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_regular(status: os.stat_result, path: str | Path) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        code = errno.EISDIR
+        raise IsADirectoryError(code, os.strerror(code), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise NotRegular(errno.EINVAL, "is not a regular file", str(path))
+
+
+def _own_target(path: str | Path) -> str | Path:
+    """Return where a path leads, links followed if it is this user who made them.
+
+    Raises:
+        PermissionError: it is a link of another user, who may not decide what we write.
+    """
+    if is_foreign_link(path):
+        raise PermissionError(errno.EPERM, "is a link of another user", str(path))
+    if os.path.islink(path):  # noqa: PTH114
+        return os.path.realpath(path)
+    return path
+
+
+if sys.platform == "win32":
+
+    def is_foreign_link(path: str | Path) -> bool:  # noqa: ARG001
+        """Say whether a path is a link that another user has made."""
+        # To make one there takes a right that users do not have.
+        return False
+
+else:
+
+    def is_foreign_link(path: str | Path) -> bool:
+        """Say whether a path is a link that another user has made."""
+        try:
+            status = os.lstat(path)
+        except OSError:
+            return False
+        return stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}
+
+
+def read_regular(path: str | Path, limit: int) -> bytes:
+    """Return the content of a regular file of at most ``limit`` bytes.
+
+    Raises:
+        NotRegular: it is a pipe, a device or a socket.
+        OSError: it is longer, or cannot be read.
+    """
+    descriptor = open_regular(path)
+    try:
+        content = b""
+        # By hand: what the kernel presents as a file may answer "nothing yet".
+        while block := os.read(descriptor, limit + 1 - len(content)):
+            content += block
+            if len(content) > limit:
+                reason = f"is larger than {limit:,} bytes"
+                raise OSError(errno.EFBIG, reason, str(path))
+    finally:
+        os.close(descriptor)
+    return content
+
+
+def reading(path: str | Path) -> BinaryIO:
+    """Open a regular file to read it, as large as it may be.
+
+    Raises:
+        OSError: as of :func:`open_regular`.
+    """
+    return io.BufferedReader(_stream(open_regular(path), "rb"))
+
+
+def appending(path: str | Path, mode: int = FILE_MODE) -> BinaryIO:
+    """Open a regular file, made where it is missing, to append to it and to read it.
+
+    Nothing is buffered.
+
+    Args:
+        path: the file; a link of another user is not followed.
+        mode: of a new file, before the umask takes from it.
+
+    Raises:
+        OSError: as of :func:`open_regular`.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
+    return _stream(open_regular(path, flags, mode), "a+b")
+
+
+def changing(path: str | Path) -> BinaryIO:
+    """Open a regular file that is there, to overwrite parts of it; not buffered.
+
+    Raises:
+        OSError: as of :func:`open_regular`.
+    """
+    return _stream(open_regular(path, os.O_RDWR), "r+b")
+
+
+def _stream(descriptor: int, mode: str) -> io.FileIO:
+    if sys.platform != "win32":
+        # Scripts inherit some of these.
+        os.set_blocking(descriptor, True)
+    return io.FileIO(descriptor, mode)
+
+
+def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
+    """Make a folder where it is missing, and those above it, all of the same mode.
 
     Raises:
         OSError: it cannot be made.
     """
     # mkdir() would give the folders above the usual mode.
     if path.parent != path and not path.parent.exists():
-        private_folder(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
+        make_folder(path.parent, mode)
+    path.mkdir(mode=mode, exist_ok=True)
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder where it is missing, and those above it, for this user alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    make_folder(path, PRIVATE_FOLDER_MODE)
 
 
 def private_file(path: Path) -> None:
@@ -52,45 +233,58 @@ def private_file(path: Path) -> None:
         OSError: it cannot be made.
     """
     with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        os.close(_new_file(path, PRIVATE_FILE_MODE))
+
+
+def _new_file(path: Path, mode: int) -> int:
+    """Make a file that is not there, nor as a link to nothing."""
+    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_LINK | _OPENING, mode)
 
 
 @contextmanager
-def replacing(target: Path, *, overwrite: bool = True) -> Iterator[Path]:
-    """Yield the path of a new file, which takes the place of ``target`` at the end.
+def replacing(
+    target: Path, *, overwrite: bool = True, mode: int = FILE_MODE
+) -> Iterator[BinaryIO]:
+    """Yield a new file, which takes the place of ``target`` at the end.
 
-    The block writes the file, in the folder of ``target``, and closes it. A kill leaves
-    ``target`` as it was or as it will be, and so does an error, which leaves no new file
-    either. A link stays one: what it leads to is replaced, and keeps its mode (POSIX).
-    A pipe or a device cannot be replaced: its own path is yielded, and written to.
+    The block writes the file, which lies in the folder of ``target``, and may close it.
+    A kill leaves ``target`` as it was or as it will be, and so does an error, which
+    leaves no new file either. A link of this user stays one: what it leads to is
+    replaced. One of another user is replaced itself. A file that is replaced keeps its
+    mode (POSIX), except that others may not write. A pipe or a device cannot be
+    replaced: it is written to.
 
     Args:
         target: the file, there or not.
         overwrite: whether a file that is there is replaced.
+        mode: of the new file where none is replaced, before the umask takes from it.
 
     Raises:
         FileExistsError: ``target`` is there and must not be replaced.
         OSError: it cannot be replaced, or the block raised it.
     """
-    mode = _mode(target) if overwrite else None
-    if mode is not None and not stat.S_ISREG(mode):
-        yield target
-        return
-    if overwrite and target.is_symlink():
-        target = Path(os.path.realpath(target))
-    # The suffix differs, so that a program which looks for *.eml never picks up an
-    # unfinished file.
-    new = target.with_name(f".{target.name}.{os.getpid()}.new")
+    if overwrite and not is_foreign_link(target):
+        old = _mode(target)
+        if old is not None and not stat.S_ISREG(old):
+            with target.open("wb") as file:
+                yield file
+            return
+        target = Path(os.path.realpath(target)) if target.is_symlink() else target
+    else:
+        old = None
+    # Nobody can make this name before us. The suffix differs, so that a program which
+    # looks for *.eml never picks up an unfinished file.
+    new = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.new")
+    # Nobody reads meanwhile what only the owner may read.
+    descriptor = _new_file(new, PRIVATE_FILE_MODE if old is not None else mode)
     try:
-        if mode is not None:
-            # Nobody reads meanwhile what only the owner may read.
-            private_file(new)
-        yield new
+        with open(new, "w+b", opener=lambda *_: descriptor) as file:
+            yield file
         if overwrite:
-            if mode is not None and sys.platform != "win32":
+            if old is not None and sys.platform != "win32":
                 # A share may know no modes.
                 with suppress(OSError):
-                    new.chmod(stat.S_IMODE(mode))
+                    new.chmod(stat.S_IMODE(old) & ~_OTHERS_WRITE)
             replace(new, target)
         else:
             patiently(partial(move, new, target))

@@ -155,13 +155,13 @@ def test_scarce_disk(tmp_path: Path) -> None:
 
 @linux_only
 @pytest.mark.posix
-def test_what_filled_the_disk_makes_room_for_the_rest(tmp_path: Path) -> None:
+def test_what_filled_the_disk_makes_room_for_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Output that cannot be rewritten still gives back what is beyond its limit."""
     if sys.platform == "win32":
         pytest.skip("POSIX only")
-    (
-        tmp_path / f".output.log.{os.getpid()}.new"
-    ).mkdir()  # stands where the new file would be
+    forbid_replacing(monkeypatch)
 
     (warning,) = capture(tmp_path, b"x" * 5_000_000, limit=100_000)
 
@@ -236,9 +236,20 @@ def test_nowhere_to_write(tmp_path: Path) -> None:
     assert str(warning).startswith("its output could not be kept: ")
 
 
-def test_uncut_when_there_is_no_way(tmp_path: Path) -> None:
+def forbid_replacing(patch: pytest.MonkeyPatch) -> None:
+    """Let the system refuse that a file takes another one's place."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "broken disk")
+
+    patch.setattr(os, "replace", refuse)
+
+
+def test_uncut_when_there_is_no_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Output that cannot be cut is left as it is, and that is told."""
-    (tmp_path / f".output.log.{os.getpid()}.new").mkdir()
+    forbid_replacing(monkeypatch)
     (warning,) = capture(tmp_path, b"x" * 1500)
     assert warning.startswith("its output could not be rewritten: ")
     assert kept(tmp_path) == b"x" * 1500

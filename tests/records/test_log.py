@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -178,12 +179,16 @@ def test_a_full_disk_leaves_no_half_line(log_file: LogFile) -> None:
 
 @pytest.mark.posix
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_disk_without_any_room_is_an_error(log_file: LogFile) -> None:
+def test_a_disk_without_any_room_is_an_error(
+    log_file: LogFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where not even a byte fits, the caller hears that the disk is full."""
-    log_file.folder.mkdir()
-    (log_file.folder / NAME).symlink_to("/dev/full")
+    full = os.open("/dev/full", os.O_WRONLY)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda _, data: write(full, data))
     with pytest.raises(OSError, match="No space") as caught:
         log_file.write(_log_line())
+    os.close(full)
     assert caught.value.errno == errno.ENOSPC
 
 

@@ -15,12 +15,13 @@ from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.config.reading import read_json
 from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
-from python_runner.config.validation import Findings, check_struct
+from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
+from python_runner.files import is_file, is_folder
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
@@ -44,10 +45,10 @@ def config_path(folder: Path) -> Path:
     Raises:
         ConfigurationNotFound: there is no such folder, or no such file in it.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
     path = folder / CONFIG_FILE
-    if not path.is_file():
+    if not is_file(path):
         message = _(
             "{path} does not exist; `python-runner init {folder}` writes one from"
             " what it finds in the folder"
@@ -75,6 +76,7 @@ def load_project(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
+    check_texts(raw, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
     if findings.missing:
         raise MissingConfigurationVariable(findings.problems)

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from python_runner.exceptions import InvalidConfiguration, Problem
+from python_runner.files import NotRegular, read_regular
 from python_runner.texts.sentence import translate as _
 
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
     from python_runner.config.validation import Findings
 
+#: Bytes that a configuration may have: some hundred times what people write.
+LONGEST = 4 * 1024 * 1024
+#: Digits that a number is read with: a larger one stands for the largest. Python refuses
+#: thousands of digits, and no count, size or time needs more.
+_DIGITS = 18
+_LARGEST: int = 10**_DIGITS
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -33,17 +40,26 @@ def read_text(path: Path) -> str:
         InvalidConfiguration: it is neither, or it cannot be read.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, LONGEST)
+    except NotRegular as error:
+        message = _("is a pipe, a device or a socket, not a file with text")
+        raise _wrong(path, message) from error
     except OSError as error:
         message = _("cannot be read: {error}").format(error=error.strerror or error)
         raise _wrong(path, message) from error
     encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = _("line {line} is not UTF-8; save the file as UTF-8")
         raise _wrong(path, message.format(line=line)) from error
+    if "\0" in text:
+        # No configuration holds one, no program can be given it: UTF-16 without a mark.
+        line = text.count("\n", 0, text.index("\0")) + 1
+        message = _("line {line} holds a NUL character; save the file as UTF-8")
+        raise _wrong(path, message.format(line=line))
+    return text
 
 
 def read_json(path: Path, findings: Findings) -> dict[str, Any]:
@@ -64,7 +80,12 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
 
     text = read_text(path)
     try:
-        raw = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        raw = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=constant,
+            parse_int=_bounded_int,
+        )
     except json.JSONDecodeError as error:
         message = _("malformed JSON at line {line}, column {column}: {error}").format(
             line=error.lineno, column=error.colno, error=_json_hint(error)
@@ -75,6 +96,13 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise _wrong(path, _("expected an object: { ... }"))
     return raw
+
+
+def _bounded_int(digits: str) -> int:
+    """Return a number as it is written; of too many digits, the largest or smallest."""
+    if len(digits.lstrip("-0")) <= _DIGITS:
+        return int(digits)
+    return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
 def _json_hint(error: json.JSONDecodeError) -> str:
@@ -97,6 +125,11 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
         raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
+    except ValueError as error:
+        # Python's limit of digits; the format itself ends at 64 bits.
+        raise _wrong(path, _("a number has too many digits")) from error
+    except RecursionError as error:
+        raise _wrong(path, _("the TOML is nested too deeply")) from error
 
 
 def _wrong(path: Path, message: str) -> InvalidConfiguration:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
@@ -20,6 +22,7 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
+from python_runner.files import is_file
 from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
 from python_runner.secret_values import secret_values
@@ -60,8 +63,8 @@ def load_settings(
     environ = os.environ if environ is None else environ
     if env_file is None:
         looked_in = env_file_places(folder or Path.cwd())
-        env_file = next((path for path in looked_in if path.is_file()), None)
-    elif env_file.is_file():
+        env_file = next((path for path in looked_in if is_file(path)), None)
+    elif is_file(env_file):
         looked_in = (env_file,)
     else:
         raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
@@ -100,8 +103,21 @@ def _mail_problems(variables: Mapping[str, str]) -> Iterator[Problem]:
 
 def _home(variables: Mapping[str, str]) -> Path:
     if home := variables.get("PYTHON_RUNNER_HOME"):
-        return Path(home).expanduser().absolute()
-    return platformdirs.user_state_path("python-runner", appauthor=False)
+        return _user_path(home)
+    try:
+        return platformdirs.user_state_path("python-runner", appauthor=False)
+    except RuntimeError:
+        # A user without HOME and without an entry among the users: what most have who
+        # are no person.
+        return Path(os.sep, ".local", "state", "python-runner")
+
+
+def _user_path(text: str) -> Path:
+    """Return an absolute path; ``~`` is the user's folder, where there is one."""
+    path = Path(text)
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    return path.absolute()
 
 
 def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
@@ -110,7 +126,7 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
 
     def path(name: str) -> Path | None:
         value = text(name)
-        return Path(value).expanduser().absolute() if value else None
+        return _user_path(value) if value else None
 
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
@@ -149,14 +165,14 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         message = _("expected the name of a server and nothing else, found {found}")
         yield "SMTP_HOST", message.format(found=host)
     port = variables.get("SMTP_PORT") or "587"
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= _HIGHEST_PORT):
+    if not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _HIGHEST_PORT):
         yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
     if (address := variables.get(sender)) and not is_sender(address):
         yield sender, _("{address} is not a mail address").format(address=repr(address))
     ca_file = variables.get("SMTP_CA_FILE")
-    if ca_file and not Path(ca_file).expanduser().is_file():
+    if ca_file and not is_file(_user_path(ca_file)):
         yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
     yield from oauth_problems(variables)
 
@@ -191,7 +207,7 @@ def _places(looked_in: Sequence[Path]) -> str:
     """Return which files were looked in: absent ones, and the first that is there."""
     told = []
     for path in looked_in:
-        if path.is_file():
+        if is_file(path):
             told.append(_("{file} does not set them").format(file=path))
             break
         told.append(_("{path} does not exist").format(path=path))

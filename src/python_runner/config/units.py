@@ -7,6 +7,10 @@ from typing import Any
 
 
 _NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)")
+#: Longest duration, in seconds, and largest size: what is beyond stands for it. No run
+#: lasts so long, no disk holds so much, and every platform can count so far.
+LONGEST = 1e10
+LARGEST = 10**18
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 #: Decimal multiples, as file managers count them.
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9}
@@ -26,9 +30,9 @@ class Duration(float):
     def parse(cls, value: object) -> Duration:
         """Return the duration; raises ``ValueError`` if it is none above 0."""
         seconds = _multiply(value, _SECONDS)
-        if seconds <= 0:
+        if not seconds > 0:
             raise ValueError(value)
-        return cls(seconds)
+        return cls(min(seconds, LONGEST))
 
 
 class Size(int):
@@ -47,7 +51,7 @@ class Size(int):
         size = _multiply(value, _BYTES)
         if isinstance(value, float) or size < 0:
             raise ValueError(value)
-        return cls(size)
+        return cls(min(size, LARGEST))
 
 
 def _multiply(value: object, units: dict[str, Any]) -> float:

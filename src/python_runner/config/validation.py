@@ -46,7 +46,9 @@ class Findings:
 
     def add(self, key: str, message: str) -> None:
         """Note one problem."""
-        problem = Problem(self.file, self.masked(key), self.masked(message))
+        problem = Problem(
+            self.file, printable(self.masked(key)), printable(self.masked(message))
+        )
         self.problems.append(problem)
 
     def masked(self, text: str) -> str:
@@ -90,6 +92,46 @@ def check_struct(
                 ),
             )
     return good
+
+
+def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
+    """Note the texts that no environment, command line, path or record can hold.
+
+    What is a problem already is not noted twice.
+    """
+    noted = {problem.key for problem in findings.problems}
+    for key, text in _texts_in(raw, ""):
+        # A wrong item may have been noted with its list.
+        if not can_be_passed(text) and printable(key) not in noted:
+            message = _("holds a character that no program can be given: {found}")
+            found = MASK if _is_secret(key) else _shown(text, findings)
+            findings.add(key, message.format(found=found))
+
+
+def _texts_in(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts_in(item, f"{key}[{index}]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            inner = f"{key}.{name}" if key else name
+            yield inner, name
+            yield from _texts_in(item, inner)
+
+
+def can_be_passed(text: str) -> bool:
+    """Say whether a text can be given to a program and kept in the records."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def printable(text: str) -> str:
+    """Return a text that every file and terminal in UTF-8 takes: halves are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def convert(value: Any, kind: Any) -> Any:
@@ -150,7 +192,8 @@ def _try_convert(
 ) -> tuple[Any, ...]:
     try:
         return (convert(value, kind),)
-    except msgspec.ValidationError:
+    # msgspec cannot measure a text with half a character.
+    except (msgspec.ValidationError, UnicodeEncodeError):
         message = _("expected {expected}, found {found}")
         hidden = _holds_tokens(kind) or _is_secret(key)
         found = MASK if hidden else _shown(shown, findings)

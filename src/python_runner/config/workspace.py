@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -16,8 +18,9 @@ from python_runner.config.project import (
     variables_of,
 )
 from python_runner.config.reading import read_toml
-from python_runner.config.validation import Findings, check_struct
+from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.files import is_file
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _
@@ -25,7 +28,6 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 WORKSPACE_FILE = "python-runner.toml"
 _WILDCARDS = frozenset("*?[")
@@ -74,10 +76,12 @@ def load_workspace(folder: Path) -> Workspace | None:
         InvalidConfiguration: with every problem of the file.
     """
     path = folder / WORKSPACE_FILE
-    if not path.is_file():
+    if not is_file(path):
         return None
     findings = Findings(str(path))
-    good = check_struct(WorkspaceFile, read_toml(path), findings)
+    raw = read_toml(path)
+    good = check_struct(WorkspaceFile, raw, findings)
+    check_texts(raw, findings)
     variables = variables_of(good.get("defaults", {}))
     findings.secrets = tuple(secret_values(os.environ, *variables))
     defaults = check_struct(
@@ -103,7 +107,7 @@ def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[P
         if not _WILDCARDS & set(pattern):
             found = [folder / pattern]
         else:
-            found = sorted(p.parent for p in folder.glob(f"{pattern}/{CONFIG_FILE}"))
+            found = _matches(folder, pattern)
             if not found:
                 findings.add(
                     f"projects[{place}]",
@@ -115,3 +119,14 @@ def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[P
             if project not in seen:
                 seen.add(project)
                 yield project
+
+
+def _matches(folder: Path, pattern: str) -> list[Path]:
+    """Return the folders with a configuration that a pattern matches, by name."""
+    # A pattern is relative to a folder; an absolute one to its own root.
+    root = Path(pattern).anchor
+    wanted = Path(pattern, CONFIG_FILE).relative_to(root)
+    # Folders that may not be looked into hold no project of ours.
+    with suppress(OSError, ValueError):
+        return sorted(p.parent for p in (folder / root).glob(str(wanted)))
+    return []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
-from python_runner.files import replacing
+from python_runner.files import appending, changing, reading, replacing
 from python_runner.masking import Masker
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
@@ -84,8 +84,8 @@ class FileCapture:
         if free < disk.floor:
             raise disk_full(self._path.parent)
         # Not the script's descriptor: all that inherit it share its position.
-        self._file: BinaryIO = self._path.open("a+b", buffering=0)
-        self._writer = self._path.open("ab", buffering=0)
+        self._file: BinaryIO = appending(self._path)
+        self._writer = appending(self._path)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
         self._disk = disk
@@ -173,8 +173,8 @@ class FileCapture:
         position = 0
         try:
             with (
-                self._path.open("rb") as source,
-                self._path.open("r+b", buffering=0) as target,
+                reading(self._path) as source,
+                changing(self._path) as target,
             ):
                 blocks = iter(lambda: source.read(_CHUNK), b"")
                 for piece, secret in self._masker.pieces(blocks):
@@ -248,14 +248,14 @@ class FileCapture:
     def _rewrite(self, parts: Parts) -> None:
         """Replace the file by ``parts`` of it; a kill leaves the old one or the new."""
         with replacing(self._path) as new:
-            with new.open("wb") as file:
-                file.writelines(self._masked(parts))
+            new.writelines(self._masked(parts))
+            new.flush()
             # Windows replaces no file that is open.
             self._file.close()
 
     def _append(self, parts: Parts) -> None:
         """Add ``parts`` to the file that was wanted, which may hold earlier attempts."""
-        with self._wanted.open("ab") as file:
+        with appending(self._wanted) as file:
             file.writelines(self._masked(parts))
         self._file.close()
         self._path.unlink()
@@ -339,13 +339,13 @@ def mask_file(path: Path, masker: Masker) -> None:
     """
 
     def blocks() -> Iterator[bytes]:
-        with path.open("rb") as file:
+        with reading(path) as file:
             while block := file.read(_CHUNK):
                 yield block
 
     if any(secret for _piece, secret in masker.pieces(blocks())):
-        with replacing(path) as new, new.open("wb") as file:
-            file.writelines(masker.stream(blocks()))
+        with replacing(path) as new:
+            new.writelines(masker.stream(blocks()))
 
 
 def _near(length: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
+from python_runner.files import is_file, is_folder
 from python_runner.texts.sentence import N_, translate
 
 
@@ -63,7 +64,7 @@ def find_script(path: str, project: Path) -> Path | None:
     """
     for folder in (project, Path.cwd()):
         candidate = _absolute(folder / _portable(path))
-        if candidate.is_file():
+        if is_file(candidate):
             return candidate
     return None
 
@@ -92,26 +93,26 @@ def _candidates(command: str, project: Path) -> Iterator[Path]:
 
 def _problem(candidate: Path) -> str | None:
     """Say in a sentence why ``candidate`` cannot be run, or None if it can."""
-    if candidate.is_dir():
+    if is_folder(candidate):
         sentence = N_("{file} is a folder, not an interpreter")
-    elif candidate.is_symlink() and not candidate.exists():
+    elif os.path.islink(candidate) and not os.path.exists(candidate):  # noqa: PTH110, PTH114
         sentence = N_(
             "{file} is a link to {target}, which is gone: "
             "the virtual environment is broken, create it anew"
         )
-    elif not candidate.exists():
+    elif not os.path.exists(candidate):  # noqa: PTH110 - the name may be any text
         sentence = N_("{file} does not exist")
     elif not os.access(candidate, os.X_OK):
         sentence = N_("{file} is not executable")
     else:
         return None
-    target = candidate.readlink() if candidate.is_symlink() else None
+    target = candidate.readlink() if os.path.islink(candidate) else None  # noqa: PTH114
     return translate(sentence).format(file=candidate, target=target)
 
 
 def _own_interpreter(project: Path) -> Path:
     for folder in _VENV_FOLDERS:
-        if not (project / folder / "pyvenv.cfg").is_file():
+        if not is_file(project / folder / "pyvenv.cfg"):
             continue
         candidates = [_absolute(project / folder / name) for name in _VENV_PYTHONS]
         for candidate in candidates:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_runner.files import move
+from python_runner.files import appending, make_folder, move
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
@@ -79,12 +79,12 @@ class LogFile:
         Raises:
             OSError: nothing was written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         _append(self.folder / self.filename, format_log_line(line).encode() + b"\n")
 
 
 def _append(path: Path, line: bytes) -> None:
-    with path.open("a+b", buffering=0) as file, brief_lock(file.fileno()):
+    with appending(path) as file, brief_lock(file.fileno()):
         size = file.seek(0, os.SEEK_END)
         if size and _last_byte(file.fileno()) != b"\n":
             # Torn by a full disk, or edited by hand: our line gets one of its own.

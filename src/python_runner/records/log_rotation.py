@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from python_runner.files import move, patiently
+from python_runner.files import move, patiently, reading
 from python_runner.records.log_line import parse_log
 
 
@@ -45,7 +45,7 @@ def is_due(log: Path, days: int, now: datetime) -> bool:
 
 def _began(log: Path, now: datetime) -> datetime | None:
     try:
-        with log.open("rb") as file:
+        with reading(log) as file:
             head = file.read(_HEAD)
             modified = os.fstat(file.fileno()).st_mtime
     except FileNotFoundError:
@@ -121,7 +121,7 @@ def logs_in(folder: Path) -> list[str]:
 
 
 def _is_ours(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
+    with suppress(OSError), reading(path) as file:
         return any(True for _ in parse_log(file.read(_HEAD)))
     return False
 

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.files import reading
 from python_runner.texts.excerpt import left_out
 
 
@@ -89,7 +90,7 @@ class OutputReader:
     def _next_block(self) -> bytes:
         # Opened each time: on Windows nobody could replace the file while we wait.
         try:
-            with self.path.open("rb") as file:
+            with reading(self.path) as file:
                 identity = os.fstat(file.fileno()).st_ino
                 if self._file not in {None, identity}:
                     self._find_place(file)

@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from python_runner.files import appending, reading
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
 
@@ -51,7 +52,7 @@ def files_of(logs: Path, run_id: str) -> list[Path]:
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
     """Begin a further attempt's part of an output file with a line that says so."""
     # Where the file cannot be written the attempts run on into each other.
-    with suppress(OSError), path.open("ab") as file:
+    with suppress(OSError), appending(path) as file:
         file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
 
 
@@ -64,7 +65,11 @@ def delete_old_outputs(
     to. What is in use is left for next time, and runs with the ids ``keep`` stay
     whatever their age. Returns how many folders are gone.
     """
-    oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
+    try:
+        oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
+    except OverflowError:
+        # Further back than the calendar goes: all is kept.
+        return 0
     removed = 0
     for folder in _run_folders(logs / "runs"):
         stamp, _, run_id = folder.name.rpartition("_")
@@ -101,7 +106,7 @@ def read_tail(path: Path, limit: int) -> str:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         size = file.seek(0, os.SEEK_END)
         # One byte more tells whether a line begins right behind it.
         file.seek(max(0, size - limit - 1))
@@ -120,7 +125,7 @@ def read_ends(path: Path, limit: int) -> bytes:
     Raises:
         OSError: the file cannot be read.
     """
-    with path.open("rb") as file:
+    with reading(path) as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(0)
         if size <= limit:

@@ -14,7 +14,12 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from python_runner.files import private_file, private_folder, replacing
+from python_runner.files import (
+    PRIVATE_FILE_MODE,
+    private_file,
+    private_folder,
+    replacing,
+)
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
 from python_runner.records.damage import set_aside_if_damaged
@@ -268,12 +273,11 @@ class Store:
         with translated(target):
             if target.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            with replacing(target, overwrite=False) as new:
-                # A copy of another process with our number, killed meanwhile, may be left.
-                new.unlink(missing_ok=True)
-                private_file(new)
-                with closing(sqlite3.connect(new)) as copy:
-                    self._database.copy_to(copy)
+            with (
+                replacing(target, overwrite=False, mode=PRIVATE_FILE_MODE) as new,
+                closing(sqlite3.connect(new.name)) as copy,
+            ):
+                self._database.copy_to(copy)
 
     def delete_old_runs(self, older_than: datetime, limit: int = sys.maxsize) -> int:
         """Delete ended runs that began before; return how many.

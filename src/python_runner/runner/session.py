@@ -105,8 +105,9 @@ def delete_old_runs(session: Session, keep_days: int | None) -> None:
     """Delete records of runs older than ``keep_days`` days; None keeps all."""
     if session.store is None or keep_days is None:
         return
-    # What cannot be deleted today is deleted by a later run.
-    with suppress(StoreError):
+    # What cannot be deleted today is deleted by a later run; days further back than the
+    # calendar goes keep all.
+    with suppress(StoreError, OverflowError):
         oldest = session.now() - timedelta(days=keep_days)
         session.store.delete_old_runs(oldest, limit=_DELETED_AT_MOST)
 

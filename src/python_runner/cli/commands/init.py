@@ -48,7 +48,7 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
     )
     try:
         with replacing(target, overwrite=False) as new:
-            new.write_text(text + "\n", encoding="utf-8", newline="\n")
+            new.write(f"{text}\n".encode())
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
         click.echo(message.format(path=target), err=True)

@@ -85,7 +85,7 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
     page = render_page(run, masker, language=system_language())
     try:
         with replacing(path) as new:
-            new.write_text(page, encoding="utf-8")
+            new.write(page.encode())
     except OSError as error:
         message = _("{path} cannot be written: {error}")
         raise PythonRunnerError(

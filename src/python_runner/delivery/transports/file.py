@@ -9,7 +9,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
-from python_runner.files import replacing
+from python_runner.files import make_folder, replacing
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 
@@ -50,9 +50,9 @@ class FileTransport:
         """
         if self._folder is None:
             raise FileNotFoundError("MAIL_DIR is not set")
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         target = self._folder / _file_name(message)
-        with replacing(target) as new, new.open("wb") as file:
+        with replacing(target) as file:
             file.write(message.content)
             file.flush()
             os.fsync(file.fileno())
