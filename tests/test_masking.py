@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from python_runner.masking import Masker
 from python_runner.model import Outcome, Traceback
+from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import Sentence
 
 
@@ -94,6 +95,90 @@ def test_a_secret_is_masked_however_it_is_written(write: Callable[[str], str]) -
 def test_a_secret_in_an_old_code_page_is_masked(page: str) -> None:
     """Windows programs print in the console's code page, whatever the runner asked."""
     assert Masker(["pässword"]).data(b"<" + "pässword".encode(page) + b">") == b"<***>"
+
+
+#: What shows as nothing, wherever it stands.
+UNSEEN = (
+    *(
+        "\x1b[0m",
+        "\x1b[1;31m",
+        "\x1b[38;5;196m",
+        "\x1b[K",
+        "\x1b[2J",
+        "\x1b(B",
+        "\x1b7",
+    ),
+    *("\x1b]0;title\x07", "\x1b]8;;http://x\x1b\\", "\x07", "\x08", "\x7f", "\x01"),
+)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN)
+@pytest.mark.parametrize("value", ["correcthorse", SECRET])
+def test_a_secret_that_unseen_characters_cut_is_masked(unseen: str, value: str) -> None:
+    """Whoever takes the colours out, or looks at a terminal, would see it whole."""
+    masker = Masker([value])
+    for text in (
+        f"<{value[:5]}{unseen}{value[5:]}>",
+        f"<{unseen.join(value)}>",
+        f"<{value[0]}{unseen * 3}{value[1:]}{unseen}>",
+    ):
+        for masked in (
+            masker.text(text),
+            masker.data(text.encode()).decode(),
+            b"".join(masker.stream(bytes([b]) for b in text.encode())).decode(),
+        ):
+            shown = one_line(masked, 200)
+            assert shown.startswith("<***")
+            assert value[-3:] not in shown
+            # The colours that it set or ended are still set or ended.
+            assert masked.count("\x1b[0m") == text.count("\x1b[0m")
+    colours = f"{unseen}nothing{unseen} secret"
+    assert masker.text(colours) == colours
+    assert masker.data(colours.encode()) == colours.encode()
+
+
+@pytest.mark.parametrize("blank", ["  ", "\n", " \n\t ", "\r\n", "\x1b[0m  \x1b[1m"])
+def test_a_secret_with_a_blank_is_masked_where_lines_are_joined(blank: str) -> None:
+    """A subject shows many blanks and lines as one blank."""
+    masker = Masker(["correct horse battery"])
+    text = f"ValueError: correct{blank}horse{blank}battery!"
+    assert one_line(masker.text(text), 99) == "ValueError: ***!"
+    other = f"ValueError: correct{blank}house"
+    assert masker.text(other) == other
+    several = Masker(["correct  horse"])
+    assert several.text("correct horse, correct  horse") == "***, ***"
+
+
+@given(
+    st.text("abcdefgh0123 é", min_size=4, max_size=12).filter(
+        lambda t: len(t.strip()) > 3
+    ),
+    st.data(),
+)
+def test_blocks_make_no_difference_to_unseen_characters(
+    value: str, data: st.DataObject
+) -> None:
+    """However a coloured text is cut, the secret is gone, and nothing else."""
+    masker = Masker([value])
+    value = value.strip()
+    unseen = [*(text for text in UNSEEN if text.startswith("\x1b")), ""]
+    coloured = "".join(char + data.draw(st.sampled_from(unseen)) for char in value)
+    drawn = st.sampled_from([coloured, value[:-1], value, *unseen, "x", "\n"])
+    text = "".join(data.draw(st.lists(drawn, max_size=6))).encode()
+    places = data.draw(st.lists(st.integers(0, len(text)), max_size=5))
+    blocks = [text[a:b] for a, b in pairwise([0, *sorted(places), len(text)])]
+
+    masked = b"".join(masker.stream(blocks))
+    assert b"".join(piece for piece, _secret in masker.pieces(blocks)) == text
+    for shown in (masked, masker.data(text), masker.text(text.decode()).encode()):
+        assert value not in clean(shown.decode())
+    if not any(char in value for char in text.decode()):
+        assert masked == text
+    place = data.draw(st.integers(0, len(coloured)))
+    before, after = coloured[:place].encode(), coloured[place:].encode()
+    left = masker.begun(b"-" + before), masker.ended(after)
+    kept = masker.data(before[: len(before) - left[0]] + after[left[1] :])
+    assert value not in clean(kept.decode(errors="ignore"))
 
 
 @given(st.lists(secrets, min_size=1, max_size=3), st.data())

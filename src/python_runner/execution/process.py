@@ -276,17 +276,19 @@ def _attempt(
         *map(exit_reasons.not_stopped, watched.survivors),
         *warnings,
     ]
-    return Attempt(
+    attempt = Attempt(
         outcome=outcome,
         exit_code=ending.exit_code,
         started_at=started_at,
         duration=watched.duration,
-        reason=masker.sentence(reason) if reason else None,
+        reason=reason,
         traceback=traceback,
-        warnings=tuple(map(masker.sentence, warnings)),
+        warnings=tuple(warnings),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
     )
+    # Once more: what is read has lost its colours, which may have cut a secret.
+    return masker.fact(attempt)
 
 
 def _reason(outcome: Outcome, watched: _Watched, command: Command) -> Sentence | None:

@@ -12,6 +12,7 @@ from python_runner.texts.characters import (
     CONTROLS,
     INVISIBLE,
     REORDERING,
+    SEQUENCE,
     SURROGATES,
     escape,
 )
@@ -19,10 +20,7 @@ from python_runner.texts.excerpt import cut
 from python_runner.texts.formats import Formats
 
 
-#: Terminal sequences: CSI (colours, cursor), OSC (titles, links), two-character escapes.
-_ANSI = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
-)
+_SEQUENCE = re.compile(SEQUENCE)
 _HARMFUL = re.compile(rf"(?![\t\n])[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
 
 
@@ -31,7 +29,7 @@ def clean(text: str) -> str:
 
     Line ends become ``\n``; line breaks and tabs stay. The result can be encoded.
     """
-    text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return _HARMFUL.sub(lambda match: escape(match[0]), text)
 
 
