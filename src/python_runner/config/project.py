@@ -14,7 +14,11 @@ from python_runner.config.dependencies import dependency_problems
 from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.config.reading import read_json
-from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
+from python_runner.config.secret_addresses import (
+    address_warnings,
+    channel_problems,
+    heartbeat_problem,
+)
 from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -184,7 +188,10 @@ def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project
         recipients=tuple(good["recipients"]),
         channels=tuple(good.get("channels", ())),
         env=from_file | dict(good.get("env", {})),
-        warnings=env_file.warnings,
+        warnings=(
+            *env_file.warnings,
+            *address_warnings(good.get("channels", ()), good.get("heartbeat_url")),
+        ),
         **{key: given[key] for key in _SAME_NAME & given.keys()},
     )
 
