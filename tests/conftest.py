@@ -80,10 +80,39 @@ settings.register_profile("usual", _USUAL, max_examples=100)
 settings.register_profile("quick", _USUAL, max_examples=30, derandomize=True)
 #: For the weekly job.
 settings.register_profile("long", _USUAL, max_examples=2000, print_blob=True)
-settings.load_profile("quick" if os.environ.get("CI") else "usual")
+#: Whether only the quick profile is wanted: on each change, by ``.ci/run``.
+QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "1"
+settings.load_profile("quick" if QUICK else "usual")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Choose the cases that there is time for, and order them."""
+    if QUICK:
+        chosen = _sample(items)
+        config.hook.pytest_deselected(
+            items=[item for item in items if item not in chosen]
+        )
+        items[:] = [item for item in items if item in chosen]
+    _slow_first(items)
+
+
+def _sample(items: list[pytest.Item]) -> set[pytest.Item]:
+    """Return all tests but, of those marked ``sampled``, that many cases, evenly spread."""
+    cases: dict[tuple[Path, str], list[pytest.Item]] = {}
+    for item in items:
+        name = item.name.partition("[")[0]
+        cases.setdefault((item.path, name), []).append(item)
+    chosen: set[pytest.Item] = set()
+    for same in cases.values():
+        mark = same[0].get_closest_marker("sampled")
+        count = min(mark.args[0], len(same)) if mark else len(same)
+        chosen.update(same[number * len(same) // count] for number in range(count))
+    return chosen
+
+
+def _slow_first(items: list[pytest.Item]) -> None:
     """Let each worker begin with its share of the slow tests, so that all end together.
 
     ``--dist worksteal`` gives each worker one piece of the list, all of one length.

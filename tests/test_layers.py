@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from tests.support import MakeProject
 
+
+pytestmark = pytest.mark.source
+
 PACKAGE = Path(python_runner.__file__).parent
 #: The layers, from the top down. A package imports itself, ``python_runner`` packages of
 #: lower layers, and nothing of its own layer or above.

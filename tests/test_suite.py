@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 
+pytestmark = pytest.mark.source
+
+
 TESTS = Path(__file__).parent
 MARK = "\npytestmark = pytest.mark.pure\n"
 PURE = [

@@ -111,6 +111,7 @@ TARPITS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("answers", TARPITS.values(), ids=TARPITS.keys())
 def test_a_tarpit_costs_a_process_its_deadline_once(
     make_project: MakeProject, serve: Any, answers: Mapping[str, str]

@@ -347,6 +347,7 @@ def test_a_project_that_cannot_run_fails_its_heartbeat(
     assert "nowhere" in server.requests[0].body
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", [SILENT, 500, None])
 def test_a_dead_heartbeat_changes_no_run(

@@ -141,6 +141,7 @@ def command(
     assert left() == []
 
 
+@pytest.mark.sampled(1)
 @posix_only
 @pytest.mark.posix
 @pytest.mark.slow

@@ -549,6 +549,7 @@ def test_never_raises(text: str) -> None:
                 assert f'{found.file}", line {found.line}' in text
 
 
+@pytest.mark.portable("reading a text costs the same steps everywhere")
 @pytest.mark.parametrize(
     "line",
     [

@@ -526,6 +526,7 @@ def test_table() -> None:
     assert_table_is_used([*POINTS, *PYTHONS_OWN], KNOWN)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("point", cases(POINTS, KNOWN))
 def test_a_script_sees_no_difference(
     point: str, both: Callable[[str, str], Both]

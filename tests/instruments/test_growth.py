@@ -175,6 +175,7 @@ KNOWN_OUTPUTS = {
 }
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("kind", cases(OUTPUTS, KNOWN_OUTPUTS, strict=False))
 def test_reading_an_output_grows_with_its_length(kind: str) -> None:
     """No order of two pieces makes the reader go over everything for each of them."""
@@ -275,6 +276,7 @@ KNOWN_WORK = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", cases(WORK, KNOWN_WORK, strict=False))
 def test_work_grows_with_its_amount(name: str) -> None:
     """Scheduling a series and masking an output cost in proportion."""

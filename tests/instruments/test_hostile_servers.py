@@ -393,6 +393,7 @@ def relay(port: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.sampled(12)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", cases(CASES, KNOWN))
 def test_a_hostile_server_changes_no_run(

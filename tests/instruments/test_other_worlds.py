@@ -394,6 +394,7 @@ def test_table() -> None:
     assert_table_is_used(POINTS, KNOWN)
 
 
+@pytest.mark.sampled(16)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="makes worlds as Linux does")
 @pytest.mark.parametrize("point", cases(CHOSEN, KNOWN))
@@ -426,6 +427,7 @@ KNOWN_FRENCH = dict.fromkeys(
 )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("command", cases(FRENCH, KNOWN_FRENCH))
 def test_every_character_of_ours_is_in_cp1252(command: str, tmp_path: Path) -> None:
     """Nothing that we say in French becomes a question mark in a redirected stream."""

@@ -252,6 +252,7 @@ def whole(world: World) -> Callable[[str, str], set[str]]:
     return tell
 
 
+@pytest.mark.sampled(16)
 @pytest.mark.parametrize("case", cases(chosen(), KNOWN))
 def test_nothing_that_counts_is_broken(
     case: str, world: World, whole: Callable[[str, str], set[str]]

@@ -516,6 +516,7 @@ def test_table() -> None:
     assert_table_is_used(CELLS, KNOWN)
 
 
+@pytest.mark.sampled(24)
 @pytest.mark.parametrize("cell_name", cases(CHOSEN, KNOWN))
 def test_a_broken_stream_takes_away_the_text_and_nothing_else(
     cell_name: str, place: Place, expected: Callable[[str, str], Seen]

@@ -343,6 +343,7 @@ def chosen(sites: list[str], start: str, mode: str) -> list[int]:
     return sorted(numbers[: QUICK[mode]])
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("scenario", SCENARIOS)
@@ -361,6 +362,7 @@ def test_a_failing_call_is_told_and_stops_nothing(
         pytest.xfail("; ".join({str(known(f.name, KNOWN)) for f in found}))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("pattern", cases(KNOWN, KNOWN))
 def test_what_is_known_is_still_so(world: World, pattern: str) -> None:
     """What a known finding says happens no more, whichever call at its site fails."""

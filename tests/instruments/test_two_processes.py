@@ -304,6 +304,7 @@ def stage(make_project: MakeProject, tmp_path: Path, shielded: Path) -> Iterator
             made.kill(name)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(
     "name", cases((n for n in MEETINGS if LONG or n in QUICK), KNOWN)
 )

@@ -9,6 +9,9 @@ from tests.mutation.__main__ import FURTHER, KNOWN, Module
 from tests.mutation.mutants import mutants_of, sample
 
 
+pytestmark = pytest.mark.source
+
+
 SOURCE = '''\
 """Any module."""
 

@@ -331,6 +331,7 @@ def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:
     assert load_settings(environ=environ, folder=tmp_path).mail.login == r"OFFICE\robot"
 
 
+@pytest.mark.portable("what a terminal is sent is text, the same everywhere")
 @pytest.mark.slow
 def test_a_terminal_is_not_obeyed_nor_deceived(
     make_project: MakeProject, cli: Callable[..., Any]

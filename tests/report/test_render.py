@@ -370,6 +370,7 @@ def test_each_warning_is_told_once(make_result: MakeResult, make_run: MakeRun) -
     assert report.html.count("left a process behind") == 1
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("filler", ["x", "é€\n", '"<&>'])
 @pytest.mark.parametrize("failures", [1, 40])

@@ -131,6 +131,7 @@ def test_a_clock_that_was_set_makes_no_runner_dead(
         assert "  running  " in cli("history", running).stdout
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("content", [None, "", "{", '{"pid": 1}', "[]", "[" * 100_000])
 def test_follow_ends_where_no_lock_names_a_runner(
     cli: Cli, killed: Path, shielded: Path, content: str | None

@@ -16,6 +16,9 @@ from python_runner.texts import sentence as texts
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+
+pytestmark = pytest.mark.source
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "python_runner"
 PO = SOURCE / "locale" / "fr" / "LC_MESSAGES" / "python_runner.po"

@@ -230,10 +230,16 @@ def _project_key(connection: Connection, path: Path) -> int:
         # Another path of the same folder leaves the row as it is.
         connection.execute(
             """
-            UPDATE project SET path = ?1, folder = ?2
-            WHERE id = ?3 AND key = ?4 AND (path <> ?1 OR folder IS NOT ?2)
+            UPDATE project SET path = :path, folder = :folder
+            WHERE id = :project AND key = :key
+                AND (path <> :path OR folder IS NOT :folder)
             """,
-            (rows.from_path(path), folder, project, key),
+            {
+                "path": rows.from_path(path),
+                "folder": folder,
+                "project": project,
+                "key": key,
+            },
         )
     return int(project)
 

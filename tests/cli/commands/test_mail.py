@@ -286,6 +286,7 @@ def test_mail_test_wants_its_variables(cli: Cli) -> None:
     assert wrong.returncode == 2
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize(
     "arguments",
     [

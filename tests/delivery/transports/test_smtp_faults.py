@@ -448,6 +448,7 @@ FAULTS = (
 )
 
 
+@pytest.mark.portable("the table of answers is the same everywhere")
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_every_answer_means_one_thing_for_each_recipient(
     fault: Fault,
@@ -477,6 +478,7 @@ def _same(thing: _T, *_asked: object) -> _T:
     return thing
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_later_attempt_duplicates_only_where_nobody_can_know(
     *,
