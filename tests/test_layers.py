@@ -175,6 +175,17 @@ def test_only_the_command_line_prints_and_exits() -> None:
                 assert name not in {"print", "sys.exit", "exit", "os._exit"}, path
 
 
+def test_the_command_line_prints_in_one_place() -> None:
+    """A stream may be missing, full or unread: one module knows what to do then."""
+    direct = {"print", "click.echo", "click.secho", "sys.stdout", "sys.stderr"}
+    for path in MODULES:
+        if package_of(path) != "cli" or path.name == "streams.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, (ast.Name, ast.Attribute)):
+                assert ast.unparse(node) not in direct, path
+
+
 def test_importing_the_package_is_cheap() -> None:
     """No template engine, web framework, mail or database library is loaded."""
     # Measuring children would load more.

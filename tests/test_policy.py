@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,10 @@ def test_exit_codes(runs: list[Run], signal: str | None, code: int) -> None:
     # A lost report of an earlier run weighs as much as one of this run's.
     given_up = policy.exit_code(runs, signal=signal, given_up=True)
     assert given_up == (code or policy.EXIT_REPORT)
+    # What outweighs everything else is outweighed by nothing that is lost after it.
+    lost = partial(policy.exit_code, runs, signal=signal, document_lost=True)
+    assert lost() == (code or policy.EXIT_DOCUMENT)
+    assert lost(given_up=True) == given_up
 
 
 def test_the_documents_have_the_public_keys() -> None:

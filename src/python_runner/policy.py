@@ -58,6 +58,8 @@ EXIT_USAGE = 2
 EXIT_SKIPPED = 3
 #: The scripts succeeded, but a report has been given up.
 EXIT_REPORT = 4
+#: The scripts succeeded, but the document that was asked for could not be written.
+EXIT_DOCUMENT = 5
 #: Ctrl-C, or its like on Windows: 128 + SIGINT, as a shell has it.
 EXIT_INTERRUPTED = 130
 #: Any other signal that asks to stop: 128 + SIGTERM.
@@ -159,12 +161,17 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
 
 
 def exit_code(
-    runs: Iterable[Run], *, signal: str | None = None, given_up: bool = False
+    runs: Iterable[Run],
+    *,
+    signal: str | None = None,
+    given_up: bool = False,
+    document_lost: bool = False,
 ) -> int:
     """Return the exit code of the command, the one number that a scheduler sees.
 
     What keeps a whole project from running outweighs a failed script, which outweighs
-    a skipped project, which outweighs a lost report. ``signal`` is the name of the
+    a skipped project, which outweighs a lost report, which outweighs a lost document
+    (``--json``). ``signal`` is the name of the
     signal that stopped the runner; ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
@@ -181,7 +188,7 @@ def exit_code(
         return EXIT_SKIPPED
     if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
         return EXIT_REPORT
-    return EXIT_SUCCESS
+    return EXIT_DOCUMENT if document_lost else EXIT_SUCCESS
 
 
 def deserves_retry(outcome: Outcome) -> bool:

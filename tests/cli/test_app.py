@@ -54,26 +54,48 @@ def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:
     )
 
     assert done.returncode == 0
-    assert "été ?".encode("cp1252") in done.stdout
+    assert "été +: main.py: succeeded (".encode("cp1252") in done.stdout
+    assert b"?" not in done.stdout
 
 
-def test_a_reader_that_leaves_is_no_error(make_project: MakeProject) -> None:
-    """Output into a closed pipe ends quietly; the runs are what counts."""
-    folder = make_project()
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "p"], 0, ""),
+        (["run", "-v", "p"], 0, ""),
+        (["run", "--json", "p"], 5, "the JSON document could not be written"),
+        (["demo"], 0, None),
+        (["history"], 1, ""),
+        (["check", "p"], 1, ""),
+        (["--help"], 1, ""),
+        (["completion", "fish"], 1, ""),
+    ],
+)
+def test_a_reader_that_leaves_is_no_error(
+    make_project: MakeProject, arguments: list[str], code: int, words: str | None
+) -> None:
+    """Runs are what counts; a command that only shows something ends quietly."""
+    folder = make_project("p")
     reading, writing = os.pipe()
     os.close(reading)
     try:
         done = subprocess.run(
-            [*COMMAND, "run", folder],
+            [*COMMAND, *arguments],
+            cwd=folder.parent,
             stdout=writing,
             stderr=subprocess.PIPE,
+            encoding="utf-8",
             check=False,
         )
     finally:
         os.close(writing)
 
-    assert b"Traceback" not in done.stderr
-    assert (folder / "logs" / "project_1.log").is_file()
+    assert done.returncode == code, done.stderr
+    if words is not None:
+        told = [line for line in done.stderr.splitlines() if "started" not in line]
+        assert any(words in line for line in told) if words else not told
+    if arguments[0] == "run":
+        assert len((folder / "logs" / "p.log").read_text("utf-8").splitlines()) == 1
 
 
 @pytest.mark.parametrize(

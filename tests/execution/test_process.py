@@ -308,6 +308,31 @@ def test_stop_request(tmp_path: Path) -> None:
     assert 0.4 < attempt.duration < GENEROUS
 
 
+@pytest.mark.posix
+def test_an_urgent_stop_waits_for_nobody(tmp_path: Path) -> None:
+    """A script that ignores the first request is killed with the second."""
+    stop = StopRequest()
+    code = (
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "pathlib.Path('up').touch(); time.sleep(600)"
+    )
+    command = make_command(tmp_path, "-c", code, grace=300.0)
+
+    def ask_twice() -> None:
+        while not (tmp_path / "up").exists():
+            time.sleep(0.02)
+        stop.request()
+        time.sleep(0.4)
+        stop.request()
+
+    asking = threading.Thread(target=ask_twice)
+    asking.start()
+    attempt = run_command(command, stop)
+    asking.join()
+    assert attempt.outcome is Outcome.STOPPED
+    assert attempt.duration < GENEROUS
+
+
 def test_stopped_before_start(tmp_path: Path) -> None:
     """After a stop request nothing is started any more."""
     stop = StopRequest()

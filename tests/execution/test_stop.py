@@ -30,6 +30,21 @@ def test_request_is_kept() -> None:
     assert stop.wait(60)
 
 
+def test_a_request_once_more_is_urgent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals that come together are one wish; one that comes later is impatience."""
+    now = 100.0
+    monkeypatch.setattr("python_runner.execution.stop.monotonic", lambda: now)
+    stop = StopRequest()
+    stop.request()
+    now += 0.1
+    stop.request()
+    assert not stop.urgent
+    now += 0.2
+    stop.request()
+    assert stop.urgent
+    assert stop.requested
+
+
 def test_wait_is_woken_from_a_thread() -> None:
     """A wait without limit ends with the request of another thread."""
     stop = StopRequest()

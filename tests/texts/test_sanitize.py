@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import json
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_runner.texts.sanitize import clean, cut_middle, one_line
+from python_runner.texts.sanitize import (
+    OutputCleaner,
+    clean,
+    cut_middle,
+    flat,
+    json_safe,
+    one_line,
+)
 
 
 pytestmark = pytest.mark.pure
@@ -79,3 +88,107 @@ def test_what_is_cut_is_counted_to_the_byte(text: str, limit: int) -> None:
 def test_terminal_sequences_go_and_controls_show(text: str, expected: str) -> None:
     """Colours vanish; what is left of control characters can be seen."""
     assert clean(text) == expected
+
+
+SGR = re.compile(r"\x1b\[[0-9;:]*m")
+#: Pieces of which hostile output is made.
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "a",
+            " ",
+            "\n",
+            "\t",
+            "\x1b",
+            "[",
+            "]",
+            "0;",
+            "31",
+            "m",
+            "\x1b[31m",
+            "\x1b[0m",
+            "\x1b[2J",
+            "\x1b]0;title\x07",
+            "\x1b]52;c;aGk=\x1b\\",
+            "\\",
+            "\x07",
+            "\x9b31m",
+            "\x9d",
+            "\x1bP",
+            "\x1bc",
+            "\u202e",
+            "\u2066",
+            "\x00",
+            "\x7f",
+            "\udc80",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+def shown(*blocks: str, colours: bool) -> str:
+    """Return what is shown of blocks of output."""
+    cleaner = OutputCleaner(colours=colours)
+    return "".join(map(cleaner.clean, blocks)) + cleaner.end()
+
+
+@given(st.lists(PIECES, max_size=6))
+def test_of_a_scripts_sequences_only_colours_pass(blocks: list[str]) -> None:
+    """However a block is cut; and colours end with the output."""
+    text = shown(*blocks, colours=True)
+
+    rest = SGR.sub("", text)
+    assert clean(rest) == rest
+    assert shown(*blocks, colours=False) == clean(shown(*blocks, colours=False))
+    if colours := SGR.findall(text):
+        assert colours[-1].strip("\x1b[m;0") == ""
+
+
+@given(PIECES, st.data())
+def test_a_seam_between_blocks_is_not_seen(text: str, data: st.DataObject) -> None:
+    """A sequence is one, whichever blocks it comes in."""
+    place = data.draw(st.integers(0, len(text)))
+
+    assert shown(text[:place], text[place:], colours=True) == shown(text, colours=True)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "expected"),
+    [
+        (["\x1b[1;38:5:9mred\x1b[0m"], "\x1b[1;38:5:9mred\x1b[0m"),
+        (["\x1b[3", "1mred"], "\x1b[31mred\x1b[0m"),
+        (["\x1b]0;PW", "NED\x07text"], "text"),
+        (["\x1b]52;c;aGk=\x1b", "\\text"], "text"),
+        (["\x1b[2J\x1b[H\x1b[?25ltext"], "text"),
+        (["\x9b31mtext\x85"], "\\x9b31mtext\\x85"),
+        (["end\x1b"], "end\\x1b"),
+        (["\x1b[8mhidden", "\nnext"], "\x1b[8mhidden\nnext\x1b[0m"),
+    ],
+)
+def test_output_block_by_block(blocks: list[str], expected: str) -> None:
+    """What comes out of some blocks."""
+    assert shown(*blocks, colours=True) == expected
+
+
+def test_an_endless_sequence_holds_nothing_back() -> None:
+    """What begins like a sequence and never ends is text after some thousand letters."""
+    cleaner = OutputCleaner(colours=True)
+    held = sum(len(cleaner.clean("\x1b[" + "1" * 5000)) for _ in range(100))
+
+    assert held > 400_000
+
+
+@given(ANYTHING)
+def test_a_flat_text_is_one_line(text: str) -> None:
+    """No name forges a second line."""
+    assert len(flat(text).splitlines()) <= 1
+
+
+@given(ANYTHING)
+def test_a_document_means_what_it_meant(text: str) -> None:
+    """A terminal obeys nothing in it, and a program reads the same."""
+    document = json_safe(json.dumps({"a": text}, ensure_ascii=False))
+
+    assert clean(document) == document
+    assert json.loads(document) == {"a": text}

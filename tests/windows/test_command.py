@@ -104,3 +104,67 @@ def test_a_killed_command_takes_everybody_along(project: Callable[..., Path]) ->
         command.kill()
 
     assert psutil.wait_procs(tree, timeout=PATIENCE)[1] == []
+
+
+#: Windows starts it without console and streams, as the Task Scheduler does.
+WINDOWLESS = Path(sys.executable).with_name("python-runnerw.exe")
+PYTHONW = Path(sys.executable).with_name("pythonw.exe")
+
+
+def windowless(*command: str | Path, cwd: Path) -> int:
+    """Run a program that has neither a console nor a stream; return its exit code."""
+    flags = getattr(subprocess, "DETACHED_PROCESS", 0)
+    with subprocess.Popen(command, cwd=cwd, creationflags=flags) as process:
+        return process.wait(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["run", "p"], 0),
+        (["run", "-q", "p"], 0),
+        (["run", "-v", "bad"], 1),
+        (["run", "--json", "p"], 5),
+        (["run", "--json", "bad"], 1),
+        (["run", "nowhere"], 2),
+        (["history"], 0),
+        (["check", "p"], 0),
+        (["mail", "flush", "--due"], 0),
+        (["no-such-command"], 2),
+        (["--help"], 0),
+    ],
+)
+def test_without_streams_everything_runs(
+    make_project: MakeProject, arguments: list[str], code: int
+) -> None:
+    """``pythonw.exe`` shows nothing, and does and answers what ``python.exe`` does."""
+    folder = make_project("p", sources={"a.py": "print('a')", "b.py": ""})
+    make_project("bad", sources={"c.py": "1/0"})
+
+    assert (
+        windowless(PYTHONW, "-m", "python_runner", *arguments, cwd=folder.parent)
+        == code
+    )
+    if arguments[0] == "run" and arguments[-1] == "p":
+        log = (folder / "logs" / "p.log").read_text("utf-8")
+        assert log.count(" - success") == 2
+
+
+def test_the_windowless_command_gives_scripts_a_hidden_console(
+    make_project: MakeProject,
+) -> None:
+    """It is installed, has no streams itself, and runs scripts by ``python.exe``."""
+    source = (
+        "import sys, ctypes; print(sys.executable, sys.stdout is not None);"
+        "print(ctypes.windll.kernel32.GetConsoleCP() != 0)"
+    )
+    folder = make_project("p", sources={"a.py": source}, python_command=None)
+    probe = "import sys, pathlib; pathlib.Path('seen').write_text(repr(sys.stdout))"
+
+    assert windowless(PYTHONW, "-c", probe, cwd=folder) == 0
+    assert (folder / "seen").read_text("utf-8") == "None"
+    assert windowless(WINDOWLESS, "run", folder, cwd=folder) == 0
+    (output,) = folder.glob("logs/runs/*/*.log")
+    first, console = output.read_text("utf-8").splitlines()
+    assert first.lower().endswith("python.exe true")
+    assert console == "True"

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_runner.exceptions import PythonRunnerError
+from python_runner.cli.streams import OutputLost, attached_streams, say
+from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.policy import (
     EXIT_FAILURE,
@@ -81,7 +82,9 @@ def make_app() -> click.Group:
         context_settings=CONTEXT_SETTINGS,
         epilog=_("Exit codes: 0 all succeeded, 1 a script did not, 2 usage or")
         + " "
-        + _("configuration, 3 already running, 4 a report was given up."),
+        + _("configuration, 3 already running, 4 a report was given up,")
+        + " "
+        + _("5 the JSON document could not be written."),
     )
     return click.version_option(__version__, prog_name="python-runner")(app)
 
@@ -89,7 +92,15 @@ def make_app() -> click.Group:
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     _translate_click()
-    _replace_unprintable()
+    try:
+        with attached_streams():
+            return _run(arguments)
+    except KeyboardInterrupt:
+        # Once more, while the streams were waited for.
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = make_app().main(
             arguments, prog_name="python-runner", standalone_mode=False
@@ -100,31 +111,40 @@ def run_app(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         message = io.StringIO()
         error.show(message)
-        click.echo(_safe(message.getvalue()), err=True, nl=False)
+        say(_masker().text(message.getvalue().rstrip("\n")), err=True)
         code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo(_("Interrupted."), err=True)
+        say(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
     except PythonRunnerError as error:
-        click.echo(_safe(str(error)), err=True)
+        problems = (
+            error.problems if isinstance(error, InvalidConfiguration) else [error]
+        )
+        masker = _masker()
+        for problem in problems:
+            say("{problem}", err=True, problem=masker.text(str(problem)))
         code = EXIT_USAGE
-    except BrokenPipeError:
+    except OutputLost as lost:
+        if lost.reason:
+            say(
+                _("the output could not be written: {error}"),
+                err=True,
+                error=lost.reason,
+            )
         code = EXIT_FAILURE
-    _flush_or_discard()
     return code
 
 
-def _safe(message: str) -> str:
-    """Return an error message without secrets and control characters."""
+def _masker() -> Masker:
+    """Return what takes the secrets of the environment out of errors."""
     # Imported here because --help must be quick.
     from python_runner.config.settings import load_settings  # noqa: PLC0415
-    from python_runner.texts.sanitize import clean  # noqa: PLC0415
 
     try:
         secrets = load_settings().secrets
     except PythonRunnerError:
         secrets = tuple(secret_values(os.environ))
-    return clean(Masker(secrets).text(message))
+    return Masker(secrets)
 
 
 def _translate_click() -> None:
@@ -134,19 +154,3 @@ def _translate_click() -> None:
     if sys.platform == "win32":
         # gettext reads the language from variables that Windows does not set.
         os.environ.setdefault("LANGUAGE", system_language())
-
-
-def _replace_unprintable() -> None:
-    """Replace the characters that a stream cannot write, such as a pipe on Windows."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
-
-
-def _flush_or_discard() -> None:
-    """Flush the streams; discard what is left for a reader that has gone, as ``head``."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

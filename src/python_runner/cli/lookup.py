@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from python_runner.cli.streams import say
 from python_runner.config.project import absolute, load_project
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
@@ -40,7 +39,7 @@ def open_records(settings: Settings) -> Iterator[Store]:
     try:
         with open_store(settings.home, datetime.now().astimezone()) as store:
             if store.notice:
-                click.echo(store.notice.in_language(language), err=True)
+                say("{notice}", err=True, notice=store.notice.in_language(language))
             yield store
     except StoreError as error:
         raise PythonRunnerError(error.reason.in_language(language)) from error

@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Self
 
 from python_runner.cli import wording
-from python_runner.cli.tables import flat
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded, ScriptStarted
+from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from python_runner.cli.streams import Stream
     from python_runner.runner.events import Event
 
 
@@ -36,15 +37,13 @@ class Progress:
 class PlainLines(Progress):
     """One line an event, for pipes, log files and schedulers."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Print the event's line whole, whichever thread it comes from."""
         if line := _line_of(event):
-            with self._lock:
-                print(line, file=self._stream, flush=True)
+            self._stream.put(line + "\n")
 
 
 def _line_of(event: Event) -> str | None:
@@ -123,7 +122,7 @@ class LiveView(Progress):
     def _result(self, event: ScriptEnded) -> str:
         result = event.result
         colour = "green" if result.succeeded else "red"
-        symbol = wording.mark(result, self._console.encoding)
+        symbol = "✓" if result.succeeded else "✗"
         name = self._name(event.project.name, result.script)
         line = f"  [{colour}]{symbol}[/] {name}"
         if result.attempts:

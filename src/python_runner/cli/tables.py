@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
-from python_runner.texts.sanitize import clean
+from python_runner.cli.streams import show, stdout
+from python_runner.texts.sanitize import flat
 
 
 if TYPE_CHECKING:
@@ -44,18 +42,13 @@ class Row:
     alarming: bool = False
 
 
-def flat(text: str) -> str:
-    """Return ``text`` as one line, its control characters escaped."""
-    return clean(text).replace("\n", " ").replace("\t", " ")
-
-
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Print ``rows``; no value is ever cut."""
-    if sys.stdout.isatty():
+    if stdout().isatty():
         _draw(columns, rows)
         return
     for line in plain_lines(columns, rows):
-        click.echo(line)
+        show(line)
 
 
 def plain_lines(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:

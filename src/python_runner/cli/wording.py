@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from python_runner.cli.tables import flat
 from python_runner.model import MailStatus
 from python_runner.records.messages import MessageState
 from python_runner.texts.formats import Formats
+from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
 
@@ -53,7 +53,7 @@ def formats() -> Formats:
 
 def labelled(name: str, value: object) -> str:
     """Return a name and its value, with the colon of the system's language."""
-    return _("{name}: {value}").format(name=name, value=value)
+    return _("{name}: {value}").format(name=name, value=flat(str(value)))
 
 
 def say(sentence: Sentence) -> str:
@@ -74,16 +74,6 @@ def mail_word(mail: MailStatus) -> str:
 def duration(seconds: float) -> str:
     """Return a duration in the system's language."""
     return formats().duration(seconds)
-
-
-def mark(result: ScriptResult, encoding: str | None) -> str:
-    """Return a tick or a cross, in characters the stream can write."""
-    symbol, plain = ("✓", "+") if result.succeeded else ("✗", "x")
-    try:
-        symbol.encode(encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        return plain
-    return symbol
 
 
 def why(result: ScriptResult) -> str:
@@ -145,7 +135,7 @@ def output_lines(result: ScriptResult) -> list[str]:
         empty = result.output is None or result.output.stat().st_size == 0
     except OSError:
         empty = True
-    return [] if empty else [_("output: {path}").format(path=result.output)]
+    return [] if empty else [_("output: {path}").format(path=flat(str(result.output)))]
 
 
 def message_lines(queued: QueuedMessage) -> Iterator[str]:

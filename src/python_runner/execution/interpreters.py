@@ -120,7 +120,19 @@ def _own_interpreter(project: Path) -> Path:
                 return candidate
         # Another interpreter would lack the packages that the scripts need.
         raise BadPythonInterpreter(str(_problem(candidates[0])))
-    return Path(sys.executable)
+    return _with_console(Path(sys.executable))
+
+
+def _with_console(running: Path) -> Path:
+    """Return the interpreter with a console beside one without, ``pythonw.exe``.
+
+    The console that a script gets is hidden, and so is what the script starts: without
+    one, each of its programs would open a window.
+    """
+    if running.name.lower() != "pythonw.exe":
+        return running
+    console = running.with_name("python.exe")
+    return console if console.is_file() else running
 
 
 def _on_path(command: str, project: Path, environ: Mapping[str, str]) -> Path:

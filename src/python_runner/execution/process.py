@@ -165,7 +165,7 @@ def _run(
             # What went wrong may go wrong here as well: the kill comes first.
             with suppress(Exception):
                 tree.kill()
-                _stop(watcher, capture, 0.0)
+                _stop(watcher, capture, stop, grace=0.0)
         if not isinstance(error, _FAULTS):
             raise
         outcome = Outcome.FAILURE if tree.started else Outcome.NOT_STARTED
@@ -184,7 +184,7 @@ def _watch(
     outcome = _wait(watcher, capture, stop, begin)
     if outcome is not None:
         watcher.cancel()
-        _, survivors = _stop(watcher, capture, grace)
+        _, survivors = _stop(watcher, capture, stop, grace=grace)
         duration = time.monotonic() - begin
         return _Watched(outcome=outcome, duration=duration, survivors=survivors)
     duration = time.monotonic() - begin
@@ -193,7 +193,8 @@ def _watch(
     survivors = ()
     left = {member.pid: member for member in watcher.tree.left_behind()}
     if left:
-        more, survivors = _stop(watcher, capture, min(grace, _SHORT_GRACE))
+        short = min(grace, _SHORT_GRACE)
+        more, survivors = _stop(watcher, capture, stop, grace=short)
         left |= more
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
@@ -222,9 +223,11 @@ def _wait(
 
 
 def _stop(
-    watcher: _Watcher, capture: Capture, grace: float
+    watcher: _Watcher, capture: Capture, stop: StopRequest, *, grace: float
 ) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
     """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
+
+    Nothing is waited for once the stop is urgent.
 
     Returns:
         The processes that were found, by number, and those that could not be killed.
@@ -236,6 +239,8 @@ def _stop(
     until = time.monotonic() + grace
     if tree.terminate():
         while time.monotonic() < until and not (ended.is_set() and not tree.members()):
+            if stop.urgent:
+                break
             capture.watch(time.monotonic())
             if ended.wait(_TERMINATE_INTERVAL):
                 time.sleep(_TERMINATE_INTERVAL)

@@ -13,8 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+#: Seconds in which a repeated request is the same wish: a terminal that closes, or a
+#: service manager, sends several signals at once.
+_SAME_WISH = 0.2
+
+
 class StopRequest:
     """A flag that is raised once, from any thread or from a signal handler.
+
+    Who asks once more does not want to wait: what runs is killed at once.
 
     There is no lock in here on purpose: a signal handler may run in the very thread
     that holds it. Single operations on a dictionary are atomic, and so are those of
@@ -23,6 +30,8 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._requested = False
+        self._urgent = False
+        self._since = 0.0
         self._callbacks: dict[object, Callable[[], None]] = {}
 
     @property
@@ -30,8 +39,17 @@ class StopRequest:
         """Whether a stop has been requested."""
         return self._requested
 
+    @property
+    def urgent(self) -> bool:
+        """Whether it has been requested once more: nobody gets time to end."""
+        return self._urgent
+
     def request(self) -> None:
         """Request the stop: call every subscriber, and so wake every waiting thread."""
+        if not self._requested:
+            self._since = monotonic()
+        elif monotonic() - self._since > _SAME_WISH:
+            self._urgent = True
         self._requested = True
         for callback in self._callbacks.copy().values():
             callback()

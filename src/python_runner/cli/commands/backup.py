@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from python_runner.cli.lookup import open_records
+from python_runner.cli.streams import say
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -33,7 +34,5 @@ def command(file: Path, env_file: Path | None) -> int:
         )
     with open_records(settings) as store:
         store.backup(file)
-    click.echo(
-        _("{path} holds a copy of {records}.").format(path=file, records=records)
-    )
+    say(_("{path} holds a copy of {records}."), path=file, records=records)
     return EXIT_SUCCESS

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.keys import json_schema
@@ -50,7 +50,7 @@ def command(
 ) -> int:
     """Print the problems of each project; 0 when there is none, else 2."""
     if schema:
-        click.echo(json.dumps(json_schema(), indent=2))
+        show_document(json_schema())
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
@@ -66,11 +66,11 @@ def command(
     # Wrong for all that, though no project of these mails anything.
     warnings += (p for p in settings.mail.problems if p.key not in told)
     if as_json:
-        click.echo(json.dumps(_document(found, warnings), indent=2))
+        show_document(_document(found, warnings))
     else:
         _print(found)
         for warning in warnings:
-            click.echo(labelled(_("warning"), warning), err=True)
+            say(labelled(_("warning"), warning), err=True)
     return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
 
 
@@ -164,7 +164,7 @@ def _print(found: Mapping[Path, list[Problem]]) -> None:
             message = _("{folder}: {count} problem(s)")
         else:
             message = _("{folder}: ready to run")
-        click.echo(message.format(folder=folder, count=len(problems)))
+        show(message, folder=folder, count=len(problems))
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
-            click.echo(f"  {where}{problem.message}")
+            show("  {where}{message}", where=where, message=problem.message)

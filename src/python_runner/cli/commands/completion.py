@@ -6,6 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from python_runner.cli.app import make_app
+from python_runner.cli.streams import show
 from python_runner.texts.sentence import translate as _
 
 
@@ -20,4 +21,4 @@ def command(shell: str) -> None:
     if kind is None:
         raise click.UsageError(_("no completion for {shell}").format(shell=shell))
     script = kind(make_app(), {}, "python-runner", "_PYTHON_RUNNER_COMPLETE")
-    click.echo(script.source())
+    show(script.source())

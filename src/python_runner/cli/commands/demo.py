@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import click
 
 from python_runner.cli.commands.run import show_failures
 from python_runner.cli.progress import PlainLines
+from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
 from python_runner.model import MailSettings, Run, Settings
 from python_runner.policy import EXIT_SUCCESS
@@ -65,16 +65,16 @@ _STOCK = {
 def command() -> int:
     """Run the demonstration; 0 when it showed what it should."""
     folder = Path(tempfile.mkdtemp(prefix="python-runner-demo-"))
-    click.echo(_("Two projects in {folder}").format(folder=folder))
+    say(_("Two projects in {folder}"), folder=folder)
     projects = [_make(folder / "sales", _SALES), _make(folder / "stock", _STOCK)]
     runs = run_demo(folder, projects)
     show_failures(runs)
     for project in projects:
         _show_log(project)
     _show_mails(folder / "mail")
-    click.echo(_heading(_("Now with your scripts")))
-    click.echo(_("  python-runner init FOLDER     writes its configuration"))
-    click.echo(_("  python-runner run FOLDER      runs it"))
+    say(_heading(_("Now with your scripts")))
+    say(_("  python-runner init FOLDER     writes its configuration"))
+    say(_("  python-runner run FOLDER      runs it"))
     return EXIT_SUCCESS
 
 
@@ -85,7 +85,7 @@ def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
         mail=MailSettings(transport="file", mail_dir=folder / "mail"),
         environ=dict(os.environ),
     )
-    listener = PlainLines(sys.stdout)
+    listener = PlainLines(stdout())
     with open_session(settings, listener=listener) as session:
         return [run_project(load_project(project), session) for project in projects]
 
@@ -99,10 +99,10 @@ def _make(folder: Path, files: dict[str, str]) -> Path:
 
 def _show_log(project: Path) -> None:
     log = project / "logs" / f"{project.name}.log"
-    click.echo(_heading(_("The log: {path}").format(path=log)))
-    click.echo(log.read_text(encoding="utf-8").rstrip())
+    say(_heading(_("The log: {path}").format(path=log)))
+    say(log.read_text(encoding="utf-8").rstrip())
     for output in sorted(project.glob("logs/runs/*/*.log")):
-        click.echo(_("output: {path}").format(path=output))
+        say(_("output: {path}"), path=output)
 
 
 def _show_mails(folder: Path) -> None:
@@ -111,10 +111,10 @@ def _show_mails(folder: Path) -> None:
             path.read_bytes(), policy=email.policy.default
         )
         body = message.get_body(("plain",))
-        click.echo(_heading(_("The mail: {path}").format(path=path)))
-        click.echo(_("Subject: {subject}").format(subject=message["Subject"]) + "\n")
+        say(_heading(_("The mail: {path}").format(path=path)))
+        say(_("Subject: {subject}") + "\n", subject=message["Subject"])
         if body is not None:
-            click.echo(body.get_content().rstrip())
+            say(body.get_content().rstrip())
 
 
 def _heading(text: str) -> str:

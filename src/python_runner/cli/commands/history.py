@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -14,6 +12,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.lookup import chosen_projects, open_records, past_masker
+from python_runner.cli.streams import show, show_document, stdout
 from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
@@ -22,6 +21,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.model import RunStatus
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.runner.recovery import was_interrupted
+from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import summarize
 
@@ -109,7 +109,7 @@ def command(
         runs = store.runs(projects=folders, failed=failed, since=since, limit=limit)
         if as_json:
             masked = [run.masked(masker_of(run.path)).to_document() for run in runs]
-            click.echo(json.dumps({"runs": masked}, indent=2))
+            show_document({"runs": masked})
             return EXIT_SUCCESS
         still_open = [] if failed else store.open_runs(folders)
         rows = [(run.started_at, _row(run)) for run in runs]
@@ -118,7 +118,7 @@ def command(
             rows.append((begun.started_at, _open_row(begun, active=active)))
         rows.sort(key=itemgetter(0), reverse=True)
         if not rows:
-            click.echo(_nothing(folders, narrowed=failed or since is not None))
+            show(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
         _print_runs([row for _start, row in rows[:limit]])
         _print_scripts(list(_script_rows(store, runs, since, masker_of)))
@@ -140,7 +140,7 @@ def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
         return _("No runs are recorded.")
     return _(
         "No runs of {projects} are recorded; `python-runner run` makes one."
-    ).format(projects=", ".join(map(str, folders)))
+    ).format(projects=", ".join(flat(str(folder)) for folder in folders))
 
 
 def _print_runs(rows: Sequence[Row]) -> None:
@@ -186,7 +186,7 @@ def _print_scripts(rows: Sequence[Row]) -> None:
         Column(_("p95"), numbers=True),
         Column(_("trend")),
     )
-    click.echo("\n" + _("Up to {count} runs of each script:").format(count=SAMPLE))
+    show("\n" + _("Up to {count} runs of each script:").format(count=SAMPLE))
     print_table(columns, rows)
 
 
@@ -211,7 +211,7 @@ def _script_rows(
             _rate(summary.success_rate),
             _seconds(summary.p50),
             _seconds(summary.p95),
-            sparkline(summary.trend, sys.stdout.encoding),
+            sparkline(summary.trend, stdout().encoding),
         )
         yield Row(cells, alarming=summary.success_rate == 0)
 

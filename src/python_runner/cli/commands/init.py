@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
+from python_runner.cli.streams import say
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE, absolute
 from python_runner.files import replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.texts.sanitize import json_safe
 from python_runner.texts.sentence import translate as _
 
 
@@ -41,27 +43,26 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         raise click.UsageError(message)
     scripts = find_scripts(folder)
     if not scripts:
-        click.echo(_("{folder} holds no Python script").format(folder=folder), err=True)
+        say(_("{folder} holds no Python script"), err=True, folder=folder)
         return EXIT_USAGE
-    text = json.dumps(
-        initial_config(folder, scripts, recipients), indent=2, ensure_ascii=False
-    )
+    config = initial_config(folder, scripts, recipients)
+    text = json_safe(json.dumps(config, indent=2, ensure_ascii=False))
     try:
         with replacing(target, overwrite=False) as new:
             new.write(f"{text}\n".encode())
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
-        click.echo(message.format(path=target), err=True)
+        say(message, err=True, path=target)
         return EXIT_USAGE
     except OSError as error:
         message = _("{path} cannot be written: {error}")
-        click.echo(message.format(path=target, error=error.strerror), err=True)
+        say(message, err=True, path=target, error=error.strerror)
         return EXIT_USAGE
-    click.echo(_("{path} was written:").format(path=target))
-    click.echo(text)
-    click.echo(_("Check the order of the scripts, then run:"))
-    click.echo(f"  python-runner check {project}")
-    click.echo(f"  python-runner run {project}")
+    say(_("{path} was written:"), path=target)
+    say(text)
+    say(_("Check the order of the scripts, then run:"))
+    say("  python-runner check {project}", project=project)
+    say("  python-runner run {project}", project=project)
     return EXIT_SUCCESS
 
 

@@ -11,7 +11,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.lookup import past_masker
-from python_runner.cli.tables import flat
+from python_runner.cli.streams import show
 from python_runner.cli.targets import env_file_option
 from python_runner.config.project import absolute, bare_project
 from python_runner.config.settings import load_settings
@@ -20,7 +20,7 @@ from python_runner.model import Outcome
 from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
-from python_runner.texts.sanitize import clean
+from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import translate as _
 
 
@@ -115,17 +115,18 @@ def _wait() -> bool:
 def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
     for line in lines:
         if chosen.wants(line):
-            click.echo(_facts(line))
+            failed = not Outcome(line.status).succeeded
+            show(_facts(line), colour="red" if failed else None)
             for text in clean(line.traceback or "").splitlines():
-                click.echo(f"    {text}")
+                show(f"    {text}")
 
 
 def _facts(line: LogLine) -> str:
-    """Return the facts of a line; a failure is red on a terminal."""
+    """Return the facts of a line."""
     formats = wording.formats()
     outcome = Outcome(line.status)
     minutes = formats.number(line.minutes, 2)
-    facts = "  ".join(
+    return "  ".join(
         (
             formats.moment(line.time),
             f"{wording.outcome_word(outcome):<9}",
@@ -134,4 +135,3 @@ def _facts(line: LogLine) -> str:
             flat(f"({line.run_id}, {line.host})"),
         )
     )
-    return facts if outcome.succeeded else click.style(facts, fg="red")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli.lookup import open_records, past_masker
+from python_runner.cli.streams import say, stdout
+from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.cli.wording import message_lines
 from python_runner.config.addresses import address_problems
@@ -32,7 +33,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from python_runner.model import Settings
     from python_runner.records.messages import QueuedMessage
@@ -78,12 +79,10 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     for step in probe(mail, recipient, now=local_now(), language=language):
         word = _("ok") if step.ok else _("failed")
         detail = masker.text(step.detail.in_language(language))
-        click.echo(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
+        say(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
     if reached:
-        click.echo(
-            _("The test mail for {recipient} is out.").format(recipient=recipient)
-        )
+        say(_("The test mail for {recipient} is out."), recipient=recipient)
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
 
@@ -99,7 +98,7 @@ def _test_channels(folder: Path) -> int:
         line = f"{receipt.recipient}: " + (_("ok") if sent else _("failed"))
         if receipt.detail:
             line += f" - {receipt.detail.in_language(system_language())}"
-        click.echo(line, err=not sent)
+        say(line, err=not sent)
         reached = reached and sent
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
@@ -124,8 +123,8 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
     with open_records(settings) as store:
         messages = store.messages.newest(states, limit=limit)
     if not messages:
-        click.echo(_("No report waits."))
-    _print(messages, settings)
+        show_text(_("No report waits."))
+    _print(messages, settings, show_text)
     return EXIT_SUCCESS
 
 
@@ -141,11 +140,11 @@ def show(number: int, *, raw: bool, env_file: Path | None) -> int:
     with open_records(settings) as store:
         queued = _find(store, number)
     if raw:
-        sys.stdout.buffer.write(queued.message.content)
+        stdout().write_bytes(queued.message.content)
         return EXIT_SUCCESS
-    _print([queued], settings)
+    _print([queued], settings, show_text)
     masker = past_masker(settings, queued.path)
-    click.echo("\n" + masker.text(plain_text(queued.message.content)))
+    show_text("\n" + masker.text(plain_text(queued.message.content)))
     return EXIT_SUCCESS
 
 
@@ -178,14 +177,13 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         )
         report = outbox.drain(FLUSH_SECONDS)
         left = store.messages.newest(UNDELIVERED)
-    click.echo(
-        _("{sent} sent, {waiting} waiting, {given_up} given up").format(
-            sent=report.sent,
-            waiting=report.remaining,
-            given_up=sum(queued.state is MessageState.FAILED for queued in left),
-        )
+    say(
+        _("{sent} sent, {waiting} waiting, {given_up} given up"),
+        sent=report.sent,
+        waiting=report.remaining,
+        given_up=sum(queued.state is MessageState.FAILED for queued in left),
     )
-    _print(left, settings)
+    _print(left, settings, say)
     if signals.received:
         return exit_code((), signal=signals.received.name)
     if any(queued.message.audience == RECIPIENTS for queued in left):
@@ -204,11 +202,11 @@ def drop(number: int, env_file: Path | None) -> int:
     settings = load_settings(env_file)
     with open_records(settings) as store:
         queued = _find(store, number)
-        _print([queued], settings)
+        _print([queued], settings, say)
         if not store.messages.drop(number):
             message = _("report {number} neither waits nor was given up")
             raise PythonRunnerError(message.format(number=number))
-    click.echo(_("Report {number} is dropped.").format(number=number))
+    say(_("Report {number} is dropped."), number=number)
     return EXIT_SUCCESS
 
 
@@ -220,8 +218,12 @@ def _find(store: Store, number: int) -> QueuedMessage:
     return queued
 
 
-def _print(messages: Iterable[QueuedMessage], settings: Settings) -> None:
+def _print(
+    messages: Iterable[QueuedMessage],
+    settings: Settings,
+    write: Callable[[str], None],
+) -> None:
     masker_of = cache(partial(past_masker, settings))
     for queued in messages:
         for line in message_lines(queued):
-            click.echo(masker_of(queued.path).text(line))
+            write(masker_of(queued.path).text(line))

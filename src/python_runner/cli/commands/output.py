@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli.lookup import find_run, open_records, past_masker
-from python_runner.cli.tables import flat
+from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -22,6 +22,7 @@ from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
 from python_runner.runner.recovery import was_interrupted
+from python_runner.texts.sanitize import OutputCleaner, flat
 from python_runner.texts.sentence import translate as _
 
 
@@ -157,7 +158,7 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
         output = next((o for o in view.outputs if o.number not in shown), None)
         if output is not None:
             if several:
-                click.echo(f"==> {flat(masker.text(output.script))} <==")
+                show(f"==> {flat(masker.text(output.script))} <==")
             shown[output.number] = _show(
                 output, look, whole_lines=several, masker=masker
             )
@@ -166,7 +167,7 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
         else:
             time.sleep(_INTERVAL)
     if not shown:
-        click.echo(_("There is no output: nothing was started."), err=True)
+        say(_("There is no output: nothing was started."), err=True)
     return bool(shown) and all(shown.values())
 
 
@@ -187,19 +188,20 @@ def _show(
 
     if output.ended and not output.file.exists():
         message = _("{script}: its output is not kept any more ({path})")
-        name = flat(masker.text(output.script))
-        values = {"script": name, "path": output.file}
-        click.echo(message.format(**values), err=True)
+        say(message, err=True, script=masker.text(output.script), path=output.file)
         return False
     last = "\n"
     reader = OutputReader(output.file, masker)
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
-    for text in decoded(blocks):
-        # As the script wrote it, colours included, wherever it goes.
-        click.echo(text, nl=False, color=True)
+    # With its colours, wherever it goes.
+    cleaner = OutputCleaner(colours=True)
+    for block in decoded(blocks):
+        text = cleaner.clean(block)
+        stdout().write(text)
         last = text[-1:] or last
+    stdout().write(cleaner.end())
     if whole_lines and last != "\n":
-        click.echo()
+        show()
     return True
 
 

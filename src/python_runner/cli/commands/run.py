@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -17,7 +14,15 @@ from python_runner.cli import wording
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.lookup import open_records
 from python_runner.cli.progress import LiveView, PlainLines, Progress
-from python_runner.cli.tables import flat
+from python_runner.cli.streams import (
+    Stream,
+    Unhurried,
+    deliver_document,
+    say,
+    show,
+    stderr,
+    stdout,
+)
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
@@ -32,7 +37,7 @@ from python_runner.runner.project_run import run_configured
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.session import delete_old_runs, open_session
 from python_runner.runner.signals import StopSignals
-from python_runner.texts.sanitize import clean
+from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.waiting import do_all
@@ -110,9 +115,12 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     runs, given_up, signal_name = run_all(targets, settings, options)
     show_failures(runs)
     show_undelivered(runs, given_up)
-    if options.as_json:
-        click.echo(json.dumps({"runs": [run.to_document() for run in runs]}, indent=2))
-    return exit_code(runs, signal=signal_name, given_up=bool(given_up))
+    lost = options.as_json and not deliver_document(
+        {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None
+    )
+    return exit_code(
+        runs, signal=signal_name, given_up=bool(given_up), document_lost=lost
+    )
 
 
 def run_all(
@@ -126,7 +134,7 @@ def run_all(
     """
     become_subreaper()
     progress = _progress(options)
-    follow = OutputFollower(partial(click.echo, err=options.as_json), settings.secrets)
+    follow = OutputFollower(_progress_stream(options), settings.secrets)
 
     def listener(event: Event) -> None:
         progress(event)
@@ -144,7 +152,7 @@ def run_all(
         progress,
     ):
         for notice in session.notices:
-            click.echo(notice.in_language(system_language()), err=True)
+            say(wording.say(notice), err=True)
         if options.resume:
             require_records(session.store)
         jobs = [
@@ -155,18 +163,25 @@ def run_all(
         runs = drain_again([run for run in done if run], session)
         delete_old_runs(session, targets.keep_days)
     name = signals.received.name if signals.received else None
+    if name is None:
+        follow.finish()
     return runs, session.given_up, name
 
 
 def _progress(options: Options) -> Progress:
-    stream = sys.stderr if options.as_json else sys.stdout
+    stream = _progress_stream(options)
     if options.quiet:
         return Progress()
-    if stream.isatty() and not options.verbose and os.environ.get("TERM") != "dumb":
+    if stream.draws and not options.verbose:
         from rich.console import Console  # noqa: PLC0415 - only where a terminal is
 
-        return LiveView(Console(file=stream, highlight=False))
+        file = cast("TextIO", Unhurried(stream))
+        return LiveView(Console(file=file, highlight=False))
     return PlainLines(stream)
+
+
+def _progress_stream(options: Options) -> Stream:
+    return stderr() if options.as_json else stdout()
 
 
 def _run_one(
@@ -177,12 +192,12 @@ def _run_one(
         folder, session, defaults=defaults, only=options.only, resume=options.resume
     )
     if run is None and not options.quiet:
-        click.echo(_nothing_to_resume(folder), err=options.as_json)
+        _progress_stream(options).put(_nothing_to_resume(folder) + "\n")
     return run
 
 
 def _nothing_to_resume(folder: Path) -> str:
-    return _("{project}: nothing to resume").format(project=folder.name)
+    return _("{project}: nothing to resume").format(project=flat(folder.name))
 
 
 def show_failures(runs: Iterable[Run]) -> None:
@@ -190,19 +205,19 @@ def show_failures(runs: Iterable[Run]) -> None:
     for run in runs:
         if run.error:
             words = clean(run.error.in_language(system_language()))
-            click.echo(f"\n{flat(run.project)}: {words}", err=True)
+            say(f"\n{flat(run.project)}: {words}", err=True)
             continue
         for warning in run.warnings:
             text = warning.in_language(system_language())
-            click.echo(flat(f"{run.project}: {text}"), err=True)
+            say(flat(f"{run.project}: {text}"), err=True)
         for result in run.scripts:
             if result.succeeded and not result.warnings:
                 continue
             word = wording.outcome_word(result.outcome)
             head = flat(f"{run.project}: {result.script}: {word}")
-            click.echo("\n" + head, err=True)
+            say("\n" + head, err=True)
             for line in wording.notable_lines(result):
-                click.echo(f"    {line}", err=True)
+                say(f"    {line}", err=True)
 
 
 def show_undelivered(
@@ -215,12 +230,12 @@ def show_undelivered(
         if line := wording.undelivered(run):
             projects[line].append(run.project)
     for line, names in projects.items():
-        click.echo(f"{', '.join(names)}: {line}", err=True)
+        say(flat(f"{', '.join(names)}: {line}"), err=True)
     own = {run.run_id for run in runs}
     for queued in given_up:
         if queued.run_id not in own:
             text = given_up_notice(queued).in_language(system_language())
-            click.echo(f"{queued.project}: {text}", err=True)
+            say(flat(f"{queued.project}: {text}"), err=True)
 
 
 def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
@@ -236,11 +251,11 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
                 chosen = mask_names(select(project, options.only), masker)
                 plan = unfinished(chosen, store) if store else chosen
                 if plan is None:
-                    click.echo(_nothing_to_resume(folder))
+                    show(_nothing_to_resume(folder))
                 else:
                     _print_plan(plan, settings, masker)
             except PythonRunnerError as error:
-                click.echo(clean(masker.text(str(error))), err=True)
+                say(masker.text(str(error)), err=True)
                 code = EXIT_USAGE
     return code
 
@@ -249,9 +264,9 @@ def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
     interpreter = find_interpreter(
         project.python_command, project.path, environ=settings.environ
     )
-    click.echo(flat(masker.text(f"{project.name}: {interpreter}")))
+    show(flat(masker.text(f"{project.name}: {interpreter}")))
     for script in project.scripts:
-        click.echo("  " + flat(masker.text(_plan_line(project, script))))
+        show("  " + flat(masker.text(_plan_line(project, script))))
 
 
 def _plan_line(project: Project, script: Script) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.lookup import find_run, open_records, past_masker
-from python_runner.cli.tables import flat
+from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
@@ -19,7 +18,7 @@ from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.runner.recovery import was_interrupted
-from python_runner.texts.sanitize import clean
+from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -65,12 +64,12 @@ def command(
     if page is not None:
         _write_page(run, masker, page)
     if as_json:
-        click.echo(json.dumps({"runs": [run.to_document()]}, indent=2))
+        show_document({"runs": [run.to_document()]})
     elif page is not None:
-        click.echo(_("{path} was written.").format(path=page))
+        say(_("{path} was written."), path=page)
     else:
         for line in _run_lines(run):
-            click.echo(line)
+            show(line)
     return EXIT_SUCCESS
 
 
