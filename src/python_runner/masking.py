@@ -2,7 +2,8 @@
 
 Output, errors and answers of servers end in logs, records and mails. A secret whose value
 is known is replaced there, in each of the forms in which programs write values. A secret
-that is unknown, encrypted or cut into pieces cannot be recognised.
+that is unknown, encrypted or cut into pieces cannot be recognised; one that is cut by
+nothing but colour codes and other characters that nobody sees, can.
 """
 
 from __future__ import annotations
@@ -10,48 +11,34 @@ from __future__ import annotations
 import html
 import json
 import re
-import sys
 from base64 import b64encode
+from bisect import bisect_right
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
+from python_runner.texts.characters import SEQUENCE
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from _typeshed import DataclassInstance
 
+    #: A form of a secret, and where it was found.
+    Found = tuple[int, int]
+
 Fact = TypeVar("Fact", bound="DataclassInstance")
+Text = TypeVar("Text", str, bytes)
 
 #: What stands in the place of a secret.
 MASK = "***"
+_MASK = MASK.encode()
 #: Characters from which on a value is masked: shorter ones are in every text.
 SHORTEST = 4
-#: The runner's own: never inherited by a script.
-OWN_SECRETS = frozenset({"PASSWORD_MAIL", "OAUTH_CLIENT_SECRET"})
-
-_WORDS = (
-    "PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY"
-    "|CREDENTIALS?|MOT_?DE_?PASSE|MDP"
-)
-#: One of the words as a part of a name, or at its very end (``PGPASSWORD``). ``PWD``
-#: alone is the current folder.
-_SECRET_NAME = re.compile(
-    rf"(?:^|[_.-])(?:{_WORDS}|PASS)(?=[_.-]|$)|(?:{_WORDS})[0-9]*$|[_.-]PWD(?=[_.-]|$)"
-)
-#: Ends of names that describe a secret without being one: where it is, how long it may be.
-_ABOUT = re.compile(
-    r"[_.-](?:FILE|PATH|DIR|DIRECTORY|FOLDER|URL|URI|ENDPOINT|HOST|PORT|NAME|USER|ID|TYPE"
-    r"|LENGTH|SIZE|LIMIT|COUNT|DAYS|HOURS|MINUTES|SECONDS|TTL|TIMEOUT|EXPIRY|POLICY)$"
-)
-#: ``scheme://user:password@host`` and ``PWD=password;`` of a connection string.
-_INSIDE = re.compile(
-    r"://[^\s/@:]*:([^\s/@]+)@|\b(?:password|pwd)\s*=\s*\{?([^;}\s]+)", re.IGNORECASE
-)
 #: What stands for "no secret" or switches one off and on.
 _NO_VALUES = frozenset({"true", "false", "none", "null"})
 #: Characters a line of a longer secret (a private key) must have to be one by itself.
@@ -60,38 +47,32 @@ _LINE = 16
 _URL_SAFE = ("", "/", "!~*'()", ";,/?:@&=+$!~*'()#")
 #: Code pages in which programs of a western European Windows print.
 _CODE_PAGES = ("cp1252", "cp850", "utf-16-le")
-
-
-def is_own_secret(name: str) -> bool:
-    """Say whether a variable is the runner's own secret, by the platform's spelling."""
-    return (name.upper() if sys.platform == "win32" else name) in OWN_SECRETS
-
-
-def is_secret_name(name: str) -> bool:
-    """Say whether a variable's name tells that its value is secret."""
-    name = name.upper()
-    return bool(_SECRET_NAME.search(name)) and not _ABOUT.search(name)
-
-
-def secret_values(*environments: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values that are secret by their name, and any value's password inside.
-
-    That is the password of a URL, or of a database's connection string.
-    """
-    for variables in environments:
-        for name, value in variables.items():
-            if is_secret_name(name):
-                yield value
-            for match in _INSIDE.finditer(value):
-                yield match[1] or match[2]
-                yield unquote(match[1] or match[2])
+#: What shows as nothing: it is taken out where a text is shown, or no terminal draws it.
+#: In bytes no NUL is: every second one of UTF-16 is one.
+_UNSEEN = rf"(?:{SEQUENCE}|[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff])"
+_UNSEEN_TEXT = re.compile(f"{_UNSEEN}+")
+_UNSEEN_DATA = re.compile(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
+#: One of these is in whatever shows as nothing: a quick look.
+_UNSEEN_MARK = re.compile(rb"[\x01-\x08\x0e-\x1f\x7f]")
+#: The same, and blanks: a line of a mail or a table shows one for many.
+_UNSEEN_OR_BLANK = re.compile(rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+")
+#: Of these, what stays when they stand inside of a secret.
+_COLOUR_TEXT = re.compile(r"\x1b\[[0-9;:]*m")
+_COLOUR_DATA = re.compile(_COLOUR_TEXT.pattern.encode())
+#: A sequence that the next block may complete.
+_BEGUN_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z")
+#: Bytes of a sequence that is looked for at the end of a block.
+_SEQUENCE_BYTES = 4096
+#: Bytes of unseen characters for each byte of a secret that are reckoned with there.
+_DENSITY = 64
 
 
 class Masker:
     """Replaces known secrets, in plain and in encoded form, by ``***``.
 
-    Finding nothing costs less than a millisecond per form and megabyte; a secret has
-    five forms or, with special characters, some sixty. It can be pickled.
+    The work is in proportion to the text and to the forms, whatever both hold. Finding
+    nothing costs less than a millisecond per form and megabyte; a secret has five forms
+    or, with special characters, some sixty. It can be pickled.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -101,13 +82,22 @@ class Masker:
         self._data = _longest_first(
             form for v in values for form in (*map(_bytes, _text_forms(v)), *_pages(v))
         )
-        self._text_pattern = re.compile("|".join(map(re.escape, self._texts)))
-        self._data_pattern = re.compile(b"|".join(map(re.escape, self._data)))
+        #: Forms as they are where each run of blanks is shown as one; none has one: ().
+        blanks = any(re.search(r"\s", value) for value in values)
+        self._flat = _longest_first(map(_flat, self._texts)) if blanks else ()
 
     def text(self, text: str) -> str:
-        """Return ``text`` without the secrets."""
-        if any(form in text for form in self._texts):
-            return self._text_pattern.sub(MASK, text)
+        """Return ``text`` without the secrets, even if only its look holds one."""
+        text = _replaced_all(text, _spans(text, self._texts, len(text)), MASK)
+        unseen, forms = _UNSEEN_TEXT, self._texts
+        if self._flat:
+            unseen, forms = _UNSEEN_OR_BLANK, self._flat
+        if not self._texts or not unseen.search(text):
+            return text
+        shown = unseen.sub(_shown_as, text)
+        if found := _spans(shown, forms, len(shown)):
+            places = _Places(text, unseen)
+            return _replaced_all(text, [places.span(span) for span in found], MASK)
         return text
 
     def sentence(self, sentence: Sentence) -> Sentence:
@@ -173,15 +163,41 @@ class Masker:
         pieces.append((data[position:end], False))
         return pieces, data[max(position, end) :]
 
-    def _found(self, data: bytes, end: int) -> list[tuple[int, int]]:
-        # The pattern alone would try every form at every place.
-        if not any(form in data for form in self._data):
-            return []
-        spans = (match.span() for match in self._data_pattern.finditer(data))
-        return [span for span in spans if span[0] < end]
+    def _found(self, data: bytes, end: int) -> list[Found]:
+        """Return where secrets are that begin before ``end``, in order and apart."""
+        found = _spans(data, self._data, end)
+        if self._data and _UNSEEN_MARK.search(data):
+            shown = _UNSEEN_DATA.sub(b"", data)
+            if seen := _spans(shown, self._data, len(shown)):
+                places = _Places(data, _UNSEEN_DATA)
+                spans = map(places.span, seen)
+                found = _apart([*found, *(span for span in spans if span[0] < end)])
+        return found
 
     def _overlap(self, data: bytes) -> int:
-        return max((_overlap(data, form) for form in self._data), default=0)
+        """Return how many bytes at the end may be the beginning of a secret."""
+        if not self._data:
+            return 0
+        plain = max(_overlap(data, form) for form in self._data)
+        tail = data[-self._reach :]
+        if not _UNSEEN_MARK.search(tail):
+            return plain
+        begun = _BEGUN_SEQUENCE.search(tail, max(0, len(tail) - _SEQUENCE_BYTES))
+        complete = tail[: begun.start()] if begun else tail
+        shown = _UNSEEN_DATA.sub(b"", complete)
+        seen = max(_overlap(shown, form) for form in self._data)
+        if seen:
+            start = _Places(complete, _UNSEEN_DATA).of(len(shown) - seen)
+        else:
+            # Half a sequence would show as text.
+            start = len(complete)
+        return max(plain, len(tail) - start)
+
+    @property
+    def _reach(self) -> int:
+        """How far a secret may reach, with what shows as nothing inside of it."""
+        longest = len(self._data[0]) if self._data else 0
+        return longest * _DENSITY + _SEQUENCE_BYTES
 
     def begun(self, data: bytes) -> int:
         """Return how many bytes at the end may be the beginning of a secret."""
@@ -189,17 +205,110 @@ class Masker:
 
     def ended(self, data: bytes) -> int:
         """Return how many bytes at the start may be the end of a secret."""
-        turned = data[: len(self._data[0])][::-1] if self._data else b""
-        end = max((_overlap(turned, form[::-1]) for form in self._data), default=0)
+        if not self._data:
+            return 0
+        head = data[: self._reach]
+        shown = _UNSEEN_DATA.sub(b"", head)
+        turned = shown[: len(self._data[0])][::-1]
+        end = max(_overlap(turned, form[::-1]) for form in self._data)
+        if end and len(shown) != len(head):
+            end = _Places(head, _UNSEEN_DATA).of(end - 1) + 1
         # Never to the middle of a whole one.
         return max([end, *(stop for _start, stop in self._found(data, end))])
 
 
+class _Places:
+    """Where the characters of a text are that are left when the unseen ones are out."""
+
+    def __init__(self, text: Text, unseen: re.Pattern[Text]) -> None:
+        #: Of each part between two unseen ones: where it begins, shown and in the text.
+        self._shown = [0]
+        self._real = [0]
+        shown = end = 0
+        for match in unseen.finditer(text):
+            shown += match.start() - end
+            end = match.end()
+            if _shown_as(match):
+                # The first blank of several stands for all.
+                self._add(shown, match.start())
+                shown += 1
+            self._add(shown, end)
+
+    def _add(self, shown: int, real: int) -> None:
+        self._shown.append(shown)
+        self._real.append(real)
+
+    def of(self, shown: int) -> int:
+        """Return the place in the text of a character that is shown."""
+        part = bisect_right(self._shown, shown) - 1
+        return self._real[part] + shown - self._shown[part]
+
+    def span(self, span: Found) -> Found:
+        """Return the place in the text of a part of what is shown."""
+        return self.of(span[0]), self.of(span[1] - 1) + 1
+
+
+def _shown_as(match: re.Match[Any]) -> str:
+    return " " if match.lastgroup else ""
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _spans(text: Text, forms: tuple[Text, ...], end: int) -> list[Found]:
+    """Return where forms are that begin before ``end``: the first, of these the longest.
+
+    Each form is looked for by itself, which takes linear time whatever the text holds; a
+    pattern of all would try every form at every place.
+    """
+    nearest = [
+        (start, -len(form), form) for form in forms if (start := text.find(form)) >= 0
+    ]
+    heapify(nearest)
+    found: list[Found] = []
+    position = 0
+    while nearest and nearest[0][0] < end:
+        start, length, form = nearest[0]
+        if start >= position:
+            position = start - length
+            found.append((start, position))
+        if (start := text.find(form, position)) >= 0:
+            heapreplace(nearest, (start, length, form))
+        else:
+            heappop(nearest)
+    return found
+
+
+def _apart(spans: list[Found]) -> list[Found]:
+    """Return the spans in order, those that overlap as one."""
+    joined: list[Found] = []
+    for start, stop in sorted(spans):
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(stop, joined[-1][1])
+        else:
+            joined.append((start, stop))
+    return joined
+
+
+def _replaced_all(text: str, spans: list[Found], mask: str) -> str:
+    """Return ``text`` with the mask in the place of the spans; colours inside stay."""
+    parts = []
+    position = 0
+    for start, stop in spans:
+        parts += [text[position:start], mask, *_COLOUR_TEXT.findall(text[start:stop])]
+        position = stop
+    return "".join([*parts, text[position:]])
+
+
 def _replaced(piece: tuple[bytes, bool]) -> bytes:
-    if not piece[1]:
-        return piece[0]
+    data, secret = piece
+    if not secret:
+        return data
     # A line of UTF-16 with half of a character in it could not be read any more.
-    return MASK.encode("utf-16-le" if b"\0" in piece[0] else "ascii")
+    mask = MASK.encode("utf-16-le" if b"\0" in data else "ascii")
+    # A colour that ends inside of a secret still ends.
+    return b"".join([mask, *_COLOUR_DATA.findall(data)])
 
 
 def _overlap(data: bytes, form: bytes) -> int:

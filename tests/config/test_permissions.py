@@ -79,7 +79,7 @@ PLACES = [
 
 def told() -> dict[str, str]:
     """Return what ``check`` warns of in the current folder, by the path that it names."""
-    found = permission_problems(find_targets(()), load_settings(), None)
+    found = permission_problems(find_targets(()), load_settings())
     return {p.file: p.message for p in found if p.file != "python-runner"}
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import codecs
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import pytest
@@ -12,6 +13,8 @@ from python_runner import (
     MissingEnvironmentVariable,
 )
 from python_runner.config.settings import (
+    can_mail,
+    env_file_places,
     load_settings,
     require_mail,
     sender_address,
@@ -20,6 +23,15 @@ from python_runner.config.settings import (
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from python_runner.model import Settings
+
+
+def settings_that_mail(*args: Any, **options: Any) -> Settings:
+    """Return the settings of a run that mails."""
+    settings = load_settings(*args, **options)
+    require_mail(settings.mail)
+    return settings
 
 
 def test_the_defaults_are_the_originals_server(tmp_path: Path) -> None:
@@ -97,7 +109,7 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_all_wrong_variables_are_named(tmp_path: Path) -> None:
     """Every wrong variable is one problem with what was expected."""
     with pytest.raises(InvalidConfiguration) as caught:
-        load_settings(
+        settings_that_mail(
             environ={
                 "MAIL_TRANSPORT": "pigeon",
                 "SMTP_HOST": "smtp.example.org:587",
@@ -121,7 +133,7 @@ def test_all_wrong_variables_are_named(tmp_path: Path) -> None:
 def test_what_is_no_port(tmp_path: Path, port: str) -> None:
     """A port is 1 to 65535, in plain digits."""
     with pytest.raises(InvalidConfiguration, match="SMTP_PORT"):
-        load_settings(environ={"SMTP_PORT": port}, folder=tmp_path)
+        settings_that_mail(environ={"SMTP_PORT": port}, folder=tmp_path)
 
 
 OAUTH = {
@@ -210,7 +222,7 @@ def test_a_secret_goes_to_a_server_by_https(
 ) -> None:
     """An address is https and a name alone: nothing else may see the secret."""
     with pytest.raises(InvalidConfiguration, match=name):
-        load_settings(environ={name: value}, folder=tmp_path)
+        settings_that_mail(environ={name: value}, folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["OAUTH_TENANT_ID", "OAUTH_CLIENT_ID"])
@@ -218,7 +230,7 @@ def test_a_secret_goes_to_a_server_by_https(
 def test_what_is_no_identifier(tmp_path: Path, name: str, value: str) -> None:
     """An identifier becomes part of an address, and cannot change where it leads."""
     with pytest.raises(InvalidConfiguration, match=name):
-        load_settings(environ={name: value}, folder=tmp_path)
+        settings_that_mail(environ={name: value}, folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +251,9 @@ def test_a_certificate_that_cannot_serve(
     if content is not None:
         file.write_text(content, encoding="latin-1")
     with pytest.raises(InvalidConfiguration, match=says) as caught:
-        load_settings(environ={"OAUTH_CLIENT_CERTIFICATE": str(file)}, folder=tmp_path)
+        settings_that_mail(
+            environ={"OAUTH_CLIENT_CERTIFICATE": str(file)}, folder=tmp_path
+        )
     assert [p.key for p in caught.value.problems] == ["OAUTH_CLIENT_CERTIFICATE"]
 
 
@@ -251,7 +265,7 @@ def test_a_certificate_stands_in_for_the_secret(tmp_path: Path) -> None:
     )
     environ = OAUTH | {"OAUTH_CLIENT_CERTIFICATE": str(file)}
     with pytest.raises(InvalidConfiguration, match="not both"):
-        load_settings(environ=environ, folder=tmp_path)
+        settings_that_mail(environ=environ, folder=tmp_path)
 
     del environ["OAUTH_CLIENT_SECRET"]
     mail = load_settings(environ=environ, folder=tmp_path).mail
@@ -296,7 +310,7 @@ def test_what_a_transport_lacks_is_named(
     with pytest.raises(MissingEnvironmentVariable) as caught:
         require_mail(mail)
 
-    assert ", ".join(missing) + " is not set" in str(caught.value)
+    assert "not set: " + ", ".join(missing) + ";" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -346,3 +360,75 @@ def test_a_user_without_a_home_has_settings(monkeypatch: pytest.MonkeyPatch) -> 
     assert settings.home.is_absolute()
     assert settings.mail.mail_dir
     assert settings.mail.mail_dir.is_absolute()
+
+
+def test_a_wrong_mail_variable_stops_only_what_mails(tmp_path: Path) -> None:
+    """Settings are made all the same; whoever mails is told what is wrong."""
+    environ = {"SMTP_PORT": "smtp", "MAIL_TRANSPORT": "pigeon", "LOGIN_MAIL": "a@b.fr"}
+    mail = load_settings(environ=environ, folder=tmp_path).mail
+
+    assert [problem.key for problem in mail.problems] == ["MAIL_TRANSPORT", "SMTP_PORT"]
+    assert (mail.transport, mail.smtp_port, mail.login) == ("smtp", 587, "a@b.fr")
+    assert not can_mail(mail)
+    with pytest.raises(InvalidConfiguration) as caught:
+        require_mail(mail)
+    assert caught.value.problems == mail.problems
+
+
+def test_the_second_place_is_beside_the_virtual_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the original found it, from any folder; the current folder's comes first."""
+    here, root = tmp_path / "here", tmp_path / "root"
+    (root / "project").mkdir(parents=True)
+    here.mkdir()
+    monkeypatch.setattr("sys.prefix", str(root / ".venv"))
+    (root / ".env").write_text("LOGIN_MAIL=second@b.fr\n", encoding="utf-8")
+    (tmp_path / ".env").write_text("LOGIN_MAIL=above@b.fr\n", encoding="utf-8")
+
+    for folder in (here, root / "project"):
+        settings = load_settings(environ={}, folder=folder)
+        assert settings.mail.login == "second@b.fr"
+        assert settings.env_file == root / ".env"
+    (here / ".env").write_text("MAIL_FROM=first@b.fr\n", encoding="utf-8")
+    first = load_settings(environ={}, folder=here)
+    assert (first.mail.login, first.mail.sender) == (None, "first@b.fr")
+    (root / ".env").unlink()
+    (here / ".env").unlink()
+    assert load_settings(environ={}, folder=here).env_file is None
+    monkeypatch.setattr("sys.prefix", sys.base_prefix)
+    assert env_file_places(here) == (here / ".env",)
+
+
+def test_a_missing_variable_names_the_files_looked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a scheduler the current folder is seldom the one that people think of."""
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "root" / ".venv"))
+    first, second = tmp_path / ".env", tmp_path / "root" / ".env"
+
+    def told(env_file: Path | None = None) -> str:
+        settings = load_settings(env_file, environ={}, folder=tmp_path)
+        with pytest.raises(MissingEnvironmentVariable) as caught:
+            require_mail(settings.mail)
+        return str(caught.value)
+
+    assert f"({first} does not exist, {second} does not exist)" in told()
+    second.parent.mkdir()
+    second.write_text("A=1\n", encoding="utf-8")
+    assert f"({first} does not exist, {second} does not set them)" in told()
+    first.write_text("A=1\n", encoding="utf-8")
+    assert f"({first} does not set them)" in told()
+    assert f"({second} does not set them)" in told(second)
+
+
+def test_lines_of_the_file_that_set_nothing_are_told(tmp_path: Path) -> None:
+    """With the file and the line; the others hold."""
+    file = tmp_path / ".env"
+    file.write_text("A=1\n\nDB_PASSWORD: s3cretpw\nB=2\n", encoding="utf-8")
+    settings = load_settings(environ={}, folder=tmp_path)
+
+    assert settings.environ == {"A": "1", "B": "2"}
+    (warning,) = settings.warnings
+    assert str(warning).startswith(f"{file}: line 3: expected NAME=value")
+    assert "s3cretpw" not in str(warning)

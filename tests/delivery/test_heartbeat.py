@@ -214,6 +214,22 @@ def test_another_host_gets_nothing(serve_web: Serve) -> None:
     assert other.requests == []
 
 
+@pytest.mark.parametrize("status", [307, 308])
+def test_another_server_of_the_host_gets_no_report(
+    serve_web: Serve, status: int
+) -> None:
+    """Behind another port may be anybody's program."""
+    other = serve_web()
+    server = serve_web({"/u": f"{status} {address(other, 'other')}"})
+    heartbeat = Heartbeat(address(server, "u"))
+    end(heartbeat)
+
+    (problem,) = heartbeat.finish(10)
+
+    assert f"HTTP {status}" in str(problem)
+    assert other.requests == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_server_that_has_moved_is_followed(serve_web: Serve, status: int) -> None:
     """The ping arrives where the server says, with its body where HTTP keeps it."""

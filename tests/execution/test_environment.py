@@ -14,6 +14,7 @@ from python_runner.execution.environment import (
     output_encoding,
     python_flags,
     script_environment,
+    withheld_variables,
 )
 from python_runner.model import Interpreter
 
@@ -55,6 +56,26 @@ def test_secrets_are_not_inherited(secret: str) -> None:
     """The runner's secrets never pass; what the user gives to scripts does."""
     assert secret not in child_environment({secret: "s3cret"}, {}, run_id="1")
     assert child_environment({secret: "a"}, {secret: "b"}, run_id="1")[secret] == "b"
+
+
+def test_no_variable_carries_an_own_secret_under_another_name() -> None:
+    """Neither inherited nor configured: equal to it, or visibly around a long one."""
+    base = {"PASSWORD_MAIL": "hunter2secret", "OAUTH_CLIENT_SECRET": "ab", "A": "1"}
+    base |= {"COPY": "hunter2secret", "SHORT": "ab", "WORD": "abc"}
+    extra = {
+        "X": "smtp://me:hunter2secret@h",
+        "PASSWORD_MAIL": "hunter2secret",
+        "Y": "2",
+    }
+
+    env = child_environment(base, extra, run_id="1")
+    assert {name for name in env if not name.startswith(("PYTHON", "NO_"))} == {
+        "A",
+        "WORD",
+        "Y",
+    }
+    assert withheld_variables(base, extra) == ["COPY", "PASSWORD_MAIL", "SHORT", "X"]
+    assert withheld_variables(base, {}) == ["COPY", "SHORT"]
 
 
 @pytest.mark.windows

@@ -42,6 +42,7 @@ STATE = ROOT / ".mutation.jsonl"
 FURTHER: dict[str, tuple[str, ...]] = {
     "channels": (),
     "config/addresses": ("config/test_settings.py", "config/test_project.py"),
+    "config/env_file": (),
     "config/units": ("config/test_project.py",),
     "config/validation": ("config/test_project.py", "config/test_settings.py"),
     "delivery/circuit_breaker": ("delivery/test_endpoints.py",),
@@ -53,6 +54,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "execution/interpreters": (),
     "files": (),
     "masking": (),
+    "secret_values": (),
     "policy": ("delivery/test_outbox.py",),
     "records/changes": ("records/test_store.py", "records/test_store_states.py"),
     "records/log": (),

@@ -315,10 +315,9 @@ def test_no_sender_is_what_is_no_address(
     tmp_path: Path, variable: str, entry: str
 ) -> None:
     """The sender is checked where it is set, and named."""
-    with pytest.raises(InvalidConfiguration) as caught:
-        load_settings(environ={variable: entry}, folder=tmp_path)
-    assert [problem.key for problem in caught.value.problems] == [variable]
-    assert len(str(caught.value).splitlines()) == 1
+    problems = load_settings(environ={variable: entry}, folder=tmp_path).mail.problems
+    assert [problem.key for problem in problems] == [variable]
+    assert len(str(problems[0]).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -342,8 +341,10 @@ def test_what_is_a_sender(tmp_path: Path, sender: str) -> None:
 )
 def test_what_is_no_sender(tmp_path: Path, sender: str) -> None:
     """A name beside the address adds neither headers nor addresses."""
-    with pytest.raises(InvalidConfiguration, match="MAIL_FROM"):
-        load_settings(environ={"MAIL_FROM": sender}, folder=tmp_path)
+    problems = load_settings(
+        environ={"MAIL_FROM": sender}, folder=tmp_path
+    ).mail.problems
+    assert [problem.key for problem in problems] == ["MAIL_FROM"]
 
 
 def test_a_login_that_is_no_address_needs_a_sender(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import email.policy
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import time
@@ -85,7 +86,14 @@ threading.Thread(target=work).start()
 """,
     "arguments.py": "raise RuntimeError(sys.argv)",
     f"named_{API}.py": "raise RuntimeError('see the name')",
+    "coloured.py": """
+for c in C:
+    print('\\x1b[31m'.join(c), c[:9] + '\\x1b]0;title\\x07' + c[9:])
+raise RuntimeError(' '.join(c[:3] + '\\x1b[0m' + c[3:] for c in C))
+""",
 }
+#: What colours a text, and shows as nothing.
+SEQUENCES = re.compile(rb"\x1b(?:\[[0-9;]*[a-zA-Z]|\][^\x07]*\x07)")
 PRELUDE = (
     "import base64, json, sys, time\n"
     "from urllib.parse import quote, quote_plus, urlencode\n"
@@ -261,8 +269,9 @@ def found_in(office: Office) -> set[tuple[str, bytes]]:
     return {
         (name, needle)
         for name, content in office.artefacts()
+        for look in {content, SEQUENCES.sub(b"", content)}
         for needle in NEEDLES
-        if needle in content
+        if needle in look
     }
 
 

@@ -88,10 +88,9 @@ def test_a_password_in_the_wrong_line_of_the_environment_is_not_quoted(
 ) -> None:
     """Whoever sets SMTP_PORT to the password learns of it without seeing it."""
     environ = {"PASSWORD_MAIL": SECRET, "SMTP_PORT": SECRET, "MAIL_FROM": SECRET}
-    with pytest.raises(InvalidConfiguration) as caught:
-        load_settings(environ=environ, folder=tmp_path)
-    assert len(caught.value.problems) == 2
-    assert SECRET not in str(caught.value)
+    problems = load_settings(environ=environ, folder=tmp_path).mail.problems
+    assert len(problems) == 2
+    assert SECRET not in str(problems)
 
 
 def test_an_interpreter_that_is_not_there_is_told_without_secrets(

@@ -13,13 +13,14 @@ import click
 
 from python_runner.cli.streams import OutputLost, attached_streams, say
 from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
-from python_runner.masking import Masker, secret_values
+from python_runner.masking import Masker
 from python_runner.policy import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     EXIT_SUCCESS,
     EXIT_USAGE,
 )
+from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import LOCALE_DIR, N_, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.version import __version__

@@ -50,5 +50,7 @@ def env_file_option(function: _F) -> _F:
     return click.option(
         "--env-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help=_("File with variables; default: .env in the current folder."),
+        help=_(
+            "File with variables; default: .env here, else beside the virtual environment."
+        ),
     )(function)

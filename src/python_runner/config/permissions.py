@@ -15,12 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.config.env_file import read_env
 from python_runner.config.project import CONFIG_FILE
-from python_runner.config.reading import read_env
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.files import absolute, is_file, real_folder
-from python_runner.masking import is_secret_name
+from python_runner.secret_values import is_secret_name
 from python_runner.texts.sentence import translate as _
 
 
@@ -116,9 +116,9 @@ def foreign_settings(env_file: Path | None) -> Iterator[Problem]:
     """Yield who else may change what holds for every run from the current folder.
 
     Args:
-        env_file: the file of the environment's variables; None: ``.env`` of that folder.
+        env_file: the file of variables that was read; None if none was.
     """
-    files = (env_file or Path(".env"), Path(WORKSPACE_FILE))
+    files = filter(None, (env_file, Path(WORKSPACE_FILE)))
     yield from changeable(files, above=False)
 
 
@@ -128,7 +128,7 @@ def readable_secrets(env_file: Path) -> Iterator[Problem]:
     if status is None or not status.st_mode & stat.S_IROTH or not is_file(env_file):
         return
     try:
-        names = [name for name in read_env(env_file) if is_secret_name(name)]
+        names = [*filter(is_secret_name, read_env(env_file, {}).variables)]
     except InvalidConfiguration:
         return
     if names:

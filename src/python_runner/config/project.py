@@ -11,9 +11,14 @@ import msgspec
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.dependencies import dependency_problems
+from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.keys import ExecConfig, ScriptEntry
-from python_runner.config.reading import read_env, read_json
-from python_runner.config.secret_addresses import channel_problems, heartbeat_problem
+from python_runner.config.reading import read_json
+from python_runner.config.secret_addresses import (
+    address_warnings,
+    channel_problems,
+    heartbeat_problem,
+)
 from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -21,9 +26,9 @@ from python_runner.exceptions import (
     MissingConfigurationVariable,
 )
 from python_runner.files import absolute, is_file, is_folder, why_unseen
-from python_runner.masking import is_own_secret, secret_values
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
+from python_runner.secret_values import is_own_secret, secret_values
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -166,7 +171,9 @@ def _tolerate_case(raw: dict[str, Any]) -> dict[str, Any]:
 
 def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project | None:
     """Check what no type can express; return the project when nothing is wrong."""
-    env = _environment(folder, good, findings)
+    env_file = _env_file(folder, good, findings)
+    # It may be the runner's own .env: what only the runner may know stays there.
+    from_file = {k: v for k, v in env_file.variables.items() if not is_own_secret(k)}
     scripts = _scripts(folder, good, findings)
     _check_recipients(good, findings)
     check_secret_addresses(good, findings)
@@ -179,23 +186,22 @@ def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project
         python_command=good["python_command"],
         recipients=tuple(good["recipients"]),
         channels=tuple(good.get("channels", ())),
-        env=env,
+        env=from_file | dict(good.get("env", {})),
+        warnings=(
+            *env_file.warnings,
+            *address_warnings(good.get("channels", ()), good.get("heartbeat_url")),
+        ),
         **{key: given[key] for key in _SAME_NAME & given.keys()},
     )
 
 
-def _environment(
-    folder: Path, good: Mapping[str, Any], findings: Findings
-) -> dict[str, str]:
-    env = dict(good.get("env", {}))
+def _env_file(folder: Path, good: Mapping[str, Any], findings: Findings) -> EnvFile:
     if name := good.get("env_file"):
         try:
-            # It may be the runner's own .env: what only the runner may know stays there.
-            variables = read_env(folder / name).items()
-            return {k: v for k, v in variables if not is_own_secret(k)} | env
+            return read_env(folder / name, os.environ)
         except InvalidConfiguration as error:
             findings.add("env_file", str(error))
-    return env
+    return EnvFile()
 
 
 def _scripts(

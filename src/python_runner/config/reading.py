@@ -1,16 +1,13 @@
-"""Reads JSON, TOML and ``.env`` files into mappings; does not check what they hold."""
+"""Reads texts, JSON and TOML; does not check what they hold."""
 
 from __future__ import annotations
 
 import codecs
-import io
 import json
 import os
 import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
-
-from dotenv import dotenv_values
 
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.files import NotRegular, is_file, read_regular, why_unseen
@@ -148,16 +145,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise _wrong(path, _("a number has too many digits")) from error
     except RecursionError as error:
         raise _wrong(path, _("the TOML is nested too deeply")) from error
-
-
-def read_env(path: Path) -> dict[str, str]:
-    """Return the ``NAME=value`` lines of a file; names without a value are left out.
-
-    Raises:
-        InvalidConfiguration: it cannot be read.
-    """
-    values = dotenv_values(stream=io.StringIO(read_text(path)))
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _wrong(path: Path, message: str) -> InvalidConfiguration:

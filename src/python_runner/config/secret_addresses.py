@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from python_runner.channels import channel_audience
+from python_runner.channels import channel_audience, channel_label
+from python_runner.secret_values import secrets_inside
+from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
 
 
@@ -35,7 +37,7 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
         return
     seen: set[str] = set()
     for place, url in enumerate(urls):
-        if not _usable(url, Apprise):
+        if _service(url, Apprise) is None:
             message = _(
                 "is no address that Apprise can use: it is unknown or incomplete,"
                 " or its service needs a further package"
@@ -46,11 +48,72 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
         seen.add(channel_audience(url))
 
 
-def _usable(url: str, apprise: type[Apprise]) -> bool:
-    try:
-        return apprise.instantiate(url) is not None
-    except Exception:  # noqa: BLE001 - a plug-in's own; it may quote the address
+def address_warnings(
+    channels: Sequence[str], heartbeat: str | None
+) -> Iterator[Sentence]:
+    """Yield which of these addresses, all of them usable, others may read on the way."""
+    if heartbeat and _is_open_login(heartbeat):
+        template = N_(
+            "heartbeat_url: its password and the reports leave without encryption; use an"
+            " address that begins with https://"
+        )
+        yield Sentence.of(template)
+    for place, url in enumerate(channels):
+        if warning := _channel_warning(url, f"channels[{place}]"):
+            yield warning
+
+
+def _is_open_login(url: str) -> bool:
+    """Say whether a password or a token would leave by plain HTTP."""
+    if not url.lower().startswith("http://"):
         return False
+    return "@" in urlsplit(url).netloc or any(secrets_inside("", url))
+
+
+def _channel_warning(url: str, key: str) -> Sentence | None:
+    from apprise import Apprise  # noqa: PLC0415 - an extra, and slow to import
+
+    service = _service(url, Apprise)
+    if service is None:
+        return None
+    # Some services change what their class says when they are made.
+    plain, secure = (
+        (known,) if isinstance(known, str) else tuple(known or ())
+        for known in (type(service).protocol, type(service).secure_protocol)
+    )
+    is_plain = bool(secure) and _scheme(url) in plain and not service.secure
+    if is_plain and _holds_secrets(service, url):
+        template = N_(
+            "{key}, {label}: its password or token and the reports leave without"
+            " encryption; use an address that begins with {secure}://"
+        )
+    elif not is_plain and not service.verify_certificate:
+        template = N_(
+            "{key}, {label}: verify=no lets any server pass for this one and get the"
+            " reports"
+        )
+    else:
+        return None
+    values = {"key": key, "label": channel_label(url), "secure": "".join(secure[:1])}
+    return Sentence.of(template, **values)
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0].lower()
+
+
+def _holds_secrets(service: Any, url: str) -> bool:
+    # What Apprise hides when it shows an address; it shows the headers that a user adds.
+    hidden = service.url(privacy=True) != service.url(privacy=False)
+    return hidden or bool(re.search(r"[?&]\+", url)) or any(secrets_inside("", url))
+
+
+def _service(url: str, apprise: type[Apprise]) -> Any:
+    """Return the service behind an address, or None where there is none."""
+    try:
+        return apprise.instantiate(url)
+    except Exception:  # noqa: BLE001 - a plug-in's own; it may quote the address
+        return None
 
 
 def heartbeat_problem(url: str) -> str | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from dataclasses import replace
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -11,8 +13,9 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from python_runner.config.addresses import is_sender
+from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
-from python_runner.config.reading import is_there, read_env
+from python_runner.config.reading import is_there
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
@@ -20,13 +23,14 @@ from python_runner.exceptions import (
     Problem,
 )
 from python_runner.files import current_folder, expanded, is_file, why_unseen
-from python_runner.masking import Masker, secret_values
+from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
+from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
 _OAUTH = ("smtp-oauth2", "graph")
@@ -34,6 +38,7 @@ SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
 _GREETING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
+ENV_FILE = ".env"
 
 
 def load_settings(
@@ -44,40 +49,65 @@ def load_settings(
 ) -> Settings:
     """Read the environment.
 
+    A mail variable that is wrong is no error here, but one of ``mail.problems``: it stops
+    only what mails.
+
     Args:
-        env_file: file with further variables; default: ``.env`` of ``folder`` where it
-            exists. Folders above are never searched.
+        env_file: file with further variables; default: the first that exists of those
+            of :func:`env_file_places`.
         environ: default ``os.environ``; its variables win over those of the file.
         folder: default: the current directory.
 
     Raises:
         ConfigurationNotFound: ``env_file`` does not exist.
-        InvalidConfiguration: variables are wrong; every one is listed.
+        InvalidConfiguration: the file cannot be read.
     """
     environ = os.environ if environ is None else environ
-    from_file = _file_variables(env_file, folder or current_folder())
-    variables = {**from_file, **environ}
-    if problems := list(_problems(variables)):
-        # A value that went into the wrong line of the file is quoted as well.
-        mask, where = Masker(secret_values(variables)).text, _("environment")
-        raise InvalidConfiguration(
-            Problem(where, name, mask(message)) for name, message in problems
-        )
+    if env_file is None:
+        looked_in = env_file_places(folder or current_folder())
+        env_file = next(filter(is_there, looked_in), None)
+    else:
+        _require_file(env_file)
+        looked_in = (env_file,)
+    found = read_env(env_file, environ) if env_file else EnvFile()
+    variables = {**found.variables, **environ}
+    problems = tuple(_mail_problems(variables))
+    wrong = {problem.key for problem in problems}
+    right = {name: value for name, value in variables.items() if name not in wrong}
     return Settings(
-        home=_home(variables), mail=_mail_settings(variables), environ=variables
+        home=_home(variables),
+        mail=replace(_mail_settings(right), problems=problems, looked_in=looked_in),
+        environ=variables,
+        env_file=env_file,
+        warnings=found.warnings,
     )
 
 
-def _file_variables(env_file: Path | None, folder: Path) -> dict[str, str]:
-    if env_file is None:
-        default = folder / ".env"
-        return read_env(default) if is_there(default) else {}
+def _require_file(env_file: Path) -> None:
     if reason := why_unseen(env_file):
         message = _("{file} cannot be looked at: {reason}")
         raise ConfigurationNotFound(message.format(file=env_file, reason=reason))
     if not is_file(env_file):
         raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
-    return read_env(env_file)
+
+
+def env_file_places(folder: Path) -> tuple[Path, ...]:
+    """Return where a ``.env`` file is looked for: the first that exists is read.
+
+    That is ``folder``, then the one of the virtual environment that Python Runner runs
+    in, beside which the original found it. Folders above are never searched.
+    """
+    places = [folder / ENV_FILE]
+    if sys.prefix != sys.base_prefix:
+        places.append(Path(sys.prefix).parent / ENV_FILE)
+    return tuple(dict.fromkeys(places))
+
+
+def _mail_problems(variables: Mapping[str, str]) -> Iterator[Problem]:
+    # A value that went into the wrong line of the file is quoted as well.
+    mask, where = Masker(secret_values(variables)).text, _("environment")
+    for name, message in _problems(variables):
+        yield Problem(where, name, mask(message))
 
 
 def _home(variables: Mapping[str, str]) -> Path:
@@ -159,21 +189,39 @@ def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
     with ``MAIL_FROM`` and no ``LOGIN_MAIL``.
 
     Raises:
-        MissingEnvironmentVariable: the transport lacks variables; all are named.
+        InvalidConfiguration: variables are wrong; every one is listed.
+        MissingEnvironmentVariable: the transport lacks variables; all are named, and the
+            files in which they could have been.
     """
+    if mail.problems:
+        raise InvalidConfiguration(mail.problems)
     if missing := _missing(mail):
         sentence = _("no mail can leave: set {names} in the environment or a .env file")
         if for_run:
             sentence = _(
-                "a mail may be due, but {names} is not set; set it in the environment"
-                ' or a .env file, or set "email_strategy" to "none"'
+                "a mail may be due, but these variables are not set: {names}; set them in"
+                ' the environment or a .env file, or set "email_strategy" to "none"'
             )
-        raise MissingEnvironmentVariable(sentence.format(names=", ".join(missing)))
+        message = sentence.format(names=", ".join(missing))
+        if places := _places(mail.looked_in):
+            message = _("{problem} ({places})").format(problem=message, places=places)
+        raise MissingEnvironmentVariable(message)
+
+
+def _places(looked_in: Sequence[Path]) -> str:
+    """Return which files were looked in: absent ones, and the first that is there."""
+    told = []
+    for path in looked_in:
+        if is_file(path):
+            told.append(_("{file} does not set them").format(file=path))
+            break
+        told.append(_("{path} does not exist").format(path=path))
+    return ", ".join(told)
 
 
 def can_mail(mail: MailSettings) -> bool:
-    """Say whether a mail could leave: the transport lacks no variable."""
-    return not _missing(mail)
+    """Say whether a mail could leave: no variable is wrong, and none is missing."""
+    return not mail.problems and not _missing(mail)
 
 
 def _missing(mail: MailSettings) -> list[str]:

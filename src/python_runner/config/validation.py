@@ -17,7 +17,8 @@ import msgspec
 
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
-from python_runner.masking import MASK, Masker, is_secret_name
+from python_runner.masking import MASK, Masker
+from python_runner.secret_values import is_secret_name
 from python_runner.texts.sentence import translate as _
 
 

@@ -20,7 +20,7 @@ from python_runner.config.project import (
 from python_runner.config.reading import is_there, read_toml
 from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import InvalidConfiguration
-from python_runner.masking import secret_values
+from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _
 

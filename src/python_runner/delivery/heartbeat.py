@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from http.client import HTTPMessage, HTTPResponse
     from typing import IO, Any
+    from urllib.parse import SplitResult
 
     from python_runner.report.render import Report
 
@@ -186,11 +187,17 @@ class _Redirects(HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> Request | None:
-        """Return the next request; another host, or one in the clear, gets none."""
+        """Return the next request; another host, or one in the clear, gets none.
+
+        Nor does another server of the same host get the report.
+        """
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if new.hostname != old.hostname or new.scheme not in {"https", old.scheme}:
             raise HTTPError(newurl, code, msg, headers, fp)
         if code in _KEEPS_THE_BODY:
+            # Where neither names a port it is the same server, which has learnt to encrypt.
+            if _port(old) != _port(new):
+                raise HTTPError(newurl, code, msg, headers, fp)
             return Request(newurl, data=req.data, headers=req.headers)  # noqa: S310 - see above
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -215,6 +222,12 @@ def _connection(
     connection = kind(host, timeout=timeout, **options)
     connection.response_class = bounded_response(timeout, _WHOLE)
     return connection
+
+
+def _port(parts: SplitResult) -> int | None:
+    """Return the port that an address names, None for the usual one."""
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return None if parts.port == usual else parts.port
 
 
 def _post(url: str, what: str, run_id: str, body: str, timeout: float) -> bytes:

@@ -13,7 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.masking import OWN_SECRETS
+from python_runner.secret_values import (
+    OWN_SECRETS,
+    holds_own_secret,
+    is_own_secret,
+    own_values,
+)
 from python_runner.texts.utf8 import codec_name
 
 
@@ -66,13 +71,30 @@ def child_environment(
     """Return the environment of whatever is started for a run.
 
     Args:
-        base: what it inherits; the runner's own secrets are taken out.
-        extra: what the user configured; wins over everything but the marker.
+        base: what it inherits; the runner's own secrets are taken out, whatever the
+            variables are called that hold them.
+        extra: what the user configured, but for these secrets; wins over everything but
+            the marker.
         run_id: the run it belongs to, which marks all its descendants.
     """
+    base, extra = _folded(base), _folded(extra)
     dropped = OWN_SECRETS | _UNWANTED
-    inherited = {k: v for k, v in _folded(base).items() if k not in dropped}
-    return {**inherited, **_FIXED, **_folded(extra), RUN_MARKER: run_id}
+    withheld = set(withheld_variables(base, extra))
+    inherited = {k: v for k, v in base.items() if k not in dropped | withheld}
+    given = {k: v for k, v in extra.items() if k not in withheld}
+    return {**inherited, **_FIXED, **given, RUN_MARKER: run_id}
+
+
+def withheld_variables(base: Mapping[str, str], extra: Mapping[str, str]) -> list[str]:
+    """Return which variables hold a secret of the runner's own under another name."""
+    secrets = own_values(base)
+    variables = {**_folded(base), **_folded(extra)}
+    return sorted(
+        name
+        for name, value in variables.items()
+        if holds_own_secret(value, secrets)
+        and not (is_own_secret(name) and name not in extra)
+    )
 
 
 def output_encoding(environment: Mapping[str, str]) -> str:

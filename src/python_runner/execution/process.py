@@ -310,18 +310,20 @@ def _attempt(
         *map(exit_reasons.not_stopped, watched.survivors),
         *warnings,
     ]
-    return Attempt(
+    attempt = Attempt(
         outcome=outcome,
         exit_code=ending.exit_code,
         started_at=started_at,
         duration=watched.duration,
-        reason=masker.sentence(reason) if reason else None,
+        reason=reason,
         traceback=cause.traceback,
-        warnings=tuple(map(masker.sentence, warnings)),
+        warnings=tuple(warnings),
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
         transient=_is_transient(watched),
     )
+    # Once more: what is read has lost its colours, which may have cut a secret.
+    return masker.fact(attempt)
 
 
 def _is_transient(watched: _Watched) -> bool:

@@ -6,7 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from python_runner.masking import MASK, Masker, is_secret_name, secret_values
+from python_runner.masking import MASK, Masker
+from python_runner.secret_values import is_secret_name, secret_values
 from python_runner.texts.sanitize import one_line
 
 

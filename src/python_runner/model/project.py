@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from python_runner.masking import secret_values
+from python_runner.secret_values import secret_values
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from python_runner.exceptions import Problem
+    from python_runner.texts.sentence import Sentence
 
 
 class EmailStrategy(StrEnum):
@@ -84,6 +87,7 @@ class Project:
         output_limit: bytes of captured output kept per script.
         output_keep_days: days captured output is kept.
         language: language of the reports, ``fr`` or ``en``.
+        warnings: what is odd about its configuration, for ``check`` and the report.
     """
 
     path: Path
@@ -106,6 +110,7 @@ class Project:
     output_limit: int = 10_000_000
     output_keep_days: int = 30
     language: str = "en"
+    warnings: tuple[Sentence, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -136,6 +141,10 @@ class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
     ``repr`` shows neither password nor secret, because settings end up in tracebacks.
+
+    Attributes:
+        problems: what is wrong with variables; the fields hold the defaults of these.
+        looked_in: the ``.env`` files that could have held a variable, read or absent.
     """
 
     transport: str = "smtp"
@@ -155,6 +164,8 @@ class MailSettings:
     outlook_url: str = "https://outlook.office365.com"
     graph_url: str = "https://graph.microsoft.com"
     mail_dir: Path | None = None
+    problems: tuple[Problem, ...] = ()
+    looked_in: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +176,15 @@ class Settings:
         home: local folder of records, outbox and locks.
         mail: how mail leaves this machine.
         environ: the environment of the scripts, before secrets are taken out.
+        env_file: the ``.env`` file that was read, or None.
+        warnings: what is wrong with lines of that file.
     """
 
     home: Path
     mail: MailSettings
     environ: Mapping[str, str] = field(repr=False)
+    env_file: Path | None = None
+    warnings: tuple[Sentence, ...] = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from python_runner.execution.environment import withheld_variables
 from python_runner.model import Outcome, ScriptResult
 from python_runner.model.script_names import mask_names
 from python_runner.records.outputs import private_logs
 from python_runner.runner.unexpected import explain
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -19,9 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import Project, Script
+    from python_runner.model import Project, Script, Settings
     from python_runner.runner.session import Session
-    from python_runner.texts.sentence import Sentence
 
 
 def new_run_id() -> str:
@@ -66,6 +67,7 @@ class RunContext:
             run_id=new_run_id(),
             started_at=session.now(),
             masker=masker,
+            warnings=list(configuration_warnings(project, session.settings)),
         )
 
     @property
@@ -120,3 +122,17 @@ class RunContext:
             started_at=self.session.now(),
             reason=self.masker.sentence(reason),
         )
+
+
+def configuration_warnings(project: Project, settings: Settings) -> Iterator[Sentence]:
+    """Yield what is odd about a project's configuration, without being an error."""
+    yield from project.warnings
+    extra = dict(project.env)
+    for script in project.scripts:
+        extra |= script.env
+    if names := withheld_variables(settings.environ, extra):
+        template = N_(
+            "scripts do not get {names}: there the value is the one of PASSWORD_MAIL or"
+            " OAUTH_CLIENT_SECRET"
+        )
+        yield Sentence.of(template, names=", ".join(names))

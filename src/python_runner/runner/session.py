@@ -49,7 +49,8 @@ class Session:
         settings: the environment.
         store: the records, or None where they cannot be kept.
         outbox: delivers the reports.
-        notices: what people must know about the records; part of every report.
+        notices: what people must know about the records and the ``.env`` file; part of every
+            report.
         listener: called with each event of every run; from several threads with
             ``--jobs``.
         now: the clock.
@@ -132,6 +133,7 @@ def open_session(
             )
         notices = (Sentence.of(template, error=str(error)),)
     stop = StopRequest()
+    notices += settings.warnings
     return Session(
         settings=settings,
         store=store,

@@ -19,6 +19,9 @@ SURROGATES = r"\ud800-\udfff"
 #: Marks of a direction, and what is no character: harmless in a file, but not in a mail.
 INVISIBLE = r"\u061c\u200e\u200f\ufffe\uffff"
 
+#: Terminal sequences: CSI (colours, cursor), OSC (titles, links), two-character escapes.
+SEQUENCE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
+
 
 #: Bytes of a name that is portable: the archives' date and number follow it, and 255 is
 #: what common file systems allow.

@@ -12,6 +12,7 @@ from python_runner.texts.characters import (
     CONTROLS,
     INVISIBLE,
     REORDERING,
+    SEQUENCE,
     SURROGATES,
     escape,
 )
@@ -19,10 +20,7 @@ from python_runner.texts.excerpt import cut
 from python_runner.texts.formats import Formats
 
 
-#: Terminal sequences: CSI (colours, cursor), OSC (titles, links), two-character escapes.
-_ANSI = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"
-)
+_SEQUENCE = re.compile(SEQUENCE)
 #: The sequences that set colours and weights of letters, and nothing else.
 _COLOURS = re.compile(r"(\x1b\[[0-9;:]{0,99}m)")
 _NO_COLOUR = re.compile(r"\x1b\[[0;]*m")
@@ -39,7 +37,7 @@ def clean(text: str) -> str:
 
     Line ends become ``\n``; line breaks and tabs stay. The result can be encoded.
     """
-    text = _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    text = _SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
     return _HARMFUL.sub(lambda match: escape(match[0]), text)
 
 

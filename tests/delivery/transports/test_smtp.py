@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.settings import load_settings
 from python_runner.delivery.transports import open_transport
 from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.model import Cause, Delivery, MailSettings
+from tests.passwords import PASSWORDS, single_quoted
 
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class _Mailbox:
     def __init__(self) -> None:
         self.envelopes: list[Any] = []
         self.logins: list[tuple[str, bool]] = []
+        self.password = PASSWORD
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any
@@ -62,7 +65,7 @@ class _Mailbox:
     ) -> Any:
         from aiosmtpd.smtp import AuthResult  # noqa: PLC0415
 
-        right = (data.login, data.password) == (LOGIN.encode(), PASSWORD.encode())
+        right = (data.login, data.password) == (LOGIN.encode(), self.password.encode())
         self.logins.append((mechanism, right))
         return AuthResult(success=right, handled=False)
 
@@ -114,6 +117,25 @@ def test_a_real_server_receives_the_very_bytes(
     assert mailbox.logins == [("LOGIN" if excluded else "PLAIN", True)]
     parsed = message_from_bytes(mailbox.envelopes[0].content, policy=default)
     assert parsed["Subject"] == "test"
+
+
+def test_passwords_of_an_env_file_log_in_as_they_are_written(
+    authority: Any, tmp_path: Path, message: Message
+) -> None:
+    """A real login over STARTTLS, with whatever signs a generated password holds."""
+    with _real_server(authority.context()) as (mailbox, server):
+        for password in PASSWORDS:
+            mailbox.password = password
+            (tmp_path / ".env").write_text(
+                f"LOGIN_MAIL={LOGIN}\nPASSWORD_MAIL={single_quoted(password)}\n"
+                f"SMTP_HOST=localhost\nSMTP_PORT={server.port}\n"
+                f"SMTP_CA_FILE='{authority.file}'\nMAIL_FROM=robot@example.org\n",
+                encoding="utf-8",
+            )
+            settings = load_settings(environ={}, folder=tmp_path).mail
+            receipts = _send(settings, message)
+            assert {r.delivery for r in receipts} == {Delivery.SENT}, password
+    assert [right for _mechanism, right in mailbox.logins] == [True] * len(PASSWORDS)
 
 
 def test_a_refused_password_is_tried_once(

@@ -13,7 +13,7 @@ from python_runner.cli.targets import env_file_option, find_targets, projects_ar
 from python_runner.cli.wording import labelled
 from python_runner.config import permissions
 from python_runner.config.keys import json_schema
-from python_runner.config.project import load_project
+from python_runner.config.project import CONFIG_FILE, load_project
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
@@ -30,13 +30,14 @@ from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.records.outputs import private_logs
+from python_runner.runner.context import configuration_warnings
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from python_runner.config.workspace import Workspace
@@ -64,11 +65,15 @@ def command(
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
+    warnings = list(permission_problems(targets, settings))
+    warnings += _file_problems(settings.warnings)
     found = {
-        folder: list(_masked_problems(folder, targets.defaults, settings))
+        folder: list(_masked_problems(folder, targets.defaults, settings, warnings))
         for folder in targets.projects
     }
-    warnings = list(permission_problems(targets, settings, env_file))
+    told = {problem.key for problems in found.values() for problem in problems}
+    # Wrong for all that, though no project of these mails anything.
+    warnings += (p for p in settings.mail.problems if p.key not in told)
     if as_json:
         show_document(_document(found, warnings))
     else:
@@ -79,28 +84,45 @@ def command(
 
 
 def _masked_problems(
-    folder: Path, defaults: Mapping[str, Any], settings: Settings
+    folder: Path,
+    defaults: Mapping[str, Any],
+    settings: Settings,
+    warnings: list[Problem],
 ) -> Iterator[Problem]:
     """Yield a project's problems without the secrets of the environment."""
     masker = Masker(settings.secrets)
-    for problem in project_problems(folder, defaults, settings):
+    try:
+        project = load_project(folder, defaults=defaults)
+    except InvalidConfiguration as error:
+        problems: Iterable[Problem] = error.problems
+    except PythonRunnerError as error:
+        problems = [Problem(str(folder), "", str(error))]
+    else:
+        problems = project_problems(project, settings)
+        mask = Masker((*settings.secrets, *project.secrets)).sentence
+        file = str(folder / CONFIG_FILE)
+        warnings += _file_problems(
+            map(mask, configuration_warnings(project, settings)), file
+        )
+    for problem in problems:
         message = clean(masker.text(problem.message))
         yield replace(problem, key=clean(problem.key), message=message)
 
 
-def project_problems(
-    folder: Path, defaults: Mapping[str, Any], settings: Settings
-) -> Iterator[Problem]:
-    """Yield everything wrong with one project."""
-    try:
-        project = load_project(folder, defaults=defaults)
-    except InvalidConfiguration as error:
-        yield from error.problems
-        return
-    except PythonRunnerError as error:
-        yield Problem(str(folder), "", str(error))
-        return
-    file = str(folder / "exec_config.json")
+def _file_problems(warnings: Iterable[Sentence], file: str = "") -> Iterator[Problem]:
+    """Yield warnings with the file that each names, or ``file``."""
+    for warning in warnings:
+        language = system_language()
+        named, problem = warning.values.get("file"), warning.values.get("problem")
+        if isinstance(problem, Sentence):
+            yield Problem(str(named), "", problem.in_language(language))
+        else:
+            yield Problem(file, "", warning.in_language(language))
+
+
+def project_problems(project: Project, settings: Settings) -> Iterator[Problem]:
+    """Yield everything wrong with a project whose configuration is right."""
+    file = str(project.path / CONFIG_FILE)
     masked = Masker(project.secrets).text
     interpreter = None
     try:
@@ -115,13 +137,19 @@ def project_problems(
         message = masked(reason.in_language(language))
         yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
-        try:
-            require_mail(settings.mail)
-        except PythonRunnerError as error:
-            yield Problem(file, "email_strategy", str(error))
-        if missing := missing_extra(settings.mail):
-            message = missing.in_language(system_language())
-            yield Problem(file, "email_strategy", message)
+        yield from _mail_problems(settings, file)
+
+
+def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
+    try:
+        require_mail(settings.mail)
+    except InvalidConfiguration as error:
+        yield from error.problems
+    except PythonRunnerError as error:
+        yield Problem(file, "email_strategy", str(error))
+    if missing := missing_extra(settings.mail):
+        message = missing.in_language(system_language())
+        yield Problem(file, "email_strategy", message)
 
 
 def _script_problems(
@@ -148,17 +176,14 @@ def _script_problems(
             yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
 
 
-def permission_problems(
-    targets: Workspace, settings: Settings, env_file: Path | None
-) -> Iterator[Problem]:
+def permission_problems(targets: Workspace, settings: Settings) -> Iterator[Problem]:
     """Yield what other users may change or read of all that a run believes and runs."""
-    variables = absolute(env_file or ".env")
     mail = settings.mail
-    believed = [current_folder(), variables, absolute(WORKSPACE_FILE)]
+    believed = [current_folder(), *mail.looked_in, absolute(WORKSPACE_FILE)]
     believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
     believed += permissions.import_folders(settings.environ)
     believed += permissions.parts_of_state(settings.home)
-    secret = [variables]
+    secret = [settings.env_file] if settings.env_file else []
     for folder in targets.projects:
         believed += permissions.parts_of_project(folder)
         # What is wrong with it is told as a problem.

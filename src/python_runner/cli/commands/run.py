@@ -111,7 +111,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
     settings = load_settings(options.env_file)
-    warn_of_others(options)
+    warn_of_others(settings, options)
     if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
@@ -125,10 +125,10 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     )
 
 
-def warn_of_others(options: Options) -> None:
+def warn_of_others(settings: Settings, options: Options) -> None:
     """Print to stderr who else decides what is run, or that scripts run as root."""
     root = () if options.quiet else root_problem()
-    for problem in (*root, *foreign_settings(options.env_file)):
+    for problem in (*root, *foreign_settings(settings.env_file)):
         warning = flat(wording.labelled(_("warning"), problem))
         say(warning, err=True, colour="red")
 

@@ -140,12 +140,14 @@ def _notifier(url: str) -> Any:
         # In the calling thread, which has a deadline: Apprise's own outlive the process.
         async_mode=False,
         service_timeout=0,
-        # A report posted to a page that has moved would be lost silently.
         http_redirects=False,
     )
     service = Apprise.instantiate(url, asset=asset)
     if service is None:
         raise ValueError("Apprise cannot use the address")
+    # A report posted to a page that has moved would be lost silently, or get to another
+    # server: not even where the address asks for it.
+    service.redirects = False
     for option, attribute, value in _UNLESS_ASKED:
         if not re.search(rf"[?&]{option}=", url, re.IGNORECASE):
             setattr(service, attribute, value)
