@@ -112,6 +112,11 @@ UNSEEN = (
 )
 
 
+@pytest.mark.fault(
+    "secrets",
+    "Colour codes cut a secret into pieces",
+    "It is masked all the same.",
+)
 @pytest.mark.parametrize("unseen", UNSEEN)
 @pytest.mark.parametrize("value", ["correcthorse", SECRET])
 def test_a_secret_that_unseen_characters_cut_is_masked(unseen: str, value: str) -> None:

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 SECRET = "t0ken-t0ken-t0ken"
 
 
+@pytest.mark.fault(
+    "secrets",
+    "An address sends its password unencrypted",
+    "`check` and the run say so, without the password.",
+)
 @pytest.mark.parametrize(
     "url",
     [
