@@ -116,7 +116,12 @@ def test_check_and_run_tell_what_is_odd_about_a_configuration(
     checked = cli("check", "--json", folder, **variables)
     ran = cli("run", folder, **variables)
 
-    warnings = json.loads(checked.stdout)["warnings"]
+    warnings = [
+        warning
+        for warning in json.loads(checked.stdout)["warnings"]
+        # Root is told that it is root.
+        if warning["file"] != "python-runner"
+    ]
     assert checked.returncode == ran.returncode == 0, (checked, ran)
     assert [warning["message"].split(":")[0] for warning in warnings] == [
         "line 1",

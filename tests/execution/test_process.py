@@ -566,7 +566,7 @@ def test_null_device_is_everybodys(
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as stranger:
-        output = "/nowhere/output.log"
+        output = f"{os.devnull}/nowhere/output.log"
         attempt = run_command(make_command(tmp_path, "-c", "pass", output=output))
         assert attempt.outcome is Outcome.SUCCESS
         assert stranger.poll() is None
