@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes and links
 
 def make_pipe(path: Path) -> None:
     """Make a pipe that nobody writes to."""
-    assert sys.platform != "win32"
-    os.mkfifo(path)
+    if sys.platform != "win32":
+        os.mkfifo(path)
 
 
 def link_to_nothing(path: Path) -> None:

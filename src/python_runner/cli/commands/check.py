@@ -216,8 +216,10 @@ def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
         yield Problem(str(settings.home), "", message)
     for folder in targets.projects:
         logs = folder / "logs"
-        if is_folder(folder) and not may_write_in(logs):
-            other = exists(logs) and not is_folder(logs)
+        for part in (logs, logs / "runs"):
+            if not is_folder(folder) or may_write_in(part):
+                continue
+            other = exists(part) and not is_folder(part)
             reason = (
                 _("it is not a folder") if other else _("this user may not write it")
             )
@@ -225,8 +227,11 @@ def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
                 "{reason}: the log stays incomplete, and the output of the scripts goes"
                 " to {folder}"
             )
+            if part != logs:
+                message = _("{reason}: the output of the scripts goes to {folder}")
             values = {"reason": reason, "folder": _instead_of_logs(folder, settings)}
-            yield Problem(str(logs), "", message.format(**values))
+            yield Problem(str(part), "", message.format(**values))
+            break
         log = logs / f"{folder.name}.log"
         if exists(log) and not is_file(log):
             yield Problem(str(log), "", _("it is not a file: the log stays incomplete"))
