@@ -233,8 +233,53 @@ def test_group(said: str) -> None:
     found = read("before\n" + run(said, source), said)
     assert found.text.startswith(HEADER)
     assert found.text.endswith("+------------------------------------")
-    assert found.exception == "ExceptionGroup: many (2 sub-exceptions)"
+    assert (
+        found.exception == "ExceptionGroup: many (2 sub-exceptions): ValueError: sub 1"
+    )
     assert (found.file, found.function) == ("main.py", "part")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "line"),
+    [
+        ("[part(a), part(b)]", "KeyError: 'a'", 2),
+        ("[OSError(1), part(b)]", "ValueError: b", 4),
+        ("[OSError(1), TypeError(2)]", "OSError: 1", 16),
+        ("[OSError(1), ExceptionGroup('in\\nner', [part(b)])]", "ValueError: b", 4),
+        ("[part(chained), part(a)]", "RuntimeError: c", 8),
+        ("[ValueError('first\\n\\nTypeError: third')]", "ValueError: first", 16),
+    ],
+)
+def test_a_group_names_the_first_of_its_exceptions(
+    said: str, raised: str, told: str, line: int
+) -> None:
+    """Its own title may say no more than that there are some; the place is that one's."""
+    source = f"""\
+def a():
+    raise KeyError("a")
+def b():
+    raise ValueError("b")
+def chained():
+    try: b()
+    except ValueError as e:
+        raise RuntimeError("c") from e
+def part(what):
+    try:
+        what()
+    except Exception as error:
+        return error
+#
+#
+raise ExceptionGroup("many", {raised})
+"""
+    output = "reading ... " + run(said, source)
+    found = read(output, said)
+    title = (found.exception or "").partition(": ")[2].partition("): ")[2]
+    assert (title, found.line) == (told, line)
+    assert found.text.startswith(
+        "  + Exception Group Traceback (most recent call last):"
+    )
+    assert "Exception Group" not in output.partition(found.text)[0]
 
 
 def test_syntax_error(said: str) -> None:
@@ -318,7 +363,11 @@ def test_thread_error_alone(said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "exception", "place"),
     [
-        (GROUP_3_13, "ExceptionGroup: group (2 sub-exceptions)", ("lib.py", 7)),
+        (
+            GROUP_3_13,
+            "ExceptionGroup: group (2 sub-exceptions): ValueError: sub 0",
+            ("lib.py", 7),
+        ),
         (COLOURED, "E: m", ("m.py", 1)),
         (PLAIN.replace("\n", "\r\n"), DIVISION, None),
         (f"working... {PLAIN}", DIVISION, None),

@@ -84,9 +84,16 @@ def test_a_group_keeps_its_shape() -> None:
           |     ~~~~^^
           | ExceptionGroup: 2 loads failed (2 sub-exceptions)
           +-+---------------- 1 ----------------
+            | Traceback (most recent call last):
+            |   File "/p/main.py", line 3, in load
+            |     raise OSError("no share")
+            | OSError: no share
+            +------------------------------------
     """)
     found = shown(text)
     assert not any("~~~" in line for line in found)
+    assert sum(line.startswith(">") for line in found) == 4
+    assert "  | OSError: no share" in found
     assert any("main.py" in line and line.startswith(">") for line in found)
     assert any("2 loads failed" in line for line in found)
 
