@@ -80,6 +80,20 @@ Windows fatal exception: access violation
 Current thread 0x00000f6c (most recent call first):
   File "/p/a.py", line 2 in <module>
 """
+INFO = "2026-11-26 05:17:15 [INFO] closed\n"
+ERROR = "2026-11-26 05:17:15 [ERROR] no access\n"
+WARNED = "/p/a.py:254: UserWarning: old\n  warnings.warn('no access')\n"
+COPIED = """\
+/p/a.py:3: SettingWithCopyWarning:\x20
+A value is trying to be set on a copy of a slice from a DataFrame.
+Try using .loc[row_indexer,col_indexer] = value instead
+
+See the caveats in the documentation: https://pandas.pydata.org/
+  part["b"] = 1
+"""
+ALLOCATED = (
+    "ResourceWarning: Enable tracemalloc to get the object allocation traceback\n"
+)
 COLOURED = """\
 \x1b[1;35mTraceback (most recent call last):\x1b[0m
   File \x1b[35m"/p/m.py"\x1b[0m, line \x1b[35m1\x1b[0m, in x
@@ -574,6 +588,13 @@ def test_background_errors(text: str, expected: list[str]) -> None:
         ),
         ("\x1b[31mred\x1b[0m\r\n", "red", "red"),
         ("---------\nno access\n---------\n", "no access", None),
+        (f"no access\nask Anna\n{WARNED}", "no access", "no access\nask Anna"),
+        (f"no access\n{WARNED}{WARNED}", "no access", "no access"),
+        (f"no access\n{COPIED}", "no access", "no access"),
+        ("no access\nsys:1: ResourceWarning: open\n", "no access", "no access"),
+        (f"no access\nsys:1: ResourceWarning: a\n{ALLOCATED}", "no access", None),
+        (f"row 3\n{WARNED}no access\nask Anna\n", "no access", None),
+        (WARNED, "UserWarning: old", "UserWarning: old"),
     ],
 )
 def test_exit_message(text: str, headline: str, message: str | None) -> None:
@@ -620,6 +641,41 @@ def test_exit_message(text: str, headline: str, message: str | None) -> None:
         ("sys.exit(text)", "\nno access\nask Anna\n", "no access"),
         ("sys.exit(-1)", "no access\nask Anna\n", "ask Anna"),
         ("def (", "no access\nask Anna\n", "no access"),
+        # What it prints for certain stands above the message.
+        ('print("reading")\nsys.exit(why)', "reading\nno access\nask", "no access"),
+        ('print(f"{n} rows")\nexit(why)', "a\n3 rows\nno access\n", "no access"),
+        (
+            'print("reading")\nsys.exit("\\n".join(why))',
+            "reading\nRefused:\n\n" + "row\n" * 30,
+            "Refused:",
+        ),
+        (
+            'print("reading")\nprint(rows)\nsys.exit("\\n".join(why))',
+            "reading\nsome rows\n\nno access\nask\n",
+            "no access",
+        ),
+        ('print("reading it")\nsys.exit(run())', "reading it\n", "reading it"),
+        # A message that quotes a traceback begins above it.
+        ('sys.exit(f"Stopped\\n{why}")', f"on\nStopped\n{HANDLED}", "Stopped"),
+        ('sys.exit("Stopped")', f"Stopped\n{HANDLED}", "Stopped"),
+        # What was logged as an error says more than what is no trouble.
+        ("sys.exit(1)", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("sys.exit(1)", f"{ERROR}closed\n", "closed"),
+        ("sys.exit(1)", f"{INFO}{INFO}", "2026-11-26 05:17:15 [INFO] closed"),
+        ("sys.exit(run())", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("sys.exit(1)", f"{HANDLED}{INFO}", "KeyError: 1"),
+        (
+            "def main():\n    return 1\nsys.exit(main())",
+            "row 3\nrow 9\n",
+            "row 9",
+        ),
+        ('print("no access")\nsys.exit("2")', "no access\n2\n", "no access"),
+        ("sys.exit(1)", f"{HANDLED}{ERROR}", "2026-11-26 05:17:15 [ERROR] no"),
+        (
+            "sys.exit(1)",
+            'print(json)\n{\n "why": "no access"\n}\n',
+            '"why": "no access"',
+        ),
     ],
 )
 def test_the_source_shows_where_an_exit_message_begins(
