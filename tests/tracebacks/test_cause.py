@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -94,6 +95,18 @@ See the caveats in the documentation: https://pandas.pydata.org/
 ALLOCATED = (
     "ResourceWarning: Enable tracemalloc to get the object allocation traceback\n"
 )
+#: An exception and its cause, as structlog takes them to pieces.
+PIECES_OF_TWO = [
+    {
+        "exc_type": kind,
+        "exc_value": "1",
+        "is_cause": bool(number),
+        "frames": [
+            {"filename": "/p/main.py", "lineno": 9 + number, "name": "<module>"}
+        ],
+    }
+    for number, kind in enumerate(("KeyError", "OSError"))
+]
 COLOURED = """\
 \x1b[1;35mTraceback (most recent call last):\x1b[0m
   File \x1b[35m"/p/m.py"\x1b[0m, line \x1b[35m1\x1b[0m, in x
@@ -733,6 +746,61 @@ def test_a_logged_exception_stands_beside_what_was_said_last(code: int) -> None:
     assert cause.traceback is not None
     said = "Folder R: is not mounted" if code == 1 else None
     assert (cause.traceback.exception, cause.traceback.file) == (said, None)
+
+
+@pytest.mark.parametrize(
+    ("record", "told", "line"),
+    [
+        ({"level": "error", "event": "no access"}, "ERROR: no access", None),
+        (
+            {"account": 411, "severity": "ERROR", "message": "no access", "time": "x"},
+            "ERROR: no access, account=411",
+            None,
+        ),
+        ({"event": "failed", "level": "error", "exception": PLAIN}, DIVISION, 3),
+        ({"msg": "a", "levelname": "ERROR", "error": {"stack": PLAIN}}, DIVISION, 3),
+        (
+            {
+                "text": f"09:51 | ERROR - failed\n{PLAIN}",
+                "record": {"level": {"name": "ERROR"}, "message": "failed"},
+            },
+            DIVISION,
+            3,
+        ),
+        (
+            {"level": "error", "event": "a", "exception": PIECES_OF_TWO},
+            "KeyError: 1",
+            9,
+        ),
+        ({"level": "error", "event": "a", "exception": [{"exc_type": "E"}]}, "", None),
+        ({"level": 3, "event": "no access"}, '{"level": 3', None),
+        ({"level": "info", "answer": 3}, '{"level": "info"', None),
+        ({"level": "error", "msg": "\ud800\x1b[31mno"}, "ERROR: ?no", None),
+        ({"level": {"name": ["x"]}, "event": {}, "exception": 3}, '{"level"', None),
+        (
+            {"record": {"level": []}, "exception": [3, {}], "msg": "a"},
+            '{"record"',
+            None,
+        ),
+    ],
+)
+def test_a_log_of_json_lines(record: object, told: str, line: int | None) -> None:
+    """It says the same as one of plain text."""
+    text = f"working\n{json.dumps(record)}\n"
+    found = cause_in(text, source="sys.exit(1)").traceback
+    assert found is not None
+    assert (found.exception or "").startswith(told)
+    assert found.line == line
+
+
+@pytest.mark.parametrize(
+    "text", ['{"level": "' * 50_000 + '"}', '{"level":' * 9999 + '"}']
+)
+def test_json_lines_that_are_none(text: str) -> None:
+    """They are taken as they are."""
+    found = cause_in(f"{text}\n").traceback
+    assert found is not None
+    assert (found.exception or "").startswith('{"level":')
 
 
 def test_another_programs_traceback_is_not_the_scripts() -> None:

@@ -98,6 +98,12 @@ def test_a_group_keeps_its_shape() -> None:
     assert any("2 loads failed" in line for line in found)
 
 
+def test_the_mark_of_loguru_is_ours() -> None:
+    """It marks the frame that has caught the error, and one mark is enough."""
+    found = shown(f'{HEADER}\n> File "/p/main.py", line 3, in load\n    x\n\nE: x')
+    assert '> File "/p/main.py", line 3, in load' in found
+
+
 def test_repeated_lines_are_folded() -> None:
     """A line that comes 1,000 times says nothing new; blank lines are left alone."""
     text = "start\n" + "retrying\n" * 1000 + "\n\n\n\nend"
@@ -121,6 +127,9 @@ def test_repeated_lines_are_folded() -> None:
         ("pandas.errors.DatabaseError: x.y.Z: 1", "DatabaseError: x.y.Z: 1"),
         ("main.<locals>.ClosingFailed: 3", "ClosingFailed: 3"),
         ("pkg.Stop", "Stop"),
+        ("2026-11-26 05:17:15,383 [ERROR] no access", "[ERROR] no access"),
+        ("[2026-11-26T05:17:15.3Z] - no access", "no access"),
+        ("2026-11-26 05:17:15,383", "2026-11-26 05:17:15,383"),
         ("ValueError: a.b.C", "ValueError: a.b.C"),
         ("srv.example.org: no route to host", "srv.example.org: no route to host"),
         ("see docs.Example.org for help", "see docs.Example.org for help"),

@@ -292,7 +292,8 @@ def _details(
     tail_title = _("End of the output")
     if not _HAS_FRAMES.search(trace):
         # The message of sys.exit() is no traceback, but a part of the output.
-        trace = "" if trace in tail else trace
+        told = traceback.exception if traceback else ""
+        trace = "" if trace in tail or trace == told else trace
     elif trace in tail:
         # The report shows it above the output, and need not show it twice.
         before, _found, after = tail.rpartition(trace)

@@ -157,7 +157,8 @@ def _is_own(part: _Part, folder: str) -> bool:
 
 
 def _marked(line: str) -> str:
-    return MARK + line.removeprefix("  ")
+    # loguru marks the frame that caught the error in the same way.
+    return MARK + line.removeprefix("  ").removeprefix(MARK)
 
 
 def _folded(parts: Sequence[_Part], formats: Formats) -> str:
