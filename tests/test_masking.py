@@ -94,7 +94,8 @@ def test_a_secret_is_masked_however_it_is_written(write: Callable[[str], str]) -
 @pytest.mark.parametrize("page", ["cp1252", "cp850", "utf-16-le"])
 def test_a_secret_in_an_old_code_page_is_masked(page: str) -> None:
     """Windows programs print in the console's code page, whatever the runner asked."""
-    assert Masker(["pässword"]).data(b"<" + "pässword".encode(page) + b">") == b"<***>"
+    mask = b"<" + "***".encode(page) + b">"
+    assert Masker(["pässword"]).data(b"<" + "pässword".encode(page) + b">") == mask
 
 
 #: What shows as nothing, wherever it stands.
@@ -112,6 +113,11 @@ UNSEEN = (
 )
 
 
+@pytest.mark.fault(
+    "secrets",
+    "Colour codes cut a secret into pieces",
+    "It is masked all the same.",
+)
 @pytest.mark.parametrize("unseen", UNSEEN)
 @pytest.mark.parametrize("value", ["correcthorse", SECRET])
 def test_a_secret_that_unseen_characters_cut_is_masked(unseen: str, value: str) -> None:

@@ -143,6 +143,11 @@ def test_no_error_leaves_what_is_said(number: int, device: Device) -> None:
     assert device.text == "to somebody\n"
 
 
+@pytest.mark.fault(
+    "streams",
+    "Standard output or error is missing",
+    "Everything runs; nothing is printed.",
+)
 def test_a_stream_that_is_missing_takes_everything() -> None:
     """Nothing is written, nothing raised; only a document is known to be lost."""
     with attached(None, None):
@@ -165,6 +170,11 @@ def test_a_stream_that_is_closed_is_lost(device: Device) -> None:
             show("to nobody")
 
 
+@pytest.mark.fault(
+    "streams",
+    "The reader of the progress stands still",
+    "Progress is dropped rather than waited for.",
+)
 def test_progress_is_dropped_rather_than_waited_for(device: Device) -> None:
     """What a stalled reader gets later is whole lines, and not more than some room."""
     device.open.clear()
@@ -216,6 +226,11 @@ def test_a_stalled_reader_is_waited_for_once(
     assert stream.settle(60)
 
 
+@pytest.mark.fault(
+    "streams",
+    "The reader of `--json` stops in the middle",
+    "The document counts as lost: exit code 5 where the scripts succeeded.",
+)
 def test_a_document_is_whole_or_lost(
     device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:

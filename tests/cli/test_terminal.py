@@ -97,6 +97,11 @@ READING: dict[str, Callable[[str, str], list[str]]] = {
 SGR = re.compile(r"\x1b\[[0-9;:]*m")
 
 
+@pytest.mark.fault(
+    "files",
+    "A file's name holds a terminal's escape sequences",
+    "No command passes them on.",
+)
 def test_no_name_is_obeyed_by_the_terminal(
     hostile: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -117,6 +122,11 @@ def test_no_name_is_obeyed_by_the_terminal(
     assert found == {}
 
 
+@pytest.mark.fault(
+    "files",
+    "A script prints a terminal's escape sequences",
+    "Only colours reach the terminal.",
+)
 def test_of_the_output_only_colours_reach_the_terminal(
     hostile: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

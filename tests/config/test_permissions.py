@@ -102,6 +102,11 @@ def test_check_prints_the_warnings(place: Path, cli: Cli) -> None:
     assert str(place / "p" / "sub" / "a.py") in {w["file"] for w in warnings}
 
 
+@pytest.mark.fault(
+    "files",
+    "Others may change what is run or believed",
+    "`check` names the path and what to do.",
+)
 @pytest.mark.parametrize("sticky", [0, 0o1000], ids=["plain", "sticky"])
 @pytest.mark.parametrize("name", PLACES)
 def test_what_everybody_may_change_is_told(place: Path, name: str, sticky: int) -> None:
@@ -216,6 +221,11 @@ def test_secrets_that_everybody_may_read_are_told(place: Path, name: str) -> Non
     assert "horse" not in found[str(place / name)]
 
 
+@pytest.mark.fault(
+    "files",
+    "The `.env` of the current folder belongs to another user",
+    "`run` says so.",
+)
 @pytest.mark.parametrize("name", [".env", "python-runner.toml"])
 @pytest.mark.parametrize(
     "spoil",

@@ -116,6 +116,11 @@ def test_a_silent_mail_server_holds_up_no_channel(
     assert states(store)[channel_audience(url)] is MessageState.SENT
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A channel does not answer",
+    "Mail and the other channels leave at once.",
+)
 def test_a_silent_channel_holds_up_nobody_else(
     store: Store, queue: Any, outbox: Any, serve_web: Any, tmp_path: Path
 ) -> None:

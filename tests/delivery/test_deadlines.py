@@ -112,6 +112,11 @@ TARPITS: Mapping[str, Mapping[str, str]] = {
 }
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A mail server accepts and says nothing",
+    "One deadline is waited for once, and all reports are kept.",
+)
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("answers", TARPITS.values(), ids=TARPITS.keys())
 def test_a_tarpit_costs_a_process_its_deadline_once(
@@ -136,6 +141,11 @@ def test_a_tarpit_costs_a_process_its_deadline_once(
     assert server.connections <= 2
 
 
+@pytest.mark.fault(
+    "delivery",
+    "Nobody listens at the mail server",
+    "The reports are queued, and each says why.",
+)
 def test_a_dead_server_delays_nobody(make_project: MakeProject, free_port: int) -> None:
     """Where nobody listens the reports are queued, and each says why."""
     folders = [
@@ -297,6 +307,11 @@ def test_a_passing_trouble_does_not_keep_the_other_reports(
     assert len(server.messages) == 2
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A report cannot be queued because the disk is full",
+    "It is sent at once, and says that records are missing.",
+)
 @pytest.mark.posix
 @pytest.mark.parametrize("full_from", ["the start", "the middle"])
 def test_a_full_disk_does_not_keep_a_report(

@@ -91,6 +91,11 @@ def test_a_failure_reaches_the_mailbox_over_starttls(
     assert b"AUTH" not in server.raw
 
 
+@pytest.mark.fault(
+    "secrets",
+    "The mail server's certificate proves nothing",
+    "The password is not sent, and the report is kept.",
+)
 @pytest.mark.parametrize("fault", ["unknown authority", "wrong name", "stripped"])
 def test_an_impostor_never_sees_the_password(
     make_project: MakeProject, serve: Any, authority: Any, tmp_path: Path, fault: str
@@ -117,6 +122,11 @@ def test_an_impostor_never_sees_the_password(
     assert CANARY.encode() not in server.raw
 
 
+@pytest.mark.fault(
+    "delivery",
+    "The mail server is away",
+    "The report leaves with a later run, also of another project.",
+)
 def test_what_was_kept_leaves_with_a_later_run(
     make_project: MakeProject, serve: Any, authority: Any, free_port: int
 ) -> None:
@@ -211,6 +221,11 @@ def test_a_report_that_waits_says_why(
     assert english.count("\n") == french.count("\n") == 1
 
 
+@pytest.mark.fault(
+    "delivery",
+    "Several commands send the outbox at the same time",
+    "Nothing leaves twice.",
+)
 @pytest.mark.slow
 def test_commands_that_flush_at_the_same_time_send_everything_once(
     make_run: Callable[..., Run], message: Message, serve: Any, shielded: Path
@@ -295,6 +310,11 @@ def test_what_another_process_is_sending_is_no_failure_of_a_flush(
     assert len(list(mail_dir.iterdir())) == 1
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A report has been given up",
+    "The next report that leaves says so, once.",
+)
 @pytest.mark.slow
 @pytest.mark.portable("the outbox decides it, whose tests run there")
 def test_a_given_up_report_is_told_of_by_the_next_that_works(

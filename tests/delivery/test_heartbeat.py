@@ -200,6 +200,11 @@ def test_credentials_go_to_their_server_alone(serve_web: Serve) -> None:
     assert "Authorization" not in other.requests[0].headers
 
 
+@pytest.mark.fault(
+    "secrets",
+    "A heartbeat is redirected to another host",
+    "The report is not sent there.",
+)
 def test_another_host_gets_nothing(serve_web: Serve) -> None:
     """A redirect to another host is refused: the report is not for it."""
     other = serve_web()
@@ -347,6 +352,11 @@ def test_a_project_that_cannot_run_fails_its_heartbeat(
     assert "nowhere" in server.requests[0].body
 
 
+@pytest.mark.fault(
+    "delivery",
+    "The heartbeat's service is silent, broken or gone",
+    "The run is the same; one sentence says so.",
+)
 @pytest.mark.sampled(1)
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", [SILENT, 500, None])

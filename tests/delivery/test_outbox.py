@@ -584,6 +584,11 @@ class Slow(MemoryTransport):
         return super().send(message)
 
 
+@pytest.mark.fault(
+    "delivery",
+    "Two hundred reports wait",
+    "The run's own report leaves first; the others take 15 seconds at most before and after.",
+)
 @pytest.mark.parametrize("seconds", [0.0, 0.3, 1.0, 4.0])
 def test_the_own_report_leaves_first_and_the_others_take_their_time_only(
     store: Store, seconds: float

@@ -232,6 +232,11 @@ def nursery(
         yield Nursery(process, assassin)
 
 
+@pytest.mark.fault(
+    "delivery",
+    "The runner is killed at any step of a delivery",
+    "The report arrives, unchanged.",
+)
 @pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per kill")

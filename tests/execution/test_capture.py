@@ -144,6 +144,11 @@ def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:
     assert limit - 20_000 < len(head) + len(tail) <= limit
 
 
+@pytest.mark.fault(
+    "machine",
+    "The disk is nearly full while a script writes",
+    "Less output is kept, and the reason is told.",
+)
 @linux_only
 @pytest.mark.posix
 def test_scarce_disk(tmp_path: Path) -> None:
@@ -193,6 +198,11 @@ def test_a_reader_is_told_of_the_hole(tmp_path: Path) -> None:
     assert tail.endswith(b"0000005\n")
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script removes the folder of its own output",
+    "The output is written again.",
+)
 @posix_files
 @pytest.mark.posix
 @pytest.mark.parametrize("size", [6, 5000])
@@ -324,6 +334,11 @@ def test_the_reason_is_that_of_the_place_it_was_wanted_at(tmp_path: Path) -> Non
     Path(match[1]).unlink()
 
 
+@pytest.mark.fault(
+    "machine",
+    "The output of a script can be kept nowhere",
+    "The script runs, and the report says so.",
+)
 def test_nowhere_to_write(tmp_path: Path) -> None:
     """A script runs even where its output can be kept nowhere."""
     disk = DiskLimits(floor=1 << 60)
@@ -364,6 +379,11 @@ def test_without_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (len(head), count, len(tail)) == (501, 14_000, 500)
 
 
+@pytest.mark.fault(
+    "machine",
+    "A script prints more than the disk can take",
+    "It runs to its end.",
+)
 @linux_only
 @pytest.mark.posix
 def test_script_on_a_full_disk(small_disk: Path) -> None:

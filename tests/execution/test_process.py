@@ -234,6 +234,11 @@ def test_handled_and_exit_code(tmp_path: Path, written: Callable[[str], str]) ->
     assert attempt.traceback.text.startswith("Traceback")
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script of the series is missing",
+    "It is a result with its reason; the next scripts run.",
+)
 def test_missing_script(tmp_path: Path) -> None:
     """A script that has gone is a failure of the interpreter."""
     attempt = run_command(make_command(tmp_path, str(tmp_path / "gone.py")))
@@ -245,19 +250,16 @@ def test_missing_script(tmp_path: Path) -> None:
 # -- could not start -------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script cannot be started",
+    "It is a result that says why.",
+)
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"argv": ("/nowhere/python", "x.py")}, "does not exist"),
-        pytest.param(
-            {"cwd": "/nowhere/at/all"},
-            "nowhere",
-            marks=pytest.mark.xfail(
-                sys.platform == "win32",
-                strict=True,
-                reason="Windows names no file, and the program is named in its place",
-            ),
-        ),
+        ({"cwd": "/nowhere/at/all"}, "nowhere"),
         ({"argv": (sys.executable, "a\0b")}, "null"),
         pytest.param(
             {"argv": (sys.executable, "x" * 4_000_000)},
@@ -312,6 +314,11 @@ def test_timeout_asks_first(zoo: Callable[..., Attempt], tmp_path: Path) -> None
     assert "tidied up" in output_of(tmp_path)
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script does not end when it is asked to",
+    "It is killed after the grace, with all that it started.",
+)
 def test_ignores_term(zoo: Callable[..., Attempt]) -> None:
     """Who ignores the polite signal is killed after the grace, with his children."""
     attempt = zoo("ignores_term.py", timeout=1.0, grace=0.5)
@@ -319,6 +326,11 @@ def test_ignores_term(zoo: Callable[..., Attempt]) -> None:
     assert attempt.exit_code != 0
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script that takes too long has started a daemon",
+    "The time-out ends the daemon too.",
+)
 @posix_only
 @pytest.mark.posix
 def test_stopped_daemon(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
@@ -341,6 +353,11 @@ def test_stop_request(tmp_path: Path) -> None:
     assert 0.4 < attempt.duration < GENEROUS
 
 
+@pytest.mark.fault(
+    "runner",
+    "A second signal",
+    "Scripts are killed at once.",
+)
 @pytest.mark.posix
 def test_an_urgent_stop_waits_for_nobody(tmp_path: Path) -> None:
     """A script that ignores the first request is killed with the second."""
@@ -403,6 +420,11 @@ def test_stop_spares_the_others(tmp_path: Path) -> None:
     assert "done" in output_of(tmp_path / "good")
 
 
+@pytest.mark.fault(
+    "runner",
+    "Ctrl-C while a script runs",
+    "No script is left behind.",
+)
 @posix_only
 @pytest.mark.posix
 def test_interrupted_call(tmp_path: Path) -> None:
@@ -441,6 +463,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 # -- left behind -----------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script ends and leaves a process behind",
+    "The process is stopped and named; the script's result stands.",
+)
 def test_child_left_behind(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     """A child that holds the output open is stopped and named; the script succeeded."""
     attempt = zoo("leaves_child.py", str(tmp_path / "pid"))
@@ -483,6 +510,11 @@ def test_what_is_left_behind_is_named_by_its_command_line(
     assert "-c import time; time.sleep(600) --token *** the-service ***)" in text
 
 
+@pytest.mark.fault(
+    "scripts",
+    "Helper processes end just after their script",
+    "Nothing is said of them.",
+)
 def test_helpers_that_end_after_their_script_are_nobodys_business(
     tmp_path: Path, written: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -534,7 +566,7 @@ def test_null_device_is_everybodys(
         stdout=subprocess.DEVNULL,
         start_new_session=True,
     ) as stranger:
-        output = "/nowhere/output.log"
+        output = f"{os.devnull}/nowhere/output.log"
         attempt = run_command(make_command(tmp_path, "-c", "pass", output=output))
         assert attempt.outcome is Outcome.SUCCESS
         assert stranger.poll() is None
@@ -580,6 +612,11 @@ def test_ignored_children(tmp_path: Path) -> None:
     assert done.stdout == "failure its exit code is unknown\n"
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script flees by forking",
+    "All its processes are ended.",
+)
 @posix_only
 @pytest.mark.posix
 @pytest.mark.parametrize(
@@ -701,6 +738,11 @@ def test_orphans_are_reaped(zoo: Callable[..., Attempt]) -> None:
 # -- strange output and strange ends ---------------------------------------------------
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script writes bytes that are no text",
+    "They are kept as they are, and can be read.",
+)
 def test_dirty_bytes(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     """What is no text is kept as it is, and read without an error."""
     assert zoo("dirty_bytes.py").outcome is Outcome.SUCCESS
@@ -716,6 +758,11 @@ def test_closes_output(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     assert output_of(tmp_path).strip() == "before"
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script waits for a keyboard",
+    "It gets an error at once and ends.",
+)
 def test_reads_input(zoo: Callable[..., Attempt]) -> None:
     """Who waits for a keyboard gets an error at once instead of waiting for ever."""
     attempt = zoo("reads_input.py")
@@ -733,6 +780,11 @@ def test_hard_exit(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
     assert output_of(tmp_path).strip() == "last words"
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script crashes the interpreter",
+    "The crash is told with its place in the script.",
+)
 def test_segfault(zoo: Callable[..., Attempt]) -> None:
     """A crash says where in the script it happened."""
     attempt = zoo("segfault.py", project=str(ZOO))
@@ -790,6 +842,11 @@ def test_success_with_an_error(
     ]
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script floods its output",
+    "Memory and disk keep to their limits, and what was cut is counted.",
+)
 @pytest.mark.parametrize("end", ["lines", "no-lines"])
 def test_flood(tmp_path: Path, end: str) -> None:
     """A flood costs the runner neither memory nor time, and the disk its limit."""

@@ -74,6 +74,11 @@ def test_a_source_that_python_cannot_decode_is_told(
     assert problem is None if told is None else told in str(problem)
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script has a syntax error",
+    "`check` tells it beforehand, without running anything.",
+)
 def test_sources_are_compiled_and_not_run(tmp_path: Path) -> None:
     """By the interpreter that will run them; each is judged whatever the others are."""
     sources = {

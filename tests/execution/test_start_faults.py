@@ -141,6 +141,11 @@ def command(
     assert left() == []
 
 
+@pytest.mark.fault(
+    "machine",
+    "Any call fails right after a script has started",
+    "The script is ended before anybody hears of the failure.",
+)
 @pytest.mark.sampled(1)
 @posix_only
 @pytest.mark.posix
@@ -174,6 +179,11 @@ def test_any_call_after_the_start_may_fail(
     assert number > (10 if sys.platform == "win32" else 20)
 
 
+@pytest.mark.fault(
+    "machine",
+    "The system gives no further thread",
+    "The script is not started, and its result says why.",
+)
 def test_no_thread_means_not_started(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

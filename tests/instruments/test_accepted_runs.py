@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases, reasons_for
+from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
@@ -286,7 +286,6 @@ def mixed() -> Iterator[tuple[str, Case]]:
         for name, case in of_the_schema()
         # The others are refused, and so would be the whole.
         if not name.startswith(("scripts=", "script.", "python_command="))
-        and not reasons_for(name, KNOWN)
     ]
     for number in range(MIXED):
         chosen = rng.sample(single, 4)
@@ -294,7 +293,6 @@ def mixed() -> Iterator[tuple[str, Case]]:
         yield f"mixed-{number}", Case(config)
 
 
-KNOWN: dict[str, str] = {}
 CASES: dict[str, Case] = {}
 
 
@@ -525,8 +523,13 @@ def shown(case: Case) -> str:
     return "\n".join([*parts, f"folder: {case.project!r}", f"beside: {case.beside}"])
 
 
+@pytest.mark.fault(
+    "files",
+    "Any configuration that `check` accepts",
+    "The run ends and is told.",
+)
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("case", cases(CASES, KNOWN))
+@pytest.mark.parametrize("case", CASES)
 def test_what_is_accepted_runs_and_is_told(
     case: str, outcomes: dict[str, dict[str, Any]]
 ) -> None:

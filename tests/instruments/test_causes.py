@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
@@ -259,7 +259,6 @@ def chosen() -> Iterator[str]:
 
 
 CASES = list(chosen())
-KNOWN: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -353,7 +352,7 @@ def _run(folder: Path, number: int, names: list[str]) -> dict[str, Told]:
 
 
 @pytest.mark.timeout(1000)
-@pytest.mark.parametrize("case", cases(CASES, KNOWN))
+@pytest.mark.parametrize("case", CASES)
 def test_the_cause_is_told(case: str, told: Any) -> None:
     """The document and the subject name what ended the program; its file exists."""
     version, _, name = case.partition(":")

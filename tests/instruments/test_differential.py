@@ -22,9 +22,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 from tests.instruments.world import (
-    assert_table_is_used,
     known,
     make_locale,
     missing,
@@ -208,8 +207,6 @@ SCRIPTS = {f"fact-{name}": TELL + source for name, source in FACTS.items()} | {
 }
 #: How the scheduler stands that starts both: as plain as can be, and odd.
 WORLDS = ("plain", "odd")
-#: What differs today, by pattern of ``world:script``, and why.
-KNOWN: dict[str, str] = {}
 POINTS = [
     point
     for world in WORLDS
@@ -519,13 +516,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Both]
     return run
 
 
-def test_table() -> None:
-    """Each known finding names points that there are."""
-    assert_table_is_used([*POINTS, *PYTHONS_OWN], KNOWN)
-
-
 @pytest.mark.sampled(6)
-@pytest.mark.parametrize("point", cases(POINTS, KNOWN))
+@pytest.mark.parametrize("point", POINTS)
 def test_a_script_sees_no_difference(
     point: str, both: Callable[[str, str], Both]
 ) -> None:
@@ -590,7 +582,7 @@ def summary(output: str) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("point", cases(PYTHONS_OWN, KNOWN))
+@pytest.mark.parametrize("point", PYTHONS_OWN)
 def test_pythons_own_tests_end_the_same(point: str, tmp_path: Path) -> None:
     """A regression test of CPython passes, fails and skips what it does without us."""
     name = point.partition(":")[2]

@@ -149,7 +149,6 @@ def rows() -> dict[str, tuple[str, ...]]:
 
 
 MENTIONS = mentions() | rows()
-KNOWN_MENTIONS: dict[str, str] = {}
 
 
 @cache
@@ -165,7 +164,7 @@ def help_of(*command: str) -> str | None:
     return answer.stdout if answer.returncode == 0 else None
 
 
-@pytest.mark.parametrize("case", cases(MENTIONS, KNOWN_MENTIONS))
+@pytest.mark.parametrize("case", MENTIONS)
 def test_a_command_has_the_options_that_it_is_told_to_have(case: str) -> None:
     """The command exists, and so does each option named with it."""
     words = MENTIONS[case]
@@ -297,10 +296,9 @@ def examples() -> dict[str, Block]:
 
 
 EXAMPLES = examples()
-KNOWN_EXAMPLES: dict[str, str] = {}
 
 
-@pytest.mark.parametrize("case", cases(EXAMPLES, KNOWN_EXAMPLES))
+@pytest.mark.parametrize("case", EXAMPLES)
 def test_an_example_is_what_it_shows(case: str, tmp_path: Path) -> None:
     """Examples of configuration are accepted, those of Python are Python."""
     block = EXAMPLES[case]

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from python_runner.model import OnFailure, Outcome, Script, ScriptResult
 from python_runner.policy import Schedule
 from python_runner.texts.sanitize import clean
 from python_runner.tracebacks.cause import Ending, read_background_errors, read_cause
+from python_runner.tracebacks.excerpt import excerpt
 from python_runner.tracebacks.place import Project
 from python_runner.tracebacks.source import read_source
 from tests.instruments.cases import LONG, cases
@@ -215,6 +216,11 @@ def mask_near_misses(n: int) -> Callable[[], object]:
     return lambda: masker.data(data)
 
 
+def excerpt_of(line: str, n: int) -> Callable[[], object]:
+    """Return the work of showing a traceback of n lines."""
+    return lambda: excerpt(line * n, "/p", "en")
+
+
 WORK: dict[str, tuple[int, Callable[[int], Callable[[], object]]]] = {
     "series-continue": (
         2500,
@@ -227,6 +233,15 @@ WORK: dict[str, tuple[int, Callable[[int], Callable[[], object]]]] = {
     "masking-secrets-hit": (50, mask_with_hit),
     "masking-lines": (5000, mask_length),
     "masking-near-misses": (5000, mask_near_misses),
+    **{
+        f"excerpt-{name}": (2000, partial(excerpt_of, line))
+        for name, line in {
+            "lines": "x\n",
+            "blanks": "\n",
+            "frames": '  File "/p/a.py", line 1, in f\n    x\n',
+            "carets": "  ^^^\n",
+        }.items()
+    },
 }
 
 

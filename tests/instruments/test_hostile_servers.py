@@ -384,6 +384,11 @@ def relay(port: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A server answers without end, late, or in pieces",
+    "The run ends in time and in little memory; the report is kept.",
+)
 @pytest.mark.sampled(12)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES)

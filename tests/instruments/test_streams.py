@@ -403,6 +403,11 @@ def place(tmp_path: Path, past: Place, request: pytest.FixtureRequest) -> Place:
     return past
 
 
+@pytest.mark.fault(
+    "streams",
+    "Any command with a stream that is closed, full, unread or gone",
+    "Scripts run, and exit codes are theirs.",
+)
 @pytest.mark.sampled(24)
 @pytest.mark.parametrize("cell_name", CHOSEN)
 def test_a_broken_stream_takes_away_the_text_and_nothing_else(
@@ -470,6 +475,11 @@ time.sleep(600)
 """
 
 
+@pytest.mark.fault(
+    "streams",
+    "SIGTERM or Ctrl-C while a write blocks",
+    "The run ends with its script; asked twice, at once.",
+)
 @pytest.mark.parametrize(
     ("option", "number", "stubborn"),
     [

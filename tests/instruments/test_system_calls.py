@@ -23,15 +23,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
-from tests.instruments.world import known, plain_environment
+from tests.instruments.cases import LONG
+from tests.instruments.world import plain_environment
 
 
 if TYPE_CHECKING:
@@ -53,17 +52,12 @@ else:
         name: getattr(errno, name)
         for name in ("EACCES", "EIO", "ENOSPC", "ESTALE", "EMFILE")
     }
-#: The error by which a known finding is tried when it names none.
-TYPICAL = "WinError5" if sys.platform == "win32" else "EIO"
 SCENARIOS = ("library", "command")
 MODES = ("once", "onwards")
-#: Points of each test in the quick profile, beside those that are known to fail.
+#: Points of each test in the quick profile, of a scenario.
 QUICK = {"once": 4, "onwards": 2}
 #: Seconds after which something that should have happened never will.
 PATIENCE = 90.0
-
-#: What fails today, by pattern of ``scenario:function:call:error:kind``, and why.
-KNOWN: dict[str, str] = {}
 
 SCRIPT = """
 import pathlib, time
@@ -328,6 +322,11 @@ def chosen(sites: list[str], start: str, mode: str) -> list[int]:
     return sorted(numbers[: QUICK[mode]])
 
 
+@pytest.mark.fault(
+    "machine",
+    "Any system call of a run fails, whatever the error",
+    "No exception leaves the run, and what went wrong is told.",
+)
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("error", ERRORS)
@@ -341,34 +340,7 @@ def test_a_failing_call_is_told_and_stops_nothing(
     for number in chosen(sites, f"{scenario} {error}", mode):
         found += world.found(Point(scenario, error, number, mode))
 
-    new = [f for f in found if known(f.name, KNOWN) is None]
-    assert not new, "\n\n".join(f"{f.name}\n{f.words}" for f in new)
-    if found:
-        pytest.xfail("; ".join({str(known(f.name, KNOWN)) for f in found}))
-
-
-@pytest.mark.sampled(4)
-@pytest.mark.parametrize("pattern", cases(KNOWN, KNOWN))
-def test_what_is_known_is_still_so(world: World, pattern: str) -> None:
-    """What a known finding says happens no more, whichever call at its site fails."""
-    scenario, function, call, error, _kind = pattern.removeprefix("onwards:").split(":")
-    point = Point(
-        "library" if scenario == "*" else scenario,
-        next(name for name in (TYPICAL, *ERRORS) if fnmatchcase(name, error)),
-        None,
-        "onwards" if pattern.startswith("onwards:") else "once",
-    )
-    numbers = [
-        number
-        for number, site in enumerate(world.sites(point.scenario))
-        if point.mode == "onwards" or fnmatchcase(site, f"{function}:{call}")
-    ]
-    if not numbers and sys.platform == "win32":
-        pytest.skip("there is no such call on Windows")
-    # From the end: what everything shares shows at the last calls as well.
-    for number in reversed(numbers):
-        for found in world.found(replace(point, number=number)):
-            assert not fnmatchcase(found.name, pattern), found.words
+    assert not found, "\n\n".join(f"{f.name}\n{f.words}" for f in found)
 
 
 def main(scenario: str, error: str, number: str, mode: str = "once") -> None:

@@ -16,7 +16,7 @@ from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -36,15 +36,6 @@ def sample(points: Sequence[T], quick: int, seed: int = 0) -> list[T]:
 def known(point: str, table: Mapping[str, str]) -> str | None:
     """Return why a point is known to fail; the table's keys are patterns of points."""
     return next((why for like, why in table.items() if fnmatchcase(point, like)), None)
-
-
-def assert_table_is_used(points: Iterable[str], table: Mapping[str, str]) -> None:
-    """Fail when the table of known findings names a point that there is not."""
-    points = list(points)
-    unused = [
-        like for like in table if not any(fnmatchcase(point, like) for point in points)
-    ]
-    assert not unused, f"known findings without a point: {unused}"
 
 
 def missing(component: str) -> None:

@@ -115,6 +115,11 @@ DAMAGES = {
 }
 
 
+@pytest.mark.fault(
+    "records",
+    "A text in the database is damaged",
+    "One field is called damaged; the run is listed and shown.",
+)
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_one_damaged_column_hides_nothing_else(shielded: Path, damage: str) -> None:
     """The run is listed, shown and compared; the run beside it is as it was."""

@@ -70,6 +70,11 @@ def test_new_records_say_nothing(tmp_path: Path) -> None:
     assert files(home) == {DATABASE_NAME, LOCK}
 
 
+@pytest.mark.fault(
+    "secrets",
+    "Another account looks into the records",
+    "It can read neither folder, database nor copy.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 def test_records_are_private(tmp_path: Path) -> None:
@@ -91,6 +96,11 @@ def test_records_are_found_again(tmp_path: Path) -> None:
         assert [run.run_id for run in store.runs()] == ["0"]
 
 
+@pytest.mark.fault(
+    "records",
+    "The database is damaged",
+    "It is kept under a dated name, new records begin, and people are told.",
+)
 @pytest.mark.parametrize(
     ("offset", "junk"),
     [
@@ -173,6 +183,11 @@ def test_a_false_alarm_is_forgotten(tmp_path: Path) -> None:
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
 
 
+@pytest.mark.fault(
+    "records",
+    "Several processes meet the damage at once",
+    "One new database begins, and all share it.",
+)
 def test_processes_that_meet_damage_together_begin_one_new_file(tmp_path: Path) -> None:
     """However many find the damage, it is set aside once and all share the new file."""
     (tmp_path / DATABASE_NAME).write_bytes(b"junk" * 1000)
@@ -223,6 +238,11 @@ def test_many_open_new_records_at_once(tmp_path: Path) -> None:
     assert notices == [None] * 8
 
 
+@pytest.mark.fault(
+    "records",
+    "The database was written by a newer version",
+    "It is not touched, and people know why.",
+)
 def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     """An older program does not touch what it may not understand."""
     fill(tmp_path)
@@ -268,6 +288,11 @@ def test_a_file_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
 
 
+@pytest.mark.fault(
+    "records",
+    "Another program locks the database",
+    "The run goes on without it after a wait, and says so.",
+)
 def test_a_locked_file_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,11 @@ def test_a_day_has_one_file_for_its_owner_alone(tmp_path: Path) -> None:
         assert stat.S_IMODE(first.stat().st_mode) == 0o600
 
 
+@pytest.mark.fault(
+    "machine",
+    "Unforeseen errors happen day after day",
+    "Their files keep to 1 MB each and to ten files.",
+)
 def test_files_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full file takes nothing more, and the oldest days go; nothing else does."""
     monkeypatch.setattr(error_details, "_MOST_BYTES", 100)

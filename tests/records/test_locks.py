@@ -199,6 +199,11 @@ def test_a_holder_is_one_of_checked_types_or_nobody(changes: dict[str, object]) 
         assert holder.started_at.tzinfo is not None
 
 
+@pytest.mark.fault(
+    "files",
+    "A lock file holds anything at all",
+    "The lock works, and its holder is unknown.",
+)
 @pytest.mark.parametrize(
     "content",
     [
@@ -461,6 +466,11 @@ def test_a_home_that_is_a_file_is_an_error(tmp_path: Path) -> None:
         project_lock(tmp_path / "home", tmp_path).acquire(ME, wait=False)
 
 
+@pytest.mark.fault(
+    "machine",
+    "The disk is full when a project is locked",
+    "The lock holds.",
+)
 def test_a_full_disk_does_not_cost_the_lock(
     path: Path, lock: FileLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,11 @@ for number in range(300):
 """
 
 
+@pytest.mark.fault(
+    "runner",
+    "Two runs write one log at the same time",
+    "Every line is whole.",
+)
 def test_two_writers_do_not_mix_their_lines(log_file: LogFile) -> None:
     """A skipped run writes while another one does: every line is whole and stays."""
     writers = [
@@ -160,6 +165,11 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
 """
 
 
+@pytest.mark.fault(
+    "machine",
+    "The disk fills up amid a log line",
+    "No half line stays.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of file sizes")
 def test_a_full_disk_leaves_no_half_line(log_file: LogFile) -> None:

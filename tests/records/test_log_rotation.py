@@ -122,6 +122,11 @@ def test_four_months_of_runs(
     _check_simulation(logs, moments, lines)
 
 
+@pytest.mark.fault(
+    "clocks",
+    "Daylight saving begins or ends",
+    "No archive is moved and no line lost: calendar days count.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="needs tzset")
 @pytest.mark.usefixtures("paris")
@@ -242,6 +247,11 @@ def test_a_log_without_log_lines_is_as_old_as_its_file(
     assert len(archives(logs, NAME)) == count
 
 
+@pytest.mark.fault(
+    "clocks",
+    "A log line bears a date of the future",
+    "Rotation passes over it.",
+)
 def test_a_line_from_the_future_does_not_stop_rotation(logs: Path) -> None:
     """A line written under a wrong clock is passed over for the next one."""
     log_file = _log_file(logs)
@@ -313,6 +323,11 @@ def test_a_refusal_that_passes_is_not_noticed(logs: Path) -> None:
     assert len(waited) == 2
 
 
+@pytest.mark.fault(
+    "files",
+    "Another program keeps the log open",
+    "The log goes on, the run says so, and the next run archives it.",
+)
 def test_a_refusal_that_stays_loses_no_line(logs: Path) -> None:
     """The log goes on, the run is told after 2.5 seconds, the next run archives."""
     log_file, waited = _log_file(logs), list[float]()
@@ -383,6 +398,11 @@ LOOK_ALIKES = [
 ]
 
 
+@pytest.mark.fault(
+    "files",
+    "Other files lie in the log's folder",
+    "They are never touched.",
+)
 def test_look_alikes_are_never_touched(logs: Path) -> None:
     """Only names that are exactly ours are archives, and only files."""
     # Windows drops a space at the end of a name.
@@ -466,6 +486,11 @@ def test_a_link_is_no_log(logs: Path, tmp_path: Path) -> None:
 WRONG_CLOCKS = [(73, 1), (73, 3), (1, 2), (-6, 2)]
 
 
+@pytest.mark.fault(
+    "clocks",
+    "The log is rotated under a wrong date",
+    "No archive is removed.",
+)
 @pytest.mark.parametrize(("years", "times"), WRONG_CLOCKS)
 def test_a_wrong_clock_removes_no_archive(logs: Path, years: int, times: int) -> None:
     """Neither while it is wrong nor when it is right again, nor what it named."""

@@ -395,6 +395,11 @@ def check_mailbox(home: Path) -> None:
     assert all(len(digests) == 1 for digests in versions.values())
 
 
+@pytest.mark.fault(
+    "runner",
+    "The runner is killed before any statement to the database",
+    "What was acknowledged is there.",
+)
 @pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
@@ -406,6 +411,11 @@ def test_a_kill_before_any_statement_loses_nothing(memory_folder: Path) -> None:
         come_back(memory_folder / str(point))
 
 
+@pytest.mark.fault(
+    "records",
+    "A kill while records are upgraded, thinned or copied",
+    "It happened whole or not at all.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per statement")
 def test_a_kill_while_records_are_tended_loses_nothing(memory_folder: Path) -> None:
@@ -425,6 +435,11 @@ def test_a_killed_process_loses_nothing(tmp_path: Path, point: int) -> None:
     come_back(tmp_path)
 
 
+@pytest.mark.fault(
+    "delivery",
+    "150 runs are killed at random",
+    "Every report arrives.",
+)
 @pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="forks a process per run")

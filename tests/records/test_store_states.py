@@ -404,6 +404,11 @@ def test_any_order_of_transitions_and_deaths() -> None:
     )
 
 
+@pytest.mark.fault(
+    "clocks",
+    "The clock jumps while runs are recorded",
+    "Each fact is kept as it was recorded.",
+)
 @pytest.mark.slow
 @pytest.mark.instrument
 def test_any_order_of_transitions_by_a_clock_that_jumps() -> None:
@@ -425,6 +430,11 @@ def test_what_was_recorded_last_counts(shielded: Path, back: timedelta) -> None:
         assert store.last_outcomes(path) == {"1.py": Outcome.SUCCESS}
 
 
+@pytest.mark.fault(
+    "clocks",
+    "One run under a clock that is years ahead",
+    "No history is deleted.",
+)
 def test_one_wrong_clock_forgets_nothing() -> None:
     """The age of a run is not known from one clock that says something else."""
     for moment in (TODAY, TODAY + timedelta(days=365)):
@@ -440,6 +450,11 @@ def test_one_wrong_clock_forgets_nothing() -> None:
     assert kept == 2
 
 
+@pytest.mark.fault(
+    "clocks",
+    "One run under a clock that is years ahead",
+    "No output is deleted.",
+)
 def test_one_wrong_clock_deletes_no_output(make_project: MakeProject) -> None:
     """The output of yesterday's run is still there when the clock is right again."""
     folder = make_project(output_keep_days=30)

@@ -145,6 +145,11 @@ def mailed(report: Report) -> Message:
     )
 
 
+@pytest.mark.fault(
+    "files",
+    "Output holds markup",
+    "The page shows it as text.",
+)
 @MANY
 @given(tricks)
 @example("".join(TRICKS))
@@ -158,6 +163,11 @@ def test_a_page_has_no_element_but_the_templates(
     assert _Skeleton(report.html).parts == _Skeleton(plain.html).parts
 
 
+@pytest.mark.fault(
+    "files",
+    "A name or an error holds line breaks and headers",
+    "The mail has no header and no addressee but ours.",
+)
 @pytest.mark.parametrize("policy", [default, compat32], ids=["default", "compat32"])
 @MANY
 @given(trick=tricks)

@@ -286,6 +286,11 @@ def run_ids(document: str) -> list[str]:
     return [run["run_id"] for run in json.loads(document)["runs"]]
 
 
+@pytest.mark.fault(
+    "secrets",
+    "A script prints a known secret in any form",
+    "Log, output, records, mails and every command's words are without it.",
+)
 @pytest.mark.portable("what is masked is text, whichever system it is for")
 @pytest.mark.slow
 def test_no_artefact_holds_a_secret(office: Office, serve: Any) -> None:
@@ -369,6 +374,11 @@ def test_without_records_nothing_leaks_either(office: Office) -> None:
     assert len(list(office.mails.glob("*.eml"))) == 2
 
 
+@pytest.mark.fault(
+    "secrets",
+    "Somebody follows the output of a running script",
+    "The secrets are masked there too.",
+)
 @pytest.mark.slow
 def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
     """Who watches a script while it writes sees its output without the secrets."""
@@ -389,6 +399,11 @@ def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
         assert text.count(b"***") == 2 * len(CANARIES), (name, text)
 
 
+@pytest.mark.fault(
+    "secrets",
+    "A script looks for the runner's own password in its environment",
+    "It is not there, also not through an `env_file`.",
+)
 @pytest.mark.parametrize("named", [".env", "other.env"])
 def test_scripts_never_inherit_the_runners_own_secrets(
     tmp_path: Path, make_project: MakeProject, named: str

@@ -28,6 +28,11 @@ DAYS = 30
 PARIS = "CET-1CEST,M3.5.0,M10.5.0/3"
 
 
+@pytest.mark.fault(
+    "clocks",
+    "A month of daily runs through a clock change",
+    "Each archive holds its days, and no line is lost.",
+)
 def test_a_month_of_daily_runs_through_a_dst_change(
     make_project: MakeProject,
 ) -> None:
@@ -82,6 +87,11 @@ CLOCKS = {
 }
 
 
+@pytest.mark.fault(
+    "clocks",
+    "Runs under clocks that are ahead or behind",
+    "`--resume` repeats no success.",
+)
 @pytest.mark.parametrize("clocks", CLOCKS.values(), ids=CLOCKS)
 def test_by_whatever_clocks_a_success_is_not_repeated(
     make_project: MakeProject, tmp_path: Path, clocks: tuple[float, ...]
@@ -112,6 +122,11 @@ def test_by_whatever_clocks_a_success_is_not_repeated(
     assert all(output.exists() for output in outputs)
 
 
+@pytest.mark.fault(
+    "clocks",
+    "A run of the real command under a wrong date",
+    "Records, output and archives are there as before.",
+)
 @pytest.mark.parametrize("wrong", [27_000, 400, -400, -9000])
 def test_a_run_by_a_wrong_clock_forgets_nothing(
     make_project: MakeProject, tmp_path: Path, wrong: float

@@ -135,6 +135,11 @@ GOOD = ("success", ["success"] * 3)
 ALL = ["a.py success", "b.py success", "c.py success"]
 
 
+@pytest.mark.fault(
+    "machine",
+    "The disk is full before a run",
+    "Scripts, log, report and exit code are as ever; the report says what is missing.",
+)
 def test_a_disk_that_is_full_before_the_run(
     cli: Cli, project: Path, home: Path, mail_dir: Path
 ) -> None:
@@ -190,6 +195,11 @@ def test_a_disk_that_fills_up_between_transitions(
     assert logged(project) == ALL
 
 
+@pytest.mark.fault(
+    "machine",
+    "The disk fills up at any moment of a run",
+    "The scripts run on, and the next run completes the records.",
+)
 @pytest.mark.parametrize(
     "moment", [(ScriptStarted, "a.py"), (ScriptEnded, "b.py"), (ScriptEnded, "c.py")]
 )
@@ -243,6 +253,11 @@ def writable(home: Path) -> None:
     check(home)
 
 
+@pytest.mark.fault(
+    "records",
+    "A run could not be recorded at all",
+    "The next run takes it from the log.",
+)
 @pytest.mark.usefixtures("mail_dir")
 @pytest.mark.parametrize("spoil", [full, read_only])
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first-run", "second-run"])
@@ -265,6 +280,11 @@ def test_a_run_that_the_records_never_saw_is_taken_from_the_log(
     assert past(cli) == [GOOD] * (earlier + 2)
 
 
+@pytest.mark.fault(
+    "records",
+    "A failure stands in the log only",
+    "`--resume` runs it again, and nothing else.",
+)
 @pytest.mark.usefixtures("mail_dir")
 def test_what_failed_while_the_records_were_full_is_resumed(
     cli: Cli, project: Path, home: Path
@@ -283,6 +303,11 @@ def test_what_failed_while_the_records_were_full_is_resumed(
     assert counts(project) == {"a": 2, "b": 2, "c": 2}
 
 
+@pytest.mark.fault(
+    "records",
+    "A run's end could not be recorded",
+    "It is recorded later as it was reported, and no second mail follows.",
+)
 def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
     cli: Cli, make_project: MakeProject, home: Path, mail_dir: Path
 ) -> None:
@@ -298,6 +323,11 @@ def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
     assert len(reports(mail_dir)) == 1
 
 
+@pytest.mark.fault(
+    "machine",
+    "Log and records lie on a full disk",
+    "The scripts run, and the report tells of both.",
+)
 def test_a_disk_that_is_full_for_everything(
     cli: Cli, make_project: MakeProject, home: Path, mail_dir: Path, tmp_path: Path
 ) -> None:
@@ -325,6 +355,11 @@ def test_a_disk_that_is_full_for_everything(
     assert past(cli) == [GOOD, GOOD]
 
 
+@pytest.mark.fault(
+    "records",
+    "The records are read-only",
+    "No script is stopped; the records can be read, and go on when they can.",
+)
 def test_a_folder_that_cannot_be_written(
     cli: Cli, project: Path, home: Path, mail_dir: Path
 ) -> None:

@@ -112,6 +112,11 @@ def kill_at(folder: Path, home: Path, name: str, held: str) -> None:
     assert not alive, gone
 
 
+@pytest.mark.fault(
+    "runner",
+    "The runner is killed at any moment",
+    "After the next run nothing is open, and each script of each run is told exactly once.",
+)
 @pytest.mark.not_wine
 @pytest.mark.slow
 def test_a_runner_killed_at_any_moment_leaves_the_truth(

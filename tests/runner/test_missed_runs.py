@@ -68,6 +68,11 @@ def facts(run: Run) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.fault(
+    "records",
+    "Runs that the records missed altogether",
+    "The next run takes them from the log, with every script's outcome and error.",
+)
 @pytest.mark.parametrize(("missed", "noted"), [(1, False), (3, False), (3, True)])
 def test_missed_runs_are_taken_whole(
     project: Path, shielded: Path, missed: int, *, noted: bool
@@ -169,6 +174,11 @@ def test_records_that_are_locked_for_a_while_miss_nothing(
     ]
 
 
+@pytest.mark.fault(
+    "records",
+    "Log and database fail together",
+    "The lock's file remembers how the run ended.",
+)
 def test_an_end_that_neither_record_could_take_is_known_all_the_same(
     project: Path, shielded: Path, mail_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +244,11 @@ def test_a_missed_run_whose_runner_died_is_interrupted_and_told(
     assert len(log.read_text("utf-8").splitlines()) == 1 + len(expected) + 3
 
 
+@pytest.mark.fault(
+    "records",
+    "The database is deleted during a run",
+    "New records begin, and hold the run whole.",
+)
 def test_records_that_were_deleted_during_a_run_begin_anew(
     project: Path, shielded: Path
 ) -> None:
@@ -270,6 +285,11 @@ def test_a_lock_that_was_deleted_during_a_run_is_told(
     assert ["was deleted during the run" in str(w) for w in told.warnings] == [True]
 
 
+@pytest.mark.fault(
+    "runner",
+    "A run is skipped because another is active",
+    "One line and one transaction; nobody takes it for dead.",
+)
 def test_a_skipped_run_is_one_line_and_whole_in_the_records(
     project: Path, shielded: Path, mail_dir: Path
 ) -> None:

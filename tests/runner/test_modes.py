@@ -29,6 +29,11 @@ raise SystemExit(1)
 """
 
 
+@pytest.mark.fault(
+    "secrets",
+    "The umask lets everybody write",
+    "Nobody else may write logs, outputs and mails.",
+)
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o027, 0o077])
 def test_nobody_else_may_write_what_a_run_leaves(
     cli: Cli, make_project: MakeProject, tmp_path: Path, mail_dir: Path, umask: int

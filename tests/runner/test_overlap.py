@@ -73,6 +73,11 @@ def test_a_second_run_waits_when_told_to(
     assert runs[0] == runs[1] != runs[2] == runs[3]
 
 
+@pytest.mark.fault(
+    "runner",
+    "The runner is killed and its script lives on",
+    "No second run starts beside the script, which is named.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="the job ends scripts with it")
 def test_nothing_starts_beside_the_scripts_of_a_killed_runner(waiting: Path) -> None:
@@ -152,9 +157,14 @@ def test_what_holds_the_lock_of_a_dead_runner_is_named_without_its_mark(
 
     assert code == 3
     assert "was killed" in skipped["error"]
-    assert f"{helper_process.pid} (sleep)" in skipped["error"]
+    assert f"{helper_process.pid} (sleep" in skipped["error"]
 
 
+@pytest.mark.fault(
+    "runner",
+    "A run whose runner was killed is found",
+    "It is ended as interrupted, logged and mailed once.",
+)
 def test_a_killed_run_is_settled_by_the_next_one(
     waiting: Path,
     make_project: MakeProject,
@@ -224,6 +234,11 @@ def test_two_projects_of_one_name_do_not_meet(
         assert first.wait(30) == 0
 
 
+@pytest.mark.fault(
+    "files",
+    "A project is started by a link to its folder",
+    "One run of the project at a time holds all the same.",
+)
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
 def test_two_ways_to_one_folder_are_one_project(waiting: Path, tmp_path: Path) -> None:

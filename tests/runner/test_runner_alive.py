@@ -96,6 +96,11 @@ def killed(make_project: MakeProject, shielded: Path) -> Path:
     return folder
 
 
+@pytest.mark.fault(
+    "runner",
+    "A dead runner's process number is taken by another program",
+    "The run is shown as interrupted, not as running.",
+)
 def test_a_number_that_is_taken_again_is_no_living_runner(
     cli: Cli, killed: Path, shielded: Path
 ) -> None:

@@ -108,6 +108,11 @@ def only_run(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return run
 
 
+@pytest.mark.fault(
+    "machine",
+    "The account has no home folder",
+    "Scripts run and mail leaves; one sentence says what is lacking.",
+)
 def test_without_a_home_scripts_run_and_mail_leaves(place: Path, call: Any) -> None:
     """What is lacking is one sentence, that ``check`` says beforehand."""
     checked = call("check", "--json", "p")
@@ -130,6 +135,11 @@ def test_without_a_home_scripts_run_and_mail_leaves(place: Path, call: Any) -> N
     assert reason == f"its output is in {output}: Permission denied"
 
 
+@pytest.mark.fault(
+    "machine",
+    "`logs` belongs to somebody else",
+    "The output lies in the state folder, and every message says where.",
+)
 def test_output_lies_in_the_state_folder_of_whoever_may_not_write_the_logs(
     place: Path, call: Any
 ) -> None:

@@ -337,6 +337,11 @@ def test_output_is_kept_for_its_days_and_no_longer(
     ]
 
 
+@pytest.mark.fault(
+    "streams",
+    "A listener of the library raises",
+    "The run goes on.",
+)
 @pytest.mark.parametrize("error", [RuntimeError, SystemExit, KeyboardInterrupt])
 def test_a_listener_never_breaks_the_work(
     make_project: MakeProject, error: type[BaseException]
@@ -451,6 +456,11 @@ def test_events_come_in_their_order(
     assert events[-1].run == run
 
 
+@pytest.mark.fault(
+    "machine",
+    "The project's folder vanishes during a run",
+    "The scripts that cannot start are results; the run is closed.",
+)
 def test_a_missing_project_folder_in_the_middle(
     make_project: MakeProject, session: Session
 ) -> None:

@@ -87,6 +87,11 @@ def raising(error: Exception) -> Callable[..., None]:
 # --- inside a script's step ---
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error while a script is prepared",
+    "It is that script's result; the next scripts run, and a dated file holds the details.",
+)
 def test_inside_a_step_it_is_the_script_s_result(
     make_project: MakeProject,
     monkeypatch: pytest.MonkeyPatch,
@@ -149,6 +154,11 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
     assert any("unforeseen" in warning for warning in script.warnings) is concerned
 
 
+@pytest.mark.fault(
+    "machine",
+    "A script cannot start for lack of descriptors, memory or threads",
+    "`retries` try it again.",
+)
 @pytest.mark.parametrize(
     ("number", "tries"),
     [
@@ -206,6 +216,11 @@ CALLS = {
 }
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error inside a run",
+    "The run is closed, logged, recorded and reported.",
+)
 @pytest.mark.parametrize("call", CALLS)
 def test_inside_a_run_it_closes_that_run(
     make_project: MakeProject,
@@ -312,6 +327,11 @@ def test_a_script_that_still_runs_is_told_as_it_ends(
     assert kept(shielded, result.run_id) is not None
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error in a program that uses the library",
+    "`Runner.run` returns results.",
+)
 def test_the_library_returns_results(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +375,11 @@ def run_command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     return lambda *arguments: run_app(["run", *map(str, arguments)])
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error in one project",
+    "The other projects run, and stand in the JSON document.",
+)
 @pytest.mark.parametrize(
     "where",
     [
@@ -413,6 +438,11 @@ def test_what_follows_the_runs_costs_none_of_them(
     assert code == EXIT_SUCCESS
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error in any other command",
+    "It ends with a sentence, not with a traceback.",
+)
 def test_any_other_command_says_it_in_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -471,6 +501,11 @@ def test_a_state_folder_that_cannot_be_written_is_told(
 # --- another project's unfinished run ---
 
 
+@pytest.mark.fault(
+    "files",
+    "The folder of an unfinished run lies on a share that is away",
+    "No other project is stopped, and `history` works.",
+)
 @pytest.mark.parametrize(
     "number", [errno.EIO, errno.EACCES, errno.ENAMETOOLONG, errno.ETIMEDOUT, 1231]
 )

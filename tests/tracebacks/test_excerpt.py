@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import time
 
 import pytest
 
@@ -139,22 +138,3 @@ def test_repeated_lines_are_folded() -> None:
 def test_short_exception(exception: str, expected: str) -> None:
     """Where there is little room, an exception goes without its modules."""
     assert short_exception(exception) == expected
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "x\n",
-        "\n",
-        '  File "/p/a.py", line 1, in f\n',
-        "    x\n",
-        "  ^^^\n",
-        "a\nb\n",
-        OWN,
-    ],
-)
-def test_an_excerpt_is_quick(line: str) -> None:
-    """Its cost is that of its length."""
-    begin = time.process_time()
-    excerpt(line * (65_536 // len(line)), "/p", "en")
-    assert time.process_time() - begin < 5.0

@@ -84,8 +84,8 @@ def load_project(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
-    check_texts(raw, findings)
     project = _build(path.parent, {**(defaults or {}), **good}, findings)
+    check_texts(raw, findings)
     if findings.missing:
         raise MissingConfigurationVariable(findings.problems)
     if findings.problems or project is None:

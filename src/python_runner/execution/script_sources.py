@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from python_runner.files import reading
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -89,7 +90,7 @@ def source_problems(
     found, sources = [], []
     for file in dict.fromkeys(files):
         try:
-            with file.open("rb") as opened:
+            with reading(file) as opened:
                 source = opened.read(_LARGEST)
         except OSError as error:
             template = N_("cannot be read: {error}")

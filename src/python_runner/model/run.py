@@ -357,6 +357,7 @@ class Run:
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
             "mail": self.mail_status.value,
+            "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
             "scripts": [result.to_document() for result in self.scripts],

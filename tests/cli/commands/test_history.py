@@ -138,9 +138,7 @@ def test_since_says_what_it_expects(cli: Cli) -> None:
     assert "7d or 12h" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0d", "-1d", "7w", "2026-13-01", "7", "9999999999d"]
-)
+@pytest.mark.parametrize("text", ["", "0d", "-1d", "7w", "2026-13-01", "7"])
 def test_since_is_a_duration_or_a_date(text: str) -> None:
     """Nothing else is guessed at, and no length of time is too much."""
     with pytest.raises(click.BadParameter):

@@ -120,6 +120,11 @@ def test_no_answer_of_http_takes_longer_than_it_may(
     assert time.monotonic() - start < 20
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A mail server's reply does not end",
+    "It is left after 64 KB, or when its time is over.",
+)
 @pytest.mark.parametrize(
     ("line", "pause"), [(b"250-x\r\n" * 1000, 0.0), (b"2", 0.05), (b"250-x\r\n", 0.05)]
 )
@@ -162,6 +167,11 @@ def _read(reader: BoundedReader) -> int:
 BOMB = gzip.compress(bytes(200_000_000), 1)
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A channel's answer does not end",
+    "The report is deferred, with a sentence.",
+)
 @pytest.mark.parametrize("scheme", ["json", "xml", "form", "mailto"])
 @pytest.mark.parametrize(
     ("first", "line"),
