@@ -432,3 +432,27 @@ def test_lines_of_the_file_that_set_nothing_are_told(tmp_path: Path) -> None:
     (warning,) = settings.warnings
     assert str(warning).startswith(f"{file}: line 3: expected NAME=value")
     assert "s3cretpw" not in str(warning)
+
+
+@pytest.mark.parametrize(
+    ("host", "usable"),
+    [
+        *((host, True) for host in ("h", "mail.example.org", "mail.example.org.")),
+        *((host, True) for host in ("10.0.0.1", "::1", "my_relay", "courrier.été.fr")),
+        *((host, False) for host in ("smtp://h", "h:587", "h/x", "[::1]", "a b", "h ")),
+        *((host, False) for host in ("h;", "h,k", "*", ".h", "a..b", "-x", "a\x1b[2J")),
+        *((host, False) for host in ("x" * 64, "x." * 150, "h\n")),
+    ],
+)
+def test_a_host_is_one_that_can_be_asked_for(host: str, *, usable: bool) -> None:
+    """What no resolver takes is told by `check`, not by every mail that waits."""
+    mail = load_settings(environ={"SMTP_HOST": host}).mail
+    assert ["SMTP_HOST"] * (not usable) == [problem.key for problem in mail.problems]
+
+
+def test_the_folder_of_the_mails_is_no_file(tmp_path: Path) -> None:
+    """It is made where it is missing; what else is there cannot become one."""
+    (tmp_path / "file").touch()
+    for name, problems in (("file", 1), ("missing", 0), (".", 0)):
+        environ = {"MAIL_TRANSPORT": "file", "MAIL_DIR": str(tmp_path / name)}
+        assert len(load_settings(environ=environ).mail.problems) == problems

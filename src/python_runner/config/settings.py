@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_address
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING
@@ -22,7 +24,14 @@ from python_runner.exceptions import (
     MissingEnvironmentVariable,
     Problem,
 )
-from python_runner.files import current_folder, expanded, is_file, why_unseen
+from python_runner.files import (
+    current_folder,
+    exists,
+    expanded,
+    is_file,
+    is_folder,
+    why_unseen,
+)
 from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
 from python_runner.secret_values import secret_values
@@ -38,6 +47,8 @@ SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
 _GREETING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
+#: Labels of letters of any script, of the length that a resolver takes.
+_HOST = re.compile(r"(?!.{254})(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 ENV_FILE = ".env"
 
 
@@ -163,9 +174,9 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             message = _("expected one of {known}, found {found}")
             yield name, message.format(known=", ".join(known), found=found)
     host = variables.get("SMTP_HOST") or ""
-    if "/" in host or host.count(":") == 1:
+    if host and not _is_host(host):
         message = _("expected the name of a server and nothing else, found {found}")
-        yield "SMTP_HOST", message.format(found=host)
+        yield "SMTP_HOST", message.format(found=repr(host))
     port = variables.get("SMTP_PORT") or "587"
     if not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _HIGHEST_PORT):
         yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
@@ -179,7 +190,17 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     ca_file = variables.get("SMTP_CA_FILE")
     if ca_file and not is_file(expanded(ca_file)):
         yield "SMTP_CA_FILE", why_no_file(expanded(ca_file))
+    folder = variables.get("MAIL_DIR")
+    if folder and exists(expanded(folder)) and not is_folder(expanded(folder)):
+        yield "MAIL_DIR", _("{path} is not a folder").format(path=folder)
     yield from oauth_problems(variables)
+
+
+def _is_host(text: str) -> bool:
+    """Say whether a text is the name or the address of a server, and nothing else."""
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    return bool(_HOST.fullmatch(text))
 
 
 def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
