@@ -27,6 +27,8 @@ SECRET = "t0ken-t0ken-t0ken"
         f"http://{SECRET}@hc.example.org/u",
         f"HTTP://hc.example.org/u?api_key={SECRET}",
         f"http://127.0.0.1:8000/u?access_token={SECRET}",
+        "http://hc.example.org/ping/5b0e0000-aaaa-bbbb-cccc-000000000000",
+        "http://hc.example.org/ping/fqOOd6-F4MMNuCEnzTU01w/nightly-import",
     ],
 )
 def test_a_heartbeat_that_shows_its_password_is_told(url: str) -> None:
