@@ -25,7 +25,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
-from python_runner.files import absolute, is_file, is_folder, why_unseen
+from python_runner.files import absolute, exists, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
@@ -56,6 +56,9 @@ def config_path(folder: Path) -> Path:
         raise ConfigurationNotFound(message.format(file=path, reason=reason))
     if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
+    if exists(path) and not is_file(path):
+        message = _("{path} is not a regular file")
+        raise ConfigurationNotFound(message.format(path=path))
     if not is_file(path):
         message = _(
             "{path} does not exist; `python-runner init {folder}` writes one from"
