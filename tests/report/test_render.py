@@ -415,14 +415,18 @@ def test_what_no_cut_makes_small_enough_is_told_plainly(
 def test_thousands_of_scripts_are_counted_instead_of_named(
     make_result: MakeResult, make_run: MakeRun
 ) -> None:
-    """Failures are named first, in the order of the series; the rest is a number."""
+    """Failures are named first, each with its cause; the rest is a number."""
     results = [make_result(f"{n:04}.py", number=n) for n in range(5000)]
     results[4999] = make_result("last.py", Outcome.FAILURE, number=4999)
     report = _render(make_run(*results))
     assert "last.py" in report.text
     assert "and 4,800 more scripts" in report.text
     assert "and 4,800 more scripts" in report.html
-    assert report.text.index("0198.py") < report.text.index("last.py")
+    assert report.text.index("last.py") < report.text.index("0000.py")
+    assert "last.py - failed" in report.text
+    for shown in (report.text, report.html):
+        first = shown.index("KeyError: ", shown.index("last.py"))
+        assert "(import.py:12)" in shown[first : shown.index("0000.py")]
     assert "0199.py" not in report.text
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -80,6 +81,32 @@ Windows fatal exception: access violation
 Current thread 0x00000f6c (most recent call first):
   File "/p/a.py", line 2 in <module>
 """
+INFO = "2026-11-26 05:17:15 [INFO] closed\n"
+ERROR = "2026-11-26 05:17:15 [ERROR] no access\n"
+WARNED = "/p/a.py:254: UserWarning: old\n  warnings.warn('no access')\n"
+COPIED = """\
+/p/a.py:3: SettingWithCopyWarning:\x20
+A value is trying to be set on a copy of a slice from a DataFrame.
+Try using .loc[row_indexer,col_indexer] = value instead
+
+See the caveats in the documentation: https://pandas.pydata.org/
+  part["b"] = 1
+"""
+ALLOCATED = (
+    "ResourceWarning: Enable tracemalloc to get the object allocation traceback\n"
+)
+#: An exception and its cause, as structlog takes them to pieces.
+PIECES_OF_TWO = [
+    {
+        "exc_type": kind,
+        "exc_value": "1",
+        "is_cause": bool(number),
+        "frames": [
+            {"filename": "/p/main.py", "lineno": 9 + number, "name": "<module>"}
+        ],
+    }
+    for number, kind in enumerate(("KeyError", "OSError"))
+]
 COLOURED = """\
 \x1b[1;35mTraceback (most recent call last):\x1b[0m
   File \x1b[35m"/p/m.py"\x1b[0m, line \x1b[35m1\x1b[0m, in x
@@ -233,8 +260,53 @@ def test_group(said: str) -> None:
     found = read("before\n" + run(said, source), said)
     assert found.text.startswith(HEADER)
     assert found.text.endswith("+------------------------------------")
-    assert found.exception == "ExceptionGroup: many (2 sub-exceptions)"
+    assert (
+        found.exception == "ExceptionGroup: many (2 sub-exceptions): ValueError: sub 1"
+    )
     assert (found.file, found.function) == ("main.py", "part")
+
+
+@pytest.mark.parametrize(
+    ("raised", "told", "line"),
+    [
+        ("[part(a), part(b)]", "KeyError: 'a'", 2),
+        ("[OSError(1), part(b)]", "ValueError: b", 4),
+        ("[OSError(1), TypeError(2)]", "OSError: 1", 16),
+        ("[OSError(1), ExceptionGroup('in\\nner', [part(b)])]", "ValueError: b", 4),
+        ("[part(chained), part(a)]", "RuntimeError: c", 8),
+        ("[ValueError('first\\n\\nTypeError: third')]", "ValueError: first", 16),
+    ],
+)
+def test_a_group_names_the_first_of_its_exceptions(
+    said: str, raised: str, told: str, line: int
+) -> None:
+    """Its own title may say no more than that there are some; the place is that one's."""
+    source = f"""\
+def a():
+    raise KeyError("a")
+def b():
+    raise ValueError("b")
+def chained():
+    try: b()
+    except ValueError as e:
+        raise RuntimeError("c") from e
+def part(what):
+    try:
+        what()
+    except Exception as error:
+        return error
+#
+#
+raise ExceptionGroup("many", {raised})
+"""
+    output = "reading ... " + run(said, source)
+    found = read(output, said)
+    title = (found.exception or "").partition(": ")[2].partition("): ")[2]
+    assert (title, found.line) == (told, line)
+    assert found.text.startswith(
+        "  + Exception Group Traceback (most recent call last):"
+    )
+    assert "Exception Group" not in output.partition(found.text)[0]
 
 
 def test_syntax_error(said: str) -> None:
@@ -318,7 +390,11 @@ def test_thread_error_alone(said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "exception", "place"),
     [
-        (GROUP_3_13, "ExceptionGroup: group (2 sub-exceptions)", ("lib.py", 7)),
+        (
+            GROUP_3_13,
+            "ExceptionGroup: group (2 sub-exceptions): ValueError: sub 0",
+            ("lib.py", 7),
+        ),
         (COLOURED, "E: m", ("m.py", 1)),
         (PLAIN.replace("\n", "\r\n"), DIVISION, None),
         (f"working... {PLAIN}", DIVISION, None),
@@ -525,6 +601,13 @@ def test_background_errors(text: str, expected: list[str]) -> None:
         ),
         ("\x1b[31mred\x1b[0m\r\n", "red", "red"),
         ("---------\nno access\n---------\n", "no access", None),
+        (f"no access\nask Anna\n{WARNED}", "no access", "no access\nask Anna"),
+        (f"no access\n{WARNED}{WARNED}", "no access", "no access"),
+        (f"no access\n{COPIED}", "no access", "no access"),
+        ("no access\nsys:1: ResourceWarning: open\n", "no access", "no access"),
+        (f"no access\nsys:1: ResourceWarning: a\n{ALLOCATED}", "no access", None),
+        (f"row 3\n{WARNED}no access\nask Anna\n", "no access", None),
+        (WARNED, "UserWarning: old", "UserWarning: old"),
     ],
 )
 def test_exit_message(text: str, headline: str, message: str | None) -> None:
@@ -571,6 +654,41 @@ def test_exit_message(text: str, headline: str, message: str | None) -> None:
         ("sys.exit(text)", "\nno access\nask Anna\n", "no access"),
         ("sys.exit(-1)", "no access\nask Anna\n", "ask Anna"),
         ("def (", "no access\nask Anna\n", "no access"),
+        # What it prints for certain stands above the message.
+        ('print("reading")\nsys.exit(why)', "reading\nno access\nask", "no access"),
+        ('print(f"{n} rows")\nexit(why)', "a\n3 rows\nno access\n", "no access"),
+        (
+            'print("reading")\nsys.exit("\\n".join(why))',
+            "reading\nRefused:\n\n" + "row\n" * 30,
+            "Refused:",
+        ),
+        (
+            'print("reading")\nprint(rows)\nsys.exit("\\n".join(why))',
+            "reading\nsome rows\n\nno access\nask\n",
+            "no access",
+        ),
+        ('print("reading it")\nsys.exit(run())', "reading it\n", "reading it"),
+        # A message that quotes a traceback begins above it.
+        ('sys.exit(f"Stopped\\n{why}")', f"on\nStopped\n{HANDLED}", "Stopped"),
+        ('sys.exit("Stopped")', f"Stopped\n{HANDLED}", "Stopped"),
+        # What was logged as an error says more than what is no trouble.
+        ("sys.exit(1)", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("sys.exit(1)", f"{ERROR}closed\n", "closed"),
+        ("sys.exit(1)", f"{INFO}{INFO}", "2026-11-26 05:17:15 [INFO] closed"),
+        ("sys.exit(run())", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("sys.exit(1)", f"{HANDLED}{INFO}", "KeyError: 1"),
+        (
+            "def main():\n    return 1\nsys.exit(main())",
+            "row 3\nrow 9\n",
+            "row 9",
+        ),
+        ('print("no access")\nsys.exit("2")', "no access\n2\n", "no access"),
+        ("sys.exit(1)", f"{HANDLED}{ERROR}", "2026-11-26 05:17:15 [ERROR] no"),
+        (
+            "sys.exit(1)",
+            'print(json)\n{\n "why": "no access"\n}\n',
+            '"why": "no access"',
+        ),
     ],
 )
 def test_the_source_shows_where_an_exit_message_begins(
@@ -628,6 +746,61 @@ def test_a_logged_exception_stands_beside_what_was_said_last(code: int) -> None:
     assert cause.traceback is not None
     said = "Folder R: is not mounted" if code == 1 else None
     assert (cause.traceback.exception, cause.traceback.file) == (said, None)
+
+
+@pytest.mark.parametrize(
+    ("record", "told", "line"),
+    [
+        ({"level": "error", "event": "no access"}, "ERROR: no access", None),
+        (
+            {"account": 411, "severity": "ERROR", "message": "no access", "time": "x"},
+            "ERROR: no access, account=411",
+            None,
+        ),
+        ({"event": "failed", "level": "error", "exception": PLAIN}, DIVISION, 3),
+        ({"msg": "a", "levelname": "ERROR", "error": {"stack": PLAIN}}, DIVISION, 3),
+        (
+            {
+                "text": f"09:51 | ERROR - failed\n{PLAIN}",
+                "record": {"level": {"name": "ERROR"}, "message": "failed"},
+            },
+            DIVISION,
+            3,
+        ),
+        (
+            {"level": "error", "event": "a", "exception": PIECES_OF_TWO},
+            "KeyError: 1",
+            9,
+        ),
+        ({"level": "error", "event": "a", "exception": [{"exc_type": "E"}]}, "", None),
+        ({"level": 3, "event": "no access"}, '{"level": 3', None),
+        ({"level": "info", "answer": 3}, '{"level": "info"', None),
+        ({"level": "error", "msg": "\ud800\x1b[31mno"}, "ERROR: ?no", None),
+        ({"level": {"name": ["x"]}, "event": {}, "exception": 3}, '{"level"', None),
+        (
+            {"record": {"level": []}, "exception": [3, {}], "msg": "a"},
+            '{"record"',
+            None,
+        ),
+    ],
+)
+def test_a_log_of_json_lines(record: object, told: str, line: int | None) -> None:
+    """It says the same as one of plain text."""
+    text = f"working\n{json.dumps(record)}\n"
+    found = cause_in(text, source="sys.exit(1)").traceback
+    assert found is not None
+    assert (found.exception or "").startswith(told)
+    assert found.line == line
+
+
+@pytest.mark.parametrize(
+    "text", ['{"level": "' * 50_000 + '"}', '{"level":' * 9999 + '"}']
+)
+def test_json_lines_that_are_none(text: str) -> None:
+    """They are taken as they are."""
+    found = cause_in(f"{text}\n").traceback
+    assert found is not None
+    assert (found.exception or "").startswith('{"level":')
 
 
 def test_another_programs_traceback_is_not_the_scripts() -> None:

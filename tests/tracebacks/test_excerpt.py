@@ -83,11 +83,24 @@ def test_a_group_keeps_its_shape() -> None:
           |     ~~~~^^
           | ExceptionGroup: 2 loads failed (2 sub-exceptions)
           +-+---------------- 1 ----------------
+            | Traceback (most recent call last):
+            |   File "/p/main.py", line 3, in load
+            |     raise OSError("no share")
+            | OSError: no share
+            +------------------------------------
     """)
     found = shown(text)
     assert not any("~~~" in line for line in found)
+    assert sum(line.startswith(">") for line in found) == 4
+    assert "  | OSError: no share" in found
     assert any("main.py" in line and line.startswith(">") for line in found)
     assert any("2 loads failed" in line for line in found)
+
+
+def test_the_mark_of_loguru_is_ours() -> None:
+    """It marks the frame that has caught the error, and one mark is enough."""
+    found = shown(f'{HEADER}\n> File "/p/main.py", line 3, in load\n    x\n\nE: x')
+    assert '> File "/p/main.py", line 3, in load' in found
 
 
 def test_repeated_lines_are_folded() -> None:
@@ -113,6 +126,9 @@ def test_repeated_lines_are_folded() -> None:
         ("pandas.errors.DatabaseError: x.y.Z: 1", "DatabaseError: x.y.Z: 1"),
         ("main.<locals>.ClosingFailed: 3", "ClosingFailed: 3"),
         ("pkg.Stop", "Stop"),
+        ("2026-11-26 05:17:15,383 [ERROR] no access", "[ERROR] no access"),
+        ("[2026-11-26T05:17:15.3Z] - no access", "no access"),
+        ("2026-11-26 05:17:15,383", "2026-11-26 05:17:15,383"),
         ("ValueError: a.b.C", "ValueError: a.b.C"),
         ("srv.example.org: no route to host", "srv.example.org: no route to host"),
         ("see docs.Example.org for help", "see docs.Example.org for help"),

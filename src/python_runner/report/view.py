@@ -36,6 +36,8 @@ LINE = 200
 SENTENCE = 2000
 #: Lines shown of the end of an output that is attached as well.
 TAIL_LINES = 20
+#: Characters of what went wrong, in the list of the scripts.
+_BRIEF = 120
 #: Warnings shown; nobody reads more.
 WARNINGS = 20
 
@@ -67,6 +69,7 @@ class ScriptView:
     exception: str
     place: str
     reason: str
+    brief: str
     traceback: str
     traceback_title: str
     tail: str
@@ -220,11 +223,12 @@ def headline(result: ScriptResult, formats: Formats) -> str:
 def _most_important(
     results: Sequence[ScriptResult], limit: int
 ) -> Sequence[ScriptResult]:
-    """Keep ``limit`` results, failures first, in the order of the series."""
-    if len(results) <= limit:
-        return results
-    kept = sorted(results, key=lambda r: (r.succeeded, r.number))[:limit]
-    return sorted(kept, key=lambda r: r.number)
+    """Return ``limit`` results: failures, what was skipped for them, then the others."""
+
+    def weight(result: ScriptResult) -> tuple[bool, bool, int]:
+        return result.succeeded, result.outcome is Outcome.SKIPPED, result.number
+
+    return sorted(results, key=weight)[:limit]
 
 
 def _view_script(
@@ -247,6 +251,7 @@ def _view_script(
         exception=one_line(result.ended_by or "", SENTENCE),
         place=_place(traceback, formats),
         reason=_sentence(result.reason, formats) if failed else "",
+        brief=_brief(result, traceback, formats) if failed and kind != IDLE else "",
         traceback=details.trace,
         traceback_title=details.trace_title,
         tail=details.tail,
@@ -292,7 +297,8 @@ def _details(
     tail_title = _("End of the output")
     if not _HAS_FRAMES.search(trace):
         # The message of sys.exit() is no traceback, but a part of the output.
-        trace = "" if trace in tail else trace
+        told = traceback.exception if traceback else ""
+        trace = "" if trace in tail or trace == told else trace
     elif trace in tail:
         # The report shows it above the output, and need not show it twice.
         before, _found, after = tail.rpartition(trace)
@@ -320,6 +326,14 @@ def _details(
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
+
+
+def _brief(result: ScriptResult, traceback: Traceback | None, formats: Formats) -> str:
+    """Return what went wrong, and where, as the list of the scripts shows it."""
+    said = one_line(headline(result, formats), _BRIEF)
+    if traceback is None or not traceback.file:
+        return said
+    return f"{said} ({one_line(traceback.file, _BRIEF)}:{traceback.line})"
 
 
 def _place(traceback: Traceback | None, formats: Formats) -> str:

@@ -30,6 +30,7 @@ _GROUP_HEADER = re.compile(
     r"(?!\s+\|).*?  \+ Exception Group Traceback \(most recent call last\):"
 )
 _MARGIN = re.compile(r"\s+[|+]")
+_GROUP_RULE = re.compile(r"\s+(\+-)?\+-{5,}")
 _GROUP_ERROR = re.compile(r"\s+\| (\S.*)")
 _FATAL = re.compile(
     r"(?:Fatal Python error: |Windows fatal exception: |Timeout \([0-9:.]+\)!)"
@@ -187,11 +188,40 @@ def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
             break
         if _MARGIN.match(lines[number]):
             end = number
-    for error in range(start + 1, end + 1):
-        if match := _GROUP_ERROR.match(lines[error]):
-            frames = frames_in(lines[start + 1 : end + 1])
-            return Block(Kind.GROUP, start, error, end + 1, match[1].strip(), frames)
-    return None
+    errors = list(_errors_of_a_group(lines, start + 1, end + 1))
+    if not errors:
+        return None
+    (error, said, frames), *inner = errors
+    # Its title rarely says what failed: the first of its exceptions that was raised does.
+    inner.sort(key=lambda one: not one[2])
+    # The last frames are those that count.
+    frames += tuple(frame for one in reversed(inner) for frame in one[2])
+    if inner:
+        said += f": {inner[0][1]}"
+    return Block(Kind.GROUP, start, error, end + 1, said, frames)
+
+
+def _errors_of_a_group(
+    lines: list[str], start: int, end: int
+) -> Iterator[tuple[int, str, tuple[Frame, ...]]]:
+    """Yield the group, then the exceptions in it that are no groups: line, text, frames."""
+    found: tuple[int, str, tuple[Frame, ...]] | None = None
+    above, outermost = start, True
+    for number in range(start, end):
+        line = lines[number]
+        if rule := _GROUP_RULE.match(line):
+            # What stands above the exceptions of a group is the group.
+            if found and (outermost or not rule[1]):
+                yield found
+                outermost = False
+            above, found = number + 1, None
+        elif HEADER.match(line):
+            # What came of the exception above it.
+            above, found = number + 1, None
+        elif not found and (match := _GROUP_ERROR.match(line)):
+            found = (number, match[1].strip(), frames_in(lines[above:number]))
+    if found:
+        yield found
 
 
 def _fatal_block(lines: list[str], start: int, _limit: int) -> Block | None:

@@ -11,9 +11,12 @@ from python_runner.model import Traceback
 from python_runner.tracebacks.blocks import Block, Kind
 from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_end
 from python_runner.tracebacks.exit_messages import (
+    ExitMessage,
     exit_message,
+    is_light,
     is_logged,
     last_line,
+    spelled_out,
 )
 from python_runner.tracebacks.lines import Output, output_of
 from python_runner.tracebacks.origins import (
@@ -38,6 +41,8 @@ MAX_TEXT = 64 * 1024
 MAX_EXCEPTION = 500
 #: Lines of the output that may follow what is still near its end.
 NEAR = 50
+#: Lines of a message above a traceback that it quotes, at most.
+_QUOTED_BELOW = 5
 #: Errors in the background that a success is warned of.
 _MOST_WARNINGS = 5
 #: How a message goes on in libraries that write several lines.
@@ -215,9 +220,10 @@ class _Search:
         other = self.other
         start = other.last.end if other else 0
         lines = self._lines_without_reports(start)
-        if other and self._goes_on(lines):
+        message = self._quoting(other) if other else None
+        if other and message is None and self._goes_on(lines):
             return Cause(self._told_by(other))
-        message = exit_message(lines, self.source)
+        message = message or exit_message(lines, self.source)
         near = other and len(self.output.lines) - other.last.end <= NEAR
         if message is None:
             if self.background is None:
@@ -233,6 +239,15 @@ class _Search:
             hint, told = Hint.BACKGROUND, self._exception_of(self.background)
         return Cause(_traceback(text, message.headline, (), self.project), hint, told)
 
+    def _quoting(self, other: Chain) -> ExitMessage | None:
+        """Return the message of an exit that quotes a traceback, as the last thing."""
+        if self.source is None:
+            return None
+        above = max(other.start - _QUOTED_BELOW, 0)
+        message = spelled_out(self.output.lines[above : self.end], self.source)
+        begins_above = message and message.text.count("\n") >= self.end - other.start
+        return message if begins_above else None
+
     def _lines_without_reports(self, start: int) -> list[str]:
         lines, begin = [], start
         for first, end in reversed(self._reports):
@@ -243,7 +258,7 @@ class _Search:
     def _goes_on(self, lines: list[str]) -> bool:
         """Whether lines behind a handled exception are no more than its message."""
         said = [line for line in lines if line.strip()]
-        if all(_CONTINUATION.match(line) for line in said):
+        if all(_CONTINUATION.match(line) or is_light(line) for line in said):
             return True
         source = self.source
         if source is None or source.unknown_exit or source.unknown_print:

@@ -25,6 +25,8 @@ _HEADER = "Traceback (most recent call last)"
 _BLANKS = 3
 #: A traceback that came from another process is quoted in an exception of this kind.
 _REMOTE = re.compile(r"[\w.]*Remote\w*: ?$|[\w.]*RemoteTraceback: ")
+#: What Python writes before the header of a group.
+_GROUP = re.compile(r"  \+ Exception Group $")
 _QUOTES = ('"""', "'''")
 _EXCEPTION = re.compile(r"(?:[^\W\d]\w*\.)*[A-Z]\w*(?:: |$)")
 #: Lines of a message that are looked through for the exception of a link, at most.
@@ -76,7 +78,7 @@ def chain_text(output: Output, chain: Chain, end: int) -> str:
     header = HEADER.match(lines[0])
     if header and header[1].strip() and not _REMOTE.search(header[1]):
         # Output that did not end its line stands before it.
-        lines[0] = header[2]
+        lines[0] = (_GROUP.search(header[1]) or [""])[0] + header[2]
     return "\n".join(lines).rstrip()
 
 

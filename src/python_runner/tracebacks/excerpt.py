@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 MARK = "> "
 #: Python draws them under the part of a line that failed.
 _CARETS = re.compile(r"[\s|]*[~^][~^\s]*$")
-_DEEPER = re.compile(r"[\s|]*\s{4}\S|\s*\[Previous line repeated ")
+_MARGIN = re.compile(r"(?:\s*\| )?")
+_DEEPER = re.compile(r"\s{4}\s*\S|\s*\[Previous line repeated ")
 #: Frames that may take turns in a recursion, at most.
 _LONGEST_CYCLE = 4
 #: As often the same may stand before it is folded.
@@ -79,15 +80,19 @@ def fold_repeated_lines(text: str, language: str) -> str:
 
 def _parts(lines: Sequence[str]) -> Iterator[_Part]:
     frame: list[str] = []
-    file = ""
+    file = margin = ""
     for line in lines:
+        inner = line.removeprefix(margin)
         if found := frame_in(line):
             if frame:
                 yield _Part(tuple(frame), file)
             frame, file = [line], found.file
-        elif frame and _CARETS.match(line):
+            # That of a group has one, and what leaves it is none of the frame's.
+            match = _MARGIN.match(line)
+            margin = match[0] if match else ""
+        elif frame and _CARETS.match(inner):
             continue
-        elif frame and _DEEPER.match(line):
+        elif frame and line.startswith(margin) and _DEEPER.match(inner):
             frame.append(line)
         else:
             if frame:
@@ -152,7 +157,8 @@ def _is_own(part: _Part, folder: str) -> bool:
 
 
 def _marked(line: str) -> str:
-    return MARK + line.removeprefix("  ")
+    # loguru marks the frame that caught the error in the same way.
+    return MARK + line.removeprefix("  ").removeprefix(MARK)
 
 
 def _folded(parts: Sequence[_Part], formats: Formats) -> str:

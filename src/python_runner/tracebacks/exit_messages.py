@@ -10,13 +10,29 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from python_runner.tracebacks.source import Source
 
+#: A number alone is no message.
+_SPOKEN = re.compile(r"[^\W\d_]{2}")
 #: Most lines of a paragraph that is taken for a message.
 _PARAGRAPH = 5
+#: Most lines of a message of which it is known where what stands above it ends.
+_MESSAGE_LINES = 500
 #: A line that a logger wrote is no part of a message below it: time, or level.
 _LOGGED = re.compile(
     r"\W*\d{4}-\d\d-\d\d[T ]\d\d:|\W*\d\d:\d\d:\d\d\b"
     r"|\W{0,3}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b"
 )
+_LEVEL = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
+#: Characters of a logged line in which its level is looked for, and levels by their weight.
+_LEVEL_WITHIN = 100
+_LIGHT = frozenset({"DEBUG", "INFO"})
+_GRAVE = frozenset({"ERROR", "CRITICAL", "FATAL"})
+#: Lines above the last one in which an error that was logged is looked for.
+_ERRORS_WITHIN = 50
+#: What the module ``warnings`` writes; the line of the source, in most cases, comes below.
+_WARNING = re.compile(r".*?:\d+: (?=(?:\w+\.)*\w*Warning:( |$))")
+_ALLOCATION = re.compile(r"ResourceWarning: Enable tracemalloc ")
+#: Most lines of a warning whose message begins with an empty line, as those of pandas do.
+_WARNING_LINES = 12
 #: A line of a box, with what it holds: Rich frames errors of usage so.
 _BOX_LINE = re.compile(r"[│|] (.*?)\s*[│|]$|[╭╰+][─-].*[╮╯+]$")
 
@@ -41,25 +57,58 @@ def exit_message(lines: list[str], source: Source | None) -> ExitMessage | None:
         lines: the output, without tracebacks.
         source: of the script, which may spell its message out; None if it is unknown.
     """
-    lines = _without_boxes(lines)
+    lines = _without_boxes(_without_warnings(lines))
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
         return None
-    if source:
-        text = "\n".join(lines)
-        begin = source.exit_text(text)
-        if begin is not None:
-            text = text[begin:].strip("\n")
-            return ExitMessage(_headline(text.split("\n")), text)
+    if source and (message := spelled_out(lines, source)):
+        return message
     start = _paragraph_start(lines)
+    if source and source.unknown_exit:
+        # What the script prints with certainty is none of its last words.
+        last = range(len(lines), max(len(lines) - _MESSAGE_LINES, 0), -1)
+        above = next((n for n in last if source.printed(lines[n - 1])), 0)
+        if any(map(_SPOKEN.search, lines[above:])):
+            if above and source.exit_of_lines and not source.unknown_print:
+                lines = lines[above:]
+                return ExitMessage(_headline(lines), "\n".join(lines))
+            start = max(start, above)
     short = len(lines) - start <= _PARAGRAPH
     start = max(start, len(lines) - _PARAGRAPH)
     paragraph = lines[start:]
     # Without a text in its sys.exit, what it printed last says most.
     ends_with_text = short and (source is None or source.unknown_exit)
-    headline = _headline(paragraph) if ends_with_text else paragraph[-1]
+    headline = _headline(paragraph if ends_with_text else paragraph[::-1])
+    if is_light(headline):
+        headline = _last_error(lines) or headline
     return ExitMessage(headline.strip(), "\n".join(paragraph))
+
+
+def spelled_out(lines: list[str], source: Source) -> ExitMessage | None:
+    """Return the message in ``lines`` that the source of the script spells out, or None."""
+    text = "\n".join(lines)
+    begin = source.exit_text(text)
+    if begin is None:
+        return None
+    text = text[begin:].strip("\n")
+    return ExitMessage(_headline(text.split("\n")), text)
+
+
+def is_light(line: str) -> bool:
+    """Whether a logger wrote a line that tells of no trouble, by its level."""
+    return is_logged(line) and _level_of(line) in _LIGHT
+
+
+def _level_of(line: str) -> str:
+    match = _LEVEL.search(line, 0, _LEVEL_WITHIN)
+    return match[1] if match else ""
+
+
+def _last_error(lines: list[str]) -> str | None:
+    """Return the last line near the end that was logged as an error."""
+    near = reversed(lines[-_ERRORS_WITHIN:])
+    return next((x for x in near if is_logged(x) and _level_of(x) in _GRAVE), None)
 
 
 def is_logged(line: str) -> bool:
@@ -69,7 +118,7 @@ def is_logged(line: str) -> bool:
 
 def last_line(lines: list[str]) -> str:
     """Return the last line with a text; empty where there is none."""
-    lines = _without_boxes(lines[-_PARAGRAPH * 2 :])
+    lines = _without_boxes(_without_warnings(lines[-_ERRORS_WITHIN:]))
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
@@ -80,16 +129,40 @@ def _headline(lines: list[str]) -> str:
 
 def _paragraph_start(lines: list[str]) -> int:
     start = len(lines) - 1
-    while start and lines[start - 1].strip() and not _ends_something(lines, start - 1):
+    while start and lines[start - 1].strip() and not is_logged(lines[start - 1]):
         start -= 1
     return start
 
 
-def _ends_something(lines: list[str], number: int) -> bool:
-    """Whether a line belongs to something else: a log, or a warning with its source."""
-    line = lines[number]
-    warned = number and "Warning: " in lines[number - 1] and line.startswith("  ")
-    return bool(warned) or is_logged(line)
+def _without_warnings(lines: list[str]) -> list[str]:
+    """Return the lines with a blank one for each warning, unless there is nothing else."""
+    kept: list[str] = []
+    number = 0
+    while number < len(lines):
+        end = _warning_end(lines, number)
+        kept.append(lines[number] if end == number else "")
+        number = max(end, number + 1)
+    if any(line.strip() for line in kept):
+        return kept
+    warned = (line[match.end() :] for line in lines if (match := _WARNING.match(line)))
+    return [next(warned, "")] if lines else []
+
+
+def _warning_end(lines: list[str], start: int) -> int:
+    """Return the line behind the warning at ``start``; ``start`` where there is none."""
+    match = _WARNING.match(lines[start])
+    if not match:
+        return start
+    end = start + 1
+    if lines[start].rstrip().endswith("Warning:"):
+        below = range(end, min(start + _WARNING_LINES, len(lines)))
+        end = next((n for n in below if _is_source(lines[n])), end)
+    end += end < len(lines) and _is_source(lines[end])
+    return end + (end < len(lines) and bool(_ALLOCATION.match(lines[end])))
+
+
+def _is_source(line: str) -> bool:
+    return line.startswith("  ") and line[2:3] not in {"", " "}
 
 
 def _without_boxes(lines: list[str]) -> list[str]:

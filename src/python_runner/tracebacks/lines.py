@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from python_runner.tracebacks.json_lines import without_json_lines
+
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
 #: One of these is on the first line of every block; in the order of the alphabet.
@@ -34,7 +36,7 @@ class Output:
 
 def output_of(text: str) -> Output:
     """Return the lines of ``text``, and where a traceback may begin in them."""
-    shown = shown_text(text).rstrip()
+    shown = shown_text(without_json_lines(text)).rstrip()
     return Output(shown.split("\n") if shown else [], _marked_lines(shown))
 
 

@@ -7,12 +7,16 @@ import re
 
 #: Modules before the name of a class. What has no capital may be a host or a file.
 _MODULES = re.compile(r"^(?:(?:[^\W\d]\w*|<locals>)\.)+(?=[A-Z]\w*(?::|$))")
+#: Date and time that a logger has put before its words.
+_TIME = re.compile(r"^\W?\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*\s[\s|,-]*(?=\S)")
 
 
 def short_exception(exception: str) -> str:
     """Return type and message of an exception without the modules of the type.
 
+    Words that were logged go without their time.
+
     >>> short_exception("json.decoder.JSONDecodeError: Expecting value")
     'JSONDecodeError: Expecting value'
     """
-    return _MODULES.sub("", exception)
+    return _MODULES.sub("", _TIME.sub("", exception))

@@ -67,6 +67,7 @@ class Source:
         guarded: lines of its module in which exceptions are caught.
         unknown_exit: whether it may end with a text that it does not spell out.
         unknown_print: whether it may print one.
+        exit_of_lines: whether it may end with lines that it joins.
     """
 
     exits: tuple[Template, ...] = ()
@@ -74,6 +75,7 @@ class Source:
     guarded: tuple[Guarded, ...] = ()
     unknown_exit: bool = False
     unknown_print: bool = False
+    exit_of_lines: bool = False
 
     def catches(self, line: int, exception: str) -> bool:
         """Whether the module catches such an exception where it raised on ``line``."""
@@ -113,6 +115,7 @@ def _source_of(tree: ast.Module) -> Source:
         guarded=tuple(_guarded(tree)),
         unknown_exit=unknown_exit,
         unknown_print=unknown_print,
+        exit_of_lines=any(map(_joins_lines, _values(nodes, _EXITS, named))),
     )
 
 
@@ -138,6 +141,21 @@ def _texts(
     """Return the texts that functions are called with, and whether there may be others."""
     found: dict[Template, None] = {}
     unknown = False
+    for values in _values(nodes, functions, named):
+        templates = [_template(value) for value in values]
+        known = [template for template in templates if _is_telling(template)]
+        found.update(dict.fromkeys(known))
+        spelled_out = len(known) == len(templates) or all(map(_is_number, values))
+        unknown |= not spelled_out
+    return tuple(found), unknown
+
+
+def _values(
+    nodes: list[ast.AST],
+    functions: frozenset[str],
+    named: dict[str, list[ast.expr]],
+) -> Iterator[list[ast.expr]]:
+    """Yield what the first argument of each call of some functions may be."""
     for node in nodes:
         if (
             isinstance(node, ast.Call)
@@ -151,13 +169,20 @@ def _texts(
             elif isinstance(argument, ast.Call):
                 # sys.exit(main()): what the function returns.
                 name = _last_name(argument.func)
-                values = [argument, *named.get(f"{name}()", [])[:_VALUES]]
-            templates = [_template(value) for value in values]
-            known = [template for template in templates if _is_telling(template)]
-            found.update(dict.fromkeys(known))
-            spelled_out = len(known) == len(templates) or all(map(_is_number, values))
-            unknown |= not spelled_out
-    return tuple(found), unknown
+                values = named.get(f"{name}()", values)[:_VALUES]
+            yield values
+
+
+def _joins_lines(values: list[ast.expr]) -> bool:
+    """Whether one of the values is made of lines that the source joins."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "join"
+        and isinstance(node.value, ast.Constant)
+        and "\n" in str(node.value.value)
+        for value in values
+        for node in ast.walk(value)
+    )
 
 
 def find(template: Template, text: str) -> int | None:
