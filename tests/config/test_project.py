@@ -464,7 +464,7 @@ def test_no_file_and_no_folder_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationNotFound, match="is not a folder"):
         load_config(tmp_path / "nowhere")
     (tmp_path / "odd" / "exec_config.json").mkdir(parents=True)
-    with pytest.raises(ConfigurationNotFound, match="is not a regular file"):
+    with pytest.raises(ConfigurationNotFound, match="is a folder, not a file"):
         load_config(tmp_path / "odd")
     assert issubclass(ConfigurationNotFound, FileNotFoundError)
     assert issubclass(ConfigurationNotFound, PythonRunnerError)

@@ -249,7 +249,9 @@ class Place:
         for made in (*self.folder.glob("out/*"), *self.folder.glob("new/*.json")):
             made.unlink()
         arguments = shlex.split(
-            COMMANDS[name].format(folder=self.folder.as_posix(), run=self.run_id)
+            COMMANDS[name].format(
+                folder=shlex.quote(self.folder.as_posix()), run=self.run_id
+            )
         )
         environment: dict[str, str | None] = {
             **mailing_environment(self.folder),
@@ -397,7 +399,9 @@ def test_every_character_of_ours_is_in_cp1252(command: str, tmp_path: Path) -> N
     """Nothing that we say in French becomes a question mark in a redirected stream."""
     place = Place(tmp_path, "plain")
     words = shlex.split(
-        FRENCH[command].format(folder=tmp_path.as_posix(), run=place.run_id)
+        FRENCH[command].format(
+            folder=shlex.quote(tmp_path.as_posix()), run=place.run_id
+        )
     )
     environment = mailing_environment(tmp_path) | {
         "LANGUAGE": "fr",

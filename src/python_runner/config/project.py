@@ -13,7 +13,7 @@ from python_runner.config.addresses import address_problems
 from python_runner.config.dependencies import dependency_problems
 from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.keys import ExecConfig, ScriptEntry
-from python_runner.config.reading import read_json
+from python_runner.config.reading import read_json, why_no_file
 from python_runner.config.secret_addresses import (
     address_warnings,
     channel_problems,
@@ -25,7 +25,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
-from python_runner.files import absolute, exists, is_file, is_folder, why_unseen
+from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
@@ -56,9 +56,8 @@ def config_path(folder: Path) -> Path:
         raise ConfigurationNotFound(message.format(file=path, reason=reason))
     if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
-    if exists(path) and not is_file(path):
-        message = _("{path} is not a regular file")
-        raise ConfigurationNotFound(message.format(path=path))
+    if os.path.lexists(path) and not is_file(path):
+        raise ConfigurationNotFound(why_no_file(path))
     if not is_file(path):
         message = _(
             "{path} does not exist; `python-runner init {folder}` writes one from"

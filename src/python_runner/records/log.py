@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, make_folder, move
+from python_runner.files import appending, is_diverted, make_folder, move
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
@@ -62,6 +62,9 @@ class LogFile:
             Why the log was not set aside though it should have been, or None. It goes
             on being written then, and the next run tries again.
         """
+        if is_diverted(self.folder):
+            # Writing says so; nothing there is ours to move or to remove.
+            return None
         log = self.folder / self.filename
         warning = None
         try:
