@@ -198,6 +198,18 @@ def test_what_this_python_says_of_such_a_script(
 # -- what this interpreter really prints -----------------------------------------------
 
 
+def test_a_script_that_is_not_utf_8() -> None:
+    """Python names its place in the message alone."""
+    told = (
+        "SyntaxError: Non-UTF-8 code starting with '\\xc9' in file /p/main.py on line 12, "
+        "but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+    )
+    found = read(f"{told}\n")
+    assert (found.exception, found.file, found.line) == (told, "main.py", 12)
+    module = f'{HEADER}{MODULE}  File "/p/lib.py", line 3\n    ?\n{told}\n'
+    assert read(module).file == "lib.py"
+
+
 def test_plain(said: str) -> None:
     """A traceback is taken without the output before it."""
     output = run(said, "print('working')\ndef f():\n    {}['x']\nf()\n")

@@ -44,6 +44,10 @@ _FATAL_LINE = re.compile(
 )
 _SYNTAX_FRAME = re.compile(r'  File "[^"]*", line \d+$')
 _SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")
+#: Of such a script, Python names the place in the message.
+_NOT_UTF_8 = re.compile(
+    r"SyntaxError: Non-UTF-8 code .* in file (.+) on line (\d+), but no "
+)
 _FRAME = re.compile(r'^[\s|>]*File "([^"]+)", line (\d+)(?:,? in (.+))?$')
 
 
@@ -108,6 +112,7 @@ def block_at(lines: list[str], start: int, limit: int) -> Block | None:
         _plain_block,
         _group_block,
         _fatal_block,
+        _encoding_block,
         _syntax_block,
     )
     for reader in readers:
@@ -269,6 +274,16 @@ def _crashed_frames(lines: list[str]) -> Iterator[Frame]:
     current = [s for s in sections if s and s[0].startswith("Current thread ")]
     for section in current or sections[-1:]:
         yield from frames_in(section)
+
+
+def _encoding_block(lines: list[str], error: int, _limit: int) -> Block | None:
+    """Read the error of a script that is not UTF-8: its message alone names the place."""
+    match = _NOT_UTF_8.match(lines[error])
+    if not match or (error and lines[error - 1].startswith(" ")):
+        return None
+    frame = Frame(match[1], int(match[2]), None)
+    said = lines[error].strip()
+    return Block(Kind.PYTHON, error, error, error + 1, said, (frame,))
 
 
 def _syntax_block(lines: list[str], error: int, _limit: int) -> Block | None:
