@@ -823,6 +823,30 @@ def test_exit_message(zoo: Callable[..., Attempt]) -> None:
     assert attempt.traceback.exception == "the input folder is empty"
 
 
+@pytest.mark.parametrize("module", ["lib.py", "lib/__init__.py", "lib/ledger.py"])
+@pytest.mark.parametrize(
+    ("body", "headline"),
+    [
+        ("sys.exit('ledger is locked\\n\\nask the accountants')", "ledger is locked"),
+        ("print('step 2'); print('ledger is open'); sys.exit(1)", "ledger is open"),
+    ],
+)
+def test_exit_message_of_a_module(
+    tmp_path: Path, module: str, body: str, headline: str
+) -> None:
+    """A module beside the script may end it; nothing else marks its message either."""
+    name = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    file = tmp_path / module
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"import sys\ndef close():\n    {body}\n")
+    script = tmp_path / "night.py"
+    script.write_text(f"from {name} import close\nprint('step 1')\nclose()\n")
+    command = make_command(tmp_path, argv=(sys.executable, str(script)))
+    found = run_command(command).traceback
+    assert found is not None
+    assert found.exception == headline
+
+
 @pytest.mark.parametrize(
     ("script", "expected"),
     [

@@ -189,6 +189,11 @@ def test_a_false_alarm_is_forgotten(tmp_path: Path) -> None:
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
 
 
+@pytest.mark.fault(
+    "records",
+    "Tables of the database are missing, or it is another program's",
+    "It is kept under a dated name, new records begin, and people are told.",
+)
 @pytest.mark.parametrize(
     "damage",
     [
@@ -212,6 +217,11 @@ def test_a_database_that_is_not_ours_is_set_aside(tmp_path: Path, damage: str) -
     assert SET_ASIDE in files(tmp_path)
 
 
+@pytest.mark.fault(
+    "records",
+    "The disk of the records is full or read-only when they are opened",
+    "They can be read all the same.",
+)
 @pytest.mark.posix
 @pytest.mark.parametrize("refusal", ["journal", "folder"])
 def test_what_takes_nothing_is_still_read(

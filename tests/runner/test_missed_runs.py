@@ -213,6 +213,11 @@ def test_an_end_that_neither_record_could_take_is_known_all_the_same(
     assert len(mails(mail_dir)) == 2
 
 
+@pytest.mark.fault(
+    "records",
+    "The log lacks lines of a run that the records never saw",
+    "The lock's file knows how its scripts ended; the next run adds it to both.",
+)
 @pytest.mark.parametrize("unlogged", [{"b.py"}, {"a.py", "b.py", "c.py"}])
 def test_a_run_that_the_records_never_saw_is_whole_without_its_lines(
     project: Path,
@@ -253,6 +258,11 @@ def test_a_run_that_the_records_never_saw_is_whole_without_its_lines(
     assert log.read_text("utf-8").count(told.run_id) == 3
 
 
+@pytest.mark.fault(
+    "records",
+    "The records cannot be written when a run is resumed",
+    "What succeeded since, by the log, is not repeated.",
+)
 def test_a_success_that_the_records_cannot_take_is_not_repeated(
     project: Path, shielded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,6 +198,18 @@ def test_what_this_python_says_of_such_a_script(
 # -- what this interpreter really prints -----------------------------------------------
 
 
+def test_a_script_that_is_not_utf_8() -> None:
+    """Python names its place in the message alone."""
+    told = (
+        "SyntaxError: Non-UTF-8 code starting with '\\xc9' in file /p/main.py on line 12, "
+        "but no encoding declared; see https://peps.python.org/pep-0263/ for details"
+    )
+    found = read(f"{told}\n")
+    assert (found.exception, found.file, found.line) == (told, "main.py", 12)
+    module = f'{HEADER}{MODULE}  File "/p/lib.py", line 3\n    ?\n{told}\n'
+    assert read(module).file == "lib.py"
+
+
 def test_plain(said: str) -> None:
     """A traceback is taken without the output before it."""
     output = run(said, "print('working')\ndef f():\n    {}['x']\nf()\n")
@@ -801,6 +813,83 @@ def test_json_lines_that_are_none(text: str) -> None:
     found = cause_in(f"{text}\n").traceback
     assert found is not None
     assert (found.exception or "").startswith('{"level":')
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("main.py: error: no month\n", "main.py: error: no month"),
+        ("ERREUR : pas de fichier\n", "ERREUR : pas de fichier"),
+        ("Erreur fatale\u00a0: base fermée\n", "Erreur fatale : base fermée"),
+        (f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("[11/26/26 05:36:12] ERROR    no access\n            INFO   closed\n", "[11"),
+        ("26/11/2026 05:36:12 - ERROR - no access\n", "26/11/2026 05:36:12 - ERROR"),
+        (INFO, ""),
+        ("terreur : non\n", ""),
+        ("\ufeffError: no access\n", ""),
+    ],
+)
+def test_a_line_beside_another_exit_code(text: str, told: str) -> None:
+    """It is named where it says itself that it is an error."""
+    cause = read_cause(text, Ending.CODE, project_at("/p"))
+    assert cause.told.startswith(told)
+    assert (cause.hint is Hint.LAST_LINE) is bool(told)
+
+
+def test_the_mark_of_an_encoding_is_no_word() -> None:
+    """A file that was printed may bring it."""
+    assert exception_in("\ufeffno access\n") == "no access"
+
+
+BARE_GROUP = """\
+  | ExceptionGroup:  (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Exception Group Traceback (most recent call last):
+    |   File "/p/main.py", line 2, in <module>
+    |     raise ExceptionGroup("lot", [ValueError("a"), KeyError("b")])
+    | ExceptionGroup: lot (1 sub-exception)
+    +-+---------------- 1 ----------------
+      | ValueError: a
+      +------------------------------------
+    |
+    | The above exception was the direct cause of the following exception:
+    |
+    | Traceback (most recent call last):
+    |   File "/p/main.py", line 4, in <module>
+    |     raise RuntimeError("c") from group
+    | RuntimeError: c
+    +---------------- 2 ----------------
+    | KeyError: 'b'
+    +------------------------------------
+"""
+
+
+@pytest.mark.parametrize("before", ["", "working\n", PLAIN])
+def test_a_group_that_nobody_raised(before: str) -> None:
+    """``except*`` puts together what it has not caught, and such a group has no frames."""
+    found = read(f"{before}{BARE_GROUP}")
+    told = "ExceptionGroup: (2 sub-exceptions): RuntimeError: c"
+    assert (found.exception, found.line) == (told, 4)
+    assert found.text == BARE_GROUP.rstrip()
+
+
+NARROW_BOX = """\
+ERROR    failed          main.py:9
+         ╭─ Traceback (most r─╮
+         │ /p/inv             │
+         │ oices.py:7 in load │
+         │                    │
+         │ ❱  7 load()        │
+         ╰────────────────────╯
+         OSError: no share
+"""
+
+
+@pytest.mark.parametrize("title", ["(most r", "(most recent call last) ", "(most) "])
+def test_a_narrow_box_cuts_its_title(title: str) -> None:
+    """A log that Rich writes into a file has 80 columns, and its boxes are what is left."""
+    found = read(NARROW_BOX.replace("(most r", title))
+    assert (found.exception, found.file) == ("OSError: no share", "invoices.py")
 
 
 def test_another_programs_traceback_is_not_the_scripts() -> None:

@@ -57,6 +57,10 @@ _FIRST_LOOK = 0.005
 _LOOK = 0.1
 #: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
+#: Names of modules that are looked for beside a script, and modules that are read, to
+#: know its last words.
+_MOST_IMPORTS = 60
+_MOST_MODULES = 10
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
 
@@ -380,9 +384,27 @@ def _project(command: Command) -> Project:
 
 
 def _source(command: Command) -> Source | None:
-    """Return what the source of a script says about its end, where it can be read."""
+    """Return what a script says about its end, with the modules beside it.
+
+    None if it cannot be read.
+    """
+    script = Path(*command.argv[1:2])
+    source = _read_source(script, command)
+    if source is None:
+        return None
+    read = 0
+    for name in source.imports[:_MOST_IMPORTS]:
+        module = script.parent.joinpath(*name.split("."))
+        for file in (module.with_suffix(".py"), module / "__init__.py"):
+            if read < _MOST_MODULES and (found := _read_source(file, command)):
+                source = source.with_module(found)
+                read += 1
+    return source
+
+
+def _read_source(file: Path, command: Command) -> Source | None:
     try:
-        data = read_regular(Path(*command.argv[1:2]), LONGEST)
-    except OSError:
+        data = read_regular(file, LONGEST)
+    except (OSError, ValueError):
         return None
     return read_source(command.masker.data(data))

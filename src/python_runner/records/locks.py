@@ -207,7 +207,7 @@ class FileLock:
                 return False
             sleep(_INTERVAL)
         self._descriptor, self._holder = descriptor, holder
-        self.before, self.unrecorded = self.holder(), self._read_unrecorded()
+        self.before, self.unrecorded = self.holder(), self.read_unrecorded()
         self._write()
         return True
 
@@ -222,7 +222,8 @@ class FileLock:
             self.unrecorded = tuple(e for e in self.unrecorded if e.run_id != run_id)
             self._write()
 
-    def _read_unrecorded(self) -> tuple[Unrecorded, ...]:
+    def read_unrecorded(self) -> tuple[Unrecorded, ...]:
+        """Return the ends of runs that the records miss; the lock need not be held."""
         try:
             return _CONTENT.decode(_read(self.path)).unrecorded
         except _WRONG:

@@ -179,7 +179,8 @@ def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
         # there are no records either, that has been told.
         if context.session.store is not None:
             template = N_("the project could not be locked: {error}")
-            context.warn(Sentence.of(template, error=str(error)))
+            reason = f"{lock.path}: {error.strerror or error}"
+            context.warn(Sentence.of(template, error=reason))
         return True
 
 

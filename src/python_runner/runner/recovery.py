@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
     from python_runner.model import OpenRun, Outcome
-    from python_runner.records.locks import FileLock
+    from python_runner.records.locks import FileLock, Unrecorded
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
@@ -99,6 +99,15 @@ def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
         return False
     # A runner ends its run before it gives the lock back.
     return store.run(run.run_id) is None
+
+
+def known_end(run: OpenRun, home: Path) -> Unrecorded | None:
+    """Return how a run that is open in the records ended; None unless its lock tells.
+
+    People know of it: it was reported, and the next run of its project records it.
+    """
+    ends = project_lock(home, run.path).read_unrecorded()
+    return next((end for end in ends if end.run_id == run.run_id), None)
 
 
 def _lives(holder: Holder) -> bool:

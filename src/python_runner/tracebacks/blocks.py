@@ -30,6 +30,9 @@ _GROUP_HEADER = re.compile(
     r"(?!\s+\|).*?  \+ Exception Group Traceback \(most recent call last\):"
 )
 _MARGIN = re.compile(r"\s+[|+]")
+#: Above the first exception of a group that is in no other, and what it is called.
+_GROUP_TOP = re.compile(r"  \+-\+-{5,} 1 -{5,}$")
+_GROUP_TITLE = re.compile(r"  \| \S.* sub-exceptions?\)$")
 _GROUP_RULE = re.compile(r"\s+(\+-)?\+-{5,}")
 _GROUP_ERROR = re.compile(r"\s+\| (\S.*)")
 _FATAL = re.compile(
@@ -41,6 +44,10 @@ _FATAL_LINE = re.compile(
 )
 _SYNTAX_FRAME = re.compile(r'  File "[^"]*", line \d+$')
 _SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")
+#: Of such a script, Python names the place in the message.
+_NOT_UTF_8 = re.compile(
+    r"SyntaxError: Non-UTF-8 code .* in file (.+) on line (\d+), but no "
+)
 _FRAME = re.compile(r'^[\s|>]*File "([^"]+)", line (\d+)(?:,? in (.+))?$')
 
 
@@ -105,6 +112,7 @@ def block_at(lines: list[str], start: int, limit: int) -> Block | None:
         _plain_block,
         _group_block,
         _fatal_block,
+        _encoding_block,
         _syntax_block,
     )
     for reader in readers:
@@ -178,7 +186,13 @@ def _after_blanks(lines: list[str], number: int, limit: int) -> int | None:
 
 def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
     """Read lines with a margin; Python 3.11 lets messages hang over it."""
-    if not _GROUP_HEADER.match(lines[start]):
+    first = start + 1
+    if _GROUP_TOP.match(lines[start]):
+        top, start = start, _bare_group_start(lines, start)
+        if start == top:
+            return None
+        first = start
+    elif not _GROUP_HEADER.match(lines[start]):
         return None
     end = start
     for number in range(start + 1, len(lines)):
@@ -188,7 +202,7 @@ def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
             break
         if _MARGIN.match(lines[number]):
             end = number
-    errors = list(_errors_of_a_group(lines, start + 1, end + 1))
+    errors = list(_errors_of_a_group(lines, first, end + 1))
     if not errors:
         return None
     (error, said, frames), *inner = errors
@@ -199,6 +213,20 @@ def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
     if inner:
         said += f": {inner[0][1]}"
     return Block(Kind.GROUP, start, error, end + 1, said, frames)
+
+
+def _bare_group_start(lines: list[str], top: int) -> int:
+    """Return where a group begins that has no frames; ``top`` where it is none.
+
+    ``except*`` makes such groups. Python writes no header above them.
+    """
+    start = top
+    while start > max(top - _HANGING, 0) and lines[start - 1].startswith("  | "):
+        start -= 1
+    is_bare = _GROUP_TITLE.match(lines[start]) and not (
+        start and _GROUP_HEADER.match(lines[start - 1])
+    )
+    return start if is_bare else top
 
 
 def _errors_of_a_group(
@@ -246,6 +274,16 @@ def _crashed_frames(lines: list[str]) -> Iterator[Frame]:
     current = [s for s in sections if s and s[0].startswith("Current thread ")]
     for section in current or sections[-1:]:
         yield from frames_in(section)
+
+
+def _encoding_block(lines: list[str], error: int, _limit: int) -> Block | None:
+    """Read the error of a script that is not UTF-8: its message alone names the place."""
+    match = _NOT_UTF_8.match(lines[error])
+    if not match or (error and lines[error - 1].startswith(" ")):
+        return None
+    frame = Frame(match[1], int(match[2]), None)
+    said = lines[error].strip()
+    return Block(Kind.PYTHON, error, error, error + 1, said, (frame,))
 
 
 def _syntax_block(lines: list[str], error: int, _limit: int) -> Block | None:

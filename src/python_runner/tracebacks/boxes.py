@@ -11,7 +11,8 @@ import re
 from python_runner.tracebacks.blocks import Block, Frame, Kind
 
 
-_TOP = re.compile(r"(.*?)[╭┌+][─-]+ Traceback \(most recent call last\) [─-]+[╮┐+]")
+#: A narrow one cuts its title.
+_TOP = re.compile(r"(.*?)[╭┌+][─-]+ Traceback \([\w ]*\)? ?[─-]+[╮┐+]")
 _UPPER = re.compile(r"[╭┌+][─-]")
 _LOWER = re.compile(r"[╰└+][─-]")
 _SUB_EXCEPTION = re.compile(r"[╭┌+][─-]+ Sub-exception #")

@@ -13,6 +13,7 @@ from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_e
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
+    is_grave,
     is_light,
     is_logged,
     last_line,
@@ -52,7 +53,9 @@ _CONTINUATION = re.compile(
 )
 #: A last line that says what was wrong with the call of a command.
 _USAGE = re.compile(
-    r"(?:\S+: )?(?:(?:fatal |critical )?error: |can't open file )", re.IGNORECASE
+    r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
+    r"|can't open file )",
+    re.IGNORECASE,
 )
 
 
@@ -177,7 +180,7 @@ class _Search:
         told = self.other or self.background
         if told is None:
             line = last_line(self.output.lines)
-            if _USAGE.match(line) or self._framed():
+            if _USAGE.match(line) or is_grave(line) or self._framed():
                 return Cause(hint=Hint.LAST_LINE, told=_line(line))
             return Cause()
         text = chain_text(self.output, told, len(self.output.lines))
@@ -351,7 +354,8 @@ def _text_only(text: str) -> Traceback:
 
 
 def _line(text: str) -> str:
-    text = " ".join(text.split())
+    # A file that was printed may bring the mark of its encoding.
+    text = " ".join(text.replace("\ufeff", "").split())
     return text if len(text) <= MAX_EXCEPTION else text[: MAX_EXCEPTION - 1] + "…"
 
 

@@ -18,8 +18,8 @@ _PARAGRAPH = 5
 _MESSAGE_LINES = 500
 #: A line that a logger wrote is no part of a message below it: time, or level.
 _LOGGED = re.compile(
-    r"\W*\d{4}-\d\d-\d\d[T ]\d\d:|\W*\d\d:\d\d:\d\d\b"
-    r"|\W{0,3}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b"
+    r"\W*\d{4}-\d\d-\d\d[T ]\d\d:|\W*(?:\d\d[/.]\d\d[/.]\d{2,4},? )?\d\d:\d\d:\d\d\b"
+    r"|\s*\W{0,3}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b"
 )
 _LEVEL = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
 #: Characters of a logged line in which its level is looked for, and levels by their weight.
@@ -100,6 +100,11 @@ def is_light(line: str) -> bool:
     return is_logged(line) and _level_of(line) in _LIGHT
 
 
+def is_grave(line: str) -> bool:
+    """Whether a logger wrote a line as an error."""
+    return is_logged(line) and _level_of(line) in _GRAVE
+
+
 def _level_of(line: str) -> str:
     match = _LEVEL.search(line, 0, _LEVEL_WITHIN)
     return match[1] if match else ""
@@ -108,7 +113,7 @@ def _level_of(line: str) -> str:
 def _last_error(lines: list[str]) -> str | None:
     """Return the last line near the end that was logged as an error."""
     near = reversed(lines[-_ERRORS_WITHIN:])
-    return next((x for x in near if is_logged(x) and _level_of(x) in _GRAVE), None)
+    return next(filter(is_grave, near), None)
 
 
 def is_logged(line: str) -> bool:
@@ -117,9 +122,13 @@ def is_logged(line: str) -> bool:
 
 
 def last_line(lines: list[str]) -> str:
-    """Return the last line with a text; empty where there is none."""
+    """Return the last line with a text; empty where there is none.
+
+    Of lines that were logged, that is the last error.
+    """
     lines = _without_boxes(_without_warnings(lines[-_ERRORS_WITHIN:]))
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    line = next((line for line in reversed(lines) if line.strip()), "")
+    return ((is_light(line) and _last_error(lines)) or line).strip()
 
 
 def _headline(lines: list[str]) -> str:

@@ -11,6 +11,7 @@ from python_runner.tracebacks.json_lines import without_json_lines
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
 #: One of these is on the first line of every block; in the order of the alphabet.
 _MARKS = (
+    "  +-+---------------- 1 --",
     "Fatal Python error: ",
     "IndentationError: ",
     "SyntaxError: ",
@@ -18,6 +19,7 @@ _MARKS = (
     "Timeout (",
     "Traceback (most recent call last)",
     "Windows fatal exception: ",
+    "─ Traceback (",
 )
 
 

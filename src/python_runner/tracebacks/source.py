@@ -10,7 +10,7 @@ import ast
 import builtins
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 
@@ -68,6 +68,7 @@ class Source:
         unknown_exit: whether it may end with a text that it does not spell out.
         unknown_print: whether it may print one.
         exit_of_lines: whether it may end with lines that it joins.
+        imports: modules that it may import, by their names.
     """
 
     exits: tuple[Template, ...] = ()
@@ -76,6 +77,18 @@ class Source:
     unknown_exit: bool = False
     unknown_print: bool = False
     exit_of_lines: bool = False
+    imports: tuple[str, ...] = ()
+
+    def with_module(self, module: Source) -> Source:
+        """Return what the source says together with a module that it imports."""
+        return replace(
+            self,
+            exits=self.exits + module.exits,
+            prints=self.prints + module.prints,
+            unknown_exit=self.unknown_exit or module.unknown_exit,
+            unknown_print=self.unknown_print or module.unknown_print,
+            exit_of_lines=self.exit_of_lines or module.exit_of_lines,
+        )
 
     def catches(self, line: int, exception: str) -> bool:
         """Whether the module catches such an exception where it raised on ``line``."""
@@ -116,7 +129,17 @@ def _source_of(tree: ast.Module) -> Source:
         unknown_exit=unknown_exit,
         unknown_print=unknown_print,
         exit_of_lines=any(map(_joins_lines, _values(nodes, _EXITS, named))),
+        imports=tuple(dict.fromkeys(_imports(nodes))),
     )
+
+
+def _imports(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _named_values(nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
