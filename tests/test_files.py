@@ -331,6 +331,27 @@ if sys.platform != "win32":
 
     @needs_root
     @pytest.mark.posix
+    @pytest.mark.parametrize("below", ["", "runs", "runs/today"])
+    def test_no_folder_is_made_behind_a_foreign_link(
+        tmp_path: Path, below: str
+    ) -> None:
+        """Whoever may add a link to a folder does not say where our files come to lie."""
+        (tmp_path / "elsewhere").mkdir()
+        link = tmp_path / "logs"
+        link.symlink_to(tmp_path / "elsewhere")
+        os.chown(link, STRANGER, STRANGER, follow_symlinks=False)
+        with pytest.raises(PermissionError, match="link of another user"):
+            files.make_folder(link / below)
+        assert not files.may_write_in(link / below)
+        assert not list((tmp_path / "elsewhere").iterdir())
+
+        # In a folder of its own it is as good as the folder.
+        os.chown(tmp_path, STRANGER, STRANGER)
+        files.make_folder(link / below)
+        assert (tmp_path / "elsewhere" / below).is_dir()
+
+    @needs_root
+    @pytest.mark.posix
     def test_a_foreign_link_is_replaced_itself(tmp_path: Path) -> None:
         """What it leads to stays as it was; a page takes the place of the link."""
         precious, link = tmp_path / "precious", tmp_path / "page.html"

@@ -5,15 +5,19 @@ import html
 import json
 import pickle
 import re
+import shlex
+import unicodedata
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, urlencode
+from xml.sax import saxutils
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 
 from python_runner.masking import Masker
 from python_runner.model import Outcome, Traceback
@@ -50,6 +54,16 @@ def url64(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
+def numbered(text: str, signs: str) -> str:
+    """Return a text of JSON with some signs by their numbers."""
+    return re.sub(f"[{signs}]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def capitals(text: str) -> str:
+    """Return a text of JSON whose numbers are in capitals."""
+    return re.sub("u00..", lambda match: "u" + match[0][1:].upper(), text)
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -74,6 +88,35 @@ def url64(text: str) -> str:
         pytest.param(lambda s: b64(f"a{s}b"), id="base64-second"),
         pytest.param(lambda s: b64(f"\0user\0{s}"), id="base64-login"),
         pytest.param(lambda s: url64(f"ab{s}cd"), id="base64-third"),
+        pytest.param(lambda s: repr(s.encode()), id="bytes"),
+        pytest.param(lambda s: repr(repr(s.encode())), id="repr-of-bytes"),
+        pytest.param(lambda s: s.encode().hex(), id="hexadecimal"),
+        pytest.param(lambda s: s.encode().hex().upper(), id="hexadecimal-capitals"),
+        pytest.param(escape, id="html-of-jinja"),
+        pytest.param(
+            lambda s: html.escape(s).replace("x27", "39"), id="html-of-django"
+        ),
+        pytest.param(lambda s: html.escape(s).replace("x27", "039"), id="html-of-php"),
+        pytest.param(saxutils.quoteattr, id="xml-attribute"),
+        pytest.param(
+            lambda s: html.escape(s).replace("&#x27;", "&apos;"), id="xml-of-java"
+        ),
+        pytest.param(shlex.quote, id="shell"),
+        pytest.param(lambda s: s.replace("'", "'\\''"), id="shell-of-others"),
+        pytest.param(lambda s: s.replace("'", "''"), id="sql"),
+        pytest.param(lambda s: s.replace('"', '""'), id="csv"),
+        pytest.param(lambda s: json.dumps(s).replace("/", "\\/"), id="json-of-php"),
+        pytest.param(
+            lambda s: numbered(json.dumps(s, ensure_ascii=False), "&<>"),
+            id="json-of-go",
+        ),
+        pytest.param(
+            lambda s: capitals(
+                numbered(json.dumps(s)[1:-1].replace('\\"', "\\u0022"), "&<>'+`")
+            ),
+            id="json-of-dotnet",
+        ),
+        pytest.param(lambda s: unicodedata.normalize("NFD", s), id="accents-apart"),
     ],
 )
 def test_a_secret_is_masked_however_it_is_written(write: Callable[[str], str]) -> None:

@@ -30,7 +30,8 @@ SECRET_NAMES = """
     PASSCODE OPENAI_API_KEY_OLD TELEGRAM_BOT_TOKEN REFRESH_TOKEN COOKIE
     PASSWORD_MAIL OAUTH_CLIENT_SECRET DB_PASSWORD db_password DB_PASSWORD_PROD MDP_BASE
     SMTP_PASS APIKEY2 AWS_SECRET_ACCESS_KEY SSH_PRIVATE_KEY GITHUB_TOKEN
-    GOOGLE_CREDENTIALS app.secret AZURE_FUNCTION_KEY ALGOLIA_SEARCH_KEY INNGEST_EVENT_KEY
+    GOOGLE_CREDENTIALS app.secret AZURE_FUNCTION_KEY REDISCLI_AUTH PRIVKEY SIGNKEY
+    APPKEY CONSUMERKEY OPENAIKEY UNLOCK_CODE ACTIVATION_CODE ALGOLIA_SEARCH_KEY INNGEST_EVENT_KEY
 """
 HARMLESS_NAMES = """
     SSH_ASKPASS GIT_ASKPASS PW_TEST_REPORT SSH_KEY_ALGORITHMS XDG_SESSION_ID
@@ -128,6 +129,29 @@ HOLDERS = [
     ("--user bob --password s3cret77 --verbose", "s3cret77"),
     ("--api-key=s3cret77", "s3cret77"),
     ("Authorization: Bearer abc.def-123456", "abc.def-123456"),
+    ("--user bob --password 's3 cret77' --verbose", "s3 cret77"),
+    ('--api-key "s3 cret77"', "s3 cret77"),
+    ("-s -u bob:s3cret77 https://x", "s3cret77"),
+    ("machine h login bob password s3cret77", "s3cret77"),
+    ("user: bob\npassword: s3cret77\n", "s3cret77"),
+    ("X-Api-Key: s3cret77", "s3cret77"),
+    ("mssql+pyodbc:///?odbc_connect=UID%3Dsa%3BPWD%3Ds3cret77%21%3B", "s3cret77!"),
+    ("https://hooks.slack.com/services/T00/B00/abcDEF123", "abcDEF123"),
+    ("https://hooks.slack.com/services/T00/B00/abcDEF123", "T00/B00/abcDEF123"),
+    ("https://discord.com/api/webhooks/123/abcDEF-123", "abcDEF-123"),
+    (
+        "https://x.webhook.office.com/webhookb2/a@b/IncomingWebhook/c/d",
+        "a@b/IncomingWebhook/c/d",
+    ),
+    (
+        "https://hc-ping.com/5b0e0000-aaaa-bbbb-cccc-000000000000",
+        "5b0e0000-aaaa-bbbb-cccc-000000000000",
+    ),
+    ("https://api.telegram.org/bot123456789:AA" + "b" * 33, "123456789:AA" + "b" * 33),
+    ("ghp_" + "a1" * 18, "ghp_" + "a1" * 18),
+    ("the token is xoxb-12345-abcdef, keep it", "xoxb-12345-abcdef"),
+    ("sk_live_abcdef123456", "sk_live_abcdef123456"),
+    ("eyJhbGciOiJI.eyJzdWIiOiIxIn0.abcdefgh", "eyJhbGciOiJI.eyJzdWIiOiIxIn0.abcdefgh"),
     ("scott/tiger99@//db:1521/x", "tiger99"),
     ("scott/tiger99@db:1521/x", "tiger99"),
     ("Data Source=orcl;User Id=u;Password=a=b!;c=d", "a=b!"),
@@ -258,6 +282,7 @@ def test_own_secrets_are_recognised_by_name_and_value() -> None:
     assert others == ["ALPHABET", "EMPTY"]
     assert own_values({"PASSWORD_MAIL": ""}) == frozenset()
     assert not holds_own_secret("hunter2", ["hunter2secret"])
+    assert holds_own_secret("smtp://me:a%40b%2Fc12345@example.org", ["a@b/c12345"])
 
 
 def test_passwords_inside_of_other_values() -> None:

@@ -141,6 +141,8 @@ def may_write_in(path: Path) -> bool:
 
     Whether a disk is full is not asked.
     """
+    if is_diverted(path):
+        return False
     while not os.path.lexists(path) and path != path.parent:
         path = path.parent
     real = os.access in os.supports_effective_ids
@@ -284,12 +286,29 @@ def _stream(descriptor: int, mode: str) -> io.FileIO:
     return io.FileIO(descriptor, mode)
 
 
+def is_diverted(path: Path) -> bool:
+    """Say whether a folder, or one above it, is a link that leads where a stranger wants.
+
+    Who owns the folder in which a link lies may make one there: what is in it is that
+    user's anyway.
+    """
+    for place in (path, *path.parents):
+        if is_foreign_link(place):
+            with suppress(OSError):
+                if place.lstat().st_uid == place.parent.stat().st_uid:
+                    continue
+            return True
+    return False
+
+
 def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
     """Make a folder where it is missing, and those above it, all of the same mode.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made, or it is reached by a link of another user.
     """
+    if is_diverted(path):
+        raise PermissionError(errno.EPERM, "is a link of another user", str(path))
     # mkdir() would give the folders above the usual mode.
     if path.parent != path and not path.parent.exists():
         make_folder(path.parent, mode)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from base64 import b64encode
 from bisect import bisect_right
 from dataclasses import fields, is_dataclass, replace
@@ -345,6 +346,9 @@ def _text_forms(value: str) -> Iterator[str]:
         written |= {form for text in written for form in _escaped(text)}
     yield from written
     data = _bytes(value)
+    yield from _other_quotes(value)
+    yield from _bytes_literals(data)
+    yield from (data.hex(), data.hex().upper())
     for safe in _URL_SAFE:
         for url in (quoted := quote(data, safe), quoted.replace("%20", "+")):
             yield url
@@ -360,6 +364,46 @@ def _escaped(text: str) -> Iterator[str]:
         yield write(text + '"')[1:-2]
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def _other_quotes(value: str) -> Iterator[str]:
+    """Yield the text as other writers than Python's own quote and escape it."""
+    # Jinja, Django, PHP and XML have numbers or names for the quotes.
+    markup = html.escape(value, quote=False)
+    for double in ('"', "&#34;", "&quot;"):
+        for single in ("'", "&#39;", "&#039;", "&apos;"):
+            yield markup.replace('"', double).replace("'", single)
+    # SQL, CSV, YAML and batch files double a quote; shells end the text before it.
+    yield from (value.replace(sign, sign * 2) for sign in "'\"\\}")
+    yield from (value.replace("'", escaped) for escaped in ("'\"'\"'", "'\\''"))
+    # JSON of PHP, Go, .NET and of pages, where a sign may be a number.
+    for document in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        plain = document[1:-1]
+        slashes = plain.replace("/", "\\/")
+        yield from (slashes, _numbered(plain, "&<>"), _numbered(slashes, "&<>"))
+        for text in (plain, plain.replace('\\"', "\\u0022")):
+            numbered = _numbered(text, "&<>'+`")
+            yield from (numbered, _capital_numbers(numbered))
+    # Some programs write an accent as a character of its own.
+    yield from (unicodedata.normalize(form, value) for form in ("NFC", "NFD"))
+
+
+def _numbered(text: str, signs: str) -> str:
+    """Return a text of JSON with some signs by their numbers."""
+    for sign in signs:
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _capital_numbers(text: str) -> str:
+    return re.sub(r"(?<=\\u)[0-9a-f]{4}", lambda match: match[0].upper(), text)
+
+
+def _bytes_literals(data: bytes) -> Iterator[str]:
+    """Yield bytes as Python prints them, alone and inside of a text that is quoted."""
+    for literal in (repr(data)[2:-1], repr(data + b'"')[2:-2]):
+        yield literal
+        yield from _escaped(literal)
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:

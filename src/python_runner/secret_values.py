@@ -38,13 +38,15 @@ _ALWAYS = _words(
     " CREDENTIAL CREDENTIALS CRED CREDS JWT JWTS BEARER PIN PINS MDP MDPS JETON JETONS"
     " MOTDEPASSE MOTSDEPASSE MOTPASSE APIKEY APIKEYS ACCESSKEY ACCESSKEYS PRIVATEKEY"
     " PASSWORT KENNWORT CONTRASENA WEBHOOK WEBHOOKS PSK MNEMONIC"
+    " SENHA WACHTWOORD HASLO"
 )
 #: The same for words in a row.
 _ALWAYS_TOGETHER = re.compile(
     r"\b(?:(?:API|ACCESS|PRIVATE|SECRET) KEYS?|MOTS?(?: DE)? PASSES?|PHRASE(?: DE)? PASSE"
     r"|PASS (?:WORD|PHRASE|CODE|KEY)S?|CLES? (?:API|PRIVEES?|ACCES)"
     r"|(?:SEED|RECOVERY|BACKUP|MFA|CONFIRMATION|ACCESS) (?:PHRASE|CODE)S?"
-    r"|CODES? (?:ACCES|CONFIDENTIELS?)|CONNECTION KEYS?)\b"
+    r"|(?:ACTIVATION|UNLOCK|SECURITY) CODES?|CODES? (?:ACTIVATION|ACCES|CONFIDENTIELS?)"
+    r"|CONNECTION KEYS?)\b"
 )
 #: These do at the end of a name.
 _LAST = _words(
@@ -52,7 +54,8 @@ _LAST = _words(
     " AUTHORIZATION PASSE"
 )
 _LAST_TOGETHER = re.compile(
-    r"\b(?:ACCESS SIGNATURE|(?:BASIC|HTTP|PROXY|REDIS|NPM|REGISTRY|DOCKER|API) AUTH"
+    r"\b(?:ACCESS SIGNATURE|(?:BASIC|HTTP|PROXY|REDIS|REDISCLI|DB|FTP|CURL|NPM|REGISTRY"
+    r"|DOCKER|API) AUTH"
     r"|AUTH HEADER|(?:SAS|SIGNED|PRESIGNED|HOOK) UR[LI])$"
 )
 #: A name may begin with it.
@@ -61,6 +64,7 @@ _FIRST_KEY = re.compile(r"(?:CLE|CLES) ")
 _JOINED = re.compile(
     r"(?:PASSWORDS?|PASSWD|PASSPHRASE|SECRETS?|TOKENS?|CREDENTIALS?|CREDS|MOTDEPASSE|MDP"
     r"|(?:API|ACCESS|PRIVATE|SECRET|MASTER|AUTH|ENCRYPTION|SIGNING|ACCOUNT|SSH|STORAGE"
+    r"|PRIV|SIGN|CRYPT|CRYPTO|APP|CONSUMER|CLIENT|BOT|OPENAI|MAILGUN|SENDGRID|STRIPE"
     r"|LICEN[CS]E|SESSION|DEPLOY)_?KEYS?"
     r"|(?<!^OLD)(?<!^)PWD|(?<=..)PW|(?<=..)PASS)$"
 )
@@ -135,9 +139,14 @@ def own_values(*environments: Mapping[str, str]) -> frozenset[str]:
 
 
 def holds_own_secret(value: str, own: Iterable[str]) -> bool:
-    """Say whether a value is one of the runner's own secrets, or visibly holds one."""
+    """Say whether a value is one of the runner's own secrets, or visibly holds one.
+
+    An address holds it with ``%40`` in the place of an ``@``.
+    """
     return any(
-        secret == value or (len(secret) >= _HELD and secret in value) for secret in own
+        secret == text or (len(secret) >= _HELD and secret in text)
+        for text in {value, unquote(value)}
+        for secret in own
     )
 
 
@@ -249,7 +258,38 @@ _QUOTED_PAIR = re.compile(
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
 )
 _HEADER = re.compile(r"\b(?:Bearer|Basic|Token)\s+([\w.~+/=-]{8,})", re.IGNORECASE)
-_OPTION = re.compile(r"(?:^|\s)--?(?P<name>[A-Za-z][\w-]+)\s+(?P<value>[^\s-]\S*)")
+_OPTION = re.compile(
+    r"(?:^|\s)--?(?P<name>[A-Za-z][\w-]+)\s+(?P<value>\"[^\"]+\"|'[^']+'|[^\s\"'-]\S*)"
+)
+#: A line of YAML, or of the head of a request.
+_COLON_LINE = re.compile(
+    r"^[ \t]*(?:- )?(?P<name>[A-Za-z][\w-]*)[ \t]*:[ \t]+(?P<value>\S[^\n]*)",
+    re.MULTILINE,
+)
+#: As in ``.netrc``, and as curl takes it.
+_LOGIN_WORDS = re.compile(r"\blogin\s+\S+\s+password\s+(\S+)")
+_LOGIN_OPTION = re.compile(r"(?:^|\s)(?:-u|--user)[\s=]+[^\s:]+:(\S+)")
+#: Variables whose value may be a user and a password.
+_LOGIN_NAME = re.compile(
+    r"AUTH|USER_?(?:PASS|PWD)|CREDENTIAL|CREDS|LOGIN", re.IGNORECASE
+)
+_LOGIN = re.compile(r"[\w.@+\\-]+:([^\s/]{4,})")
+#: What well-known services issue tells by its form that it is a secret.
+_ISSUED = re.compile(
+    r"(?<![\w-])(?:gh[oprsu]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}"
+    r"|xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{10,}"
+    r"|whsec_\w{16,}|AIza[\w-]{35}|ya29\.[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|npm_\w{30,}|pypi-[\w-]{30,}|hf_\w{30,}|dop_v1_\w{30,}|hvs\.[\w-]{20,}"
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]{8,})"
+    r"|(?<![0-9])[0-9]{6,12}:AA[\w-]{30,}"
+)
+#: Addresses whose path is all that one needs to write there.
+_HOOK = re.compile(
+    r"https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)"
+    r"|(?:\w+\.)?discord(?:app)?\.com/api(?:/v[0-9]+)?/webhooks"
+    r"|[\w.-]+\.webhook\.office\.com/webhook\w*|outlook\.office\.com/webhook\w*"
+    r"|hc-ping\.com)/(?P<path>[^\s\"'<>?#]+)"
+)
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----))*-----END [A-Z ]*PRIVATE KEY-----"
 )
@@ -267,8 +307,16 @@ def secrets_inside(name: str, value: str) -> Iterator[str]:
     What could end in several places, because the password itself holds the sign that ends
     it, is yielded with each of the ends that make sense.
     """
+    yield from (match[0] for match in _ISSUED.finditer(value))
     if not any(sign in value for sign in "=:@ "):
         return
+    yield from _in_text(name, value)
+    if "%" in value and (plain := unquote(value)) != value:
+        # A connection string that is a parameter of an address.
+        yield from _in_text(name, plain)
+
+
+def _in_text(name: str, value: str) -> Iterator[str]:
     for found in _in_addresses(name, value):
         yield found
         yield unquote(found)
@@ -276,9 +324,17 @@ def secrets_inside(name: str, value: str) -> Iterator[str]:
     for match in _QUOTED_PAIR.finditer(value):
         if is_secret_name(match["name"]):
             yield from _unescaped(match["value"])
-    for match in _OPTION.finditer(value):
-        if is_secret_name(match["name"]):
-            yield match["value"]
+    for pattern in (_OPTION, _COLON_LINE):
+        for match in pattern.finditer(value):
+            if is_secret_name(match["name"]):
+                yield match["value"].strip().strip("\"'")
+    for match in _HOOK.finditer(value):
+        path = match["path"].rstrip("/")
+        yield from (path, path.rpartition("/")[2])
+    for pattern in (_LOGIN_WORDS, _LOGIN_OPTION):
+        yield from (match[1] for match in pattern.finditer(value))
+    if _LOGIN_NAME.search(name) and (login := _LOGIN.fullmatch(value.strip())):
+        yield login[1]
     yield from (match[1] for match in _HEADER.finditer(value))
     yield from (match[0] for match in _PRIVATE_KEY.finditer(value))
 

@@ -5,15 +5,22 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from python_runner.cli.app import make_app
 from python_runner.version import __version__
 from tests.support import (
     COMMAND,
     Cli,
     MakeProject,
 )
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_version_and_help(cli: Cli) -> None:
@@ -37,6 +44,27 @@ def test_help_speaks_french(cli: Cli) -> None:
     assert (
         "La commande 'rum' n'existe pas. Vouliez-vous dire 'run'\xa0?" in wrong.stderr
     )
+
+
+def parameters(command: click.Command) -> Iterator[click.Parameter]:
+    """Yield the parameters of a command and of those below it."""
+    yield from command.params
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            found = command.get_command(context, name)
+            assert found is not None
+            yield from parameters(found)
+
+
+def test_no_path_is_judged_by_click() -> None:
+    """It would say in English alone, and of all projects, what is wrong with one."""
+    paths = [p for p in parameters(make_app()) if isinstance(p.type, click.Path)]
+    assert len(paths) > 5
+    for parameter in paths:
+        assert isinstance(parameter.type, click.Path)
+        judges = type(parameter.type).__name__ == "Path"
+        assert not (judges and parameter.type.readable), parameter
 
 
 def test_a_stream_that_knows_few_characters(make_project: MakeProject) -> None:

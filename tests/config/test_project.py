@@ -463,6 +463,9 @@ def test_no_file_and_no_folder_are_told_apart(tmp_path: Path) -> None:
         load_config(tmp_path)
     with pytest.raises(ConfigurationNotFound, match="is not a folder"):
         load_config(tmp_path / "nowhere")
+    (tmp_path / "odd" / "exec_config.json").mkdir(parents=True)
+    with pytest.raises(ConfigurationNotFound, match="is a folder, not a file"):
+        load_config(tmp_path / "odd")
     assert issubclass(ConfigurationNotFound, FileNotFoundError)
     assert issubclass(ConfigurationNotFound, PythonRunnerError)
 

@@ -192,6 +192,15 @@ class Seen:
     stderr: str
 
 
+def mailing_environment(folder: Path) -> dict[str, str]:
+    """Return a plain environment in which mails become files."""
+    return plain_environment(folder) | {
+        "MAIL_TRANSPORT": "file",
+        "MAIL_DIR": str(folder / "mails"),
+        "MAIL_FROM": "robot@example.com",
+    }
+
+
 class Place:
     """A folder with projects, in one world."""
 
@@ -240,13 +249,12 @@ class Place:
         for made in (*self.folder.glob("out/*"), *self.folder.glob("new/*.json")):
             made.unlink()
         arguments = shlex.split(
-            COMMANDS[name].format(folder=self.folder.as_posix(), run=self.run_id)
+            COMMANDS[name].format(
+                folder=shlex.quote(self.folder.as_posix()), run=self.run_id
+            )
         )
         environment: dict[str, str | None] = {
-            **plain_environment(self.folder),
-            "MAIL_TRANSPORT": "file",
-            "MAIL_DIR": str(self.folder / "mails"),
-            "MAIL_FROM": "robot@example.com",
+            **mailing_environment(self.folder),
             **self.world.environment,
         }
         set_variables = {
@@ -391,14 +399,13 @@ def test_every_character_of_ours_is_in_cp1252(command: str, tmp_path: Path) -> N
     """Nothing that we say in French becomes a question mark in a redirected stream."""
     place = Place(tmp_path, "plain")
     words = shlex.split(
-        FRENCH[command].format(folder=tmp_path.as_posix(), run=place.run_id)
+        FRENCH[command].format(
+            folder=shlex.quote(tmp_path.as_posix()), run=place.run_id
+        )
     )
-    environment = plain_environment(tmp_path) | {
+    environment = mailing_environment(tmp_path) | {
         "LANGUAGE": "fr",
         "PYTHONIOENCODING": "cp1252",
-        "MAIL_TRANSPORT": "file",
-        "MAIL_DIR": str(tmp_path / "mails"),
-        "MAIL_FROM": "robot@example.com",
     }
     done = subprocess.run(
         [sys.executable, "-m", "python_runner", *words],
@@ -443,7 +450,7 @@ def test_without_a_console(arguments: str, tmp_path: Path) -> None:
             *arguments.split(),
         ],
         cwd=tmp_path,
-        env=plain_environment(tmp_path),
+        env=mailing_environment(tmp_path),
         creationflags=detached,
         timeout=PATIENCE,
         check=False,
@@ -465,7 +472,7 @@ def test_a_reader_that_has_gone(arguments: str, tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "python_runner", *arguments.split()],
             cwd=tmp_path,
-            env=plain_environment(tmp_path),
+            env=mailing_environment(tmp_path),
             stdin=subprocess.DEVNULL,
             stdout=writer,
             stderr=subprocess.PIPE,
@@ -491,6 +498,7 @@ def test_a_script_that_windows_will_not_look_at(name: str, tmp_path: Path) -> No
     configuration.write_text(json.dumps(values | {"scripts": ["a.py", name, "b.py"]}))
     seen = place.command("run")
     (run,) = [r for r in json.loads(seen.stdout)["runs"] if r["project"] == "good"]
+    assert run["error"] is None
     assert [s["status"] for s in run["scripts"]] == [
         "success",
         "not_started",

@@ -301,7 +301,7 @@ def stage(make_project: MakeProject, tmp_path: Path, shielded: Path) -> Iterator
     "Each run ends in one way, and is told once.",
 )
 @pytest.mark.sampled(6)
-@pytest.mark.parametrize("name", (n for n in MEETINGS if LONG or n in QUICK))
+@pytest.mark.parametrize("name", [n for n in MEETINGS if LONG or n in QUICK])
 def test_whoever_meets_each_run_ends_in_one_way(stage: Stage, name: str) -> None:
     """Records, log, reports and what each process told of itself agree."""
     kind, step = MEETINGS[name]

@@ -16,6 +16,7 @@ import pytest
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.model import Run, RunStatus
+from python_runner.records import damage as damage_
 from python_runner.records import database
 from python_runner.records.schema import MIGRATIONS, require_sqlite
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
@@ -59,6 +60,11 @@ def overwrite(path: Path, offset: int, junk: bytes) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(junk)
+
+
+def refuse(path: Path) -> None:
+    """Make no file."""
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def test_new_records_say_nothing(tmp_path: Path) -> None:
@@ -181,6 +187,56 @@ def test_a_false_alarm_is_forgotten(tmp_path: Path) -> None:
         assert store.notice is None
         assert len(store.runs()) == 1
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+@pytest.mark.fault(
+    "records",
+    "Tables of the database are missing, or it is another program's",
+    "It is kept under a dated name, new records begin, and people are told.",
+)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(f"DROP TABLE {table}" for table in ("log", "message", "project", "result")),
+        "ALTER TABLE run DROP COLUMN mail",
+        "ALTER TABLE attempt RENAME TO kept",
+        "PRAGMA user_version = -1",
+        "PRAGMA user_version = 0",
+    ],
+)
+def test_a_database_that_is_not_ours_is_set_aside(tmp_path: Path, damage: str) -> None:
+    """What SQLite finds sound may lack our tables: new records begin."""
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    with open_store(tmp_path, NOW) as store:
+        assert SET_ASIDE in str(store.notice)
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        assert [run.run_id for run in store.runs()] == ["a"]
+    assert SET_ASIDE in files(tmp_path)
+
+
+@pytest.mark.fault(
+    "records",
+    "The disk of the records is full or read-only when they are opened",
+    "They can be read all the same.",
+)
+@pytest.mark.posix
+@pytest.mark.parametrize("refusal", ["journal", "folder"])
+def test_what_takes_nothing_is_still_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: str
+) -> None:
+    """A full disk takes no journal, a folder that is read-only no file."""
+    fill(tmp_path)
+    if refusal == "folder":
+        (tmp_path / LOCK).unlink()
+        monkeypatch.setattr(damage_, "private_file", refuse)
+    else:
+        # SQLite cannot make it.
+        (tmp_path / f"{LOCK}-journal").mkdir()
+    with open_store(tmp_path, NOW) as store:
+        assert len(store.runs()) == 1
 
 
 @pytest.mark.fault(

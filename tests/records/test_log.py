@@ -149,11 +149,11 @@ from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 
 log_file = LogFile(Path(sys.argv[1]), sys.argv[2], backup_count=0, rotation_days=3)
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_100, resource.RLIM_INFINITY))
 for number in range(1000):
     log_line = LogLine(
         time=datetime.now(UTC), level="ERROR", host="pc", run_id="39be3d37aed64",
-        minutes=0.5, script=f"{number}.py", status="failure", traceback="x" * 300,
+        minutes=0.5, script=f"{number}.py", status="failure", traceback="Traceback" + "x" * 300 + "\\nValueError: x",
     )
     try:
         log_file.write(log_line)
@@ -180,10 +180,12 @@ def test_a_full_disk_leaves_no_half_line(log_file: LogFile) -> None:
     assert error == errno.EFBIG
     assert written > 10
     content = (log_file.folder / NAME).read_bytes()
-    assert content.endswith(b"x\n")
-    assert content.count(b"\n") == written
+    assert content.endswith(b"- ValueError: x\n")
+    # The last one found room without the beginning of its traceback.
+    assert content.count(b"\n") == written + 1
+    assert content.count(b"Traceback") == written
     assert _scripts(read_log(log_file.folder, NAME)) == [
-        f"{number}.py" for number in range(written)
+        f"{number}.py" for number in range(written + 1)
     ]
 
 

@@ -315,6 +315,12 @@ def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
     filling = QUIET.format(name="b") + FILL.format(path=str(home / "filler"))
     project = a_project(make_project, "project_1", **{"b.py": filling})
     assert cli("run", project).returncode == 0
+    # People have read the report: no command says anything else meanwhile.
+    waiting = cli("history", project).stdout
+    assert "succeeded" in waiting
+    assert "interrupted" not in waiting
+    run_id = waiting.splitlines()[1].split()[0]
+    assert "could not take the end" in cli("show", run_id).stderr
     free(home)
 
     cli("run", "--resume", project)

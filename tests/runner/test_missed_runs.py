@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -16,6 +17,7 @@ from python_runner.config.settings import load_settings
 from python_runner.model import MailStatus, Outcome, Run, RunStatus
 from python_runner.records import database
 from python_runner.records.locks import Holder, project_lock
+from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.events import Event, ScriptEnded, ScriptStarted
@@ -28,6 +30,8 @@ from tests.support import MakeProject, mails
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from python_runner.records.log_line import LogLine
 
 FAILS = "print('hm')\nraise ValueError('no rows')\n"
 
@@ -128,6 +132,8 @@ def test_a_log_of_another_machine_is_not_ours(project: Path, shielded: Path) -> 
     log = project / "logs" / "project_1.log"
     fields = log.read_text("utf-8").split(" - ")
     log.write_text(log.read_text("utf-8").replace(f" - {fields[2]} - ", " - pc9 - "))
+    # Of theirs, this machine's state folder knows nothing.
+    project_lock(shielded, project).path.unlink()
     run(project)
 
     assert len(recorded(shielded)) == 1
@@ -205,6 +211,72 @@ def test_an_end_that_neither_record_could_take_is_known_all_the_same(
     assert [r.outcome for r in kept.scripts] == [r.outcome for r in told.scripts]
     assert kept.mail_status is MailStatus.SENT
     assert len(mails(mail_dir)) == 2
+
+
+@pytest.mark.fault(
+    "records",
+    "The log lacks lines of a run that the records never saw",
+    "The lock's file knows how its scripts ended; the next run adds it to both.",
+)
+@pytest.mark.parametrize("unlogged", [{"b.py"}, {"a.py", "b.py", "c.py"}])
+def test_a_run_that_the_records_never_saw_is_whole_without_its_lines(
+    project: Path,
+    shielded: Path,
+    mail_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unlogged: set[str],
+) -> None:
+    """The log had room for some lines or for none: the lock's file knows the others."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    run(project)
+    log = project / "logs" / "project_1.log"
+    write = LogFile.write
+
+    def refuse(self: LogFile, *lines: LogLine) -> None:
+        if unlogged & {line.script for line in lines}:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, *lines)
+
+    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+
+        def spoil(_event: Event) -> None:
+            if not other.in_transaction:
+                other.execute("BEGIN IMMEDIATE")
+
+        with monkeypatch.context() as full:
+            full.setattr(LogFile, "write", refuse)
+            told = run(project, when=spoil)
+    run(project)
+
+    _next, kept, _first = recorded(shielded)
+    assert (kept.run_id, kept.status) == (told.run_id, RunStatus.FAILURE)
+    assert [(r.script, r.number, r.outcome) for r in kept.scripts] == [
+        (r.script, r.number, r.outcome) for r in told.scripts
+    ]
+    assert kept.mail_status is MailStatus.SENT
+    assert len(mails(mail_dir)) == 3
+    assert log.read_text("utf-8").count(told.run_id) == 3
+
+
+@pytest.mark.fault(
+    "records",
+    "The records cannot be written when a run is resumed",
+    "What succeeded since, by the log, is not repeated.",
+)
+def test_a_success_that_the_records_cannot_take_is_not_repeated(
+    project: Path, shielded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log knows it while the records are still locked."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    run(project)
+    (project / "b.py").write_text("", "utf-8")
+    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        told = run(project)
+        with open_session(load_settings()) as session:
+            again = run_project(load_project(project), session, resume=True)
+    assert told.status is RunStatus.SUCCESS
+    assert again is None
 
 
 @pytest.mark.parametrize(

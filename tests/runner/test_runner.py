@@ -515,3 +515,27 @@ def test_the_past_is_settled_by_any_path(
         ("success",),
         ("success",),
     ]
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_program_that_ignores_its_children_learns_how_scripts_end(
+    make_project: MakeProject,
+) -> None:
+    """Some frameworks ignore SIGCHLD, and go on doing so afterwards."""
+    folder = make_project(sources={"good.py": "pass", "bad.py": "raise SystemExit(3)"})
+    program = (
+        "import signal, sys\n"
+        "from python_runner import Runner\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        "results = Runner(sys.argv[1], []).run(['good.py', 'bad.py'], email_strategy='none')\n"
+        "print([r['exit_code'] for r in results])\n"
+        "print(signal.getsignal(signal.SIGCHLD).name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, folder],
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["[0, 3]", "SIG_IGN"]

@@ -135,6 +135,20 @@ def test_without_a_home_scripts_run_and_mail_leaves(place: Path, call: Any) -> N
     assert reason == f"its output is in {output}: Permission denied"
 
 
+def test_a_folder_that_may_not_be_listed_stops_no_other_project(
+    place: Path, call: Any
+) -> None:
+    """What is in a closed one cannot be told; one that is only not listed runs."""
+    (place / "closed").mkdir(mode=0o700)
+    (place / "p").chmod(0o711)
+
+    done = call("run", "--json", "closed", "p", PYTHON_RUNNER_HOME=str(place / "own"))
+
+    runs = {run["project"]: run["status"] for run in json.loads(done.stdout)["runs"]}
+    assert done.returncode == 2
+    assert runs == {"closed": "not_started", "p": "success"}, done.stderr
+
+
 @pytest.mark.fault(
     "machine",
     "`logs` belongs to somebody else",

@@ -38,18 +38,28 @@ def find_targets(arguments: Sequence[Path]) -> Workspace:
     return replace(workspace, projects=tuple(dict.fromkeys(map(absolute, folders))))
 
 
+class _Folder(click.Path):
+    """A folder that shells complete, and that only its project's run judges.
+
+    Click would end the command where one of several is a file or may not be listed: the
+    other projects would not run.
+    """
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ARG002
+        """Return the path, whatever is there."""
+        return Path(value)
+
+
 def projects_argument(function: _F) -> _F:
     """Add ``[PROJECT]...`` to a command."""
-    return click.argument(
-        "projects", nargs=-1, type=click.Path(path_type=Path, file_okay=False)
-    )(function)
+    return click.argument("projects", nargs=-1, type=_Folder(file_okay=False))(function)
 
 
 def env_file_option(function: _F) -> _F:
     """Add ``--env-file`` to a command."""
     return click.option(
         "--env-file",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=click.Path(path_type=Path, dir_okay=False, readable=False),
         help=_(
             "File with variables; default: .env here, else beside the virtual environment."
         ),

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from python_runner.config.reading import LONGEST
+from python_runner.config.reading import LONGEST, why_no_file
 from python_runner.files import expanded, is_file, read_regular
 from python_runner.texts.sentence import translate as _
 
@@ -81,7 +81,7 @@ def _is_place(url: str) -> bool:
 
 def _certificate_problems(file: Path) -> Iterator[str]:
     if not is_file(file):
-        yield _("{path} does not exist").format(path=file)
+        yield why_no_file(file)
         return
     try:
         text = read_regular(file, LONGEST).decode()

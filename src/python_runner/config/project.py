@@ -13,7 +13,7 @@ from python_runner.config.addresses import address_problems
 from python_runner.config.dependencies import dependency_problems
 from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.keys import ExecConfig, ScriptEntry
-from python_runner.config.reading import read_json
+from python_runner.config.reading import read_json, why_no_file
 from python_runner.config.secret_addresses import (
     address_warnings,
     channel_problems,
@@ -56,6 +56,8 @@ def config_path(folder: Path) -> Path:
         raise ConfigurationNotFound(message.format(file=path, reason=reason))
     if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
+    if os.path.lexists(path) and not is_file(path):
+        raise ConfigurationNotFound(why_no_file(path))
     if not is_file(path):
         message = _(
             "{path} does not exist; `python-runner init {folder}` writes one from"

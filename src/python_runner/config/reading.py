@@ -10,7 +10,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from python_runner.exceptions import InvalidConfiguration, Problem
-from python_runner.files import NotRegular, is_file, read_regular, why_unseen
+from python_runner.files import (
+    NotRegular,
+    exists,
+    is_file,
+    is_folder,
+    read_regular,
+    resolved,
+    why_unseen,
+)
 from python_runner.texts.sentence import translate as _
 
 
@@ -38,12 +46,36 @@ def is_there(path: Path) -> bool:
     A folder that is closed to this user holds none for it: who becomes another user
     often stays in the folder of the first.
 
+    Nor is one where the name leads to a folder (``.env`` may be a virtual environment) or
+    to what swallows everything, the usual way to have none.
+
     Raises:
-        InvalidConfiguration: nobody can tell.
+        InvalidConfiguration: nobody can tell, or it is a pipe or a device.
     """
     if (reason := why_unseen(path)) and os.access(path.parent, os.X_OK):
         raise _wrong(path, _("cannot be looked at: {error}").format(error=reason))
-    return is_file(path)
+    if not exists(path) or is_folder(path) or resolved(path) == os.devnull:
+        return False
+    if not is_file(path):
+        raise _wrong(path, _no_text())
+    return True
+
+
+def why_no_file(path: Path) -> str:
+    """Say what is at a path that leads to no file."""
+    if is_folder(path):
+        return _("{path} is a folder, not a file").format(path=path)
+    if exists(path):
+        template = _("{file}: {problem}")
+        return template.format(file=path, problem=_no_text())
+    if os.path.lexists(path):
+        message = _("{path} is a link to a file that does not exist")
+        return message.format(path=path)
+    return _("{path} does not exist").format(path=path)
+
+
+def _no_text() -> str:
+    return _("is a pipe, a device or a socket, not a file with text")
 
 
 def read_text(path: Path) -> str:
@@ -57,8 +89,7 @@ def read_text(path: Path) -> str:
     try:
         data = read_regular(path, LONGEST)
     except NotRegular as error:
-        message = _("is a pipe, a device or a socket, not a file with text")
-        raise _wrong(path, message) from error
+        raise _wrong(path, _no_text()) from error
     except OSError as error:
         message = _("cannot be read: {error}").format(error=error.strerror or error)
         raise _wrong(path, message) from error

@@ -15,7 +15,7 @@ import platformdirs
 from python_runner.config.addresses import is_sender
 from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
-from python_runner.config.reading import is_there
+from python_runner.config.reading import is_there, why_no_file
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
@@ -88,7 +88,7 @@ def _require_file(env_file: Path) -> None:
         message = _("{file} cannot be looked at: {reason}")
         raise ConfigurationNotFound(message.format(file=env_file, reason=reason))
     if not is_file(env_file):
-        raise ConfigurationNotFound(_("{path} does not exist").format(path=env_file))
+        raise ConfigurationNotFound(why_no_file(env_file))
 
 
 def env_file_places(folder: Path) -> tuple[Path, ...]:
@@ -178,7 +178,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         yield "SMTP_HELO", message.format(found=repr(helo))
     ca_file = variables.get("SMTP_CA_FILE")
     if ca_file and not is_file(expanded(ca_file)):
-        yield "SMTP_CA_FILE", _("{path} does not exist").format(path=ca_file)
+        yield "SMTP_CA_FILE", why_no_file(expanded(ca_file))
     yield from oauth_problems(variables)
 
 
@@ -215,7 +215,7 @@ def _places(looked_in: Sequence[Path]) -> str:
         if is_file(path):
             told.append(_("{file} does not set them").format(file=path))
             break
-        told.append(_("{path} does not exist").format(path=path))
+        told.append(why_no_file(path))
     return ", ".join(told)
 
 

@@ -126,6 +126,12 @@ def why_missing(path: str, project: Path) -> Sentence:
     if reason := why_unseen(absolute(project / _portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
         return Sentence.of(template, path=path, reason=reason)
+    if any(map(os.path.lexists, _places(path, project))) and path.strip():
+        template = N_(
+            "script not found: {path} is there, but a folder, a pipe, a device or a link"
+            " to nothing"
+        )
+        return Sentence.of(template, path=path)
     return Sentence.of(N_("script not found: {path}"), path=path)
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, contextmanager
-from functools import partial
+from contextlib import ExitStack, closing, contextmanager
+from functools import cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.files import move, patiently, private_file
-from python_runner.records.database import BUSY_SECONDS, connect, is_damage, suspicion
+from python_runner.records.database import (
+    BUSY_SECONDS,
+    connect,
+    is_damage,
+    is_unwritable,
+    suspicion,
+)
+from python_runner.records.schema import MIGRATIONS
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
 #: Bytes up to which the whole file is checked at each opening: some milliseconds.
 #: Damage further on is met in use, and leads to a check at the next opening.
@@ -54,7 +61,10 @@ def _is_sound(path: Path) -> bool:
     suspected = suspicion(path).exists()
     try:
         with closing(connect(path)) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            # Version and tables of one moment: another process may be migrating.
+            connection.execute("BEGIN")
+            if not _has_our_tables(connection):
+                return False
             if not suspected and path.stat().st_size > _CHECKED_SIZE:
                 return True
             verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
@@ -67,13 +77,61 @@ def _is_sound(path: Path) -> bool:
     return bool(verdict == "ok")
 
 
+def _has_our_tables(connection: sqlite3.Connection) -> bool:
+    """Say whether the tables and columns are there that the file's version stands for.
+
+    Another program's database is none of ours, however sound, nor is one that lost a
+    table. What a newer version needs is not known here.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        return True
+    found = _columns(connection)
+    if version == 0:
+        # Before the first migration none of the tables may be there.
+        return _needed(1).isdisjoint(found)
+    return version > 0 and _needed(version) <= found
+
+
+@cache
+def _needed(version: int) -> set[tuple[str, str]]:
+    """Return the names of each table and column after so many migrations."""
+    with closing(connect(Path(":memory:"))) as model:
+        for statements in MIGRATIONS[:version]:
+            for statement in statements:
+                model.execute(statement)
+        return _columns(model)
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Return the names of each table and column."""
+    query = """
+        SELECT tables.name, columns.name
+        FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+        WHERE tables.type = 'table'
+    """
+    return {(table, column) for table, column in connection.execute(query)}
+
+
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Exclude other processes, by a lock that ends with the process that holds it."""
-    private_file(path)
-    guard = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-    with closing(guard):
-        guard.execute("BEGIN EXCLUSIVE")
+    """Exclude other processes, by a lock that ends with the process that holds it.
+
+    It writes nothing: what is on a full disk is read all the same. Where the folder or
+    the file cannot be written nobody is excluded, and nothing will be moved either.
+    """
+    with ExitStack() as stack:
+        try:
+            private_file(path)
+            guard = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+            stack.enter_context(closing(guard))
+            guard.execute("PRAGMA journal_mode = OFF")
+            guard.execute("BEGIN EXCLUSIVE")
+        except OSError:
+            pass
+        except sqlite3.Error as error:
+            if not is_unwritable(error):
+                raise
         yield
 
 

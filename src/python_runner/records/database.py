@@ -208,6 +208,16 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+def is_unwritable(error: sqlite3.Error) -> bool:
+    """Say whether ``error`` means that a file or its folder takes nothing."""
+    return _primary_code(error) in {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+    }
+
+
 def _primary_code(error: sqlite3.Error) -> int:
     # Errors of the Python module itself, such as a closed connection, have no code.
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF

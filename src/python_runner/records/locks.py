@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -139,13 +139,16 @@ class Unrecorded:
         run_id: the run.
         status: how it ended.
         mail: what became of its report, which left at once.
-        outcomes: how its scripts ended, in their order; empty where they are too many.
+        started_at: when it began, aware.
+        outcomes: how its scripts ended, by name, in their order; empty where they are
+            too many.
     """
 
     run_id: str
     status: RunStatus
     mail: MailStatus
-    outcomes: tuple[Outcome, ...] = ()
+    started_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
 
 class _Content(msgspec.Struct):
@@ -204,7 +207,7 @@ class FileLock:
                 return False
             sleep(_INTERVAL)
         self._descriptor, self._holder = descriptor, holder
-        self.before, self.unrecorded = self.holder(), self._read_unrecorded()
+        self.before, self.unrecorded = self.holder(), self.read_unrecorded()
         self._write()
         return True
 
@@ -219,7 +222,8 @@ class FileLock:
             self.unrecorded = tuple(e for e in self.unrecorded if e.run_id != run_id)
             self._write()
 
-    def _read_unrecorded(self) -> tuple[Unrecorded, ...]:
+    def read_unrecorded(self) -> tuple[Unrecorded, ...]:
+        """Return the ends of runs that the records miss; the lock need not be held."""
         try:
             return _CONTENT.decode(_read(self.path)).unrecorded
         except _WRONG:
@@ -251,7 +255,7 @@ class FileLock:
                 return data
             # A series of thousands first, then what is oldest.
             if ends[0].outcomes:
-                ends[0] = replace(ends[0], outcomes=())
+                ends[0] = replace(ends[0], outcomes={})
             else:
                 del ends[0]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, make_folder, move
+from python_runner.files import appending, is_diverted, make_folder, move
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
@@ -21,11 +21,14 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
     from pathlib import Path
 
     from python_runner.records.log_line import LogLine
+
+#: Characters of a traceback's end that are written where all of it finds no room.
+_SHORTEST = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,9 @@ class LogFile:
             Why the log was not set aside though it should have been, or None. It goes
             on being written then, and the next run tries again.
         """
+        if is_diverted(self.folder):
+            # Writing says so; nothing there is ours to move or to remove.
+            return None
         log = self.folder / self.filename
         warning = None
         try:
@@ -76,12 +82,34 @@ class LogFile:
     def write(self, *lines: LogLine) -> None:
         """Append ``lines``, whole or not at all; others may write before and behind them.
 
+        Where they do not fit they are written without all but the end of their
+        tracebacks: a failure must not be missing where a success still finds room.
+
         Raises:
-            OSError: nothing was written.
+            OSError: they were not written, or not whole.
         """
         make_folder(self.folder)
-        data = "".join(f"{format_log_line(line)}\n" for line in lines)
-        _append(self.folder / self.filename, data.encode())
+        log = self.folder / self.filename
+        try:
+            _append(log, _encoded(lines))
+        except OSError:
+            short = [_shortened(line) for line in lines]
+            if short != [*lines]:
+                with suppress(OSError):
+                    _append(log, _encoded(short))
+            raise
+
+
+def _encoded(lines: Iterable[LogLine]) -> bytes:
+    return "".join(f"{format_log_line(line)}\n" for line in lines).encode()
+
+
+def _shortened(line: LogLine) -> LogLine:
+    """Return the line with the end of its traceback: the last line of it."""
+    if line.traceback is None:
+        return line
+    end = line.traceback.rstrip().rpartition("\n")[2]
+    return replace(line, traceback=end[:_SHORTEST])
 
 
 def _append(path: Path, lines: bytes) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, exists, is_file, reading
+from python_runner.files import appending, exists, is_diverted, is_file, reading
 from python_runner.records.locks import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
@@ -102,7 +102,8 @@ def delete_old_outputs(
         # Further back than the calendar goes: all is kept.
         return 0
     removed = 0
-    for folder in _run_folders(logs / "runs"):
+    runs = logs / "runs"
+    for folder in () if is_diverted(runs) else _run_folders(runs):
         stamp, _, run_id = folder.name.rpartition("_")
         began = _moment(stamp)
         if began and began < oldest and run_id not in keep:

@@ -52,7 +52,8 @@ class LogNews:
     Attributes:
         place: up to where it was read; None where it could not be.
         lines: by run id, of the runs that are open or missed.
-        missed: ids of the runs that the records do not hold, in the order of the log.
+        missed: ids of the runs that the records do not hold, in the order of the log;
+            behind them those that it does not hold either.
     """
 
     place: LogPlace | None = None
@@ -76,9 +77,18 @@ class RecoveredRun:
 
 
 def read_log_news(
-    context: RunContext, store: Store, open_runs: Collection[str]
+    context: RunContext,
+    store: Store,
+    open_runs: Collection[str],
+    ended: Collection[str] = (),
 ) -> LogNews:
     """Read what is new in the log of a project, and find the runs it concerns.
+
+    Args:
+        context: of the run that reads.
+        store: the records.
+        open_runs: ids of the runs that never ended in the records.
+        ended: ids of runs whose ends are known from elsewhere, logged or not.
 
     Raises:
         StoreError: the records cannot be read.
@@ -92,7 +102,7 @@ def read_log_news(
         template = N_("the log {file} could not be compared with the records: {error}")
         context.warn(Sentence.of(template, file=name, error=reason))
         return LogNews()
-    ids = dict.fromkeys(filter(None, map(run_id_of, news)))
+    ids = dict.fromkeys((*filter(None, map(run_id_of, news)), *ended))
     missed = ids.keys() - store.newest_first(ids)
     wanted, here = missed.union(open_runs), gethostname()
     lines: defaultdict[str, list[LogLine]] = defaultdict(list)
@@ -100,10 +110,12 @@ def read_log_news(
         if run_id_of(text) in wanted:
             line = parse_log_line(text.decode("utf-8", "replace"))
             # On a shared drive other machines write into the same log.
-            if line and (line.host == here or line.run_id not in missed):
+            own = line and (line.host == here or line.run_id in ended)
+            if line and (own or line.run_id not in missed):
                 lines[line.run_id].append(line)
+    told = dict.fromkeys((*lines, *ended))
     return LogNews(
-        place=place, lines=lines, missed=tuple(i for i in lines if i in missed)
+        place=place, lines=lines, missed=tuple(i for i in told if i in missed)
     )
 
 
@@ -112,23 +124,23 @@ def ends_of(
 ) -> list[ScriptResult]:
     """Return the ends of an open run's scripts that the records have missed."""
     logged = {line.script: line for line in lines}
-    outcomes = end.outcomes if end and len(end.outcomes) == len(run.scripts) else ()
+    outcomes = end.outcomes if end else {}
     results = []
-    for place, script in enumerate(run.scripts):
+    for script in run.scripts:
         if script.outcome is not None:
             continue
         if line := logged.get(script.script):
             result = _result(line, script.number, project)
             results.append(replace(result, output=script.output))
-        elif outcomes:
+        elif outcome := outcomes.get(script.script):
             results.append(
                 ScriptResult(
                     script=script.script,
                     run_id=run.run_id,
                     number=script.number,
-                    outcome=outcomes[place],
+                    outcome=outcome,
                     started_at=script.started_at or run.started_at,
-                    reason=None if outcomes[place].succeeded else _UNTOLD,
+                    reason=None if outcome.succeeded else _UNTOLD,
                     output=script.output,
                 )
             )
@@ -157,23 +169,22 @@ def missed_runs(
     One whose runner died is reported. The others were, at their end. ``series`` is the
     project's as it is configured.
     """
-    ends = {end.run_id: end for end in lock.unrecorded}
-    return [
-        _missed(context, lock, news.lines[run_id], series, ends.get(run_id))
-        for run_id in news.missed
-    ]
+    return [_missed(context, lock, run_id, news, series) for run_id in news.missed]
 
 
 def _missed(
     context: RunContext,
     lock: FileLock,
-    lines: Sequence[LogLine],
+    run_id: str,
+    news: LogNews,
     series: Sequence[Script],
-    end: Unrecorded | None,
 ) -> RecoveredRun:
+    lines = news.lines.get(run_id, ())
     logged = {line.script: line for line in lines}
-    run_id = lines[0].run_id
-    began = min(line.time - timedelta(minutes=line.minutes) for line in lines)
+    end = next((end for end in lock.unrecorded if end.run_id == run_id), None)
+    begins = (line.time - timedelta(minutes=line.minutes) for line in lines)
+    began = end.started_at if end else min(begins)
+    last = max((line.time for line in lines), default=began)
     project = context.project
     run = Run(
         run_id=run_id,
@@ -181,7 +192,7 @@ def _missed(
         path=project.path,
         status=RunStatus.SKIPPED,
         started_at=began,
-        duration=(max(line.time for line in lines) - began).total_seconds(),
+        duration=max((last - began).total_seconds(), 0.0),
     )
     if (whole := logged.get(WHOLE_RUN)) and whole.status == Outcome.SKIPPED:
         error = result_of(whole, 0).reason
@@ -189,42 +200,44 @@ def _missed(
             facts=replace(run, error=error), logged=frozenset(logged), is_due=False
         )
     before = lock.before if lock.before and lock.before.run_id == run_id else None
-    names = [*logged]
-    if before:
-        names += [s.name for s in series if s.name not in logged]
-    files = _files(outputs.files_of(context.logs, run_id), names)
-    numbers = _numbers(names, files, [script.name for script in series])
-    results = [
-        replace(
-            _result(line, numbers[name], project.path),
-            output=files[name][1] if name in files else None,
-        )
-        for name, line in logged.items()
-    ]
-    if before:
-        # What began left a file. What did not begin is known of a whole series only.
-        whole_series = before.scripts == len(series)
-        for name in names[len(logged) :]:
-            if name in files or whole_series:
-                outcome, reason = LEFT_OPEN[RUNNING if name in files else PLANNED]
-                results.append(
-                    ScriptResult(
-                        script=name,
-                        run_id=run_id,
-                        number=numbers[name],
-                        outcome=outcome,
-                        started_at=before.started_at,
-                        reason=reason,
-                        output=files[name][1] if name in files else None,
-                    )
-                )
-    results.sort(key=lambda result: result.number)
-    facts = as_it_ended(replace(run, scripts=tuple(results)), end)
+    told = end.outcomes if end else {}
+    names = [*told] or [script.name for script in series]
+    files = _files(outputs.files_of(context.logs, run_id), {*logged, *names})
+    left: dict[str, tuple[Outcome, Sentence | None]] = {}
+    for name, outcome in told.items():
+        left[name] = outcome, None if outcome.succeeded else _UNTOLD
     if before and end is None:
+        # What began left a file. What did not begin is known of a whole series only.
+        for name in names:
+            if name in files or before.scripts == len(series):
+                left[name] = LEFT_OPEN[RUNNING if name in files else PLANNED]
+    left = {name: what for name, what in left.items() if name not in logged}
+    numbers = _numbers([*logged, *left], files, names)
+    results = [
+        _result(line, numbers[name], project.path) for name, line in logged.items()
+    ]
+    results += [
+        ScriptResult(
+            script=name,
+            run_id=run_id,
+            number=numbers[name],
+            outcome=outcome,
+            started_at=before.started_at if before else began,
+            reason=reason,
+        )
+        for name, (outcome, reason) in left.items()
+    ]
+    results = [
+        replace(result, output=files[result.script][1])
+        if result.script in files
+        else result
+        for result in sorted(results, key=lambda result: result.number)
+    ]
+    facts = as_it_ended(replace(run, scripts=tuple(results)), end)
+    is_due = before is not None and end is None
+    if is_due:
         facts = replace(facts, status=RunStatus.INTERRUPTED)
-    return RecoveredRun(
-        facts=facts, logged=frozenset(logged), is_due=before is not None and end is None
-    )
+    return RecoveredRun(facts=facts, logged=frozenset(logged), is_due=is_due)
 
 
 def _result(line: LogLine, number: int, project: Path) -> ScriptResult:

@@ -37,7 +37,7 @@ from python_runner.runner.delivery import (
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
-from python_runner.runner.recovery import recover, this_runner, why_locked
+from python_runner.runner.recovery import Recovery, recover, this_runner, why_locked
 from python_runner.runner.reports import report_messages
 from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message, Project, ScriptResult
     from python_runner.records.locks import FileLock
-    from python_runner.records.log_reader import LogPlace
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
 
@@ -180,7 +179,8 @@ def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
         # there are no records either, that has been told.
         if context.session.store is not None:
             template = N_("the project could not be locked: {error}")
-            context.warn(Sentence.of(template, error=str(error)))
+            reason = f"{lock.path}: {error.strerror or error}"
+            context.warn(Sentence.of(template, error=reason))
         return True
 
 
@@ -189,7 +189,7 @@ class _ProjectRun:
     """One run, from the lock to the report.
 
     Attributes:
-        log_place: up to where the records know every run of the log.
+        recovery: what is known of earlier runs, once they are recovered.
         begun: whether the records, the log and people may know of it.
         ended: the run as it was recorded with its reports, once it was.
         results: of the scripts that have ended, in that order.
@@ -200,7 +200,7 @@ class _ProjectRun:
     heartbeat: RunHeartbeat = field(init=False)
     lock: FileLock = field(init=False)
     recorder: RunRecorder = field(init=False)
-    log_place: LogPlace | None = None
+    recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
     begun: bool = False
     ended: Run | None = None
@@ -222,7 +222,7 @@ class _ProjectRun:
         acquired = _acquire(self.lock, context, resume=resume)
         if acquired:
             with context.as_warning():
-                self.log_place = recover(context, self.lock, self.heartbeat)
+                self.recovery = recover(context, self.lock, self.heartbeat)
         if resume and not self._resume():
             return None
         if acquired:
@@ -234,7 +234,10 @@ class _ProjectRun:
         """Go on with what has not succeeded; say whether there is anything."""
         session = self.context.session
         store = require_records(session.store)
-        remaining = unfinished(self.context.project, store)
+        if self.recovery.unread is not None:
+            raise StoreError(self.recovery.unread)
+        unrecorded = self.recovery.unrecorded
+        remaining = unfinished(self.context.project, store, unrecorded)
         if remaining is None:
             # No run follows that would send what recovery has queued.
             drain(session)
@@ -314,7 +317,7 @@ class _ProjectRun:
         with self.context.as_warning():
             self.interpreter = self._identify(interpreter)
         self.begun = True
-        self.recorder.begin_run(self.interpreter, self.log_place)
+        self.recorder.begin_run(self.interpreter, self.recovery.place)
         with self.context.as_warning():
             self.heartbeat.begin()
         self.recorder.rotate_log()
@@ -473,7 +476,8 @@ class _ProjectRun:
                 run_id=run.run_id,
                 status=run.status,
                 mail=run.mail_status,
-                outcomes=tuple(result.outcome for result in run.scripts),
+                started_at=run.started_at,
+                outcomes={result.script: result.outcome for result in run.scripts},
             )
             self.lock.remember(end)
 

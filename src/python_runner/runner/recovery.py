@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -42,17 +42,32 @@ from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import OpenRun
-    from python_runner.records.locks import FileLock
+    from python_runner.model import OpenRun, Outcome
+    from python_runner.records.locks import FileLock, Unrecorded
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
     from python_runner.runner.heartbeat import RunHeartbeat
     from python_runner.runner.missed_runs import LogNews
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What is known of earlier runs after their recovery.
+
+    Attributes:
+        place: up to where in the log the records know every run; None if unknown.
+        unrecorded: how scripts ended in runs that the records could not take now either.
+        unread: why the records could not be read, or None.
+    """
+
+    place: LogPlace | None = None
+    unrecorded: Mapping[str, Outcome] = field(default_factory=dict)
+    unread: Sentence | None = None
 
 
 def this_runner(context: RunContext, *, resume: bool) -> Holder:
@@ -84,6 +99,15 @@ def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
         return False
     # A runner ends its run before it gives the lock back.
     return store.run(run.run_id) is None
+
+
+def known_end(run: OpenRun, home: Path) -> Unrecorded | None:
+    """Return how a run that is open in the records ended; None unless its lock tells.
+
+    People know of it: it was reported, and the next run of its project records it.
+    """
+    ends = project_lock(home, run.path).read_unrecorded()
+    return next((end for end in ends if end.run_id == run.run_id), None)
 
 
 def _lives(holder: Holder) -> bool:
@@ -135,9 +159,7 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
     )
 
 
-def recover(
-    context: RunContext, lock: FileLock, heartbeat: RunHeartbeat
-) -> LogPlace | None:
+def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Recovery:
     """Complete the records: end what never ended, and take from the log what they miss.
 
     A run whose runner died is ended, logged and reported. One that ended while the
@@ -145,34 +167,61 @@ def recover(
     the lock nothing proves that a runner is dead, and nothing is done. What goes wrong
     is a warning of the run that comes next, whose ``context`` this is. Where that one
     sends no report, those made here are queued, for a later run to send.
-
-    Returns:
-        The place in the log up to which the records know every run; None if unknown.
     """
     store = context.session.store
     if store is None or not lock.held:
-        return None
+        return Recovery()
     recorder = RunRecorder(context)
     try:
         open_runs = _open_runs(context, lock, store)
-        news = read_log_news(context, store, [run.run_id for run in open_runs])
-        if not open_runs and not news.missed:
-            return news.place
-        configured = _as_configured(context)
-        runs = _as_they_ended(context, lock, store, open_runs, news)
-        missed = missed_runs(context, lock, news, configured.project.scripts)
-        known = [run.facts for run in missed if not run.is_due]
-        store.add_runs(known)
-        for run in known:
-            lock.forget(run.run_id)
+        ended = [end.run_id for end in lock.unrecorded]
+        news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
     except StoreError as error:
         context.warn(error.reason)
-        return None
+        return Recovery(unread=error.reason)
+    if not open_runs and not news.missed:
+        return Recovery(place=news.place)
+    configured = _as_configured(context)
+    missed = missed_runs(context, lock, news, configured.project.scripts)
+    unrecorded = Recovery(unrecorded=_outcomes(context, lock, open_runs, news, missed))
+    try:
+        runs = _as_they_ended(context, lock, store, open_runs, news)
+        known = [run for run in missed if not run.is_due]
+        store.add_runs([run.facts for run in known])
+    except StoreError as error:
+        context.warn(error.reason)
+        return unrecorded
+    for run in known:
+        recorder.log_missing(run.facts, run.logged)
+        lock.forget(run.facts.run_id)
     for recovered in (*runs, *(run for run in missed if run.is_due)):
         if not _end(recovered, configured, recorder, heartbeat):
-            return None
+            return unrecorded
         lock.forget(recovered.facts.run_id)
-    return news.place
+    return Recovery(place=news.place)
+
+
+def _outcomes(
+    context: RunContext,
+    lock: FileLock,
+    open_runs: Sequence[OpenRun],
+    news: LogNews,
+    missed: Sequence[RecoveredRun],
+) -> dict[str, Outcome]:
+    """Return how scripts ended last as far as the records do not say it."""
+    ends = {end.run_id: end for end in lock.unrecorded}
+    results = [
+        result
+        for run in reversed(open_runs)
+        for result in ends_of(
+            run,
+            news.lines.get(run.run_id, ()),
+            ends.get(run.run_id),
+            context.project.path,
+        )
+    ]
+    results += [result for run in missed for result in run.facts.scripts]
+    return {result.script: result.outcome for result in results}
 
 
 def _end(

@@ -12,7 +12,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from python_runner.model import Project
     from python_runner.records.store import Store
@@ -55,12 +55,19 @@ def require_records(store: Store | None) -> Store:
     return store
 
 
-def unfinished(project: Project, store: Store) -> Project | None:
+def unfinished(
+    project: Project, store: Store, unrecorded: Mapping[str, Outcome] | None = None
+) -> Project | None:
     """Return the project with the scripts that have not succeeded.
 
     The last run that held a script counts for it: neither ``--only`` nor an earlier
     continuation makes the others done. A script that was added since has not succeeded
     either; a project that never ran has nothing to resume.
+
+    Args:
+        project: with the scripts that may be run.
+        store: the records.
+        unrecorded: how scripts ended in later runs, which the records could not take.
 
     Returns:
         The project; None where every script has succeeded, or nothing was ever run.
@@ -72,6 +79,7 @@ def unfinished(project: Project, store: Store) -> Project | None:
     # A run whose runner died stays open until the next run recovers it.
     for run in reversed(store.open_runs([project.path])):
         last |= {script.script: script.outcome for script in run.scripts}
+    last |= unrecorded or {}
     done = {name for name, outcome in last.items() if outcome is Outcome.SUCCESS}
     names = {script.name for script in project.scripts} - done
     return _limited(project, names) if last and names else None

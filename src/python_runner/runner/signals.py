@@ -1,4 +1,8 @@
-"""Signals that ask the runner to stop become a stop request; work goes on to its end."""
+"""What signals mean while scripts run.
+
+Those that ask the runner to stop become a stop request, and work goes on to its end. A
+program that ignores the ends of its children hears of them.
+"""
 
 from __future__ import annotations
 
@@ -43,12 +47,30 @@ if sys.platform == "win32":
         _kernel32.SetConsoleCtrlHandler(handler, True)
         return lambda: _kernel32.SetConsoleCtrlHandler(handler, False)
 
+    def _hear_children() -> Callable[[], None]:
+        """Nothing to do: a handle tells how a process ended."""
+        return lambda: None
+
 else:
     STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def _on_closing(_act: Callable[[], None]) -> Callable[[], None]:
         """Nothing to do: the terminal's end is a signal (SIGHUP)."""
         return lambda: None
+
+    def _hear_children() -> Callable[[], None]:
+        """Give SIGCHLD its default action; return what ignores it again if it was.
+
+        Where it is ignored the kernel forgets how a child ended.
+        """
+        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+            return lambda: None
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+        def ignore() -> None:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+        return ignore
 
 
 @dataclass(slots=True)
@@ -63,6 +85,7 @@ class StopSignals:
     received: signal.Signals | None = None
     _previous: dict[signal.Signals, Any] = field(default_factory=dict)
     _end_watch: Callable[[], None] = lambda: None
+    _end_hearing: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         """Install the handlers."""
@@ -70,6 +93,7 @@ class StopSignals:
             for number in STOP_SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._previous[number] = signal.signal(number, self._on_signal)
+            self._end_hearing = _hear_children()
             self._end_watch = _on_closing(
                 lambda: self._on_signal(STOP_SIGNALS[1], None)
             )
@@ -78,6 +102,7 @@ class StopSignals:
     def __exit__(self, *_exc: object) -> None:
         """Put the previous handlers back."""
         self._end_watch()
+        self._end_hearing()
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -121,4 +122,11 @@ def test_check_says_beforehand_what_cannot_be_written(
     assert done.returncode == 0
     told = {w["file"]: w["message"] for w in json.loads(done.stdout)["warnings"]}
     assert "no records are kept" in told[str(home)]
+    assert told[str(folder / "logs")].startswith("it is not a folder: ")
+    assert tempfile.gettempdir() in told[str(folder / "logs")]
+
+    home = tmp_path / "home"
+    done = cli("check", "--json", "project_1", PYTHON_RUNNER_HOME=str(home))
+
+    told = {w["file"]: w["message"] for w in json.loads(done.stdout)["warnings"]}
     assert str(home / "outputs") in told[str(folder / "logs")]

@@ -104,17 +104,19 @@ def test_one_broken_project_keeps_no_other_from_running(
     (broken / "exec_config.json").write_text("{", encoding="utf-8")
     make_project("no_python", python_command="no_such_python")
     make_project("good")
+    (tmp_path / "file").write_text("", encoding="utf-8")
 
-    done = cli("run", "--json", "broken", "nowhere", "no_python", "good")
+    done = cli("run", "--json", "broken", "nowhere", "file", "no_python", "good")
     runs = {run["project"]: run for run in json.loads(done.stdout)["runs"]}
 
     assert done.returncode == 2
     assert runs["good"]["status"] == "success"
-    assert {runs[n]["status"] for n in ("broken", "nowhere", "no_python")} == {
+    assert {runs[n]["status"] for n in ("broken", "nowhere", "file", "no_python")} == {
         "not_started"
     }
     assert "malformed JSON" in runs["broken"]["error"]
     assert "is not a folder" in runs["nowhere"]["error"]
+    assert "is not a folder" in runs["file"]["error"]
     assert "no_such_python" in runs["no_python"]["error"]
     assert (tmp_path / "no_python" / "logs" / "no_python.log").is_file()
 

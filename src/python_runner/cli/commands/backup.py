@@ -20,7 +20,7 @@ from python_runner.texts.sentence import translate as _
 @click.command(
     help=_("Copy the records to the new file FILE, consistently, while runs go on.")
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @env_file_option
 def command(file: Path, env_file: Path | None) -> int:
     """Write the copy, never over another file."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +27,14 @@ from python_runner.execution.interpreters import (
     why_missing,
 )
 from python_runner.execution.script_sources import source_problems
-from python_runner.files import absolute, current_folder, is_folder, may_write_in
+from python_runner.files import (
+    absolute,
+    current_folder,
+    exists,
+    is_file,
+    is_folder,
+    may_write_in,
+)
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
@@ -38,7 +47,6 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Settings
@@ -208,13 +216,32 @@ def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
         yield Problem(str(settings.home), "", message)
     for folder in targets.projects:
         logs = folder / "logs"
-        if is_folder(folder) and not may_write_in(logs):
-            message = _(
-                "this user may not write it: the log stays incomplete, and the output of"
-                " the scripts goes to {folder}"
+        for part in (logs, logs / "runs"):
+            if not is_folder(folder) or may_write_in(part):
+                continue
+            other = exists(part) and not is_folder(part)
+            reason = (
+                _("it is not a folder") if other else _("this user may not write it")
             )
-            instead = private_logs(settings.home, folder)
-            yield Problem(str(logs), "", message.format(folder=instead))
+            message = _(
+                "{reason}: the log stays incomplete, and the output of the scripts goes"
+                " to {folder}"
+            )
+            if part != logs:
+                message = _("{reason}: the output of the scripts goes to {folder}")
+            values = {"reason": reason, "folder": _instead_of_logs(folder, settings)}
+            yield Problem(str(part), "", message.format(**values))
+            break
+        log = logs / f"{folder.name}.log"
+        if exists(log) and not is_file(log):
+            yield Problem(str(log), "", _("it is not a file: the log stays incomplete"))
+
+
+def _instead_of_logs(folder: Path, settings: Settings) -> Path:
+    """Return where the output of scripts lies if ``logs`` cannot be written."""
+    if may_write_in(settings.home):
+        return private_logs(settings.home, folder)
+    return Path(tempfile.gettempdir())
 
 
 def _executed(project: Project, settings: Settings) -> Iterator[Path]:

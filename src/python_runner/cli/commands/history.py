@@ -18,10 +18,10 @@ from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import is_folder
-from python_runner.model import RunStatus
+from python_runner.model import Outcome, RunStatus
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
-from python_runner.runner.recovery import was_interrupted
+from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import summarize
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
     from python_runner.model import OpenRun, Run
+    from python_runner.records.locks import Unrecorded
     from python_runner.records.store import Store
 
 #: Results of a script that its statistics are made of, at most.
@@ -117,9 +118,14 @@ def command(
         still_open = [] if failed else store.open_runs(folders)
         rows = {run.run_id: _row(run) for run in runs}
         for begun in still_open:
-            active = not was_interrupted(begun, store, settings.home)
             # It may have ended since: the later look counts.
-            rows[begun.run_id] = _open_row(begun, active=active)
+            rows[begun.run_id] = (
+                _ended_row(begun, end)
+                if (end := known_end(begun, settings.home))
+                else _open_row(
+                    begun, active=not was_interrupted(begun, store, settings.home)
+                )
+            )
         if not rows:
             show(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
@@ -170,6 +176,14 @@ def _open_row(run: OpenRun, *, active: bool) -> Row:
     done = sum(s.outcome is not None and s.outcome.succeeded for s in run.scripts)
     status = _("running") if active else _(RunStatus.INTERRUPTED.word)
     return Row((*_cells(run, status, done), "", ""), alarming=not active)
+
+
+def _ended_row(run: OpenRun, end: Unrecorded) -> Row:
+    """Return the row of a run whose end is not in the records yet."""
+    outcomes: list[Outcome | None] = [*end.outcomes.values()]
+    done = (outcomes or [s.outcome for s in run.scripts]).count(Outcome.SUCCESS)
+    cells = (*_cells(run, _(end.status.word), done), "", wording.mail_word(end.mail))
+    return Row(cells, alarming=end.status is not RunStatus.SUCCESS)
 
 
 def _cells(run: Run | OpenRun, status: str, done: int) -> tuple[str, ...]:

@@ -27,7 +27,8 @@ _NO_SCRIPT = re.compile(r"(setup|conftest|__\w+__|test_.*|.*_test)\.py")
     help=_("Write an exec_config.json for PROJECT from the scripts found in it.")
 )
 @click.argument(
-    "project", type=click.Path(exists=True, file_okay=False, path_type=Path)
+    "project",
+    type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
 )
 @click.option(
     "--recipient",

@@ -53,7 +53,8 @@ class Filter:
 
 @click.command(help=_("Show the log of PROJECT, its archives included, oldest first."))
 @click.argument(
-    "project", type=click.Path(exists=True, file_okay=False, path_type=Path)
+    "project",
+    type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
 )
 @click.option("--failures", is_flag=True, help=_("Show failures only."))
 @click.option(
@@ -88,7 +89,7 @@ def command(
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
     masker = past_masker(load_settings(env_file), folder)
     found_lines = _readable(
-        follow_log(logs, *names, wait=_wait) if follow else read_log(logs, *names)
+        follow_log(logs, *names, wait=_wait) if follow else read_log(logs, *names), logs
     )
     # Before anything is searched in them: a search must find no secret either.
     lines = (line.masked(masker) for line in found_lines)
@@ -104,20 +105,22 @@ def _logs_in(folder: Path) -> list[str]:
     try:
         return logs_in(folder)
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(error, folder) from error
 
 
-def _unreadable(error: OSError) -> PythonRunnerError:
+def _unreadable(error: OSError, folder: Path) -> PythonRunnerError:
     message = _("{path} cannot be read: {error}")
-    return PythonRunnerError(message.format(path=error.filename, error=error.strerror))
+    # An error in reading, after a file has been opened, names none.
+    path = error.filename or folder
+    return PythonRunnerError(message.format(path=path, error=error.strerror or error))
 
 
-def _readable(lines: Iterator[LogLine]) -> Iterator[LogLine]:
-    """Yield ``lines``; a file that cannot be read is a sentence."""
+def _readable(lines: Iterator[LogLine], folder: Path) -> Iterator[LogLine]:
+    """Yield the ``lines`` of logs in a folder; what cannot be read is a sentence."""
     try:
         yield from lines
     except OSError as error:
-        raise _unreadable(error) from error
+        raise _unreadable(error, folder) from error
 
 
 def _wait() -> bool:

@@ -59,7 +59,7 @@ def command() -> None:
     "--channels",
     "folder",
     metavar="PROJECT",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     help=_("Test the channels of PROJECT instead."),
 )
 @env_file_option

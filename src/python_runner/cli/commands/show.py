@@ -19,7 +19,7 @@ from python_runner.files import replacing
 from python_runner.model import OpenRun
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
-from python_runner.runner.recovery import was_interrupted
+from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from python_runner.masking import Masker
     from python_runner.model import Attempt, Run, ScriptResult
+    from python_runner.records.locks import Unrecorded
 
 
 @click.command(
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "--html",
     "page",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
     metavar="FILE",
     help=_("Write the report of the run as a web page to FILE."),
 )
@@ -61,7 +62,8 @@ def command(
         run = find_run(store, run_id)
         if isinstance(run, OpenRun):
             active = not was_interrupted(run, store, settings.home)
-            raise PythonRunnerError(_why_not(run, active=active))
+            end = known_end(run, settings.home)
+            raise PythonRunnerError(_why_not(run, end, active=active))
     masker = past_masker(settings, run.path)
     run = as_kept(run).masked(masker)
     if page is not None:
@@ -95,8 +97,16 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
         ) from error
 
 
-def _why_not(run: OpenRun, *, active: bool) -> str:
+def _why_not(run: OpenRun, end: Unrecorded | None, *, active: bool) -> str:
     """Return why a run that has not ended cannot be shown, and what to do."""
+    if end is not None:
+        message = _(
+            "the records could not take the end of run {run_id} ({status}). The next run"
+            " of {path} adds it; `python-runner output {run_id}` shows what it did"
+        )
+        return message.format(
+            run_id=run.run_id, path=run.path, status=_(end.status.word)
+        )
     if active:
         message = _(
             "run {run_id} has not ended; `python-runner output --follow {run_id}`"
