@@ -873,6 +873,13 @@ def test_a_group_that_nobody_raised(before: str) -> None:
     assert found.text == BARE_GROUP.rstrip()
 
 
+def test_two_groups_that_nobody_raised() -> None:
+    """Each ends where the next one begins, so that many are read in one look."""
+    other = BARE_GROUP.replace("RuntimeError: c", "OSError: d")
+    assert exception_in(other + BARE_GROUP).endswith("RuntimeError: c")
+    assert read(other + BARE_GROUP).text == BARE_GROUP.rstrip()
+
+
 NARROW_BOX = """\
 ERROR    failed          main.py:9
          ╭─ Traceback (most r─╮

@@ -186,7 +186,7 @@ def _after_blanks(lines: list[str], number: int, limit: int) -> int | None:
 
 def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
     """Read lines with a margin; Python 3.11 lets messages hang over it."""
-    first = start + 1
+    first, top = start + 1, len(lines)
     if _GROUP_TOP.match(lines[start]):
         top, start = start, _bare_group_start(lines, start)
         if start == top:
@@ -194,14 +194,7 @@ def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
         first = start
     elif not _GROUP_HEADER.match(lines[start]):
         return None
-    end = start
-    for number in range(start + 1, len(lines)):
-        if number - end > _HANGING or _GROUP_HEADER.match(lines[number]):
-            break
-        if HEADER.match(lines[number]) and not _MARGIN.match(lines[number]):
-            break
-        if _MARGIN.match(lines[number]):
-            end = number
+    end = _group_end(lines, start, top)
     errors = list(_errors_of_a_group(lines, first, end + 1))
     if not errors:
         return None
@@ -213,6 +206,22 @@ def _group_block(lines: list[str], start: int, _limit: int) -> Block | None:
     if inner:
         said += f": {inner[0][1]}"
     return Block(Kind.GROUP, start, error, end + 1, said, frames)
+
+
+def _group_end(lines: list[str], start: int, top: int) -> int:
+    """Return the last line of a group; below ``top`` its own margin is another one's."""
+    end = start
+    for number in range(start + 1, len(lines)):
+        if number - end > _HANGING or _GROUP_HEADER.match(lines[number]):
+            break
+        if number > top and lines[number].startswith(("  | ", "  +-+")):
+            # Another group without a header.
+            break
+        if HEADER.match(lines[number]) and not _MARGIN.match(lines[number]):
+            break
+        if _MARGIN.match(lines[number]):
+            end = number
+    return end
 
 
 def _bare_group_start(lines: list[str], top: int) -> int:
