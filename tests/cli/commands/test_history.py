@@ -21,6 +21,7 @@ from python_runner.records.store import DATABASE_NAME, Store
 from tests.support import (
     TODAY,
     Cli,
+    MakeProject,
     keep,
 )
 
@@ -283,3 +284,21 @@ def test_damaged_records_are_told(cli: Cli, shielded: Path) -> None:
 
     assert done.returncode == 0
     assert "damaged" in done.stderr
+
+
+def test_history_says_why_a_run_failed(cli: Cli, make_project: MakeProject) -> None:
+    """The first failure with its place, and how many more there are."""
+    folder = make_project(
+        sources={
+            "a.py": "def load():\n    raise KeyError('client')\n\nload()",
+            "b.py": "raise SystemExit(3)",
+            "c.py": "pass",
+        }
+    )
+    cli("run", "-q", folder)
+    assert "a.py    KeyError: 'client' (a.py:2) (+1)" in cli("history").stdout
+
+    (folder / "exec_config.json").write_text("{", encoding="utf-8")
+    good = make_project("good", {"c.py": "pass"})
+    cli("run", "-q", good)
+    assert "reason" not in cli("history", good).stdout

@@ -130,6 +130,7 @@ def command(
             show(_nothing(folders, narrowed=failed or since is not None))
             return EXIT_SUCCESS
         _print_runs([rows[run_id] for run_id in store.newest_first(rows)][:limit])
+        _print_reasons([run.masked(masker_of(run.path)) for run in runs])
         _print_scripts(list(_script_rows(store, runs, since, masker_of)))
     return EXIT_SUCCESS
 
@@ -163,6 +164,35 @@ def _print_runs(rows: Sequence[Row]) -> None:
         Column(_("mail")),
     )
     print_table(columns, rows)
+
+
+def _print_reasons(runs: Iterable[Run]) -> None:
+    """Say of each run that did not succeed why: by its error, or its first failure."""
+    rows = [
+        Row((run.run_id, *reason), alarming=True)
+        for run in runs
+        if (reason := _reason(run))
+    ]
+    if not rows:
+        return
+    show("")
+    columns = Column(_("run"), whole=True), Column(_("script")), Column(_("reason"))
+    print_table(columns, rows)
+
+
+def _reason(run: Run) -> tuple[str, str] | None:
+    """Return the script that failed first and why; None where nothing is to be said."""
+    if run.error:
+        return "", wording.say(run.error)
+    if not run.failed_scripts:
+        return None
+    first, *others = run.failed_scripts
+    reason = wording.why(first)
+    if first.place:
+        reason += f" ({first.place})"
+    if others:
+        reason += f" (+{len(others)})"
+    return first.script, reason
 
 
 def _row(run: Run) -> Row:
