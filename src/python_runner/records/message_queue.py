@@ -318,10 +318,20 @@ class MessageQueue:
                 connection.execute(
                     "UPDATE message SET state = 'queued' WHERE state = 'failed'"
                 )
-            return connection.execute(
-                "UPDATE message SET next_try_at = ? WHERE state = 'queued'",
-                (rows.from_time(now),),
-            ).rowcount
+            # What is due already stays due at the moment at which it was: another
+            # process may be looking at it by a clock that it read before this one.
+            connection.execute(
+                """
+                UPDATE message SET next_try_at = :now
+                WHERE state = 'queued'
+                    AND (next_try_at IS NULL OR next_try_at > :now)
+                """,
+                {"now": rows.from_time(now)},
+            )
+            (queued,) = connection.execute(
+                "SELECT count(*) FROM message WHERE state = 'queued'"
+            ).fetchone()
+            return int(queued)
 
     def drop(self, number: int) -> bool:
         """Drop an undelivered message; return whether there was one to drop."""
