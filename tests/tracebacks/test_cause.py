@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.cause import (
     MAX_EXCEPTION,
     MAX_TEXT,
@@ -311,7 +312,7 @@ def part(what):
 #
 raise ExceptionGroup("many", {raised})
 """
-    output = "reading ... " + run(said, source)
+    output = settled("reading ... " + run(said, source))
     found = read(output, said)
     title = (found.exception or "").partition(": ")[2].partition("): ")[2]
     assert (title, found.line) == (told, line)
