@@ -37,7 +37,6 @@ Text = TypeVar("Text", str, bytes)
 
 #: What stands in the place of a secret.
 MASK = "***"
-_MASK = MASK.encode()
 #: Characters from which on a value is masked: shorter ones are in every text.
 SHORTEST = 4
 #: What stands for "no secret" or switches one off and on.

@@ -14,6 +14,10 @@ from python_runner.execution.process_names import named
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import psutil
+
     from python_runner.masking import Masker
 
 #: Seconds that processes of a run without a runner have to end after SIGTERM, and
@@ -72,28 +76,31 @@ def scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
     """
     import psutil  # noqa: PLC0415
 
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if (
-                process.environ().get(RUN_MARKER) == run_id
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
-                member = ProcessInfo(process.pid, process.name())
-                found.append(named(member, masker))
-        except (psutil.Error, OSError):
-            continue
-    return tuple(found)
+    return _processes(
+        lambda process: (
+            process.environ().get(RUN_MARKER) == run_id
+            and process.status() != psutil.STATUS_ZOMBIE
+        ),
+        masker,
+    )
 
 
 def holders_of(path: Path, masker: Masker) -> tuple[ProcessInfo, ...]:
     """Return the processes that have a file open, as far as this user may see them."""
+    return _processes(
+        lambda process: any(o.path == str(path) for o in process.open_files()), masker
+    )
+
+
+def _processes(
+    fits: Callable[[psutil.Process], bool], masker: Masker
+) -> tuple[ProcessInfo, ...]:
     import psutil  # noqa: PLC0415
 
     found = []
     for process in psutil.process_iter():
         try:
-            if any(opened.path == str(path) for opened in process.open_files()):
+            if fits(process):
                 member = ProcessInfo(process.pid, process.name())
                 found.append(named(member, masker))
         except (psutil.Error, OSError):

@@ -131,8 +131,9 @@ class MessageQueue:
     ) -> QueuedMessage | None:
         """Take the oldest message of an audience that is due, for nobody else to send.
 
-        With ``run_ids`` only those that report one of these runs count. The claim ends with :meth:`record_receipts`, or by itself after
-        ``lease_seconds``: its owner is taken for dead then.
+        With ``run_ids`` only those that report one of these runs count. The claim ends
+        with :meth:`record_receipts`, or by itself after ``lease_seconds``: its owner is
+        taken for dead then.
         """
         lease = timedelta(seconds=lease_seconds)
         with self._database.write() as connection:
