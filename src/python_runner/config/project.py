@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from python_runner.config.validation import (
     can_be_passed,
     check_struct,
     check_texts,
+    convert,
 )
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -138,7 +140,7 @@ def read_configuration(
     good = check_struct(ExecConfig, raw, findings)
     check_texts(raw, findings)
     wrong = {_place(problem.key) for problem in findings.problems}
-    entries = _entries(raw.get("scripts"), good.get("scripts"), wrong)
+    entries = _entries(raw.get("scripts"), wrong)
     right = {key: value for key, value in good.items() if key not in wrong}
     given = {**(defaults or {}), **right, "scripts": [*entries.values()]}
     complete = "scripts" in good and not any(k.startswith("scripts") for k in wrong)
@@ -243,23 +245,20 @@ def _place(key: str) -> str:
     return re.split(r"[.\[]", key)[0] + "".join(re.findall(r"^scripts(\[\d+\])", key))
 
 
-def _entries(
-    raw: object, good: Sequence[str | ScriptEntry] | None, wrong: Collection[str]
-) -> dict[int, ScriptEntry]:
+def _entries(raw: object, wrong: Collection[str]) -> dict[int, ScriptEntry]:
     """Return the entries of the series by their places, as far as they name a file.
 
-    Where the series is not ``good``, or an entry is among the ``wrong`` places, nothing
-    but its path is taken.
+    Nothing but its path is taken of an entry among the ``wrong`` places.
     """
     found = {}
     for place, entry in enumerate(raw if isinstance(raw, list) else ()):
-        if good is not None and f"scripts[{place}]" not in wrong:
-            known = good[place]
-            found[place] = ScriptEntry(path=known) if isinstance(known, str) else known
-            continue
-        path = entry.get("path") if isinstance(entry, dict) else entry
-        if isinstance(path, str) and path and can_be_passed(path):
-            found[place] = ScriptEntry(path=path)
+        options = entry if isinstance(entry, dict) else {"path": entry}
+        if f"scripts[{place}]" in wrong:
+            options = {"path": options.get("path")}
+        with suppress(msgspec.ValidationError, UnicodeEncodeError):
+            converted: ScriptEntry = convert(options, ScriptEntry)
+            if can_be_passed(converted.path):
+                found[place] = converted
     return found
 
 
