@@ -225,12 +225,11 @@ def _told(project: Project, settings: Settings, formats: Formats) -> Iterator[st
         more = len(project.recipients) - len(names)
         who = ", ".join(names)
         if more:
-            one, many = "{names} and {count} more", "{names} and {count} more"
-            who = formats.ngettext(one, many, more).format(names=who, count=more)
+            who = _("{names} and {count} more").format(names=who, count=more)
         message = _("mail to {names} by {transport}")
         yield message.format(names=who, transport=settings.mail.transport)
     if count := len(project.channels):
         channels = formats.ngettext("{count} channel", "{count} channels", count)
         yield channels.format(count=count)
     if project.email_strategy is EmailStrategy.FAILURE_ONLY:
-        yield _("only of failures")
+        yield _("only after failures")

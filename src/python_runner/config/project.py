@@ -138,6 +138,7 @@ def read_configuration(
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
+    _check_recipients({**(defaults or {}), **good}, findings)
     check_texts(raw, findings)
     wrong = {_place(problem.key) for problem in findings.problems}
     entries = _entries(raw.get("scripts"), wrong)
@@ -275,7 +276,6 @@ def _build(
     scripts = _scripts(folder, good, findings, complete=complete)
     if complete and not scripts:
         findings.warn("scripts", Sentence.of(N_("is empty: no script is run")))
-    _check_recipients(good, findings)
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
