@@ -44,7 +44,9 @@ _SMALLER = (
     Limits(details=256, scripts=5, failures=1, sentence=120, warnings=2),
 )
 #: Those of the text that is attached where the mail itself shows less.
-_WHOLE = Limits(details=8192, scripts=100_000)
+_WHOLE = Limits(details=4096, scripts=10_000, failures=200, sentence=500, warnings=5)
+#: So many times too large, a report is not tried with a little less of each script.
+_HOPELESS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,14 @@ def render(run: Run, context: ReportContext) -> Report:
     """
     try:
         subject = subject_of(run, context)
+        excess = 0.0
         for limits in _limits():
+            if excess > _HOPELESS and limits not in _SMALLER:
+                continue
             view = view_run(run, context, limits)
             report = _fill_templates(view, subject, context.language)
-            if _fits(report, context):
+            excess = _excess(report, context)
+            if excess <= 1:
                 whole = _whole(run, subject, context) if view.rest_attached else ""
                 return replace(report, whole=whole)
         why = "the report is too large"
@@ -126,11 +132,11 @@ def _limits() -> Iterator[Limits]:
     yield from _SMALLER
 
 
-def _fits(report: Report, context: ReportContext) -> bool:
+def _excess(report: Report, context: ReportContext) -> float:
+    """Return how many times larger a report is than it may be; up to 1 it fits."""
     html = len(report.html.encode())
-    if context.attach and html > HTML_BYTES:
-        return False
-    return len(report.text.encode()) + html <= REPORT_BYTES
+    whole = (len(report.text.encode()) + html) / REPORT_BYTES
+    return max(whole, html / HTML_BYTES) if context.attach else whole
 
 
 def _whole(run: Run, subject: str, context: ReportContext) -> str:

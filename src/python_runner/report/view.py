@@ -375,8 +375,12 @@ def _sentences(
     sentences: Iterable[Sentence], formats: Formats, limits: Limits
 ) -> tuple[str, ...]:
     """Return each sentence once: several attempts may warn of the same."""
-    said = dict.fromkeys(_sentence(sentence, formats, limits) for sentence in sentences)
-    return tuple(said)[: limits.warnings]
+    said: dict[str, None] = {}
+    for sentence in sentences:
+        if len(said) == limits.warnings:
+            break
+        said[_sentence(sentence, formats, limits)] = None
+    return tuple(said)
 
 
 def _sentence(sentence: Sentence | None, formats: Formats, limits: Limits) -> str:
