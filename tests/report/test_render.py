@@ -416,7 +416,7 @@ COSTLY = '"' * 3000
 
 
 @pytest.mark.parametrize(
-    ("scripts", "outcome", "text", "warnings"),
+    "case",
     [
         *((count, Outcome.FAILURE, "short", 0) for count in (1, 15, 60, 1000)),
         *((count, Outcome.FAILURE, COSTLY, 30) for count in (1, 5, 40)),
@@ -426,14 +426,10 @@ COSTLY = '"' * 3000
     ],
 )
 def test_a_mail_is_shown_whole_by_every_program(
-    make_result: MakeResult,
-    make_run: MakeRun,
-    scripts: int,
-    outcome: Outcome,
-    text: str,
-    warnings: int,
+    make_result: MakeResult, make_run: MakeRun, case: tuple[int, Outcome, str, int]
 ) -> None:
     """Gmail cuts HTML after 102 KB. What is left out there is in a text beside it."""
+    scripts, outcome, text, warnings = case
     odd = tuple(Sentence.of("{x}", x=f"{n}{COSTLY}") for n in range(warnings))
     traceback = Traceback(
         text=f'Traceback (most recent call last):\n  File "a.py", line 1\nE: {text}',

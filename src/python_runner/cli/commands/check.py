@@ -174,11 +174,11 @@ def _print(examined: Sequence[Examination], settings: Settings) -> None:
             continue
         count = len(one.problems)
         problems = formats().ngettext(
-            "✗ {name}  {count} problem in {folder}",
-            "✗ {name}  {count} problems in {folder}",
+            "{count} problem in {folder}",
+            "{count} problems in {folder}",
             count,
         )
-        show(problems, colour="red", **values, count=count)
+        show("✗ {name}  " + problems, colour="red", **values, count=count)
         for problem in one.problems:
             show("    {problem}", problem=_brief(problem, one.folder))
 
