@@ -10,9 +10,10 @@ from python_runner.cli.streams import say
 from python_runner.config.project import load_project
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import absolute, current_folder
+from python_runner.files import absolute, current_folder, is_folder
 from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
+from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -56,27 +57,68 @@ def chosen_projects(arguments: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(map(absolute, folders)))
 
 
-def find_run(store: Store, prefix: str) -> Run | OpenRun:
-    """Return the run whose id is ``prefix``, or the only one whose id begins so.
+def nothing_recorded(folders: Sequence[Path]) -> str:
+    """Return that no run of these projects is recorded, and what to do about it.
+
+    Raises:
+        PythonRunnerError: because a project is no folder at all.
+    """
+    for folder in folders:
+        if not is_folder(folder):
+            raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+    if not folders:
+        return _("No runs are recorded; `python-runner run` makes one.")
+    return _(
+        "No runs of {projects} are recorded; `python-runner run` makes one."
+    ).format(projects=", ".join(flat(str(folder)) for folder in folders))
+
+
+def find_run(store: Store, chosen: str | Path | None) -> Run | OpenRun:
+    """Return the run that an argument stands for.
+
+    Args:
+        store: the records.
+        chosen: an id, or how it begins; the folder of a project, which stands for its
+            last run; None for the last run of the projects of ``python-runner.toml``,
+            else of all projects.
 
     Raises:
         PythonRunnerError: there is none, or more than one.
     """
-    prefix = prefix.lower()
-    ids = store.run_ids(prefix, limit=_CANDIDATES + 1)
-    if len(ids) > 1 and ids[0] != prefix:
+    if isinstance(chosen, str):
+        return _recorded(store, _whole_id(store, chosen))
+    folders = chosen_projects(() if chosen is None else (chosen,))
+    last = store.last_run(folders)
+    if last is None:
+        raise PythonRunnerError(nothing_recorded(folders))
+    return _recorded(store, last)
+
+
+def _whole_id(store: Store, prefix: str) -> str:
+    begin = prefix.lower()
+    ids = store.run_ids(begin, limit=_CANDIDATES + 1) if begin else []
+    if not ids:
+        message = _(
+            "{name} is no folder, and no run has an id that begins so; `python-runner"
+            " history` lists the runs"
+        )
+        raise PythonRunnerError(message.format(name=repr(prefix)))
+    if len(ids) > 1 and ids[0] != begin:
         message = _("several runs have an id that begins with {prefix}: {ids}")
         named = [*ids[:_CANDIDATES], *(["..."] if len(ids) > _CANDIDATES else [])]
-        raise PythonRunnerError(message.format(prefix=prefix, ids=", ".join(named)))
+        raise PythonRunnerError(message.format(prefix=begin, ids=", ".join(named)))
+    return ids[0]
+
+
+def _recorded(store: Store, run_id: str) -> Run | OpenRun:
     still_open = {run.run_id: run for run in store.open_runs()}
-    for run_id in ids[:1]:
-        # A run may end between the two queries: the later one counts.
-        if run := store.run(run_id) or still_open.get(run_id):
-            return run
-    message = _(
-        "no run has an id that begins with {prefix}; `python-runner history` lists them"
+    # A run may end between the two queries: the later one counts.
+    if run := store.run(run_id) or still_open.get(run_id):
+        return run
+    # Deleted in between.
+    raise PythonRunnerError(
+        _("run {run_id} is not in the records").format(run_id=run_id)
     )
-    raise PythonRunnerError(message.format(prefix=prefix))
 
 
 def past_masker(settings: Settings, project: Path) -> Masker:

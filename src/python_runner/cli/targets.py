@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from python_runner.config.workspace import WORKSPACE_FILE, Workspace, load_workspace
-from python_runner.files import absolute, current_folder
+from python_runner.files import absolute, current_folder, is_folder
 from python_runner.texts.sentence import translate as _
 
 
@@ -53,6 +53,38 @@ class _Folder(click.Path):
 def projects_argument(function: _F) -> _F:
     """Add ``[PROJECT]...`` to a command."""
     return click.argument("projects", nargs=-1, type=_Folder(file_okay=False))(function)
+
+
+class _RunOrProject(click.Path):
+    """A run id, or the folder of a project; shells complete folders.
+
+    What is a folder or looks like a path is a project, anything else is a run id.
+    """
+
+    name = "run"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Path | str:  # noqa: ARG002
+        """Return a path for a project, a text for a run id."""
+        if isinstance(value, Path) or _is_project(value):
+            return Path(value)
+        return str(value)
+
+
+def _is_project(text: str) -> bool:
+    if not text:
+        return False
+    looks = text in {".", ".."} or any(sign in text for sign in "/\\:~")
+    return looks or is_folder(Path(text))
+
+
+def run_argument(function: _F) -> _F:
+    """Add ``[RUN_ID or PROJECT]`` to a command."""
+    return click.argument(
+        "chosen",
+        metavar="[RUN_ID|PROJECT]",
+        required=False,
+        type=_RunOrProject(file_okay=False),
+    )(function)
 
 
 def env_file_option(function: _F) -> _F:

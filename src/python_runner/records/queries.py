@@ -74,11 +74,31 @@ def newest(
     limit: int,
 ) -> list[int]:
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
+    status = "<> 'success'" if failed else "IS NOT NULL"
+    return _newest(connection, status, projects=projects, since=since, limit=limit)
+
+
+def last_run(connection: Connection, projects: Sequence[Path]) -> str | None:
+    """Return the id of the run recorded last; see :meth:`Store.last_run`."""
+    for status in ("IS NOT 'skipped'", "IS 'skipped'"):
+        for key in _newest(connection, status, projects=projects, limit=1):
+            cursor = connection.execute("SELECT run_id FROM run WHERE id = ?", (key,))
+            return str(cursor.fetchone()["run_id"])
+    return None
+
+
+def _newest(
+    connection: Connection,
+    status: str,
+    *,
+    projects: Sequence[Path],
+    since: datetime | None = None,
+    limit: int,
+) -> list[int]:
     statement = _NEWEST_OF_PROJECTS if projects else _NEWEST
     cursor = connection.execute(
         statement.format(
-            status="<> 'success'" if failed else "IS NOT NULL",
-            since="started_at >= :since AND" if since else "",
+            status=status, since="started_at >= :since AND" if since else ""
         ),
         {
             "projects": _projects(connection, projects),

@@ -239,6 +239,18 @@ class Store:
             )
             return queries.load(connection, keys)
 
+    def last_run(self, projects: Sequence[Path] = ()) -> str | None:
+        """Return the id of the run that was recorded last; None where there is none.
+
+        It may not have ended. Runs that were skipped because another one was active are
+        passed over where there are others.
+
+        Args:
+            projects: folders of the projects; none means all.
+        """
+        with self._database.read() as connection:
+            return queries.last_run(connection, projects)
+
     def newest_first(self, run_ids: Iterable[str]) -> list[str]:
         """Return the ids of recorded runs, open or ended, the last recorded first."""
         with self._database.read() as connection:

@@ -30,3 +30,15 @@ def test_completion_completes(cli: Cli) -> None:
 
     assert "plain,run" in done.stdout
     assert "plain,check" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["show", "output", "run"])
+def test_completion_of_projects(cli: Cli, command: str) -> None:
+    """The shell itself completes the folder of a project."""
+    done = cli(
+        _PYTHON_RUNNER_COMPLETE="bash_complete",
+        COMP_WORDS=f"python-runner {command} pro",
+        COMP_CWORD="2",
+    )
+
+    assert done.stdout == "dir,pro\n"

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.lookup import chosen_projects, open_records, past_masker
+from python_runner.cli.lookup import (
+    chosen_projects,
+    nothing_recorded,
+    open_records,
+    past_masker,
+)
 from python_runner.cli.streams import show, show_document, stdout
 from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
-from python_runner.exceptions import PythonRunnerError
-from python_runner.files import is_folder
 from python_runner.model import Outcome, RunStatus
 from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import known_end, was_interrupted
-from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import summarize
 
@@ -136,21 +138,10 @@ def command(
 
 
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
-    """Return that there is nothing to list, and what to do about it.
-
-    Raises:
-        PythonRunnerError: because a project is no folder at all.
-    """
-    for folder in folders:
-        if not is_folder(folder):
-            raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+    nothing = nothing_recorded(folders)
     if narrowed:
         return _("No run fits; without --failed and --since there may be some.")
-    if not folders:
-        return _("No runs are recorded.")
-    return _(
-        "No runs of {projects} are recorded; `python-runner run` makes one."
-    ).format(projects=", ".join(flat(str(folder)) for folder in folders))
+    return nothing
 
 
 def _print_runs(rows: Sequence[Row]) -> None:

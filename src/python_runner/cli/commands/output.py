@@ -13,7 +13,7 @@ import click
 from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.streams import say, show, stdout
-from python_runner.cli.targets import env_file_option
+from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import exists
@@ -58,22 +58,27 @@ class _View:
 @click.command(
     help=_(
         "Show what the scripts of a run wrote, or SCRIPT alone. RUN_ID is its id, or"
-        " how the id begins."
+        " how the id begins; PROJECT, a folder, stands for its last run; without"
+        " either it is the last run."
     )
 )
-@click.argument("run_id")
+@run_argument
 @click.argument("script", required=False)
 @click.option(
     "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
 )
 @env_file_option
 def command(
-    run_id: str, script: str | None, *, follow: bool, env_file: Path | None
+    chosen: str | Path | None,
+    script: str | None,
+    *,
+    follow: bool,
+    env_file: Path | None,
 ) -> int:
     """Print captured output; 1 when a part of it is not there any more."""
     settings = load_settings(env_file)
     with open_records(settings) as store:
-        run = find_run(store, run_id)
+        run = find_run(store, chosen)
         masker = past_masker(settings, run.path)
         _check_script(run, script, masker)
 

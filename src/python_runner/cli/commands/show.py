@@ -10,7 +10,7 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.streams import say, show, show_document
-from python_runner.cli.targets import env_file_option
+from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 @click.command(
     help=_(
         "Show the run whose id is RUN_ID or begins so, as `python-runner history`"
-        " lists it."
+        " lists it; the last run of PROJECT, a folder; without either, the last run."
     )
 )
-@click.argument("run_id")
+@run_argument
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @click.option(
     "--html",
@@ -51,7 +51,11 @@ if TYPE_CHECKING:
 )
 @env_file_option
 def command(
-    run_id: str, *, as_json: bool, page: Path | None, env_file: Path | None
+    chosen: str | Path | None,
+    *,
+    as_json: bool,
+    page: Path | None,
+    env_file: Path | None,
 ) -> int:
     """Print or write one run."""
     # Path("") is the current folder.
@@ -59,7 +63,7 @@ def command(
         raise click.BadParameter(_("expected the name of a file"), param_hint="--html")
     settings = load_settings(env_file)
     with open_records(settings) as store:
-        run = find_run(store, run_id)
+        run = find_run(store, chosen)
         if isinstance(run, OpenRun):
             active = not was_interrupted(run, store, settings.home)
             end = known_end(run, settings.home)
