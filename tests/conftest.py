@@ -15,8 +15,8 @@ import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 
-from python_runner import runner
 from python_runner.delivery.endpoints import Endpoints
+from python_runner.runner import library
 from tests.support import COMMAND, Cli, MakeProject
 
 
@@ -142,7 +142,7 @@ def shielded(
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
     # A port may be used again by another test: nothing is known of who answers there.
-    monkeypatch.setattr(runner, "ENDPOINTS", Endpoints())
+    monkeypatch.setattr(library, "ENDPOINTS", Endpoints())
     if "tmp_path" in request.fixturenames:
         home: Path = request.getfixturevalue("tmp_path") / "home"
     else:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
 
-from python_runner.exceptions import (
-    BadPythonInterpreter,
-    BadRecipientList,
-    ConfigurationNotFound,
-    InvalidConfiguration,
-    MissingConfigurationVariable,
-    MissingEnvironmentVariable,
-    PythonRunnerError,
-)
-from python_runner.helpers import load_config
 from python_runner.version import __version__
 
 
+# As a type checker reads it: ``typing`` costs more than all the rest of this import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from python_runner.runner import Runner, RunResult, ScriptRunResult, run_project
+    from typing import Any
+
+    from python_runner.exceptions import (
+        BadPythonInterpreter,
+        BadRecipientList,
+        ConfigurationNotFound,
+        InvalidConfiguration,
+        MissingConfigurationVariable,
+        MissingEnvironmentVariable,
+        PythonRunnerError,
+    )
+    from python_runner.helpers import load_config
+    from python_runner.runner.library import Runner, run_project
+    from python_runner.runner.result import RunResult, ScriptRunResult
 
 __all__ = [
     "BadPythonInterpreter",
@@ -36,11 +41,19 @@ __all__ = [
     "run_project",
 ]
 
+#: Where a name is that is not an error. All are imported on first use: the command, and a
+#: program that only reads a configuration, pay for no more than they use.
+_MODULES = {
+    "RunResult": "runner.result",
+    "Runner": "runner.library",
+    "ScriptRunResult": "runner.result",
+    "load_config": "helpers",
+    "run_project": "runner.library",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: a program that only reads a configuration pays no more.
-    if name in {"RunResult", "Runner", "ScriptRunResult", "run_project"}:
-        from python_runner import runner  # noqa: PLC0415
-
-        return getattr(runner, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULES.get(name, "exceptions")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)

@@ -27,6 +27,7 @@ from python_runner.execution.interpreters import (
     why_missing,
 )
 from python_runner.execution.script_sources import source_problems
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import (
     absolute,
     current_folder,
@@ -37,7 +38,6 @@ from python_runner.files import (
 )
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.records.outputs import private_logs
 from python_runner.runner.context import configuration_warnings
 from python_runner.texts.sanitize import clean
