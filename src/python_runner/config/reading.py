@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -167,6 +166,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         InvalidConfiguration: it is no TOML.
     """
+    import tomllib  # noqa: PLC0415 - most folders have no such file
+
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:

@@ -84,7 +84,7 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
     Raises:
         PythonRunnerError: the file cannot be written; what was there is still there.
     """
-    from python_runner.runner.reports import render_page  # noqa: PLC0415 - seldom used
+    from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
 
     page = render_page(run, masker, language=system_language())
     try:
