@@ -67,6 +67,8 @@ SHIELDED = (
 
 # Python may be started by a path with "..", which nobody tells as it is.
 sys.executable = os.path.abspath(sys.executable)  # noqa: PTH100 - links stay
+# Without this each of a thousand children would compile the whole product.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.model import EmailStrategy
 from python_runner.policy import mail_due
 
 
 if TYPE_CHECKING:
     from python_runner.model import Message, Run
     from python_runner.runner.context import RunContext
+
+
+def prepare_reports(context: RunContext) -> None:
+    """Import what makes reports, where a run may be reported.
+
+    At its end the process may have no descriptor left for that, or find the files of
+    another version.
+    """
+    strategy = context.project.email_strategy
+    if context.session.reports_enabled and strategy is not EmailStrategy.NONE:
+        from python_runner.runner import rendering  # noqa: F401, PLC0415
 
 
 def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
