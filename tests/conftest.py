@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.runner import library
-from tests.support import COMMAND, Cli, MakeProject
+from tests.support import COMMAND, QUICK, Cli, MakeProject
 
 
 if TYPE_CHECKING:
@@ -82,8 +82,6 @@ settings.register_profile("usual", _USUAL, max_examples=100)
 settings.register_profile("quick", _USUAL, max_examples=30, derandomize=True)
 #: For the weekly job.
 settings.register_profile("long", _USUAL, max_examples=2000, print_blob=True)
-#: Whether only the quick profile is wanted: on each change, by ``.ci/run``.
-QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "1"
 settings.load_profile("quick" if QUICK else "usual")
 
 
@@ -101,7 +99,11 @@ def pytest_collection_modifyitems(
 
 
 def _sample(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return all tests but, of those marked ``sampled``, that many cases, evenly spread."""
+    """Return all tests but, of those marked ``sampled``, that many cases, evenly spread.
+
+    ``.ci/run`` moves the sample on with each commit, so that all cases come round.
+    """
+    turn = int(os.environ.get("PYTHON_RUNNER_SAMPLE", "0"))
     cases: dict[tuple[Path, str], list[pytest.Item]] = {}
     for item in items:
         name = item.name.partition("[")[0]
@@ -110,22 +112,37 @@ def _sample(items: list[pytest.Item]) -> set[pytest.Item]:
     for same in cases.values():
         mark = same[0].get_closest_marker("sampled")
         count = min(mark.args[0], len(same)) if mark else len(same)
-        chosen.update(same[number * len(same) // count] for number in range(count))
+        chosen.update(
+            same[(number * len(same) // count + turn) % len(same)]
+            for number in range(count)
+        )
     return chosen
 
 
 def _slow_first(items: list[pytest.Item]) -> None:
     """Let each worker begin with its share of the slow tests, so that all end together.
 
-    ``--dist worksteal`` gives each worker one piece of the list, all of one length.
+    ``--dist worksteal`` gives each worker one piece of the list, all of one length, and
+    moves what stands at the end of one. So a group that shares one costly result stands
+    near the start of a piece: one worker makes it.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    others = iter([item for item in items if not item.get_closest_marker("slow")])
+    groups: dict[tuple[Path, str], list[pytest.Item]] = {}
+    slow: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("together"):
+            name = item.name.partition("[")[0]
+            groups.setdefault((item.path, name), []).append(item)
+        else:
+            (slow if item.get_closest_marker("slow") else rest).append(item)
+    shared = list(groups.values())
+    others = iter(rest)
     size = len(items) // workers
     ordered: list[pytest.Item] = []
     for worker in range(workers):
-        share = slow[worker::workers]
+        # The groups last: a piece may begin one test later than reckoned here.
+        share = [*slow[worker::workers], *chain(*shared[worker::workers])]
         ordered += [*share, *islice(others, max(0, size - len(share)))]
     items[:] = [*ordered, *others]
 

@@ -391,6 +391,7 @@ def costs() -> dict[str, tuple[float, ...]]:
     return {key: tuple(one[key] for one in measured) for key in COMMANDS}
 
 
+@pytest.mark.together
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("command", cases(COMMANDS, KNOWN_COMMANDS, strict=False))
 def test_a_command_grows_with_what_it_tells(

@@ -6,6 +6,7 @@ import gettext
 import importlib
 import os
 import sys
+from gettext import gettext as click_text  # by another name: not of our catalogue
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -67,8 +68,7 @@ class LazyGroup(click.Group):
     ) -> None:
         """Write the commands with their lines, and import none of them."""
         del ctx
-        # The heading is click's own, from its catalogue.
-        with formatter.section(gettext.gettext("Commands")):
+        with formatter.section(click_text("Commands")):
             formatter.write_dl([(name, _(line)) for name, line in COMMANDS.items()])
 
 
