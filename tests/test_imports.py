@@ -92,3 +92,21 @@ def test_a_command_imports_what_it_needs(
 
     assert needless & loaded == set()
     assert count <= most, sorted(loaded)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "python_runner.helpers.load_config",
+        "python_runner.exceptions.InvalidConfiguration",
+        "python_runner.load_config, python_runner.Runner",
+        "python_runner.BadRecipientList, python_runner.RunResult",
+        "dir(python_runner).index('Runner')",
+    ],
+)
+def test_what_is_imported_later_is_there_at_once(use: str) -> None:
+    """``import python_runner`` suffices for its names and its public modules."""
+    code = (
+        f"import python_runner; {use}; from python_runner import *; Runner, load_config"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -50,10 +50,18 @@ _MODULES = {
     "load_config": "helpers",
     "run_project": "runner.library",
 }
+#: Modules that are there after ``import python_runner``, as they were in the original.
+_PUBLIC = ("exceptions", "helpers")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = _MODULES.get(name, "exceptions")
     return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PUBLIC})

@@ -375,6 +375,7 @@ def run_command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     "An unforeseen error in one project",
     "The other projects run, and stand in the JSON document.",
 )
+@pytest.mark.sampled(15)
 @pytest.mark.parametrize(
     "where",
     [
