@@ -75,7 +75,7 @@ def _modules(arguments: list[str] | tuple[str, ...], folder: Path) -> set[str]:
         pytest.param(
             ("-m", "python_runner", "run", "project_1"),
             RUN | TRACEBACKS,
-            300,
+            320,
             id="run",
         ),
     ],
