@@ -19,6 +19,7 @@ from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import Problem
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import (
     absolute,
     current_folder,
@@ -27,7 +28,6 @@ from python_runner.files import (
     is_folder,
     may_write_in,
 )
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.records.outputs import private_logs
 from python_runner.texts.sentence import translate as _
 
