@@ -38,7 +38,10 @@ LAYERS = (
     {"model"},
     {"output_text"},
     {"masking"},
-    {"texts", "files", "channels", "secret_values", "exceptions", "version", "waiting"},
+    {
+        *("texts", "files", "channels", "secret_values", "exceptions", "installation"),
+        *("version", "waiting"),
+    },
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

@@ -14,6 +14,7 @@ from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import labelled
 from python_runner.config import permissions
+from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
 from python_runner.config.project import CONFIG_FILE, load_project
 from python_runner.config.settings import load_settings, require_mail
@@ -74,6 +75,7 @@ def command(
     targets = find_targets(projects)
     settings = load_settings(env_file)
     warnings = list(permission_problems(targets, settings))
+    warnings += package_problems(current_folder())
     warnings += _file_problems(settings.warnings)
     found = {
         folder: list(_masked_problems(folder, targets.defaults, settings, warnings))
