@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 
 #: The name on the package index; ``python-runner`` is somebody else's there.
 DISTRIBUTION = "python-series-runner"
+COMMAND = "python-runner"
 
 
 def extra_command(extra: str) -> str:
@@ -36,3 +39,23 @@ def package_command(verb: str, what: str) -> str:
 def shell_word(text: str) -> str:
     """Return a path or an address as one word for a shell, of Windows too."""
     return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
+
+
+def own_command() -> str:
+    """Return what a person types to start this command again, in the same folder."""
+    started = sys.argv[0]
+    if Path(started).stem != COMMAND:
+        return f"{shell_word(sys.executable)} -m python_runner"
+    found = shutil.which(COMMAND)
+    if found and _same_program(found, started):
+        return COMMAND
+    return shell_word(started)
+
+
+def _same_program(one: str, other: str) -> bool:
+    """Say whether two paths name one program, with or without its ``.exe``."""
+    first, second = (
+        os.path.normcase(os.path.realpath(path)).removesuffix(".exe")
+        for path in (one, other)
+    )
+    return first == second
