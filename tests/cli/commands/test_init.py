@@ -160,9 +160,9 @@ def test_init_tells_what_to_type_next(cli: Cli, tmp_path: Path) -> None:
 
     *_, check, run = cli("init", "mine").stdout.splitlines()
     for line in (check, run):
-        answer = subprocess.run(
+        answer = subprocess.run(  # noqa: S602 - as people paste it
             line.strip(),
-            shell=True,  # noqa: S602 - as people paste it
+            shell=True,
             cwd=tmp_path,
             check=False,
             capture_output=True,
