@@ -72,10 +72,10 @@ def test_variables_of_the_env_file_reach_scripts_alone(
 
 
 def test_mail_variables_are_wanted_by_run_where_a_mail_may_be_due(
-    make_project: MakeProject, in_folder: Path
+    make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Making a Runner wants none, nor does a run that mails nothing."""
-    assert in_folder
+    monkeypatch.chdir(tmp_path)
     runner = Runner(make_project(), ["a@example.org"])
 
     assert runner.run(["main.py"], sys.executable, "none")[0]["success"]
