@@ -75,7 +75,7 @@ def test_installing_over_another_package_works_and_check_tells_it(
     subprocess.run([python, "-c", code], check=True)
     (tmp_path / "p").mkdir()
     (tmp_path / "p/a.py").touch()
-    init = [tmp_path / "v/bin/python-runner", "init", "p"]
+    init = [str(tmp_path / "v/bin/python-runner"), "init", "p"]
     subprocess.run(init, cwd=tmp_path, check=True, capture_output=True)
 
     (both,) = told()
