@@ -39,14 +39,8 @@ LAYERS = (
     {"output_text"},
     {"masking"},
     {
-        "texts",
-        "files",
-        "channels",
-        "secret_values",
-        "exceptions",
-        "version",
-        "waiting",
-        "exit_codes",
+        *("texts", "files", "channels", "secret_values", "exceptions", "exit_codes"),
+        *("installation", "version", "waiting"),
     },
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -15,6 +15,7 @@ from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
+from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
@@ -64,6 +65,7 @@ def command(
         examine(folder, targets.defaults, settings) for folder in targets.projects
     ]
     warnings = list(permission_problems(examined, settings))
+    warnings += package_problems(current_folder())
     warnings += as_problems(settings.warnings)
     warnings += (warning for one in examined for warning in one.warnings)
     told = {problem.key for one in examined for problem in one.problems}
