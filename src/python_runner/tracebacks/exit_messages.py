@@ -145,13 +145,14 @@ def _paragraph_start(lines: list[str]) -> int:
 
 def _without_warnings(lines: list[str]) -> list[str]:
     """Return the lines with a blank one for each warning, unless there is nothing else."""
-    kept: list[str] = []
-    number = 0
-    while number < len(lines):
-        end = _warning_end(lines, number)
-        kept.append(lines[number] if end == number else "")
-        number = max(end, number + 1)
-    if any(line.strip() for line in kept):
+    kept = list(lines)
+    end = 0
+    for number, line in enumerate(lines):
+        # A quick look, for there are many lines, and hardly one is a warning.
+        if number >= end and "Warning:" in line:
+            end = _warning_end(lines, number)
+            kept[number:end] = [""] * (end - number)
+    if any(map(str.strip, kept)):
         return kept
     warned = (line[match.end() :] for line in lines if (match := _WARNING.match(line)))
     return [next(warned, "")] if lines else []

@@ -9,6 +9,8 @@ from python_runner.tracebacks.json_lines import without_json_lines
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
+#: Blocks that are looked at, at most: what ended a script is near its end.
+_MOST_MARKS = 2000
 #: One of these is on the first line of every block; in the order of the alphabet.
 _MARKS = (
     "  +-+---------------- 1 --",
@@ -29,7 +31,8 @@ class Output:
 
     Attributes:
         lines: without colours, and without blank ones at the end.
-        marks: numbers of the lines where a block of a traceback may begin, ascending.
+        marks: numbers of the lines where a block of a traceback may begin, ascending; of
+            very many, the last ones.
     """
 
     lines: list[str]
@@ -63,11 +66,13 @@ def _last_written(line: str) -> str:
 def _marked_lines(text: str) -> list[int]:
     places = []
     for mark in _MARKS:
-        place = text.find(mark)
-        while place >= 0:
+        place = text.rfind(mark)
+        for _ in range(_MOST_MARKS):
+            if place < 0:
+                break
             places.append(place)
-            place = text.find(mark, place + len(mark))
-    places.sort()
+            place = text.rfind(mark, 0, place)
+    places = sorted(places)[-_MOST_MARKS:]
     numbers: list[int] = []
     line = seen = 0
     for place in places:
