@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
 from python_runner.tracebacks.blocks import Block, Kind
-from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_end
+from python_runner.tracebacks.chains import (
+    Chain,
+    chain_text,
+    chains_from_the_end,
+    raising_block,
+)
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
@@ -51,7 +56,9 @@ _CONTINUATION = re.compile(
     r"\s|\[SQL: |\[parameters: |\(Background on this error at: |For further information"
     r"|DETAIL: |HINT: |LINE \d+: |[-+?^] "
 )
-#: A last line that says what was wrong with the call of a command.
+#: Lines at the end in which a command may say that, at most.
+_USAGE_LINES = 10
+#: A line that says what was wrong with the call of a command.
 _USAGE = re.compile(
     r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
     r"|can't open file )",
@@ -73,14 +80,17 @@ class Ending(Enum):
 
 
 class Hint(Enum):
-    """What stands beside the end of a script, and did not end it."""
+    """What stands beside the end of a script, and did not end it.
+
+    Its value is the name that it has in the sentence that tells of it.
+    """
 
     #: An exception that was handled.
-    LOGGED = auto()
+    LOGGED = "logged"
     #: An exception in a thread, a child process, a destructor.
-    BACKGROUND = auto()
+    BACKGROUND = "background"
     #: The last line of the output.
-    LAST_LINE = auto()
+    LAST_LINE = "line"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +192,10 @@ class _Search:
             line = last_line(self.output.lines)
             if _USAGE.match(line) or is_grave(line) or self._framed():
                 return Cause(hint=Hint.LAST_LINE, told=_line(line))
-            return Cause()
+            # Some write how they are called below it.
+            below = reversed(self.output.lines[-_USAGE_LINES:])
+            wrong = next(filter(_USAGE.match, below), "")
+            return Cause(hint=Hint.LOGGED, told=_line(wrong)) if wrong else Cause()
         text = chain_text(self.output, told, len(self.output.lines))
         hint = Hint.LOGGED if self.other else Hint.BACKGROUND
         return Cause(_text_only(text), hint, self._exception_of(told))
@@ -276,8 +289,10 @@ class _Search:
 
     def _told_by(self, chain: Chain) -> Traceback:
         text = chain_text(self.output, chain, self.end)
-        blocks = [block.frames for block in reversed(chain.blocks)]
-        place = next((p for f in blocks if (p := place_of(f, self.project))), None)
+        raising = raising_block(self.output, chain)
+        blocks = [raising, *reversed(chain.blocks)]
+        places = (place_of(block.frames, self.project) for block in blocks)
+        place = next(filter(None, places), None)
         said = _exception(self.output, chain.last, self.end)
         return _with_place(text, said, place)
 

@@ -27,6 +27,8 @@ warnings.filterwarnings("ignore", module=re.escape(_NAME))
 _LETTERS = 4
 #: Lines that may follow a text at the end of an output: functions run at exit print.
 _LINES_BEHIND = 10
+#: Names that stand for one another, from a call to its text, at most.
+_STEPS = 3
 #: Values of one name that are looked at.
 _VALUES = 20
 _EXITS = frozenset({"exit", "quit", "SystemExit", "_exit"})
@@ -185,15 +187,22 @@ def _values(
             and node.args
             and _last_name(node.func) in functions
         ):
-            argument = node.args[0]
-            values = [argument]
-            if isinstance(argument, ast.Name):
-                values = named.get(argument.id, values)[:_VALUES]
-            elif isinstance(argument, ast.Call):
-                # sys.exit(main()): what the function returns.
-                name = _last_name(argument.func)
-                values = named.get(f"{name}()", values)[:_VALUES]
+            values = [node.args[0]]
+            # sys.exit(main()), where it returns a name: both are looked up.
+            for _ in range(_STEPS):
+                values = [v for value in values for v in _meant(value, named)][:_VALUES]
             yield values
+
+
+def _meant(
+    value: ast.expr, named: dict[str, list[ast.expr]]
+) -> list[ast.expr]:
+    """Return what a name stands for, or a call of a function of the source."""
+    if isinstance(value, ast.Name):
+        return named.get(value.id, [value])
+    if isinstance(value, ast.Call):
+        return named.get(f"{_last_name(value.func)}()", [value])
+    return [value]
 
 
 def _joins_lines(values: list[ast.expr]) -> bool:
