@@ -311,7 +311,6 @@ LONG_OWN = [
     "random",
     "re",
     "resource",
-    "runpy",
     "sched",
     "select",
     "selectors",

@@ -104,7 +104,7 @@ def _make(name: str, case: dict[str, Any], python: str) -> None:
             timeout=SECONDS,
             check=False,
         )
-    text = output.read_text("utf-8", "backslashreplace")
+    text = output.read_bytes().decode("utf-8", "backslashreplace")
     prefix = str(Path(python).parents[1])
     for real, neutral in (
         (str(project), PROJECT),

@@ -8,7 +8,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
-from python_runner.tracebacks.blocks import Block, Kind
+from python_runner.tracebacks.blocks import Block, Kind, frame_in
 from python_runner.tracebacks.chains import (
     Chain,
     chain_text,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 #: Longest text of a traceback, in characters.
 MAX_TEXT = 64 * 1024
+#: Lines of one frame, at most, where a text is cut.
+_FRAME_LINES = 6
 #: Longest exception line, in characters: it goes into subjects and tables.
 MAX_EXCEPTION = 500
 #: Lines of the output that may follow what is still near its end.
@@ -375,8 +377,29 @@ def _line(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
+    """Return a text with its middle left out where it is too long, by whole frames."""
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 50
-    left_out = len(text) - 2 * half
-    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"
+    head, tail = text[:half], text[-half:]
+    if "\n" in head and "\n" in tail:
+        head = _without_last_frame(head[: head.rindex("\n")])
+        tail = _from_first_frame(tail[tail.index("\n") + 1 :])
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n[... {left_out} characters left out ...]\n{tail}"
+
+
+def _without_last_frame(text: str) -> str:
+    lines = text.split("\n")
+    for number in range(1, min(_FRAME_LINES, len(lines)) + 1):
+        if frame_in(lines[-number]):
+            return "\n".join(lines[:-number])
+    return text
+
+
+def _from_first_frame(text: str) -> str:
+    lines = text.split("\n")
+    for number, line in enumerate(lines[:_FRAME_LINES]):
+        if frame_in(line):
+            return "\n".join(lines[number:])
+    return text

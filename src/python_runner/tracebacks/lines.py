@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.json_lines import without_json_lines
 
 
@@ -50,17 +51,8 @@ def shown_text(text: str) -> str:
 
     Not for ``splitlines``: Python ends a line of a traceback with nothing else.
     """
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
-    if "\r" in text:
-        text = "\n".join(map(_last_written, text.split("\n")))
-    return text
-
-
-def _last_written(line: str) -> str:
-    """Return what stands in a line whose parts a carriage return put one on the other."""
-    parts = reversed(line.split("\r"))
-    return next((part for part in parts if part.strip()), "")
+    text = settled(text)
+    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def _marked_lines(text: str) -> list[int]:
