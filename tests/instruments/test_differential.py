@@ -611,4 +611,6 @@ def test_pythons_own_tests_end_the_same(point: str, tmp_path: Path) -> None:
     by_us = summary(Path(result["output"]).read_text(errors="replace"))
     assert (result["exit_code"], by_us) == (done.returncode, plainly)
     expected = LEFT_BEHIND.get(name, [])
-    assert [re.sub(r"\d+", "N", said, count=1) for said in result["warnings"]] == expected
+    assert [
+        re.sub(r"\d+", "N", said, count=1) for said in result["warnings"]
+    ] == expected

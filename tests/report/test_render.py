@@ -752,25 +752,29 @@ TRACE = 'Traceback (most recent call last):\n  File "/p/a.py", line 1, in f\nE: 
 
 
 @pytest.mark.parametrize(
-    ("ended_by", "text", "beside", "title"),
+    ("told", "title"),
     [
-        ("E: x", TRACE, None, "Traceback"),
-        ("3 rows are wrong", "3 rows are wrong\n\nrow 7", None, "Message"),
-        ("3 rows are wrong", f"{TRACE}\n3 rows are wrong", "logged", "Logged before the end"),
-        (None, TRACE, "logged", "Logged before the end"),
-        (None, TRACE, "background", "Error in the background"),
-        ("E: x", TRACE, "line", "Traceback"),
+        (("E: x", TRACE, None), "Traceback"),
+        (("3 rows are wrong", "3 rows are wrong\n\nrow 7", None), "Message"),
+        (
+            "3 rows are wrong",
+            f"{TRACE}\n3 rows are wrong",
+            "logged",
+            "Logged before the end",
+        ),
+        ((None, TRACE, "logged"), "Logged before the end"),
+        ((None, TRACE, "background"), "Error in the background"),
+        (("E: x", TRACE, "line"), "Traceback"),
     ],
 )
 def test_the_heading_says_what_a_traceback_is(
-    ended_by: str | None,
-    text: str,
-    beside: str | None,
+    told: tuple[str | None, str, str | None],
     title: str,
     make_result: MakeResult,
     make_run: MakeRun,
 ) -> None:
     """What ended a script, what it logged before and what failed beside it differ."""
+    ended_by, text, beside = told
     values = {"code": 3} | ({beside: "E: x"} if beside else {})
     reason = Sentence("exit code {code}", values)
     traceback = Traceback(text=text, exception=ended_by)
@@ -778,5 +782,10 @@ def test_the_heading_says_what_a_traceback_is(
 
     lines = map(str.strip, _render(make_run(result)).text.splitlines())
 
-    titles = {"Traceback", "Message", "Logged before the end", "Error in the background"}
+    titles = {
+        "Traceback",
+        "Message",
+        "Logged before the end",
+        "Error in the background",
+    }
     assert [line for line in lines if line in titles] == [title]

@@ -194,9 +194,7 @@ def _values(
             yield values
 
 
-def _meant(
-    value: ast.expr, named: dict[str, list[ast.expr]]
-) -> list[ast.expr]:
+def _meant(value: ast.expr, named: dict[str, list[ast.expr]]) -> list[ast.expr]:
     """Return what a name stands for, or a call of a function of the source."""
     if isinstance(value, ast.Name):
         return named.get(value.id, [value])
