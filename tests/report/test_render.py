@@ -756,12 +756,7 @@ TRACE = 'Traceback (most recent call last):\n  File "/p/a.py", line 1, in f\nE: 
     [
         (("E: x", TRACE, None), "Traceback"),
         (("3 rows are wrong", "3 rows are wrong\n\nrow 7", None), "Message"),
-        (
-            "3 rows are wrong",
-            f"{TRACE}\n3 rows are wrong",
-            "logged",
-            "Logged before the end",
-        ),
+        (("3 rows", f"{TRACE}\n3 rows", "logged"), "Logged before the end"),
         ((None, TRACE, "logged"), "Logged before the end"),
         ((None, TRACE, "background"), "Error in the background"),
         (("E: x", TRACE, "line"), "Traceback"),

@@ -194,9 +194,9 @@ class _Search:
             line = last_line(self.output.lines)
             if _USAGE.match(line) or is_grave(line) or self._framed():
                 return Cause(hint=Hint.LAST_LINE, told=_line(line))
-            # Some write how they are called below it.
+            # Some write how they are called below it, or an error in several lines.
             below = reversed(self.output.lines[-_USAGE_LINES:])
-            wrong = next(filter(_USAGE.match, below), "")
+            wrong = next((x for x in below if _USAGE.match(x) or is_grave(x)), "")
             return Cause(hint=Hint.LOGGED, told=_line(wrong)) if wrong else Cause()
         text = chain_text(self.output, told, len(self.output.lines))
         hint = Hint.LOGGED if self.other else Hint.BACKGROUND

@@ -80,8 +80,11 @@ def exit_message(lines: list[str], source: Source | None) -> ExitMessage | None:
     # Without a text in its sys.exit, what it printed last says most.
     ends_with_text = short and (source is None or source.unknown_exit)
     headline = _headline(paragraph if ends_with_text else paragraph[::-1])
+    record = lines[start - 1] if start else ""
     if is_light(headline):
         headline = _last_error(lines) or headline
+    elif not ends_with_text and is_grave(record) and _goes_on(record, paragraph):
+        headline, paragraph = record, [record, *paragraph]
     return ExitMessage(headline.strip(), "\n".join(paragraph))
 
 
@@ -103,6 +106,11 @@ def is_light(line: str) -> bool:
 def is_grave(line: str) -> bool:
     """Whether a logger wrote a line as an error."""
     return is_logged(line) and _level_of(line) in _GRAVE
+
+
+def _goes_on(record: str, below: list[str]) -> bool:
+    """Whether lines below one that was logged are part of its message."""
+    return record.rstrip().endswith(":") or all(line[:1].isspace() for line in below)
 
 
 def _level_of(line: str) -> str:
