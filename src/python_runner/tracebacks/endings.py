@@ -25,14 +25,17 @@ class Ending(Enum):
 
 
 class Hint(Enum):
-    """What stands beside the end of a script, and did not end it."""
+    """What stands beside the end of a script, and did not end it.
+
+    Its value is the name that it has in the sentence that tells of it.
+    """
 
     #: An exception that was handled.
-    LOGGED = auto()
+    LOGGED = "logged"
     #: An exception in a thread, a child process, a destructor.
-    BACKGROUND = auto()
+    BACKGROUND = "background"
     #: The last line of the output.
-    LAST_LINE = auto()
+    LAST_LINE = "line"
 
 
 @dataclass(frozen=True, slots=True)
