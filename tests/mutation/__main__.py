@@ -67,10 +67,18 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "runner/series": (),
     "texts/formats": (),
     "texts/sanitize": (),
-    "tracebacks/cause": ("tracebacks/test_corpus.py",),
-    "tracebacks/source": ("tracebacks/test_cause.py",),
     "trends": (),
 }
+#: One subject: the same tests judge each of its modules.
+for _name in (
+    *("blocks", "boxes", "cause", "chains", "excerpt", "exit_messages", "json_lines"),
+    *("lines", "notebooks", "origins", "place", "source", "suites"),
+):
+    FURTHER[f"tracebacks/{_name}"] = (
+        "tracebacks/test_cause.py",
+        "tracebacks/test_corpus.py",
+        "tracebacks/test_excerpt.py",
+    )
 #: Seconds that a mutant's tests may take beyond three times their usual ones.
 _PATIENCE = 20.0
 _PASSED, _FAILED, _NO_TESTS = 0, 1, 5

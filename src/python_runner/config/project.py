@@ -19,7 +19,12 @@ from python_runner.config.secret_addresses import (
     channel_problems,
     heartbeat_problem,
 )
-from python_runner.config.validation import Findings, check_struct, check_texts
+from python_runner.config.validation import (
+    Findings,
+    can_be_passed,
+    check_struct,
+    check_texts,
+)
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
@@ -93,6 +98,35 @@ def load_project(
     if findings.problems or project is None:
         raise InvalidConfiguration(findings.problems)
     return project
+
+
+def right_part(folder: Path, defaults: Mapping[str, Any]) -> Project:
+    """Return what is right in a configuration that :func:`load_project` refuses.
+
+    The rest is at its default; without a strategy nothing is mailed. Each entry of
+    ``scripts`` keeps its place; one without a path has an empty one.
+
+    Raises:
+        InvalidConfiguration: it cannot be read at all.
+    """
+    ignored = Findings(str(folder / CONFIG_FILE))
+    raw = _tolerate_case(read_json(folder / CONFIG_FILE, ignored))
+    good = {**defaults, **check_struct(ExecConfig, raw, ignored)}
+    entries = raw.get("scripts")
+    paths = map(_path_of, entries if isinstance(entries, list) else ())
+    return replace(
+        bare_project(folder),
+        scripts=make_scripts(tuple(paths), folder),
+        python_command=good.get("python_command"),
+        recipients=tuple(good.get("recipients", ())),
+        email_strategy=good.get("email_strategy", EmailStrategy.NONE),
+        env=dict(good.get("env") or {}),
+    )
+
+
+def _path_of(entry: Any) -> str:
+    path = entry.get("path") if isinstance(entry, dict) else entry
+    return path if isinstance(path, str) and can_be_passed(path) else ""
 
 
 def configured_channels(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -58,7 +58,6 @@ def test_check_reads_the_scripts(cli: Cli, make_project: MakeProject) -> None:
     assert "bad.py: line 1: invalid syntax" in done.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="one form serves for one and for many")
 def test_problems_are_counted_as_people_count(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -72,19 +71,49 @@ def test_problems_are_counted_as_people_count(
     assert "two: 2 problems\n" in done.stdout
 
 
-@pytest.mark.xfail(strict=True, reason="a wrong key hides what is wrong beside it")
+#: A configuration, and the keys of all that is wrong with it, in order.
+WRONG_IN_SEVERAL_WAYS: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {
+            "timeout": "soon",
+            "scripts": ["main.py", "gone.py"],
+            "python_command": "no_such_python",
+        },
+        ["timeout", "python_command", "scripts[1]"],
+    ),
+    (
+        {
+            "scripts": [{"path": "gone.py", "timeout": "soon"}, {"args": []}, "bad.py"],
+            "email_strategy": "ALL",
+            "recipients": ["a@example.org"],
+        },
+        [
+            "scripts[0].timeout",
+            "scripts[1].path",
+            "scripts[0]",
+            "scripts[2]",
+            "email_strategy",
+        ],
+    ),
+    (
+        {"scripts": ["bad.py", "gone.py"], "python_command": 3, "email_strategy": "x"},
+        # Nobody knows which Python is to read bad.py.
+        ["python_command", "email_strategy", "scripts[1]"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "keys"), WRONG_IN_SEVERAL_WAYS)
 def test_one_kind_of_problem_hides_no_other(
-    cli: Cli, make_project: MakeProject
+    cli: Cli, make_project: MakeProject, given: dict[str, Any], keys: list[str]
 ) -> None:
-    """A wrong key, a missing script and a missing interpreter are told at once."""
-    make_project(
-        timeout="soon", scripts=["main.py", "gone.py"], python_command="no_such_python"
-    )
+    """What is wrong with keys, scripts, interpreter and mail is told at once."""
+    make_project(sources={"main.py": "", "bad.py": "def f(:"}, **given)
 
-    done = cli("check", "project_1")
+    done = cli("check", "--json", "project_1", MAIL_TRANSPORT="smtp")
+    [project] = json.loads(done.stdout)["projects"]
 
-    for key in ("timeout: ", "scripts[1]: ", "python_command: "):
-        assert f"  {key}" in done.stdout
+    assert [problem["key"] for problem in project["problems"]] == keys
 
 
 def test_check_json_is_for_programs(cli: Cli, make_project: MakeProject) -> None:

@@ -12,10 +12,10 @@ import click
 
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
-from python_runner.cli.wording import labelled
+from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
 from python_runner.config.keys import json_schema
-from python_runner.config.project import CONFIG_FILE, load_project
+from python_runner.config.project import CONFIG_FILE, load_project, right_part
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
@@ -102,7 +102,8 @@ def _masked_problems(
     try:
         project = load_project(folder, defaults=defaults)
     except InvalidConfiguration as error:
-        problems: Iterable[Problem] = error.problems
+        further = _problems_beside(error.problems, folder, defaults, settings)
+        problems: Iterable[Problem] = (*error.problems, *further)
     except PythonRunnerError as error:
         problems = [Problem(str(folder), "", str(error))]
     else:
@@ -128,17 +129,40 @@ def _file_problems(warnings: Iterable[Sentence], file: str = "") -> Iterator[Pro
             yield Problem(file, "", warning.in_language(language))
 
 
-def project_problems(project: Project, settings: Settings) -> Iterator[Problem]:
-    """Yield everything wrong with a project whose configuration is right."""
+def _problems_beside(
+    told: Iterable[Problem],
+    folder: Path,
+    defaults: Mapping[str, Any],
+    settings: Settings,
+) -> Iterator[Problem]:
+    """Yield what is wrong beside a configuration that is wrong itself."""
+    # What cannot be read at all is told already.
+    with suppress(InvalidConfiguration):
+        project = right_part(folder, defaults)
+        keys = {problem.key for problem in told}
+        known = "python_command" not in keys
+        for problem in project_problems(project, settings, interpreter_known=known):
+            if problem.key not in keys:
+                yield problem
+
+
+def project_problems(
+    project: Project, settings: Settings, *, interpreter_known: bool = True
+) -> Iterator[Problem]:
+    """Yield everything wrong with a project beside its configuration.
+
+    Where it is not known which interpreter is meant, the scripts are not read.
+    """
     file = str(project.path / CONFIG_FILE)
     masked = Masker(project.secrets).text
     interpreter = None
-    try:
-        interpreter = find_interpreter(
-            project.python_command, project.path, environ=settings.environ
-        )
-    except PythonRunnerError as error:
-        yield Problem(file, "python_command", masked(str(error)))
+    if interpreter_known:
+        try:
+            interpreter = find_interpreter(
+                project.python_command, project.path, environ=settings.environ
+            )
+        except PythonRunnerError as error:
+            yield Problem(file, "python_command", masked(str(error)))
     language = system_language()
     reasons = dict(_script_problems(project, interpreter, settings))
     for place, reason in sorted(reasons.items()):
@@ -166,6 +190,8 @@ def _script_problems(
     """Yield what is wrong with scripts, with their places in the series."""
     found: dict[int, Path] = {}
     for place, script in enumerate(project.scripts):
+        if not script.path:
+            continue
         if file := find_script(script.path, project.path):
             found[place] = file
         else:
@@ -276,11 +302,13 @@ def _document(
 
 def _print(found: Mapping[Path, list[Problem]]) -> None:
     for folder, problems in found.items():
+        count = len(problems)
+        message = _("{folder}: ready to run")
         if problems:
-            message = _("{folder}: {count} problem(s)")
-        else:
-            message = _("{folder}: ready to run")
-        show(message, folder=folder, count=len(problems))
+            message = formats().ngettext(
+                "{folder}: {count} problem", "{folder}: {count} problems", count
+            )
+        show(message, folder=folder, count=count)
         for problem in problems:
             where = f"{problem.key}: " if problem.key else ""
             show("  {where}{message}", where=where, message=problem.message)
