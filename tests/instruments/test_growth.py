@@ -144,7 +144,7 @@ OUTPUTS = [
 
 
 @pytest.mark.sampled(6)
-@pytest.mark.parametrize("kind", cases(OUTPUTS, {}, strict=False))
+@pytest.mark.parametrize("kind", OUTPUTS)
 def test_reading_an_output_grows_with_its_length(kind: str) -> None:
     """No order of two pieces makes the reader go over everything for each of them."""
     found = grows(lambda n: cpu(lambda: read_all(output(kind, n))), SIZE)

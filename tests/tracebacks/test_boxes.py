@@ -57,8 +57,8 @@ def raised(error: BaseException, program: Path) -> BaseException:
     try:
         exec(compile(PROGRAM, program, "exec"), {"error": error})  # noqa: S102
     except BaseException as caught:  # noqa: BLE001 - it is what is asked for
-        assert caught.__traceback__
-        return caught.with_traceback(caught.__traceback__.tb_next)
+        own = caught.__traceback__
+        return caught.with_traceback(own.tb_next if own else None)
     raise AssertionError
 
 
@@ -82,6 +82,7 @@ def read_back(lines: list[str], after: list[str]) -> Block:
 
 
 def places(block: Block) -> list[tuple[str, int]]:
+    """Return the places of a box, the outermost first."""
     return [(frame.file, frame.line) for frame in block.frames]
 
 

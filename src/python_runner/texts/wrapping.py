@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 
 #: What a number is written with, after a space.
@@ -35,7 +36,7 @@ def wrap(line: str, columns: int) -> list[str]:
     """
     places = [0, *breaks(line, columns), len(line)]
     hang = " " * indent_of_rest(line, columns)
-    parts = [line[a:b].rstrip(" ") for a, b in zip(places, places[1:], strict=False)]
+    parts = [line[a:b].rstrip(" ") for a, b in pairwise(places)]
     return [parts[0], *(hang + part for part in parts[1:])]
 
 
