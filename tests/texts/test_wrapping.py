@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +40,7 @@ def test_a_line_fits_and_says_the_same(line: str, columns: int) -> None:
     assert " ".join(parts).split() == line.split()
     assert all(width(part) <= columns for part in parts)
     assert all(part.startswith(hang) for part in parts[1:])
-    for above, below in zip(parts, parts[1:], strict=False):
+    for above, below in pairwise(parts):
         first = below.split()[0]
         if first[0].isdigit():
             first = " ".join(below.split()[:2])

@@ -141,7 +141,7 @@ def open_session(
             endpoints=endpoints,
         ),
         notices=notices,
-        listener=Notifier(listener),
+        listener=listener if listener is ignore else Notifier(listener),
         now=now,
         stop=stop,
         reports_enabled=reports_enabled,
