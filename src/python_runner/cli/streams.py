@@ -50,7 +50,7 @@ _PAUSE = 0.1
 _COLUMNS = 80
 #: How a reader that has left shows itself, on Windows too; a full disk is told about.
 _LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
-_COLOURS = {"red": "\x1b[31m", "bold": "\x1b[1m"}
+_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m", "bold": "\x1b[1m"}
 _RESET = "\x1b[0m"
 
 
@@ -377,7 +377,7 @@ def say(
     Args:
         text: one or several lines; a template where there are values.
         err: whether it goes to stderr.
-        colour: ``red`` or ``bold``, for a terminal.
+        colour: ``red``, ``green`` or ``bold``, for a terminal.
         values: names and other foreign texts, each shown on one line.
     """
     stream, other = (stderr(), stdout()) if err else (stdout(), stderr())

@@ -230,7 +230,7 @@ class _ProjectRun:
         if session.stop.requested:
             # Whoever asked knows, and is told of the project that was under way.
             self.told = False
-            reason = Sentence.of(N_("the runner was asked to stop before it began"))
+            reason = Sentence.of(N_("the runner was asked to stop before this run began"))
             return self._end_unstarted(RunStatus.NOT_STARTED, Outcome.SKIPPED, reason)
         if acquired:
             return self._run_scripts(interpreter)

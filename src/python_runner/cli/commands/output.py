@@ -155,16 +155,17 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
     shown: dict[int, bool] = {}
     while True:
         view = look()
-        new = [output for output in view.outputs if output.number not in shown]
-        for output in new:
+        # A look costs as much as the run has scripts: one for all that have begun.
+        begun = [output for output in view.outputs if output.number not in shown]
+        for output in begun:
             if several:
                 show(f"==> {flat(masker.text(output.script))} <==")
             shown[output.number] = _show(
                 output, look, whole_lines=several, masker=masker
             )
-        if not new and view.ended:
-            break
-        if not new:
+        if not begun:
+            if view.ended:
+                break
             time.sleep(_INTERVAL)
     if not shown:
         say(_("There is no output: nothing was started."), err=True)
