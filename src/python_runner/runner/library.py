@@ -85,9 +85,9 @@ def run_project(
             series.
         resume: run what has not succeeded, as ``--resume`` does.
         mail: whether the run may be reported, by mail and to channels.
-        listener: called with each event of the run, from several threads. What it
-            raises is ignored, ``SystemExit`` included. The run waits for it, and so does
-            a request to stop: it must return soon.
+        listener: called with each event of the run, one after the other, in a thread of
+            its own. What it raises is ignored, ``SystemExit`` included. The run waits
+            until it has returned, but at most two seconds.
 
     Returns:
         The result. Where there is nothing to resume, nothing is run, and its ``run_id``

@@ -22,7 +22,8 @@ _LOWER = re.compile(r"[╰└+][─-]")
 _SUB_EXCEPTION = re.compile(r"[╭┌+][─-]+ Sub-exception #")
 #: Content that is no name of a file: source, marks, values, a box inside.
 _NO_PLACE = re.compile(r"[\s❱╭╰┌└+]|\\u2771|$")
-_PLACE = re.compile(r"(.+):(\d+)(?: in (.+))?$")
+#: A narrow box breaks it, also behind the "in".
+_PLACE = re.compile(r"(.+):(\d+)(?: in(?: (.+))?)?$")
 #: Characters of a path that is broken into several lines, at most.
 _LONGEST_PATH = 4096
 

@@ -62,7 +62,8 @@ def chains_from_the_end(output: Output) -> Iterator[Chain]:
         earlier = next(blocks, None)
         while (link := _link_above(lines, start)) is not None:
             if earlier is None or earlier.end > link:
-                start = _exception_above(lines, link) or start
+                above = _exception_above(lines, link)
+                start = start if above is None else above
                 break
             members.append(earlier)
             start = _with_quotes(lines, earlier.start)

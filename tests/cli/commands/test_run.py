@@ -375,9 +375,6 @@ def test_a_signal_ends_with_every_project_accounted_for(
 
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.xfail(
-    strict=True, reason="a project that never began is told as stopped, and mailed"
-)
 def test_a_stop_is_no_news_for_a_project_that_never_began(
     make_project: MakeProject, tmp_path: Path, mail_dir: Path
 ) -> None:

@@ -155,8 +155,8 @@ def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
 
 def _print_runs(rows: Sequence[Row]) -> None:
     columns = (
-        Column(_("run"), whole=True),
-        Column(_("start"), whole=True),
+        Column(_("run")),
+        Column(_("start")),
         Column(_("project")),
         Column(_("status")),
         Column(_("scripts"), numbers=True),
@@ -176,7 +176,7 @@ def _print_reasons(runs: Iterable[Run]) -> None:
     if not rows:
         return
     show("")
-    columns = Column(_("run"), whole=True), Column(_("script")), Column(_("reason"))
+    columns = Column(_("run")), Column(_("script")), Column(_("reason"))
     print_table(columns, rows)
 
 
