@@ -80,7 +80,6 @@ def test_history_is_a_table_that_cuts_nothing(
     assert "…" not in wide + narrow
 
 
-@pytest.mark.xfail(strict=True, reason="a narrow table breaks words where it likes")
 def test_a_narrow_history_breaks_no_word(make_project: MakeProject) -> None:
     """A status is a word, a number stays with its unit: the name gives way."""
     folder = make_project("a-project-with-a-long-name", sources={"bad.py": "1/0"})

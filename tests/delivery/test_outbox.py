@@ -929,3 +929,22 @@ def test_a_channel_is_given_up_by_itself(store: Store) -> None:
     (run,) = store.runs()
     assert run.mail_status is MailStatus.FAILED
     assert [m.message.audience for m in store.messages.unannounced()] == [SLACK]
+
+
+def test_without_records_there_is_nothing_to_drain() -> None:
+    """What no records hold is sent at once, or never."""
+    assert outbox_of(None, MemoryTransport()).drain(30.0) == DrainReport()
+
+
+def test_an_outbox_knows_how_long_it_has_been_idle(store: Store) -> None:
+    """For ever, before the first drain; then since the last one ended."""
+    clock = [100.0]
+    endpoints = Endpoints(monotonic=lambda: clock[0])
+    outbox = outbox_of(store, MemoryTransport(), endpoints=endpoints)
+    assert outbox.idle_seconds == math.inf
+
+    queue(store, "a")
+    outbox.drain(30.0)
+    clock[0] += 7.0
+
+    assert outbox.idle_seconds == 7.0

@@ -16,17 +16,26 @@ if TYPE_CHECKING:
 LONG = os.environ.get("PYTHON_RUNNER_LONG") == "1"
 
 
-def cases(
-    keys: Iterable[str], known: Mapping[str, str], *, strict: bool = True
-) -> list[object]:
+def cases(keys: Iterable[str], known: Mapping[str, str]) -> list[object]:
     """Return a parameter a key; those that are known to fail must fail.
 
     Args:
         keys: names of the cases.
         known: reason by name, or by a pattern of names as the shell writes them.
-        strict: False where a measured time decides, and so the machine.
     """
-    return [_case(key, known, strict=strict) for key in keys]
+    return [_case(key, known) for key in keys]
+
+
+def asked_for(request: pytest.FixtureRequest, name: str = "case") -> list[str]:
+    """Return those cases of a test file that are run this time, by their parameter."""
+    return [
+        str(item.callspec.params[name])
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.path == request.path
+        and hasattr(item, "callspec")
+        and name in item.callspec.params
+    ]
 
 
 def reasons_for(key: str, known: Mapping[str, str]) -> list[str]:
@@ -34,9 +43,9 @@ def reasons_for(key: str, known: Mapping[str, str]) -> list[str]:
     return [why for name, why in known.items() if fnmatchcase(key, name)]
 
 
-def _case(key: str, known: Mapping[str, str], *, strict: bool) -> object:
+def _case(key: str, known: Mapping[str, str]) -> object:
     reasons = reasons_for(key, known)
     if not reasons:
         return pytest.param(key, id=key)
-    mark = pytest.mark.xfail(strict=strict, reason="; ".join(reasons))
+    mark = pytest.mark.xfail(strict=True, reason="; ".join(reasons))
     return pytest.param(key, id=key, marks=mark)

@@ -22,11 +22,12 @@ from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
 from python_runner.policy import Schedule
 from python_runner.texts.sanitize import clean
-from python_runner.tracebacks.cause import Ending, read_background_errors, read_cause
+from python_runner.tracebacks.cause import read_background_errors, read_cause
+from python_runner.tracebacks.endings import Ending
 from python_runner.tracebacks.excerpt import excerpt
 from python_runner.tracebacks.place import Project
 from python_runner.tracebacks.source import read_source
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ PIECES = {
     "loguru": f'{HEADER}\n> File "/p/a.py", line 1, in f\n    x\n\nE: x\n',
     "cell": "E       Traceback (most recent call last)\nCell In[1], line 1\nE: x\n",
     "empty": f'{HEADER}  File "/p/a.py", line 1, in f\n    x\nE:\nx\n\ny\n',
+    "record": '{"level": "error", "event": "refused", "rows": 3}\n',
     "remote": f'm.RemoteTraceback: \n"""\n{HEADER}  File "b.py", line 1, in f\nE: x\n"""\n',
 }
 
@@ -143,7 +145,7 @@ OUTPUTS = [
 
 
 @pytest.mark.sampled(6)
-@pytest.mark.parametrize("kind", cases(OUTPUTS, {}, strict=False))
+@pytest.mark.parametrize("kind", OUTPUTS)
 def test_reading_an_output_grows_with_its_length(kind: str) -> None:
     """No order of two pieces makes the reader go over everything for each of them."""
     found = grows(lambda n: cpu(lambda: read_all(output(kind, n))), SIZE)
@@ -375,9 +377,6 @@ COMMANDS = (
     *("history-json", "logs", "logs-reverse", "logs-failures", "run-mailing"),
     *("mail-list", "run-beside-mail"),
 )
-KNOWN_COMMANDS = {
-    "output": "each script's output is looked up among all scripts of the run",
-}
 
 
 @pytest.fixture(scope="module")
@@ -390,8 +389,9 @@ def costs() -> dict[str, tuple[float, ...]]:
     return {key: tuple(one[key] for one in measured) for key in COMMANDS}
 
 
+@pytest.mark.together
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("command", cases(COMMANDS, KNOWN_COMMANDS, strict=False))
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_grows_with_what_it_tells(
     command: str, costs: dict[str, tuple[float, ...]]
 ) -> None:

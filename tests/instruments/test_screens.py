@@ -8,12 +8,11 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
@@ -215,27 +214,12 @@ def _alone(line: str, part: str) -> Iterator[tuple[int, int]]:
         yield match.span()
 
 
-#: Whether a line breaks there depends on how many digits a time happens to have.
-UNSTEADY = ("run-*", "history-en-80", "history-fr-80", "history-fr-60")
-
-
 def chosen() -> Iterator[str]:
     """Yield the cases: screen, language and columns."""
     for name in SCREENS:
         every = [f"{name}-en-{columns}" for columns in WIDTHS]
         every += [f"{name}-fr-{columns}" for columns in FRENCH_WIDTHS]
-        yield from (c for c in every if not any(fnmatchcase(c, u) for u in UNSTEADY))
-
-
-_FOLDED = "the table breaks a status, a time or an identity to fit the terminal"
-_WRAPPED = "the line is left to the terminal to break"
-KNOWN = {
-    **dict.fromkeys(("history-??-20", "history-??-40", "history-en-60"), _FOLDED),
-    **dict.fromkeys(("history-failed-??-20", "history-failed-??-40"), _FOLDED),
-    "history-failed-*-60": _FOLDED,
-    **dict.fromkeys(("show-??-20", "show-??-40", "show-fr-60"), _WRAPPED),
-    **dict.fromkeys(("logs-en-20", "logs-??-40"), _WRAPPED),
-}
+        yield from every
 
 
 @pytest.fixture(scope="module")
@@ -252,8 +236,9 @@ def whole(world: World) -> Callable[[str, str], set[str]]:
     return tell
 
 
-@pytest.mark.sampled(16)
-@pytest.mark.parametrize("case", cases(chosen(), KNOWN))
+@pytest.mark.sampled(10)
+@pytest.mark.together
+@pytest.mark.parametrize("case", list(chosen()))
 def test_nothing_that_counts_is_broken(
     case: str, world: World, whole: Callable[[str, str], set[str]]
 ) -> None:

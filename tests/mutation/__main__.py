@@ -61,16 +61,24 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "records/log_line": (),
     "records/log_rotation": (),
     "records/outputs": (),
-    "records/queries": ("records/test_store.py",),
+    "records/queries": ("records/test_store.py", "records/test_store_states.py"),
     "report/comparison": ("report/test_render.py", "report/test_compose.py"),
     "report/subject": ("report/test_render.py",),
-    "runner/series": (),
+    "runner/series": ("runner/test_threads.py",),
     "texts/formats": (),
     "texts/sanitize": (),
-    "tracebacks/cause": ("tracebacks/test_corpus.py",),
-    "tracebacks/source": ("tracebacks/test_cause.py",),
     "trends": (),
 }
+#: One subject: the same tests judge each of its modules.
+for _name in (
+    *("blocks", "boxes", "cause", "chains", "excerpt", "exit_messages", "json_lines"),
+    *("lines", "notebooks", "origins", "place", "source", "suites"),
+):
+    FURTHER[f"tracebacks/{_name}"] = (
+        "tracebacks/test_cause.py",
+        "tracebacks/test_corpus.py",
+        "tracebacks/test_excerpt.py",
+    )
 #: Seconds that a mutant's tests may take beyond three times their usual ones.
 _PATIENCE = 20.0
 _PASSED, _FAILED, _NO_TESTS = 0, 1, 5

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -15,12 +16,10 @@ from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.cause import (
     MAX_EXCEPTION,
     MAX_TEXT,
-    Cause,
-    Ending,
-    Hint,
     read_background_errors,
     read_cause,
 )
+from python_runner.tracebacks.endings import Cause, Ending, Hint
 from python_runner.tracebacks.place import Project, inside
 from python_runner.tracebacks.source import read_source
 
@@ -557,9 +556,13 @@ def test_several_names_of_the_project() -> None:
 def test_bounds() -> None:
     """Neither the text nor the line of the exception grows without end."""
     found = read(f"{HEADER}{MODULE}ValueError: {'x' * 200_000}\nlast line\n")
-    assert len(found.text) <= MAX_TEXT
+    assert MAX_TEXT - 100 < len(found.text) <= MAX_TEXT
     assert found.text.startswith(HEADER)
-    assert " characters left out ...]\n" in found.text
+    head, count, tail = re.split(
+        r"\n\[... (\d+) characters left out ...\]\n", found.text
+    )
+    whole = len(f"{HEADER}{MODULE}ValueError: {'x' * 200_000}\nlast line")
+    assert len(head) + int(count) + len(tail) == whole
     assert found.text.endswith("\nlast line")
     assert len(found.exception or "") == MAX_EXCEPTION
     assert (found.exception or "").startswith("ValueError: xxx")
@@ -621,6 +624,15 @@ def test_background_errors(text: str, expected: list[str]) -> None:
         (f"no access\nsys:1: ResourceWarning: a\n{ALLOCATED}", "no access", None),
         (f"row 3\n{WARNED}no access\nask Anna\n", "no access", None),
         (WARNED, "UserWarning: old", "UserWarning: old"),
+        # Without its source.
+        ("a.py:1: UserWarning: old\nno access\n", "no access", "no access"),
+        *(
+            (f"{level}:root:row 3\nno access\nask Anna\n", "no access", None)
+            for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        ),
+        # Of what a logger wrote, the last error counts; of what it did not write, all.
+        (f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access", None),
+        (f"{ERROR}\nthe answer holds no INFO\n", "the answer holds no INFO", None),
     ],
 )
 def test_exit_message(text: str, headline: str, message: str | None) -> None:
@@ -636,6 +648,7 @@ def test_exit_message(text: str, headline: str, message: str | None) -> None:
     ("source", "output", "headline"),
     [
         ('sys.exit("stopped\\n\\nrow 3")', "read\nstopped\n\nrow 3\n", "stopped"),
+        ("sys.exit(text)", "no access\nask Anna\n", "no access"),
         (
             'sys.exit(f"{n} rows are wrong:\\n{x}")',
             "ok\n3 rows are wrong:\na\nb\nc",
@@ -738,6 +751,15 @@ def test_the_source_shows_what_the_module_has_caught(source: str, caught: bool) 
     assert (found.hint is Hint.LOGGED) is caught
 
 
+def test_what_is_printed_behind_a_traceback_stands_beside_it() -> None:
+    """A function run at exit prints; it may say what the exception does not."""
+    cause = cause_in(f"{PLAIN}no access\n", source='print("no access")\nmain()\n')
+
+    assert cause.traceback is not None
+    assert cause.traceback.exception == DIVISION
+    assert (cause.hint, cause.told) == (Hint.LAST_LINE, "no access")
+
+
 def test_a_logged_exception_that_nothing_follows_is_the_cause() -> None:
     """Most scripts log what went wrong and end with 1."""
     cause = cause_in(f"ERROR:root:import failed\n{HANDLED}")
@@ -820,6 +842,9 @@ def test_json_lines_that_are_none(text: str) -> None:
     ("text", "told"),
     [
         ("main.py: error: no month\n", "main.py: error: no month"),
+        ("ld: fatal error: no files\n", "ld: fatal error: no files"),
+        ("critical error: no files\n", "critical error: no files"),
+        (f"{ERROR}error: no INFO\n", "error: no INFO"),
         ("ERREUR : pas de fichier\n", "ERREUR : pas de fichier"),
         ("Erreur fatale\u00a0: base fermée\n", "Erreur fatale : base fermée"),
         (f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),

@@ -11,6 +11,7 @@ from python_runner.cli import wording
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded, ScriptStarted
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.wrapping import breaks, indent_of_rest
 
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class PlainLines(Progress):
     def __call__(self, event: Event) -> None:
         """Print the event's line whole, whichever thread it comes from."""
         if line := _line_of(event):
-            self._stream.put(line + "\n")
+            self._stream.put(self._stream.wrapped(line) + "\n")
 
 
 def _line_of(event: Event) -> str | None:
@@ -97,7 +98,7 @@ class LiveView(Progress):
             case RunStarted(run_id=run_id):
                 with self._lock:
                     self._done[run_id] = 0
-                self._console.print(f"[bold]{_escaped(flat(event.project.name))}[/]")
+                self._print(f"[bold]{_escaped(flat(event.project.name))}[/]")
             case ScriptStarted():
                 with self._lock:
                     key = (event.run_id, event.number)
@@ -106,13 +107,25 @@ class LiveView(Progress):
                 with self._lock:
                     self._running.pop((result.run_id, result.number), None)
                     self._done[result.run_id] += 1
-                self._console.print(self._result(event))
+                self._print(self._result(event))
             case RunEnded(run=run):
                 with self._lock:
                     del self._done[run.run_id]
                 colour = "red" if run.failed_scripts or run.error else "green"
                 line = _escaped(wording.run_line(run))
-                self._console.print(f"[{colour}]{line}[/]")
+                self._print(f"[{colour}]{line}[/]")
+
+    def _print(self, markup: str) -> None:
+        """Print a line, broken where a terminal's line may be."""
+        from rich.text import Text  # noqa: PLC0415
+
+        line = Text.from_markup(markup)
+        columns = self._console.width
+        first, *others = line.divide(breaks(line.plain, columns))
+        hang = " " * indent_of_rest(line.plain, columns)
+        for part in (first, *(Text(hang) + other for other in others)):
+            part.rstrip()
+            self._console.print(part, soft_wrap=True)
 
     def _name(self, project: str, script: str) -> str:
         """Return a script's name, with its project's while several are under way."""
@@ -136,6 +149,10 @@ class LiveView(Progress):
         from rich.table import Table  # noqa: PLC0415
 
         grid = Table.grid(padding=(0, 2))
+        # A name may be broken; a time and a count stay in one piece.
+        grid.add_column(overflow="fold")
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True)
         with self._lock:
             for event, since in self._running.values():
                 name = self._name(event.project.name, event.script.name)

@@ -15,6 +15,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from python_runner.texts.fallbacks import encodable
 from python_runner.texts.sanitize import clean, flat, json_safe
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.wrapping import wrap
 
 
 if TYPE_CHECKING:
@@ -44,9 +46,11 @@ _DOCUMENT_PATIENCE = 10.0
 _LAST_PATIENCE = 1.0
 #: Seconds between two looks at a reader.
 _PAUSE = 0.1
+#: Columns of a terminal that does not tell how many it has.
+_COLUMNS = 80
 #: How a reader that has left shows itself, on Windows too; a full disk is told about.
 _LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
-_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m"}
+_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m", "bold": "\x1b[1m"}
 _RESET = "\x1b[0m"
 
 
@@ -112,6 +116,20 @@ class Stream(io.TextIOBase):
         with suppress(OSError, ValueError, AttributeError):
             return self._target is not None and self._target.isatty()
         return False
+
+    @property
+    def columns(self) -> int | None:
+        """How many columns the terminal has; None where there is none."""
+        if not self.isatty():
+            return None
+        return shutil.get_terminal_size((_COLUMNS, 0)).columns or _COLUMNS
+
+    def wrapped(self, text: str) -> str:
+        """Return a text whose lines fit the terminal, as far as their words do."""
+        if (columns := self.columns) is None:
+            return text
+        lines = text.split("\n")
+        return "\n".join(part for line in lines for part in wrap(line, columns))
 
     @cached_property
     def draws(self) -> bool:
@@ -359,7 +377,7 @@ def say(
     Args:
         text: one or several lines; a template where there are values.
         err: whether it goes to stderr.
-        colour: for a terminal.
+        colour: ``red``, ``green`` or ``bold``, for a terminal.
         values: names and other foreign texts, each shown on one line.
     """
     stream, other = (stderr(), stdout()) if err else (stdout(), stderr())
@@ -419,7 +437,7 @@ def _line(stream: Stream, text: str, colour: str | None, values: dict[str, Any])
     if values:
         shown = {name: flat(str(value)) for name, value in values.items()}
         text = text.format(**shown)
-    text = clean(text)
+    text = stream.wrapped(clean(text))
     if colour and stream.coloured:
         text = _COLOURS[colour] + text + _RESET
     return text + "\n"

@@ -1,4 +1,4 @@
-"""Tables and sparklines: drawn on a terminal, plain columns elsewhere."""
+"""Tables and sparklines, in colour on a terminal."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import show, stdout
 from python_runner.texts.sanitize import flat
+from python_runner.texts.wrapping import width
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
+#: Between two columns; what continues a row is indented by it.
+_GAP = "  "
 #: Levels of a sparkline, lowest first.
 BLOCKS = "▁▂▃▄▅▆▇█"
 #: The same for streams that cannot write those.
@@ -21,17 +24,10 @@ ASCII_LEVELS = "_.-=+*#@"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table.
-
-    Attributes:
-        heading: what stands above it.
-        numbers: whether its values are aligned like numbers.
-        whole: whether its values stay on one line while others can be broken.
-    """
+    """A column of a table; ``numbers`` are aligned to the right."""
 
     heading: str
     numbers: bool = False
-    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +40,60 @@ class Row:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """Print ``rows``; no value is ever cut."""
-    if stdout().isatty():
-        _draw(columns, rows)
-        return
-    for line in plain_lines(columns, rows):
-        show(line)
+    heading = Row(tuple(column.heading for column in columns))
+    table = [heading, *rows]
+    blocks = table_lines(columns, [row.cells for row in table], stdout().columns)
+    for row, lines in zip(table, blocks, strict=True):
+        colour = "bold" if row is heading else "red" if row.alarming else None
+        for line in lines:
+            show(line, colour=colour)
 
 
-def plain_lines(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    """Return heading and rows with their columns aligned, two spaces apart."""
-    headings = [column.heading for column in columns]
-    table = [headings, *([flat(cell) for cell in row.cells] for row in rows)]
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if column.numbers else cell.ljust(width)
-            for cell, width, column in zip(cells, widths, columns, strict=True)
-        ).rstrip()
-        for cells in table
-    ]
+def table_lines(
+    columns: Sequence[Column], table: Sequence[Sequence[str]], room: int | None
+) -> Iterator[list[str]]:
+    """Yield the lines of each row of a table, the columns aligned.
+
+    Columns that find no room on a line stand on the next one, in every row. A value that
+    is wider than the terminal is left to be wrapped.
+
+    Args:
+        columns: the columns.
+        table: a cell for each of them in every row, the headings too.
+        room: columns of the terminal; None for any width.
+    """
+    table = [[flat(cell) for cell in row] for row in table]
+    widths = [max(map(width, cells)) for cells in zip(*table, strict=True)]
+    layout = list(_layout(widths, room))
+    for row in table:
+        cells = [
+            _padded(cell, size, numbers=column.numbers)
+            for cell, size, column in zip(row, widths, columns, strict=True)
+        ]
+        lines = [
+            " " * indent + _GAP.join(cells[place] for place in places)
+            for indent, places in layout
+        ]
+        yield [line.rstrip() for line in lines if line.strip()]
+
+
+def _layout(widths: Sequence[int], room: int | None) -> Iterator[tuple[int, list[int]]]:
+    """Yield each line's indent and columns, as many as find room on it."""
+    indent, used = 0, 0
+    places: list[int] = []
+    for place, size in enumerate(widths):
+        if places and room is not None and used + size > room:
+            yield indent, places
+            indent = used = len(_GAP)
+            places = []
+        places.append(place)
+        used += size + len(_GAP)
+    yield indent, places
+
+
+def _padded(cell: str, size: int, *, numbers: bool) -> str:
+    space = " " * (size - width(cell))
+    return space + cell if numbers else cell + space
 
 
 def sparkline(values: Sequence[float], encoding: str | None) -> str:
@@ -82,22 +113,3 @@ def sparkline(values: Sequence[float], encoding: str | None) -> str:
         return levels[0] * len(values)
     top = len(levels) - 1
     return "".join(levels[round(max(value, 0.0) / ceiling * top)] for value in values)
-
-
-def _draw(columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where a terminal is
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.heading,
-            justify="right" if column.numbers else "left",
-            no_wrap=column.whole,
-            overflow="fold",
-        )
-    for row in rows:
-        style = "red" if row.alarming else None
-        table.add_row(*(Text(flat(cell)) for cell in row.cells), style=style)
-    Console(highlight=False).print(table)

@@ -38,7 +38,7 @@ from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import Recovery, recover, this_runner, why_locked
-from python_runner.runner.reports import report_messages
+from python_runner.runner.reports import prepare_reports, report_messages
 from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
@@ -191,6 +191,7 @@ class _ProjectRun:
     Attributes:
         recovery: what is known of earlier runs, once they are recovered.
         begun: whether the records, the log and people may know of it.
+        told: whether it is reported to people.
         ended: the run as it was recorded with its reports, once it was.
         results: of the scripts that have ended, in that order.
         started: by a monotonic clock.
@@ -203,6 +204,7 @@ class _ProjectRun:
     recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
     begun: bool = False
+    told: bool = True
     ended: Run | None = None
     results: dict[str, ScriptResult] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
@@ -219,12 +221,20 @@ class _ProjectRun:
         interpreter = _find_interpreter(context)
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
+        prepare_reports(context)
         acquired = _acquire(self.lock, context, resume=resume)
         if acquired:
             with context.as_warning():
                 self.recovery = recover(context, self.lock, self.heartbeat)
         if resume and not self._resume():
             return None
+        if session.stop.requested:
+            # Whoever asked knows, and is told of the project that was under way.
+            self.told = False
+            reason = Sentence.of(
+                N_("the runner was asked to stop before this run began")
+            )
+            return self._end_unstarted(RunStatus.NOT_STARTED, Outcome.SKIPPED, reason)
         if acquired:
             return self._run_scripts(interpreter)
         reason = why_locked(self.lock, context.masker)
@@ -494,7 +504,7 @@ class _ProjectRun:
         bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
         for scripts in (run.scripts, bare):
             run = self._with_warnings(run)
-            if not context.session.reports_enabled:
+            if not (self.told and context.session.reports_enabled):
                 return run, ()
             told = replace(run, scripts=scripts, warnings=(*run.warnings, *lost))
             with context.as_warning():

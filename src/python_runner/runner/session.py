@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +11,7 @@ from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.records.store import Store, open_store
+from python_runner.runner.notifier import Notifier
 from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
 
@@ -51,8 +51,7 @@ class Session:
         outbox: delivers the reports.
         notices: what people must know about the records and the ``.env`` file; part of every
             report.
-        listener: called with each event of every run; from several threads with
-            ``--jobs``.
+        listener: called with each event of every run; raises nothing and holds up no run.
         now: the clock.
         stop: set when the runner is asked to stop.
         reports_enabled: whether the runs of this process are reported to people, and
@@ -86,12 +85,8 @@ class Session:
             self.store.close()
 
     def notify(self, event: Event) -> None:
-        """Call the listener, which never breaks a run: its terminal may be gone.
-
-        Not even by ``sys.exit()``: a run that has begun is always ended.
-        """
-        with suppress(BaseException):
-            self.listener(event)
+        """Tell the listener of an event."""
+        self.listener(event)
 
     def masker(self, *projects: Project) -> Masker:
         """Return what takes the secrets of these projects out of texts."""
@@ -146,7 +141,7 @@ def open_session(
             endpoints=endpoints,
         ),
         notices=notices,
-        listener=listener,
+        listener=listener if listener is ignore else Notifier(listener),
         now=now,
         stop=stop,
         reports_enabled=reports_enabled,

@@ -28,7 +28,7 @@ _HANDLING = "\nDuring handling of the above exception, another exception occurre
 
 def without_json_lines(text: str) -> str:
     """Return a text in which level, message and traceback stand for a record of a log."""
-    return _RECORD.sub(lambda match: _plain(match[0]), text) if '"}' in text else text
+    return _RECORD.sub(lambda match: _plain(match[0]), text)
 
 
 def _plain(line: str) -> str:

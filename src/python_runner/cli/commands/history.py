@@ -21,8 +21,8 @@ from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
+from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.model import Outcome, RunStatus
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sentence import translate as _
@@ -146,8 +146,8 @@ def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
 
 def _print_runs(rows: Sequence[Row]) -> None:
     columns = (
-        Column(_("run"), whole=True),
-        Column(_("start"), whole=True),
+        Column(_("run")),
+        Column(_("start")),
         Column(_("project")),
         Column(_("status")),
         Column(_("scripts"), numbers=True),
@@ -167,7 +167,7 @@ def _print_reasons(runs: Iterable[Run]) -> None:
     if not rows:
         return
     show("")
-    columns = Column(_("run"), whole=True), Column(_("script")), Column(_("reason"))
+    columns = Column(_("run")), Column(_("script")), Column(_("reason"))
     print_table(columns, rows)
 
 
