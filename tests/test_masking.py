@@ -401,6 +401,23 @@ def test_a_fact_loses_its_secrets_at_any_depth(make_result: Any, make_run: Any) 
     assert run.masked(Masker()) == run
 
 
+PIECES = st.lists(
+    st.sampled_from(
+        ["s3cr3t word", "s3cr3t", "word", "\x1b]8;;", "\x1b[31", "m", " ", "\n"]
+    )
+).map("".join)
+
+
+@given(PIECES, PIECES)
+def test_each_text_of_a_fact_is_masked_by_itself(first: str, second: str) -> None:
+    """What one of them ends with changes nothing in the next one."""
+    masker = Masker(["s3cr3t word"])
+
+    fact = masker.fact(Traceback(text=first, exception=second))
+
+    assert fact == Traceback(text=masker.text(first), exception=masker.text(second))
+
+
 @pytest.mark.parametrize("quotes", ["", '"', "'", "\"'"])
 def test_no_character_of_an_escaped_secret_is_left(quotes: str) -> None:
     """Neither its first nor its last one, whichever quotes stand around it."""

@@ -43,9 +43,11 @@ def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
         comparisons=history.comparisons,
         log=context.log,
     )
+    # Once for all: of a large series it takes as long as all the rest.
+    run, view = _without_secrets(run, view, masker)
     messages: list[Message] = []
     if project.recipients:
-        report = render_report(run, replace(view, attach=True), masker)
+        report = render(run, replace(view, attach=True))
         if files := _attached_files(report, run, masker):
             name = zip_name(run.project, run.started_at)
             report = replace(report, attachment=zip_files(name, files, date))
@@ -59,7 +61,7 @@ def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
         )
         messages.append(mail)
     if project.channels:
-        report = render_report(run, view, masker)
+        report = render(run, view)
         messages += [
             compose_for_channel(
                 report, url=url, status=run.status, run_id=run.run_id, date=date
@@ -88,29 +90,30 @@ def render_ping(run: Run, context: RunContext) -> Report:
     """Return the report that a heartbeat server is sent, whatever the run's end."""
     language = context.project.language
     view = ReportContext(strategy=EmailStrategy.ALL, language=language, log=context.log)
-    return render_report(run, view, context.masker)
+    return render(*_without_secrets(run, view, context.masker))
 
 
 def render_page(run: Run, masker: Masker, *, language: str) -> str:
     """Return an ended run as an HTML page, or as text if that cannot be made."""
     context = ReportContext(strategy=EmailStrategy.ALL, language=language)
-    report = render_report(run, context, masker)
+    report = render(*_without_secrets(run, context, masker))
     return report.html or report.text
 
 
-def render_report(run: Run, context: ReportContext, masker: Masker) -> Report:
-    """Return the report of ``run``, with the ends of its outputs, without any secret."""
+def _without_secrets(
+    run: Run, context: ReportContext, masker: Masker
+) -> tuple[Run, ReportContext]:
+    """Return what a report is made from, with the ends of outputs, without any secret."""
     # What a killed runner left was never masked, and a variable may have become secret
     # since the run.
     run = run.masked(masker)
     outputs = _outputs(run)
-    context = replace(
+    return run, replace(
         context,
         tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
         partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
         host=gethostname(),
     )
-    return render(run, context)
 
 
 def _outputs(run: Run) -> dict[str, Path]:
