@@ -462,6 +462,21 @@ def test_a_mail_is_shown_whole_by_every_program(
         assert all(result.script in report.whole for result in results)
 
 
+def test_a_large_series_loses_warnings_before_scripts(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """Who reads it on a telephone sees which scripts failed; the rest is counted."""
+    odd = tuple(Sentence.of("{x}", x=f"{n} {'x' * 400}") for n in range(30))
+    results = [
+        make_result(f"{n:03}.py", Outcome.FAILURE, number=n, warnings=odd)
+        for n in range(300)
+    ]
+    report = render(make_run(*results), replace(ENGLISH, attach=True))
+
+    assert "059.py" in report.html
+    assert "and 29 more warnings" in report.html
+
+
 def test_thousands_of_scripts_are_counted_instead_of_named(
     make_result: MakeResult, make_run: MakeRun
 ) -> None:

@@ -38,10 +38,13 @@ MOST_SCRIPTS = 200
 #: The limits of ever smaller reports of a large series.
 _SMALLER = (
     Limits(details=2048, scripts=MOST_SCRIPTS, failures=20),
-    Limits(details=2048, scripts=60, failures=10),
-    Limits(details=1024, scripts=30, failures=5, sentence=500, warnings=5),
-    Limits(details=512, scripts=15, failures=3, sentence=250, warnings=3),
-    Limits(details=256, scripts=5, failures=1, sentence=120, warnings=2),
+    # Rather few words of many scripts than many of few.
+    Limits(details=2048, scripts=MOST_SCRIPTS, failures=10, sentence=500, warnings=3),
+    Limits(details=2048, scripts=100, failures=10, sentence=250, warnings=1),
+    Limits(details=2048, scripts=60, failures=10, sentence=250, warnings=1),
+    Limits(details=1024, scripts=30, failures=5, sentence=250, warnings=1),
+    Limits(details=512, scripts=15, failures=3, sentence=250, warnings=1),
+    Limits(details=256, scripts=5, failures=1, sentence=120, warnings=1),
 )
 #: Those of the text that is attached where the mail itself shows less.
 _WHOLE = Limits(details=4096, scripts=10_000, failures=200, sentence=500, warnings=5)

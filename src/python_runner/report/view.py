@@ -388,13 +388,18 @@ def _sentences(
     sentences: Iterable[Sentence], formats: Formats, limits: Limits
 ) -> tuple[str, ...]:
     """Return each sentence once: several attempts may warn of the same."""
-    said: dict[str, None] = {}
-    for sentence in sentences:
-        if len(said) == limits.warnings:
-            break
-        said[_sentence(sentence, formats, limits)] = None
-    return tuple(said)
+    said = [*dict.fromkeys(_sentence(s, formats, limits) for s in sentences)]
+    left = len(said) - limits.warnings
+    if left <= 0:
+        return tuple(said)
+    more = formats.ngettext(
+        "and {count} more warning", "and {count} more warnings", left
+    )
+    return (*said[: limits.warnings], more.format(count=formats.number(left)))
 
 
 def _sentence(sentence: Sentence | None, formats: Formats, limits: Limits) -> str:
-    return clean(formats.say(sentence))[: limits.sentence].strip()
+    text = clean(formats.say(sentence)).strip()
+    if len(text) <= limits.sentence:
+        return text
+    return text[: limits.sentence - 1].rstrip() + "…"
