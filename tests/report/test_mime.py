@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import re
 import string
 import zipfile
 from base64 import b64decode
@@ -22,6 +23,7 @@ from python_runner.report.mime import (
     thread_index,
     without_attachment,
     zip_files,
+    zip_name,
 )
 from python_runner.report.render import REPORT_BYTES, Report
 
@@ -124,6 +126,45 @@ def test_the_largest_mail_fits_into_a_request_to_graph() -> None:
     content = message("x" * half, "é" * (half // 2), Attachment("x.zip", b"z" * 10**6))
     assert len(content) < 2_500_000
     assert len(content) * 4 / 3 < GRAPH_BYTES
+
+
+@pytest.mark.parametrize(
+    ("project", "name"),
+    [
+        ("project_1", "project_1"),
+        ("a/b\\c", "a-b-c"),
+        ("../x", "x"),
+        ("Été à Noël", "Ete-a-Noel"),
+        ("finances & \N{LATIN SMALL LIGATURE FI}n", "finances-fin"),
+        ("v1.2", "v1-2"),
+        ("con.old", "con-old"),
+        ("NUL", "NUL"),
+        ("tab\tline\n\x00\x1b[31m\u202egnp", "tab-line-31m-gnp"),
+        ('say; "it"', "say-it"),
+        ("  .hidden. ", "hidden"),
+        ("проект", "проект"),
+        ("日本語", "日本語"),
+        ("\udcff\N{GRINNING FACE}", "report"),
+        ("..", "report"),
+        ("", "report"),
+        ("x" * 300, "x" * 40),
+        ("é" * 300, "e" * 40),
+        ("日" * 300, "日" * 40),
+    ],
+)
+def test_an_attachment_is_called_after_project_and_date(
+    project: str, name: str
+) -> None:
+    """Whatever the folder is called, each system and mail program takes the name."""
+    called = zip_name(project, DATE)
+    content = message(attachment=Attachment(called, b"zip"))
+    (part,) = parse(content).iter_attachments()
+
+    assert called == f"{name}_2026-11-23.zip"
+    assert len(called.encode()) <= 255
+    assert not re.match("(?i)(con|prn|aux|nul|com.|lpt.)[.]", called)
+    assert part.get_filename() == called
+    assert (b"filename*" in content) == (not called.isascii())
 
 
 def test_an_attachment_arrives_beside_both_bodies() -> None:

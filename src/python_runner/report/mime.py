@@ -33,8 +33,9 @@ STATUS_HEADER = "X-Python-Runner-Status"
 ATTACHMENT_BYTES = 1_000_000
 #: Bytes that go into it, before they are compressed.
 _UNPACKED_BYTES = 4_000_000
-#: Characters of a project's name that its zip file is called after.
-_LONGEST_NAME = 60
+#: Characters of a project's name that its zip file is called after: the header of an
+#: ASCII name is one line then, which no mail program has to put together.
+_LONGEST_NAME = 40
 #: Above this size a part is base64, whose growth is known; the library's own choice looks
 #: at the first lines only and may triple what follows.
 _PREDICTABLE_FROM = 64 * 1024
@@ -66,11 +67,11 @@ class Attachment:
 def zip_name(project: str, date: datetime) -> str:
     """Return the name of the zip file that goes with a report.
 
-    Every system and mail program takes it: accents and whatever is no letter, digit, dot
-    or hyphen are left out.
+    Every system and mail program takes it: accents and whatever is no letter, digit or
+    hyphen are left out. A dot would make of ``con.old`` a device of Windows.
     """
     bare = "".join(c for c in normalize("NFKD", project) if not combining(c))
-    words = re.sub(r"[^\w.-]+", "-", bare)[:_LONGEST_NAME].strip("-._")
+    words = re.sub(r"[^\w-]+", "-", bare)[:_LONGEST_NAME].strip("-_")
     return f"{words or 'report'}_{date:%Y-%m-%d}.zip"
 
 
