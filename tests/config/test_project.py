@@ -307,6 +307,10 @@ def test_a_key_that_is_not_acted_on_is_a_warning(
         ),
         ({"scripts": []}, ["scripts: is empty"]),
         ({"env": {"D": "C:\temp"}}, ["env.D: JSON reads"]),
+        ({"scripts": ["sub\new.py"]}, ["scripts[0]: JSON reads"]),
+        ({"scripts": [{"path": "a\\b\back.py"}]}, ["scripts[0].path: JSON reads"]),
+        ({"python_command": ".venv\bin\fython"}, ["python_command: JSON reads"]),
+        ({"scripts": [{"path": "a.py", "args": ["a\tb"]}]}, []),
     ],
 )
 def test_what_is_odd_is_a_warning(

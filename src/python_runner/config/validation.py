@@ -37,6 +37,15 @@ _PLANNED = frozenset(
 #: A path of Windows in which \n or \t were read as what JSON means by them: they follow its
 #: drive, the name of its computer, or further names.
 _BROKEN_PATH = re.compile(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
+_BROKEN = N_(
+    'JSON reads \\n, \\t, \\b, \\f and \\r as one character each, write "\\\\" or "/" in'
+    " paths: {found}"
+)
+#: What such a path may be without a drive, relative to the project; POSIX allows it.
+_ODD_PATH = re.compile(r"[\b\t\n\f\r]")
+_PATH_KEYS = re.compile(
+    r"scripts\[\d+\](?:\.path)?|python_command(?:\[0\])?|env_file|working_directory"
+)
 #: Longest rendering of a wrong value inside a message, in characters.
 _FOUND_LENGTH = 60
 #: Keys that one sentence names.
@@ -191,15 +200,13 @@ def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
             message = _("holds a character that no program can be given: {found}")
             findings.add(key, message.format(found=found))
         elif _BROKEN_PATH.match(text):
-            template = N_(
-                'JSON reads \\n, \\t, \\b, \\f and \\r as one character each, write "\\\\"'
-                ' or "/" in paths: {found}'
-            )
             # Arguments and variables may well hold several lines.
             if re.search(r"(?:^|\.)(?:env\.|args\[)", key):
-                findings.warn(key, Sentence.of(template, found=found))
+                findings.warn(key, Sentence.of(_BROKEN, found=found))
             else:
-                findings.add(key, _(template).format(found=found))
+                findings.add(key, _(_BROKEN).format(found=found))
+        elif _PATH_KEYS.fullmatch(key) and _ODD_PATH.search(text):
+            findings.warn(key, Sentence.of(_BROKEN, found=found))
 
 
 def _texts_in(
