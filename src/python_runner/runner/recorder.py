@@ -6,9 +6,11 @@ and so does the other record.
 
 from __future__ import annotations
 
+import os
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import (
@@ -63,6 +65,8 @@ class RunRecorder:
                 OpenScript(script=script.name, number=number)
                 for number, script in enumerate(context.project.scripts, 1)
             ),
+            runner=os.getpid(),
+            runner_start=process_start(os.getpid()),
         )
         log = (self._log.filename, log_place) if log_place else None
         self._record(lambda store: store.begin_run(run, interpreter, log=log))
