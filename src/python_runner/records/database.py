@@ -18,6 +18,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.files import private_file, private_folder
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def translated(path: Path) -> Iterator[None]:
         reason = Sentence.of(template, file=str(path), error=str(error))
         raise StoreError(reason) from error
     except OSError as error:
-        cause = error.strerror or str(error)
+        cause = system_error(error)
         reason = Sentence.of(_ANY_ERROR, file=str(path), error=cause)
         raise StoreError(reason) from error
 

@@ -98,7 +98,7 @@ def with_mail_status(run: Run, session: Session) -> Run:
     except StoreError as error:
         # They were safe before; a later run looks again.
         template = N_("the records cannot be read: {error}")
-        reason = Sentence.of(template, error=str(error))
+        reason = Sentence.of(template, error=error.reason)
     return replace(run, mail_status=status, mail_reason=reason)
 
 

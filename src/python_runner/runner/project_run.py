@@ -51,6 +51,7 @@ from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
 from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -194,9 +195,9 @@ def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
         # Without a place for locks the scripts still matter more than the overlap. Where
         # there are no records either, that has been told.
         if context.session.store is not None:
-            template = N_("the project could not be locked: {error}")
-            reason = f"{lock.path}: {error.strerror or error}"
-            context.warn(Sentence.of(template, error=reason))
+            template = N_("the project could not be locked: {file}: {error}")
+            reason = system_error(error)
+            context.warn(Sentence.of(template, file=str(lock.path), error=reason))
         return True
     return False
 

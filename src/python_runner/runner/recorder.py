@@ -19,6 +19,7 @@ from python_runner.records.log_line import (
 )
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class RunRecorder:
                 write(self._store)
             except StoreError as error:
                 self._store_failed = True
-                self._warn(N_("the records are incomplete: {error}"), str(error))
+                self._warn(N_("the records are incomplete: {error}"), error.reason)
                 return False
             return True
         return False
@@ -170,8 +171,7 @@ class RunRecorder:
             try:
                 write(self._log)
             except OSError as error:
-                reason = error.strerror or str(error)
-                self._warn(N_("the log is incomplete: {error}"), reason)
+                self._warn(N_("the log is incomplete: {error}"), system_error(error))
 
-    def _warn(self, template: str, error: str) -> None:
+    def _warn(self, template: str, error: Sentence) -> None:
         self._context.warn(Sentence.of(template, error=error))

@@ -11,7 +11,7 @@ from python_runner.execution.stop import StopRequest
 from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.records.store import Store, open_store
+from python_runner.records.store import Store, StoreError, open_store
 from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
 
@@ -131,7 +131,8 @@ def open_session(
                 "no records are kept, and no second run of a project is kept out:"
                 " {error}; let PYTHON_RUNNER_HOME name a folder that this user may write"
             )
-        notices = (Sentence.of(template, error=str(error)),)
+        reason = error.reason if isinstance(error, StoreError) else str(error)
+        notices = (Sentence.of(template, error=reason),)
     stop = StopRequest()
     notices += settings.warnings
     return Session(

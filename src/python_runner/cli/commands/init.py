@@ -17,6 +17,7 @@ from python_runner.files import absolute, exists, is_file, replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sanitize import json_safe
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 #: Python files that do not belong to a series.
@@ -58,7 +59,7 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         return EXIT_USAGE
     except OSError as error:
         message = _("{path} cannot be written: {error}")
-        say(message, err=True, path=target, error=error.strerror)
+        say(message, err=True, path=target, error=in_own_language(error))
         return EXIT_USAGE
     say(_("{path} was written:"), path=target)
     say(text)
