@@ -161,7 +161,7 @@ class RunRecorder:
                 write(self._store)
             except StoreError as error:
                 self._store_failed = True
-                self._warn(N_("the records are incomplete: {error}"), error.reason)
+                self._context.warn(incomplete(error))
                 return False
             return True
         return False
@@ -171,7 +171,10 @@ class RunRecorder:
             try:
                 write(self._log)
             except OSError as error:
-                self._warn(N_("the log is incomplete: {error}"), system_error(error))
+                template = N_("the log is incomplete: {error}")
+                self._context.warn(Sentence.of(template, error=system_error(error)))
 
-    def _warn(self, template: str, error: Sentence) -> None:
-        self._context.warn(Sentence.of(template, error=error))
+
+def incomplete(error: StoreError) -> Sentence:
+    """Return the warning of a run that the records could not take whole."""
+    return Sentence.of(N_("the records are incomplete: {error}"), error=error.reason)

@@ -35,7 +35,7 @@ from python_runner.runner.missed_runs import (
     missed_runs,
     read_log_news,
 )
-from python_runner.runner.recorder import RunRecorder
+from python_runner.runner.recorder import RunRecorder, incomplete
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.utf8 import local_encoding
@@ -207,7 +207,7 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         ended = [end.run_id for end in lock.unrecorded]
         news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return Recovery(unread=error.reason)
     for run_id in set(ended).difference(
         news.missed, (open_run.run_id for open_run in open_runs)
@@ -223,7 +223,7 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         known = [run for run in missed if not run.is_due]
         store.add_runs([run.facts for run in known])
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return unrecorded
     for run in known:
         recorder.log_missing(run.facts, run.logged)
