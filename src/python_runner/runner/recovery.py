@@ -235,6 +235,23 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
     return Recovery(place=news.place)
 
 
+def unrecorded_outcomes(context: RunContext, store: Store) -> dict[str, Outcome]:
+    """Return how scripts ended last as far as the records do not say it.
+
+    Nothing is changed, and the project's lock is not taken.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    lock = project_lock(context.session.settings.home, context.project.path)
+    lock.unrecorded = lock.read_unrecorded()
+    open_runs = _open_runs(context, lock, store)
+    ended = [end.run_id for end in lock.unrecorded]
+    news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
+    missed = missed_runs(context, lock, news, context.project.scripts)
+    return _outcomes(context, lock, open_runs, news, missed)
+
+
 def _outcomes(
     context: RunContext,
     lock: FileLock,
