@@ -33,11 +33,11 @@ from tests.support import examples
 if sys.platform == "win32":
     pytest.skip("needs POSIX", allow_module_level=True)
 
-pytestmark = [pytest.mark.posix, pytest.mark.instrument]
+pytestmark = [pytest.mark.posix, pytest.mark.instrument, pytest.mark.slow]
 
 #: Seconds after which a run is asked to stop: what is repeated for ever is repeated until
 #: then.
-PATIENCE = 3.0
+PATIENCE = 1.5
 #: Stands for digits that Python's own writer of JSON refuses to write.
 DIGITS = "digits:"
 HUGE = [f"{DIGITS}{count}" for count in (20, 400, 5000)]
