@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import pytest
 
@@ -312,6 +312,29 @@ if sys.platform != "win32":
         with pytest.raises(OSError, match=r"regular|directory"):
             use(tmp_path / "it")
 
+    @pytest.mark.posix
+    @pytest.mark.parametrize(
+        ("read", "size"), [("read", -1), ("read", 100), ("readline", -1)]
+    )
+    def test_reading_never_waits(
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        read: str,
+        size: int,
+    ) -> None:
+        """What the kernel presents as a file may have nothing to say yet."""
+        silent, end = os.pipe()
+        os.set_blocking(silent, False)
+        monkeypatch.setattr(files, "open_regular", lambda _path: silent)
+        try:
+            with (
+                files.reading(tmp_path) as file,
+                pytest.raises(OSError, match="temporarily unavailable"),
+            ):
+                getattr(file, read)(size)
+        finally:
+            os.close(end)
+
     @needs_root
     @pytest.mark.posix
     @pytest.mark.parametrize("there", [True, False])
@@ -328,6 +351,44 @@ if sys.platform != "win32":
         with pytest.raises(PermissionError, match="link of another user"):
             use(link)
         assert precious.exists() == there
+
+    @needs_root
+    @pytest.mark.posix
+    @pytest.mark.fault(
+        "files",
+        "Another user plants a second name of somebody's file where we write",
+        "That file is left as it is, and the report says so.",
+    )
+    @pytest.mark.parametrize(
+        ("owner", "mode", "refused"),
+        [
+            (STRANGER, 0o755, True),
+            (0, 0o777, True),
+            (0, 0o1777, True),
+            # Nobody else can have made it: a copy of ours made of links.
+            (0, 0o755, False),
+        ],
+    )
+    @pytest.mark.parametrize("use", [files.appending, files.changing])
+    def test_a_planted_hard_link_is_not_written_to(
+        tmp_path: Path,
+        use: Callable[[Path], BinaryIO],
+        owner: int,
+        mode: int,
+        refused: bool,
+    ) -> None:
+        """Whoever may add a name to a shared folder changes none of our files."""
+        precious, shared = tmp_path / "precious", tmp_path / "shared"
+        precious.write_text("ours", encoding="utf-8")
+        shared.mkdir()
+        os.link(precious, shared / "p.log")
+        shared.chmod(mode)
+        os.chown(shared, owner, owner)
+        if refused:
+            with pytest.raises(PermissionError, match="link of another user"):
+                use(shared / "p.log")
+        else:
+            use(shared / "p.log").close()
 
     @needs_root
     @pytest.mark.posix

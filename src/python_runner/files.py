@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from _typeshed import WriteableBuffer
+
 #: Modes of what other users may read, where the umask lets them, and never write.
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
@@ -178,7 +180,10 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> i
         # A NUL, or half a character.
         raise OSError(errno.EINVAL, str(error), str(path)) from error
     try:
-        _require_regular(os.fstat(descriptor), path)
+        status = os.fstat(descriptor)
+        _require_regular(status, path)
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            _require_own_name(status, path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -191,6 +196,23 @@ def _require_regular(status: os.stat_result, path: str | Path) -> None:
         raise IsADirectoryError(code, os.strerror(code), str(path))
     if not stat.S_ISREG(status.st_mode):
         raise NotRegular(errno.EINVAL, "is not a regular file", str(path))
+
+
+def _require_own_name(status: os.stat_result, path: str | Path) -> None:
+    """Refuse a file with several names, one of which a stranger may have made.
+
+    What lies in a folder that its owner alone may write got its names from that user: a
+    copy made of links, for instance.
+
+    Raises:
+        PermissionError: it is such a file.
+    """
+    if sys.platform == "win32" or status.st_nlink <= 1:
+        return
+    folder = os.stat(os.path.dirname(os.path.realpath(path)))  # noqa: PTH116, PTH120
+    trusted = folder.st_uid in {0, os.geteuid(), status.st_uid}
+    if not trusted or folder.st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EPERM, "is a link of another user", str(path))
 
 
 def _own_target(path: str | Path) -> str | Path:
@@ -249,9 +271,10 @@ def reading(path: str | Path) -> BinaryIO:
     """Open a regular file to read it, as large as it may be.
 
     Raises:
-        OSError: as of :func:`open_regular`.
+        OSError: as of :func:`open_regular`. Reading raises it as well where the kernel
+            presents something as a file that has nothing to say yet.
     """
-    return io.BufferedReader(_stream(open_regular(path), "rb"))
+    return io.BufferedReader(_NeverWaiting(open_regular(path), "rb"))
 
 
 def appending(path: str | Path, mode: int = FILE_MODE) -> BinaryIO:
@@ -277,6 +300,22 @@ def changing(path: str | Path) -> BinaryIO:
         OSError: as of :func:`open_regular`.
     """
     return _stream(open_regular(path, os.O_RDWR), "r+b")
+
+
+class _NeverWaiting(io.FileIO):
+    """A file whose reading ends at once; who reads the whole takes None for its end."""
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        count: int | None = super().readinto(buffer)
+        if count is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return count
+
+    def readall(self) -> bytes:
+        content: bytes | None = super().readall()
+        if content is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return content
 
 
 def _stream(descriptor: int, mode: str) -> io.FileIO:

@@ -20,8 +20,10 @@ from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.store import DATABASE_NAME, open_store
+from python_runner.runner.context import RunContext
 from python_runner.runner.events import Event, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
+from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import unfinished
 from python_runner.runner.session import local_now, open_session
 from tests.support import MakeProject, mails
@@ -432,3 +434,35 @@ def test_a_log_is_read_on_from_its_place(tmp_path: Path) -> None:
     assert news(place) == ([], place)
     write("six")
     assert news(place)[0] == [b"six"]
+
+
+def test_a_plan_to_resume_knows_what_the_log_alone_holds(
+    project: Path,
+) -> None:
+    """``--dry-run --resume`` shows what ``--resume`` would run, and changes nothing."""
+    (project / "b.py").write_text("", encoding="utf-8")
+    assert run(project).status is RunStatus.SUCCESS
+    (project / "b.py").write_text(FAILS, encoding="utf-8")
+    assert run(project, store=False).status is RunStatus.FAILURE
+
+    with open_session(load_settings()) as session:
+        context = RunContext.begin(load_project(project), session)
+        assert session.store
+        for _ in range(2):
+            outcomes = unrecorded_outcomes(context, session.store)
+            plan = unfinished(context.project, session.store, outcomes)
+            assert plan
+            assert [script.name for script in plan.scripts] == ["b.py", "c.py"]
+        assert len(session.store.runs()) == 1
+
+
+def test_odd_lines_of_env_are_told_by_the_first_run_alone(
+    project: Path, in_folder: Path
+) -> None:
+    """One command has one ``.env``, however many projects it runs."""
+    (in_folder / ".env").write_text("A: b\n", encoding="utf-8")
+    with open_session(load_settings()) as session:
+        told = [run_project(load_project(project), session).warnings for _ in range(2)]
+
+    assert [len(warnings) for warnings in told] == [1, 0]
+    assert "line 1" in str(told[0][0])

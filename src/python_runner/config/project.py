@@ -40,6 +40,7 @@ from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
 from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import translated
 
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def config_path(folder: Path) -> Path:
     path = folder / CONFIG_FILE
     if reason := why_unseen(path):
         message = _("{file} cannot be looked at: {reason}")
-        raise ConfigurationNotFound(message.format(file=path, reason=reason))
+        raise ConfigurationNotFound(
+            message.format(file=path, reason=translated(reason))
+        )
     if not is_folder(folder):
         raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
     if os.path.lexists(path) and not is_file(path):

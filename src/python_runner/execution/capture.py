@@ -31,6 +31,7 @@ from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 from python_runner.texts.utf8 import UTF8
 
 
@@ -259,7 +260,7 @@ class FileCapture:
                     position += len(piece)
         except OSError as error:
             template = N_("secrets may be left in its output: {error}")
-            self._warn(template, error=error.strerror or str(error))
+            self._warn(template, error=system_error(error))
 
     def _warn_cut(self, count: int, *, scarce: bool) -> None:
         full = N_("{count} bytes of its output were left out: the disk is nearly full")
@@ -275,7 +276,7 @@ class FileCapture:
             template = N_("its output is in {file}: {error}")
             error = self.refused or error
         self.warnings = []
-        self._warn(template, file=str(self._path), error=error.strerror or str(error))
+        self._warn(template, file=str(self._path), error=system_error(error))
 
     def _warn(self, template: str, **values: object) -> None:
         self.warnings.append(Sentence.of(template, **values))
@@ -358,7 +359,7 @@ class NullCapture:
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
         template = N_("its output could not be kept: {error}")
-        self.warnings = [Sentence.of(template, error=error.strerror or str(error))]
+        self.warnings = [Sentence.of(template, error=system_error(error))]
 
     @property
     def descriptor(self) -> int:

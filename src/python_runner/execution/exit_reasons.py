@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 from python_runner.tracebacks.endings import Ending, Hint
 
 
@@ -261,7 +262,7 @@ def start_failure(error: BaseException, program: str, folder: str = "") -> Sente
         template = N_(
             "could not be started: what {file} itself needs to run is missing"
         )
-    return Sentence.of(template, file=file, error=error.strerror or str(error))
+    return Sentence.of(template, file=file, error=system_error(error))
 
 
 def may_pass(error: BaseException) -> bool:
@@ -278,10 +279,11 @@ def may_pass(error: BaseException) -> bool:
 
 def watch_failure(error: BaseException) -> Sentence:
     """Say why a script that ran was stopped by an error of the runner."""
-    told = error.strerror if isinstance(error, OSError) else str(error)
+    told: object = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        told = system_error(error)
     return Sentence.of(
-        N_("stopped because it could not be watched: {error}"),
-        error=told or type(error).__name__,
+        N_("stopped because it could not be watched: {error}"), error=told
     )
 
 

@@ -22,6 +22,7 @@ from python_runner.files import (
     why_unseen,
 )
 from python_runner.texts.sentence import N_, Sentence, translate
+from python_runner.texts.system_errors import words_of_system
 
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def why_missing(path: str, project: Path) -> Sentence:
     # What the current folder refuses to show is not what was meant.
     if reason := why_unseen(absolute(project / _portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
-        return Sentence.of(template, path=path, reason=reason)
+        return Sentence.of(template, path=path, reason=words_of_system(reason))
     if any(map(os.path.lexists, _places(path, project))) and path.strip():
         template = N_(
             "script not found: {path} is there, but a folder, a pipe, a device or a link"

@@ -66,7 +66,7 @@ else:
 
 def is_alive(pid: int, start: str) -> bool:
     """Say whether the process that :func:`process_start` described still lives."""
-    return bool(start) and process_start(pid) == start
+    return bool(start) and pid > 0 and process_start(pid) == start
 
 
 def scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.files import reading
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def source_problems(
                 source = opened.read(_LARGEST)
         except OSError as error:
             template = N_("cannot be read: {error}")
-            reason = Sentence.of(template, error=error.strerror or str(error))
+            reason = Sentence.of(template, error=system_error(error))
             found.append(SourceProblem(file, reason))
             continue
         problem = kind_problem(file.name, source)

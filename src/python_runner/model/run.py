@@ -384,10 +384,18 @@ class OpenScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run that has not ended: it is active, or its runner died."""
+    """A run that has not ended: it is active, or its runner died.
+
+    Attributes:
+        runner: process id of its runner; 0 if unknown.
+        runner_start: distinguishes that from a later process with its id; empty if
+            unknown.
+    """
 
     run_id: str
     project: str
     path: Path
     started_at: datetime
     scripts: tuple[OpenScript, ...] = ()
+    runner: int = 0
+    runner_start: str = ""

@@ -46,8 +46,8 @@ def begin_run(
     key = connection.execute(
         """
         INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
-            interpreter_version)
-        VALUES (?, ?, ?, ?, 0, ?, ?)
+            interpreter_version, runner, runner_start)
+        VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)
         """,
         (
             run.run_id,
@@ -56,6 +56,8 @@ def begin_run(
             rows.from_time(run.started_at),
             interpreter and rows.from_string(interpreter.path),
             interpreter and interpreter.version,
+            run.runner,
+            run.runner_start,
         ),
     ).lastrowid
     connection.executemany(

@@ -18,6 +18,7 @@ from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class LogFile:
             warning = Sentence.of(
                 N_("the log {file} could not be archived and goes on: {error}"),
                 file=self.filename,
-                error=error.strerror or str(error),
+                error=system_error(error),
             )
         delete_old_archives(self.folder, self.filename, self.backup_count, now)
         return warning

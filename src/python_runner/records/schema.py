@@ -236,6 +236,13 @@ _LOG_PLACES = (
     "ALTER TABLE run ADD COLUMN mail TEXT",
 )
 
+# The process that carries out a run: its lock tells whether it lives, unless the lock's
+# file was deleted meanwhile.
+_RUNNERS = (
+    "ALTER TABLE run ADD COLUMN runner INTEGER",
+    "ALTER TABLE run ADD COLUMN runner_start TEXT",
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -243,6 +250,7 @@ MIGRATIONS = (
     _PROJECT_FOLDERS,
     _ORDER_OF_RECORDING,
     _LOG_PLACES,
+    _RUNNERS,
 )
 
 

@@ -37,7 +37,13 @@ from python_runner.runner.delivery import (
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
-from python_runner.runner.recovery import Recovery, recover, this_runner, why_locked
+from python_runner.runner.recovery import (
+    Recovery,
+    living_runner,
+    recover,
+    this_runner,
+    why_locked,
+)
 from python_runner.runner.reports import prepare_reports, report_messages
 from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
@@ -45,6 +51,7 @@ from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
 from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -55,6 +62,9 @@ if TYPE_CHECKING:
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
+
+#: Seconds between two looks at a runner whose lock was deleted, where it is waited for.
+_LOOKING = 1.0
 
 
 def run_configured(
@@ -168,20 +178,28 @@ def _find_interpreter(context: RunContext) -> Path:
 
 def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
     """Take the project's lock; say whether the run may begin."""
+    wait = context.project.overlap is Overlap.WAIT
+    stop = context.session.stop
     try:
-        return lock.acquire(
-            this_runner(context, resume=resume),
-            wait=context.project.overlap is Overlap.WAIT,
-            stop=lambda: context.session.stop.requested,
-        )
+        while lock.acquire(
+            this_runner(context, resume=resume), wait=wait, stop=lambda: stop.requested
+        ):
+            # Its lock was lost with its file; it goes on.
+            holder = living_runner(context, lock)
+            if holder is None:
+                return True
+            lock.leave_to(holder)
+            if not wait or stop.wait(_LOOKING):
+                return False
     except OSError as error:
         # Without a place for locks the scripts still matter more than the overlap. Where
         # there are no records either, that has been told.
         if context.session.store is not None:
-            template = N_("the project could not be locked: {error}")
-            reason = f"{lock.path}: {error.strerror or error}"
-            context.warn(Sentence.of(template, error=reason))
+            template = N_("the project could not be locked: {file}: {error}")
+            reason = system_error(error)
+            context.warn(Sentence.of(template, file=str(lock.path), error=reason))
         return True
+    return False
 
 
 @dataclass(slots=True)
@@ -438,7 +456,8 @@ class _ProjectRun:
         if not saved:
             with context.as_warning():
                 run, saved = self._save_late(run, reports)
-        if not saved:
+        if not saved or self.lock.lost:
+            # Records that were moved away with the lock come back with it.
             self._leave_end(run)
         with context.as_warning():
             for warning in self.heartbeat.finish():

@@ -6,9 +6,11 @@ and so does the other record.
 
 from __future__ import annotations
 
+import os
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import (
@@ -17,6 +19,7 @@ from python_runner.records.log_line import (
 )
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -63,6 +66,8 @@ class RunRecorder:
                 OpenScript(script=script.name, number=number)
                 for number, script in enumerate(context.project.scripts, 1)
             ),
+            runner=os.getpid(),
+            runner_start=process_start(os.getpid()),
         )
         log = (self._log.filename, log_place) if log_place else None
         self._record(lambda store: store.begin_run(run, interpreter, log=log))
@@ -156,7 +161,7 @@ class RunRecorder:
                 write(self._store)
             except StoreError as error:
                 self._store_failed = True
-                self._warn(N_("the records are incomplete: {error}"), str(error))
+                self._context.warn(incomplete(error))
                 return False
             return True
         return False
@@ -166,8 +171,10 @@ class RunRecorder:
             try:
                 write(self._log)
             except OSError as error:
-                reason = error.strerror or str(error)
-                self._warn(N_("the log is incomplete: {error}"), reason)
+                template = N_("the log is incomplete: {error}")
+                self._context.warn(Sentence.of(template, error=system_error(error)))
 
-    def _warn(self, template: str, error: str) -> None:
-        self._context.warn(Sentence.of(template, error=error))
+
+def incomplete(error: StoreError) -> Sentence:
+    """Return the warning of a run that the records could not take whole."""
+    return Sentence.of(N_("the records are incomplete: {error}"), error=error.reason)

@@ -35,7 +35,7 @@ from python_runner.runner.missed_runs import (
     missed_runs,
     read_log_news,
 )
-from python_runner.runner.recorder import RunRecorder
+from python_runner.runner.recorder import RunRecorder, incomplete
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.utf8 import local_encoding
@@ -88,13 +88,14 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
 def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
     """Say whether the runner of a run that was found open died.
 
-    It may have ended since. A lock of the state folder ``home`` whose file is gone or
-    unreadable names no runner: nobody is waited for then.
+    It may have ended since. Where the lock's file in the state folder ``home`` is gone,
+    the records say which process it was; one that says nothing keeps nobody waiting.
 
     Raises:
         StoreError: the records cannot be read.
     """
-    holder = project_lock(home, run.path).holder()
+    lock = project_lock(home, run.path)
+    holder = lock.holder() or (_runner_of(run) if lock.was_never_held() else None)
     if holder is not None and holder.run_id == run.run_id and _lives(holder):
         return False
     # A runner ends its run before it gives the lock back.
@@ -108,6 +109,35 @@ def known_end(run: OpenRun, home: Path) -> Unrecorded | None:
     """
     ends = project_lock(home, run.path).read_unrecorded()
     return next((end for end in ends if end.run_id == run.run_id), None)
+
+
+def living_runner(context: RunContext, lock: FileLock) -> Holder | None:
+    """Return who carries out a run of the project, though the lock is held here.
+
+    The lock's file was deleted or moved away during that run: it was made anew, or it
+    was left to that runner since. None where there is nobody, or no records tell.
+    """
+    store, before = context.session.store, lock.before
+    if store is None or not (lock.is_new or before):
+        return None
+    with suppress(StoreError):
+        for run in _open_runs(context, lock, store):
+            holder = _runner_of(run)
+            left = before is not None and before.run_id == run.run_id
+            if (lock.is_new or left) and _lives(holder):
+                return holder
+    return None
+
+
+def _runner_of(run: OpenRun) -> Holder:
+    return Holder(
+        pid=run.runner,
+        host=gethostname(),
+        run_id=run.run_id,
+        started_at=run.started_at,
+        process_start=run.runner_start,
+        scripts=len(run.scripts),
+    )
 
 
 def _lives(holder: Holder) -> bool:
@@ -177,8 +207,12 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         ended = [end.run_id for end in lock.unrecorded]
         news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return Recovery(unread=error.reason)
+    for run_id in set(ended).difference(
+        news.missed, (open_run.run_id for open_run in open_runs)
+    ):
+        lock.forget(run_id)
     if not open_runs and not news.missed:
         return Recovery(place=news.place)
     configured = _as_configured(context)
@@ -189,7 +223,7 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         known = [run for run in missed if not run.is_due]
         store.add_runs([run.facts for run in known])
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return unrecorded
     for run in known:
         recorder.log_missing(run.facts, run.logged)
@@ -199,6 +233,23 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
             return unrecorded
         lock.forget(recovered.facts.run_id)
     return Recovery(place=news.place)
+
+
+def unrecorded_outcomes(context: RunContext, store: Store) -> dict[str, Outcome]:
+    """Return how scripts ended last as far as the records do not say it.
+
+    Nothing is changed, and the project's lock is not taken.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    lock = project_lock(context.session.settings.home, context.project.path)
+    lock.unrecorded = lock.read_unrecorded()
+    open_runs = _open_runs(context, lock, store)
+    ended = [end.run_id for end in lock.unrecorded]
+    news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
+    missed = missed_runs(context, lock, news, context.project.scripts)
+    return _outcomes(context, lock, open_runs, news, missed)
 
 
 def _outcomes(

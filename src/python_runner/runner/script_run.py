@@ -21,6 +21,7 @@ from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class ScriptRun:
                     N_("the output of the scripts is in {folder}: {path}: {error}"),
                     folder=str(self.spare),
                     path=str(self.folder.parent.parent),
-                    error=error.strerror or str(error),
+                    error=system_error(error),
                 )
                 self.context.warn(reason)
                 return self.spare

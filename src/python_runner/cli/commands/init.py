@@ -30,6 +30,7 @@ from python_runner.files import (
 from python_runner.installation import own_command
 from python_runner.texts.sanitize import json_safe
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 #: Beside the configuration, so that an editor finds it without a network, and on every
@@ -139,7 +140,7 @@ def _write_new(target: Path, text: str, mode: int = FILE_MODE) -> None:
 
 def _tell_unwritten(target: Path, error: OSError) -> None:
     message = _("{path} cannot be written: {error}")
-    say(message, err=True, path=target, error=error.strerror)
+    say(message, err=True, path=target, error=in_own_language(error))
 
 
 def find_scripts(folder: Path) -> list[str]:
