@@ -59,6 +59,12 @@ def run(
         return run_project(load_project(folder), s if store else replace(s, store=None))
 
 
+def connect_at_once(home: Path) -> sqlite3.Connection:
+    """Open the records as another program, which listeners use in their own thread."""
+    path = home / DATABASE_NAME
+    return sqlite3.connect(path, timeout=0, check_same_thread=False)
+
+
 def recorded(home: Path) -> list[Run]:
     """Return the recorded runs, the last one first."""
     with open_store(home, local_now()) as store:
@@ -152,7 +158,7 @@ def test_records_that_are_locked_for_a_while_miss_nothing(
     """Its own status, all its facts, and one mail with one content."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     open_store(shielded, local_now()).close()
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def lock(event: Event) -> None:
             match event:
@@ -194,7 +200,7 @@ def test_an_end_that_neither_record_could_take_is_known_all_the_same(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     open_store(shielded, local_now()).close()
     log = project / "logs" / "project_1.log"
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def spoil(event: Event) -> None:
             if isinstance(event, ScriptEnded) and event.result.script == "a.py":
@@ -239,7 +245,7 @@ def test_a_run_that_the_records_never_saw_is_whole_without_its_lines(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(self, *lines)
 
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def spoil(_event: Event) -> None:
             if not other.in_transaction:
@@ -272,7 +278,7 @@ def test_a_success_that_the_records_cannot_take_is_not_repeated(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     run(project)
     (project / "b.py").write_text("", "utf-8")
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
         other.execute("BEGIN IMMEDIATE")
         told = run(project)
         with open_session(load_settings()) as session:
