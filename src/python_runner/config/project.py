@@ -185,7 +185,11 @@ def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project
     return replace(
         bare_project(folder),
         scripts=scripts,
-        python_command=good["python_command"],
+        python_command=(
+            tuple(command)
+            if isinstance(command := good["python_command"], list)
+            else command
+        ),
         recipients=tuple(good["recipients"]),
         channels=tuple(good.get("channels", ())),
         env=from_file | dict(good.get("env", {})),

@@ -16,6 +16,7 @@ from python_runner.config.project import (
     make_scripts,
 )
 from python_runner.config.settings import load_settings
+from python_runner.config.validation import can_be_passed
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
@@ -152,7 +153,7 @@ class Runner:
     def run(
         self,
         python_scripts: Sequence[str | os.PathLike[str]],
-        python_command: str | None = None,
+        python_command: str | os.PathLike[str] | Sequence[str] | None = None,
         email_strategy: str = "all",
         include_traceback: bool = False,
     ) -> RunResults:
@@ -163,7 +164,8 @@ class Runner:
 
         Args:
             python_scripts: the series, paths in the project or absolute.
-            python_command: the interpreter; None: the project's own virtual environment
+            python_command: the interpreter, or a list of it and its own arguments,
+                ``["py", "-3.12"]``; None: the project's own virtual environment
                 where it has one, else the running interpreter.
             email_strategy: ``all``, ``failure_only`` or ``none``.
             include_traceback: whether the log says why a script failed.
@@ -189,7 +191,7 @@ class Runner:
             scripts=_with_options(
                 [os.fspath(p) for p in python_scripts], self._project
             ),
-            python_command=python_command,
+            python_command=_checked_command(python_command),
             email_strategy=_checked_strategy(email_strategy),
             include_traceback=include_traceback,
         )
@@ -322,6 +324,25 @@ def _log_name(log_filename: object) -> str | None:
             message.format(count=LONGEST_NAME, characters='< > " | ? *'),
         )
     return name
+
+
+def _checked_command(command: object) -> str | tuple[str, ...] | None:
+    """Return an interpreter as it may be given: a text, a path, or a list of texts."""
+    if command is None:
+        return None
+    alone = isinstance(command, (str, os.PathLike))
+    words = [os.fspath(command)] if alone else command  # type: ignore[call-overload]
+    if (
+        not isinstance(words, (list, tuple))
+        or not words
+        or not all(isinstance(word, str) and can_be_passed(word) for word in words)
+        or not all(words)
+    ):
+        message = _(
+            'expected the command of an interpreter, such as "python" or ["py", "-3.12"]'
+        )
+        raise _wrong("python_command", message)
+    return words[0] if alone else tuple(words)
 
 
 def _checked_strategy(strategy: object) -> EmailStrategy:

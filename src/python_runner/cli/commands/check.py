@@ -21,8 +21,9 @@ from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreter_version import ask
 from python_runner.execution.interpreters import (
-    find_interpreter,
+    find_command,
     find_script,
     why_missing,
 )
@@ -46,7 +47,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Settings
@@ -132,20 +133,34 @@ def project_problems(project: Project, settings: Settings) -> Iterator[Problem]:
     """Yield everything wrong with a project whose configuration is right."""
     file = str(project.path / CONFIG_FILE)
     masked = Masker(project.secrets).text
-    interpreter = None
+    interpreter: tuple[str, ...] = ()
+    language = system_language()
     try:
-        interpreter = find_interpreter(
+        interpreter = find_command(
             project.python_command, project.path, environ=settings.environ
         )
     except PythonRunnerError as error:
         yield Problem(file, "python_command", masked(str(error)))
-    language = system_language()
+    if reason := _why_no_interpreter(project, interpreter, settings):
+        message = masked(reason.in_language(language))
+        yield Problem(file, "python_command", message)
     reasons = dict(_script_problems(project, interpreter, settings))
     for place, reason in sorted(reasons.items()):
         message = masked(reason.in_language(language))
         yield Problem(file, f"scripts[{place}]", message)
     if project.recipients and project.email_strategy is not EmailStrategy.NONE:
         yield from _mail_problems(settings, file)
+
+
+def _why_no_interpreter(
+    project: Project, interpreter: Sequence[str], settings: Settings
+) -> Sentence | None:
+    """Say why what was found to run the scripts is no Python; None if it is one."""
+    if not interpreter:
+        return None
+    program, *arguments = interpreter
+    environ = child_environment(settings.environ, project.env, run_id="")
+    return ask(Path(program), project.path, environ, arguments).problem
 
 
 def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
@@ -161,7 +176,7 @@ def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
 
 
 def _script_problems(
-    project: Project, interpreter: Path | None, settings: Settings
+    project: Project, interpreter: Sequence[str], settings: Settings
 ) -> Iterator[tuple[int, Sentence]]:
     """Yield what is wrong with scripts, with their places in the series."""
     found: dict[int, Path] = {}
@@ -170,13 +185,14 @@ def _script_problems(
             found[place] = file
         else:
             yield place, why_missing(script.path, project.path)
-    if interpreter is None:
+    if not interpreter:
         return
+    program, *arguments = interpreter
     environ = child_environment(settings.environ, project.env, run_id="")
     files = list(found.values())
     reasons = {
         problem.file: problem.reason
-        for problem in source_problems(interpreter, files, environ)
+        for problem in source_problems(Path(program), files, environ, arguments)
     }
     for place, file in found.items():
         if reason := reasons.get(file):
@@ -249,9 +265,10 @@ def _executed(project: Project, settings: Settings) -> Iterator[Path]:
     scripts = [script for script in found if script]
     interpreter = None
     with suppress(PythonRunnerError):
-        interpreter = find_interpreter(
+        program, *_arguments = find_command(
             project.python_command, project.path, environ=settings.environ
         )
+        interpreter = Path(program)
     return permissions.what_is_run(project, scripts, interpreter)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ from typing import Any
 import click
 
 from python_runner.cli.streams import say
+from python_runner.cli.wording import labelled
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.validation import can_be_passed
+from python_runner.exceptions import BadPythonInterpreter, Problem
+from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreter_version import ask
+from python_runner.execution.interpreters import find_command
 from python_runner.files import absolute, exists, is_file, replacing
 from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
-from python_runner.texts.sanitize import json_safe
+from python_runner.texts.sanitize import clean, json_safe
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -62,10 +69,29 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         return EXIT_USAGE
     say(_("{path} was written:"), path=target)
     say(text)
+    if reason := why_no_interpreter(folder, config["python_command"]):
+        warning = Problem(str(target), "python_command", clean(reason))
+        say(labelled(_("warning"), warning), err=True)
     say(_("Check the order of the scripts, then run:"))
     say("  python-runner check {project}", project=project)
     say("  python-runner run {project}", project=project)
     return EXIT_SUCCESS
+
+
+def why_no_interpreter(folder: Path, command: str | None) -> str | None:
+    """Say why what was found in a folder runs no script; None if it does.
+
+    None as ``command`` is the interpreter that asks.
+    """
+    if command is None:
+        return None
+    environ = child_environment(os.environ, {}, run_id="")
+    try:
+        program, *arguments = find_command(command, folder, environ=environ)
+    except BadPythonInterpreter as error:
+        return str(error)
+    problem = ask(Path(program), folder, environ, arguments).problem
+    return problem.in_language(system_language()) if problem else None
 
 
 def find_scripts(folder: Path) -> list[str]:

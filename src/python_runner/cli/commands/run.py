@@ -28,7 +28,8 @@ from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreter_version import shown_command
+from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
@@ -272,10 +273,10 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
 
 
 def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
-    interpreter = find_interpreter(
+    command = find_command(
         project.python_command, project.path, environ=settings.environ
     )
-    show(flat(masker.text(f"{project.name}: {interpreter}")))
+    show(flat(masker.text(f"{project.name}: {shown_command(command)}")))
     for script in project.scripts:
         show("  " + flat(masker.text(_plan_line(project, script))))
 
