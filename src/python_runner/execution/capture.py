@@ -23,6 +23,7 @@ from python_runner.files import (
     make_folder,
     private_folder,
     reading,
+    remove,
     replacing,
     set_mode,
 )
@@ -334,7 +335,7 @@ class FileCapture:
         with appending(self._wanted) as file:
             file.writelines(self._readable_parts(parts))
         self._file.close()
-        self._path.unlink()
+        remove(self._path)
         self._path = self._wanted
 
     def _readable_parts(self, parts: Parts) -> Iterator[bytes]:

@@ -236,6 +236,17 @@ _LOG_PLACES = (
     "ALTER TABLE run ADD COLUMN mail TEXT",
 )
 
+# Lines that a log has refused: of the script with this number, or of the whole run (0).
+_UNLOGGED = (
+    """
+    CREATE TABLE unlogged (
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -243,6 +254,7 @@ MIGRATIONS = (
     _PROJECT_FOLDERS,
     _ORDER_OF_RECORDING,
     _LOG_PLACES,
+    _UNLOGGED,
 )
 
 
