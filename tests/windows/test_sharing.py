@@ -17,7 +17,7 @@ import pytest
 from python_runner import files
 from python_runner.execution.capture import open_capture
 from python_runner.records.error_details import keep_details
-from python_runner.records.locks import Holder, project_lock
+from python_runner.records.locks import FileLock, Holder
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine
 from python_runner.records.outputs import delete_old_outputs, output_folder
@@ -118,8 +118,9 @@ def capture(path: Path) -> None:
     captured = open_capture(path, 1000, 0.0)
     os.write(captured.descriptor, b"text\n")
     captured.close()
-    if path.read_bytes()[-5:] != b"text\n":
-        raise OSError(captured.warnings)
+    if captured.elsewhere:
+        raise OSError(*map(str, captured.warnings))
+    assert path.read_bytes().endswith(b"text\n")
 
 
 def replace(path: Path) -> None:
@@ -139,7 +140,7 @@ def keep_records(path: Path) -> None:
 def lock(path: Path) -> None:
     """Take the lock of a project."""
     holder = Holder(pid=os.getpid(), host="h", run_id="", started_at=local_now())
-    with project_lock(path.parent.parent, path.parent) as taken:
+    with FileLock(path) as taken:
         assert taken.acquire(holder, wait=False)
 
 
@@ -155,10 +156,7 @@ USES: dict[str, tuple[Callable[[Path], None], Callable[[Path], Path]]] = {
     "page": (replace, lambda folder: folder / "page.html"),
     "deleted": (files.remove, lambda folder: folder / "old.log"),
     "records": (keep_records, lambda folder: folder / DATABASE_NAME),
-    "lock": (
-        lock,
-        lambda folder: project_lock(folder.parent, folder).path,
-    ),
+    "lock": (lock, lambda folder: folder / "locks" / "p.lock"),
     "errors": (
         details,
         lambda folder: folder.parent / "errors" / f"{local_now():%Y-%m-%d}.txt",
