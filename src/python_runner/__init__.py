@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from python_runner.exceptions import (
@@ -18,7 +19,14 @@ from python_runner.version import __version__
 
 
 if TYPE_CHECKING:
-    from python_runner.runner import Runner, RunResult, ScriptRunResult, run_project
+    from python_runner.runner import (
+        Runner,
+        RunResult,
+        RunResults,
+        ScriptRunDict,
+        ScriptRunResult,
+        run_project,
+    )
 
 __all__ = [
     "BadPythonInterpreter",
@@ -29,7 +37,9 @@ __all__ = [
     "MissingEnvironmentVariable",
     "PythonRunnerError",
     "RunResult",
+    "RunResults",
     "Runner",
+    "ScriptRunDict",
     "ScriptRunResult",
     "__version__",
     "load_config",
@@ -39,8 +49,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported on first use: a program that only reads a configuration pays no more.
-    if name in {"RunResult", "Runner", "ScriptRunResult", "run_project"}:
-        from python_runner import runner  # noqa: PLC0415
-
-        return getattr(runner, name)
+    if name == "__main__":
+        # The original's package imported it, so programs say python_runner.__main__.
+        return import_module("python_runner.__main__")
+    if name in __all__:
+        return getattr(import_module("python_runner.runner"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

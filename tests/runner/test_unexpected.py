@@ -342,7 +342,7 @@ def test_the_library_returns_results(
     results = runner.run(list(SOURCES), email_strategy="none")
 
     assert [r["status"] for r in results] == ["not_started"] * 3
-    assert all("unforeseen" in r["traceback"] for r in results)
+    assert all("unforeseen" in str(r["traceback"]) for r in results)
     assert results.status is RunStatus.NOT_STARTED
     assert results.run_id == results[0]["run_id"]
     assert "unforeseen" in results.warnings[0]

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
-    check_secret_addresses,
+    usable_addresses,
     variables_of,
 )
 from python_runner.config.reading import is_there, read_toml
@@ -90,7 +90,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         prefix="defaults.",
         only=_DEFAULTS,
     )
-    check_secret_addresses(defaults, findings, "defaults.")
+    usable_addresses(defaults, findings, "defaults.")
     projects = tuple(_expand(folder, good.get("projects", ()), findings))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)

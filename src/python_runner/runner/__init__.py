@@ -4,32 +4,48 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import (
     CONFIG_FILE,
+    REQUIRED_KEYS,
     bare_project,
     load_project,
     make_scripts,
+    read_configuration,
 )
 from python_runner.config.settings import load_settings
 from python_runner.config.validation import can_be_passed
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
-from python_runner.exceptions import BadRecipientList, InvalidConfiguration, Problem
+from python_runner.exceptions import (
+    BadRecipientList,
+    InvalidConfiguration,
+    Problem,
+    PythonRunnerError,
+)
 from python_runner.execution.interpreters import find_script
 from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.result import RunResult, RunResults, ScriptRunResult
+from python_runner.runner.result import (
+    RunResult,
+    RunResults,
+    ScriptRunDict,
+    ScriptRunResult,
+)
 from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import ignore, open_session
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.characters import LONGEST_NAME, is_portable_name
+from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
 
 
@@ -37,10 +53,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from python_runner.model import Project, Script
+    from python_runner.model import Project, Script, StrategyName
     from python_runner.runner.events import Event
 
-__all__ = ["RunResult", "Runner", "ScriptRunResult", "run_project"]
+__all__ = [
+    "RunResult",
+    "RunResults",
+    "Runner",
+    "ScriptRunDict",
+    "ScriptRunResult",
+    "run_project",
+]
 
 
 def run_project(
@@ -83,8 +106,8 @@ def run_project(
     """
     folder = _checked_path(path, "path", "run_project")
     _check_selection(only, resume)
-    _check_flag("resume", resume)
-    _check_flag("mail", mail)
+    _checked_flag("resume", resume, "run_project")
+    _checked_flag("mail", mail, "run_project")
     if listener is not None and not callable(listener):
         raise _wrong("listener", _("expected a function"), "run_project")
     workspace = load_workspace(current_folder()) or Workspace()
@@ -128,8 +151,10 @@ class Runner:
 
     Raises:
         BadRecipientList: the recipients are not a list of single addresses.
-        InvalidConfiguration: any other argument, or an optional key of the project's
-            ``exec_config.json``, is wrong. Both are a ``ValueError``.
+        InvalidConfiguration: any other argument is wrong. Both are a ``ValueError``.
+
+    The arguments are attributes, and so is ``project_name``: they can be read and
+    assigned, and ``run`` uses what they hold then.
     """
 
     def __init__(
@@ -139,31 +164,72 @@ class Runner:
         log_filename: str | None = None,
         logs_backup_count: int = 0,
     ) -> None:
-        folder = _checked_folder(project_path)
-        _check_recipients(recipient_emails)
-        _check_backup_count(logs_backup_count)
-        project = _configured(folder)
-        self._project = replace(
+        self.project_path = project_path
+        self.recipient_emails = recipient_emails
+        self.logs_backup_count = logs_backup_count
+        self._log_filename = log_filename
+        self._project_name: str | None = None
+        self._checked()
+
+    def __repr__(self) -> str:
+        return f"<Runner of {os.fspath(self.project_path)!r}>"
+
+    @property
+    def project_name(self) -> str:
+        """What reports call the project; the folder's name if nothing else was set."""
+        return self._project_name or bare_project(absolute(self.project_path)).name
+
+    @project_name.setter
+    def project_name(self, name: str) -> None:
+        self._project_name = name
+
+    @property
+    def log_filename(self) -> str:
+        """The log's name in ``logs``; by the folder's name if nothing else was set."""
+        if name := self._log_filename:
+            return _with_suffix(name)
+        return bare_project(absolute(self.project_path)).log_filename
+
+    @log_filename.setter
+    def log_filename(self, name: str | None) -> None:
+        self._log_filename = name
+
+    def _checked(self) -> Project:
+        """Return the project as the attributes have it now.
+
+        Raises:
+            BadRecipientList: the recipients are not a list of single addresses.
+            InvalidConfiguration: another attribute is wrong.
+        """
+        folder = _checked_folder(self.project_path)
+        _check_recipients(self.recipient_emails)
+        _check_backup_count(self.logs_backup_count)
+        _check_name(self._project_name)
+        log_filename = _log_name(self._log_filename)
+        project = bare_project(folder)
+        return replace(
             project,
-            recipients=tuple(recipient_emails),
-            logs_backup_count=logs_backup_count,
-            log_filename=_log_name(log_filename) or project.log_filename,
+            name=self._project_name or project.name,
+            recipients=tuple(self.recipient_emails),
+            logs_backup_count=self.logs_backup_count,
+            log_filename=log_filename or project.log_filename,
         )
 
     def run(
         self,
         python_scripts: Sequence[str | os.PathLike[str]],
         python_command: str | os.PathLike[str] | Sequence[str] | None = None,
-        email_strategy: str = "all",
+        email_strategy: StrategyName = "all",
         include_traceback: bool = False,
     ) -> RunResults:
         """Run the scripts in order; a failing one does not keep the next from running.
 
-        Optional keys of the project's ``exec_config.json`` (time-outs, retries, ...)
-        hold for the scripts it lists.
+        The attributes hold as they are now. Optional keys of the project's
+        ``exec_config.json`` (time-outs, retries, ...) hold for the scripts it lists; what
+        is wrong in that file is a warning.
 
         Args:
-            python_scripts: the series, paths in the project or absolute.
+            python_scripts: the series, paths in the project or absolute; not one text.
             python_command: the interpreter, or a list of it and its own arguments,
                 ``["py", "-3.12"]``; None: the project's own virtual environment
                 where it has one, else the running interpreter.
@@ -175,6 +241,7 @@ class Runner:
             ``execution_time`` (minutes), ``traceback`` (text or None), ``status``,
             ``exit_code``, ``attempts``, ``run_id``, ``started_at`` (ISO 8601),
             ``output`` (path of the captured output, or None) and ``warnings`` (texts).
+            See :class:`ScriptRunDict`.
             The list's ``run_id``, ``status``, ``mail`` and ``warnings`` tell of the run.
             Warnings also go to the logger ``python_runner``.
 
@@ -187,14 +254,14 @@ class Runner:
             SystemExit: likewise after SIGTERM or SIGHUP, with 143.
         """
         project = replace(
-            self._project,
-            scripts=_with_options(
-                [os.fspath(p) for p in python_scripts], self._project
-            ),
+            self._checked(),
             python_command=_checked_command(python_command),
             email_strategy=_checked_strategy(email_strategy),
-            include_traceback=include_traceback,
+            include_traceback=_checked_flag(
+                "include_traceback", include_traceback, "Runner.run"
+            ),
         )
+        project = _configured(project, _checked_scripts(python_scripts))
         readers = project.recipients or project.channels
         if not readers and project.email_strategy is not EmailStrategy.NONE:
             raise BadRecipientList(
@@ -226,10 +293,56 @@ def _log_warnings(results: RunResults, project: str) -> None:
         logger.warning("%s: %s", project, warning)
 
 
-def _configured(folder: Path) -> Project:
-    if is_file(folder / CONFIG_FILE):
-        return load_project(folder)
-    return bare_project(folder)
+def _configured(project: Project, scripts: Sequence[str]) -> Project:
+    """Return the project with its scripts and what its configuration says beside.
+
+    The six keys that a configuration must have are arguments here: what is wrong with
+    them means nothing.
+    """
+    if not is_file(project.path / CONFIG_FILE):
+        return replace(project, scripts=_with_options(scripts, project))
+    try:
+        read = read_configuration(project.path)
+    except PythonRunnerError as error:
+        return replace(
+            project,
+            scripts=_with_options(scripts, project),
+            warnings=tuple(map(_as_warning, _problems_of(error))),
+        )
+    # Arguments are put over what the file says.
+    arguments = {*REQUIRED_KEYS, "name", "log_filename"} - {"scripts"}
+    wrong = [_as_warning(p) for p in read.problems if not _is_argument(p.key)]
+    odd = [
+        warning
+        for warning in read.project.warnings
+        if not _is_argument(str(warning.values.get("key", "")))
+    ]
+    return replace(
+        read.project,
+        **{name: getattr(project, name) for name in arguments},
+        scripts=_with_options(scripts, read.project),
+        warnings=(*wrong, *odd),
+    )
+
+
+def _problems_of(error: PythonRunnerError) -> Sequence[Problem]:
+    if isinstance(error, InvalidConfiguration):
+        return error.problems
+    return [Problem(CONFIG_FILE, "", str(error))]
+
+
+def _as_warning(problem: Problem) -> Sentence:
+    values = {"file": CONFIG_FILE, "problem": problem.message}
+    if problem.key:
+        template = N_("{file}: {key}: {problem}")
+        return Sentence.of(template, **values, key=problem.key)
+    return Sentence.of(N_("{file}: {problem}"), **values)
+
+
+def _is_argument(key: str) -> bool:
+    """Say whether an argument of ``Runner`` stands for what is wrong in the file."""
+    root = re.split(r"[.\[]", key)[0]
+    return root in REQUIRED_KEYS and not key.startswith("scripts[")
 
 
 def _with_options(paths: Sequence[str], project: Project) -> tuple[Script, ...]:
@@ -278,10 +391,35 @@ def _check_selection(only: object, resume: object) -> None:
         raise _wrong("only", message, "run_project")
 
 
-def _check_flag(key: str, value: object) -> None:
+def _checked_flag(key: str, value: object, where: str) -> bool:
     # Any text would count as true, "no" as well.
     if not isinstance(value, bool):
-        raise _wrong(key, _("expected True or False"), "run_project")
+        raise _wrong(key, _("expected True or False"), where)
+    return value
+
+
+def _checked_scripts(scripts: object) -> list[str]:
+    # A single text would be taken letter by letter, and a set has no order.
+    message = _("expected a list of scripts")
+    if isinstance(
+        scripts, (str, bytes, os.PathLike, Mapping, AbstractSet)
+    ) or not isinstance(scripts, Iterable):
+        raise _wrong("python_scripts", message, "Runner.run")
+    paths = [
+        os.fspath(script) if isinstance(script, (str, os.PathLike)) else b""
+        for script in scripts
+    ]
+    texts = [path for path in paths if isinstance(path, str) and can_be_passed(path)]
+    if len(texts) < len(paths) or not all(texts):
+        raise _wrong("python_scripts", message, "Runner.run")
+    return texts
+
+
+def _check_name(name: object) -> None:
+    if name is not None and not (
+        isinstance(name, str) and name and can_be_passed(name)
+    ):
+        raise _wrong("project_name", _("expected a text"))
 
 
 def _checked_folder(project_path: object) -> Path:
@@ -306,12 +444,16 @@ def _check_backup_count(count: object) -> None:
         raise _wrong("logs_backup_count", _("expected a whole number, 0 or more"))
 
 
+def _with_suffix(name: str) -> str:
+    return name if name.endswith(".log") else f"{name}.log"
+
+
 def _log_name(log_filename: object) -> str | None:
     if log_filename is None:
         return None
     if not isinstance(log_filename, str) or not log_filename.strip(". "):
         raise _wrong("log_filename", _("expected a file name, not a path"))
-    name = log_filename if log_filename.endswith(".log") else f"{log_filename}.log"
+    name = _with_suffix(log_filename)
     if set("/\\:\0") & set(name):
         raise _wrong("log_filename", _("expected a file name, not a path"))
     if not is_portable_name(name):
@@ -341,13 +483,14 @@ def _checked_command(command: object) -> str | tuple[str, ...] | None:
         message = _(
             'expected the command of an interpreter, such as "python" or ["py", "-3.12"]'
         )
-        raise _wrong("python_command", message)
+        raise _wrong("python_command", message, "Runner.run")
     return words[0] if alone else tuple(words)
 
 
 def _checked_strategy(strategy: object) -> EmailStrategy:
     try:
-        return EmailStrategy(str(strategy).lower())
+        # The original lower-cased it. None is no text, and not "none".
+        return EmailStrategy(strategy.lower() if isinstance(strategy, str) else "")
     except ValueError:
         message = _('expected "all", "none" or "failure_only"')
-        raise _wrong("email_strategy", message) from None
+        raise _wrong("email_strategy", message, "Runner.run") from None

@@ -12,13 +12,15 @@ from python_runner.model import EmailStrategy
 from python_runner.policy import mail_due, reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
-from python_runner.report.mime import zip_files
+from python_runner.report.mime import zip_files, zip_name
 from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
 from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import load_history
+from python_runner.texts.sanitize import cut_middle
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.masking import Masker
@@ -50,11 +52,9 @@ def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
     messages: list[Message] = []
     if project.recipients:
         report = render_report(run, replace(view, attach=True), masker)
-        if report.attached:
-            paths = [_outputs(run)[script] for script in report.attached]
-            files = {path.name: partial(_ends, path, masker) for path in paths}
-            attachment = zip_files(f"{run.run_id}.zip", files, date)
-            report = replace(report, attachment=attachment)
+        if files := _attached_files(report, run, masker):
+            name = zip_name(run.project, run.started_at)
+            report = replace(report, attachment=zip_files(name, files, date))
         mail = compose(
             report,
             run_id=run.run_id,
@@ -73,6 +73,21 @@ def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
             for url in project.channels
         ]
     return tuple(messages)
+
+
+def _attached_files(
+    report: Report, run: Run, masker: Masker
+) -> dict[str, Callable[[int], bytes]]:
+    """Return what reads so many bytes of each file that goes with a report, by name."""
+    outputs = _outputs(run)
+    paths = [outputs[script] for script in report.attached]
+    files: dict[str, Callable[[int], bytes]] = {
+        path.name: partial(_ends, path, masker) for path in paths
+    }
+    if report.whole:
+        whole = partial(cut_middle, report.whole, language=report.language)
+        files = {"report.txt": lambda limit: whole(limit=limit).encode()} | files
+    return files
 
 
 def render_page(run: Run, masker: Masker, *, language: str) -> str:
