@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from python_runner.helpers import (
-    CONFIG_FILE,
-    MANDATORY_VARS,
-    BadPythonInterpreter,
-    BadRecipientList,
-    ConfigurationNotFound,
-    InvalidConfiguration,
-    MissingConfigurationVariable,
-    MissingEnvironmentVariable,
-    PythonRunnerError,
-    load_config,
-)
 
 
 if TYPE_CHECKING:
-    from python_runner.runner import Runner
+    from python_runner.helpers import (
+        CONFIG_FILE,
+        MANDATORY_VARS,
+        BadPythonInterpreter,
+        BadRecipientList,
+        ConfigurationNotFound,
+        InvalidConfiguration,
+        MissingConfigurationVariable,
+        MissingEnvironmentVariable,
+        PythonRunnerError,
+        load_config,
+    )
+    from python_runner.runner.library import Runner
 
 __all__ = [
     "CONFIG_FILE",
@@ -37,12 +37,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # The command has no use for it.
-    if name == "Runner":
-        from python_runner.runner import Runner  # noqa: PLC0415
-
-        return Runner
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # The command has no use for them.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "runner.library" if name == "Runner" else "helpers"
+    return getattr(import_module(f"python_runner.{module}"), name)
 
 
 if __name__ == "__main__":

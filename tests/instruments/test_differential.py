@@ -217,6 +217,11 @@ POINTS = [
 
 #: Three cheap tests of CPython that depend on what a process is started with.
 QUICK_OWN = ("test_popen", "test_posixpath", "test_stat")
+#: What a run tells of one, and Python alone does not: the README says that a process
+#: which outlives its script is stopped.
+LEFT_BEHIND = {
+    "test_subprocess": ["process N (sleep 3) was left behind and was stopped"],
+}
 #: More of CPython's tests, for the long profile; each Python runs those that it has.
 LONG_OWN = [
     "abc",
@@ -306,7 +311,6 @@ LONG_OWN = [
     "random",
     "re",
     "resource",
-    "runpy",
     "sched",
     "select",
     "selectors",
@@ -516,7 +520,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Both]
     return run
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(4)
+@pytest.mark.together
 @pytest.mark.parametrize("point", POINTS)
 def test_a_script_sees_no_difference(
     point: str, both: Callable[[str, str], Both]
@@ -606,4 +611,7 @@ def test_pythons_own_tests_end_the_same(point: str, tmp_path: Path) -> None:
 
     by_us = summary(Path(result["output"]).read_text(errors="replace"))
     assert (result["exit_code"], by_us) == (done.returncode, plainly)
-    assert not result["warnings"]
+    expected = LEFT_BEHIND.get(name, [])
+    assert [
+        re.sub(r"\d+", "N", said, count=1) for said in result["warnings"]
+    ] == expected

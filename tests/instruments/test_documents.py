@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.instruments.cases import LONG, cases
+from tests.instruments.cases import LONG
 
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def typed(document: str) -> Iterator[str]:
 
 # --- installing ---
 
-INSTALL = re.compile(r"(?:pip|pipx|uv tool|uv pip) install ((?:-e |--?[\w-]+ )*)(\S+)")
+#: A requirement may be in quotes, and may hold blanks then.
+INSTALL = re.compile(
+    r"(?:pip|pipx|uv tool|uv pip) install ((?:-e |--?[\w-]+ )*)(\"[^\"\n]+\"|\S+)"
+)
 
 
 def sources() -> Iterator[tuple[str, str]]:
@@ -81,18 +85,24 @@ def sources() -> Iterator[tuple[str, str]]:
         for line in typed(document):
             for match in INSTALL.finditer(line):
                 yield document, match[2]
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        # Sentences for people are broken over lines of code.
-        text = re.sub(r"[\"']\s*\n\s*[\"']", "", path.read_text(encoding="utf-8"))
-        for match in INSTALL.finditer(text):
-            yield path.name, match[2]
+    for folder in ("src", "tests", ".ci", ".github"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix not in {".py", ".po", ".j2", ".yml", ""} or path.is_dir():
+                continue
+            if path == Path(__file__):
+                continue
+            # Sentences for people are broken over lines.
+            text = path.read_text(encoding="utf-8").replace('\\"', '"')
+            text = re.sub(r"[\"']\s*\n\s*[\"']", "", text)
+            for match in INSTALL.finditer(text):
+                yield str(path.relative_to(ROOT)), match[2]
 
 
 def installs() -> dict[str, str]:
     """Return each requirement by a name for its case."""
     found = {}
     for where, requirement in sources():
-        wanted = requirement.strip("\"'`").rstrip("\"'`;,)&") or "."
+        wanted = requirement.strip("\"'`").rstrip("\"'`;,)&}") or "."
         found[f"{where}:{wanted}"] = wanted
     return found
 
@@ -105,14 +115,189 @@ def test_what_is_installed_is_ours(case: str) -> None:
     """A name that a line gives to pip is the one of the package that is built here."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     requirement = INSTALLS[case]
-    if requirement.startswith((".", "/", "-")) or "{" in requirement:
+    if requirement.startswith((".", "/", "-", "$")) or "{" in requirement:
         return
+    # The name of our package, or a wheel or package that a test has made.
     name = re.split(r"[\[@ =<>]", requirement)[0]
 
     assert name not in FOREIGN, f"{name!r} of the index is somebody else's"
     assert name == project["name"]
     extras = re.findall(r"[\w-]+", requirement.partition("[")[2].partition("]")[0])
     assert set(extras) <= set(project["optional-dependencies"])
+
+
+NAME = re.compile(r"(?<![\w./-])python-runner(?:\[| ?[=<>~@]=?|\b.{0,3}requirement)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_nobody_is_told_the_old_name_of_the_distribution(document: str) -> None:
+    """Neither with an extra, nor with a version, nor from an address."""
+    assert NAME.findall(read(document)) == []
+
+
+def test_each_extra_is_named_where_one_installs() -> None:
+    """Both READMEs name all extras that there are, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = set(project["optional-dependencies"]) - {"dev", "test"}
+    for document in ("README.md", "README.fr.md"):
+        (line,) = (
+            line
+            for line in section(document, "Installation").split("\n\n")
+            if re.search(r"^(An|Un) \*?extra\*? ", line)
+        )
+        named = re.findall(r"`(\w+)`", line.replace("\n", " "))
+        assert set(named) == extras
+
+
+# --- the installation, as it is told ---
+
+#: The same command in PowerShell.
+WINDOWS = (
+    ("python3 -m", "py -m"),
+    ("/bin/", "/Scripts/"),
+    (" && ", "; "),
+    ("/srv/scripts", "C:/Scripts"),
+    ("/", "\\"),
+)
+#: Each way to install, with what its lines hold.
+WAYS = {"uv": "uv tool", "pipx": "pipx", "venv": "/srv/scripts/.venv"}
+
+
+def section(document: str, title: str) -> str:
+    """Return a section of a document, from its heading to the next."""
+    return read(document).partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def ways_to_install(way: str) -> tuple[str, str, str]:
+    """Return what README says of a way: the block, the next command, and the extra's."""
+    text = section("README.md", "Installation")
+    codes = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    (block,) = (code for code in codes if WAYS[way] in code)
+    (following,) = (code for code in codes if code.startswith("python-runner "))
+    (extra,) = (
+        code
+        for code in re.findall(r"^\| .* \| `(.+)` \|$", text, re.MULTILINE)
+        if code.startswith(WAYS[way])
+    )
+    return block, "" if way == "venv" else following, extra
+
+
+def test_each_command_of_a_readme_stands_in_the_other() -> None:
+    """The blocks to type are the same in both languages, so one of them is tried."""
+    english, french = (
+        [block for block in blocks(name) if block.language in {"bash", "powershell"}]
+        for name in ("README.md", "README.fr.md")
+    )
+    assert english == french
+
+
+def test_each_block_for_powershell_says_what_the_one_for_bash_says() -> None:
+    """A command that works on one system is not misspelt for the other."""
+    before = Block("", "")
+    pairs = 0
+    for block in blocks("README.md"):
+        if block.language == "powershell":
+            expected = before.text
+            for posix, windows in WINDOWS:
+                expected = expected.replace(posix, windows)
+            assert block.text == expected
+            pairs += 1
+        before = block
+    assert pairs >= 3
+
+
+def test_no_path_of_windows_stands_in_a_block_for_bash() -> None:
+    """Pasted into a POSIX shell it would lose its backslashes."""
+    for document in DOCUMENTS:
+        for block in blocks(document):
+            if block.language in {"bash", "sh"}:
+                assert not re.search(r"\b[A-Z]:\\|\w\\\w", block.text), block.text
+
+
+def get_installer(name: str, folder: Path) -> None:
+    """Put real pipx or uv into a folder, and nothing else of its environment."""
+    folder.mkdir()
+    if name == "venv":
+        return
+    environment = folder.parent / f"of-{name}"
+    venv.create(environment)
+    python = str(environment / "bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "-q", name]
+    if subprocess.run(pip, check=False, capture_output=True).returncode:
+        if os.environ.get("CI"):
+            pytest.fail(f"{name} cannot be installed")
+        pytest.skip(f"{name} cannot be installed")
+    (folder / name).symlink_to(environment / "bin" / name)
+
+
+def cache_of_packages() -> dict[str, str]:
+    """Return the variables by which installers find what this machine has fetched."""
+    kept = {
+        k: v for k, v in os.environ.items() if re.match("(PIP|UV|SSL)_|.*_proxy", k)
+    }
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return kept | {"PIP_CACHE_DIR": f"{cache}/pip", "UV_CACHE_DIR": f"{cache}/uv"}
+
+
+@pytest.mark.posix
+@pytest.mark.slow
+@pytest.mark.sampled(1)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_to_install_is_followed_by_a_command_that_works(
+    way: str, tmp_path: Path
+) -> None:
+    """From the files alone, with nothing set: install, run the demo, add an extra."""
+    folder, home = tmp_path / "clone", tmp_path / "home"
+    get_installer(way, installers := tmp_path / "installers")
+    clone(folder)
+    home.mkdir()
+    environ = cache_of_packages() | {
+        "PATH": f"{installers}:/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(home),
+        "SHELL": "/bin/bash",
+        "LANGUAGE": "en",
+    }
+    python = shutil.which("python3")
+    if python and "/usr/" not in python:
+        (tmp_path / "python").mkdir()
+        (tmp_path / "python/python3").symlink_to(python)
+        environ["PATH"] = f"{tmp_path / 'python'}:{environ['PATH']}"
+
+    def paste(text: str, shell: str = "-ec") -> str:
+        text = text.replace("/srv/scripts", str(tmp_path / "srv"))
+        answer = subprocess.run(
+            ["bash", shell, text],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, f"{text}\n{answer.stdout}\n{answer.stderr}"
+        return answer.stdout
+
+    block, following, extra = ways_to_install(way)
+    shown = paste(block)
+    if following:
+        # A new terminal reads what has been written into the shell's start-up file.
+        shown = paste(following, "-ic")
+    paste(extra)
+    (found,) = (
+        path
+        for pattern in ("home/.local/share/**/msal", "srv/.venv/lib/**/msal")
+        for path in tmp_path.glob(pattern)
+    )
+
+    command = re.findall(r"^  (\S*python-runner) run FOLDER", shown, re.MULTILINE)
+    assert "sales: import_amounts.py: failed" in shown
+    assert command == [
+        str(tmp_path / "srv/.venv/bin/python-runner")
+        if way == "venv"
+        else "python-runner"
+    ]
+    assert found.is_dir()
 
 
 # --- commands and options ---
@@ -192,6 +377,8 @@ def lines_to_type() -> dict[str, tuple[str, str]]:
             if "pip install" in block.text and not builds:
                 continue
             # They need an account somewhere, or take as long as all tests do.
+            if re.match("pipx|uv |.*/srv/scripts/.venv", block.text):
+                continue  # Above, with what installs.
             if "mail test" in block.text or ".ci/" in block.text:
                 continue
             if builds and not LONG:
@@ -202,9 +389,6 @@ def lines_to_type() -> dict[str, tuple[str, str]]:
 
 
 TYPED = lines_to_type()
-KNOWN_TYPED = {
-    "README*:python-runner init C:*": "a path of Windows in a block for bash",
-}
 
 
 def empty_environment(folder: Path) -> dict[str, str]:
@@ -247,13 +431,14 @@ def clone(folder: Path) -> None:
 
 @pytest.mark.posix
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("case", cases(TYPED, KNOWN_TYPED))
+@pytest.mark.parametrize("case", TYPED)
 def test_what_is_typed_ends_well(case: str, tmp_path: Path) -> None:
     """Each line of the block, pasted into a shell, ends with 0."""
     _, text = TYPED[case]
     environ = empty_environment(tmp_path)
     folder = tmp_path / "here"
     folder.mkdir()
+    text = text.replace("/srv/scripts", str(folder))
     if "-m venv" in text:
         clone(folder)
         text = text.replace("-m pytest", "-m pytest --collect-only -q")

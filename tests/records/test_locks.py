@@ -619,3 +619,10 @@ if sys.platform != "win32":
             assert other.acquire(ME, wait=False)
             lock.release()
             assert FileLock(path).holder() == ME
+
+    @pytest.mark.posix
+    def test_the_lowest_descriptors_are_left_to_the_scripts(lock: FileLock) -> None:
+        """A script that counts on descriptors in a row finds none of ours among them."""
+        assert lock.acquire(ME, wait=False)
+        assert lock.fileno() >= 100
+        assert not os.get_inheritable(lock.fileno())

@@ -174,7 +174,8 @@ def test_what_is_not_installed_is_named_beforehand(
     """`check` and `mail test` say what to install; nothing else has to be understood."""
     make_project(recipients=["ann@example.org"], email_strategy="all")
     variables |= without_msal | {"MAIL_TRANSPORT": transport}
-    advice = 'needs the package msal: pip install "python-series-runner[outlook]"'
+    advice = "needs the package msal, which is not installed: "
+    advice += f'{sys.executable} -m pip install "python-series-runner[outlook]"'
 
     checked = cli("check", "project_1", **variables)
     tested = cli("mail", "test", **variables)

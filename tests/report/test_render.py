@@ -796,3 +796,41 @@ def test_the_frames_of_the_project_stand_out(
     assert "Output before the traceback" in report.text
     assert "row 40\n" in report.text
     assert "row 39\n" not in report.text
+
+
+TRACE = 'Traceback (most recent call last):\n  File "/p/a.py", line 1, in f\nE: x'
+
+
+@pytest.mark.parametrize(
+    ("told", "title"),
+    [
+        (("E: x", TRACE, None), "Traceback"),
+        (("3 rows are wrong", "3 rows are wrong\n\nrow 7", None), "Message"),
+        (("3 rows", f"{TRACE}\n3 rows", "logged"), "Logged before the end"),
+        ((None, TRACE, "logged"), "Logged before the end"),
+        ((None, TRACE, "background"), "Error in the background"),
+        (("E: x", TRACE, "line"), "Traceback"),
+    ],
+)
+def test_the_heading_says_what_a_traceback_is(
+    told: tuple[str | None, str, str | None],
+    title: str,
+    make_result: MakeResult,
+    make_run: MakeRun,
+) -> None:
+    """What ended a script, what it logged before and what failed beside it differ."""
+    ended_by, text, beside = told
+    values = {"code": 3} | ({beside: "E: x"} if beside else {})
+    reason = Sentence("exit code {code}", values)
+    traceback = Traceback(text=text, exception=ended_by)
+    result = make_result("a.py", Outcome.FAILURE, reason=reason, traceback=traceback)
+
+    lines = map(str.strip, _render(make_run(result)).text.splitlines())
+
+    titles = {
+        "Traceback",
+        "Message",
+        "Logged before the end",
+        "Error in the background",
+    }
+    assert [line for line in lines if line in titles] == [title]

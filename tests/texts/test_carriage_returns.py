@@ -29,6 +29,12 @@ BAR = "".join(f"\r{n:3}%|{'#' * (n // 10):10}| {n}/100" for n in range(101))
         ("\r\r\r", ""),
         ("\rfirst", "first"),
         (f"start\n{BAR}\nTraceback", "start\n100%|##########| 100/100\nTraceback"),
+        # Two bars, one below the other, as tqdm writes them into a file as well.
+        ("\rall 0%\n\rone 5%\x1b[A\n\rone 9%\x1b[A\rall 1%", "all 1%\none 9%"),
+        ("\rall 0%\n\rone 5%\x1b[A\n\nend", "all 0%\none 5%\nend"),
+        ("\rall 0%\n\rone 5%\x1b[A\nTraceback (", "all 0%\nTraceback ("),
+        ("a\nb\nc\x1b[2A\rX\n\nlast", "X\nb\nlast"),
+        ("\x1b[9Ax\ny", "x\ny"),
         (f"{BAR}Traceback (most", "100%|##########| 100/100Traceback (most"),
     ],
 )

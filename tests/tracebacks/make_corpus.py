@@ -6,6 +6,8 @@ would run it. The interpreters, one virtual environment a version, need the pack
 
     python tests/tracebacks/make_corpus.py 3.12=/path/to/python 3.13=/path/to/other
 
+Names of cases behind them make these alone.
+
 What a person said of each case (cause and place) is in ``cases/`` and is never remade.
 """
 
@@ -34,15 +36,21 @@ MOST = 40_000
 SECONDS = 120
 
 
-def main(pythons: dict[str, str]) -> None:
-    """Run the cases of the versions that have a Python, and keep what they print."""
+def main(pythons: dict[str, str], names: list[str]) -> None:
+    """Run the cases of the versions that have a Python, and keep what they print.
+
+    Args:
+        pythons: interpreter by version.
+        names: of the cases; empty for all.
+    """
     file = OUTPUTS / "versions.json"
     known = json.loads(file.read_text("utf-8")) if file.exists() else {}
     for version, python in pythons.items():
         with tempfile.TemporaryDirectory() as place:
             own = _environment(python, place)
             for name, case in cases().items():
-                if version in case.get("pythons", ["3.12"]):
+                wanted = not names or name in names
+                if wanted and version in case.get("pythons", ["3.12"]):
                     _make(f"{name}.{version}", case, own)
         known[version] = _versions(python)
     file.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", "utf-8")
@@ -96,7 +104,7 @@ def _make(name: str, case: dict[str, Any], python: str) -> None:
             timeout=SECONDS,
             check=False,
         )
-    text = output.read_text("utf-8", "backslashreplace")
+    text = output.read_bytes().decode("utf-8", "backslashreplace")
     prefix = str(Path(python).parents[1])
     for real, neutral in (
         (str(project), PROJECT),
@@ -137,4 +145,8 @@ def _versions(python: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(dict(argument.split("=", 1) for argument in sys.argv[1:]))
+    given = [argument.partition("=") for argument in sys.argv[1:]]
+    main(
+        {version: python for version, equals, python in given if equals},
+        [name for name, equals, _ in given if not equals],
+    )

@@ -40,7 +40,7 @@ CORPUS = corpus()
 def test_the_cause_and_the_place(name: str) -> None:
     """Of each output the cause is named that a person found, and the place."""
     case = CORPUS[name]
-    text = (HERE / "outputs" / f"{name}.txt").read_text("utf-8")
+    text = (HERE / "outputs" / f"{name}.txt").read_bytes().decode("utf-8")
     project = Project((PROJECT,), f"{PROJECT}/main.py", case["files"].__contains__)
     code = case.get("exit_code", 1)
     if code == 0:

@@ -6,7 +6,6 @@ import codecs
 import json
 import os
 import sys
-import tomllib
 from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -208,6 +207,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         InvalidConfiguration: it is no TOML.
     """
+    import tomllib  # noqa: PLC0415 - most folders have no such file
+
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:

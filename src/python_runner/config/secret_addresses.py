@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from python_runner.channels import channel_audience, channel_label
+from python_runner.installation import extra_command
 from python_runner.secret_values import secrets_inside
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
@@ -42,11 +43,8 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
     if not urls:
         return
     if not judges_channels():
-        message = _(
-            "channels need Apprise, which is not installed:"
-            ' pip install "python-series-runner[notify]"'
-        )
-        yield 0, message
+        message = _("channels need Apprise, which is not installed: {command}")
+        yield 0, message.format(command=extra_command("notify"))
         return
     from apprise import Apprise  # noqa: PLC0415 - an extra, and slow to import
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from python_runner.execution.interpreter_version import NOT_FOUND
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
-from python_runner.tracebacks.cause import Ending, Hint
+from python_runner.tracebacks.endings import Ending, Hint
 
 
 if TYPE_CHECKING:
-    from python_runner.tracebacks.cause import Cause
+    from python_runner.tracebacks.endings import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +120,11 @@ _UNCAUGHT = 1
 #: Most processes left behind that are named one by one.
 _MOST_NAMED = 10
 
+#: Each has a value of its own, by which a report knows what it shows.
 _HINTS = {
-    Hint.LOGGED: N_("exit code {code}; logged before: {told}"),
-    Hint.BACKGROUND: N_("exit code {code}; in the background: {told}"),
-    Hint.LAST_LINE: N_("exit code {code}; last line: {told}"),
+    Hint.LOGGED: N_("exit code {code}; logged before: {logged}"),
+    Hint.BACKGROUND: N_("exit code {code}; in the background: {background}"),
+    Hint.LAST_LINE: N_("exit code {code}; last line: {line}"),
 }
 
 _START_FAILURES = {
@@ -175,7 +176,8 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     if exit_code == NOT_FOUND:
         code = Sentence.of(N_("{code} (Windows did not find the program)"), code=code)
     if cause and cause.hint:
-        return Sentence.of(_HINTS[cause.hint], code=code, told=cause.told)
+        hint = cause.hint
+        return Sentence(_HINTS[hint], {"code": code, hint.value: cause.told})
     return Sentence.of(N_("exit code {code}"), code=code)
 
 

@@ -43,8 +43,10 @@ for name in json.loads(sys.stdin.read()):
         with open(name, "rb") as file:
             compile(file.read(), name, "exec", 0, True)
     except SyntaxError as error:
-        found = [error.lineno, str(error.msg)]
-    except (OSError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+        found = [error.lineno, "%s (Python %d.%d)" % ((error.msg,) + sys.version_info[:2])]
+    except (MemoryError, RecursionError):
+        found = [None, "too deeply nested"]
+    except (OSError, ValueError, OverflowError) as error:
         found = [None, str(error) or type(error).__name__]
     print(json.dumps(found))
     sys.stdout.flush()

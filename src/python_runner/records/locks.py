@@ -42,6 +42,8 @@ _BRIEF_LOOKS = 50
 _BRIEF_INTERVAL = 0.02
 #: Bytes that are read of a lock file; a holder takes some 200.
 _LONGEST = 4096
+#: Number of the descriptor that scripts inherit, or half of those that are allowed.
+_HIGH = 500
 #: Characters of a project's name in the name of its lock file.
 _READABLE = 40
 
@@ -69,12 +71,17 @@ if sys.platform == "win32":
         # Nobody can delete a file that is open here.
         return True
 
+    def _out_of_the_way(descriptor: int) -> int:
+        # Nobody inherits it.
+        return descriptor
+
     @contextmanager
     def _writer(descriptor: int, _path: Path) -> Iterator[int]:
         yield descriptor
 
 else:
     import fcntl
+    import resource
 
     _FLAGS = os.O_RDONLY
 
@@ -96,6 +103,17 @@ else:
             return os.path.samestat(os.fstat(descriptor), path.stat())
         except FileNotFoundError:
             return False
+
+    def _out_of_the_way(descriptor: int) -> int:
+        """Give the descriptor a high number: scripts inherit it, and count from below."""
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        high = _HIGH if most == resource.RLIM_INFINITY else min(_HIGH, most // 2)
+        try:
+            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, high)
+        except OSError:
+            return descriptor
+        os.close(descriptor)
+        return moved
 
     @contextmanager
     def _writer(descriptor: int, path: Path) -> Iterator[int]:
@@ -277,7 +295,7 @@ class FileLock:
                     continue
                 if _is_current(descriptor, self.path):
                     stack.pop_all()
-                    return descriptor
+                    return _out_of_the_way(descriptor)
 
     @property
     def held(self) -> bool:

@@ -341,11 +341,24 @@ def _details(
     whole = (kept_trace, kept_tail, shown_tail) == (trace, tail, last_lines)
     return _Details(
         trace=shown_trace.strip("\n"),
-        trace_title=_("Traceback") if result.ended_by else _("Logged before the end"),
+        trace_title=_trace_title(result, trace, context.language),
         tail=last_lines,
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
+
+
+def _trace_title(result: ScriptResult, trace: str, language: str) -> str:
+    """Return the heading that says what a traceback is, or the message of an exit."""
+    _ = Formats(language).gettext
+    if result.ended_by and trace.lstrip().startswith(result.ended_by):
+        return _("Message")
+    told = result.reason.values if result.reason else {}
+    if "background" in told and not result.ended_by:
+        return _("Error in the background")
+    if "logged" in told or not result.ended_by:
+        return _("Logged before the end")
+    return _("Traceback")
 
 
 def _brief(result: ScriptResult, traceback: Traceback | None, formats: Formats) -> str:

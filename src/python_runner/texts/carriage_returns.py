@@ -1,16 +1,23 @@
-"""Keeps of a line with carriage returns what stood at its end, as on a terminal.
+"""Keeps of lines that are written over and over what stood there at the end.
 
-A progress bar writes a line over and over; its history is nothing anybody wants to read.
-Everything here is pure.
+A progress bar goes back to the begin of its line, and several of them go up by lines, as
+on a terminal; their history is nothing anybody wants to read. Everything here is pure.
 """
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 #: Sequences that set colours or clear a line show nothing by themselves.
 _INVISIBLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\s+")
+#: Moves up by lines, as bars do that stand below one another.
+_UP = re.compile(r"\x1b\[(\d{0,4})A")
 #: Characters without the end of a line that are kept back at most.
 _LONGEST = 65536
 
@@ -20,18 +27,34 @@ def settled(text: str) -> str:
 
     Line ends become ``\n``.
     """
+    if _UP.search(text):
+        text = "\n".join(_rows(text))
     if "\r" not in text:
         return text
     return "\n".join(map(_settled_line, text.split("\n")))
 
 
+def _rows(text: str) -> Iterator[str]:
+    r"""Return the lines of a text that moves up; ``\r`` precedes what was written later."""
+    rows: list[list[str]] = []
+    row = 0
+    for line in text.split("\n"):
+        begin = "\r"
+        for number, part in enumerate(_UP.split(line)):
+            if number % 2:
+                row, begin = max(row - int(part or 1), 0), ""
+            elif row == len(rows):
+                rows.append([part])
+            elif part:
+                rows[row] += [begin, part]
+        row += 1
+    return map("".join, rows)
+
+
 def _settled_line(line: str) -> str:
-    line = line.rstrip("\r")
-    while "\r" in line:
-        line, _, last = line.rpartition("\r")
-        if _INVISIBLE.sub("", last):
-            return last
-    return line
+    parts = line.rstrip("\r").split("\r")
+    visible = (part for part in reversed(parts) if _INVISIBLE.sub("", part))
+    return next(visible, parts[0])
 
 
 class SettledLines:

@@ -7,9 +7,13 @@ wrapped at the width of the box. In a column of a log the whole is indented.
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from python_runner.tracebacks.blocks import Block, Frame, Kind
 
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 #: A narrow one cuts its title.
 _TOP = re.compile(r"(.*?)[╭┌+][─-]+ Traceback \([\w ]*\)? ?[─-]+[╮┐+]")
@@ -43,7 +47,12 @@ def box_at(lines: list[str], start: int, limit: int) -> Block | None:
     if error >= limit or not lines[error][left:].strip():
         return None
     end, exception = _unwrapped(lines, error, limit, left, width)
-    end = _with_sub_exceptions(lines, end, left, inside)
+    inner = list(_sub_exceptions(lines, end, left))
+    if inner:
+        end = inner[-1][0]
+        exception = f"{exception}: {inner[0][1]}"
+    # The first one is named, so that its frames are the last ones.
+    inside += [line for _, _, own in reversed(inner) for line in own]
     return Block(Kind.BOX, start, error, end, exception, _frames(inside, left))
 
 
@@ -76,17 +85,23 @@ def _unwrapped(
     return number, said.strip()
 
 
-def _with_sub_exceptions(
-    lines: list[str], end: int, left: int, inside: list[str]
-) -> int:
-    """Return where the boxes of a group's exceptions end; they are added to ``inside``."""
-    while end + 1 < len(lines) and _SUB_EXCEPTION.match(lines[end + 1][left:]):
-        below = _box_end(lines, end + 1, len(lines), left)
-        if lines[end].strip() or below is None:
-            break
-        inside += lines[end + 2 : below - 1]
-        end = below
-    return end
+def _sub_exceptions(
+    lines: list[str], end: int, left: int
+) -> Iterator[tuple[int, str, list[str]]]:
+    """Yield the exceptions of a group: where each one's box ends, its words, its lines."""
+    while end + 1 < len(lines) and not lines[end].strip():
+        top = end + 1
+        below = _box_end(lines, top, len(lines), left)
+        if not _SUB_EXCEPTION.match(lines[top][left:]) or below is None:
+            return
+        inside, end = lines[top + 1 : below - 1], below
+        said: list[str] = []
+        for line in reversed(inside):
+            content = _content(line[left:]).strip()
+            if not content or _LOWER.match(content):
+                break
+            said.append(content)
+        yield end, " ".join(reversed(said)), inside
 
 
 def _frames(inside: list[str], left: int) -> tuple[Frame, ...]:

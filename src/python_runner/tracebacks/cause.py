@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
-from python_runner.tracebacks.blocks import Block, Kind
-from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_end
+from python_runner.tracebacks.blocks import Block, Kind, frame_in
+from python_runner.tracebacks.chains import (
+    Chain,
+    chain_text,
+    chains_from_the_end,
+    raising_block,
+)
+from python_runner.tracebacks.endings import Cause, Ending, Hint
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
 
 #: Longest text of a traceback, in characters.
 MAX_TEXT = 64 * 1024
+#: Lines of one frame, at most, where a text is cut.
+_FRAME_LINES = 6
 #: Longest exception line, in characters: it goes into subjects and tables.
 MAX_EXCEPTION = 500
 #: Lines of the output that may follow what is still near its end.
@@ -51,50 +57,14 @@ _CONTINUATION = re.compile(
     r"\s|\[SQL: |\[parameters: |\(Background on this error at: |For further information"
     r"|DETAIL: |HINT: |LINE \d+: |[-+?^] "
 )
-#: A last line that says what was wrong with the call of a command.
+#: Lines at the end in which a command may say that, at most.
+_USAGE_LINES = 10
+#: A line that says what was wrong with the call of a command.
 _USAGE = re.compile(
     r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
     r"|can't open file )",
     re.IGNORECASE,
 )
-
-
-class Ending(Enum):
-    """How a process ended, as far as its output can explain it."""
-
-    #: Python's exit code after an exception, and after ``sys.exit`` with a text.
-    EXCEPTION = auto()
-    #: Another exit code: what the output tells is no more than a hint.
-    CODE = auto()
-    #: The interpreter crashed.
-    CRASH = auto()
-    #: Somebody ended it, perhaps with Ctrl-C.
-    SIGNAL = auto()
-
-
-class Hint(Enum):
-    """What stands beside the end of a script, and did not end it."""
-
-    #: An exception that was handled.
-    LOGGED = auto()
-    #: An exception in a thread, a child process, a destructor.
-    BACKGROUND = auto()
-    #: The last line of the output.
-    LAST_LINE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What an output tells of a failure.
-
-    Attributes:
-        traceback: the text to show; its exception is None where none ended the script.
-        hint: what stands beside the end, and ``told`` says what it is.
-    """
-
-    traceback: Traceback | None = None
-    hint: Hint | None = None
-    told: str = ""
 
 
 def read_cause(
@@ -182,7 +152,10 @@ class _Search:
             line = last_line(self.output.lines)
             if _USAGE.match(line) or is_grave(line) or self._framed():
                 return Cause(hint=Hint.LAST_LINE, told=_line(line))
-            return Cause()
+            # Some write how they are called below it, or an error in several lines.
+            below = reversed(self.output.lines[-_USAGE_LINES:])
+            wrong = next((x for x in below if _USAGE.match(x) or is_grave(x)), "")
+            return Cause(hint=Hint.LOGGED, told=_line(wrong)) if wrong else Cause()
         text = chain_text(self.output, told, len(self.output.lines))
         hint = Hint.LOGGED if self.other else Hint.BACKGROUND
         return Cause(_text_only(text), hint, self._exception_of(told))
@@ -276,8 +249,10 @@ class _Search:
 
     def _told_by(self, chain: Chain) -> Traceback:
         text = chain_text(self.output, chain, self.end)
-        blocks = [block.frames for block in reversed(chain.blocks)]
-        place = next((p for f in blocks if (p := place_of(f, self.project))), None)
+        raising = raising_block(self.output, chain)
+        blocks = [raising, *reversed(chain.blocks)]
+        places = (place_of(block.frames, self.project) for block in blocks)
+        place = next(filter(None, places), None)
         said = _exception(self.output, chain.last, self.end)
         return _with_place(text, said, place)
 
@@ -360,8 +335,29 @@ def _line(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
+    """Return a text with its middle left out where it is too long, by whole frames."""
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 50
-    left_out = len(text) - 2 * half
-    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{text[-half:]}"
+    head, tail = text[:half], text[-half:]
+    if "\n" in head and "\n" in tail:
+        head = _without_last_frame(head[: head.rindex("\n")])
+        tail = _from_first_frame(tail[tail.index("\n") + 1 :])
+    left_out = len(text) - len(head) - len(tail)
+    return f"{head}\n[... {left_out} characters left out ...]\n{tail}"
+
+
+def _without_last_frame(text: str) -> str:
+    lines = text.split("\n")
+    for number in range(1, min(_FRAME_LINES, len(lines)) + 1):
+        if frame_in(lines[-number]):
+            return "\n".join(lines[:-number])
+    return text
+
+
+def _from_first_frame(text: str) -> str:
+    lines = text.split("\n")
+    for number, line in enumerate(lines[:_FRAME_LINES]):
+        if frame_in(line):
+            return "\n".join(lines[number:])
+    return text

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from python_runner.tracebacks.lines import Output
 
+_CAUSE = "The above exception was the direct cause of the following exception:"
 _LINKS = (
     "During handling of the above exception, another exception occurred:",
-    "The above exception was the direct cause of the following exception:",
+    _CAUSE,
 )
 _HEADER = "Traceback (most recent call last)"
 #: Lines without text between a link and the blocks that it joins, at most.
@@ -82,9 +83,25 @@ def chain_text(output: Output, chain: Chain, end: int) -> str:
     return "\n".join(lines).rstrip()
 
 
+def raising_block(output: Output, chain: Chain) -> Block:
+    """Return the block of a chain that tells where its last exception was raised.
+
+    A pool brings the traceback of a worker as the cause of the same exception, which it
+    raises again in the script: the worker's tells more.
+    """
+    *above, last = chain.blocks
+    if not above or above[-1].exception != last.exception:
+        return last
+    between = output.lines[max(last.start - _BLANKS - 1, 0) : last.start]
+    caused = any(line.strip() == _CAUSE for line in between)
+    return above[-1] if caused else last
+
+
 def _blocks_from_the_end(output: Output) -> Iterator[Block]:
     limit = len(output.lines)
     for start in reversed(output.marks):
+        if _is_in_message(output.lines, start):
+            continue
         readers = block_at, box_at, cell_block_at
         found = (reader(output.lines, start, limit) for reader in readers)
         block = next(filter(None, found), None)
@@ -92,6 +109,14 @@ def _blocks_from_the_end(output: Output) -> Iterator[Block]:
             yield block
         if block or _HEADER in output.lines[start]:
             limit = start
+
+
+def _is_in_message(lines: list[str], start: int) -> bool:
+    """Whether a traceback is quoted where the message of an exception begins."""
+    header = HEADER.match(lines[start])
+    if not header or not start or not lines[start - 1].startswith("    "):
+        return False
+    return bool(_EXCEPTION.match(header[1])) and not _REMOTE.match(header[1])
 
 
 def _link_above(lines: list[str], start: int) -> int | None:

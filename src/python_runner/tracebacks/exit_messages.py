@@ -80,8 +80,11 @@ def exit_message(lines: list[str], source: Source | None) -> ExitMessage | None:
     # Without a text in its sys.exit, what it printed last says most.
     ends_with_text = short and (source is None or source.unknown_exit)
     headline = _headline(paragraph if ends_with_text else paragraph[::-1])
+    record = lines[start - 1] if start else ""
     if is_light(headline):
         headline = _last_error(lines) or headline
+    elif not ends_with_text and is_grave(record) and _goes_on(record, paragraph):
+        headline, paragraph = record, [record, *paragraph]
     return ExitMessage(headline.strip(), "\n".join(paragraph))
 
 
@@ -103,6 +106,11 @@ def is_light(line: str) -> bool:
 def is_grave(line: str) -> bool:
     """Whether a logger wrote a line as an error."""
     return is_logged(line) and _level_of(line) in _GRAVE
+
+
+def _goes_on(record: str, below: list[str]) -> bool:
+    """Whether lines below one that was logged are part of its message."""
+    return record.rstrip().endswith(":") or all(line[:1].isspace() for line in below)
 
 
 def _level_of(line: str) -> str:
@@ -145,13 +153,14 @@ def _paragraph_start(lines: list[str]) -> int:
 
 def _without_warnings(lines: list[str]) -> list[str]:
     """Return the lines with a blank one for each warning, unless there is nothing else."""
-    kept: list[str] = []
-    number = 0
-    while number < len(lines):
-        end = _warning_end(lines, number)
-        kept.append(lines[number] if end == number else "")
-        number = max(end, number + 1)
-    if any(line.strip() for line in kept):
+    kept = list(lines)
+    end = 0
+    for number, line in enumerate(lines):
+        # A quick look, for there are many lines, and hardly one is a warning.
+        if number >= end and "Warning:" in line:
+            end = _warning_end(lines, number)
+            kept[number:end] = [""] * (end - number)
+    if any(map(str.strip, kept)):
         return kept
     warned = (line[match.end() :] for line in lines if (match := _WARNING.match(line)))
     return [next(warned, "")] if lines else []

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.json_lines import without_json_lines
 
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
+#: Blocks that are looked at, at most: what ended a script is near its end.
+_MOST_MARKS = 2000
 #: One of these is on the first line of every block; in the order of the alphabet.
 _MARKS = (
     "  +-+---------------- 1 --",
@@ -29,7 +32,8 @@ class Output:
 
     Attributes:
         lines: without colours, and without blank ones at the end.
-        marks: numbers of the lines where a block of a traceback may begin, ascending.
+        marks: numbers of the lines where a block of a traceback may begin, ascending; of
+            very many, the last ones.
     """
 
     lines: list[str]
@@ -47,27 +51,20 @@ def shown_text(text: str) -> str:
 
     Not for ``splitlines``: Python ends a line of a traceback with nothing else.
     """
-    if "\x1b" in text:
-        text = _ANSI.sub("", text)
-    if "\r" in text:
-        text = "\n".join(map(_last_written, text.split("\n")))
-    return text
-
-
-def _last_written(line: str) -> str:
-    """Return what stands in a line whose parts a carriage return put one on the other."""
-    parts = reversed(line.split("\r"))
-    return next((part for part in parts if part.strip()), "")
+    text = settled(text)
+    return _ANSI.sub("", text) if "\x1b" in text else text
 
 
 def _marked_lines(text: str) -> list[int]:
     places = []
     for mark in _MARKS:
-        place = text.find(mark)
-        while place >= 0:
+        place = text.rfind(mark)
+        for _ in range(_MOST_MARKS):
+            if place < 0:
+                break
             places.append(place)
-            place = text.find(mark, place + len(mark))
-    places.sort()
+            place = text.rfind(mark, 0, place)
+    places = sorted(places)[-_MOST_MARKS:]
     numbers: list[int] = []
     line = seen = 0
     for place in places:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import textwrap
 import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 #: Bytes of a source that is read; what is longer was made by a program.
 LONGEST = 128 * 1024
@@ -27,6 +28,8 @@ warnings.filterwarnings("ignore", module=re.escape(_NAME))
 _LETTERS = 4
 #: Lines that may follow a text at the end of an output: functions run at exit print.
 _LINES_BEHIND = 10
+#: Names that stand for one another, from a call to its text, at most.
+_STEPS = 3
 #: Values of one name that are looked at.
 _VALUES = 20
 _EXITS = frozenset({"exit", "quit", "SystemExit", "_exit"})
@@ -36,6 +39,10 @@ _PRINTS = frozenset(
         *("debug", "info", "warning", "error", "critical", "exception", "fatal"),
     }
 )
+_DEDENTS = frozenset({"dedent", "cleandoc"})
+_STRIPS = frozenset({"strip", "lstrip", "rstrip"})
+#: Stands for a value in a text that a function changes.
+_GAP = "\0"
 #: A value in a template of ``%``, and in one of ``format``.
 _VALUE = re.compile(r"%(?:\(\w*\))?[-#0 +]*[\d.*]*[a-zA-Z]|\{[^{}]*\}")
 
@@ -149,6 +156,8 @@ def _named_values(nodes: list[ast.AST]) -> dict[str, list[ast.expr]]:
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 named.setdefault(_last_name(target), []).append(node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            named.setdefault(_last_name(node.target), []).append(node.value)
         elif isinstance(node, ast.FunctionDef):
             returned = [n.value for n in ast.walk(node) if isinstance(n, ast.Return)]
             values = [value for value in returned if value]
@@ -185,15 +194,20 @@ def _values(
             and node.args
             and _last_name(node.func) in functions
         ):
-            argument = node.args[0]
-            values = [argument]
-            if isinstance(argument, ast.Name):
-                values = named.get(argument.id, values)[:_VALUES]
-            elif isinstance(argument, ast.Call):
-                # sys.exit(main()): what the function returns.
-                name = _last_name(argument.func)
-                values = named.get(f"{name}()", values)[:_VALUES]
+            values = [node.args[0]]
+            # sys.exit(main()), where it returns a name: both are looked up.
+            for _ in range(_STEPS):
+                values = [v for value in values for v in _meant(value, named)][:_VALUES]
             yield values
+
+
+def _meant(value: ast.expr, named: dict[str, list[ast.expr]]) -> list[ast.expr]:
+    """Return what a name stands for, or a call of a function of the source."""
+    if isinstance(value, ast.Name):
+        return named.get(value.id, [value])
+    if isinstance(value, ast.Call):
+        return named.get(f"{_last_name(value.func)}()", [value])
+    return [value]
 
 
 def _joins_lines(values: list[ast.expr]) -> bool:
@@ -274,19 +288,41 @@ def _parts(value: ast.expr) -> Iterator[str | None]:
         and value.func.attr == "format"
     ):
         yield from _split(value.func.value)
+    elif (
+        isinstance(value, ast.Call)
+        and value.args
+        and _last_name(value.func) in _DEDENTS
+    ):
+        yield from _changed(value.args[0], textwrap.dedent)
+    elif (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Attribute)
+        and value.func.attr in _STRIPS
+    ):
+        yield from _changed(value.func.value, str.strip)
     else:
         yield None
+
+
+def _changed(value: ast.expr, change: Callable[[str], str]) -> Iterator[str | None]:
+    """Yield the parts of a text that a function changes, as if values were letters."""
+    text = "".join(_GAP if part is None else part for part in _parts(value))
+    yield from _with_gaps(change(text).split(_GAP))
+
+
+def _with_gaps(texts: list[str]) -> Iterator[str | None]:
+    """Yield fixed parts, with None for each value between two of them."""
+    yield texts[0] or None
+    for text in texts[1:]:
+        yield None
+        yield text or None
 
 
 def _split(value: ast.expr) -> Iterator[str | None]:
     if not (isinstance(value, ast.Constant) and isinstance(value.value, str)):
         yield None
         return
-    texts = _VALUE.split(value.value)
-    yield texts[0] or None
-    for text in texts[1:]:
-        yield None
-        yield text or None
+    yield from _with_gaps(_VALUE.split(value.value))
 
 
 def _is_telling(template: Template) -> bool:

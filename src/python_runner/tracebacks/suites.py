@@ -15,6 +15,8 @@ _PYTEST_SUMMARY = re.compile(r"=+ short test summary info =+$")
 _PYTEST_SECTIONS = re.compile(r"=+ (?:FAILURES|ERRORS) =+$")
 _PYTEST_TITLE = re.compile(r"_{3,} .* _{3,}$")
 _PYTEST_PLACE = re.compile(r"(\S.*?):(\d+): ?(?:in \S+|\w*)$")
+#: With ``--tb=line``: place and message of each failure.
+_PYTEST_LINE = re.compile(r"(\S.*?\.py):(\d+): \S")
 _UNITTEST_END = re.compile(r"FAILED \((?:failures|errors|unexpected successes)=")
 _UNITTEST_TITLE = re.compile(r"(?:FAIL|ERROR): \S")
 _RULE = re.compile(r"={20,}$")
@@ -68,6 +70,10 @@ def _pytest(lines: list[str]) -> FailedTests | None:
 def _pytest_frames(lines: list[str], start: int) -> tuple[Frame, ...]:
     frames: list[Frame] = []
     titles = 0
+    if start + 1 < len(lines) and not _PYTEST_TITLE.match(lines[start + 1]):
+        places = (_PYTEST_LINE.match(line) for line in lines[start + 1 :])
+        if match := next(filter(None, places), None):
+            return (Frame(match[1], int(match[2]), None),)
     for line in lines[start + 1 :]:
         titles += bool(_PYTEST_TITLE.match(line))
         if titles > 1 or _PYTEST_SUMMARY.match(line):

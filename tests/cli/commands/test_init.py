@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import os
+import stat
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
 
+from python_runner.config.keys import json_schema
 from tests.support import (
     GOOD,
     Cli,
@@ -102,3 +106,81 @@ def test_a_script_whose_name_is_no_text_is_left_out(cli: Cli, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "exec_config.json").read_text(encoding="utf-8"))
     assert config["scripts"] == ["a.py"]
+
+
+def test_init_describes_the_keys_to_an_editor(cli: Cli, tmp_path: Path) -> None:
+    """The schema lies beside the configuration: no network, and no path of this machine."""
+    (tmp_path / "a.py").write_text(GOOD, encoding="utf-8")
+
+    cli("init", ".")
+    config = json.loads((tmp_path / "exec_config.json").read_text("utf-8"))
+    schema = json.loads((tmp_path / config["$schema"]).read_text("utf-8"))
+
+    assert schema == json_schema()
+    jsonschema.validate(config, schema)
+
+
+def test_init_writes_an_env_file_where_commands_look_for_it(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """It is this user's alone, in this user's language, and found by the next command."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(GOOD, encoding="utf-8")
+
+    done = cli("init", "mine", "--recipient", "a@example.org", LANGUAGE="fr")
+    env = tmp_path / ".env"
+    checked = cli("check", "mine")
+
+    assert str(env) in done.stdout
+    assert "# Boîte qui envoie" in env.read_text("utf-8")
+    assert f"{env} does not set them" in checked.stdout
+    if sys.platform != "win32":
+        assert stat.S_IMODE(env.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("way", ["file", "wrong file", "variables", "relay", "link"])
+def test_init_leaves_settings_as_they_are(cli: Cli, tmp_path: Path, way: str) -> None:
+    """Whoever has said how mails leave, rightly or wrongly, is not told to."""
+    (tmp_path / "a.py").write_text(GOOD, encoding="utf-8")
+    env = tmp_path / ".env"
+    variables = {}
+    if way == "file":
+        env.write_text("A=1\n", encoding="utf-8")
+    elif way == "wrong file":
+        env.mkdir()
+    elif way == "variables":
+        variables = {"LOGIN_MAIL": "robot@example.org", "PASSWORD_MAIL": "x"}
+    elif way == "relay":
+        variables = {"MAIL_FROM": "robot@example.org", "SMTP_HOST": "localhost"}
+    elif way == "link":
+        try:
+            env.symlink_to(tmp_path / "nowhere")
+        except OSError:
+            pytest.skip("this user may not make links")
+    before = os.path.lexists(env) and (env.is_symlink(), env.is_dir())
+
+    done = cli("init", ".", **variables)
+
+    assert done.returncode == 0, done.stderr
+    assert (os.path.lexists(env) and (env.is_symlink(), env.is_dir())) == before
+    assert not (tmp_path / "nowhere").exists()
+    assert "mailbox" not in done.stdout
+    if way == "file":
+        assert env.read_text("utf-8") == "A=1\n"
+
+
+def test_init_tells_what_to_type_next(cli: Cli, tmp_path: Path) -> None:
+    """The commands that it names work in this folder, however it was started itself."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.py").write_text(GOOD, encoding="utf-8")
+
+    *_, check, run = cli("init", "mine").stdout.splitlines()
+    for line in (check, run):
+        answer = subprocess.run(  # noqa: S602 - as people paste it
+            line.strip(),
+            shell=True,
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+        )
+        assert answer.returncode == 0, answer.stderr

@@ -15,10 +15,12 @@ from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
+from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import Problem
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import (
     absolute,
     current_folder,
@@ -27,7 +29,6 @@ from python_runner.files import (
     is_folder,
     may_write_in,
 )
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.records.outputs import private_logs
 from python_runner.texts.sentence import translate as _
 
@@ -64,6 +65,7 @@ def command(
         examine(folder, targets.defaults, settings) for folder in targets.projects
     ]
     warnings = list(permission_problems(examined, settings))
+    warnings += package_problems(current_folder())
     warnings += as_problems(settings.warnings)
     warnings += (warning for one in examined for warning in one.warnings)
     told = {problem.key for one in examined for problem in one.problems}

@@ -14,8 +14,9 @@ from python_runner.cli.commands.run import show_failures
 from python_runner.cli.progress import PlainLines
 from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
+from python_runner.exit_codes import EXIT_SUCCESS
+from python_runner.installation import own_command
 from python_runner.model import MailSettings, Run, Settings
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import open_session
 from python_runner.texts.sentence import translate as _
@@ -73,8 +74,9 @@ def command() -> int:
         _show_log(project)
     _show_mails(folder / "mail")
     say(_heading(_("Now with your scripts")))
-    say(_("  python-runner init FOLDER     writes its configuration"))
-    say(_("  python-runner run FOLDER      runs it"))
+    command = own_command()
+    say(_("  {command} init FOLDER     writes its configuration"), command=command)
+    say(_("  {command} run FOLDER      runs it"), command=command)
     return EXIT_SUCCESS
 
 

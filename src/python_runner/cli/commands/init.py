@@ -13,19 +13,34 @@ import click
 from python_runner.cli.streams import say
 from python_runner.cli.wording import labelled
 from python_runner.config.addresses import address_problems
+from python_runner.config.env_template import env_template
+from python_runner.config.keys import json_schema
 from python_runner.config.project import CONFIG_FILE
+from python_runner.config.settings import ENV_FILE, can_mail, load_settings
 from python_runner.config.validation import can_be_passed
-from python_runner.exceptions import BadPythonInterpreter, Problem
+from python_runner.exceptions import BadPythonInterpreter, Problem, PythonRunnerError
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreter_version import ask
 from python_runner.execution.interpreters import find_command
-from python_runner.files import absolute, exists, is_file, replacing
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.files import (
+    FILE_MODE,
+    PRIVATE_FILE_MODE,
+    absolute,
+    current_folder,
+    exists,
+    is_file,
+    replacing,
+)
+from python_runner.installation import own_command
 from python_runner.texts.sanitize import clean, json_safe
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
+#: Beside the configuration, so that an editor finds it without a network, and on every
+#: computer that the project is copied to.
+SCHEMA_FILE = "exec_config.schema.json"
 #: Python files that do not belong to a series.
 _NO_SCRIPT = re.compile(r"(setup|conftest|__\w+__|test_.*|.*_test)\.py")
 
@@ -55,26 +70,31 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         say(_("{folder} holds no Python script"), err=True, folder=folder)
         return EXIT_USAGE
     config = initial_config(folder, scripts, recipients)
-    text = json_safe(json.dumps(config, indent=2, ensure_ascii=False))
+    text = _as_json(config)
     try:
-        with replacing(target, overwrite=False) as new:
-            new.write(f"{text}\n".encode())
+        _write_new(target, text)
     except FileExistsError:
         message = _("{path} exists already and was left as it is")
         say(message, err=True, path=target)
         return EXIT_USAGE
     except OSError as error:
-        message = _("{path} cannot be written: {error}")
-        say(message, err=True, path=target, error=error.strerror)
+        _tell_unwritten(target, error)
         return EXIT_USAGE
     say(_("{path} was written:"), path=target)
-    say(text)
+    say(text.rstrip())
     if reason := why_no_interpreter(folder, config["python_command"]):
         warning = Problem(str(target), "python_command", clean(reason))
         say(labelled(_("warning"), warning), err=True)
+    _write_schema(folder / SCHEMA_FILE)
+    _write_env()
     say(_("Check the order of the scripts, then run:"))
-    say("  python-runner check {project}", project=project)
-    say("  python-runner run {project}", project=project)
+    for verb in ("check", "run"):
+        say(
+            "  {command} {verb} {folder}",
+            command=own_command(),
+            verb=verb,
+            folder=project,
+        )
     return EXIT_SUCCESS
 
 
@@ -94,6 +114,59 @@ def why_no_interpreter(folder: Path, command: str | None) -> str | None:
     return problem.in_language(system_language()) if problem else None
 
 
+def _write_schema(target: Path) -> None:
+    """Write what an editor completes and checks the configuration by."""
+    try:
+        _write_new(target, _as_json(json_schema()))
+    except FileExistsError:
+        pass
+    except OSError as error:
+        _tell_unwritten(target, error)
+
+
+def _write_env() -> None:
+    """Write a ``.env`` file to fill in, where a later command in this folder looks first.
+
+    Only where no file and no variable says how mails leave.
+    """
+    try:
+        settings = load_settings()
+    except PythonRunnerError:
+        # There is a file, which `check` tells to be wrong.
+        return
+    if settings.env_file or settings.mail.problems or can_mail(settings.mail):
+        return
+    target = current_folder() / ENV_FILE
+    try:
+        _write_new(target, env_template(), PRIVATE_FILE_MODE)
+    except FileExistsError:
+        return
+    except OSError as error:
+        _tell_unwritten(target, error)
+        return
+    say(_("{path} was written: for mails, fill in the mailbox that sends"), path=target)
+
+
+def _as_json(document: dict[str, Any]) -> str:
+    return json_safe(json.dumps(document, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _write_new(target: Path, text: str, mode: int = FILE_MODE) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: it cannot be written.
+    """
+    with replacing(target, overwrite=False, mode=mode) as new:
+        new.write(text.encode())
+
+
+def _tell_unwritten(target: Path, error: OSError) -> None:
+    message = _("{path} cannot be written: {error}")
+    say(message, err=True, path=target, error=error.strerror)
+
+
 def find_scripts(folder: Path) -> list[str]:
     """Return the scripts at the top of a folder, in order of name.
 
@@ -111,8 +184,12 @@ def find_scripts(folder: Path) -> list[str]:
 def initial_config(
     folder: Path, scripts: list[str], recipients: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the required keys, with values from what the folder holds."""
+    """Return the required keys, with values from what the folder holds.
+
+    Their description is named as well.
+    """
     return {
+        "$schema": f"./{SCHEMA_FILE}",
         "scripts": scripts,
         "python_command": _own_interpreter(folder),
         "recipients": list(recipients),

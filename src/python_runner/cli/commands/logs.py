@@ -16,9 +16,9 @@ from python_runner.cli.targets import env_file_option
 from python_runner.config.project import bare_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.files import absolute, exists
 from python_runner.model import Outcome
-from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
 from python_runner.texts.sanitize import clean, flat

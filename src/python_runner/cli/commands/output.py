@@ -16,9 +16,9 @@ from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.files import exists
 from python_runner.model import OpenRun
-from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
 from python_runner.runner.recovery import was_interrupted

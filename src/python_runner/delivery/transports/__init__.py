@@ -10,6 +10,7 @@ import re
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
+from python_runner.installation import extra_command
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -91,10 +92,11 @@ def missing_extra(settings: MailSettings) -> Sentence | None:
         return None
     return Sentence.of(
         N_(
-            "MAIL_TRANSPORT={transport} needs the package msal: pip install"
-            ' "python-series-runner[outlook]"'
+            "MAIL_TRANSPORT={transport} needs the package msal, which is not installed:"
+            " {command}"
         ),
         transport=settings.transport,
+        command=extra_command("outlook"),
     )
 
 

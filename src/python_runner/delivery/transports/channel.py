@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from python_runner.channels import channel_label
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.installation import extra_command
 from python_runner.model import Cause, RunStatus
 from python_runner.report.mime import STATUS_HEADER
 from python_runner.report.view import SENTENCE
@@ -65,10 +66,8 @@ class ChannelTransport:
             error = refused
         except ImportError:
             detail = Sentence.of(
-                N_(
-                    "channels need Apprise, which is not installed:"
-                    ' pip install "python-series-runner[notify]"'
-                )
+                N_("channels need Apprise, which is not installed: {command}"),
+                command=extra_command("notify"),
             )
             error = DeliveryError(Cause.TRANSIENT, detail)
         except Exception as broken:  # noqa: BLE001 - a plug-in's; it may quote the address

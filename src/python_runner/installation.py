@@ -1,0 +1,61 @@
+"""How Python Runner was installed, and so what installs and uninstalls packages there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+
+#: The name on the package index; ``python-runner`` is somebody else's there.
+DISTRIBUTION = "python-series-runner"
+COMMAND = "python-runner"
+
+
+def extra_command(extra: str) -> str:
+    """Return the command that adds what an extra needs to this installation."""
+    return package_command("install", f'"{DISTRIBUTION}[{extra}]"')
+
+
+def package_command(verb: str, what: str) -> str:
+    """Return a command that changes the packages beside Python Runner.
+
+    Args:
+        verb: ``install`` or ``uninstall``.
+        what: options and packages, ready for a shell.
+    """
+    if (Path(sys.prefix) / "pipx_metadata.json").exists():
+        return f"pipx runpip {DISTRIBUTION} {verb} {what}"
+    python = shell_word(sys.executable)
+    if find_spec("pip"):
+        return f"{python} -m pip {verb} {what}"
+    # The environments that uv makes have no pip.
+    return f"uv pip {verb} --python {python} {what}"
+
+
+def shell_word(text: str) -> str:
+    """Return a path or an address as one word for a shell, of Windows too."""
+    return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
+
+
+def own_command() -> str:
+    """Return what a person types to start this command again, in the same folder."""
+    started = sys.argv[0]
+    if Path(started).stem != COMMAND:
+        return f"{shell_word(sys.executable)} -m python_runner"
+    found = shutil.which(COMMAND)
+    if found and _same_program(found, started):
+        return COMMAND
+    return shell_word(started)
+
+
+def _same_program(one: str, other: str) -> bool:
+    """Say whether two paths name one program, with or without its ``.exe``."""
+    first, second = (
+        os.path.normcase(os.path.realpath(path)).removesuffix(".exe")
+        for path in (one, other)
+    )
+    return first == second

@@ -1,0 +1,75 @@
+"""The pages for users say the same in both languages, and their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+
+pytestmark = pytest.mark.source
+
+ROOT = Path(__file__).parents[1]
+#: The French one is short, and leads to the English one, which tests make.
+SHORT = {"reliability.fr.md"}
+FRENCH = sorted(
+    path
+    for path in (*ROOT.glob("*.fr.md"), *ROOT.glob("docs/*.fr.md"))
+    if path.name not in SHORT
+)
+PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
+
+
+def prose(path: Path) -> str:
+    """Return a page without its blocks of code."""
+    text = path.read_text(encoding="utf-8")
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the addresses of a page's headings, as web pages of repositories make them."""
+    headings = re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
+
+
+@pytest.mark.parametrize("french", FRENCH, ids=lambda path: path.name)
+def test_a_page_has_the_same_parts_in_both_languages(french: Path) -> None:
+    """Sections, rows of tables and blocks of code follow each other alike."""
+    english = french.with_name(french.name.replace(".fr.md", ".md"))
+    levels, rows, languages = (
+        [
+            re.findall(pattern, path.read_text("utf-8"), re.MULTILINE)
+            for path in (english, french)
+        ]
+        for pattern in (r"^(#+) ", r"^ *\|(?=.)", r"^ *```(\w*)$")
+    )
+
+    assert levels[0] == levels[1]
+    assert len(rows[0]) == len(rows[1])
+    assert languages[0] == languages[1]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """The file is there, and so is the heading."""
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", prose(page)):
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_the_page_about_the_original_names_what_people_meet_first() -> None:
+    """Working folder, captured output, exit codes, places of .env, addresses, rotation."""
+    text = (ROOT / "docs/moving.md").read_text("utf-8")
+    rows = re.findall(r"^\| ([^*|]+?) \|", text, re.MULTILINE)
+    for words in (
+        *("current folder", "what a script prints", "exit code", "`.env`"),
+        *("addresses", "rotation", "variables of `.env`", "a server that is away"),
+    ):
+        assert any(words in row for row in rows), words
