@@ -57,6 +57,41 @@ def test_the_six_values_unpack_in_the_order_of_the_original(
     assert backups == config.logs_backup_count == 0
 
 
+@pytest.mark.parametrize(
+    "command", [["py", "-3.12"], ["python"], ["conda", "run", "-n", "my env", "python"]]
+)
+def test_an_interpreter_may_have_arguments_of_its_own(
+    make_project: MakeProject, command: list[str]
+) -> None:
+    """The list comes back as it was written, to be handed on."""
+    folder = make_project(python_command=command)
+
+    assert load_project(folder).python_command == tuple(command)
+    assert load_config(folder).python_command == command
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ([], ["python_command"]),
+        ("", ["python_command"]),
+        (["py", 3], ["python_command[1]"]),
+        (["", None], ["python_command[0]", "python_command[1]"]),
+        ([["py"]], ["python_command[0]"]),
+        ({"py": "-3.12"}, None),
+        (3, ["python_command"]),
+    ],
+)
+def test_a_wrong_interpreter_is_told_with_its_place(
+    make_project: MakeProject, command: object, keys: list[str] | None
+) -> None:
+    """The sentence shows both ways to write one."""
+    problems = problems_of(make_project(python_command=command))
+
+    assert keys is None or list(problems) == keys
+    assert all('"python" or ["py", "-3.12"]' in told for told in problems.values())
+
+
 def test_every_optional_key_has_the_originals_behaviour(
     make_project: MakeProject,
 ) -> None:

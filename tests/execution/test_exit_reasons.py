@@ -32,6 +32,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (3, "exit code 3"),
         (255, "exit code 255"),
         (1, "exit code 1"),
+        (9009, "exit code 9009 (Windows did not find the program)"),
         (0x3FFFFFFF, "exit code 1073741823"),
         (0x40000000, "exit code 1073741824"),
         (0x80000003, "crashed: 0x80000003 (STATUS_BREAKPOINT)"),

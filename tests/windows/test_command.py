@@ -168,3 +168,54 @@ def test_the_windowless_command_gives_scripts_a_hidden_console(
     first, console = output.read_text("utf-8").splitlines()
     assert first.lower().endswith("python.exe true")
     assert console == "True"
+
+
+def shim(folder: Path, text: str) -> Path:
+    """Make a ``python.bat`` of the kind that version managers put on ``PATH``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "python.bat").write_text(f"@echo off\r\n{text}\r\n", encoding="ascii")
+    return folder / "python.bat"
+
+
+def test_a_shim_is_asked_for_its_interpreter(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    """No argument of a script passes through cmd.exe, which would run what is in it."""
+    batch = shim(tmp_path / "pyenv win" / "shims", f'"{sys.executable}" %*')
+    args = ["x y", "50%", "a&b", "%USERNAME%", 'q"q', "^", "", "é"]
+    source = f"import sys; assert sys.argv[1:] == {args!a}, sys.argv"
+    folder = make_project(
+        sources={"x&y.py": source},
+        scripts=[{"path": "x&y.py", "args": args}],
+        python_command=str(batch),
+    )
+
+    done = subprocess.run(
+        [COMMAND, "run", "--json", folder], capture_output=True, check=False
+    )
+    (run,) = json.loads(done.stdout)["runs"]
+
+    assert run["status"] == "success", run
+    assert Path(run["interpreter"]) == Path(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("echo Python was not found& exit /b 9009", "is a batch file"),
+        ("exit /b 0", "is a batch file"),
+        (f'echo starting& "{sys.executable}" %*', None),
+    ],
+)
+def test_check_tells_what_a_batch_file_is(
+    make_project: MakeProject, tmp_path: Path, text: str, told: str | None
+) -> None:
+    """One that starts no Python is refused; one that says something before is not."""
+    folder = make_project(python_command=str(shim(tmp_path / "shims", text)))
+
+    done = subprocess.run(
+        [COMMAND, "check", folder], capture_output=True, check=False, text=True
+    )
+
+    assert done.returncode == (2 if told else 0), done.stdout
+    assert (told or "") in done.stdout

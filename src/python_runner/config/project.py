@@ -282,12 +282,13 @@ def _build(
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
+    command = good.get("python_command")
     return replace(
         bare_project(folder),
         **values
         | {
             "scripts": scripts,
-            "python_command": good.get("python_command"),
+            "python_command": tuple(command) if isinstance(command, list) else command,
             "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
             "channels": channels,
             "heartbeat_url": heartbeat,

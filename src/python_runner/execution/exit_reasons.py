@@ -8,6 +8,7 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.execution.interpreter_version import NOT_FOUND
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -172,7 +173,9 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
         return Sentence.of(crashed, code=_hexadecimal(exit_code), name=name)
     if exit_code in _ERRORS:
         return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
-    code = shown_exit_code(exit_code)
+    code: object = shown_exit_code(exit_code)
+    if exit_code == NOT_FOUND:
+        code = Sentence.of(N_("{code} (Windows did not find the program)"), code=code)
     if cause and cause.hint:
         hint = cause.hint
         return Sentence(_HINTS[hint], {"code": code, hint.value: cause.told})

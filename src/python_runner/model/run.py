@@ -88,7 +88,7 @@ class Command:
 
     Attributes:
         argv: interpreter, script file, arguments.
-        flags: of the interpreter, which end with the script.
+        flags: what stands between the interpreter and the script.
         cwd: working directory.
         env: the whole environment of the child.
         output: file that receives both streams; appended to, made when missing.

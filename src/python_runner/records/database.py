@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import private_file, private_folder
+from python_runner.files import is_held, opened, private_file, private_folder
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -178,8 +178,34 @@ class _TooOften(Exception):
     """Others write so often that a copy never comes to its end."""
 
 
+if sys.platform == "win32":
+
+    def _wait_while_held(path: Path) -> None:
+        """Wait for a program that lets nobody open the file, such as a backup.
+
+        Raises:
+            OSError: it stays held.
+        """
+        try:
+            os.close(opened(path, os.O_RDWR, 0))
+        except OSError as error:
+            if is_held(error):
+                raise
+
+else:
+
+    def _wait_while_held(_path: Path) -> None:
+        """Do nothing: to close the file would drop the locks that SQLite has on it."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """Open ``path`` the way every connection to the records is opened."""
+    """Open ``path`` the way every connection to the records is opened.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+        OSError: another program lets nobody open it (Windows).
+    """
+    _wait_while_held(path)
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )

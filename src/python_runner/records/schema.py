@@ -243,6 +243,17 @@ _RUNNERS = (
     "ALTER TABLE run ADD COLUMN runner_start TEXT",
 )
 
+# Lines that a log has refused: of the script with this number, or of the whole run (0).
+_UNLOGGED = (
+    """
+    CREATE TABLE unlogged (
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -251,6 +262,7 @@ MIGRATIONS = (
     _ORDER_OF_RECORDING,
     _LOG_PLACES,
     _RUNNERS,
+    _UNLOGGED,
 )
 
 

@@ -27,6 +27,8 @@ from python_runner.execution.orphans import (
 from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
+from python_runner.records.log_line import WHOLE_RUN
+from python_runner.records.log_reader import read_log
 from python_runner.records.store import StoreError
 from python_runner.runner.missed_runs import (
     RecoveredRun,
@@ -213,6 +215,8 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         news.missed, (open_run.run_id for open_run in open_runs)
     ):
         lock.forget(run_id)
+    with context.as_warning():
+        _complete_log(context, store, recorder)
     if not open_runs and not news.missed:
         return Recovery(place=news.place)
     configured = _as_configured(context)
@@ -227,6 +231,7 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         return unrecorded
     for run in known:
         recorder.log_missing(run.facts, run.logged)
+        _keep_unlogged(run.facts.run_id, store, recorder)
         lock.forget(run.facts.run_id)
     for recovered in (*runs, *(run for run in missed if run.is_due)):
         if not _end(recovered, configured, recorder, heartbeat):
@@ -250,6 +255,39 @@ def unrecorded_outcomes(context: RunContext, store: Store) -> dict[str, Outcome]
     news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
     missed = missed_runs(context, lock, news, context.project.scripts)
     return _outcomes(context, lock, open_runs, news, missed)
+
+
+def _complete_log(context: RunContext, store: Store, recorder: RunRecorder) -> None:
+    """Add the lines of earlier runs that the log refused when they ended."""
+    try:
+        unlogged = store.unlogged(context.project.path)
+    except StoreError as error:
+        context.warn(error.reason)
+        return
+    if not unlogged:
+        return
+    ids = {run.run_id for run, _numbers in unlogged}
+    logged: set[tuple[str, str]] = set()
+    # A runner may have died when they were written but not forgotten.
+    with suppress(OSError):
+        for line in read_log(context.logs, context.project.log_filename):
+            if line.run_id in ids:
+                logged.add((line.run_id, line.script))
+    for run, numbers in unlogged:
+        names = {result.number: result.script for result in run.scripts}
+        missing = {
+            number
+            for number in numbers
+            if (run.run_id, names.get(number, WHOLE_RUN)) not in logged
+        }
+        recorder.log_late(run, missing)
+        _keep_unlogged(run.run_id, store, recorder)
+
+
+def _keep_unlogged(run_id: str, store: Store, recorder: RunRecorder) -> None:
+    """Record which lines of an ended run the log lacks now."""
+    with suppress(StoreError):
+        store.keep_unlogged(run_id, recorder.unlogged(run_id))
 
 
 def _outcomes(

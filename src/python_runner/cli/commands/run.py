@@ -27,7 +27,8 @@ from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreter_version import shown_command
+from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.masking import Masker
@@ -303,10 +304,10 @@ def _remaining(project: Project, session: Session) -> Project | None:
 
 
 def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
-    interpreter = find_interpreter(
+    command = find_command(
         project.python_command, project.path, environ=settings.environ
     )
-    show(flat(masker.text(f"{project.name}: {interpreter}")))
+    show(flat(masker.text(f"{project.name}: {shown_command(command)}")))
     for script in project.scripts:
         show("  " + flat(masker.text(_plan_line(project, script))))
 
