@@ -181,6 +181,8 @@ def test_all_absent_keys_are_named(make_project: MakeProject) -> None:
         # From Python 3.13 on it is the comma, before that what follows it.
         ('{\n  "scripts": ["a.py",]\n}', 2, "2[12]", "comma"),
         ('{"a": "C:\\Users"}', 1, "10", '"/" in paths'),
+        ('{"a": "C:\\users"}', 1, r"\d+", '"/" in paths'),
+        ('{"a": ["C:\\p\\"], "b": 1}', 1, r"\d+", '"/" in paths'),
         ("", 1, "1", ""),
         ("{", 1, "2", ""),
     ],

@@ -156,7 +156,9 @@ def _json_hint(error: json.JSONDecodeError) -> str:
     before = error.doc[: error.pos].rstrip()
     if before.endswith(",") or error.msg.startswith("Illegal trailing comma"):
         return _("{error} (a comma too many?)").format(error=error.msg)
-    if error.msg.startswith("Invalid \\escape"):
+    # A path that ends with a backslash makes a text of what follows its quote.
+    line = error.doc.splitlines()[error.lineno - 1 : error.lineno]
+    if '\\"' in "".join(line) or error.msg.startswith("Invalid \\"):
         return _('{error} (write "\\\\" or "/" in paths)').format(error=error.msg)
     return error.msg
 
@@ -170,7 +172,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
+        message = str(error)
+        if "Unescaped '\\'" in message or "hex value" in message:
+            template = _('{error} (write "\\\\" or "/" in paths)')
+            message = template.format(error=message)
+        raise _wrong(
+            path, _("malformed TOML: {error}").format(error=message)
+        ) from error
     except ValueError as error:
         # Python's limit of digits; the format itself ends at 64 bits.
         raise _wrong(path, _("a number has too many digits")) from error

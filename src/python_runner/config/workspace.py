@@ -15,6 +15,7 @@ from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
     check_secret_addresses,
+    how_to_write,
     variables_of,
 )
 from python_runner.config.reading import is_there, read_toml
@@ -108,12 +109,10 @@ def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[P
         else:
             found = _matches(folder, pattern)
             if not found:
-                findings.add(
-                    f"projects[{place}]",
-                    _("no folder with an {file} matches {pattern}").format(
-                        file=CONFIG_FILE, pattern=pattern
-                    ),
+                message = _("no folder with an {file} matches {pattern}").format(
+                    file=CONFIG_FILE, pattern=pattern
                 )
+                findings.add(f"projects[{place}]", message + how_to_write(pattern))
         for project in found:
             if project not in seen:
                 seen.add(project)
