@@ -40,9 +40,7 @@ def only_windows(module: str) -> dict[str, set[int]]:
     return dict(found)
 
 
-def _lines(
-    node: ast.stmt, function: str, *, inside: bool
-) -> Iterator[tuple[str, int]]:
+def _lines(node: ast.stmt, function: str, *, inside: bool) -> Iterator[tuple[str, int]]:
     if isinstance(node, ast.FunctionDef):
         for child in node.body:
             yield from _lines(child, node.name, inside=inside)
