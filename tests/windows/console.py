@@ -1,9 +1,9 @@
-"""Runs the command in a console under wine, and types on it; needs no package.
+r"""Runs the command in a console under wine, and types on it; needs no package.
 
 To a Windows program that wine starts in a pseudo-terminal, this is a console: it has
 colours, a cursor and a keyboard. Windows itself gives tests no such keyboard.
 
-    python tests/windows/console.py wine 'Z:\\...\\python-runner.exe'
+    python tests/windows/console.py wine 'Z:\...\python-runner.exe'
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+assert sys.platform != "win32"  # what it drives is Windows, under wine
+
 #: Seconds in which something that should appear on the screen does.
 PATIENCE = 90.0
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
@@ -42,7 +44,7 @@ class Console:
         self._pid, self._screen = pty.fork()
         if self._pid == 0:
             os.chdir(folder)
-            os.execvp(command[0], command)  # noqa: S606
+            os.execvp(command[0], list(command))
 
     @property
     def words(self) -> str:

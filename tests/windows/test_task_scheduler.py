@@ -124,7 +124,7 @@ def test_a_task_runs_a_project_where_nobody_is_logged_on(
 def test_the_end_of_a_task_leaves_nobody(
     make_project: MakeProject, start: Callable[[Path], str], cli: Cli
 ) -> None:
-    """ "End" kills the runner: its scripts go along, and the next run tells of it."""
+    """What "End" kills is the runner: its scripts go along, and the next run tells of it."""
     folder = make_project(sources={"stuck.py": STUCK})
     name = start(folder)
     wait_until((folder / "pid").exists)
