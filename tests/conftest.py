@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ import coverage
 import pytest
 from hypothesis import HealthCheck, settings
 
-from python_runner import runner
 from python_runner.delivery.endpoints import Endpoints
-from tests.support import COMMAND, Cli, MakeProject
+from python_runner.runner import library
+from tests.support import COMMAND, QUICK, Cli, MakeProject
 
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ SHIELDED = (
 
 # Python may be started by a path with "..", which nobody tells as it is.
 sys.executable = os.path.abspath(sys.executable)  # noqa: PTH100 - links stay
+# Without this each of a thousand children would compile the whole product.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -80,8 +82,6 @@ settings.register_profile("usual", _USUAL, max_examples=100)
 settings.register_profile("quick", _USUAL, max_examples=30, derandomize=True)
 #: For the weekly job.
 settings.register_profile("long", _USUAL, max_examples=2000, print_blob=True)
-#: Whether only the quick profile is wanted: on each change, by ``.ci/run``.
-QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "1"
 settings.load_profile("quick" if QUICK else "usual")
 
 
@@ -99,7 +99,11 @@ def pytest_collection_modifyitems(
 
 
 def _sample(items: list[pytest.Item]) -> set[pytest.Item]:
-    """Return all tests but, of those marked ``sampled``, that many cases, evenly spread."""
+    """Return all tests but, of those marked ``sampled``, that many cases, evenly spread.
+
+    ``.ci/run`` moves the sample on with each commit, so that all cases come round.
+    """
+    turn = int(os.environ.get("PYTHON_RUNNER_SAMPLE", "0"))
     cases: dict[tuple[Path, str], list[pytest.Item]] = {}
     for item in items:
         name = item.name.partition("[")[0]
@@ -108,22 +112,37 @@ def _sample(items: list[pytest.Item]) -> set[pytest.Item]:
     for same in cases.values():
         mark = same[0].get_closest_marker("sampled")
         count = min(mark.args[0], len(same)) if mark else len(same)
-        chosen.update(same[number * len(same) // count] for number in range(count))
+        chosen.update(
+            same[(number * len(same) // count + turn) % len(same)]
+            for number in range(count)
+        )
     return chosen
 
 
 def _slow_first(items: list[pytest.Item]) -> None:
     """Let each worker begin with its share of the slow tests, so that all end together.
 
-    ``--dist worksteal`` gives each worker one piece of the list, all of one length.
+    ``--dist worksteal`` gives each worker one piece of the list, all of one length, and
+    moves what stands at the end of one. So a group that shares one costly result stands
+    near the start of a piece: one worker makes it.
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = [item for item in items if item.get_closest_marker("slow")]
-    others = iter([item for item in items if not item.get_closest_marker("slow")])
+    groups: dict[tuple[Path, str], list[pytest.Item]] = {}
+    slow: list[pytest.Item] = []
+    rest: list[pytest.Item] = []
+    for item in items:
+        if item.get_closest_marker("together"):
+            name = item.name.partition("[")[0]
+            groups.setdefault((item.path, name), []).append(item)
+        else:
+            (slow if item.get_closest_marker("slow") else rest).append(item)
+    shared = list(groups.values())
+    others = iter(rest)
     size = len(items) // workers
     ordered: list[pytest.Item] = []
     for worker in range(workers):
-        share = slow[worker::workers]
+        # The groups last: a piece may begin one test later than reckoned here.
+        share = [*slow[worker::workers], *chain(*shared[worker::workers])]
         ordered += [*share, *islice(others, max(0, size - len(share)))]
     items[:] = [*ordered, *others]
 
@@ -142,7 +161,7 @@ def shielded(
     for name in SHIELDED:
         monkeypatch.delenv(name, raising=False)
     # A port may be used again by another test: nothing is known of who answers there.
-    monkeypatch.setattr(runner, "ENDPOINTS", Endpoints())
+    monkeypatch.setattr(library, "ENDPOINTS", Endpoints())
     if "tmp_path" in request.fixturenames:
         home: Path = request.getfixturevalue("tmp_path") / "home"
     else:

@@ -37,6 +37,9 @@ Serve = Callable[..., Any]
 MakeResult = Callable[..., ScriptResult]
 MakeRun = Callable[..., Run]
 
+#: Whether only the quick profile is wanted: on each change, by ``.ci/run``.
+QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "1"
+
 #: The real command.
 COMMAND = (sys.executable, "-m", "python_runner")
 

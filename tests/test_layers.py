@@ -38,7 +38,16 @@ LAYERS = (
     {"model"},
     {"output_text"},
     {"masking"},
-    {"texts", "files", "channels", "secret_values", "exceptions", "version", "waiting"},
+    {
+        "texts",
+        "files",
+        "channels",
+        "secret_values",
+        "exceptions",
+        "version",
+        "waiting",
+        "exit_codes",
+    },
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.
@@ -186,22 +195,6 @@ def test_the_command_line_prints_in_one_place() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Name, ast.Attribute)):
                 assert ast.unparse(node) not in direct, path
-
-
-def test_importing_the_package_is_cheap() -> None:
-    """No template engine, web framework, mail or database library is loaded."""
-    # Measuring children would load more.
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
-    loaded = subprocess.run(
-        [sys.executable, "-c", "import python_runner, sys; print(*sys.modules)"],
-        env=environ,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-
-    costly = {"jinja2", "smtplib", "sqlite3", "rich", "click", "psutil", "apprise"}
-    assert not costly & set(loaded)
 
 
 def test_a_run_without_an_application_signs_nothing_in(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner import policy
+from python_runner.exit_codes import EXIT_DOCUMENT, EXIT_REPORT
 from python_runner.model import (
     Attempt,
     EmailStrategy,
@@ -272,10 +273,10 @@ def test_exit_codes(runs: list[Run], signal: str | None, code: int) -> None:
     assert policy.exit_code(runs, signal=signal) == code
     # A lost report of an earlier run weighs as much as one of this run's.
     given_up = policy.exit_code(runs, signal=signal, given_up=True)
-    assert given_up == (code or policy.EXIT_REPORT)
+    assert given_up == (code or EXIT_REPORT)
     # What outweighs everything else is outweighed by nothing that is lost after it.
     lost = partial(policy.exit_code, runs, signal=signal, document_lost=True)
-    assert lost() == (code or policy.EXIT_DOCUMENT)
+    assert lost() == (code or EXIT_DOCUMENT)
     assert lost(given_up=True) == given_up
 
 

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
 
-from python_runner.exceptions import (
-    BadPythonInterpreter,
-    BadRecipientList,
-    ConfigurationNotFound,
-    InvalidConfiguration,
-    MissingConfigurationVariable,
-    MissingEnvironmentVariable,
-    PythonRunnerError,
-)
-from python_runner.helpers import load_config
 from python_runner.version import __version__
 
 
+# As a type checker reads it: ``typing`` costs more than all the rest of this import.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from python_runner.runner import Runner, RunResult, ScriptRunResult, run_project
+    from typing import Any
+
+    from python_runner.exceptions import (
+        BadPythonInterpreter,
+        BadRecipientList,
+        ConfigurationNotFound,
+        InvalidConfiguration,
+        MissingConfigurationVariable,
+        MissingEnvironmentVariable,
+        PythonRunnerError,
+    )
+    from python_runner.helpers import load_config
+    from python_runner.runner.library import Runner, run_project
+    from python_runner.runner.result import (
+        RunResult,
+        RunResults,
+        ScriptRunDict,
+        ScriptRunResult,
+    )
 
 __all__ = [
     "BadPythonInterpreter",
@@ -29,18 +39,38 @@ __all__ = [
     "MissingEnvironmentVariable",
     "PythonRunnerError",
     "RunResult",
+    "RunResults",
     "Runner",
+    "ScriptRunDict",
     "ScriptRunResult",
     "__version__",
     "load_config",
     "run_project",
 ]
 
+#: Where a name is that is not an error. All are imported on first use: the command, and a
+#: program that only reads a configuration, pay for no more than they use.
+_MODULES = {
+    "RunResult": "runner.result",
+    "RunResults": "runner.result",
+    "Runner": "runner.library",
+    "ScriptRunDict": "runner.result",
+    "ScriptRunResult": "runner.result",
+    "load_config": "helpers",
+    "run_project": "runner.library",
+}
+#: Modules that are there after ``import python_runner``, as they were in the original.
+_PUBLIC = ("__main__", "exceptions", "helpers")
+
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: a program that only reads a configuration pays no more.
-    if name in {"RunResult", "Runner", "ScriptRunResult", "run_project"}:
-        from python_runner import runner  # noqa: PLC0415
+    if name in _PUBLIC:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _MODULES.get(name, "exceptions")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
-        return getattr(runner, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_PUBLIC})

@@ -61,14 +61,18 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        where = f"{self.file}: {self.key}" if self.key else self.file
-        return f"{where}: {self.message}"
+        return ": ".join(filter(None, (self.file, self.key, self.message)))
 
 
 class InvalidConfiguration(PythonRunnerError, ValueError):
-    """A configuration is wrong; ``problems`` holds everything found, in file order."""
+    """A configuration is wrong; ``problems`` holds everything found, in file order.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    It may be raised with a text as well, as the original's errors were.
+    """
+
+    def __init__(self, problems: str | Iterable[Problem] = ()) -> None:
+        if isinstance(problems, str):
+            problems = [Problem("", "", problems)]
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 

@@ -1,14 +1,42 @@
-"""``load_config`` at the import path the original gave it."""
+"""``load_config``, and what the original had beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.config.project import load_project
+from python_runner.config.project import CONFIG_FILE, REQUIRED_KEYS, load_project
+from python_runner.exceptions import (
+    BadPythonInterpreter,
+    BadRecipientList,
+    ConfigurationNotFound,
+    InvalidConfiguration,
+    MissingConfigurationVariable,
+    MissingEnvironmentVariable,
+    PythonRunnerError,
+)
 
 
 if TYPE_CHECKING:
     import os
+
+    from python_runner.model import StrategyName
+
+__all__ = [
+    "CONFIG_FILE",
+    "MANDATORY_VARS",
+    "BadPythonInterpreter",
+    "BadRecipientList",
+    "ConfigurationNotFound",
+    "InvalidConfiguration",
+    "MissingConfigurationVariable",
+    "MissingEnvironmentVariable",
+    "ProjectConfig",
+    "PythonRunnerError",
+    "load_config",
+]
+
+#: The keys that ``exec_config.json`` must have, in the order of the original.
+MANDATORY_VARS = [*REQUIRED_KEYS]
 
 
 class ProjectConfig(NamedTuple):
@@ -17,7 +45,7 @@ class ProjectConfig(NamedTuple):
     scripts: list[str]
     python_command: str | None
     recipients: list[str]
-    email_strategy: str
+    email_strategy: StrategyName
     include_traceback: bool
     logs_backup_count: int
 

@@ -11,6 +11,16 @@ from datetime import timedelta
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from python_runner.exit_codes import (
+    EXIT_DOCUMENT,
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    EXIT_REPORT,
+    EXIT_SKIPPED,
+    EXIT_SUCCESS,
+    EXIT_TERMINATED,
+    EXIT_USAGE,
+)
 from python_runner.model import (
     EmailStrategy,
     MailStatus,
@@ -49,23 +59,6 @@ INCIDENT = frozenset(
         RunStatus.NOT_STARTED,
     }
 )
-
-#: Every script succeeded.
-EXIT_SUCCESS = 0
-#: A script did not succeed.
-EXIT_FAILURE = 1
-#: Wrong usage, or a project that could not be run at all.
-EXIT_USAGE = 2
-#: A project was skipped because a run of it is active.
-EXIT_SKIPPED = 3
-#: The scripts succeeded, but a report has been given up.
-EXIT_REPORT = 4
-#: The scripts succeeded, but the document that was asked for could not be written.
-EXIT_DOCUMENT = 5
-#: Ctrl-C, or its like on Windows: 128 + SIGINT, as a shell has it.
-EXIT_INTERRUPTED = 130
-#: Any other signal that asks to stop: 128 + SIGTERM.
-EXIT_TERMINATED = 143
 
 
 @dataclass(frozen=True, slots=True)

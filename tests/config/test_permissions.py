@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from python_runner.cli.commands.check import permission_problems
+from python_runner.cli.examination import examine
 from python_runner.cli.targets import find_targets
 from python_runner.config import permissions
 from python_runner.config.settings import load_settings
@@ -79,7 +80,9 @@ PLACES = [
 
 def told() -> dict[str, str]:
     """Return what ``check`` warns of in the current folder, by the path that it names."""
-    found = permission_problems(find_targets(()), load_settings())
+    targets, settings = find_targets(()), load_settings()
+    examined = [examine(path, targets.defaults, settings) for path in targets.projects]
+    found = permission_problems(examined, settings)
     return {p.file: p.message for p in found if p.file != "python-runner"}
 
 

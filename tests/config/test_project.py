@@ -26,7 +26,7 @@ from python_runner.config.project import (
     load_project,
 )
 from python_runner.config.units import Duration, Size
-from python_runner.model import EmailStrategy, OnFailure, Overlap
+from python_runner.model import EmailStrategy, OnFailure, Overlap, parse_mailbox
 
 
 if TYPE_CHECKING:
@@ -217,14 +217,46 @@ def test_what_windows_editors_write_is_read(
     assert load_project(folder).env == {"VILLE": "Orléans"}
 
 
-def test_another_encoding_is_a_problem_with_its_line(
+def warnings_of(folder: Path) -> list[str]:
+    """Return what is odd about a project that can be run, in English."""
+    return [str(warning) for warning in load_project(folder).warnings]
+
+
+def test_the_code_page_of_windows_is_read_with_a_warning(
     make_project: MakeProject,
 ) -> None:
-    """A file in cp1252 is refused with the line that shows it."""
-    folder = make_project()
-    (folder / "exec_config.json").write_bytes('{\n"é": 1}'.encode("cp1252"))
+    """The original ran such a file, and no other with accents: they are in the field."""
+    folder = make_project(env={"VILLE": "Orléans, 5 €"})
+    file = folder / "exec_config.json"
+    raw = json.loads(file.read_text(encoding="utf-8"))
+    text = json.dumps(raw, ensure_ascii=False, indent=1)
+    file.write_bytes(text.encode("cp1252"))
+    line = 1 + text[: text.index("é")].count("\n")
 
-    assert "line 2 is not UTF-8" in problems_of(folder)[""]
+    assert load_project(folder).env == {"VILLE": "Orléans, 5 €"}
+    (warning,) = warnings_of(folder)
+    assert warning.startswith(f"exec_config.json: line {line} is not UTF-8")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"a": "é"}'.encode() + b"\xe9",
+        b'{"a": "\x81"}',
+        b'\xef\xbb\xbf{"a": "\xe9"}',
+        b'\xff\xfe{"a": 1} ',
+    ],
+    ids=["a part is UTF-8", "no letter of cp1252", "a mark of UTF-8", "half of UTF-16"],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="the code page is the system's")
+def test_a_damaged_file_is_a_problem_with_its_line(
+    make_project: MakeProject, data: bytes
+) -> None:
+    """What cannot be the code page either is not guessed at."""
+    folder = make_project()
+    (folder / "exec_config.json").write_bytes(data)
+
+    assert "line 1 is not UTF-8" in problems_of(folder)[""]
 
 
 @pytest.mark.parametrize("text", ["[]", "3", "NaN", "[" * 100_000])
@@ -247,19 +279,108 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
     assert "more than once" in problems_of(folder)["scripts"]
 
 
-@pytest.mark.parametrize("key", ["warm", "preload", "resources", "schedule"])
-def test_a_key_that_is_not_acted_on_is_refused(
-    make_project: MakeProject, key: str
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("warm", True),
+        ("preload", ["pandas"]),
+        ("resources", {"GPU": 1}),
+        ("schedule", "0 6 * * *"),
+        ("help", "call Eve"),
+    ],
+)
+def test_a_key_that_is_not_acted_on_is_a_warning(
+    make_project: MakeProject, key: str, value: object
 ) -> None:
-    """A value is never silently ignored."""
-    value = {
-        "warm": True,
-        "preload": ["pandas"],
-        "resources": {"GPU": 1},
-        "schedule": "0 6 * * *",
-    }[key]
+    """A value is never silently ignored, and somebody's own key stops nothing."""
+    (warning,) = warnings_of(make_project(**{key: value}))
 
-    assert "does not act on it yet" in problems_of(make_project(**{key: value}))[key]
+    assert warning.startswith(f"exec_config.json: {key}: has no effect")
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"description": "x"}, ["description: has no effect"]),
+        (
+            {"author": "x", "db_host": {"a": "\0"}},
+            ["author, db_host: each has no effect"],
+        ),
+        ({"_comment": "x", "//": "\0", "// b": 1, "$schema": "s"}, []),
+        (
+            {"scripts": [{"path": "main.py", "_why": 1, "owner": "Eve"}]},
+            ["scripts[0].owner: has no effect"],
+        ),
+        ({"scripts": []}, ["scripts: is empty"]),
+        ({"env": {"D": "C:\temp"}}, ["env.D: JSON reads"]),
+    ],
+)
+def test_what_is_odd_is_a_warning(
+    make_project: MakeProject, keys: dict[str, Any], told: list[str]
+) -> None:
+    """It is told, and nothing stops for it; comments are not even told."""
+    warnings = warnings_of(make_project(**keys))
+
+    assert [
+        w.removeprefix("exec_config.json: ").split(told[0])[0] for w in warnings
+    ] == ([""] if told else [])
+
+
+def test_comments_may_have_the_same_key(make_project: MakeProject) -> None:
+    """Of other keys JSON would silently keep the last."""
+    folder = make_project()
+    file = folder / "exec_config.json"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("{", '{"//": "a", "//": "b",', 1), encoding="utf-8")
+
+    assert warnings_of(folder) == []
+
+
+@pytest.mark.parametrize(
+    "recipients", [["EMAIL"], ["a@b.c; d@e.f"], [""], None, "x", [3]]
+)
+def test_recipients_matter_where_a_mail_may_be_due(
+    make_project: MakeProject, recipients: object
+) -> None:
+    """Nonsense is a problem there, and a warning where nothing is ever sent."""
+    folder = make_project(recipients=recipients)
+
+    assert load_project(folder).recipients == ()
+    (warning,) = warnings_of(folder)
+    assert warning.startswith("exec_config.json: recipients")
+    folder = make_project("p2", recipients=recipients, email_strategy="failure_only")
+    (key,) = problems_of(folder)
+    assert key.startswith("recipients")
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    ["Jean Dupont <a@b.fr>", " a@b.fr\t", "<a@b.fr>", '"Dupont, J" <a@b.fr>'],
+)
+def test_an_address_may_have_a_name_and_blanks(
+    make_project: MakeProject, recipient: str
+) -> None:
+    """As mail programs copy it."""
+    project = load_project(make_project(recipients=[recipient], email_strategy="all"))
+
+    assert [parse_mailbox(r).address for r in project.recipients] == ["a@b.fr"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "path", ["C:\new\run.py", "C:\\data\new.py", "\\srv\temp\a.py"]
+)
+def test_a_path_whose_backslashes_json_took_is_a_problem(
+    make_project: MakeProject, path: str
+) -> None:
+    """The message shows it as it was written, on one line, and says what to write."""
+    folder = make_project(scripts=["main.py", path], python_command=path)
+
+    problems = problems_of(folder)
+
+    assert set(problems) == {"scripts[1]", "python_command"}
+    for message in problems.values():
+        assert 'write "\\\\" or "/"' in message
+        assert message.isprintable()
 
 
 def test_the_default_of_such_a_key_is_accepted(make_project: MakeProject) -> None:
@@ -521,7 +642,9 @@ def test_the_shipped_schema_is_the_models_own() -> None:
         ({"timeout": "30m"}, True),
         ({"timeout": "soon"}, False),
         ({"retrys": 1}, False),
-        ({"scripts": []}, False),
+        ({"scripts": []}, True),
+        ({"_comment": "x", "// x": 1}, True),
+        ({"scripts": [{"path": "a.py", "_": 1}]}, True),
         ({"scripts": [{"path": "a.py", "needs": ["b.py"]}, "b.py"]}, True),
         ({"scripts": [{"args": []}]}, False),
         ({"output_limit": -1}, False),

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner import Runner
 from python_runner.config.settings import load_settings
 from python_runner.delivery.outbox import DrainReport
 from python_runner.exceptions import BadRecipientList
 from python_runner.records.store import open_store
-from python_runner.runner import Runner
 from python_runner.runner.session import local_now, open_session
 from tests.support import COMMAND, Cli, MakeProject, Serve, wait_until
 

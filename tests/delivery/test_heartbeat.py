@@ -12,10 +12,10 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
+from python_runner import Runner
 from python_runner.delivery.heartbeat import BODY_BYTES, Heartbeat, ping_url
 from python_runner.records.store import open_store
 from python_runner.report.render import Report
-from python_runner.runner import Runner
 from python_runner.runner.session import local_now
 from tests.support import (
     COMMAND,

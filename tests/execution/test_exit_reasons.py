@@ -18,7 +18,7 @@ from python_runner.execution.exit_reasons import (
     timeout_reason,
     watch_failure,
 )
-from python_runner.tracebacks.cause import Cause, Ending, Hint
+from python_runner.tracebacks.endings import Cause, Ending, Hint
 
 
 ENDED = "ended by Ctrl-C, a log-off or a debugger"

@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 
 PYTHON = Interpreter(path=sys.executable, version=platform.python_version())
 ZOO = Path(__file__).parent / "zoo"
+#: Starts a process in a session of its own, which outlives its parent.
+LEAVES_CHILD = """if True:
+    import subprocess, sys
+    from subprocess import DEVNULL
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    subprocess.Popen(sleeper, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+"""
 #: Seconds that any of these scripts may take, also on a machine that is very busy.
 GENEROUS = 120.0
 
@@ -552,6 +560,35 @@ def test_stranger_is_spared(tmp_path: Path) -> None:
         assert attempt.warnings == ()
         assert stranger.poll() is None
         stranger.kill()
+
+
+@adopting
+@pytest.mark.posix
+@pytest.mark.parametrize(("source", "looks"), [("pass", False), (LEAVES_CHILD, True)])
+def test_the_machines_processes_are_looked_at_only_for_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, looks: bool
+) -> None:
+    """A look at each costs more than a script, and as often as a script ends beside it."""
+    counted, pids = Counter[str](), psutil.pids
+
+    def count() -> list[int]:
+        counted["looks"] += 1
+        return pids()
+
+    monkeypatch.setattr(psutil, "pids", count)
+    stop, beside = StopRequest(), tmp_path / "beside"
+    beside.mkdir()
+    command = make_command(beside, "-c", "import time; print(1); time.sleep(600)")
+    longer = threading.Thread(target=run_command, args=(command, stop))
+    longer.start()
+    output = beside / "output.log"
+    wait_until(lambda: output.exists() and output.stat().st_size > 0)
+    counted.clear()
+    attempt = run_command(make_command(tmp_path, "-c", source))
+    assert attempt.outcome is Outcome.SUCCESS
+    assert bool(counted) == bool(attempt.warnings) == looks
+    stop.request()
+    longer.join()
 
 
 @posix_only

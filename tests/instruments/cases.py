@@ -29,6 +29,18 @@ def cases(
     return [_case(key, known, strict=strict) for key in keys]
 
 
+def asked_for(request: pytest.FixtureRequest, name: str = "case") -> list[str]:
+    """Return those cases of a test file that are run this time, by their parameter."""
+    return [
+        str(item.callspec.params[name])
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.path == request.path
+        and hasattr(item, "callspec")
+        and name in item.callspec.params
+    ]
+
+
 def reasons_for(key: str, known: Mapping[str, str]) -> list[str]:
     """Return why a case is known to fail; nothing if it is not."""
     return [why for name, why in known.items() if fnmatchcase(key, name)]

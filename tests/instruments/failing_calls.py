@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from types import FrameType
 
     from python_runner import Runner
@@ -180,7 +180,7 @@ def product_site(frame: FrameType | None) -> str | None:
     return None
 
 
-def run_library(runner: Runner) -> list[dict[str, Any]]:
+def run_library(runner: Runner) -> Sequence[Mapping[str, Any]]:
     """Run a series as a program of the user's does."""
     return runner.run(
         ["a.py", "b.py", "c.py"], sys.executable, "all", include_traceback=True

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG
+from tests.instruments.cases import LONG, asked_for
 
 
 if TYPE_CHECKING:
@@ -446,13 +446,7 @@ def outcomes(
 ) -> dict[str, dict[str, Any]]:
     """Return what became of each case that is asked for."""
     root = tmp_path_factory.mktemp("accepted")
-    names = [
-        item.callspec.params["case"]
-        for item in request.session.items
-        if isinstance(item, pytest.Function)
-        and item.path == Path(__file__)
-        and hasattr(item, "callspec")
-    ]
+    names = asked_for(request)
     batches = [names[i : i + BATCH] for i in range(0, len(names), BATCH)]
 
     def run(numbered: tuple[int, list[str]]) -> dict[str, dict[str, Any]]:
@@ -528,6 +522,8 @@ def shown(case: Case) -> str:
     "Any configuration that `check` accepts",
     "The run ends and is told.",
 )
+@pytest.mark.sampled(130)
+@pytest.mark.together
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_accepted_runs_and_is_told(

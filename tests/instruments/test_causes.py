@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.instruments.cases import LONG
+from tests.instruments.cases import LONG, asked_for
 
 
 if TYPE_CHECKING:
@@ -283,14 +283,17 @@ class Told:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def told(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Any:
     """Return a function that runs the programs of a Python, and what was told."""
     root = tmp_path_factory.mktemp("causes")
+    asked = asked_for(request)
 
     @cache
     def run(version: str) -> dict[str, Told]:
         folder = root / version
-        names = [c.partition(":")[2] for c in CASES if c.startswith(f"{version}:")]
+        names = [c.partition(":")[2] for c in asked if c.startswith(f"{version}:")]
         for name in names:
             _make(folder / "projects" / name, PROGRAMS[name], PYTHONS[version])
         batches = [names[i : i + BATCH] for i in range(0, len(names), BATCH)]
@@ -351,6 +354,8 @@ def _run(folder: Path, number: int, names: list[str]) -> dict[str, Told]:
     return found
 
 
+@pytest.mark.sampled(100)
+@pytest.mark.together
 @pytest.mark.timeout(1000)
 @pytest.mark.parametrize("case", CASES)
 def test_the_cause_is_told(case: str, told: Any) -> None:

@@ -516,7 +516,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Both]
     return run
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(4)
+@pytest.mark.together
 @pytest.mark.parametrize("point", POINTS)
 def test_a_script_sees_no_difference(
     point: str, both: Callable[[str, str], Both]

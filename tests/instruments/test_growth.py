@@ -22,7 +22,8 @@ from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
 from python_runner.policy import Schedule
 from python_runner.texts.sanitize import clean
-from python_runner.tracebacks.cause import Ending, read_background_errors, read_cause
+from python_runner.tracebacks.cause import read_background_errors, read_cause
+from python_runner.tracebacks.endings import Ending
 from python_runner.tracebacks.excerpt import excerpt
 from python_runner.tracebacks.place import Project
 from python_runner.tracebacks.source import read_source
@@ -390,6 +391,7 @@ def costs() -> dict[str, tuple[float, ...]]:
     return {key: tuple(one[key] for one in measured) for key in COMMANDS}
 
 
+@pytest.mark.together
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("command", cases(COMMANDS, KNOWN_COMMANDS, strict=False))
 def test_a_command_grows_with_what_it_tells(

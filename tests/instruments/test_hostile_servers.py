@@ -389,7 +389,7 @@ def relay(port: int) -> dict[str, str]:
     "A server answers without end, late, or in pieces",
     "The run ends in time and in little memory; the report is kept.",
 )
-@pytest.mark.sampled(12)
+@pytest.mark.sampled(8)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_server_changes_no_run(

@@ -365,7 +365,8 @@ def need_root() -> None:
     "An ordinary user, no home folder, another locale, any umask, a deleted current folder",
     "The result is the same, or a sentence says what is missing.",
 )
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(10)
+@pytest.mark.together
 @pytest.mark.posix
 @pytest.mark.skipif(sys.platform != "linux", reason="makes worlds as Linux does")
 @pytest.mark.parametrize("point", CHOSEN)
@@ -393,7 +394,7 @@ FRENCH = {
 }
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("command", FRENCH)
 def test_every_character_of_ours_is_in_cp1252(command: str, tmp_path: Path) -> None:
     """Nothing that we say in French becomes a question mark in a redirected stream."""

@@ -252,7 +252,8 @@ def whole(world: World) -> Callable[[str, str], set[str]]:
     return tell
 
 
-@pytest.mark.sampled(16)
+@pytest.mark.sampled(10)
+@pytest.mark.together
 @pytest.mark.parametrize("case", cases(chosen(), KNOWN))
 def test_nothing_that_counts_is_broken(
     case: str, world: World, whole: Callable[[str, str], set[str]]

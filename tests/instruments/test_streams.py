@@ -408,7 +408,8 @@ def place(tmp_path: Path, past: Place, request: pytest.FixtureRequest) -> Place:
     "Any command with a stream that is closed, full, unread or gone",
     "Scripts run, and exit codes are theirs.",
 )
-@pytest.mark.sampled(24)
+@pytest.mark.sampled(16)
+@pytest.mark.together
 @pytest.mark.parametrize("cell_name", CHOSEN)
 def test_a_broken_stream_takes_away_the_text_and_nothing_else(
     cell_name: str, place: Place, expected: Callable[[str, str], Seen]

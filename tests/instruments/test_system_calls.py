@@ -327,7 +327,8 @@ def chosen(sites: list[str], start: str, mode: str) -> list[int]:
     "Any system call of a run fails, whatever the error",
     "No exception leaves the run, and what went wrong is told.",
 )
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(6)
+@pytest.mark.together
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("scenario", SCENARIOS)

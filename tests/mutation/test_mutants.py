@@ -73,6 +73,7 @@ def test_a_sample_is_the_same_for_one_seed() -> None:
     assert max(map(lines.count, lines)) <= 2
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", FURTHER)
 def test_every_module_has_tests(name: str) -> None:
     """The modules are there, and so is each test file that the table names."""

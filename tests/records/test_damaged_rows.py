@@ -20,7 +20,7 @@ from python_runner.model import (
 )
 from python_runner.records.rows import DAMAGED, from_text, to_text, to_texts
 from python_runner.records.store import DATABASE_NAME, open_store
-from python_runner.runner.reports import render_page
+from python_runner.runner.rendering import render_page
 from python_runner.texts.sentence import Sentence
 from tests.support import NOW
 

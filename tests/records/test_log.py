@@ -8,15 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from python_runner.records import log_reader
 from python_runner.records.locks import brief_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import archives, logs_in
+from tests.support import examples
 
 
 if TYPE_CHECKING:
@@ -240,6 +245,39 @@ def test_what_is_no_log_line_is_passed_over(log_file: LogFile) -> None:
         )
     read = read_log(log_file.folder, NAME)
     assert _scripts(read) == ["a.py", "b.py", "\ufffd\x00.py"]
+
+
+@given(
+    lines=st.lists(st.sampled_from(["a", "bc", "é" * 40, "none of ours"]), max_size=8),
+    files=st.integers(1, 3),
+    block=st.integers(1, 300),
+    whole=st.booleans(),
+)
+@examples(100)
+def test_a_log_is_read_in_blocks_both_ways(
+    lines: list[str], files: int, block: int, whole: bool
+) -> None:
+    """However a block cuts it, each line is read once, in order, from either end."""
+    texts = [
+        line if line == "none of ours" else format_log_line(_log_line(f"{line}{n}.py"))
+        for n, line in enumerate(lines)
+    ]
+    archived = [f"{NAME}.2024-11-26", f"{NAME}.2024-11-26_09-25"]
+    names = [*archived[: files - 1], NAME]
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        for place, file in enumerate(names):
+            mine = texts[place::files]
+            end = "\n" if whole and mine else ""
+            (folder / file).write_text("\n".join(mine) + end, encoding="utf-8")
+        expected = _scripts(read_log(folder, NAME))
+        assert len(expected) == len([line for line in lines if line != "none of ours"])
+        longest = max((len(text.encode()) for text in texts), default=0)
+        patch.setattr(log_reader, "_BLOCK", longest + block)
+        assert _scripts(read_log(folder, NAME)) == expected
+        assert _scripts(read_log(folder, NAME, newest_first=True)) == expected[::-1]
+        followed = _scripts(follow_log(folder, NAME, wait=lambda: False))
+        assert followed == expected if whole else set(followed) <= set(expected)
 
 
 def test_nothing_to_read_is_no_error(tmp_path: Path) -> None:

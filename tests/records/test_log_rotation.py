@@ -383,7 +383,8 @@ LOOK_ALIKES = [
     "project_30.log.2024-01-01_09-00",
     "project_3xlog.2024-01-01_09-00",
     "project_3.log.bak",
-    "project_3.log.2024-01-01",
+    "project_3.log.2024-1-01",
+    "project_3.log.2023-02-29",
     "project_3.log.2024-01-01_09-00.bak",
     "project_3.log.2024-01-01_09-00.0",
     "project_3.log.2024-01-01_09-00.01",
@@ -432,10 +433,12 @@ def test_a_link_is_no_archive(logs: Path, tmp_path: Path) -> None:
     assert len(list(logs.iterdir())) == 2
 
 
-stamps = st.datetimes(
+moments = st.datetimes(
     min_value=datetime(2020, 1, 1),  # noqa: DTZ001 - names hold local times
     max_value=datetime(2026, 1, 1),  # noqa: DTZ001
-).map("{:%Y-%m-%d_%H-%M}".format)
+)
+#: The original library's archives bear the day alone.
+stamps = moments.map("{:%Y-%m-%d_%H-%M}".format) | moments.map("{:%Y-%m-%d}".format)
 
 
 @examples(40)

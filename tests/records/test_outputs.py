@@ -114,6 +114,14 @@ def test_output_is_kept_for_longer_than_there_are_years(
     assert folder.exists()
 
 
+def test_a_run_removes_some_hundred_outputs_at_most(tmp_path: Path) -> None:
+    """No report waits for thousands of old ones; they go in several runs."""
+    for number in range(700):
+        _make_run(tmp_path, timedelta(days=40), f"{number:013x}")
+    removed = [delete_old_outputs(tmp_path, 30, NOW) for _ in range(3)]
+    assert removed == [500, 200, 0]
+
+
 def test_output_of_kept_runs_stays(tmp_path: Path) -> None:
     """A run that is wanted, such as the present one, keeps its output at any age."""
     kept = _make_run(tmp_path, timedelta(days=40), "a" * 13)

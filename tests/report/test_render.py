@@ -401,15 +401,65 @@ def test_a_mail_never_grows_beyond_a_mebibyte(
 
 
 def test_what_no_cut_makes_small_enough_is_told_plainly(
-    make_result: MakeResult, make_run: MakeRun
+    make_result: MakeResult, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sentences without end, many times over, leave the bare facts."""
-    warnings = tuple(Sentence.of("{x}", x=f"{n}" + '"' * 3000) for n in range(20))
-    results = [make_result(f"{n}.py", number=n, warnings=warnings) for n in range(30)]
-    run = make_run(*results)
+    """The bare facts are left."""
+    run = make_run(*(make_result(f"{n}.py", number=n) for n in range(30)))
+    monkeypatch.setattr("python_runner.report.render.REPORT_BYTES", 100)
     report = render(run, ENGLISH)
     assert report == fallback_report(run, "the report is too large")
     assert "29.py: succeeded" in report.text
+
+
+#: What takes six bytes of HTML for each of its characters.
+COSTLY = '"' * 3000
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *((count, Outcome.FAILURE, "short", 0) for count in (1, 15, 60, 1000)),
+        *((count, Outcome.FAILURE, COSTLY, 30) for count in (1, 5, 40)),
+        (300, Outcome.SKIPPED, COSTLY, 0),
+        *((count, Outcome.SUCCESS, "", 0) for count in (1, 40, 1000)),
+        *((count, Outcome.SUCCESS, "", 30) for count in (1, 40)),
+    ],
+)
+def test_a_mail_is_shown_whole_by_every_program(
+    make_result: MakeResult, make_run: MakeRun, case: tuple[int, Outcome, str, int]
+) -> None:
+    """Gmail cuts HTML after 102 KB. What is left out there is in a text beside it."""
+    scripts, outcome, text, warnings = case
+    odd = tuple(Sentence.of("{x}", x=f"{n}{COSTLY}") for n in range(warnings))
+    traceback = Traceback(
+        text=f'Traceback (most recent call last):\n  File "a.py", line 1\nE: {text}',
+        exception=f"E: {text}",
+        file="a.py",
+        line=1,
+    )
+    failed = outcome is Outcome.FAILURE
+    results = [
+        make_result(
+            f"{n}{'x' * 80}.py",
+            outcome,
+            number=n,
+            warnings=odd,
+            traceback=traceback if failed else None,
+            reason=None if outcome is Outcome.SUCCESS else Sentence.of("{x}", x=text),
+        )
+        for n in range(1, scripts + 1)
+    ]
+    run = replace(make_run(*results), warnings=odd)
+    tails = {r.script: f"{n}{COSTLY}" for n, r in enumerate(results) if failed}
+    report = render(run, replace(ENGLISH, attach=True, tails=tails))
+
+    assert len(report.html.encode()) <= 100_000
+    assert results[0].script[:80] in report.html
+    told = "the whole report is attached" in report.html
+    assert told == ("the whole report is attached" in report.text) == bool(report.whole)
+    assert len(report.whole.encode()) <= 750 * 1024
+    if scripts == 1000:
+        assert all(result.script in report.whole for result in results)
 
 
 def test_thousands_of_scripts_are_counted_instead_of_named(

@@ -163,7 +163,7 @@ def test_what_the_body_cuts_is_attached_whole(
     (run,) = days(folder, LOUD + BAD)
     (mail,) = mails(mail_dir)
     (part,) = mail.iter_attachments()
-    assert part.get_filename() == f"{run.run_id}.zip"
+    assert part.get_filename() == f"project_1_{run.started_at:%Y-%m-%d}.zip"
     with zipfile.ZipFile(BytesIO(part.get_content())) as archive:
         assert archive.namelist() == ["01_main.py.log"]
         output = run.scripts[0].output

@@ -48,7 +48,7 @@ def test_a_failing_script_between_two_good_ones(
         ("bad.py", False),
         ("last.py", True),
     ]
-    assert "KeyError: 'montant'" in results[1]["traceback"]
+    assert "KeyError: 'montant'" in str(results[1]["traceback"])
     lines = log_lines(folder)
     assert [line.split(" - ")[6] for line in lines] == ["success", "failure", "success"]
     assert "KeyError" in lines[1]
@@ -157,7 +157,7 @@ def test_the_working_directory_is_the_project(make_project: MakeProject) -> None
     (result,) = Runner(folder, []).run(["sub/a.py"], None, "none")
 
     assert result["success"]
-    assert "found" in Path(result["output"]).read_text(encoding="utf-8")
+    assert "found" in Path(str(result["output"])).read_text(encoding="utf-8")
 
 
 def test_a_missing_script_is_a_result(make_project: MakeProject) -> None:
@@ -216,7 +216,7 @@ def test_secrets_stay_with_the_runner(
 
     (result,) = Runner(folder, []).run(["a.py"], None, "none")
 
-    output = Path(result["output"]).read_text(encoding="utf-8")
+    output = Path(str(result["output"])).read_text(encoding="utf-8")
     assert "Lyon" in output
     assert "canary" not in output
 
@@ -314,7 +314,7 @@ def test_a_mail_wants_recipients(make_project: MakeProject) -> None:
 def test_an_unknown_strategy_is_refused(make_project: MakeProject) -> None:
     """The three strategies are told."""
     with pytest.raises(ValueError, match="failure_only"):
-        Runner(make_project(), []).run(["main.py"], None, "sometimes")
+        Runner(make_project(), []).run(["main.py"], None, "sometimes")  # type: ignore[arg-type]
 
 
 def test_missing_mail_variables_stop_before_any_script(

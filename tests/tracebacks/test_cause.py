@@ -15,12 +15,10 @@ from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.cause import (
     MAX_EXCEPTION,
     MAX_TEXT,
-    Cause,
-    Ending,
-    Hint,
     read_background_errors,
     read_cause,
 )
+from python_runner.tracebacks.endings import Cause, Ending, Hint
 from python_runner.tracebacks.place import Project, inside
 from python_runner.tracebacks.source import read_source
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import gettext
 import importlib
-import io
 import os
 import sys
+from gettext import gettext as click_text  # by another name: not of our catalogue
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.streams import OutputLost, attached_streams, say
-from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
-from python_runner.masking import Masker
-from python_runner.policy import (
+from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     EXIT_SUCCESS,
     EXIT_USAGE,
 )
-from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import LOCALE_DIR, N_, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.version import __version__
@@ -79,6 +77,14 @@ class LazyGroup(click.Group):
             part.context_class = _Context
         return command
 
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the commands with their lines, and import none of them."""
+        del ctx
+        with formatter.section(click_text("Commands")):
+            formatter.write_dl([(name, _(line)) for name, line in COMMANDS.items()])
+
 
 CONTEXT_SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
@@ -127,21 +133,11 @@ def _run(arguments: Sequence[str] | None, ours: Sequence[str]) -> int:
         code = result if isinstance(result, int) else EXIT_SUCCESS
     except click.exceptions.Exit as done:
         code = done.exit_code
-    except click.ClickException as error:
-        message = io.StringIO()
-        error.show(message)
-        say(_masker().text(message.getvalue().rstrip("\n")), err=True)
-        code = EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         say(_("Interrupted."), err=True)
         code = EXIT_INTERRUPTED
-    except PythonRunnerError as error:
-        problems = (
-            error.problems if isinstance(error, InvalidConfiguration) else [error]
-        )
-        masker = _masker()
-        for problem in problems:
-            say("{problem}", err=True, problem=masker.text(str(problem)))
+    except (click.ClickException, PythonRunnerError) as error:
+        _show(error)
         code = EXIT_USAGE
     except OutputLost as lost:
         if lost.reason:
@@ -152,37 +148,16 @@ def _run(arguments: Sequence[str] | None, ours: Sequence[str]) -> int:
             )
         code = EXIT_FAILURE
     except Exception as error:  # noqa: BLE001 - people get a sentence, its file the rest
-        say("{sentence}", err=True, sentence=_unexpected(error))
+        _show(error)
         code = EXIT_FAILURE
     return code
 
 
-def _unexpected(error: Exception) -> str:
-    """Return in a sentence what nobody foresaw; its details are kept in a file."""
-    # Imported here because --help must be quick.
-    from python_runner.config.settings import load_settings  # noqa: PLC0415
-    from python_runner.runner.session import local_now  # noqa: PLC0415
-    from python_runner.runner.unexpected import explain  # noqa: PLC0415
+def _show(error: Exception) -> None:
+    # Imported here because it reads the settings, and --help must be quick.
+    from python_runner.cli.errors import show_error  # noqa: PLC0415
 
-    try:
-        settings = load_settings()
-    except Exception:  # noqa: BLE001 - nobody knows where the details belong
-        return _masker().text(f"{type(error).__name__}: {error}")
-    masker = Masker(settings.secrets)
-    sentence = explain(error, settings.home, local_now(), masker)
-    return sentence.in_language(system_language())
-
-
-def _masker() -> Masker:
-    """Return what takes the secrets of the environment out of errors."""
-    # Imported here because --help must be quick.
-    from python_runner.config.settings import load_settings  # noqa: PLC0415
-
-    try:
-        secrets = load_settings().secrets
-    except PythonRunnerError:
-        secrets = tuple(secret_values(os.environ))
-    return Masker(secrets)
+    show_error(error)
 
 
 def _translate_click() -> tuple[str, ...]:

@@ -46,7 +46,7 @@ _LAST_PATIENCE = 1.0
 _PAUSE = 0.1
 #: How a reader that has left shows itself, on Windows too; a full disk is told about.
 _LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
-_COLOURS = {"red": "\x1b[31m"}
+_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m"}
 _RESET = "\x1b[0m"
 
 

@@ -12,8 +12,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dotenv.parser import parse_stream
-
 from python_runner.config.reading import read_text
 from python_runner.secret_values import (
     holds_own_secret,
@@ -77,6 +75,9 @@ def parse_env(text: str, path: Path, environ: Mapping[str, str]) -> EnvFile:
         path: named in the warnings.
         environ: what ``${NAME}`` stands for where the file itself does not set it.
     """
+    # Imported here because most folders have no such file.
+    from dotenv.parser import parse_stream  # noqa: PLC0415
+
     variables: dict[str, str] = {}
     warnings = []
     own = set(own_values(environ))

@@ -16,6 +16,7 @@ from python_runner.model import EmailStrategy, OnFailure, Overlap
 from python_runner.texts.sentence import N_
 
 
+_COMMENT = "Ignored: a comment."
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -39,7 +40,7 @@ _Variables = dict[
 ]
 
 
-class ScriptEntry(Struct, kw_only=True, forbid_unknown_fields=True):
+class ScriptEntry(Struct, kw_only=True):
     """A script with options of its own."""
 
     path: Annotated[
@@ -74,16 +75,16 @@ class ScriptEntry(Struct, kw_only=True, forbid_unknown_fields=True):
     ] = []
 
 
-class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
+class ExecConfig(Struct, kw_only=True):
     """How Python Runner runs the scripts of this project."""
 
     schema: Annotated[Any, _expects("", "Ignored; editors use it.")] = msgspec.field(
         default=None, name="$schema"
     )
     scripts: Annotated[
-        Annotated[list[_NonEmpty | ScriptEntry], Meta(min_length=1)],
+        list[_NonEmpty | ScriptEntry],
         _expects(
-            N_("a list of paths of scripts, at least one"),
+            N_("a list of paths of scripts"),
             "The series, in order: paths, or objects with options.",
         ),
     ]
@@ -98,7 +99,8 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
     recipients: Annotated[
         list[_NonEmpty],
         _expects(
-            N_("a list of mail addresses"), "Who gets the report, one address each."
+            N_("a list of mail addresses"),
+            "Who gets the report: one address each, alone or as Name <address>.",
         ),
     ]
     email_strategy: Annotated[
@@ -188,9 +190,13 @@ class ExecConfig(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of ``exec_config.json``."""
-    return {
-        "$schema": SCHEMA_ID,
-        "title": "exec_config.json",
-        **msgspec.json.schema(ExecConfig, schema_hook=unit_schema),
-    }
+    """Return the JSON Schema (2020-12) of ``exec_config.json``.
+
+    Editors mark the keys that a run warns of, or refuses.
+    """
+    schema = msgspec.json.schema(ExecConfig, schema_hook=unit_schema)
+    for kind in schema["$defs"].values():
+        if "properties" in kind:
+            kind["patternProperties"] = {"^(_|//)": {"description": _COMMENT}}
+            kind["additionalProperties"] = False
+    return {"$schema": SCHEMA_ID, "title": "exec_config.json", **schema}

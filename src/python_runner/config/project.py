@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import fields, replace
+import re
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,30 +21,43 @@ from python_runner.config.secret_addresses import (
     address_warnings,
     channel_problems,
     heartbeat_problem,
+    judges_channels,
 )
-from python_runner.config.validation import Findings, check_struct, check_texts
+from python_runner.config.validation import (
+    Findings,
+    can_be_passed,
+    check_struct,
+    check_texts,
+    convert,
+)
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
 from python_runner.files import absolute, is_file, is_folder, why_unseen
-from python_runner.model import EmailStrategy, Project, Script
+from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
 from python_runner.texts.characters import with_backslashes
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from python_runner.exceptions import Problem
 
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
     field.encode_name for field in msgspec.structs.fields(ExecConfig)
-} - {"scripts", "python_command", "recipients", "channels", "env"}
+} - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"}
+#: The keys that every file has, in the order in which `load_config` returns them.
+REQUIRED_KEYS = tuple(
+    field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required
+)
 
 
 def config_path(folder: Path) -> Path:
@@ -87,6 +102,26 @@ def how_to_write(path: str) -> str:
     return ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the configuration of a project says, and what is wrong with it.
+
+    Attributes:
+        project: with defaults in the place of what is wrong or absent. Its scripts are
+            those whose entries are right, or at least name a file.
+        places: of these scripts in the file, from 0.
+        right: the keys that are there and have a value of the right kind.
+        problems: what is wrong, in the order of the file.
+        missing: whether required keys are absent.
+    """
+
+    project: Project
+    places: tuple[int, ...]
+    right: frozenset[str]
+    problems: tuple[Problem, ...]
+    missing: bool
+
+
 def load_project(
     folder: str | os.PathLike[str], *, defaults: Mapping[str, Any] | None = None
 ) -> Project:
@@ -101,18 +136,45 @@ def load_project(
         MissingConfigurationVariable: required keys are absent.
         InvalidConfiguration: anything else is wrong. Both list every problem.
     """
+    read = read_configuration(folder, defaults=defaults)
+    if read.missing:
+        raise MissingConfigurationVariable(read.problems)
+    if read.problems:
+        raise InvalidConfiguration(read.problems)
+    return read.project
+
+
+def read_configuration(
+    folder: str | os.PathLike[str], *, defaults: Mapping[str, Any] | None = None
+) -> Configuration:
+    """Read a project's configuration, whatever is wrong with its keys.
+
+    Raises:
+        ConfigurationNotFound: no folder or no file.
+        InvalidConfiguration: the file holds no JSON object, or cannot be read.
+    """
     path = config_path(absolute(folder))
-    findings = Findings(str(path))
+    findings = Findings(str(path), forgiving=True)
     raw = _tolerate_case(read_json(path, findings))
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
-    project = _build(path.parent, {**(defaults or {}), **good}, findings)
+    _check_recipients({**(defaults or {}), **good}, findings)
     check_texts(raw, findings)
-    if findings.missing:
-        raise MissingConfigurationVariable(findings.problems)
-    if findings.problems or project is None:
-        raise InvalidConfiguration(findings.problems)
-    return project
+    wrong = {_place(problem.key) for problem in findings.problems}
+    entries = _entries(raw.get("scripts"), wrong)
+    right = {key: value for key, value in good.items() if key not in wrong}
+    given = {**(defaults or {}), **right, "scripts": [*entries.values()]}
+    complete = "scripts" in good and not any(k.startswith("scripts") for k in wrong)
+    project = _build(path.parent, given, findings, complete=complete)
+    if project.email_strategy is EmailStrategy.NONE and "email_strategy" in right:
+        findings.forgive("recipients")
+    return Configuration(
+        project=replace(project, warnings=(*findings.warnings, *project.warnings)),
+        places=tuple(entries),
+        right=frozenset(right),
+        problems=tuple(findings.problems),
+        missing=findings.missing,
+    )
 
 
 def configured_channels(
@@ -172,15 +234,23 @@ def variables_of(raw: Mapping[str, Any]) -> Iterator[dict[str, str]]:
             yield {key: str(value) for key, value in env.items()}
 
 
-def check_secret_addresses(
+def usable_addresses(
     given: Mapping[str, Any], findings: Findings, prefix: str = ""
-) -> None:
-    """Note channels and a heartbeat that cannot be used, without repeating them."""
-    for place, message in channel_problems(given.get("channels", ())):
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the channels and the heartbeat that can be used.
+
+    The others are noted, without being repeated.
+    """
+    channels = given.get("channels", ())
+    problems = dict(channel_problems(channels))
+    for place, message in problems.items():
         findings.add(f"{prefix}channels[{place}]", message)
-    url = given.get("heartbeat_url")
-    if url and (problem := heartbeat_problem(url)):
+    heartbeat = given.get("heartbeat_url")
+    if heartbeat and (problem := heartbeat_problem(heartbeat)):
         findings.add(f"{prefix}heartbeat_url", problem)
+        heartbeat = None
+    usable = [url for place, url in enumerate(channels) if place not in problems]
+    return tuple(usable if usable and judges_channels() else ()), heartbeat
 
 
 def _tolerate_case(raw: dict[str, Any]) -> dict[str, Any]:
@@ -191,29 +261,56 @@ def _tolerate_case(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def _build(folder: Path, good: Mapping[str, Any], findings: Findings) -> Project | None:
-    """Check what no type can express; return the project when nothing is wrong."""
+def _place(key: str) -> str:
+    """Return the key of the file, and of an entry of the series its place as well."""
+    return re.split(r"[.\[]", key)[0] + "".join(re.findall(r"^scripts(\[\d+\])", key))
+
+
+def _entries(raw: object, wrong: Collection[str]) -> dict[int, ScriptEntry]:
+    """Return the entries of the series by their places, as far as they name a file.
+
+    Nothing but its path is taken of an entry among the ``wrong`` places.
+    """
+    found = {}
+    for place, entry in enumerate(raw if isinstance(raw, list) else ()):
+        options = entry if isinstance(entry, dict) else {"path": entry}
+        if f"scripts[{place}]" in wrong:
+            options = {"path": options.get("path")}
+        with suppress(msgspec.ValidationError, UnicodeEncodeError):
+            converted: ScriptEntry = convert(options, ScriptEntry)
+            if can_be_passed(converted.path):
+                found[place] = converted
+    return found
+
+
+def _build(
+    folder: Path, good: Mapping[str, Any], findings: Findings, *, complete: bool
+) -> Project:
+    """Check what no type can express; return the project without what is wrong.
+
+    ``complete`` says whether every entry of the series is right.
+    """
     env_file = _env_file(folder, good, findings)
     # It may be the runner's own .env: what only the runner may know stays there.
     from_file = {k: v for k, v in env_file.variables.items() if not is_own_secret(k)}
-    scripts = _scripts(folder, good, findings)
-    _check_recipients(good, findings)
-    check_secret_addresses(good, findings)
-    if findings.problems:
-        return None
+    scripts = _scripts(folder, good, findings, complete=complete)
+    if complete and not scripts:
+        findings.warn("scripts", Sentence.of(N_("is empty: no script is run")))
+    channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
+    values = {key: given[key] for key in _SAME_NAME & given.keys()}
     return replace(
         bare_project(folder),
-        scripts=scripts,
-        python_command=good["python_command"],
-        recipients=tuple(good["recipients"]),
-        channels=tuple(good.get("channels", ())),
-        env=from_file | dict(good.get("env", {})),
-        warnings=(
-            *env_file.warnings,
-            *address_warnings(good.get("channels", ()), good.get("heartbeat_url")),
-        ),
-        **{key: given[key] for key in _SAME_NAME & given.keys()},
+        **values
+        | {
+            "scripts": scripts,
+            "python_command": good.get("python_command"),
+            "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
+            "channels": channels,
+            "heartbeat_url": heartbeat,
+            "env": from_file | dict(good.get("env", {})),
+            "warnings": (*env_file.warnings, *address_warnings(channels, heartbeat)),
+        },
     )
 
 
@@ -227,19 +324,20 @@ def _env_file(folder: Path, good: Mapping[str, Any], findings: Findings) -> EnvF
 
 
 def _scripts(
-    folder: Path, good: Mapping[str, Any], findings: Findings
+    folder: Path, good: Mapping[str, Any], findings: Findings, *, complete: bool
 ) -> tuple[Script, ...]:
-    entries = [
-        entry if isinstance(entry, ScriptEntry) else ScriptEntry(path=entry)
-        for entry in good.get("scripts", ())
-    ]
+    entries: Sequence[ScriptEntry] = good["scripts"]
     plain = make_scripts([entry.path for entry in entries], folder)
     scripts = tuple(
         _with_options(script, entry, good)
         for script, entry in zip(plain, entries, strict=True)
     )
-    for place, message in dependency_problems(scripts):
+    problems = [*dependency_problems(scripts)] if complete else []
+    for place, message in problems:
         findings.add(f"scripts[{place}].needs", message)
+    if problems or not complete:
+        # Which scripts another one waits for is not known.
+        return tuple(replace(script, needs=()) for script in scripts)
     return scripts
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import codecs
 import json
 import os
-import tomllib
+import sys
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from python_runner.config.json_errors import explain_json_error
+from python_runner.config.near_keys import is_comment
 from python_runner.exceptions import InvalidConfiguration, Problem
 from python_runner.files import (
     NotRegular,
@@ -19,6 +22,7 @@ from python_runner.files import (
     resolved,
     why_unseen,
 )
+from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
 
 
@@ -38,6 +42,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+#: What editors of Windows call ANSI: the code page of the system, elsewhere that of Western
+#: Europe, from where such a file has come.
+_ANSI = "mbcs" if sys.platform == "win32" else "cp1252"
+_ANSI_NAME = "ANSI" if sys.platform == "win32" else "Windows-1252"
 
 
 def is_there(path: Path) -> bool:
@@ -86,20 +94,27 @@ def read_text(path: Path) -> str:
     Raises:
         InvalidConfiguration: it is neither, or it cannot be read.
     """
+    data = _bytes_of(path)
     try:
-        data = read_regular(path, LONGEST)
+        return _decoded(data, path)
+    except UnicodeDecodeError as error:
+        raise _wrong(path, _not_utf8(data, error)) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return read_regular(path, LONGEST)
     except NotRegular as error:
         raise _wrong(path, _no_text()) from error
     except OSError as error:
         message = _("cannot be read: {error}").format(error=error.strerror or error)
         raise _wrong(path, message) from error
-    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        message = _("line {line} is not UTF-8; save the file as UTF-8")
-        raise _wrong(path, message.format(line=line)) from error
+
+
+def _decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
+    if encoding is None:
+        encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
+    text = data.decode(encoding)
     if "\0" in text:
         # No configuration holds one, no program can be given it: UTF-16 without a mark.
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -108,8 +123,40 @@ def read_text(path: Path) -> str:
     return text
 
 
+def _not_utf8(data: bytes, error: UnicodeDecodeError) -> str:
+    line = data.count(b"\n", 0, error.start) + 1
+    message = _("line {line} is not UTF-8; save the file as UTF-8")
+    return message.format(line=line)
+
+
+def _read_forgiving(path: Path, findings: Findings) -> str:
+    """Return the text of a file, which may be in the code page of Windows as well.
+
+    That is what old editors save: files in it have been run for years, so it is a
+    warning. A file of which a part is UTF-8 is a damaged one.
+    """
+    data = _bytes_of(path)
+    try:
+        return _decoded(data, path)
+    except UnicodeDecodeError as error:
+        rest = data.decode("utf-8", "ignore")
+        if not data.startswith(tuple(bom for bom, _name in _BOMS)) and rest.isascii():
+            with suppress(UnicodeDecodeError):
+                text = _decoded(data, path, _ANSI)
+                template = N_(
+                    "line {line} is not UTF-8: the file was read in the code page of"
+                    " Windows ({name}); save it as UTF-8"
+                )
+                line = data.count(b"\n", 0, error.start) + 1
+                findings.warn("", Sentence.of(template, line=line, name=_ANSI_NAME))
+                return text
+        raise _wrong(path, _not_utf8(data, error)) from error
+
+
 def read_json(path: Path, findings: Findings) -> dict[str, Any]:
     """Return the object a JSON file holds; keys listed twice are noted.
+
+    What is no UTF-8 is read in the code page of Windows, with a warning.
 
     Raises:
         InvalidConfiguration: it is no JSON object.
@@ -117,14 +164,14 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         for key, times in Counter(key for key, _value in items).items():
-            if times > 1:
+            if times > 1 and not is_comment(key):
                 findings.add(key, _("is given more than once"))
         return dict(items)
 
     def constant(name: str) -> None:
         raise _wrong(path, _("{value} is not JSON").format(value=name))
 
-    text = read_text(path)
+    text = _read_forgiving(path, findings)
     try:
         raw = json.loads(
             text,
@@ -134,13 +181,16 @@ def read_json(path: Path, findings: Findings) -> dict[str, Any]:
         )
     except json.JSONDecodeError as error:
         message = _("malformed JSON at line {line}, column {column}: {error}").format(
-            line=error.lineno, column=error.colno, error=_json_hint(error)
+            line=error.lineno, column=error.colno, error=explain_json_error(error)
         )
         raise _wrong(path, message) from error
     except RecursionError as error:
         raise _wrong(path, _("the JSON is nested too deeply")) from error
     if not isinstance(raw, dict):
-        raise _wrong(path, _("expected an object: { ... }"))
+        message = _("expected an object: { ... }")
+        if isinstance(raw, list):
+            message = _("expected an object, { ... }, and not a list, [ ... ]")
+        raise _wrong(path, message)
     return raw
 
 
@@ -151,24 +201,14 @@ def _bounded_int(digits: str) -> int:
     return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
-def _json_hint(error: json.JSONDecodeError) -> str:
-    """Return the parser's message, with the usual cause where there is one."""
-    before = error.doc[: error.pos].rstrip()
-    if before.endswith(",") or error.msg.startswith("Illegal trailing comma"):
-        return _("{error} (a comma too many?)").format(error=error.msg)
-    # A path that ends with a backslash makes a text of what follows its quote.
-    line = error.doc.splitlines()[error.lineno - 1 : error.lineno]
-    if '\\"' in "".join(line) or error.msg.startswith("Invalid \\"):
-        return _('{error} (write "\\\\" or "/" in paths)').format(error=error.msg)
-    return error.msg
-
-
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file holds.
 
     Raises:
         InvalidConfiguration: it is no TOML.
     """
+    import tomllib  # noqa: PLC0415 - most folders have no such file
+
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:

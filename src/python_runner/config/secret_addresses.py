@@ -25,23 +25,31 @@ _IDENTITY = re.compile(
 )
 
 
+def judges_channels() -> bool:
+    """Say whether Apprise is installed: it alone knows the addresses of its services."""
+    try:
+        import apprise  # noqa: F401, PLC0415 - an extra, and slow to import
+    except ImportError:
+        return False
+    return True
+
+
 def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the place of a channel (from 0) and what is wrong with it.
 
-    Apprise alone knows how the addresses of its services are written; it is imported
-    only when there is one to judge.
+    Apprise is imported only when there is one to judge.
     """
     if not urls:
         return
-    try:
-        from apprise import Apprise  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
+    if not judges_channels():
         message = _(
             "channels need Apprise, which is not installed:"
             ' pip install "python-series-runner[notify]"'
         )
         yield 0, message
         return
+    from apprise import Apprise  # noqa: PLC0415 - an extra, and slow to import
+
     seen: set[str] = set()
     for place, url in enumerate(urls):
         if _service(url, Apprise) is None:

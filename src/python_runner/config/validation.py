@@ -7,18 +7,20 @@ comes from the field's own description.
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 
+from python_runner.config.near_keys import is_comment, nearest_key
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
 from python_runner.masking import MASK, Masker
 from python_runner.secret_values import is_secret_name
+from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
 
 
@@ -26,9 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 #: Keys that later versions act on. A value is never silently ignored.
-_PLANNED = frozenset({"warm", "preload", "resources", "schedule", "cluster"})
+_PLANNED = frozenset(
+    {
+        *("warm", "preload", "resources", "schedule", "not_on", "cluster"),
+        *("mail_after", "remind", "help", "outputs"),
+    }
+)
+#: A path of Windows in which \n or \t were read as what JSON means by them: they follow its
+#: drive, the name of its computer, or further names.
+_BROKEN_PATH = re.compile(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
 #: Longest rendering of a wrong value inside a message, in characters.
 _FOUND_LENGTH = 60
+#: Keys that one sentence names.
+_MOST_KEYS = 10
 
 
 @dataclass(slots=True)
@@ -36,12 +48,19 @@ class Findings:
     """The problems of one file, in the order they were met.
 
     Attributes:
+        forgiving: whether a key that nobody knows is a warning.
+        warnings: what is odd, each ``{file}: {problem}`` or ``{file}: {key}: {problem}``.
+        missing: whether required keys are absent.
+        ignored: keys that mean nothing, as they stand in the file.
         secrets: values that no problem quotes.
     """
 
     file: str
+    forgiving: bool = False
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Sentence] = field(default_factory=list)
     missing: bool = False
+    ignored: list[str] = field(default_factory=list)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def add(self, key: str, message: str) -> None:
@@ -50,6 +69,23 @@ class Findings:
             self.file, printable(self.masked(key)), printable(self.masked(message))
         )
         self.problems.append(problem)
+
+    def warn(self, key: str, problem: Sentence | str) -> None:
+        """Note what is odd about a key, or about the file, without being an error."""
+        # Who reads it knows the project.
+        values = {"file": Path(self.file).name, "problem": problem}
+        if key:
+            values["key"] = printable(self.masked(key))
+        template = N_("{file}: {key}: {problem}") if key else N_("{file}: {problem}")
+        self.warnings.append(Sentence.of(template, **values))
+
+    def forgive(self, key: str) -> None:
+        """Make warnings of the problems of a key that nothing depends on."""
+        inner = re.compile(rf"{re.escape(key)}(?:[.\[].*)?", re.DOTALL)
+        for problem in list(self.problems):
+            if inner.fullmatch(problem.key):
+                self.problems.remove(problem)
+                self.warn(problem.key, problem.message)
 
     def masked(self, text: str) -> str:
         """Return ``text`` without the secrets."""
@@ -74,10 +110,8 @@ def check_struct(
         for f in msgspec.structs.fields(kind)
         if only is None or f.encode_name in only
     }
-    for key, value in raw.items():
-        # Asking for nothing is no problem: {"warm": false}.
-        if key not in fields and (value or key not in _PLANNED):
-            findings.add(prefix + key, _unknown_key(key, fields))
+    unknown = {key: value for key, value in raw.items() if key not in fields}
+    _check_unknown(unknown, fields, findings, prefix)
     good: dict[str, Any] = {}
     for key, info in fields.items():
         if key in raw:
@@ -94,31 +128,94 @@ def check_struct(
     return good
 
 
+def _check_unknown(
+    unknown: Mapping[str, Any],
+    known: Collection[str],
+    findings: Findings,
+    prefix: str,
+) -> None:
+    """Note the keys that mean nothing: misspelt ones, and somebody's own."""
+    own = []
+    names = [name for name in known if not name.startswith("$")]
+    for key, value in unknown.items():
+        findings.ignored.append(prefix + key)
+        if findings.forgiving and is_comment(key):
+            continue
+        if key in _PLANNED:
+            # Asking for nothing is no problem: {"warm": false}.
+            if value:
+                _not_yet(prefix + key, findings)
+        elif close := nearest_key(key, names):
+            message = _("unknown key; did you mean {key}?").format(key=close)
+            findings.add(prefix + key, message)
+        elif findings.forgiving:
+            own.append(prefix + key)
+        else:
+            message = _("unknown key; known keys: {keys}")
+            findings.add(prefix + key, message.format(keys=", ".join(names)))
+    if own:
+        # In one sentence: every report holds it.
+        template = N_("has no effect: it is an unknown key")
+        if len(own) > 1:
+            template = N_("each has no effect: they are unknown keys")
+        findings.warn(_listed(own), Sentence.of(template))
+
+
+def _not_yet(key: str, findings: Findings) -> None:
+    if findings.forgiving:
+        template = N_("has no effect: this version does not act on it yet")
+        findings.warn(key, Sentence.of(template))
+    else:
+        findings.add(key, _("this version does not act on it yet; remove it"))
+
+
+def _listed(keys: list[str]) -> str:
+    shown = [key if len(key) <= _FOUND_LENGTH else key[:_FOUND_LENGTH] for key in keys]
+    more = ["…"] if len(keys) > _MOST_KEYS else []
+    return ", ".join(shown[:_MOST_KEYS] + more)
+
+
 def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
     """Note the texts that no environment, command line, path or record can hold.
 
-    What is a problem already is not noted twice.
+    What is a problem already is not noted twice. Keys without effect may hold anything.
     """
     noted = {problem.key for problem in findings.problems}
-    for key, text in _texts_in(raw, ""):
+    ignored = set(findings.ignored)
+    for key, text in _texts_in(raw, "", ignored):
         # A wrong item may have been noted with its list.
-        if not can_be_passed(text) and printable(key) not in noted:
+        if printable(key) in noted:
+            continue
+        found = MASK if _is_secret(key) else _shown(text, findings)
+        if not can_be_passed(text):
             message = _("holds a character that no program can be given: {found}")
-            found = MASK if _is_secret(key) else _shown(text, findings)
             findings.add(key, message.format(found=found))
+        elif _BROKEN_PATH.match(text):
+            template = N_(
+                'JSON reads \\n, \\t, \\b, \\f and \\r as one character each, write "\\\\"'
+                ' or "/" in paths: {found}'
+            )
+            # Arguments and variables may well hold several lines.
+            if re.search(r"(?:^|\.)(?:env\.|args\[)", key):
+                findings.warn(key, Sentence.of(template, found=found))
+            else:
+                findings.add(key, _(template).format(found=found))
 
 
-def _texts_in(value: Any, key: str) -> Iterator[tuple[str, str]]:
+def _texts_in(
+    value: Any, key: str, ignored: Collection[str]
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield key, value
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _texts_in(item, f"{key}[{index}]")
+            yield from _texts_in(item, f"{key}[{index}]", ignored)
     elif isinstance(value, dict):
         for name, item in value.items():
             inner = f"{key}.{name}" if key else name
-            yield inner, name
-            yield from _texts_in(item, inner)
+            if inner not in ignored:
+                yield inner, name
+                yield from _texts_in(item, inner, ignored)
 
 
 def can_be_passed(text: str) -> bool:
@@ -152,16 +249,6 @@ def _holds_tokens(kind: Any) -> bool:
     return any(
         meta.extra and meta.extra.get("secret")
         for meta in getattr(kind, "__metadata__", ())
-    )
-
-
-def _unknown_key(key: str, known: Collection[str]) -> str:
-    if key in _PLANNED:
-        return _("this version does not act on it yet; remove it")
-    if close := difflib.get_close_matches(key, known, n=1):
-        return _("unknown key; did you mean {key}?").format(key=close[0])
-    return _("unknown key; known keys: {keys}").format(
-        keys=", ".join(k for k in known if not k.startswith("$"))
     )
 
 

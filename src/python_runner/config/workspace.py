@@ -14,8 +14,7 @@ from msgspec import Meta, Struct
 from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
-    check_secret_addresses,
-    how_to_write,
+    usable_addresses,
     variables_of,
 )
 from python_runner.config.reading import is_there, read_toml
@@ -91,7 +90,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         prefix="defaults.",
         only=_DEFAULTS,
     )
-    check_secret_addresses(defaults, findings, "defaults.")
+    usable_addresses(defaults, findings, "defaults.")
     projects = tuple(_expand(folder, good.get("projects", ()), findings))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)
@@ -112,7 +111,7 @@ def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[P
                 message = _("no folder with an {file} matches {pattern}").format(
                     file=CONFIG_FILE, pattern=pattern
                 )
-                findings.add(f"projects[{place}]", message + how_to_write(pattern))
+                findings.add(f"projects[{place}]", message)
         for project in found:
             if project not in seen:
                 seen.add(project)

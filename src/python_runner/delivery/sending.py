@@ -20,7 +20,6 @@ from python_runner.model import RECIPIENTS, Cause, Delivery
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
-from python_runner.report.mime import without_attachment
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -293,6 +292,9 @@ class Drain:
 
     def _drop_attachment(self, claimed: QueuedMessage) -> None:
         """Keep a sent message's texts alone: the outputs have files of their own."""
+        # Imported here because a run that sends nothing needs no MIME.
+        from python_runner.report.mime import without_attachment  # noqa: PLC0415
+
         if kept := without_attachment(claimed.message.content):
             # If it stays, it only takes more room.
             with suppress(StoreError):

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
-from python_runner.tracebacks.cause import Ending, Hint
+from python_runner.tracebacks.endings import Ending, Hint
 
 
 if TYPE_CHECKING:
-    from python_runner.tracebacks.cause import Cause
+    from python_runner.tracebacks.endings import Cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from contextlib import suppress
@@ -18,17 +19,8 @@ from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.process_names import named
 from python_runner.execution.stop import StopRequest, nap
-from python_runner.files import read_regular, resolved
 from python_runner.model import Attempt, Outcome
-from python_runner.texts.sentence import N_, Sentence
-from python_runner.tracebacks.cause import (
-    Cause,
-    Ending,
-    read_background_errors,
-    read_cause,
-)
-from python_runner.tracebacks.place import Project
-from python_runner.tracebacks.source import LONGEST, Source, read_source
+from python_runner.tracebacks.endings import Cause
 
 
 if sys.platform == "win32":
@@ -37,11 +29,13 @@ else:
     from python_runner.execution.tree_posix import Tree, become_subreaper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from python_runner.execution.capture import FileCapture, NullCapture
     from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.model import Command
+    from python_runner.texts.sentence import Sentence
+    from python_runner.tracebacks.endings import Ending
 
     Capture = FileCapture | NullCapture
 
@@ -57,10 +51,8 @@ _FIRST_LOOK = 0.005
 _LOOK = 0.1
 #: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
-#: Names of modules that are looked for beside a script, and modules that are read, to
-#: know its last words.
-_MOST_IMPORTS = 60
-_MOST_MODULES = 10
+#: One of these words is in whatever tells of an exception, in each of its formats.
+_ERROR_WORDS = re.compile("traceback|error|exception|timeout", re.IGNORECASE)
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
 
@@ -303,7 +295,7 @@ def _attempt(
     told: tuple[Sentence, ...] = ()
     try:
         if outcome.succeeded:
-            told = tuple(_background_errors(text, command))
+            told = _background_errors(text, command)
         elif outcome is Outcome.FAILURE and watched.error is None:
             cause = _cause(text, command, exit_reasons.ending_of(ending.exit_code))
     except Exception as error:  # noqa: BLE001 - how it ended is known without its output
@@ -353,59 +345,18 @@ def _reason(
     return exit_reasons.exit_reason(watched.ending.exit_code, cause)
 
 
+# What reads tracebacks is imported when there may be one: most scripts write none.
+
+
 def _cause(text: str, command: Command, ending: Ending) -> Cause:
-    """Return what the output of a failed script tells."""
-    source = _source(command) if ending is Ending.EXCEPTION else None
-    return read_cause(text, ending, _project(command), source)
+    from python_runner.execution.explanation import cause_of  # noqa: PLC0415
+
+    return cause_of(text, command, ending)
 
 
-def _background_errors(text: str, command: Command) -> Iterator[Sentence]:
-    template = N_("it succeeded, but there was an error: {exception}")
-    for exception in read_background_errors(text, _project(command)):
-        yield Sentence.of(template, exception=exception)
+def _background_errors(text: str, command: Command) -> tuple[Sentence, ...]:
+    if not _ERROR_WORDS.search(text):
+        return ()
+    from python_runner.execution.explanation import background_errors  # noqa: PLC0415
 
-
-def _project(command: Command) -> Project:
-    """Return the folder whose frames are the user's own, as a masked text names it."""
-    masker, folder = command.masker, Path(command.project)
-    names = command.project, resolved(command.project)
-    script = command.argv[1] if len(command.argv) > 1 else None
-
-    def exists(file: str) -> bool:
-        try:
-            return (folder / file).exists()
-        except (OSError, ValueError):
-            return False
-
-    return Project(
-        names=tuple(map(masker.text, names)),
-        script=None if script is None else masker.text(script),
-        exists=exists,
-    )
-
-
-def _source(command: Command) -> Source | None:
-    """Return what a script says about its end, with the modules beside it.
-
-    None if it cannot be read.
-    """
-    script = Path(*command.argv[1:2])
-    source = _read_source(script, command)
-    if source is None:
-        return None
-    read = 0
-    for name in source.imports[:_MOST_IMPORTS]:
-        module = script.parent.joinpath(*name.split("."))
-        for file in (module.with_suffix(".py"), module / "__init__.py"):
-            if read < _MOST_MODULES and (found := _read_source(file, command)):
-                source = source.with_module(found)
-                read += 1
-    return source
-
-
-def _read_source(file: Path, command: Command) -> Source | None:
-    try:
-        data = read_regular(file, LONGEST)
-    except (OSError, ValueError):
-        return None
-    return read_source(command.masker.data(data))
+    return tuple(background_errors(text, command))

@@ -62,6 +62,8 @@ class Tree:
         self.process: subprocess.Popen[bytes] | None = None
         #: The script's number, which is that of its session; 0 until there is one.
         self._pid = 0
+        #: When it began, in clock ticks since the system did; 0 where that is not known.
+        self._born = 0
         self._output = output
         self._output_file = os.fstat(output)
         self._task = os.urandom(8).hex()
@@ -102,7 +104,7 @@ class Tree:
         self._pid = self.process.pid
         # The script itself stays a zombie for a while; that is no reason to scan again.
         self._dead.add(self._pid)
-        _SUBREAPER.add_script(self._pid)
+        self._born = _SUBREAPER.add_script(self._pid)
 
     @property
     def started(self) -> bool:
@@ -134,7 +136,7 @@ class Tree:
         """Return the descendants of a script that has ended."""
         _SUBREAPER.mark_ending(self._pid)
         self._reap()
-        if _SUBREAPER.active and not _has_children():
+        if _SUBREAPER.active and not self._left_any():
             return ()
         return self.members()
 
@@ -186,6 +188,22 @@ class Tree:
             _SUBREAPER.end(self._pid)
         return self._exit or ProcessExit()
 
+    def _left_any(self) -> bool:
+        """Say whether a script that was reaped left a process behind (Linux).
+
+        It costs nothing to speak of, however many processes the machine has: whoever is
+        left has an ancestor whose parent was the script, and this process adopted that.
+        """
+        try:
+            os.killpg(self._pid, 0)
+        except ProcessLookupError:
+            pass  # the script's own group is empty
+        except PermissionError:
+            return True
+        else:
+            return True
+        return any(self._look(pid, {}, kill=False) for pid in _SUBREAPER.adopted())
+
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
 
@@ -211,7 +229,8 @@ class Tree:
         self._settled = True
         others: dict[int, tuple[int, psutil.Process]] = {}
         for pid in sorted(psutil.pids(), reverse=True):
-            self._look(pid, others, kill=kill)
+            if not self._is_older(pid):
+                self._look(pid, others, kill=kill)
         self._add_children(others)
         self._scan_children(kill=kill)
         return self._settled
@@ -226,6 +245,12 @@ class Tree:
         """
         _SUBREAPER.reap()
         return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
+
+    def _is_older(self, pid: int) -> bool:
+        """Say whether a process began before the script, so that it is no descendant."""
+        with suppress(OSError):
+            return _ticks(pid) < self._born
+        return False
 
     def _look(
         self, pid: int, others: dict[int, tuple[int, psutil.Process]], *, kill: bool
@@ -350,9 +375,21 @@ class _Subreaper:
             if self._trees == 1:
                 self.active = _set_subreaper(1)
 
-    def add_script(self, script: int) -> None:
+    def add_script(self, script: int) -> int:
+        """Count a script that was started; return when it began, 0 if that is not known."""
         with self._lock, suppress(OSError):
             self._scripts[script] = _ticks(script)
+            return self._scripts[script]
+        return 0
+
+    def adopted(self) -> set[int]:
+        """Return this process's children that are no scripts.
+
+        The kernel's list may miss one while another ends: it is read twice.
+        """
+        children = {*_own_children(), *_own_children()}
+        with self._lock:
+            return children - self._scripts.keys()
 
     def mark_ending(self, script: int) -> None:
         self._ending.add(script)
@@ -450,11 +487,3 @@ def _exists(pid: int | None) -> bool:
             os.kill(pid, 0)
             return True
     return False
-
-
-def _has_children() -> bool:
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from python_runner.model.project import (
     Project,
     Script,
     Settings,
+    StrategyName,
 )
 from python_runner.model.run import (
     Attempt,
@@ -35,6 +36,6 @@ __all__ = [
     "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
-    "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "Streak",
+    "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "Traceback", "parse_mailbox",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from python_runner.secret_values import secret_values
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from python_runner.exceptions import Problem
     from python_runner.texts.sentence import Sentence
+
+
+#: The strategies as a caller writes them.
+StrategyName = Literal["all", "none", "failure_only"]
 
 
 class EmailStrategy(StrEnum):

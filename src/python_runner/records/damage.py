@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: Bytes up to which the whole file is checked at each opening: some milliseconds.
 #: Damage further on is met in use, and leads to a check at the next opening.
-_CHECKED_SIZE = 4_000_000
+_CHECKED_SIZE = 1_000_000
 #: A journal that stayed beside a new database would be played back into it.
 _COMPANIONS = ("", "-journal", "-wal", "-shm")
 

@@ -11,8 +11,6 @@ from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
 from python_runner.texts.sanitize import cut_middle
 from python_runner.texts.sentence import N_, Sentence
-from python_runner.tracebacks.cause import Ending, read_cause
-from python_runner.tracebacks.place import Project
 
 
 if TYPE_CHECKING:
@@ -156,6 +154,11 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
 
 def _exception(said: str) -> str:
     """Return the exception that a line names, or the reason that stands there instead."""
+    # Imported here because a log is written more often than it is read back.
+    from python_runner.tracebacks.cause import read_cause  # noqa: PLC0415
+    from python_runner.tracebacks.endings import Ending  # noqa: PLC0415
+    from python_runner.tracebacks.place import Project  # noqa: PLC0415
+
     nowhere = Project((), None, lambda _file: False)
     found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
     return (found and found.exception) or (said.strip().splitlines() or [said])[-1]

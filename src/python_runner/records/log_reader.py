@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 from python_runner.files import reading
 from python_runner.records.log_line import parse_log
@@ -20,15 +20,17 @@ from python_runner.records.log_rotation import archives
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
     from python_runner.records.log_line import LogLine
 
 
-#: Bytes of one file that are read at a time: years of a log, and no whole memory.
+#: Bytes of one file that are read at most, its end: years of a log.
 _LONGEST = 256 * 1024 * 1024
+#: Bytes of a log that are in memory at a time.
+_BLOCK = 1_000_000
 #: Bytes of the first line that are looked at: time, host and run id are in them.
 _FIRST_LINE = 1024
 #: Bytes that are read of one file at most, when it is not known how far it was read.
@@ -41,6 +43,12 @@ class _Place(NamedTuple):
     device: int = 0
     inode: int = 0
     offset: int = 0
+
+    @classmethod
+    def in_front_of(cls, file: BinaryIO, offset: int) -> Self:
+        """Return the place in an open file."""
+        status = os.fstat(file.fileno())
+        return cls(status.st_dev, status.st_ino, offset)
 
     def in_file(self, status: os.stat_result) -> bool:
         return (status.st_dev, status.st_ino) == (self.device, self.inode)
@@ -105,34 +113,67 @@ def _first_line(file: BinaryIO) -> str:
     return hashlib.sha256(line).hexdigest()[:32] if line else ""
 
 
-def read_log(folder: Path, *filenames: str) -> Iterator[LogLine]:
-    """Yield what a log and its archives say, oldest file first; several by time.
+def read_log(
+    folder: Path, *filenames: str, newest_first: bool = False
+) -> Iterator[LogLine]:
+    """Yield what a log and its archives say, oldest first; several by time.
 
-    Lines that are none of ours, and bytes that are no text, are passed over.
+    Lines that are none of ours, and bytes that are no text, are passed over. However
+    long the files are, a block of each is in memory.
 
     Raises:
         OSError: a file is there and cannot be read.
     """
-    return _by_time(_read(folder, filename) for filename in filenames)
+    read = _read_back if newest_first else _read
+    logs = [read(folder, filename) for filename in filenames]
+    return merge(*logs, key=attrgetter("time"), reverse=newest_first)
 
 
 def _read(folder: Path, filename: str) -> Iterator[LogLine]:
-    for path in (*archives(folder, filename), folder / filename):
+    content, place = _next_block(folder, filename, _Place(), unfinished=True)
+    while content:
+        yield from parse_log(content)
+        content, place = _next_block(folder, filename, place, unfinished=True)
+
+
+def _read_back(folder: Path, filename: str) -> Iterator[LogLine]:
+    ends = []
+    for path in _files(folder, filename):
+        with suppress(FileNotFoundError), reading(path) as file:
+            ends.append(_Place.in_front_of(file, os.fstat(file.fileno()).st_size))
+    for end in reversed(ends):
+        place, first = end, max(0, end.offset - _LONGEST)
+        # A file that is gone is told no more of.
+        while place.offset > first and (found := _path_of(folder, filename, place)):
+            with reading(found) as file:
+                content, place = _block_before(file, place.offset, first)
+            yield from reversed([*parse_log(content)])
+
+
+def _files(folder: Path, filename: str) -> list[Path]:
+    """Return a log and its archives, the oldest first."""
+    return [*archives(folder, filename), folder / filename]
+
+
+def _path_of(folder: Path, filename: str, place: _Place) -> Path | None:
+    """Return the file that is read on, which may have been set aside meanwhile."""
+    for path in reversed(_files(folder, filename)):
         with suppress(FileNotFoundError):
-            with reading(path) as file:
-                content = _from(file, 0)
-            yield from parse_log(content)
+            if place.in_file(path.stat()):
+                return path
+    return None
 
 
-def _from(file: BinaryIO, offset: int) -> bytes:
-    """Return what a file holds from ``offset`` on; of too much, the end."""
-    size = os.fstat(file.fileno()).st_size
-    file.seek(max(offset, size - _LONGEST))
-    return file.read(_LONGEST)
-
-
-def _by_time(logs: Iterable[Iterable[LogLine]]) -> Iterator[LogLine]:
-    return merge(*logs, key=attrgetter("time"))
+def _block_before(file: BinaryIO, end: int, first: int) -> tuple[bytes, _Place]:
+    """Return whole lines of a file that end at ``end``, and the place before them."""
+    start = max(first, end - _BLOCK)
+    file.seek(start)
+    content = file.read(end - start)
+    # What begins in the middle of a line is read with the lines before.
+    cut = content.find(b"\n") + 1 if start > first else 0
+    if cut == len(content):
+        cut = 0
+    return content[cut:], _Place.in_front_of(file, start + cut)
 
 
 def follow_log(
@@ -148,38 +189,56 @@ def follow_log(
     """
     places = dict.fromkeys(filenames, _Place())
     while True:
-        yield from _by_time([_new_lines(folder, name, places) for name in filenames])
+        yield from merge(
+            *(_new_lines(folder, name, places) for name in filenames),
+            key=attrgetter("time"),
+        )
         if not wait():
             return
 
 
-def _new_lines(folder: Path, filename: str, places: dict[str, _Place]) -> list[LogLine]:
-    """Return what was written since the last look; its place is moved on."""
-    lines: list[LogLine] = []
-    for path in _unread(folder, filename, places[filename]):
-        with suppress(FileNotFoundError):
-            content, places[filename] = _news(path, places[filename])
-            lines += parse_log(content)
-    return lines
+def _new_lines(
+    folder: Path, filename: str, places: dict[str, _Place]
+) -> Iterator[LogLine]:
+    """Yield what was written since the last look; its place is moved on."""
+    while True:
+        content, places[filename] = _next_block(folder, filename, places[filename])
+        if not content:
+            return
+        yield from parse_log(content)
+
+
+def _next_block(
+    folder: Path, filename: str, place: _Place, *, unfinished: bool = False
+) -> tuple[bytes, _Place]:
+    """Return the lines behind a place of a log, and the place behind them.
+
+    Args:
+        folder: where the log lies.
+        filename: its name.
+        place: up to where it has been read.
+        unfinished: whether a last line without an end is one.
+    """
+    for path in _unread(folder, filename, place):
+        with suppress(FileNotFoundError), reading(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            here = _Place.in_front_of(file, max(0, size - _LONGEST))
+            if place[:2] == here[:2] and place.offset <= size:
+                here = place
+            file.seek(here.offset)
+            content = file.read(_BLOCK)
+            if b"\n" in content or (len(content) < _BLOCK and not unfinished):
+                content = content[: content.rfind(b"\n") + 1]
+            place = _Place.in_front_of(file, here.offset + len(content))
+            if content:
+                return content, place
+    return b"", place
 
 
 def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
     """Return the files from the one being read on, all if there is none yet."""
-    files = [*archives(folder, filename), folder / filename]
-    for index in reversed(range(len(files))):
-        with suppress(FileNotFoundError):
-            if place.in_file(files[index].stat()):
-                return files[index:]
+    files = _files(folder, filename)
+    if reading_on := _path_of(folder, filename, place):
+        return files[files.index(reading_on) :]
     # The file being read is gone for good: what is newer is in the log itself.
     return files if place == _Place() else files[-1:]
-
-
-def _news(path: Path, place: _Place) -> tuple[bytes, _Place]:
-    """Return the finished lines of a file behind ``place``, and the place behind them."""
-    with reading(path) as file:
-        status = os.fstat(file.fileno())
-        known = place.in_file(status) and place.offset <= status.st_size
-        content = _from(file, place.offset if known else 0)
-        offset = file.tell() - len(content)
-    content = content[: content.rfind(b"\n") + 1]
-    return content, _Place(status.st_dev, status.st_ino, offset + len(content))

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-_STAMP = "%Y-%m-%d_%H-%M"
+_DAY = "%Y-%m-%d"
+_STAMP = f"{_DAY}_%H-%M"
 _ARCHIVE = re.compile(
-    r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2})"
+    # The original library writes the day alone.
+    r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:_[0-9]{2}-[0-9]{2})?)"
     r"(?:\.(?P<number>[1-9][0-9]*))?"
 )
 #: Bytes in which the first line is looked for: far more than the fields before a
@@ -136,8 +138,9 @@ def _is_ours(path: Path) -> bool:
 
 
 def _is_stamp(text: str) -> bool:
+    form = _STAMP if "_" in text else _DAY
     try:
-        datetime.strptime(text, _STAMP)  # noqa: DTZ007 - only its form matters
+        datetime.strptime(text, form)  # noqa: DTZ007 - only its form matters
     except ValueError:
         return False
     return True
@@ -209,7 +212,7 @@ def _read(path: Path) -> _Archive:
 def _stamp(archive: Path) -> datetime:
     match = _ARCHIVE.fullmatch(archive.name)
     day = match["stamp"][:10] if match else ""
-    return datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - local, as written
+    return datetime.strptime(day, _DAY)  # noqa: DTZ007 - local, as written
 
 
 def _naive(moment: datetime) -> datetime:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from python_runner.model import Run
 
 _STAMP = "%Y-%m-%d_%H-%M-%S"
+#: Folders that one run removes: a report must not wait for thousands.
+_DELETED_AT_MOST = 500
 _RUN_FOLDER = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})_([0-9a-f]{13})"
 )
@@ -93,23 +95,26 @@ def delete_old_outputs(
     """Remove the output of runs that began more than ``keep_days`` days ago.
 
     Only folders named as :func:`output_folder` does are removed, never what a link points
-    to. What is in use is left for next time, and runs with the ids ``keep`` stay
-    whatever their age. Returns how many folders are gone.
+    to. What is in use is left for next time, so are more than some hundred folders, and
+    runs with the ids ``keep`` stay whatever their age. Returns how many folders are gone.
     """
     try:
         oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
     except OverflowError:
         # Further back than the calendar goes: all is kept.
         return 0
+    # As it stands in the names: there may be tens of thousands.
+    first = oldest.isoformat("_", "seconds").replace(":", "-")
     removed = 0
     runs = logs / "runs"
     for folder in () if is_diverted(runs) else _run_folders(runs):
         stamp, _, run_id = folder.name.rpartition("_")
-        began = _moment(stamp)
-        if began and began < oldest and run_id not in keep:
+        if stamp < first and _is_stamp(stamp) and run_id not in keep:
             # It refuses links and junctions, here and further down.
             shutil.rmtree(folder, ignore_errors=True)
             removed += not exists(folder)
+        if removed == _DELETED_AT_MOST:
+            break
     return removed
 
 
@@ -123,10 +128,12 @@ def _run_folders(runs: Path) -> list[Path]:
     return []
 
 
-def _moment(stamp: str) -> datetime | None:
-    with suppress(ValueError):
-        return datetime.strptime(stamp, _STAMP)  # noqa: DTZ007 - local, as written
-    return None
+def _is_stamp(text: str) -> bool:
+    try:
+        datetime.strptime(text, _STAMP)  # noqa: DTZ007 - only its form matters
+    except ValueError:
+        return False
+    return True
 
 
 def read_tail(path: Path, limit: int) -> str:

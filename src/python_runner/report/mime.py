@@ -6,6 +6,7 @@ Everything here is deterministic: the same arguments give the same bytes.
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from base64 import b64encode
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from io import BytesIO
 from typing import TYPE_CHECKING
+from unicodedata import combining, normalize
 
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import cut_middle
@@ -31,6 +33,8 @@ STATUS_HEADER = "X-Python-Runner-Status"
 ATTACHMENT_BYTES = 1_000_000
 #: Bytes that go into it, before they are compressed.
 _UNPACKED_BYTES = 4_000_000
+#: Characters of a project's name that its zip file is called after.
+_LONGEST_NAME = 60
 #: Above this size a part is base64, whose growth is known; the library's own choice looks
 #: at the first lines only and may triple what follows.
 _PREDICTABLE_FROM = 64 * 1024
@@ -57,6 +61,17 @@ class Attachment:
 
     name: str
     content: bytes
+
+
+def zip_name(project: str, date: datetime) -> str:
+    """Return the name of the zip file that goes with a report.
+
+    Every system and mail program takes it: accents and whatever is no letter, digit, dot
+    or hyphen are left out.
+    """
+    bare = "".join(c for c in normalize("NFKD", project) if not combining(c))
+    words = re.sub(r"[^\w.-]+", "-", bare)[:_LONGEST_NAME].strip("-._")
+    return f"{words or 'report'}_{date:%Y-%m-%d}.zip"
 
 
 def zip_files(

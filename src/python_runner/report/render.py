@@ -13,11 +13,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from python_runner.report.subject import SUBJECT, subject_of
 from python_runner.report.view import LINE, Limits, RunView, view_run
 from python_runner.texts.formats import Formats
-from python_runner.texts.sanitize import one_line
+from python_runner.texts.sanitize import cut_middle, one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from python_runner.model import Run
     from python_runner.report.mime import Attachment
@@ -31,8 +31,22 @@ TAIL_BYTES = 8_000
 #: Bytes of text and HTML together: base64 makes 1 MiB of them, the size of a mail that
 #: no server refuses.
 REPORT_BYTES = 740 * 1024
+#: Bytes of HTML in a mail: Gmail shows 102 KB of it, and a link to the rest.
+HTML_BYTES = 100_000
 #: Scripts a report names before it only counts them.
 MOST_SCRIPTS = 200
+#: The limits of ever smaller reports of a large series.
+_SMALLER = (
+    Limits(details=2048, scripts=MOST_SCRIPTS, failures=20),
+    Limits(details=2048, scripts=60, failures=10),
+    Limits(details=1024, scripts=30, failures=5, sentence=500, warnings=5),
+    Limits(details=512, scripts=15, failures=3, sentence=250, warnings=3),
+    Limits(details=256, scripts=5, failures=1, sentence=120, warnings=2),
+)
+#: Those of the text that is attached where the mail itself shows less.
+_WHOLE = Limits(details=4096, scripts=10_000, failures=200, sentence=500, warnings=5)
+#: So many times too large, a report is not tried with a little less of each script.
+_HOPELESS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,8 @@ class Report:
         html: the same as ``text``; empty when there is only the text.
         attached: scripts whose captured output the report calls attached.
         attachment: that output, or None.
+        whole: the text of the whole report, where this one is shortened and what it
+            leaves out is attached; empty otherwise.
     """
 
     subject: str
@@ -51,6 +67,7 @@ class Report:
     language: str = "en"
     attached: tuple[str, ...] = ()
     attachment: Attachment | None = None
+    whole: str = ""
 
 
 def render(run: Run, context: ReportContext) -> Report:
@@ -61,11 +78,16 @@ def render(run: Run, context: ReportContext) -> Report:
     """
     try:
         subject = subject_of(run, context)
+        excess = 0.0
         for limits in _limits():
+            if excess > _HOPELESS and limits not in _SMALLER:
+                continue
             view = view_run(run, context, limits)
             report = _fill_templates(view, subject, context.language)
-            if len(report.text.encode()) + len(report.html.encode()) <= REPORT_BYTES:
-                return report
+            excess = _excess(report, context)
+            if excess <= 1:
+                whole = _whole(run, subject, context) if view.rest_attached else ""
+                return replace(report, whole=whole)
         why = "the report is too large"
     except Exception as error:  # noqa: BLE001 - any failure still needs a report
         why = f"{type(error).__name__}: {error}"
@@ -104,17 +126,41 @@ def _in_english(text: Sentence | None) -> str:
 def _limits() -> Iterator[Limits]:
     """Yield limits for ever smaller reports, to be tried until one fits."""
     details = SCRIPT_BYTES
-    while details >= 256:  # noqa: PLR2004 - less of a traceback is of no use
+    while details > _SMALLER[0].details:
         yield Limits(details=details, scripts=MOST_SCRIPTS)
         details //= 2
-    yield Limits(details=256, scripts=MOST_SCRIPTS // 10)
+    yield from _SMALLER
 
 
-def _fill_templates(view: RunView, subject: str, language: str) -> Report:
+def _excess(report: Report, context: ReportContext) -> float:
+    """Return how many times larger a report is than it may be; up to 1 it fits."""
+    html = len(report.html.encode())
+    whole = (len(report.text.encode()) + html) / REPORT_BYTES
+    return max(whole, html / HTML_BYTES) if context.attach else whole
+
+
+def _whole(run: Run, subject: str, context: ReportContext) -> str:
+    """Return the text of a report that leaves out no script."""
+    view = view_run(run, replace(context, attach=False), _WHOLE)
+    text = _fill_templates(view, subject, context.language, kinds=("txt",)).text
+    return cut_middle(text, REPORT_BYTES, context.language)
+
+
+def _fill_templates(
+    view: RunView,
+    subject: str,
+    language: str,
+    *,
+    kinds: Sequence[str] = ("txt", "html"),
+) -> Report:
     environment = _environment(language)
     values = {"run": view, "subject": subject, "language": language}
-    text = environment.get_template("report.txt.j2").render(values)
-    html = environment.get_template("report.html.j2").render(values)
+    text, html = (
+        environment.get_template(f"report.{kind}.j2").render(values)
+        if kind in kinds
+        else ""
+        for kind in ("txt", "html")
+    )
     return Report(subject, text, html, language, view.attached)
 
 

@@ -88,6 +88,8 @@ class RunView:
     """One run as a report shows it; ``hidden`` scripts are only counted.
 
     Attributes:
+        failures: the scripts whose failure is shown in detail.
+        rest_attached: whether the report is shortened, and the whole goes with it.
         attached: names of the scripts whose output goes with it.
         facts: label and value, in the order shown.
     """
@@ -101,21 +103,29 @@ class RunView:
     warnings: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     scripts: tuple[ScriptView, ...]
+    failures: tuple[ScriptView, ...]
     hidden: int
     attached: tuple[str, ...]
-
-    @property
-    def failures(self) -> tuple[ScriptView, ...]:
-        """The scripts whose failure is shown in detail."""
-        return tuple(s for s in self.scripts if s.failed and s.kind != IDLE)
+    rest_attached: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The scripts a report may name, and bytes of traceback and output for each."""
+    """How much a report may show.
+
+    Attributes:
+        details: bytes of traceback and output of each script.
+        scripts: scripts that it names.
+        failures: scripts whose failure it shows in detail.
+        sentence: characters of a sentence: a reason, a warning.
+        warnings: warnings of the run, and of each script.
+    """
 
     details: int
     scripts: int
+    failures: int = 1_000_000
+    sentence: int = SENTENCE
+    warnings: int = WARNINGS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,12 +165,14 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     status = _(run.status.word).capitalize()
     if run.status is RunStatus.SUCCESS and recoveries(run, context.comparisons):
         status = _("Recovered")
-    log = one_line(str(context.log), SENTENCE) if context.log else ""
+    log = one_line(str(context.log), limits.sentence) if context.log else ""
+    failures = tuple(v for v in views if v.failed and v.kind != IDLE)
+    hidden = len(named) - len(shown)
     facts = (
         (_("Start"), formats.moment(run.started_at)),
         (_("Duration"), formats.duration(run.duration)),
         (_("Computer"), one_line(context.host, LINE)),
-        (_("Folder"), one_line(str(run.path), SENTENCE)),
+        (_("Folder"), one_line(str(run.path), limits.sentence)),
         (_("Log"), log),
         (_("Run"), one_line(run.run_id, LINE)),
     )
@@ -170,13 +182,21 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         mark=_MARKS[kind],
         status=status,
         counts=counts(run, formats),
-        error=_sentence(run.error, formats),
-        warnings=_sentences(run.warnings, formats),
+        error=_sentence(run.error, formats, limits),
+        warnings=_sentences(run.warnings, formats, limits),
         facts=tuple((label, value) for label, value in facts if value),
         scripts=tuple(views),
-        hidden=len(named) - len(shown),
+        failures=failures[: limits.failures],
+        hidden=hidden,
         attached=tuple(
             r.script for r, view in zip(shown, views, strict=True) if view.attached
+        ),
+        rest_attached=context.attach
+        and (
+            hidden > 0
+            or len(failures) > limits.failures
+            or limits.sentence < SENTENCE
+            or limits.warnings < WARNINGS
         ),
     )
 
@@ -248,15 +268,15 @@ def _view_script(
         duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
         failed=failed,
-        exception=one_line(result.ended_by or "", SENTENCE),
+        exception=one_line(result.ended_by or "", limits.sentence),
         place=_place(traceback, formats),
-        reason=_sentence(result.reason, formats) if failed else "",
+        reason=_sentence(result.reason, formats, limits) if failed else "",
         brief=_brief(result, traceback, formats) if failed and kind != IDLE else "",
         traceback=details.trace,
         traceback_title=details.trace_title,
         tail=details.tail,
         tail_title=details.tail_title,
-        output=one_line(str(result.output), SENTENCE) if result.output else "",
+        output=one_line(str(result.output), limits.sentence) if result.output else "",
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
@@ -264,7 +284,7 @@ def _view_script(
         unusual=unusual_duration(comparison, formats),
         recurrence=recurrence(comparison, formats),
         history=history(comparison, formats),
-        warnings=_sentences(result.warnings, formats),
+        warnings=_sentences(result.warnings, formats, limits),
     )
 
 
@@ -351,11 +371,17 @@ def _place(traceback: Traceback | None, formats: Formats) -> str:
     return place.format(file=file, line=line, function=function)
 
 
-def _sentences(sentences: Iterable[Sentence], formats: Formats) -> tuple[str, ...]:
+def _sentences(
+    sentences: Iterable[Sentence], formats: Formats, limits: Limits
+) -> tuple[str, ...]:
     """Return each sentence once: several attempts may warn of the same."""
-    said = dict.fromkeys(_sentence(sentence, formats) for sentence in sentences)
-    return tuple(said)[:WARNINGS]
+    said: dict[str, None] = {}
+    for sentence in sentences:
+        if len(said) == limits.warnings:
+            break
+        said[_sentence(sentence, formats, limits)] = None
+    return tuple(said)
 
 
-def _sentence(sentence: Sentence | None, formats: Formats) -> str:
-    return clean(formats.say(sentence))[:SENTENCE].strip()
+def _sentence(sentence: Sentence | None, formats: Formats, limits: Limits) -> str:
+    return clean(formats.say(sentence))[: limits.sentence].strip()

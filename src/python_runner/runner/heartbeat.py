@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.model import EmailStrategy, RunStatus
-from python_runner.report.view import ReportContext
-from python_runner.runner.reports import render_report
+from python_runner.model import RunStatus
 
 
 if TYPE_CHECKING:
@@ -44,15 +42,14 @@ class RunHeartbeat:
         """
         if self._heartbeat is None or run.status is RunStatus.SKIPPED:
             return
-        context, language = self._context, self._context.project.language
-        report = ReportContext(
-            strategy=EmailStrategy.ALL, language=language, log=context.log
-        )
+        # Imported here because few projects have a heartbeat.
+        from python_runner.runner.rendering import render_ping  # noqa: PLC0415
+
         self._heartbeat.end(
             run.run_id,
-            render_report(run, report, context.masker),
+            render_ping(run, self._context),
             success=run.status is RunStatus.SUCCESS,
-            language=language,
+            language=self._context.project.language,
         )
 
     def finish(self) -> tuple[Sentence, ...]:

@@ -28,8 +28,6 @@ from python_runner.records.log_line import (
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.rows import LEFT_OPEN, PLANNED, RUNNING, was_left_open
 from python_runner.texts.sentence import N_, Sentence
-from python_runner.tracebacks.cause import Ending, read_cause
-from python_runner.tracebacks.place import Project as OwnFiles
 
 
 if TYPE_CHECKING:
@@ -245,6 +243,11 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     result = result_of(line, number)
     if not result.attempts or line.traceback is None:
         return result
+    # Imported here because few runs were missed, and fewer have failed scripts.
+    from python_runner.tracebacks.cause import read_cause  # noqa: PLC0415
+    from python_runner.tracebacks.endings import Ending  # noqa: PLC0415
+    from python_runner.tracebacks.place import Project as OwnFiles  # noqa: PLC0415
+
     (attempt,) = result.attempts
     names = str(project), resolved(project)
     own = OwnFiles(names, None, lambda file: exists(project / file))

@@ -38,7 +38,7 @@ from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import Recovery, recover, this_runner, why_locked
-from python_runner.runner.reports import report_messages
+from python_runner.runner.reports import prepare_reports, report_messages
 from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
@@ -219,6 +219,7 @@ class _ProjectRun:
         interpreter = _find_interpreter(context)
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
+        prepare_reports(context)
         acquired = _acquire(self.lock, context, resume=resume)
         if acquired:
             with context.as_warning():

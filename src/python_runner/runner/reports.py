@@ -1,30 +1,27 @@
-"""Builds the messages that report a run: one mail, and one message for each channel."""
+"""Decides whether a run is reported."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from socket import gethostname
 from typing import TYPE_CHECKING
 
-from python_runner.config.settings import sender_address
 from python_runner.model import EmailStrategy
-from python_runner.policy import mail_due, reported_scripts
-from python_runner.records.outputs import read_ends, read_tail
-from python_runner.report.compose import compose, compose_for_channel
-from python_runner.report.mime import zip_files
-from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
-from python_runner.report.view import ReportContext
-from python_runner.runner.report_history import load_history
+from python_runner.policy import mail_due
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from python_runner.masking import Masker
     from python_runner.model import Message, Run
-    from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
+
+
+def prepare_reports(context: RunContext) -> None:
+    """Import what makes reports, where a run may be reported.
+
+    At its end the process may have no descriptor left for that, or find the files of
+    another version.
+    """
+    strategy = context.project.email_strategy
+    if context.session.reports_enabled and strategy is not EmailStrategy.NONE:
+        from python_runner.runner import rendering  # noqa: F401, PLC0415
 
 
 def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
@@ -33,92 +30,9 @@ def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
     Nothing where the project's strategy wants no report. The run is that of
     ``context``, or an earlier one of the project whose runner died.
     """
-    project, session, masker = context.project, context.session, context.masker
-    strategy = project.email_strategy
-    if not mail_due(run, strategy):
+    if not mail_due(run, context.project.email_strategy):
         return ()
-    named = reported_scripts(run, strategy)
-    shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    history = load_history(run, shown, session.store)
-    date = session.now()
-    view = ReportContext(
-        strategy=strategy,
-        language=project.language,
-        comparisons=history.comparisons,
-        log=context.log,
-    )
-    messages: list[Message] = []
-    if project.recipients:
-        report = render_report(run, replace(view, attach=True), masker)
-        if report.attached:
-            paths = [_outputs(run)[script] for script in report.attached]
-            files = {path.name: partial(_ends, path, masker) for path in paths}
-            attachment = zip_files(f"{run.run_id}.zip", files, date)
-            report = replace(report, attachment=attachment)
-        mail = compose(
-            report,
-            run_id=run.run_id,
-            sender=sender_address(session.settings.mail),
-            recipients=project.recipients,
-            date=date,
-            incident=history.incident,
-        )
-        messages.append(mail)
-    if project.channels:
-        report = render_report(run, view, masker)
-        messages += [
-            compose_for_channel(
-                report, url=url, status=run.status, run_id=run.run_id, date=date
-            )
-            for url in project.channels
-        ]
-    return tuple(messages)
+    # Templates and MIME are imported when there is something to tell.
+    from python_runner.runner.rendering import make_messages  # noqa: PLC0415
 
-
-def render_page(run: Run, masker: Masker, *, language: str) -> str:
-    """Return an ended run as an HTML page, or as text if that cannot be made."""
-    context = ReportContext(strategy=EmailStrategy.ALL, language=language)
-    report = render_report(run, context, masker)
-    return report.html or report.text
-
-
-def render_report(run: Run, context: ReportContext, masker: Masker) -> Report:
-    """Return the report of ``run``, with the ends of its outputs, without any secret."""
-    # What a killed runner left was never masked, and a variable may have become secret
-    # since the run.
-    run = run.masked(masker)
-    outputs = _outputs(run)
-    context = replace(
-        context,
-        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
-        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
-        host=gethostname(),
-    )
-    return render(run, context)
-
-
-def _outputs(run: Run) -> dict[str, Path]:
-    return {r.script: r.output for r in run.failed_scripts if r.output}
-
-
-def _tail(output: Path) -> str:
-    try:
-        return read_tail(output, TAIL_BYTES)
-    except OSError:
-        # Kept elsewhere or not at all; the attempt's warnings say so.
-        return ""
-
-
-def _size(output: Path) -> int:
-    try:
-        return output.stat().st_size
-    except OSError:
-        return 0
-
-
-def _ends(output: Path, masker: Masker, limit: int) -> bytes:
-    try:
-        return masker.data(read_ends(output, limit))
-    except OSError as error:
-        # Its end could be read a moment ago. The error in its place loses no report.
-        return str(error).encode("utf-8", "backslashreplace")
+    return make_messages(run, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from python_runner.model import MailStatus
 from python_runner.texts.sentence import N_, Sentence
@@ -112,7 +112,28 @@ class RunResult:
         )
 
 
-class RunResults(list[dict[str, Any]]):
+class ScriptRunDict(TypedDict):
+    """What came of one script, with the original's keys first.
+
+    ``script`` is its name, ``execution_time`` in minutes, ``traceback`` why it did not
+    succeed or None, ``status`` one of those of :class:`ScriptRunResult`, ``started_at``
+    in ISO 8601, ``output`` the file with the captured output or None.
+    """
+
+    script: str
+    success: bool
+    execution_time: float
+    traceback: str | None
+    status: str
+    exit_code: int | None
+    attempts: int
+    run_id: str
+    started_at: str
+    output: str | None
+    warnings: list[str]
+
+
+class RunResults(list[ScriptRunDict]):
     """One dictionary a script, in order, and what else is to be known of the run.
 
     Attributes:
@@ -142,7 +163,7 @@ def _warnings(run: Run) -> Iterator[Sentence]:
         yield Sentence.of(template, reason=run.mail_reason or run.mail_status.value)
 
 
-def _as_original(result: ScriptResult) -> dict[str, Any]:
+def _as_original(result: ScriptResult) -> ScriptRunDict:
     """Return the original's dictionary, and what is new behind it."""
     return {
         "script": result.script,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
 from python_runner.tracebacks.blocks import Block, Kind
 from python_runner.tracebacks.chains import Chain, chain_text, chains_from_the_end
+from python_runner.tracebacks.endings import Cause, Ending, Hint
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
@@ -57,44 +56,6 @@ _USAGE = re.compile(
     r"|can't open file )",
     re.IGNORECASE,
 )
-
-
-class Ending(Enum):
-    """How a process ended, as far as its output can explain it."""
-
-    #: Python's exit code after an exception, and after ``sys.exit`` with a text.
-    EXCEPTION = auto()
-    #: Another exit code: what the output tells is no more than a hint.
-    CODE = auto()
-    #: The interpreter crashed.
-    CRASH = auto()
-    #: Somebody ended it, perhaps with Ctrl-C.
-    SIGNAL = auto()
-
-
-class Hint(Enum):
-    """What stands beside the end of a script, and did not end it."""
-
-    #: An exception that was handled.
-    LOGGED = auto()
-    #: An exception in a thread, a child process, a destructor.
-    BACKGROUND = auto()
-    #: The last line of the output.
-    LAST_LINE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """What an output tells of a failure.
-
-    Attributes:
-        traceback: the text to show; its exception is None where none ended the script.
-        hint: what stands beside the end, and ``told`` says what it is.
-    """
-
-    traceback: Traceback | None = None
-    hint: Hint | None = None
-    told: str = ""
 
 
 def read_cause(

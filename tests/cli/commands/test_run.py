@@ -171,6 +171,7 @@ def test_jobs_run_projects_side_by_side(cli: Cli, make_project: MakeProject) -> 
     assert cli("run", "--jobs", "2", "a", "b").returncode == 0
 
 
+@pytest.mark.portable("which scripts are chosen is decided from names alone")
 def test_only_runs_the_named_scripts(cli: Cli, make_project: MakeProject) -> None:
     """--only picks from the series and forgets needs outside of it."""
     make_project(
@@ -202,6 +203,7 @@ def test_dry_run_shows_and_runs_nothing(cli: Cli, make_project: MakeProject) -> 
     assert not (folder / "logs").exists()
 
 
+@pytest.mark.portable("what is said and to whom follows from options alone")
 def test_quiet_prints_failures_only(cli: Cli, make_project: MakeProject) -> None:
     """Cron mails what a command prints: nothing when all is well."""
     make_project("good")
@@ -225,6 +227,7 @@ def test_verbose_shows_output_as_it_comes(cli: Cli, make_project: MakeProject) -
     assert "project_1: a.py | two\n" in done.stdout
 
 
+@pytest.mark.portable("what is said and to whom follows from options alone")
 def test_no_mail_sends_none_and_wants_no_mailbox(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -494,6 +497,7 @@ def test_resume_knows_all_that_did_not_succeed(
     assert "nothing to resume" in cli("run", "--resume", folder).stdout
 
 
+@pytest.mark.portable("what is left to do is decided from the records alone")
 def test_what_could_not_be_started_is_resumed(
     cli: Cli, make_project: MakeProject
 ) -> None:
@@ -598,6 +602,7 @@ def test_resume_goes_on_after_a_runner_was_killed(cli: Cli, orphaned: Path) -> N
     assert "begun" in cli("output", killed["run_id"], "slow.py").stdout
 
 
+@pytest.mark.portable("which scripts are chosen is decided from names alone")
 def test_resume_and_only_exclude_each_other(cli: Cli) -> None:
     """Which scripts run cannot be said twice."""
     done = cli("run", "--resume", "--only", "a.py", "p")

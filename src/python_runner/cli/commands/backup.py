@@ -11,8 +11,8 @@ from python_runner.cli.streams import say
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import exists, is_file
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.store import DATABASE_NAME
 from python_runner.texts.sentence import translate as _
 

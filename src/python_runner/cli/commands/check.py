@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.examination import as_problems, examine, summary
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
-from python_runner.cli.wording import labelled
+from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
 from python_runner.config.keys import json_schema
-from python_runner.config.project import CONFIG_FILE, load_project
-from python_runner.config.settings import load_settings, require_mail
+from python_runner.config.settings import load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
-from python_runner.delivery.transports import missing_extra
-from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
-from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreters import (
-    find_interpreter,
-    find_script,
-    why_missing,
-)
-from python_runner.execution.script_sources import source_problems
+from python_runner.exceptions import Problem
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import (
     absolute,
     current_folder,
@@ -35,21 +28,15 @@ from python_runner.files import (
     is_folder,
     may_write_in,
 )
-from python_runner.masking import Masker
-from python_runner.model import EmailStrategy
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.records.outputs import private_logs
-from python_runner.runner.context import configuration_warnings
-from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from python_runner.config.workspace import Workspace
-    from python_runner.model import Project, Settings
+    from python_runner.cli.examination import Examination
+    from python_runner.model import Settings
 
 
 @click.command(
@@ -73,148 +60,56 @@ def command(
         return EXIT_SUCCESS
     targets = find_targets(projects)
     settings = load_settings(env_file)
-    warnings = list(permission_problems(targets, settings))
-    warnings += _file_problems(settings.warnings)
-    found = {
-        folder: list(_masked_problems(folder, targets.defaults, settings, warnings))
-        for folder in targets.projects
-    }
-    told = {problem.key for problems in found.values() for problem in problems}
+    examined = [
+        examine(folder, targets.defaults, settings) for folder in targets.projects
+    ]
+    warnings = list(permission_problems(examined, settings))
+    warnings += as_problems(settings.warnings)
+    warnings += (warning for one in examined for warning in one.warnings)
+    told = {problem.key for one in examined for problem in one.problems}
     # Wrong for all that, though no project of these mails anything.
     warnings += (p for p in settings.mail.problems if p.key not in told)
     if as_json:
-        show_document(_document(found, warnings))
+        show_document(_document(examined, warnings))
     else:
-        _print(found)
+        _print(examined, settings)
         for warning in warnings:
             say(labelled(_("warning"), warning), err=True)
-    return EXIT_USAGE if any(found.values()) else EXIT_SUCCESS
+    wrong = any(one.problems for one in examined)
+    return EXIT_USAGE if wrong else EXIT_SUCCESS
 
 
-def _masked_problems(
-    folder: Path,
-    defaults: Mapping[str, Any],
-    settings: Settings,
-    warnings: list[Problem],
+def permission_problems(
+    examined: Iterable[Examination], settings: Settings
 ) -> Iterator[Problem]:
-    """Yield a project's problems without the secrets of the environment."""
-    masker = Masker(settings.secrets)
-    try:
-        project = load_project(folder, defaults=defaults)
-    except InvalidConfiguration as error:
-        problems: Iterable[Problem] = error.problems
-    except PythonRunnerError as error:
-        problems = [Problem(str(folder), "", str(error))]
-    else:
-        problems = project_problems(project, settings)
-        mask = Masker((*settings.secrets, *project.secrets)).sentence
-        file = str(folder / CONFIG_FILE)
-        warnings += _file_problems(
-            map(mask, configuration_warnings(project, settings)), file
-        )
-    for problem in problems:
-        message = clean(masker.text(problem.message))
-        yield replace(problem, key=clean(problem.key), message=message)
-
-
-def _file_problems(warnings: Iterable[Sentence], file: str = "") -> Iterator[Problem]:
-    """Yield warnings with the file that each names, or ``file``."""
-    for warning in warnings:
-        language = system_language()
-        named, problem = warning.values.get("file"), warning.values.get("problem")
-        if isinstance(problem, Sentence):
-            yield Problem(str(named), "", problem.in_language(language))
-        else:
-            yield Problem(file, "", warning.in_language(language))
-
-
-def project_problems(project: Project, settings: Settings) -> Iterator[Problem]:
-    """Yield everything wrong with a project whose configuration is right."""
-    file = str(project.path / CONFIG_FILE)
-    masked = Masker(project.secrets).text
-    interpreter = None
-    try:
-        interpreter = find_interpreter(
-            project.python_command, project.path, environ=settings.environ
-        )
-    except PythonRunnerError as error:
-        yield Problem(file, "python_command", masked(str(error)))
-    language = system_language()
-    reasons = dict(_script_problems(project, interpreter, settings))
-    for place, reason in sorted(reasons.items()):
-        message = masked(reason.in_language(language))
-        yield Problem(file, f"scripts[{place}]", message)
-    if project.recipients and project.email_strategy is not EmailStrategy.NONE:
-        yield from _mail_problems(settings, file)
-
-
-def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
-    try:
-        require_mail(settings.mail)
-    except InvalidConfiguration as error:
-        yield from error.problems
-    except PythonRunnerError as error:
-        yield Problem(file, "email_strategy", str(error))
-    if missing := missing_extra(settings.mail):
-        message = missing.in_language(system_language())
-        yield Problem(file, "email_strategy", message)
-
-
-def _script_problems(
-    project: Project, interpreter: Path | None, settings: Settings
-) -> Iterator[tuple[int, Sentence]]:
-    """Yield what is wrong with scripts, with their places in the series."""
-    found: dict[int, Path] = {}
-    for place, script in enumerate(project.scripts):
-        if file := find_script(script.path, project.path):
-            found[place] = file
-        else:
-            yield place, why_missing(script.path, project.path)
-    if interpreter is None:
-        return
-    environ = child_environment(settings.environ, project.env, run_id="")
-    files = list(found.values())
-    reasons = {
-        problem.file: problem.reason
-        for problem in source_problems(interpreter, files, environ)
-    }
-    for place, file in found.items():
-        if reason := reasons.get(file):
-            name = project.scripts[place].name
-            yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
-
-
-def permission_problems(targets: Workspace, settings: Settings) -> Iterator[Problem]:
     """Yield what other users may change or read of all that a run believes and runs."""
-    mail = settings.mail
+    mail, folders = settings.mail, [one.folder for one in examined]
     believed = [current_folder(), *mail.looked_in, absolute(WORKSPACE_FILE)]
     believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
     believed += permissions.import_folders(settings.environ)
     believed += permissions.parts_of_state(settings.home)
     secret = [settings.env_file] if settings.env_file else []
-    for folder in targets.projects:
-        believed += permissions.parts_of_project(folder)
-        # What is wrong with it is told as a problem.
-        with suppress(PythonRunnerError):
-            project = load_project(folder, defaults=targets.defaults)
-            believed += _executed(project, settings)
-            secret += [folder / project.env_file] if project.env_file else []
+    for one in examined:
+        believed += permissions.parts_of_project(one.folder)
+        if project := one.project:
+            believed += permissions.what_is_run(project, one.scripts, one.interpreter)
+            secret += [one.folder / project.env_file] if project.env_file else []
     yield from permissions.root_problem()
     yield from permissions.changeable(believed)
-    yield from unwritable(targets, settings)
+    yield from unwritable(folders, settings)
     for file in dict.fromkeys(secret):
         yield from permissions.readable_secrets(file)
 
 
-def unwritable(targets: Workspace, settings: Settings) -> Iterator[Problem]:
-    """Yield the folders that a run writes to and this user may not."""
+def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]:
+    """Yield the places that a run writes to and this user may not."""
     if not may_write_in(settings.home):
         message = _(
             "this user may not write it: no records are kept, and no second run of a"
             " project is kept out; let PYTHON_RUNNER_HOME name another folder"
         )
         yield Problem(str(settings.home), "", message)
-    for folder in targets.projects:
+    for folder in folders:
         logs = folder / "logs"
         for part in (logs, logs / "runs"):
             if not is_folder(folder) or may_write_in(part):
@@ -244,43 +139,56 @@ def _instead_of_logs(folder: Path, settings: Settings) -> Path:
     return Path(tempfile.gettempdir())
 
 
-def _executed(project: Project, settings: Settings) -> Iterator[Path]:
-    found = (find_script(script.path, project.path) for script in project.scripts)
-    scripts = [script for script in found if script]
-    interpreter = None
-    with suppress(PythonRunnerError):
-        interpreter = find_interpreter(
-            project.python_command, project.path, environ=settings.environ
-        )
-    return permissions.what_is_run(project, scripts, interpreter)
-
-
 def _document(
-    found: Mapping[Path, list[Problem]], warnings: list[Problem]
+    examined: Iterable[Examination], warnings: Iterable[Problem]
 ) -> dict[str, Any]:
     return {
-        "warnings": [{"file": w.file, "message": w.message} for w in warnings],
+        "warnings": [_as_dict(warning) for warning in warnings],
         "projects": [
             {
-                "path": str(folder),
-                "ok": not problems,
-                "problems": [
-                    {"file": p.file, "key": p.key, "message": p.message}
-                    for p in problems
-                ],
+                "path": str(one.folder),
+                "ok": not one.problems,
+                "problems": [_as_dict(problem) for problem in one.problems],
             }
-            for folder, problems in found.items()
+            for one in examined
         ],
     }
 
 
-def _print(found: Mapping[Path, list[Problem]]) -> None:
-    for folder, problems in found.items():
-        if problems:
-            message = _("{folder}: {count} problem(s)")
-        else:
-            message = _("{folder}: ready to run")
-        show(message, folder=folder, count=len(problems))
-        for problem in problems:
-            where = f"{problem.key}: " if problem.key else ""
-            show("  {where}{message}", where=where, message=problem.message)
+def _as_dict(problem: Problem) -> dict[str, str]:
+    return {"file": problem.file, "key": problem.key, "message": problem.message}
+
+
+def _print(examined: Sequence[Examination], settings: Settings) -> None:
+    names = Counter(one.folder.name for one in examined)
+    shown = [
+        one.folder.name if names[one.folder.name] == 1 else str(one.folder)
+        for one in examined
+    ]
+    width = max(map(len, shown))
+    for one, name in zip(examined, shown, strict=True):
+        values = {"name": name.ljust(width), "folder": one.folder}
+        if not one.problems:
+            text = summary(one, settings)
+            show("✓ {name}  {checked}", colour="green", **values, checked=text)
+            continue
+        count = len(one.problems)
+        problems = formats().ngettext(
+            "{count} problem in {folder}",
+            "{count} problems in {folder}",
+            count,
+        )
+        show("✗ {name}  " + problems, colour="red", **values, count=count)
+        for problem in one.problems:
+            show("    {problem}", problem=_brief(problem, one.folder))
+
+
+def _brief(problem: Problem, folder: Path) -> Problem:
+    """Return a problem whose file is named as one sees it from the project."""
+    file = Path(problem.file)
+    if file == folder:
+        # The sentence names it.
+        return replace(problem, file="")
+    if file.is_relative_to(folder):
+        return replace(problem, file=str(file.relative_to(folder)))
+    return problem

@@ -14,8 +14,8 @@ from python_runner.cli.commands.run import show_failures
 from python_runner.cli.progress import PlainLines
 from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
+from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.model import MailSettings, Run, Settings
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import open_session
 from python_runner.texts.sentence import translate as _

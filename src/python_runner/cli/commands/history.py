@@ -17,9 +17,9 @@ from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
 from python_runner.config.units import Duration
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import is_folder
 from python_runner.model import Outcome, RunStatus
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import flat

@@ -13,8 +13,8 @@ from python_runner.cli.streams import say
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.validation import can_be_passed
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import absolute, exists, is_file, replacing
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.texts.sanitize import json_safe
 from python_runner.texts.sentence import translate as _
 

@@ -16,9 +16,9 @@ from python_runner.cli.targets import env_file_option
 from python_runner.config.project import bare_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.files import absolute, exists
 from python_runner.model import Outcome
-from python_runner.policy import EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
 from python_runner.texts.sanitize import clean, flat
@@ -88,13 +88,15 @@ def command(
     if not follow and not found and not exists(logs / usual):
         raise PythonRunnerError(_("{path} does not exist").format(path=logs / usual))
     masker = past_masker(load_settings(env_file), folder)
-    found_lines = _readable(
-        follow_log(logs, *names, wait=_wait) if follow else read_log(logs, *names), logs
+    found_lines = (
+        follow_log(logs, *names, wait=_wait)
+        if follow
+        else read_log(logs, *names, newest_first=reverse)
     )
     # Before anything is searched in them: a search must find no secret either.
-    lines = (line.masked(masker) for line in found_lines)
+    lines = (line.masked(masker) for line in _readable(found_lines, logs))
     try:
-        _print(reversed(list(lines)) if reverse else lines, Filter(failures, text))
+        _print(lines, Filter(failures, text))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_SUCCESS
@@ -129,24 +131,17 @@ def _wait() -> bool:
 
 
 def _print(lines: Iterable[LogLine], chosen: Filter) -> None:
-    for line in lines:
-        if chosen.wants(line):
-            show(_facts(line), colour=_COLOURS.get(line.status))
-            for text in clean(line.traceback or "").splitlines():
-                show(f"    {text}")
-
-
-def _facts(line: LogLine) -> str:
-    """Return the facts of a line."""
-    formats = wording.formats()
-    outcome = Outcome(line.status)
-    minutes = formats.number(line.minutes, 2)
-    return "  ".join(
-        (
+    # Asked once: a log may have millions of lines.
+    formats, minutes = wording.formats(), _("{minutes} min")
+    words = {outcome.value: wording.outcome_word(outcome) for outcome in Outcome}
+    for line in filter(chosen.wants, lines):
+        facts = (
             formats.moment(line.time),
-            f"{wording.outcome_word(outcome):<9}",
-            _("{minutes} min").format(minutes=minutes).rjust(10),
+            f"{words[line.status]:<9}",
+            minutes.format(minutes=formats.number(line.minutes, 2)).rjust(10),
             flat(line.script),
             flat(f"({line.run_id}, {line.host})"),
         )
-    )
+        show("  ".join(facts), colour=_COLOURS.get(line.status))
+        for text in clean(line.traceback or "").splitlines():
+            show(f"    {text}")

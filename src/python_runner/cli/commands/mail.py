@@ -20,10 +20,11 @@ from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.probe import probe, probe_channel
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS
 from python_runner.files import current_folder
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
-from python_runner.policy import EXIT_FAILURE, EXIT_SUCCESS, exit_code
+from python_runner.policy import exit_code
 from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.report.mime import plain_text
 from python_runner.runner.outbox import make_outbox

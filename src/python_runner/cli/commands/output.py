@@ -16,9 +16,9 @@ from python_runner.cli.streams import say, show, stdout
 from python_runner.cli.targets import env_file_option
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.files import exists
 from python_runner.model import OpenRun
-from python_runner.policy import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import output_file
 from python_runner.runner.recovery import was_interrupted
@@ -155,16 +155,17 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
     shown: dict[int, bool] = {}
     while True:
         view = look()
-        output = next((o for o in view.outputs if o.number not in shown), None)
-        if output is not None:
+        # A look costs as much as the run has scripts: one for all that have begun.
+        begun = [output for output in view.outputs if output.number not in shown]
+        for output in begun:
             if several:
                 show(f"==> {flat(masker.text(output.script))} <==")
             shown[output.number] = _show(
                 output, look, whole_lines=several, masker=masker
             )
-        elif view.ended:
-            break
-        else:
+        if not begun:
+            if view.ended:
+                break
             time.sleep(_INTERVAL)
     if not shown:
         say(_("There is no output: nothing was started."), err=True)
@@ -175,7 +176,7 @@ def _show(
     output: _Output, look: Callable[[], _View], *, whole_lines: bool, masker: Masker
 ) -> bool:
     def going_on() -> bool:
-        return any(
+        return not output.ended and any(
             other.number == output.number and not other.ended
             for other in look().outputs
         )

@@ -30,9 +30,10 @@ from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreters import find_interpreter, find_script
 from python_runner.execution.process import become_subreaper
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
-from python_runner.policy import EXIT_SUCCESS, EXIT_USAGE, exit_code
+from python_runner.policy import exit_code
 from python_runner.runner.delivery import given_up_notice
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.selection import require_records, select, unfinished

@@ -15,9 +15,9 @@ from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.exit_reasons import shown_exit_code
+from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import replacing
 from python_runner.model import OpenRun
-from python_runner.policy import EXIT_SUCCESS
 from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import clean, flat
@@ -84,7 +84,7 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
     Raises:
         PythonRunnerError: the file cannot be written; what was there is still there.
     """
-    from python_runner.runner.reports import render_page  # noqa: PLC0415 - seldom used
+    from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
 
     page = render_page(run, masker, language=system_language())
     try:

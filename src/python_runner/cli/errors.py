@@ -1,0 +1,62 @@
+"""Words the errors that end a command, without any secret."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import click
+
+from python_runner.cli.streams import say
+from python_runner.config.settings import load_settings
+from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
+from python_runner.masking import Masker
+from python_runner.secret_values import secret_values
+from python_runner.texts.sentence import system_language
+
+
+def show_error(error: Exception) -> None:
+    """Print to stderr why a command ends.
+
+    Click's errors with the usage, each problem of a configuration on its line, and what
+    nobody foresaw as a sentence whose details are kept in a file.
+    """
+    if isinstance(error, click.ClickException):
+        message = io.StringIO()
+        error.show(message)
+        say(_masker().text(message.getvalue().rstrip("\n")), err=True)
+    elif isinstance(error, InvalidConfiguration):
+        _say(*map(str, error.problems))
+    elif isinstance(error, PythonRunnerError):
+        _say(str(error))
+    else:
+        _show_unexpected(error)
+
+
+def _say(*messages: str) -> None:
+    masker = _masker()
+    for message in messages:
+        say("{message}", err=True, message=masker.text(message))
+
+
+def _show_unexpected(error: Exception) -> None:
+    # Imported here because wrong usage has no use for the runner.
+    from python_runner.runner.session import local_now  # noqa: PLC0415
+    from python_runner.runner.unexpected import explain  # noqa: PLC0415
+
+    try:
+        settings = load_settings()
+    except Exception:  # noqa: BLE001 - nobody knows where the details belong
+        _say(f"{type(error).__name__}: {error}")
+        return
+    sentence = explain(error, settings.home, local_now(), Masker(settings.secrets))
+    say("{sentence}", err=True, sentence=sentence.in_language(system_language()))
+
+
+def _masker() -> Masker:
+    """Return what takes the secrets of the environment out of errors."""
+    try:
+        secrets = load_settings().secrets
+    except Exception:  # noqa: BLE001 - the error that is told may be this one
+        secrets = tuple(secret_values(os.environ))
+    return Masker(secrets)

@@ -1,0 +1,140 @@
+"""Builds the messages that report a run, and its page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+from python_runner.config.settings import sender_address
+from python_runner.model import EmailStrategy
+from python_runner.policy import reported_scripts
+from python_runner.records.outputs import read_ends, read_tail
+from python_runner.report.compose import compose, compose_for_channel
+from python_runner.report.mime import zip_files, zip_name
+from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
+from python_runner.report.view import ReportContext
+from python_runner.runner.report_history import load_history
+from python_runner.texts.sanitize import cut_middle
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from python_runner.masking import Masker
+    from python_runner.model import Message, Run
+    from python_runner.report.render import Report
+    from python_runner.runner.context import RunContext
+
+
+def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
+    """Return the mail that reports ``run``, then one message for each channel."""
+    project, session, masker = context.project, context.session, context.masker
+    strategy = project.email_strategy
+    named = reported_scripts(run, strategy)
+    shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
+    history = load_history(run, shown, session.store)
+    date = session.now()
+    view = ReportContext(
+        strategy=strategy,
+        language=project.language,
+        comparisons=history.comparisons,
+        log=context.log,
+    )
+    messages: list[Message] = []
+    if project.recipients:
+        report = render_report(run, replace(view, attach=True), masker)
+        if files := _attached_files(report, run, masker):
+            name = zip_name(run.project, run.started_at)
+            report = replace(report, attachment=zip_files(name, files, date))
+        mail = compose(
+            report,
+            run_id=run.run_id,
+            sender=sender_address(session.settings.mail),
+            recipients=project.recipients,
+            date=date,
+            incident=history.incident,
+        )
+        messages.append(mail)
+    if project.channels:
+        report = render_report(run, view, masker)
+        messages += [
+            compose_for_channel(
+                report, url=url, status=run.status, run_id=run.run_id, date=date
+            )
+            for url in project.channels
+        ]
+    return tuple(messages)
+
+
+def _attached_files(
+    report: Report, run: Run, masker: Masker
+) -> dict[str, Callable[[int], bytes]]:
+    """Return what reads so many bytes of each file that goes with a report, by name."""
+    outputs = _outputs(run)
+    paths = [outputs[script] for script in report.attached]
+    files: dict[str, Callable[[int], bytes]] = {
+        path.name: partial(_ends, path, masker) for path in paths
+    }
+    if report.whole:
+        whole = partial(cut_middle, report.whole, language=report.language)
+        files = {"report.txt": lambda limit: whole(limit=limit).encode()} | files
+    return files
+
+
+def render_ping(run: Run, context: RunContext) -> Report:
+    """Return the report that a heartbeat server is sent, whatever the run's end."""
+    language = context.project.language
+    view = ReportContext(strategy=EmailStrategy.ALL, language=language, log=context.log)
+    return render_report(run, view, context.masker)
+
+
+def render_page(run: Run, masker: Masker, *, language: str) -> str:
+    """Return an ended run as an HTML page, or as text if that cannot be made."""
+    context = ReportContext(strategy=EmailStrategy.ALL, language=language)
+    report = render_report(run, context, masker)
+    return report.html or report.text
+
+
+def render_report(run: Run, context: ReportContext, masker: Masker) -> Report:
+    """Return the report of ``run``, with the ends of its outputs, without any secret."""
+    # What a killed runner left was never masked, and a variable may have become secret
+    # since the run.
+    run = run.masked(masker)
+    outputs = _outputs(run)
+    context = replace(
+        context,
+        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
+        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
+        host=gethostname(),
+    )
+    return render(run, context)
+
+
+def _outputs(run: Run) -> dict[str, Path]:
+    return {r.script: r.output for r in run.failed_scripts if r.output}
+
+
+def _tail(output: Path) -> str:
+    try:
+        return read_tail(output, TAIL_BYTES)
+    except OSError:
+        # Kept elsewhere or not at all; the attempt's warnings say so.
+        return ""
+
+
+def _size(output: Path) -> int:
+    try:
+        return output.stat().st_size
+    except OSError:
+        return 0
+
+
+def _ends(output: Path, masker: Masker, limit: int) -> bytes:
+    try:
+        return masker.data(read_ends(output, limit))
+    except OSError as error:
+        # Its end could be read a moment ago. The error in its place loses no report.
+        return str(error).encode("utf-8", "backslashreplace")
