@@ -20,7 +20,11 @@ from python_runner import (
     load_config,
 )
 from python_runner.config.keys import json_schema
-from python_runner.config.project import configured_channels, load_project
+from python_runner.config.project import (
+    configured_channels,
+    how_to_write,
+    load_project,
+)
 from python_runner.config.units import Duration, Size
 from python_runner.model import EmailStrategy, OnFailure, Overlap, parse_mailbox
 
@@ -216,6 +220,8 @@ def test_all_absent_keys_are_named(make_project: MakeProject) -> None:
         # From Python 3.13 on it is the comma, before that what follows it.
         ('{\n  "scripts": ["a.py",]\n}', 2, "2[12]", "comma"),
         ('{"a": "C:\\Users"}', 1, "10", '"/" in paths'),
+        ('{"a": "C:\\users"}', 1, r"\d+", '"/" in paths'),
+        ('{"a": ["C:\\p\\"], "b": 1}', 1, r"\d+", '"/" in paths'),
         ("", 1, "1", ""),
         ("{", 1, "2", ""),
     ],
@@ -764,3 +770,23 @@ def test_a_number_of_many_digits_stands_for_the_largest(
     project = load_project(folder)
     found = project if key == "logs_backup_count" else project.scripts[0]
     assert getattr(found, key) >= 10**9
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ('C:\\p1" --no-mail', r'write "C:\p1" without it'),
+        ('D:\\My Projects\\x" -q', r'write "D:\My Projects\x" without it'),
+        ("C:\temp\ruesday", r'write a backslash twice: "C:\\temp\\ruesday"'),
+        ("C:\\p1", ""),
+        ('a "quoted" folder', ""),
+        ("/srv/p1", ""),
+        ("", ""),
+    ],
+)
+def test_how_a_path_was_meant(path: str, said: str) -> None:
+    """A quote or a tab in it shows what became of a backslash."""
+    told = how_to_write(path)
+
+    assert told.endswith(said)
+    assert bool(told) == bool(said)

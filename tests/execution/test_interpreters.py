@@ -351,6 +351,8 @@ def test_the_environment_itself_is_answered_with_its_interpreter(project: Path) 
         ("gone.py", None),
         ("gone.py --full", None),
         ("-m", None),
+        ("sub\test.py", r'write a backslash twice: "sub\\test.py"'),
+        ("C:\new\report.py", r'write a backslash twice: "C:\\new\\report.py"'),
         (" ".join("x" * 60), None),
     ],
 )

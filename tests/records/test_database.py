@@ -421,7 +421,6 @@ def test_a_closed_store_is_an_error(tmp_path: Path) -> None:
         store.runs()
 
 
-@pytest.mark.not_wine  # root may write there whatever the file says
 def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
     """Records that cannot be written can still be read."""
     fill(tmp_path)

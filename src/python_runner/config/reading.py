@@ -215,7 +215,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
+        message = str(error)
+        if "Unescaped '\\'" in message or "hex value" in message:
+            template = _('{error} (write "\\\\" or "/" in paths)')
+            message = template.format(error=message)
+        raise _wrong(
+            path, _("malformed TOML: {error}").format(error=message)
+        ) from error
     except ValueError as error:
         # Python's limit of digits; the format itself ends at 64 bits.
         raise _wrong(path, _("a number has too many digits")) from error

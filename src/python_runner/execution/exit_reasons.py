@@ -107,7 +107,7 @@ _RESULTS = {
     0x800706BE: "RPC_S_CALL_FAILED",
 }
 #: Of them, what somebody else does to a program: a debugger, Ctrl-C, a logoff.
-_ENDED_CODES = frozenset({0x40010004, 0xC000013A})
+_ENDED_CODES = frozenset({0x40010004, 0xC000013A, 0xC000026B})
 _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"})
 #: Windows has exit codes of 32 bits without a sign; Python's own are at most 31.
 _FIRST_NEGATIVE = 0x80000000
@@ -169,8 +169,10 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     if exit_code < 0:
         return _signal_reason(-exit_code)
     if name := _CRASH_CODES.get(exit_code):
-        crashed = N_("crashed: {code} ({name})")
-        return Sentence.of(crashed, code=_hexadecimal(exit_code), name=name)
+        template = N_("crashed: {code} ({name})")
+        if exit_code in _ENDED_CODES:
+            template = N_("ended by Ctrl-C, a log-off or a debugger: {code} ({name})")
+        return Sentence.of(template, code=_hexadecimal(exit_code), name=name)
     if exit_code in _ERRORS:
         return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
     code: object = shown_exit_code(exit_code)

@@ -23,6 +23,7 @@ from python_runner.files import (
     is_folder,
     why_unseen,
 )
+from python_runner.texts.characters import with_backslashes
 from python_runner.texts.sentence import N_, Sentence, translate
 from python_runner.texts.system_errors import words_of_system
 
@@ -154,6 +155,12 @@ def why_missing(path: str, project: Path) -> Sentence:
                 path=path,
                 entry=json.dumps(entry, ensure_ascii=False),
             )
+    if meant := with_backslashes(path):
+        return Sentence.of(
+            N_("script not found: {path}; write a backslash twice: {entry}"),
+            path=path,
+            entry=json.dumps(meant, ensure_ascii=False),
+        )
     # What the current folder refuses to show is not what was meant.
     if reason := why_unseen(absolute(project / _portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
@@ -337,7 +344,10 @@ def which_on_windows(command: str, folders: str) -> Path | None:
 
 
 def _hint(command: str, project: Path, environ: Mapping[str, str]) -> str:
-    """Name the interpreter that is there instead, if any."""
+    """Name the interpreter that is there instead, if any, or how to write its path."""
+    if meant := with_backslashes(command):
+        message = translate(N_("; write a backslash twice: {entry}"))
+        return message.format(entry=json.dumps(meant, ensure_ascii=False))
     for there in _alternatives(command, project, environ):
         return translate(N_("; there is {file}")).format(file=there)
     return ""

@@ -97,12 +97,12 @@ def _processes(
 ) -> tuple[ProcessInfo, ...]:
     import psutil  # noqa: PLC0415
 
-    found = []
+    found: list[ProcessInfo] = []
     for process in psutil.process_iter():
         try:
             if fits(process):
                 member = ProcessInfo(process.pid, process.name())
-                found.append(named(member, masker))
+                found.extend(named([member], masker).values())
         except (psutil.Error, OSError):
             continue
     return tuple(found)

@@ -214,11 +214,12 @@ def _watch(
     survivors = ()
     members = _left_behind(watcher.tree)
     masker = watcher.command.masker
-    left = {member.pid: named(member, masker) for member in members}
+    left = named(members, masker)
     if left:
         short = min(grace, _SHORT_GRACE)
         more, survivors = _stop(watcher, capture, stop, grace=short)
-        left = more | left
+        known = {member.pid for member in members}
+        left = {pid: m for pid, m in more.items() if pid not in known} | left
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
 
