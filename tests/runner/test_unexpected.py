@@ -139,7 +139,7 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
 ) -> None:
     """Whether a script succeeded is known from its exit code."""
-    folder = make_project(sources={"a.py": source})
+    folder = make_project(sources={"a.py": f"print('KeyError: 1')\n{source}"})
     monkeypatch.setattr(explanation, reader, raising(RecursionError("unforeseen")))
     (script,) = run_project(folder).scripts
 
