@@ -8,7 +8,7 @@ import os
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 import pytest
 
@@ -52,6 +52,98 @@ def test_replace_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(PermissionError):
         files.replace(tmp_path / "new", tmp_path / "old")
     assert len(calls) == 3
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.ETXTBSY])
+@pytest.mark.parametrize("refusals", [0, 1, 3, 4])
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: files.read_regular(path, 10),
+        lambda path: files.reading(path).close(),
+        lambda path: files.appending(path).close(),
+        lambda path: files.changing(path).close(),
+        lambda path: os.close(files.open_regular(path)),
+        lambda path: files.private_file(path.with_name("new")),
+        files.remove,
+        lambda path: raise_all(files.remove_all([path])),
+        lambda path: raise_all(files.remove_all([path.parent])),
+    ],
+    ids=str.split("read reading appending changing open new remove file folder"),
+)
+def test_whatever_is_held_is_waited_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    use: Callable[[Path], object],
+    refusals: int,
+    number: int,
+) -> None:
+    """To read, to write and to delete: one patience for all, and no more of it."""
+    path = tmp_path / "folder" / "file"
+    path.parent.mkdir()
+    path.touch()
+    monkeypatch.setattr(files, "_PATIENCE", (0.0,) * 3)
+    left = [refusals]
+    for name in ("open", "unlink"):
+        real = getattr(os, name)
+
+        def refuse(path: Any, *args: Any, real: Any = real, **how: Any) -> Any:
+            if left[0] and str(path).endswith(("file", "new")):
+                left[0] -= 1
+                raise OSError(number, "held", str(path))
+            return real(path, *args, **how)
+
+        monkeypatch.setattr(os, name, refuse)
+    if refusals > 3:
+        with pytest.raises(OSError, match="held"):
+            use(path)
+    else:
+        use(path)
+    assert left == [0]
+
+
+def raise_all(refused: dict[Path, OSError]) -> None:
+    """Raise the first of the errors."""
+    for error in refused.values():
+        raise error
+
+
+def test_what_is_forbidden_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only file costs no run 2.5 seconds a line."""
+    calls = []
+
+    def refuse(*args: object) -> NoReturn:
+        calls.append(args)
+        raise PermissionError(errno.EACCES, "forbidden")
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError):
+        files.appending(tmp_path / "file")
+    assert len(calls) == 1
+
+
+def test_many_held_files_are_waited_for_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes is gone, and the rest is told, each with its reason."""
+    pauses: list[float] = []
+    paths = [tmp_path / name for name in "abcdef"]
+    for path in paths:
+        path.touch()
+    real = os.unlink
+
+    def refuse(path: Path, **how: Any) -> None:
+        if Path(path).name in "bd":
+            raise OSError(errno.EBUSY, "held", str(path))
+        real(path, **how)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    refused = files.remove_all(paths, pauses.append)
+    assert list(refused) == [tmp_path / "b", tmp_path / "d"]
+    assert sorted(tmp_path.iterdir()) == list(refused)
+    assert sum(pauses) == pytest.approx(2.5)
 
 
 def test_moving_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
@@ -312,6 +404,29 @@ if sys.platform != "win32":
         with pytest.raises(OSError, match=r"regular|directory"):
             use(tmp_path / "it")
 
+    @pytest.mark.posix
+    @pytest.mark.parametrize(
+        ("read", "size"), [("read", -1), ("read", 100), ("readline", -1)]
+    )
+    def test_reading_never_waits(
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        read: str,
+        size: int,
+    ) -> None:
+        """What the kernel presents as a file may have nothing to say yet."""
+        silent, end = os.pipe()
+        os.set_blocking(silent, False)
+        monkeypatch.setattr(files, "open_regular", lambda _path: silent)
+        try:
+            with (
+                files.reading(tmp_path) as file,
+                pytest.raises(OSError, match="temporarily unavailable"),
+            ):
+                getattr(file, read)(size)
+        finally:
+            os.close(end)
+
     @needs_root
     @pytest.mark.posix
     @pytest.mark.parametrize("there", [True, False])
@@ -328,6 +443,44 @@ if sys.platform != "win32":
         with pytest.raises(PermissionError, match="link of another user"):
             use(link)
         assert precious.exists() == there
+
+    @needs_root
+    @pytest.mark.posix
+    @pytest.mark.fault(
+        "files",
+        "Another user plants a second name of somebody's file where we write",
+        "That file is left as it is, and the report says so.",
+    )
+    @pytest.mark.parametrize(
+        ("owner", "mode", "refused"),
+        [
+            (STRANGER, 0o755, True),
+            (0, 0o777, True),
+            (0, 0o1777, True),
+            # Nobody else can have made it: a copy of ours made of links.
+            (0, 0o755, False),
+        ],
+    )
+    @pytest.mark.parametrize("use", [files.appending, files.changing])
+    def test_a_planted_hard_link_is_not_written_to(
+        tmp_path: Path,
+        use: Callable[[Path], BinaryIO],
+        owner: int,
+        mode: int,
+        refused: bool,
+    ) -> None:
+        """Whoever may add a name to a shared folder changes none of our files."""
+        precious, shared = tmp_path / "precious", tmp_path / "shared"
+        precious.write_text("ours", encoding="utf-8")
+        shared.mkdir()
+        os.link(precious, shared / "p.log")
+        shared.chmod(mode)
+        os.chown(shared, owner, owner)
+        if refused:
+            with pytest.raises(PermissionError, match="link of another user"):
+                use(shared / "p.log")
+        else:
+            use(shared / "p.log").close()
 
     @needs_root
     @pytest.mark.posix

@@ -14,17 +14,22 @@ import errno
 import io
 import os
 import secrets
+import shutil
 import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from _typeshed import WriteableBuffer
+
+_Done = TypeVar("_Done")
 
 #: Modes of what other users may read, where the umask lets them, and never write.
 FILE_MODE = 0o644
@@ -46,6 +51,12 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 #: Seconds to wait, one after the other, for a program that has a file open (virus
 #: scanner, indexer, backup, viewer): 2.5 in all.
 _PATIENCE = (0.05, 0.15, 0.5, 0.8, 1.0)
+#: Errors of Windows for such a file: its sharing, or a range of it that is locked. And
+#: those by which other systems tell it of a file on a share.
+_HELD = frozenset({32, 33})
+_BUSY = frozenset({errno.EBUSY, errno.ETXTBSY})
+#: Error of Windows for a file that is read-only, and for much else.
+_DENIED = 5
 
 #: What a path begins with on Windows that is longer than 260 characters, or may be.
 _VERBATIM, _VERBATIM_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
@@ -153,7 +164,9 @@ class NotRegular(OSError):
     """What was to be opened is a pipe, a device or a socket."""
 
 
-def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> int:
+def open_regular(
+    path: str | Path, flags: int = os.O_RDONLY, mode: int = 0, *, patient: bool = True
+) -> int:
     """Return a descriptor of a regular file; anything else is not waited for.
 
     Args:
@@ -161,6 +174,7 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> i
             this user or of root.
         flags: as of ``os.open``.
         mode: of a file that is made, before the umask takes from it.
+        patient: whether another program that has it open is waited for, 2.5 seconds.
 
     Raises:
         NotRegular: it is a pipe, a device or a socket.
@@ -173,12 +187,15 @@ def open_regular(path: str | Path, flags: int = os.O_RDONLY, mode: int = 0) -> i
         # Asked before as well: to open a device may do something.
         with suppress(FileNotFoundError):
             _require_regular(os.stat(path), path)  # noqa: PTH116 - may be any text
-        descriptor = os.open(path, flags | _OPENING, mode)
+        descriptor = opened(path, flags | _OPENING, mode, patient=patient)
     except ValueError as error:
         # A NUL, or half a character.
         raise OSError(errno.EINVAL, str(error), str(path)) from error
     try:
-        _require_regular(os.fstat(descriptor), path)
+        status = os.fstat(descriptor)
+        _require_regular(status, path)
+        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            _require_own_name(status, path)
     except BaseException:
         os.close(descriptor)
         raise
@@ -191,6 +208,23 @@ def _require_regular(status: os.stat_result, path: str | Path) -> None:
         raise IsADirectoryError(code, os.strerror(code), str(path))
     if not stat.S_ISREG(status.st_mode):
         raise NotRegular(errno.EINVAL, "is not a regular file", str(path))
+
+
+def _require_own_name(status: os.stat_result, path: str | Path) -> None:
+    """Refuse a file with several names, one of which a stranger may have made.
+
+    What lies in a folder that its owner alone may write got its names from that user: a
+    copy made of links, for instance.
+
+    Raises:
+        PermissionError: it is such a file.
+    """
+    if sys.platform == "win32" or status.st_nlink <= 1:
+        return
+    folder = os.stat(os.path.dirname(os.path.realpath(path)))  # noqa: PTH116, PTH120
+    trusted = folder.st_uid in {0, os.geteuid(), status.st_uid}
+    if not trusted or folder.st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EPERM, "is a link of another user", str(path))
 
 
 def _own_target(path: str | Path) -> str | Path:
@@ -249,12 +283,15 @@ def reading(path: str | Path) -> BinaryIO:
     """Open a regular file to read it, as large as it may be.
 
     Raises:
-        OSError: as of :func:`open_regular`.
+        OSError: as of :func:`open_regular`. Reading raises it as well where the kernel
+            presents something as a file that has nothing to say yet.
     """
-    return io.BufferedReader(_stream(open_regular(path), "rb"))
+    return io.BufferedReader(_NeverWaiting(open_regular(path), "rb"))
 
 
-def appending(path: str | Path, mode: int = FILE_MODE) -> BinaryIO:
+def appending(
+    path: str | Path, mode: int = FILE_MODE, *, patient: bool = True
+) -> BinaryIO:
     """Open a regular file, made where it is missing, to append to it and to read it.
 
     Nothing is buffered.
@@ -262,12 +299,13 @@ def appending(path: str | Path, mode: int = FILE_MODE) -> BinaryIO:
     Args:
         path: the file; a link of another user is not followed.
         mode: of a new file, before the umask takes from it.
+        patient: as of :func:`open_regular`.
 
     Raises:
         OSError: as of :func:`open_regular`.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    return _stream(open_regular(path, flags, mode), "a+b")
+    return _stream(open_regular(path, flags, mode, patient=patient), "a+b")
 
 
 def changing(path: str | Path) -> BinaryIO:
@@ -277,6 +315,22 @@ def changing(path: str | Path) -> BinaryIO:
         OSError: as of :func:`open_regular`.
     """
     return _stream(open_regular(path, os.O_RDWR), "r+b")
+
+
+class _NeverWaiting(io.FileIO):
+    """A file whose reading ends at once; who reads the whole takes None for its end."""
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        count: int | None = super().readinto(buffer)
+        if count is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return count
+
+    def readall(self) -> bytes:
+        content: bytes | None = super().readall()
+        if content is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return content
 
 
 def _stream(descriptor: int, mode: str) -> io.FileIO:
@@ -336,7 +390,7 @@ def private_file(path: Path) -> None:
 
 def _new_file(path: Path, mode: int) -> int:
     """Make a file that is not there, nor as a link to nothing."""
-    return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_LINK | _OPENING, mode)
+    return opened(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | _NO_LINK | _OPENING, mode)
 
 
 @contextmanager
@@ -386,7 +440,7 @@ def replacing(
             patiently(partial(move, new, target))
     except BaseException:
         with suppress(OSError):
-            new.unlink(missing_ok=True)
+            remove(new)
         raise
 
 
@@ -435,25 +489,173 @@ else:
             raise
 
 
-def patiently(
-    act: Callable[[], None], sleep: Callable[[float], None] = time.sleep
-) -> None:
-    """Rename or replace a file by ``act``; try again while it is refused.
+if sys.platform == "win32":
+    import ctypes
 
-    Windows, and a share that lies on one, refuse it while another program has the file
-    open.
+    def named(error: OSError) -> OSError:
+        """Return an error of the C runtime with the number that Windows gave.
 
-    Args:
-        act: what to do.
-        sleep: pauses between two attempts, for a number of seconds.
+        The runtime makes one error of many: only the number tells whether waiting helps.
+        To be called before anything else fails.
+        """
+        if not isinstance(error, PermissionError) or error.winerror is not None:
+            return error
+        number = _last_error().contents.value
+        if number not in _HELD:
+            return error
+        reason = ctypes.FormatError(number).strip()
+        return PermissionError(errno.EACCES, reason, error.filename, number)
+
+    _last_error = ctypes.CDLL("ucrtbase")["__doserrno"]
+    _last_error.restype = ctypes.POINTER(ctypes.c_ulong)
+
+    def _unlink(path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except PermissionError as error:
+            _delete_read_only(os.unlink, path, error)
+
+    def _delete_read_only(
+        delete: Callable[[Path], object], path: Path, error: OSError
+    ) -> None:
+        """Delete what only its attribute protects, as on other systems."""
+        if error.winerror != _DENIED:
+            raise error
+        path.chmod(stat.S_IWRITE)
+        delete(path)
+
+else:
+
+    def named(error: OSError) -> OSError:
+        """Return an error as it is: only Windows says more than errno does."""
+        return error
+
+    def _unlink(path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def _delete_read_only(
+        _delete: Callable[[Path], object], _path: Path, error: OSError
+    ) -> None:
+        raise error
+
+
+def opened(path: str | Path, flags: int, mode: int, *, patient: bool = True) -> int:
+    """Return a descriptor as ``os.open`` does, with patience; links are followed.
 
     Raises:
-        PermissionError: it stayed refused, for 2.5 seconds.
-        OSError: another error, at the first attempt that met it.
+        OSError: it cannot be opened; one that is held is told by Windows' own words.
+    """
+
+    def open_now() -> int:
+        try:
+            return os.open(path, flags, mode)
+        except OSError as error:
+            raise named(error) from None
+
+    return patiently(open_now, passes=is_held) if patient else open_now()
+
+
+def is_held(error: OSError) -> bool:
+    """Say whether another program has a file open in a way that keeps this one out.
+
+    It may be closed soon. What is forbidden is no such case.
+    """
+    return getattr(error, "winerror", None) in _HELD or error.errno in _BUSY
+
+
+def _is_refused(error: OSError) -> bool:
+    # A rename onto an open file is answered like one that is forbidden.
+    return isinstance(error, PermissionError) or is_held(error)
+
+
+def patiently(
+    act: Callable[[], _Done],
+    sleep: Callable[[float], None] = time.sleep,
+    *,
+    passes: Callable[[OSError], bool] = _is_refused,
+) -> _Done:
+    """Return what ``act`` does; try again while it is refused, for 2.5 seconds.
+
+    Windows, and a share that lies on one, refuse much while another program has a file
+    open. All that opens, writes, renames and deletes files has this patience.
+
+    Args:
+        act: what to do; it is done from its start each time.
+        sleep: pauses between two attempts, for a number of seconds.
+        passes: whether an error may be gone soon; by default as for renames.
+
+    Raises:
+        OSError: it stayed refused, or another error at the first attempt that met it.
     """
     for pause in _PATIENCE:
-        with suppress(PermissionError):
-            act()
-            return
+        try:
+            return act()
+        except OSError as error:
+            if not passes(error):
+                raise
         sleep(pause)
-    act()
+    return act()
+
+
+def remove(path: Path) -> None:
+    """Delete a file, also one that is read-only; it may be gone already.
+
+    Raises:
+        OSError: it stays, after some patience where another program has it open.
+    """
+    patiently(partial(_unlink, path), passes=is_held)
+
+
+def remove_all(
+    paths: Iterable[Path], sleep: Callable[[float], None] = time.sleep
+) -> dict[Path, OSError]:
+    """Delete files and folders; return those that stay, each with the reason.
+
+    A folder goes with what is in it, and no link is followed. What other programs have
+    open is waited for once, whatever their number.
+    """
+    left = list(paths)
+    refused: dict[Path, OSError] = {}
+
+    def remove_left() -> None:
+        refused.clear()
+        for path in left:
+            try:
+                _remove(path)
+            except OSError as error:
+                refused[path] = error
+        left[:] = refused
+        if held := next(filter(is_held, refused.values()), None):
+            raise held
+
+    with suppress(OSError):
+        patiently(remove_left, sleep, passes=is_held)
+    return refused
+
+
+def _remove(path: Path) -> None:
+    """Delete a file or a folder now."""
+    if path.is_symlink() or not is_folder(path):
+        _unlink(path)
+        return
+    errors: list[OSError] = []
+
+    def go_on(delete: Callable[[Path], object], name: str, error: object) -> None:
+        found = error[1] if isinstance(error, tuple) else error
+        if not isinstance(found, OSError):
+            return
+        try:
+            if delete not in {os.unlink, os.rmdir}:
+                raise found
+            _delete_read_only(delete, Path(name), found)
+        except FileNotFoundError:
+            pass
+        except OSError as refusal:
+            errors.append(refusal)
+
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(path, onexc=go_on)
+    else:
+        shutil.rmtree(path, onerror=go_on)
+    if errors and os.path.lexists(path):
+        raise errors[0]

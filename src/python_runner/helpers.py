@@ -43,7 +43,7 @@ class ProjectConfig(NamedTuple):
     """The six values of a project's configuration; unpacks in this order."""
 
     scripts: list[str]
-    python_command: str | None
+    python_command: str | list[str] | None
     recipients: list[str]
     email_strategy: StrategyName
     include_traceback: bool
@@ -65,9 +65,10 @@ def load_config(project: str | os.PathLike[str]) -> ProjectConfig:
         InvalidConfiguration: anything else is wrong; every problem is listed.
     """
     loaded = load_project(project)
+    command = loaded.python_command
     return ProjectConfig(
         scripts=[script.path for script in loaded.scripts],
-        python_command=loaded.python_command,
+        python_command=[*command] if isinstance(command, tuple) else command,
         recipients=list(loaded.recipients),
         email_strategy=loaded.email_strategy.value,
         include_traceback=loaded.include_traceback,

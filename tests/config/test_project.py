@@ -20,7 +20,11 @@ from python_runner import (
     load_config,
 )
 from python_runner.config.keys import json_schema
-from python_runner.config.project import configured_channels, load_project
+from python_runner.config.project import (
+    configured_channels,
+    how_to_write,
+    load_project,
+)
 from python_runner.config.units import Duration, Size
 from python_runner.model import EmailStrategy, OnFailure, Overlap, parse_mailbox
 
@@ -55,6 +59,41 @@ def test_the_six_values_unpack_in_the_order_of_the_original(
     assert strategy == config.email_strategy == "all"
     assert traceback is config.include_traceback is True
     assert backups == config.logs_backup_count == 0
+
+
+@pytest.mark.parametrize(
+    "command", [["py", "-3.12"], ["python"], ["conda", "run", "-n", "my env", "python"]]
+)
+def test_an_interpreter_may_have_arguments_of_its_own(
+    make_project: MakeProject, command: list[str]
+) -> None:
+    """The list comes back as it was written, to be handed on."""
+    folder = make_project(python_command=command)
+
+    assert load_project(folder).python_command == tuple(command)
+    assert load_config(folder).python_command == command
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        ([], ["python_command"]),
+        ("", ["python_command"]),
+        (["py", 3], ["python_command[1]"]),
+        (["", None], ["python_command[0]", "python_command[1]"]),
+        ([["py"]], ["python_command[0]"]),
+        ({"py": "-3.12"}, None),
+        (3, ["python_command"]),
+    ],
+)
+def test_a_wrong_interpreter_is_told_with_its_place(
+    make_project: MakeProject, command: object, keys: list[str] | None
+) -> None:
+    """The sentence shows both ways to write one."""
+    problems = problems_of(make_project(python_command=command))
+
+    assert keys is None or list(problems) == keys
+    assert all('"python" or ["py", "-3.12"]' in told for told in problems.values())
 
 
 def test_every_optional_key_has_the_originals_behaviour(
@@ -181,6 +220,8 @@ def test_all_absent_keys_are_named(make_project: MakeProject) -> None:
         # From Python 3.13 on it is the comma, before that what follows it.
         ('{\n  "scripts": ["a.py",]\n}', 2, "2[12]", "comma"),
         ('{"a": "C:\\Users"}', 1, "10", '"/" in paths'),
+        ('{"a": "C:\\users"}', 1, r"\d+", '"/" in paths'),
+        ('{"a": ["C:\\p\\"], "b": 1}', 1, r"\d+", '"/" in paths'),
         ("", 1, "1", ""),
         ("{", 1, "2", ""),
     ],
@@ -733,3 +774,23 @@ def test_a_number_of_many_digits_stands_for_the_largest(
     project = load_project(folder)
     found = project if key == "logs_backup_count" else project.scripts[0]
     assert getattr(found, key) >= 10**9
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ('C:\\p1" --no-mail', r'write "C:\p1" without it'),
+        ('D:\\My Projects\\x" -q', r'write "D:\My Projects\x" without it'),
+        ("C:\temp\ruesday", r'write a backslash twice: "C:\\temp\\ruesday"'),
+        ("C:\\p1", ""),
+        ('a "quoted" folder', ""),
+        ("/srv/p1", ""),
+        ("", ""),
+    ],
+)
+def test_how_a_path_was_meant(path: str, said: str) -> None:
+    """A quote or a tab in it shows what became of a backslash."""
+    told = how_to_write(path)
+
+    assert told.endswith(said)
+    assert bool(told) == bool(said)

@@ -7,6 +7,7 @@ import pytest
 from python_runner import InvalidConfiguration
 from python_runner.config.project import load_project
 from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
+from python_runner.exceptions import PythonRunnerError
 
 
 if TYPE_CHECKING:
@@ -87,6 +88,45 @@ def test_a_pattern_that_matches_nothing_is_a_problem(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidConfiguration, match="matches x/"):
         load_workspace(tmp_path)
+
+
+@pytest.mark.parametrize("path", [r"C:\enc", r"C:\users\p", r"D:\Projets", r"\\nas\x"])
+def test_the_backslashes_of_a_path_are_told(tmp_path: Path, path: str) -> None:
+    """In TOML as in JSON; a text between single quotes is taken as it stands."""
+    file = tmp_path / WORKSPACE_FILE
+    file.write_text(f'projects = ["{path}"]', encoding="utf-8")
+    with pytest.raises(InvalidConfiguration, match=r"malformed TOML: .*in paths"):
+        load_workspace(tmp_path)
+
+    file.write_text(f"projects = ['{path}']", encoding="utf-8")
+    assert load_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        (r"C:\temp\reports", r'C:\\temp\\reports"'),
+        (r"D:\new/*", r'D:\\new/*"'),
+        (r"shared\finance/*", r'shared\\finance/*"'),
+    ],
+)
+def test_a_backslash_that_was_an_escape_is_told(
+    tmp_path: Path, path: str, meant: str
+) -> None:
+    """What stands for a tab or a line break leaves a path that nobody has written."""
+    file = tmp_path / WORKSPACE_FILE
+    file.write_text(f'projects = ["{path}"]', encoding="utf-8")
+
+    def load() -> None:
+        workspace = load_workspace(tmp_path)
+        assert workspace
+        load_project(workspace.projects[0])
+
+    with pytest.raises(PythonRunnerError) as told:
+        load()
+
+    said = str(told.value)
+    assert "in paths" in said or meant in said
 
 
 def test_malformed_toml_is_told_with_its_place(tmp_path: Path) -> None:

@@ -404,3 +404,87 @@ def test_script_on_a_full_disk(small_disk: Path) -> None:
     assert kept(small_disk).endswith(b"x\nend\n")
     (warning,) = attempt.warnings
     assert str(warning).endswith("were left out: the disk is nearly full")
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "holes", "told"),
+    [
+        # Twice the limit is nobody's business, whatever the disk.
+        (200_000, 0, False, None),
+        # What can be given back is given back.
+        (900_000, 0, True, None),
+        (900_000, 1 << 40, False, None),
+        # Another look like this one, and the disk would be full.
+        (900_000, 1_150_000, False, "about to fill the disk: "),
+        (900_000, 2_900_000, False, None),
+        (3_000_000, 1 << 40, False, "grew without end: 2100000 bytes so far"),
+        (3_000_000, None, False, "grew without end: 2100000 bytes so far"),
+    ],
+)
+def test_a_flood_that_nothing_bounds_is_stopped(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    size: int,
+    free: int | None,
+    holes: bool,
+    told: str | None,
+) -> None:
+    """Only where no byte comes back, and before the disk is full."""
+    limit = 100_000
+    monkeypatch.setattr(capture_module, "punch_hole", lambda *_: holes)
+    monkeypatch.setattr(capture_module, "_MOST_TIMES", 10)
+    disk = DiskLimits(reserve=0, floor=1_000_000, longest=2_000_000)
+    captured = FileCapture(tmp_path / "output.log", limit, 0.0, disk=disk)
+
+    def free_now(_folder: Path) -> int:
+        if free is None:
+            raise OSError(errno.EIO, "the disk cannot be asked")
+        return free
+
+    monkeypatch.setattr(capture_module, "free_space", free_now)
+    for number in range(1, 11):
+        os.write(captured.descriptor, b"x" * (size // 10))
+        captured.watch(float(number))
+    flood = captured.flood
+    monkeypatch.undo()
+    captured.close()
+
+    assert (flood is None) == (told is None)
+    assert told is None or told in str(flood)
+    assert len(kept(tmp_path)) < limit + 100 or not holes
+
+
+@pytest.mark.fault(
+    "machine",
+    "A script fills a disk that takes nothing back while it is written",
+    "The script is stopped before the disk is full, and the reason is told.",
+)
+def test_a_script_that_would_fill_the_disk_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its output is cut as always, and what the log says is why it was stopped."""
+    output = tmp_path / "output.log"
+    monkeypatch.setattr(capture_module, "punch_hole", lambda *_: False)
+    monkeypatch.setattr(
+        capture_module,
+        "free_space",
+        lambda _: 300_000_000 - (output.stat().st_size if output.exists() else 0),
+    )
+    attempt = run_command(
+        Command(
+            argv=(sys.executable, "-c", "while True: print('x' * 9999, flush=True)"),
+            cwd=str(tmp_path),
+            env=dict(os.environ),
+            output=str(output),
+            output_limit=100_000,
+            timeout=60.0,
+            grace=30.0,
+            project=str(tmp_path),
+            run_id="39be3d37aed64",
+        )
+    )
+    assert attempt.outcome is Outcome.FAILURE
+    assert "stopped because its output" in str(attempt.reason)
+    assert attempt.traceback is None
+    assert output.stat().st_size < 110_000

@@ -21,6 +21,7 @@ from python_runner.execution.exit_reasons import (
 from python_runner.tracebacks.endings import Cause, Ending, Hint
 
 
+ENDED = "ended by Ctrl-C, a log-off or a debugger"
 posix = pytest.mark.posix
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -32,18 +33,19 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (3, "exit code 3"),
         (255, "exit code 255"),
         (1, "exit code 1"),
+        (9009, "exit code 9009 (Windows did not find the program)"),
         (0x3FFFFFFF, "exit code 1073741823"),
         (0x40000000, "exit code 1073741824"),
         (0x80000003, "crashed: 0x80000003 (STATUS_BREAKPOINT)"),
         (0xC0000420, "crashed: 0xC0000420 (STATUS_ASSERTION_FAILURE)"),
         (0xE06D7363, "crashed: 0xE06D7363 (C++ exception)"),
-        (0x40010004, "crashed: 0x40010004 (DBG_TERMINATE_PROCESS)"),
+        (0x40010004, f"{ENDED}: 0x40010004 (DBG_TERMINATE_PROCESS)"),
         (0xC0000005, "crashed: 0xC0000005 (STATUS_ACCESS_VIOLATION)"),
         (0xC000001D, "crashed: 0xC000001D (STATUS_ILLEGAL_INSTRUCTION)"),
         (0xC0000094, "crashed: 0xC0000094 (STATUS_INTEGER_DIVIDE_BY_ZERO)"),
         (0xC00000FD, "crashed: 0xC00000FD (STATUS_STACK_OVERFLOW)"),
         (0xC0000135, "crashed: 0xC0000135 (STATUS_DLL_NOT_FOUND)"),
-        (0xC000013A, "crashed: 0xC000013A (STATUS_CONTROL_C_EXIT)"),
+        (0xC000013A, f"{ENDED}: 0xC000013A (STATUS_CONTROL_C_EXIT)"),
         (0xC0000142, "crashed: 0xC0000142 (STATUS_DLL_INIT_FAILED)"),
         (0xC0000374, "crashed: 0xC0000374 (STATUS_HEAP_CORRUPTION)"),
         (0xC0000409, "crashed: 0xC0000409 (STATUS_STACK_BUFFER_OVERRUN)"),

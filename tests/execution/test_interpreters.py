@@ -9,8 +9,10 @@ import pytest
 
 from python_runner.exceptions import BadPythonInterpreter
 from python_runner.execution.interpreters import (
+    find_command,
     find_interpreter,
     find_script,
+    which_on_windows,
     why_missing,
 )
 
@@ -235,23 +237,86 @@ def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "words"),
     [
-        "py -3",
-        "uv run python",
-        "conda run -n env python",
-        ".venv/bin/python -u",
-        "tool .venv/bin/python",
+        ("py -3", '["py", "-3"]'),
+        ("uv run python", '["uv", "run", "python"]'),
+        ("conda run -n 'my env' python", '["conda", "run", "-n", "my env", "python"]'),
+        (".venv/bin/python -u", '[".venv/bin/python", "-u"]'),
+        ("tool .venv/bin/python", '["tool", ".venv/bin/python"]'),
+        ("py 'half", '["py", "\'half"]'),
     ],
 )
-def test_a_command_line_is_no_program(project: Path, command: str) -> None:
-    """It is said what is expected, and which interpreter there is."""
+def test_a_command_line_is_no_program(project: Path, command: str, words: str) -> None:
+    """It is said what is expected, as a list, and which interpreter there is."""
     make_venv(project)
     make_python(project / ".venv/bin/python")
     tools = make_python(project / "tools" / ("tool.exe" if WINDOWS else "tool")).parent
     told = refusal(command, project, str(tools))
     assert told.startswith(f"{command} is a command line; expected one program")
+    assert f", or the list {words}; " in told
     assert told.endswith(f"; there is {OWN}")
+
+
+@pytest.mark.parametrize("arguments", [(), ("-3.12",), ("run", "-n", "my env", "")])
+@pytest.mark.parametrize("program", ["tools/py", "py"])
+def test_a_list_is_a_program_and_its_arguments(
+    project: Path, program: str, arguments: tuple[str, ...]
+) -> None:
+    """The program is found like one alone: in the project first, a bare name on PATH."""
+    there = make_python(project / "tools" / ("py.exe" if WINDOWS else "py"))
+    environ = {"PATH": str(there.parent)}
+    for command in ([program, *arguments], (program, *arguments)):
+        found = find_command(command, project, environ=environ)
+        assert found == (str(there), *arguments)
+    assert find_command(program, project, environ=environ) == (str(there),)
+    with pytest.raises(BadPythonInterpreter, match="gone"):
+        find_command(["gone", *arguments], project, environ=environ)
+
+
+def test_without_a_command_the_own_interpreter_runs_alone(project: Path) -> None:
+    """Null is null, not a list."""
+    assert find_command(None, project, environ={}) == (sys.executable,)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("python", "first/python.exe"),
+        ("PYTHON.EXE", None),
+        ("python.exe", "first/python.exe"),
+        ("python3.12", "second/python3.12.exe"),
+        ("shim", "first/shim.bat"),
+        ("both", "first/both.exe"),
+        ("both.cmd", "first/both.cmd"),
+        ("only_here", None),
+        ("folder", "second/folder.exe"),
+        ("gone", None),
+        ("", None),
+    ],
+)
+def test_a_bare_name_of_windows(project: Path, name: str, found: str | None) -> None:
+    """By its suffixes in their order, on PATH alone, never in the current folder."""
+    for file in (
+        "first/python.exe",
+        "second/python.exe",
+        "second/python3.12.exe",
+        "first/shim.bat",
+        "first/both.exe",
+        "first/both.bat",
+        "first/both.cmd",
+        "second/folder.exe",
+    ):
+        make_python(project / file)
+    (project / "first" / "folder.exe").mkdir()
+    for file in ("python.bat", "only_here.exe", "relative/only_here.exe"):
+        make_python(Path.cwd() / file)
+    folders = ["", ".", "relative", f'"{project / "first"}"', str(project / "second")]
+    path = os.pathsep.join(folders)
+    if found is None and WINDOWS and name.islower() is False and name:
+        found = "first/PYTHON.EXE"
+    expected = None if found is None else project / found
+    assert which_on_windows(name, path) == expected
 
 
 @pytest.mark.parametrize("command", ["C:/Program Files/python", "my tools/python"])
@@ -286,6 +351,8 @@ def test_the_environment_itself_is_answered_with_its_interpreter(project: Path) 
         ("gone.py", None),
         ("gone.py --full", None),
         ("-m", None),
+        ("sub\test.py", r'write a backslash twice: "sub\\test.py"'),
+        ("C:\new\report.py", r'write a backslash twice: "C:\\new\\report.py"'),
         (" ".join("x" * 60), None),
     ],
 )

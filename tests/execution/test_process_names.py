@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from python_runner.execution.process_names import command_line
+from python_runner.execution.process_names import Started, command_line, redirectors
 from python_runner.masking import Masker
 
 
@@ -33,3 +33,36 @@ pytestmark = pytest.mark.pure
 def test_a_process_is_named_by_its_command_line(argv: list[str], name: str) -> None:
     """In one line, its program without folders, bounded, without secrets."""
     assert command_line(argv, Masker(["known-value"])) == name
+
+
+@pytest.mark.parametrize(
+    ("seen", "left_out"),
+    [
+        (
+            {
+                1: (0, "v/Scripts/python.exe", "-c", "x"),
+                2: (1, "python.exe", "-c", "x"),
+            },
+            {1},
+        ),
+        (
+            {1: (0, "v/Scripts/python", "a.py"), 2: (1, "C:\\P\\python.exe", "a.py")},
+            {1},
+        ),
+        ({1: (0, "pythonw.exe", "a.py"), 2: (1, "pythonw.exe", "a.py")}, {1}),
+        # Another word, another parent, another program: two.
+        ({1: (0, "python.exe", "a.py"), 2: (1, "python.exe", "b.py")}, set()),
+        ({1: (0, "python.exe", "a.py"), 2: (9, "python.exe", "a.py")}, set()),
+        ({1: (0, "node.exe", "a.js"), 2: (1, "node.exe", "a.js")}, set()),
+        ({1: (0,), 2: (1,)}, set()),
+        ({2: (1, "python.exe", "a.py")}, set()),
+        ({}, set()),
+    ],
+)
+def test_who_only_stands_for_a_child(
+    seen: dict[int, tuple[int, str]], left_out: set[int]
+) -> None:
+    """A virtual environment's python on Windows is no second program."""
+    processes = {pid: Started(parent, argv) for pid, (parent, *argv) in seen.items()}
+
+    assert redirectors(processes) == left_out

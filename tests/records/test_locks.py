@@ -21,9 +21,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.records.locks import (
     FileLock,
     Holder,
+    Unrecorded,
     brief_lock,
     project_lock,
 )
@@ -626,3 +628,69 @@ if sys.platform != "win32":
         assert lock.acquire(ME, wait=False)
         assert lock.fileno() >= 100
         assert not os.get_inheritable(lock.fileno())
+
+
+def _ended(count: int) -> Unrecorded:
+    """Return the end of a run of so many scripts."""
+    return Unrecorded(
+        run_id="1" * 13,
+        status=RunStatus.FAILURE,
+        mail=MailStatus.SENT,
+        started_at=ME.started_at,
+        outcomes={f"folder/script_{n}.py": Outcome.SUCCESS for n in range(count)},
+    )
+
+
+@pytest.mark.parametrize("count", [0, 60, 5000])
+def test_the_end_of_any_series_is_remembered_and_forgotten(
+    path: Path, lock: FileLock, count: int
+) -> None:
+    """The file grows for a long one, and shrinks again."""
+    assert lock.acquire(ME, wait=False)
+    lock.remember(_ended(count))
+    assert FileLock(path).read_unrecorded() == (_ended(count),)
+    assert FileLock(path).holder() == ME
+
+    lock.forget("1" * 13)
+
+    assert FileLock(path).holder() == ME
+    assert path.stat().st_size <= 4096
+
+
+if sys.platform != "win32":
+    import resource
+
+    @pytest.mark.posix
+    @pytest.mark.fault(
+        "machine",
+        "The disk is full when the end of a long series can be recorded nowhere else",
+        "How the run ended is kept, without its scripts.",
+    )
+    def test_a_long_series_that_finds_no_room_keeps_its_status(
+        path: Path, lock: FileLock
+    ) -> None:
+        """What fits into the file as it is takes the place of what does not."""
+        assert lock.acquire(ME, wait=False)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+        try:
+            lock.remember(_ended(5000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+        (kept,) = FileLock(path).read_unrecorded()
+        assert (kept.status, kept.outcomes) == (RunStatus.FAILURE, {})
+        assert FileLock(path).holder() == ME
+
+
+@pytest.mark.posix
+def test_a_moved_lock_is_given_back_where_it_is(path: Path, lock: FileLock) -> None:
+    """Its file says of nobody that he died, wherever it lies now."""
+    assert lock.acquire(ME, wait=False)
+    moved = path.with_name("moved.lock")
+    path.rename(moved)
+    assert lock.lost
+    lock.release()
+
+    assert FileLock(moved).holder() is None
+    assert not FileLock(moved).was_never_held()

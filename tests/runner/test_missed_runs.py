@@ -20,8 +20,10 @@ from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.store import DATABASE_NAME, open_store
+from python_runner.runner.context import RunContext
 from python_runner.runner.events import Event, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
+from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import unfinished
 from python_runner.runner.session import local_now, open_session
 from tests.support import MakeProject, mails
@@ -55,6 +57,12 @@ def run(
     """Run a project in this process, with or without records."""
     with open_session(load_settings(), listener=when or (lambda _event: None)) as s:
         return run_project(load_project(folder), s if store else replace(s, store=None))
+
+
+def connect_at_once(home: Path) -> sqlite3.Connection:
+    """Open the records as another program, which listeners use in their own thread."""
+    path = home / DATABASE_NAME
+    return sqlite3.connect(path, timeout=0, check_same_thread=False)
 
 
 def recorded(home: Path) -> list[Run]:
@@ -150,7 +158,7 @@ def test_records_that_are_locked_for_a_while_miss_nothing(
     """Its own status, all its facts, and one mail with one content."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     open_store(shielded, local_now()).close()
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def lock(event: Event) -> None:
             match event:
@@ -192,7 +200,7 @@ def test_an_end_that_neither_record_could_take_is_known_all_the_same(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     open_store(shielded, local_now()).close()
     log = project / "logs" / "project_1.log"
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def spoil(event: Event) -> None:
             if isinstance(event, ScriptEnded) and event.result.script == "a.py":
@@ -237,7 +245,7 @@ def test_a_run_that_the_records_never_saw_is_whole_without_its_lines(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         write(self, *lines)
 
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
 
         def spoil(_event: Event) -> None:
             if not other.in_transaction:
@@ -270,7 +278,7 @@ def test_a_success_that_the_records_cannot_take_is_not_repeated(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     run(project)
     (project / "b.py").write_text("", "utf-8")
-    with closing(sqlite3.connect(shielded / DATABASE_NAME, timeout=0)) as other:
+    with closing(connect_at_once(shielded)) as other:
         other.execute("BEGIN IMMEDIATE")
         told = run(project)
         with open_session(load_settings()) as session:
@@ -432,3 +440,35 @@ def test_a_log_is_read_on_from_its_place(tmp_path: Path) -> None:
     assert news(place) == ([], place)
     write("six")
     assert news(place)[0] == [b"six"]
+
+
+def test_a_plan_to_resume_knows_what_the_log_alone_holds(
+    project: Path,
+) -> None:
+    """``--dry-run --resume`` shows what ``--resume`` would run, and changes nothing."""
+    (project / "b.py").write_text("", encoding="utf-8")
+    assert run(project).status is RunStatus.SUCCESS
+    (project / "b.py").write_text(FAILS, encoding="utf-8")
+    assert run(project, store=False).status is RunStatus.FAILURE
+
+    with open_session(load_settings()) as session:
+        context = RunContext.begin(load_project(project), session)
+        assert session.store
+        for _ in range(2):
+            outcomes = unrecorded_outcomes(context, session.store)
+            plan = unfinished(context.project, session.store, outcomes)
+            assert plan
+            assert [script.name for script in plan.scripts] == ["b.py", "c.py"]
+        assert len(session.store.runs()) == 1
+
+
+def test_odd_lines_of_env_are_told_by_the_first_run_alone(
+    project: Path, in_folder: Path
+) -> None:
+    """One command has one ``.env``, however many projects it runs."""
+    (in_folder / ".env").write_text("A: b\n", encoding="utf-8")
+    with open_session(load_settings()) as session:
+        told = [run_project(load_project(project), session).warnings for _ in range(2)]
+
+    assert [len(warnings) for warnings in told] == [1, 0]
+    assert "line 1" in str(told[0][0])

@@ -33,6 +33,40 @@ def log_lines(folder: Path) -> list[str]:
     return log.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.parametrize(
+    "command", ["", [], [""], ["python", 3], [None], 3, b"python", {"python"}, "a\0b"]
+)
+def test_a_wrong_interpreter_is_a_value_error(
+    make_project: MakeProject, command: Any
+) -> None:
+    """It is told before anything runs, with both ways to write one."""
+    folder = make_project()
+    with pytest.raises(ValueError, match="python_command"):
+        Runner(folder, []).run(
+            ["main.py"], python_command=command, email_strategy="none"
+        )
+    assert not (folder / "logs").exists()
+
+
+def test_an_interpreter_may_have_arguments_of_its_own(
+    make_project: MakeProject,
+) -> None:
+    """They come before those that every script gets, and the records name them all."""
+    folder = make_project(
+        sources={"main.py": "import sys; assert sys.flags.dev_mode; print(*sys.argv)"}
+    )
+    for command in ([sys.executable, "-X", "dev"], (sys.executable, "-Xdev")):
+        results = Runner(folder, []).run(
+            ["main.py"], python_command=command, email_strategy="none"
+        )
+        assert [result["status"] for result in results] == ["success"]
+        assert results[0]["traceback"] is None
+    alone = Runner(folder, []).run(
+        ["main.py"], python_command=Path(sys.executable), email_strategy="none"
+    )
+    assert "sys.flags.dev_mode" in str(alone[0]["traceback"])
+
+
 def test_a_failing_script_between_two_good_ones(
     make_project: MakeProject, mail_dir: Path
 ) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from socket import gethostname
@@ -15,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from python_runner import run_project
 from python_runner.execution.orphans import is_alive, process_start
 from python_runner.model import OpenRun, Run, RunStatus
-from python_runner.records.locks import Holder, project_lock
+from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import Store, open_store
 from python_runner.runner.recovery import was_interrupted
 from python_runner.runner.session import local_now
@@ -67,10 +70,34 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
             process.kill()
 
 
+def configure(folder: Path, **keys: Any) -> None:
+    """Change keys of a project's configuration."""
+    path = folder / "exec_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | keys), "utf-8")
+
+
 @pytest.fixture
-def running(make_project: MakeProject, shielded: Path) -> Iterator[Path]:
+def mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that mails are written to."""
+    folder = tmp_path / "mails"
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_DIR", str(folder))
+    monkeypatch.setenv("MAIL_FROM", "robot@example.org")
+    return folder
+
+
+@pytest.fixture
+def running(
+    make_project: MakeProject,
+    shielded: Path,
+    mailbox: Path,  # noqa: ARG001 - set before it starts
+) -> Iterator[Path]:
     """Return a project that is running its only script, until told to end."""
-    folder = make_project(sources={"waits.py": WAITS})
+    folder = make_project(
+        sources={"waits.py": WAITS},
+        email_strategy="all",
+        recipients=["office@example.org"],
+    )
     with subprocess.Popen([*COMMAND, "run", "-q", folder]):
         wait_for(folder / "up")
         assert lock_file(shielded, folder).exists()
@@ -150,6 +177,74 @@ def test_follow_ends_where_no_lock_names_a_runner(
     done = cli("output", "--follow", run_id)
 
     assert (done.stdout, done.returncode) == ("begun\n", 0)
+
+
+@pytest.mark.posix
+@pytest.mark.fault(
+    "runner",
+    "The file of a project's lock is deleted during a run",
+    "Later runs are skipped as before; the run goes on, and is told once.",
+)
+def test_a_runner_whose_lock_was_deleted_is_not_dead(
+    running: Path, shielded: Path, mailbox: Path
+) -> None:
+    """Neither its scripts nor its records are touched, however often one looks."""
+    lock_file(shielded, running).unlink()
+    with open_store(shielded, local_now()) as store:
+        (begun,) = store.open_runs()
+        for _ in range(2):
+            assert not was_interrupted(begun, store, shielded)
+            second = run_project(running)
+            assert second.status is RunStatus.SKIPPED
+            assert f"(run {begun.run_id}, process" in str(second.error)
+        assert not was_interrupted(begun, store, shielded)
+        (running / "go").touch()
+        wait_until(lambda: store.run(begun.run_id))
+
+        third = run_project(running)
+
+        assert (third.status, third.warnings) == (RunStatus.SUCCESS, ())
+        ends = [run.status.value for run in store.runs()]
+    assert ends == ["success", "skipped", "skipped", "success"]
+    assert len(list(mailbox.glob("*.eml"))) == 4
+
+
+@pytest.mark.posix
+def test_a_runner_whose_lock_was_deleted_is_waited_for(
+    running: Path, shielded: Path
+) -> None:
+    """With ``overlap`` set so, the next run begins when that one has ended."""
+    configure(running, overlap="wait")
+    lock_file(shielded, running).unlink()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(run_project, running, mail=False)
+        wait_until(lambda: lock_file(shielded, running).exists())
+        assert not waiting.done()
+        (running / "go").touch()
+        assert waiting.result(timeout=60).status is RunStatus.SUCCESS
+
+
+@pytest.mark.posix
+def test_a_run_whose_state_folder_was_moved_away_and_back_is_told_once(
+    running: Path, shielded: Path, mailbox: Path
+) -> None:
+    """Its lock and its records come back: the lock says how it ended."""
+    away = shielded.with_name("away")
+    lock = lock_file(shielded, running).name
+    shielded.rename(away)
+    (running / "go").touch()
+    wait_until(lambda: FileLock(away / "locks" / lock).read_unrecorded())
+    wait_until(lambda: not FileLock(away / "locks" / lock).holder())
+    shutil.rmtree(shielded, ignore_errors=True)
+    away.rename(shielded)
+
+    following = run_project(running)
+
+    assert (following.status, following.warnings) == (RunStatus.SUCCESS, ())
+    with open_store(shielded, local_now()) as store:
+        assert [run.status.value for run in store.runs()] == ["success", "success"]
+    assert len(list(mailbox.glob("*.eml"))) == 2
+    assert not project_lock(shielded, running).read_unrecorded()
 
 
 # The answer itself, with real records, real locks and this process as the runner.

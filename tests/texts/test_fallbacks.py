@@ -46,6 +46,8 @@ def test_what_is_encodable_can_be_encoded(text: str, encoding: str) -> None:
         ("ﬁn ½", "ascii", "fin 1/2"),
         ("Łódź", "cp1252", "Lódz"),
         ("日本 😀", "cp1252", "?? ?"),
+        ("🟢 20 °C, 3 µm", "ascii", "* 20 degC, 3 um"),
+        ("▶ 1 ★ ∞", "cp1252", "> 1 * inf"),
         ("\udc80", "utf-8", "?"),
         ("été", "no-such-encoding", "ete"),
     ],

@@ -17,7 +17,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.support import MakeProject
+    from tests.support import Cli, MakeProject
 
 pytestmark = [
     pytest.mark.windows,
@@ -168,3 +168,138 @@ def test_the_windowless_command_gives_scripts_a_hidden_console(
     first, console = output.read_text("utf-8").splitlines()
     assert first.lower().endswith("python.exe true")
     assert console == "True"
+
+
+def shim(folder: Path, text: str) -> Path:
+    """Make a ``python.bat`` of the kind that version managers put on ``PATH``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "python.bat").write_text(f"@echo off\r\n{text}\r\n", encoding="ascii")
+    return folder / "python.bat"
+
+
+def test_a_shim_is_asked_for_its_interpreter(
+    make_project: MakeProject, tmp_path: Path
+) -> None:
+    """No argument of a script passes through cmd.exe, which would run what is in it."""
+    batch = shim(tmp_path / "pyenv win" / "shims", f'"{sys.executable}" %*')
+    args = ["x y", "50%", "a&b", "%USERNAME%", 'q"q', "^", "", "é"]
+    source = f"import sys; assert sys.argv[1:] == {args!a}, sys.argv"
+    folder = make_project(
+        sources={"x&y.py": source},
+        scripts=[{"path": "x&y.py", "args": args}],
+        python_command=str(batch),
+    )
+
+    done = subprocess.run(
+        [COMMAND, "run", "--json", folder], capture_output=True, check=False
+    )
+    (run,) = json.loads(done.stdout)["runs"]
+
+    assert run["status"] == "success", run
+    assert Path(run["interpreter"]) == Path(sys.executable)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("echo Python was not found& exit /b 9009", "is a batch file"),
+        ("exit /b 0", "is a batch file"),
+        (f'echo starting& "{sys.executable}" %*', None),
+    ],
+)
+def test_check_tells_what_a_batch_file_is(
+    make_project: MakeProject, tmp_path: Path, text: str, told: str | None
+) -> None:
+    """One that starts no Python is refused; one that says something before is not."""
+    folder = make_project(python_command=str(shim(tmp_path / "shims", text)))
+
+    done = subprocess.run(
+        [COMMAND, "check", folder], capture_output=True, check=False, text=True
+    )
+
+    assert done.returncode == (2 if told else 0), done.stdout
+    assert (told or "") in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "runs"),
+    [("Projet[1]", "Projet[1]"), ("$HOME", "$HOME"), ("%OS%", "%OS%"), ("p?", None)],
+)
+def test_arguments_stand_as_they_are_typed(
+    make_project: MakeProject, cli: Cli, typed: str, runs: str | None
+) -> None:
+    """A folder may be called like a pattern or a variable; another one is not run."""
+    for name in ("Projet[1]", "Projet1", "$HOME", "%OS%", "p1"):
+        folder = make_project(name)
+
+    done = cli("run", typed)
+
+    assert done.returncode == (0 if runs else 2)
+    ran = {log.parents[1].name for log in folder.parent.glob("*/logs/*.log")}
+    assert ran == ({runs} if runs else set())
+    # The log that is missing is told, not a file of the current folder.
+    assert "extra argument" not in cli("logs", "p1", "--grep", "*").stderr
+
+
+def test_the_language_is_no_variable_of_scripts(
+    make_project: MakeProject, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The runner's own words need it; what scripts inherit is the user's environment."""
+    monkeypatch.delenv("LANGUAGE")
+    folder = make_project(
+        sources={"a.py": "import os; print(os.environ.get('LANGUAGE'))"}
+    )
+
+    assert cli("run", folder).returncode == 0
+    (output,) = folder.glob("logs/runs/*/*.log")
+    assert output.read_text("utf-8").strip() == "None"
+    assert cli("run", folder, LANGUAGE="fr").returncode == 0
+    told = {
+        output.read_text("utf-8").strip() for output in folder.glob("logs/runs/*/*")
+    }
+    assert told == {"None", "fr"}
+
+
+def test_a_process_behind_the_redirector_is_told_once(
+    project: Callable[..., Path],
+) -> None:
+    """Two processes for Windows, one program for people."""
+    folder = project(
+        "import subprocess, sys;"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    )
+
+    done = subprocess.run(
+        [COMMAND, "run", "--json", folder],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    (script,) = json.loads(done.stdout)["runs"][0]["scripts"]
+    (warning,) = script["warnings"]
+    assert "python.exe -c import time; time.sleep(60)" in warning
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        ("sys.exit(-1)", "exit code -1"),
+        ("os._exit(-77)", "exit code -77"),
+        ("sys.exit(0x800401F3 - 2**32)", "exit code -2147221005 (0x800401F3)"),
+        ("os._exit(2**31 - 1)", "exit code 2147483647"),
+        ("windll.ntdll.RtlExitUserProcess(0xC0000005)", "(STATUS_ACCESS_VIOLATION)"),
+        ("windll.kernel32.ExitProcess(0xC000013A)", "(STATUS_CONTROL_C_EXIT)"),
+    ],
+)
+def test_how_a_script_ended_is_told_as_it_knows_it(
+    make_project: MakeProject, cli: Cli, ending: str, reason: str
+) -> None:
+    """Windows gives 32 bits without a sign; people wrote a number with one."""
+    source = f"import os, sys; from ctypes import windll; {ending}"
+    folder = make_project(sources={"a.py": source})
+
+    done = cli("run", folder)
+
+    assert done.returncode == 1
+    assert reason in done.stderr

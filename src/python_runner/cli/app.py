@@ -45,6 +45,18 @@ COMMANDS = {
 }
 
 
+class _Context(click.Context):
+    """The context of a command; ``obj`` names the variables that only click needs."""
+
+    def invoke(self, callback: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Do what the command is for, in the user's own environment: scripts get it."""
+        ours = {name: os.environ.pop(name) for name in self.obj or ()}
+        try:
+            return super().invoke(callback, *args, **kwargs)
+        finally:
+            os.environ.update(ours)
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for."""
 
@@ -61,6 +73,8 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"python_runner.cli.commands.{cmd_name}")
         command: click.Command = module.command
         command.short_help = _(COMMANDS[cmd_name])
+        for part in (command, *getattr(command, "commands", {}).values()):
+            part.context_class = _Context
         return command
 
     def format_commands(
@@ -97,19 +111,24 @@ def make_app() -> click.Group:
 
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    _translate_click()
+    ours = _translate_click()
     try:
         with attached_streams():
-            return _run(arguments)
+            return _run(arguments, ours)
     except KeyboardInterrupt:
         # Once more, while the streams were waited for.
         return EXIT_INTERRUPTED
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None, ours: Sequence[str]) -> int:
     try:
         result = make_app().main(
-            arguments, prog_name="python-runner", standalone_mode=False
+            arguments,
+            prog_name="python-runner",
+            standalone_mode=False,
+            # A folder may be called "Projet[1]" or "$x": Windows' shell expands nothing.
+            windows_expand_args=False,
+            obj=ours,
         )
         code = result if isinstance(result, int) else EXIT_SUCCESS
     except click.exceptions.Exit as done:
@@ -141,10 +160,16 @@ def _show(error: Exception) -> None:
     show_error(error)
 
 
-def _translate_click() -> None:
-    """Let click find its translations in a catalogue of ours."""
+def _translate_click() -> tuple[str, ...]:
+    """Let click find its translations in a catalogue of ours.
+
+    Returns:
+        The names of the variables that were set for that.
+    """
     gettext.bindtextdomain("click", str(LOCALE_DIR))
     gettext.textdomain("click")
-    if sys.platform == "win32":
+    if sys.platform == "win32" and "LANGUAGE" not in os.environ:
         # gettext reads the language from variables that Windows does not set.
-        os.environ.setdefault("LANGUAGE", system_language())
+        os.environ["LANGUAGE"] = system_language()
+        return ("LANGUAGE",)
+    return ()

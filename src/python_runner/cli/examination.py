@@ -11,9 +11,9 @@ from python_runner.config.settings import require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.exceptions import InvalidConfiguration, Problem, PythonRunnerError
 from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreter_version import ask_version
+from python_runner.execution.interpreter_version import ask
 from python_runner.execution.interpreters import (
-    find_interpreter,
+    find_command,
     find_script,
     why_missing,
 )
@@ -45,6 +45,7 @@ class Examination:
     Attributes:
         project: as far as its configuration is right; None where it cannot be read.
         interpreter: what runs its scripts, where it was found.
+        version: what that says of itself; None where it is no Python.
         scripts: the files of its scripts that were found.
         problems: what keeps it from running as it says. They hold no secret.
         warnings: what is odd about it.
@@ -53,6 +54,7 @@ class Examination:
     folder: Path
     project: Project | None = None
     interpreter: Path | None = None
+    version: str | None = None
     scripts: tuple[Path, ...] = ()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = field(default=())
@@ -81,20 +83,27 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
     file, project = str(folder / CONFIG_FILE), read.project
     masker = Masker((*settings.secrets, *project.secrets))
     problems = list(read.problems)
-    interpreter = None
+    language = system_language()
+    command: tuple[str, ...] = ()
+    version = None
     if "python_command" in read.right:
         try:
-            interpreter = find_interpreter(
+            command = find_command(
                 project.python_command, folder, environ=settings.environ
             )
         except PythonRunnerError as error:
             problems.append(Problem(file, "python_command", str(error)))
+    if command:
+        answer = ask(Path(command[0]), folder, _environ(project, settings), command[1:])
+        version = answer.interpreter.version
+        if reason := answer.problem:
+            message = reason.in_language(language)
+            problems.append(Problem(file, "python_command", message))
     found = {
         place: find_script(script.path, folder)
         for place, script in zip(read.places, project.scripts, strict=True)
     }
-    reasons = dict(_script_problems(read, found, interpreter, settings))
-    language = system_language()
+    reasons = dict(_script_problems(read, found, command, settings))
     problems += (
         Problem(file, f"scripts[{place}]", reason.in_language(language))
         for place, reason in sorted(reasons.items())
@@ -105,7 +114,8 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
     return Examination(
         folder=folder,
         project=project,
-        interpreter=interpreter,
+        interpreter=Path(command[0]) if command else None,
+        version=version,
         scripts=tuple(filter(None, found.values())),
         problems=_masked(problems, masker),
         warnings=tuple(as_problems(warnings, file)),
@@ -163,7 +173,7 @@ def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
 def _script_problems(
     read: Configuration,
     found: Mapping[int, Path | None],
-    interpreter: Path | None,
+    command: tuple[str, ...],
     settings: Settings,
 ) -> Iterator[tuple[int, Sentence]]:
     """Yield what is wrong with scripts, with their places in the series."""
@@ -172,17 +182,23 @@ def _script_problems(
     files = {place: file for place, file in found.items() if file}
     for place in scripts.keys() - files.keys():
         yield place, why_missing(scripts[place].path, project.path)
-    if interpreter is None:
+    if not command:
         return
-    environ = child_environment(settings.environ, project.env, run_id="")
+    environ = _environ(project, settings)
     reasons = {
         problem.file: problem.reason
-        for problem in source_problems(interpreter, list(files.values()), environ)
+        for problem in source_problems(
+            Path(command[0]), list(files.values()), environ, command[1:]
+        )
     }
     for place, file in files.items():
         if reason := reasons.get(file):
             name = scripts[place].name
             yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
+
+
+def _environ(project: Project, settings: Settings) -> dict[str, str]:
+    return child_environment(settings.environ, project.env, run_id="")
 
 
 def summary(examined: Examination, settings: Settings) -> str:
@@ -196,7 +212,7 @@ def summary(examined: Examination, settings: Settings) -> str:
         formats.ngettext("{count} script", "{count} scripts", count).format(
             count=formats.number(count)
         ),
-        _interpreter(interpreter, project, settings),
+        _interpreter(interpreter, examined.version, project),
         *_told(project, settings, formats),
     ]
     return " · ".join(
@@ -204,9 +220,7 @@ def summary(examined: Examination, settings: Settings) -> str:
     )
 
 
-def _interpreter(interpreter: Path, project: Project, settings: Settings) -> str:
-    environ = child_environment(settings.environ, project.env, run_id="")
-    version = ask_version(interpreter, project.path, environ).version
+def _interpreter(interpreter: Path, version: str | None, project: Project) -> str:
     place = interpreter
     # The folder of a virtual environment says more than the path of what is in it.
     if is_file(interpreter.parent.parent / "pyvenv.cfg"):

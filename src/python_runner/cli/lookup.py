@@ -10,7 +10,7 @@ from python_runner.cli.streams import say
 from python_runner.config.project import load_project
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import absolute, current_folder, is_folder
+from python_runner.files import absolute, current_folder, is_folder, may_write_in
 from python_runner.masking import Masker
 from python_runner.records.store import StoreError, open_store
 from python_runner.texts.sanitize import flat
@@ -44,7 +44,13 @@ def open_records(settings: Settings) -> Iterator[Store]:
                 say("{notice}", err=True, notice=store.notice.in_language(language))
             yield store
     except StoreError as error:
-        raise PythonRunnerError(error.reason.in_language(language)) from error
+        reason = error.reason.in_language(language)
+        if not may_write_in(settings.home):
+            message = _(
+                "{reason}; let PYTHON_RUNNER_HOME name a folder that this user may write"
+            )
+            reason = message.format(reason=reason)
+        raise PythonRunnerError(reason) from error
 
 
 def chosen_projects(arguments: Sequence[Path]) -> tuple[Path, ...]:

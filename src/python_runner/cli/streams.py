@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 from python_runner.texts.fallbacks import encodable
 from python_runner.texts.sanitize import clean, flat, json_safe
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 from python_runner.texts.wrapping import wrap
 
 
@@ -63,7 +64,7 @@ class OutputLost(Exception):
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error)
-        self.reason = None if error.errno in _LEFT else error.strerror
+        self.reason = None if error.errno in _LEFT else in_own_language(error)
 
 
 class Stream(io.TextIOBase):
@@ -424,7 +425,7 @@ def deliver_document(document: object, *, hurry: bool) -> bool:
         say(
             _("the JSON document could not be written: {error}"),
             err=True,
-            error=error.strerror,
+            error=in_own_language(error),
         )
     return error is None
 

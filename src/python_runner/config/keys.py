@@ -89,11 +89,12 @@ class ExecConfig(Struct, kw_only=True):
         ),
     ]
     python_command: Annotated[
-        _NonEmpty | None,
+        _NonEmpty | Annotated[list[_NonEmpty], Meta(min_length=1)] | None,
         _expects(
-            N_('the command of an interpreter, such as "python"'),
-            "Interpreter of the scripts, such as .venv/Scripts/python; null: the "
-            "project's own virtual environment where it has one.",
+            N_('the command of an interpreter, such as "python" or ["py", "-3.12"]'),
+            "Interpreter of the scripts, such as .venv/Scripts/python, or a list: a "
+            'program and its arguments, such as ["py", "-3.12"]; null: the project\'s '
+            "own virtual environment where it has one.",
         ),
     ]
     recipients: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from contextlib import suppress
@@ -38,8 +39,10 @@ from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
+from python_runner.texts.characters import with_backslashes
 from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import translated
 
 
 if TYPE_CHECKING:
@@ -68,9 +71,12 @@ def config_path(folder: Path) -> Path:
     path = folder / CONFIG_FILE
     if reason := why_unseen(path):
         message = _("{file} cannot be looked at: {reason}")
-        raise ConfigurationNotFound(message.format(file=path, reason=reason))
+        raise ConfigurationNotFound(
+            message.format(file=path, reason=translated(reason))
+        )
     if not is_folder(folder):
-        raise ConfigurationNotFound(_("{path} is not a folder").format(path=folder))
+        message = _("{path} is not a folder").format(path=folder)
+        raise ConfigurationNotFound(message + how_to_write(str(folder)))
     if os.path.lexists(path) and not is_file(path):
         raise ConfigurationNotFound(why_no_file(path))
     if not is_file(path):
@@ -80,6 +86,23 @@ def config_path(folder: Path) -> Path:
         )
         raise ConfigurationNotFound(message.format(path=path, folder=folder))
     return path
+
+
+def how_to_write(path: str) -> str:
+    """Say how a path was meant, where a character in it shows that it is written wrongly.
+
+    The sentence follows the problem; it is empty where there is nothing to say.
+    """
+    if meant := with_backslashes(path):
+        entry = json.dumps(meant, ensure_ascii=False)
+        return _("; write a backslash twice: {entry}").format(entry=entry)
+    if '"' in path and "\\" in path:
+        # No path of Windows holds a quote. What follows it were other arguments.
+        meant = path.partition('"')[0]
+        return _(
+            '; a backslash before a quote is no end of a path: write "{path}" without it'
+        ).format(path=meant)
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,12 +302,13 @@ def _build(
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
+    command = good.get("python_command")
     return replace(
         bare_project(folder),
         **values
         | {
             "scripts": scripts,
-            "python_command": good.get("python_command"),
+            "python_command": tuple(command) if isinstance(command, list) else command,
             "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
             "channels": channels,
             "heartbeat_url": heartbeat,
@@ -299,7 +323,7 @@ def _env_file(folder: Path, good: Mapping[str, Any], findings: Findings) -> EnvF
         try:
             return read_env(folder / name, os.environ)
         except InvalidConfiguration as error:
-            findings.add("env_file", str(error))
+            findings.add("env_file", str(error) + how_to_write(name))
     return EnvFile()
 
 

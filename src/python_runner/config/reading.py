@@ -24,6 +24,7 @@ from python_runner.files import (
 )
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language, translated
 
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def is_there(path: Path) -> bool:
         InvalidConfiguration: nobody can tell, or it is a pipe or a device.
     """
     if (reason := why_unseen(path)) and os.access(path.parent, os.X_OK):
-        raise _wrong(path, _("cannot be looked at: {error}").format(error=reason))
+        raise _wrong(
+            path, _("cannot be looked at: {error}").format(error=translated(reason))
+        )
     if not exists(path) or is_folder(path) or resolved(path) == os.devnull:
         return False
     if not is_file(path):
@@ -107,7 +110,7 @@ def _bytes_of(path: Path) -> bytes:
     except NotRegular as error:
         raise _wrong(path, _no_text()) from error
     except OSError as error:
-        message = _("cannot be read: {error}").format(error=error.strerror or error)
+        message = _("cannot be read: {error}").format(error=in_own_language(error))
         raise _wrong(path, message) from error
 
 
@@ -212,7 +215,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_text(path))
     except tomllib.TOMLDecodeError as error:
-        raise _wrong(path, _("malformed TOML: {error}").format(error=error)) from error
+        message = str(error)
+        if "Unescaped '\\'" in message or "hex value" in message:
+            template = _('{error} (write "\\\\" or "/" in paths)')
+            message = template.format(error=message)
+        raise _wrong(
+            path, _("malformed TOML: {error}").format(error=message)
+        ) from error
     except ValueError as error:
         # Python's limit of digits; the format itself ends at 64 bits.
         raise _wrong(path, _("a number has too many digits")) from error

@@ -36,6 +36,7 @@ from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import translated
 
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def load_settings(
 def _require_file(env_file: Path) -> None:
     if reason := why_unseen(env_file):
         message = _("{file} cannot be looked at: {reason}")
-        raise ConfigurationNotFound(message.format(file=env_file, reason=reason))
+        raise ConfigurationNotFound(
+            message.format(file=env_file, reason=translated(reason))
+        )
     if not is_file(env_file):
         raise ConfigurationNotFound(why_no_file(env_file))
 

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
+    how_to_write,
     usable_addresses,
     variables_of,
 )
@@ -108,12 +109,10 @@ def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[P
         else:
             found = _matches(folder, pattern)
             if not found:
-                findings.add(
-                    f"projects[{place}]",
-                    _("no folder with an {file} matches {pattern}").format(
-                        file=CONFIG_FILE, pattern=pattern
-                    ),
+                message = _("no folder with an {file} matches {pattern}").format(
+                    file=CONFIG_FILE, pattern=pattern
                 )
+                findings.add(f"projects[{place}]", message + how_to_write(pattern))
         for project in found:
             if project not in seen:
                 seen.add(project)

@@ -23,6 +23,7 @@ from python_runner.files import (
     make_folder,
     private_folder,
     reading,
+    remove,
     replacing,
     set_mode,
 )
@@ -31,6 +32,7 @@ from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 from python_runner.texts.utf8 import UTF8
 
 
@@ -48,6 +50,8 @@ _ALERT = 0.05
 #: How far a cut moves at most for the sake of a whole line, in bytes.
 _LINE = 4096
 _CHUNK = 1024 * 1024
+#: How many times its limit an output may grow on a disk that takes no part of it back.
+_MOST_TIMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +79,14 @@ class DiskLimits:
         reserve: with less free space, only ``scarce`` of an output is kept.
         floor: with less free space, nothing is written.
         scarce: output kept on a disk that is nearly full.
+        longest: of an output that cannot be bounded while it is written; 1000 times
+            its limit, if that is more.
     """
 
     reserve: int = 100_000_000
     floor: int = 10_000_000
     scarce: int = 1_000_000
+    longest: int = 1_000_000_000
 
 
 _DISK = DiskLimits()
@@ -91,9 +98,12 @@ class FileCapture:
     Attributes:
         refused: why it could not be written where it was wanted, or None.
         warnings: what became of output that could not be kept.
+        flood: why the script must be stopped: its output fills the disk, and none of it
+            can be given back; or None.
     """
 
     refused: OSError | None = None
+    flood: Sentence | None = None
 
     def __init__(
         self,
@@ -126,6 +136,7 @@ class FileCapture:
         self._writer = appending(self._path)
         self._start = self._size()
         self._hole: tuple[int, int] | None = None
+        self._boundless = False
         self._disk = disk
         self._scarce = free < max(disk.reserve, limit)
         self._seen = self._start
@@ -157,11 +168,14 @@ class FileCapture:
         except OSError:
             # A share that is gone, perhaps for a moment; close() warns if it stays away.
             return _CALM
+        free = None
         with suppress(OSError):
             free = free_space(self._path.parent)
             self._scarce |= free < max(self._disk.reserve, self._limit)
         keep = min(self._limit, self._disk.scarce) if self._scarce else self._limit
         self._bound(size, keep)
+        if self._boundless:
+            self.flood = self.flood or self._flood(size, free)
         calm = size - self._seen < keep and not self._scarce
         pause = _CALM if calm else _ALERT
         self._next_look = now + pause
@@ -259,7 +273,7 @@ class FileCapture:
                     position += len(piece)
         except OSError as error:
             template = N_("secrets may be left in its output: {error}")
-            self._warn(template, error=error.strerror or str(error))
+            self._warn(template, error=system_error(error))
 
     def _warn_cut(self, count: int, *, scarce: bool) -> None:
         full = N_("{count} bytes of its output were left out: the disk is nearly full")
@@ -275,7 +289,7 @@ class FileCapture:
             template = N_("its output is in {file}: {error}")
             error = self.refused or error
         self.warnings = []
-        self._warn(template, file=str(self._path), error=error.strerror or str(error))
+        self._warn(template, file=str(self._path), error=system_error(error))
 
     def _warn(self, template: str, **values: object) -> None:
         self.warnings.append(Sentence.of(template, **values))
@@ -296,11 +310,37 @@ class FileCapture:
         if end - done > keep:
             self._hole = self._punch(start, end) or self._hole
 
+    def _flood(self, size: int, free: int | None) -> Sentence | None:
+        """Say why a script must be stopped whose output nothing bounds; None if not."""
+        taken = size - self._start
+        if free is not None and free - 2 * (size - self._seen) < self._disk.floor:
+            return Sentence.of(
+                N_(
+                    "stopped because its output was about to fill the disk: {size} bytes"
+                    " so far, {free} bytes left"
+                ),
+                size=taken,
+                free=free,
+            )
+        if taken > max(_MOST_TIMES * self._limit, self._disk.longest):
+            return Sentence.of(
+                N_(
+                    "stopped because its output grew without end: {size} bytes so far,"
+                    " its limit is {limit} bytes"
+                ),
+                size=taken,
+                limit=self._limit,
+            )
+        return None
+
     def _punch(self, start: int, end: int) -> tuple[int, int] | None:
         """Give whole blocks back to the disk: the edges of others would become zeros."""
         block = getattr(os.fstat(self._file.fileno()), "st_blksize", 1)
         start, end = -(-start // block) * block, end // block * block
-        done = start < end and punch_hole(self._file.fileno(), start, end)
+        if start >= end:
+            return None
+        done = punch_hole(self._file.fileno(), start, end)
+        self._boundless |= not done
         return (start, end) if done else None
 
     def _cut(self, size: int, limit: int) -> tuple[int, int]:
@@ -334,7 +374,7 @@ class FileCapture:
         with appending(self._wanted) as file:
             file.writelines(self._readable_parts(parts))
         self._file.close()
-        self._path.unlink()
+        remove(self._path)
         self._path = self._wanted
 
     def _readable_parts(self, parts: Parts) -> Iterator[bytes]:
@@ -354,11 +394,12 @@ class NullCapture:
     """Discards the output where it can be kept nowhere; the script still runs."""
 
     elsewhere = None
+    flood = None
 
     def __init__(self, error: OSError) -> None:
         self._writer = open(os.devnull, "ab", buffering=0)  # noqa: PTH123, SIM115
         template = N_("its output could not be kept: {error}")
-        self.warnings = [Sentence.of(template, error=error.strerror or str(error))]
+        self.warnings = [Sentence.of(template, error=system_error(error))]
 
     @property
     def descriptor(self) -> int:

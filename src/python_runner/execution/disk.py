@@ -26,32 +26,76 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def punch_hole(descriptor: int, start: int, end: int) -> bool:
-    """Give the bytes of a file from ``start`` to ``end`` back to the disk.
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
 
-    The file keeps its size, so that a program that appends to it is not disturbed.
+    _SET_SPARSE = 0x000900C4
+    _SET_ZERO_DATA = 0x000980C8
+    _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+    _kernel32.DeviceIoControl.argtypes = (
+        wintypes.HANDLE,
+        wintypes.DWORD,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+        ctypes.c_void_p,
+        wintypes.DWORD,
+        ctypes.POINTER(wintypes.DWORD),
+        ctypes.c_void_p,
+    )
 
-    Returns:
-        Whether this platform and this file system can do that.
-    """
-    fallocate = _fallocate()
-    if fallocate is None:
-        return False
-    mode = _FALLOC_FL_PUNCH_HOLE | _FALLOC_FL_KEEP_SIZE
-    return bool(fallocate(descriptor, mode, start, end - start) == 0)
+    def punch_hole(descriptor: int, start: int, end: int) -> bool:
+        """Give the bytes of a file from ``start`` to ``end`` back to the disk.
 
+        The file keeps its size, so that a program that appends to it is not disturbed.
 
-@cache
-def _fallocate() -> Any:
-    if sys.platform != "linux":
-        return None
-    import ctypes  # noqa: PLC0415 - only a flood of output needs it
+        Returns:
+            Whether this platform and this file system can do that.
+        """
+        # In a file that is not sparse the zeros would be written.
+        return _control(descriptor, _SET_SPARSE) and _control(
+            descriptor, _SET_ZERO_DATA, (ctypes.c_longlong * 2)(start, end)
+        )
 
-    function = getattr(ctypes.CDLL(None), "fallocate64", None)
-    if function is not None:
-        offset = ctypes.c_int64
-        function.argtypes = (ctypes.c_int, ctypes.c_int, offset, offset)
-    return function
+    def _control(
+        descriptor: int, code: int, data: ctypes.Array[ctypes.c_longlong] | None = None
+    ) -> bool:
+        size = ctypes.sizeof(data) if data is not None else 0
+        file, done = msvcrt.get_osfhandle(descriptor), wintypes.DWORD()
+        return bool(
+            _kernel32.DeviceIoControl(
+                file, code, data, size, None, 0, ctypes.byref(done), None
+            )
+        )
+
+else:
+
+    def punch_hole(descriptor: int, start: int, end: int) -> bool:
+        """Give the bytes of a file from ``start`` to ``end`` back to the disk.
+
+        The file keeps its size, so that a program that appends to it is not disturbed.
+
+        Returns:
+            Whether this platform and this file system can do that.
+        """
+        fallocate = _fallocate()
+        if fallocate is None:
+            return False
+        mode = _FALLOC_FL_PUNCH_HOLE | _FALLOC_FL_KEEP_SIZE
+        return bool(fallocate(descriptor, mode, start, end - start) == 0)
+
+    @cache
+    def _fallocate() -> Any:
+        if sys.platform != "linux":
+            return None
+        import ctypes  # noqa: PLC0415 - only a flood of output needs it
+
+        function = getattr(ctypes.CDLL(None), "fallocate64", None)
+        if function is not None:
+            offset = ctypes.c_int64
+            function.argtypes = (ctypes.c_int, ctypes.c_int, offset, offset)
+        return function
 
 
 def disk_full(folder: Path) -> OSError:

@@ -8,8 +8,10 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.execution.interpreter_version import NOT_FOUND
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 from python_runner.tracebacks.endings import Ending, Hint
 
 
@@ -105,7 +107,7 @@ _RESULTS = {
     0x800706BE: "RPC_S_CALL_FAILED",
 }
 #: Of them, what somebody else does to a program: a debugger, Ctrl-C, a logoff.
-_ENDED_CODES = frozenset({0x40010004, 0xC000013A})
+_ENDED_CODES = frozenset({0x40010004, 0xC000013A, 0xC000026B})
 _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"})
 #: Windows has exit codes of 32 bits without a sign; Python's own are at most 31.
 _FIRST_NEGATIVE = 0x80000000
@@ -167,11 +169,15 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     if exit_code < 0:
         return _signal_reason(-exit_code)
     if name := _CRASH_CODES.get(exit_code):
-        crashed = N_("crashed: {code} ({name})")
-        return Sentence.of(crashed, code=_hexadecimal(exit_code), name=name)
+        template = N_("crashed: {code} ({name})")
+        if exit_code in _ENDED_CODES:
+            template = N_("ended by Ctrl-C, a log-off or a debugger: {code} ({name})")
+        return Sentence.of(template, code=_hexadecimal(exit_code), name=name)
     if exit_code in _ERRORS:
         return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
-    code = shown_exit_code(exit_code)
+    code: object = shown_exit_code(exit_code)
+    if exit_code == NOT_FOUND:
+        code = Sentence.of(N_("{code} (Windows did not find the program)"), code=code)
     if cause and cause.hint:
         hint = cause.hint
         return Sentence(_HINTS[hint], {"code": code, hint.value: cause.told})
@@ -261,7 +267,7 @@ def start_failure(error: BaseException, program: str, folder: str = "") -> Sente
         template = N_(
             "could not be started: what {file} itself needs to run is missing"
         )
-    return Sentence.of(template, file=file, error=error.strerror or str(error))
+    return Sentence.of(template, file=file, error=system_error(error))
 
 
 def may_pass(error: BaseException) -> bool:
@@ -278,10 +284,11 @@ def may_pass(error: BaseException) -> bool:
 
 def watch_failure(error: BaseException) -> Sentence:
     """Say why a script that ran was stopped by an error of the runner."""
-    told = error.strerror if isinstance(error, OSError) else str(error)
+    told: object = str(error) or type(error).__name__
+    if isinstance(error, OSError):
+        told = system_error(error)
     return Sentence.of(
-        N_("stopped because it could not be watched: {error}"),
-        error=told or type(error).__name__,
+        N_("stopped because it could not be watched: {error}"), error=told
     )
 
 

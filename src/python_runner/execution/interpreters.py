@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import BadPythonInterpreter
+from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreter_version import executable_behind
 from python_runner.files import (
     absolute,
     current_folder,
@@ -21,11 +23,13 @@ from python_runner.files import (
     is_folder,
     why_unseen,
 )
+from python_runner.texts.characters import with_backslashes
 from python_runner.texts.sentence import N_, Sentence, translate
+from python_runner.texts.system_errors import words_of_system
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Blanks of a path at which it is looked for a command line.
 _MOST_SPACES = 12
@@ -33,6 +37,30 @@ _VENV_FOLDERS = (".venv", "venv")
 _WINDOWS_PYTHONS = ("Scripts/python.exe",)
 _POSIX_PYTHONS = ("bin/python", "bin/python3")
 _VENV_PYTHONS = _WINDOWS_PYTHONS if sys.platform == "win32" else _POSIX_PYTHONS
+#: What Windows starts without its suffix, in the order in which it looks.
+_PROGRAMS = (".com", ".exe", ".bat", ".cmd")
+_BATCH_FILES = (".bat", ".cmd")
+
+
+def find_command(
+    command: str | Sequence[str] | None, project: Path, *, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the program that runs a project's scripts, and its arguments before them.
+
+    Args:
+        command: the interpreter as configured; of a list the first is the program, and
+            the others are its arguments: ``["py", "-3.12"]``.
+        project: the project's folder.
+        environ: where ``PATH`` is taken from.
+
+    Raises:
+        BadPythonInterpreter: as of :func:`find_interpreter`.
+    """
+    if command is None or isinstance(command, str):
+        return (str(find_interpreter(command, project, environ=environ)),)
+    program, *arguments = command
+    interpreter = find_interpreter(program, project, environ=environ)
+    return (str(interpreter), *arguments)
 
 
 def find_interpreter(
@@ -47,7 +75,7 @@ def find_interpreter(
         command: the interpreter as configured; a bare name is looked up on ``PATH``, a
             path in the project, then in the current directory; with and without
             ``.exe``. None: the project's own virtual environment where it has one, else
-            the running interpreter.
+            the running interpreter. A batch file is asked for the one that it starts.
         project: the project's folder.
         environ: where ``PATH`` is taken from.
 
@@ -56,12 +84,17 @@ def find_interpreter(
     """
     if command is None:
         return _own_interpreter(project)
+    return _behind_batch_file(_find(command, project, environ), project, environ)
+
+
+def _find(command: str, project: Path, environ: Mapping[str, str]) -> Path:
     if _is_command_line(command, project, environ):
         sentence = N_(
             "{command} is a command line; expected one program, such as the python of"
-            " a virtual environment"
+            " a virtual environment, or the list {words}"
         )
-        message = translate(sentence).format(command=command)
+        words = json.dumps(_words(command), ensure_ascii=False)
+        message = translate(sentence).format(command=command, words=words)
         raise BadPythonInterpreter(message + _hint(command, project, environ))
     if _is_bare(command):
         return _on_path(command, project, environ)
@@ -122,10 +155,16 @@ def why_missing(path: str, project: Path) -> Sentence:
                 path=path,
                 entry=json.dumps(entry, ensure_ascii=False),
             )
+    if meant := with_backslashes(path):
+        return Sentence.of(
+            N_("script not found: {path}; write a backslash twice: {entry}"),
+            path=path,
+            entry=json.dumps(meant, ensure_ascii=False),
+        )
     # What the current folder refuses to show is not what was meant.
     if reason := why_unseen(absolute(project / _portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
-        return Sentence.of(template, path=path, reason=reason)
+        return Sentence.of(template, path=path, reason=words_of_system(reason))
     if any(map(os.path.lexists, _places(path, project))) and path.strip():
         template = N_(
             "script not found: {path} is there, but a folder, a pipe, a device or a link"
@@ -161,6 +200,38 @@ def _is_command_line(command: str, project: Path, environ: Mapping[str, str]) ->
     return any(
         _problem(candidate) is None for candidate in _candidates(program, project)
     )
+
+
+def _words(command: str) -> list[str]:
+    """Return the words of a command line; backslashes are those of Windows."""
+    with suppress(ValueError):
+        words = shlex.split(command, posix=False)
+        return [word.strip("\"'") for word in words]
+    return command.split()
+
+
+def _behind_batch_file(found: Path, project: Path, environ: Mapping[str, str]) -> Path:
+    """Return the interpreter that a batch file of Windows starts, anything else as it is.
+
+    Arguments of scripts never pass through a batch file: ``cmd.exe`` reads in them
+    variables, and commands behind an ``&``.
+
+    Raises:
+        BadPythonInterpreter: it does not tell which one it starts.
+    """
+    if sys.platform != "win32" or found.suffix.lower() not in _BATCH_FILES:
+        return found
+    environment = child_environment(environ, {}, run_id="")
+    python = executable_behind(found, project, environment)
+    if python is not None and _problem(python) is None:
+        return python
+    message = translate(
+        N_(
+            "{file} is a batch file and does not tell which interpreter it starts; name"
+            " the path of its python.exe"
+        )
+    )
+    raise BadPythonInterpreter(message.format(file=found))
 
 
 def _is_bare(command: str) -> bool:
@@ -244,13 +315,39 @@ def _on_path(command: str, project: Path, environ: Mapping[str, str]) -> Path:
 
 def _which(command: str, environ: Mapping[str, str]) -> Path | None:
     folders = {name.upper(): value for name, value in environ.items()}.get("PATH")
+    if sys.platform == "win32":
+        return which_on_windows(command, folders or "")
     # Without a PATH, which() would fall back on the runner's own.
     found = shutil.which(command, path=folders or os.devnull)
     return absolute(Path(found)) if found else None
 
 
+def which_on_windows(command: str, folders: str) -> Path | None:
+    """Return the program that a bare name stands for in the folders of a ``PATH``.
+
+    Unlike ``cmd.exe``, it never looks in the current folder, which anybody may have
+    filled.
+    """
+    stem, suffix = os.path.splitext(command)  # noqa: PTH122 - keeps the name as written
+    known = bool(stem) and suffix.lower() in _PROGRAMS
+    names = [command] if known else [f"{command}{suffix}" for suffix in _PROGRAMS]
+    for folder in folders.split(os.pathsep):
+        place = folder.strip().strip('"')
+        if not os.path.isabs(place):  # noqa: PTH117 - may be any text
+            continue
+        for name in names:
+            candidate = os.path.join(place, name)  # noqa: PTH118
+            # The Store's are links that nobody may follow, and run all the same.
+            if os.path.lexists(candidate) and not is_folder(candidate):
+                return absolute(candidate)
+    return None
+
+
 def _hint(command: str, project: Path, environ: Mapping[str, str]) -> str:
-    """Name the interpreter that is there instead, if any."""
+    """Name the interpreter that is there instead, if any, or how to write its path."""
+    if meant := with_backslashes(command):
+        message = translate(N_("; write a backslash twice: {entry}"))
+        return message.format(entry=json.dumps(meant, ensure_ascii=False))
     for there in _alternatives(command, project, environ):
         return translate(N_("; there is {file}")).format(file=there)
     return ""

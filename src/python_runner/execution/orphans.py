@@ -66,7 +66,7 @@ else:
 
 def is_alive(pid: int, start: str) -> bool:
     """Say whether the process that :func:`process_start` described still lives."""
-    return bool(start) and process_start(pid) == start
+    return bool(start) and pid > 0 and process_start(pid) == start
 
 
 def scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
@@ -97,12 +97,12 @@ def _processes(
 ) -> tuple[ProcessInfo, ...]:
     import psutil  # noqa: PLC0415
 
-    found = []
+    found: list[ProcessInfo] = []
     for process in psutil.process_iter():
         try:
             if fits(process):
                 member = ProcessInfo(process.pid, process.name())
-                found.append(named(member, masker))
+                found.extend(named([member], masker).values())
         except (psutil.Error, OSError):
             continue
     return tuple(found)

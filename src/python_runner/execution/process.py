@@ -64,6 +64,7 @@ class _Watched:
     Attributes:
         outcome: why it ended, where it did not end by itself; None if it did.
         error: why it could not be started or watched.
+        flood: why its output was the reason to stop it.
         duration: seconds.
         left: processes it left behind.
         survivors: processes that could not be killed.
@@ -71,6 +72,7 @@ class _Watched:
 
     outcome: Outcome | None = None
     error: BaseException | None = None
+    flood: Sentence | None = None
     duration: float = 0.0
     left: tuple[ProcessInfo, ...] = ()
     survivors: tuple[ProcessInfo, ...] = ()
@@ -196,20 +198,28 @@ def _watch(
     outcome = _wait(watcher, capture, stop, begin)
     if outcome is not None:
         watcher.cancel()
+        # Seconds more of a flood would fill the disk.
+        grace = 0.0 if capture.flood else grace
         _, survivors = _stop(watcher, capture, stop, grace=grace)
         duration = time.monotonic() - begin
-        return _Watched(outcome=outcome, duration=duration, survivors=survivors)
+        return _Watched(
+            outcome=outcome,
+            flood=capture.flood if outcome is Outcome.FAILURE else None,
+            duration=duration,
+            survivors=survivors,
+        )
     duration = time.monotonic() - begin
     if watcher.error is not None:
         raise watcher.error
     survivors = ()
     members = _left_behind(watcher.tree)
     masker = watcher.command.masker
-    left = {member.pid: named(member, masker) for member in members}
+    left = named(members, masker)
     if left:
         short = min(grace, _SHORT_GRACE)
         more, survivors = _stop(watcher, capture, stop, grace=short)
-        left = more | left
+        known = {member.pid for member in members}
+        left = {pid: m for pid, m in more.items() if pid not in known} | left
     return _Watched(duration=duration, left=tuple(left.values()), survivors=survivors)
 
 
@@ -237,6 +247,8 @@ def _wait(
                 return Outcome.STOPPED
             if left <= 0:
                 return Outcome.TIMEOUT
+            if capture.flood is not None:
+                return Outcome.FAILURE
             if not nap(watcher.wake, min(left, pause)):
                 watcher.tree.reap_orphans()
                 pause = capture.watch(time.monotonic())
@@ -295,7 +307,7 @@ def _attempt(
     try:
         if outcome.succeeded:
             told = _background_errors(text, command)
-        elif outcome is Outcome.FAILURE and watched.error is None:
+        elif outcome is Outcome.FAILURE and not (watched.error or watched.flood):
             cause = _cause(text, command, exit_reasons.ending_of(ending.exit_code))
     except Exception as error:  # noqa: BLE001 - how it ended is known without its output
         told = (exit_reasons.unread(error),)
@@ -331,8 +343,8 @@ def _is_transient(watched: _Watched) -> bool:
 def _reason(
     outcome: Outcome, watched: _Watched, command: Command, cause: Cause
 ) -> Sentence | None:
-    if outcome.succeeded:
-        return None
+    if outcome.succeeded or watched.flood:
+        return watched.flood
     if outcome is Outcome.TIMEOUT:
         return exit_reasons.timeout_reason(command.timeout or 0.0)
     if outcome is Outcome.STOPPED:

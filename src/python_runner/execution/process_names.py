@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.masking import MASK, Masker
@@ -12,7 +13,7 @@ from python_runner.texts.sanitize import one_line
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from python_runner.execution.exit_reasons import ProcessInfo
 
@@ -22,16 +23,60 @@ _LONGEST = 160
 _OPTION = re.compile(r"(?:--?|/)?([A-Za-z][\w.-]*)([=:]?)(.*)", re.DOTALL)
 
 
-def named(process: ProcessInfo, masker: Masker) -> ProcessInfo:
-    """Return a process with its command line as its name, where that can be read."""
+@dataclass(frozen=True, slots=True)
+class Started:
+    """By whom a process was started, and with which words."""
+
+    parent: int
+    argv: Sequence[str]
+
+
+def named(processes: Iterable[ProcessInfo], masker: Masker) -> dict[int, ProcessInfo]:
+    """Return processes by number, with their command lines as names where those are read.
+
+    The python of a virtual environment on Windows starts the interpreter that it stands
+    for, and waits for it: people know one program, which is named once.
+    """
+    processes = list(processes)
+    seen = {p.pid: told for p in processes if (told := _look_at(p.pid))}
+    left_out = redirectors(seen) if sys.platform == "win32" else frozenset[int]()
+    return {
+        p.pid: replace(p, name=command_line(seen[p.pid].argv, masker) or p.name)
+        if p.pid in seen
+        else p
+        for p in processes
+        if p.pid not in left_out
+    }
+
+
+def _look_at(pid: int) -> Started | None:
+    """Return what a process tells; None if it has ended, or is somebody else's."""
     import psutil  # noqa: PLC0415 - slow to import
 
     try:
-        argv = psutil.Process(process.pid).cmdline()
+        process = psutil.Process(pid)
+        return Started(process.ppid(), process.cmdline())
     except (psutil.Error, OSError):
-        # It has ended, or is somebody else's.
-        return process
-    return replace(process, name=command_line(argv, masker) or process.name)
+        return None
+
+
+def redirectors(seen: Mapping[int, Started]) -> frozenset[int]:
+    """Return the processes that only stand for a child with the same words."""
+    return frozenset(
+        child.parent
+        for child in seen.values()
+        if (parent := seen.get(child.parent))
+        and parent.argv[1:] == child.argv[1:]
+        and all(_is_python(process.argv) for process in (parent, child))
+    )
+
+
+def _is_python(argv: Sequence[str]) -> bool:
+    return bool(argv) and _program(argv[0]).lower().startswith("python")
+
+
+def _program(path: str) -> str:
+    return re.split(r"[\\/]", path)[-1]
 
 
 def command_line(argv: Sequence[str], masker: Masker) -> str:
@@ -42,8 +87,7 @@ def command_line(argv: Sequence[str], masker: Masker) -> str:
     """
     if not argv:
         return ""
-    program = re.split(r"[\\/]", argv[0])[-1]
-    words = " ".join([program, *_without_secrets(argv[1:])])
+    words = " ".join([_program(argv[0]), *_without_secrets(argv[1:])])
     # Masked before it is cut: half a secret could not be recognised.
     return one_line(masker.text(words), _LONGEST)
 

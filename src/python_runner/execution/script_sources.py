@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.files import reading
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -79,7 +80,10 @@ class SourceProblem:
 
 
 def source_problems(
-    interpreter: Path, files: Sequence[Path], environ: Mapping[str, str]
+    interpreter: Path,
+    files: Sequence[Path],
+    environ: Mapping[str, str],
+    arguments: Sequence[str] = (),
 ) -> Iterator[SourceProblem]:
     """Yield what keeps scripts from being run by an interpreter, if that is a Python.
 
@@ -88,6 +92,7 @@ def source_problems(
             known to want Python.
         files: the scripts.
         environ: the environment in which they would run.
+        arguments: of the interpreter, before those of Python.
     """
     found, sources = [], []
     for file in dict.fromkeys(files):
@@ -96,7 +101,7 @@ def source_problems(
                 source = opened.read(_LARGEST)
         except OSError as error:
             template = N_("cannot be read: {error}")
-            reason = Sentence.of(template, error=error.strerror or str(error))
+            reason = Sentence.of(template, error=system_error(error))
             found.append(SourceProblem(file, reason))
             continue
         problem = kind_problem(file.name, source)
@@ -106,7 +111,8 @@ def source_problems(
             found.append(SourceProblem(file, problem))
         elif len(source) < _LARGEST:
             sources.append(file)
-    first, *answers = _compile(interpreter, sources, environ) or [b""]
+    command = [str(interpreter), *arguments]
+    first, *answers = _compile(command, sources, environ) or [b""]
     if first == _GREETING.encode():
         yield from found
         yield from _syntax_problems(sources, answers)
@@ -194,12 +200,12 @@ def _syntax_problems(
 
 
 def _compile(
-    interpreter: Path, files: Sequence[Path], environ: Mapping[str, str]
+    interpreter: Sequence[str], files: Sequence[Path], environ: Mapping[str, str]
 ) -> list[bytes]:
     """Return a Python's greeting, and a line for each file that it has compiled."""
     try:
         done = subprocess.run(  # noqa: S603 - the interpreter that runs the scripts
-            [interpreter, "-E", "-s", "-S", "-c", _COMPILE],
+            [*interpreter, "-E", "-s", "-S", "-c", _COMPILE],
             env=environ,
             input=json.dumps([str(file) for file in files]).encode(),
             stdout=subprocess.PIPE,

@@ -77,7 +77,8 @@ class Project:
         path: the folder, absolute.
         name: what people call it: the folder's name.
         scripts: the series, in order.
-        python_command: the interpreter as configured; None: the project's own virtual
+        python_command: the interpreter as configured: a program, or one with arguments
+            of its own before those of Python; None: the project's own virtual
             environment where it has one, else the running interpreter.
         recipients: mail addresses, one each.
         channels: further addresses that get the report, as Apprise writes them; they
@@ -97,7 +98,7 @@ class Project:
     path: Path
     name: str
     scripts: tuple[Script, ...]
-    python_command: str | None
+    python_command: str | tuple[str, ...] | None
     recipients: tuple[str, ...]
     email_strategy: EmailStrategy
     include_traceback: bool
@@ -128,6 +129,7 @@ class Interpreter:
     """What an interpreter says about itself, and how long that is valid.
 
     Attributes:
+        path: its file; with arguments of its own, the command as people type it.
         version: as ``3.11.9``; None if it gave no sensible answer.
         base: the interpreter behind a virtual environment's, or the same.
         stamp: sizes and times of both files; the answer is valid while they stay the

@@ -88,7 +88,7 @@ class Command:
 
     Attributes:
         argv: interpreter, script file, arguments.
-        flags: of the interpreter, which end with the script.
+        flags: what stands between the interpreter and the script.
         cwd: working directory.
         env: the whole environment of the child.
         output: file that receives both streams; appended to, made when missing.
@@ -384,10 +384,18 @@ class OpenScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenRun:
-    """A run that has not ended: it is active, or its runner died."""
+    """A run that has not ended: it is active, or its runner died.
+
+    Attributes:
+        runner: process id of its runner; 0 if unknown.
+        runner_start: distinguishes that from a later process with its id; empty if
+            unknown.
+    """
 
     run_id: str
     project: str
     path: Path
     started_at: datetime
     scripts: tuple[OpenScript, ...] = ()
+    runner: int = 0
+    runner_start: str = ""

@@ -14,7 +14,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import datetime
     from pathlib import Path
     from sqlite3 import Connection
@@ -46,8 +46,8 @@ def begin_run(
     key = connection.execute(
         """
         INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
-            interpreter_version)
-        VALUES (?, ?, ?, ?, 0, ?, ?)
+            interpreter_version, runner, runner_start)
+        VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)
         """,
         (
             run.run_id,
@@ -56,6 +56,8 @@ def begin_run(
             rows.from_time(run.started_at),
             interpreter and rows.from_string(interpreter.path),
             interpreter and interpreter.version,
+            run.runner,
+            run.runner_start,
         ),
     ).lastrowid
     connection.executemany(
@@ -93,6 +95,15 @@ def keep_interpreter(connection: Connection, answer: Interpreter) -> None:
         WHERE stamp <> excluded.stamp
         """,
         [value and rows.from_string(value) for value in values],
+    )
+
+
+def keep_unlogged(connection: Connection, run: int, numbers: Collection[int]) -> None:
+    """Write which lines of a run its log does not hold, in the place of earlier ones."""
+    connection.execute("DELETE FROM unlogged WHERE run = ?", (run,))
+    connection.executemany(
+        "INSERT INTO unlogged (run, number) VALUES (?, ?)",
+        [(run, number) for number in numbers],
     )
 
 

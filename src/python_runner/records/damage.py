@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.files import move, patiently, private_file
+from python_runner.files import move, patiently, private_file, remove
 from python_runner.records.database import (
     BUSY_SECONDS,
     connect,
@@ -51,7 +51,7 @@ def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
             if source.exists():
                 aside = target.with_name(target.name + companion)
                 patiently(partial(move, source, aside))
-        suspicion(path).unlink(missing_ok=True)
+        remove(suspicion(path))
         return target
 
 
@@ -73,7 +73,7 @@ def _is_sound(path: Path) -> bool:
             return False
         raise
     if suspected and verdict == "ok":
-        suspicion(path).unlink(missing_ok=True)
+        remove(suspicion(path))
     return bool(verdict == "ok")
 
 

@@ -15,17 +15,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import private_file, private_folder
+from python_runner.files import is_held, opened, private_file, private_folder
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-#: Seconds to wait for another process that writes.
+#: Seconds to wait for another process that writes; and as long as the last wait for it
+#: was in vain.
 BUSY_SECONDS = 10.0
+_BUSY_AGAIN_SECONDS = 0.5
 #: Pages that a copy takes at a time (16 MB), and how often it may begin anew.
 _STEP = 4000
 _BEGINNINGS = 5
@@ -60,6 +63,8 @@ class Database:
         self.path = path
         self._prepare = prepare
         self._lock = threading.RLock()
+        #: Whether the last transaction has waited in vain.
+        self._waited = False
         self._open()
 
     def _open(self) -> None:
@@ -145,22 +150,62 @@ class Database:
                 self._connection.execute(begin)
                 yield self._connection
                 self._connection.execute("COMMIT")
+                self._note_waiting(in_vain=False)
             except BaseException as error:
-                if isinstance(error, sqlite3.Error) and is_damage(error):
-                    with suppress(OSError):
-                        private_file(suspicion(self.path))
+                if isinstance(error, sqlite3.Error):
+                    self._note_waiting(in_vain=_is_busy(error))
+                    if is_damage(error):
+                        with suppress(OSError):
+                            private_file(suspicion(self.path))
                 # SQLite may have rolled back by itself, on a full disk for instance.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _note_waiting(self, *, in_vain: bool) -> None:
+        """Wait less from now on, or as long as usual again.
+
+        A run has many transactions: each of them would wait for a program that keeps
+        the file to itself.
+        """
+        if in_vain is not self._waited:
+            self._waited = in_vain
+            seconds = _BUSY_AGAIN_SECONDS if in_vain else BUSY_SECONDS
+            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
 
 
 class _TooOften(Exception):
     """Others write so often that a copy never comes to its end."""
 
 
+if sys.platform == "win32":
+
+    def _wait_while_held(path: Path) -> None:
+        """Wait for a program that lets nobody open the file, such as a backup.
+
+        Raises:
+            OSError: it stays held.
+        """
+        try:
+            os.close(opened(path, os.O_RDWR, 0))
+        except OSError as error:
+            if is_held(error):
+                raise
+
+else:
+
+    def _wait_while_held(_path: Path) -> None:
+        """Do nothing: to close the file would drop the locks that SQLite has on it."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
-    """Open ``path`` the way every connection to the records is opened."""
+    """Open ``path`` the way every connection to the records is opened.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+        OSError: another program lets nobody open it (Windows).
+    """
+    _wait_while_held(path)
     connection = sqlite3.connect(
         path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -193,7 +238,7 @@ def translated(path: Path) -> Iterator[None]:
         reason = Sentence.of(template, file=str(path), error=str(error))
         raise StoreError(reason) from error
     except OSError as error:
-        cause = error.strerror or str(error)
+        cause = system_error(error)
         reason = Sentence.of(_ANY_ERROR, file=str(path), error=cause)
         raise StoreError(reason) from error
 
@@ -216,6 +261,10 @@ def is_unwritable(error: sqlite3.Error) -> bool:
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_READONLY,
     }
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return _primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _primary_code(error: sqlite3.Error) -> int:

@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from python_runner.files import private_folder
+from python_runner.files import opened, private_folder, remove
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def keep_details(home: Path, details: str, now: datetime) -> Path:
     private_folder(folder)
     path = folder / f"{now:%Y-%m-%d}.txt"
     data = details.encode("utf-8", "backslashreplace")
-    with os.fdopen(os.open(path, _FLAGS, 0o600), "r+b") as file:
+    with os.fdopen(opened(path, _FLAGS, 0o600), "r+b") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
         kept = file.read(_MOST_BYTES)
@@ -67,4 +67,4 @@ def _delete_old(folder: Path, *, keep: str) -> None:
         files = [p for p in folder.iterdir() if _NAME.fullmatch(p.name)]
         others = sorted((p for p in files if p.name != keep), reverse=True)
         for path in others[_MOST_FILES - 1 :]:
-            path.unlink(missing_ok=True)
+            remove(path)

@@ -40,10 +40,14 @@ _INTERVAL = 0.2
 #: Looks at a lock that is held for one write only, and seconds between them.
 _BRIEF_LOOKS = 50
 _BRIEF_INTERVAL = 0.02
-#: Bytes that are read of a lock file; a holder takes some 200.
-_LONGEST = 4096
 #: Number of the descriptor that scripts inherit, or half of those that are allowed.
 _HIGH = 500
+#: Bytes of a lock file: a holder takes some 200, the outcomes of thousands of scripts
+#: some 100,000. What fits into a block finds room on a full disk as well.
+_LONGEST = 2**20
+_BLOCK = 4096
+#: What a file may say of its holder.
+_SHORT = msgspec.Meta(max_length=300)
 #: Characters of a project's name in the name of its lock file.
 _READABLE = 40
 
@@ -75,9 +79,8 @@ if sys.platform == "win32":
         # Nobody inherits it.
         return descriptor
 
-    @contextmanager
-    def _writer(descriptor: int, _path: Path) -> Iterator[int]:
-        yield descriptor
+    def _open_writer(descriptor: int, _path: Path) -> int:
+        return descriptor
 
 else:
     import fcntl
@@ -115,16 +118,13 @@ else:
         os.close(descriptor)
         return moved
 
-    @contextmanager
-    def _writer(descriptor: int, path: Path) -> Iterator[int]:
+    def _open_writer(descriptor: int, path: Path) -> int:
         writer = open_regular(path, os.O_WRONLY)
-        try:
-            if not os.path.samestat(os.fstat(writer), os.fstat(descriptor)):
-                # Deleted, and made anew by somebody who holds that one.
-                raise FileNotFoundError(path)
-            yield writer
-        finally:
-            os.close(writer)
+        if os.path.samestat(os.fstat(writer), os.fstat(descriptor)):
+            return writer
+        # Deleted, and made anew by somebody who holds that one.
+        os.close(writer)
+        raise FileNotFoundError(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +142,10 @@ class Holder:
     """
 
     pid: Annotated[int, msgspec.Meta(gt=0, lt=2**32)]
-    host: str
-    run_id: str
+    host: Annotated[str, _SHORT]
+    run_id: Annotated[str, _SHORT]
     started_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    process_start: str = ""
+    process_start: Annotated[str, _SHORT] = ""
     scripts: int = 0
 
 
@@ -190,15 +190,20 @@ class FileLock:
     Attributes:
         path: the file.
         before: who held it before and never gave it back, once it is held here.
+        is_new: whether nobody ever held this file, once it is held here: the one before
+            may have been deleted while somebody held it.
         unrecorded: the ends of runs that the records miss, once it is held here.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.before: Holder | None = None
+        self.is_new = False
         self.unrecorded: tuple[Unrecorded, ...] = ()
         self._holder: Holder | None = None
         self._descriptor: int | None = None
+        #: Open as long as the lock is held: the file may be moved or deleted meanwhile.
+        self._writer: int | None = None
 
     def acquire(
         self,
@@ -225,9 +230,27 @@ class FileLock:
                 return False
             sleep(_INTERVAL)
         self._descriptor, self._holder = descriptor, holder
+        with suppress(OSError):
+            self._writer = _open_writer(descriptor, self.path)
+        self.is_new = self.was_never_held()
         self.before, self.unrecorded = self.holder(), self.read_unrecorded()
         self._write()
         return True
+
+    def leave_to(self, holder: Holder) -> None:
+        """Give the lock back in the name of ``holder``, who lost it with its file."""
+        self._holder = holder
+        self._write()
+        self._give_back()
+
+    def was_never_held(self) -> bool:
+        """Say whether the file is missing or new; the lock need not be held."""
+        try:
+            return self.path.stat().st_size == 0
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def remember(self, end: Unrecorded) -> None:
         """Keep the end of a run that the records could not take; the lock is held."""
@@ -249,29 +272,33 @@ class FileLock:
 
     def _write(self) -> None:
         """Write the content; a full disk must not cost the lock."""
-        if self._descriptor is None:
+        if self._writer is None:
             return
-        with suppress(OSError), _writer(self._descriptor, self.path) as writer:
-            size = os.fstat(writer).st_size
-            data = self._content()
-            if not data:
-                os.ftruncate(writer, 0)
-                return
-            os.lseek(writer, 0, os.SEEK_SET)
+        with suppress(OSError):
+            size = os.fstat(self._writer).st_size
+            data = self._content(_LONGEST)
+            if len(data) > max(size, _BLOCK) and not _reserve(
+                self._writer, size, len(data)
+            ):
+                data = self._content(max(size, _BLOCK))
+            os.lseek(self._writer, 0, os.SEEK_SET)
             # In one piece and in the same place: a disk that is full has room for it,
-            # and who reads meanwhile finds the one content or the other.
-            os.write(writer, data.ljust(min(size, _LONGEST)))
+            # and who reads meanwhile finds the one content or the other. A file that was
+            # held is never empty.
+            os.write(self._writer, data.ljust(min(size, _LONGEST)))
+            if size > _BLOCK:
+                os.ftruncate(self._writer, max(len(data), _BLOCK))
 
-    def _content(self) -> bytes:
+    def _content(self, limit: int) -> bytes:
         ends = list(self.unrecorded)
         while True:
             content = msgspec.to_builtins(self._holder) if self._holder else {}
             if ends:
                 content["unrecorded"] = msgspec.to_builtins(ends)
-            data = msgspec.json.encode(content) if content else b""
-            if len(data) <= _LONGEST:
+            data = msgspec.json.encode(content)
+            if len(data) <= limit:
                 return data
-            # A series of thousands first, then what is oldest.
+            # The longest first, then what is oldest.
             if ends[0].outcomes:
                 ends[0] = replace(ends[0], outcomes={})
             else:
@@ -321,10 +348,18 @@ class FileLock:
             return
         self._holder = None
         self._write()
+        self._give_back()
+
+    def _give_back(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
-        for give_back in (_unlock, os.close):
+        writer, self._writer = self._writer, None
+        if writer is not None and writer != descriptor:
             with suppress(OSError):
-                give_back(descriptor)
+                os.close(writer)
+        if descriptor is not None:
+            for give_back in (_unlock, os.close):
+                with suppress(OSError):
+                    give_back(descriptor)
 
     def fileno(self) -> int:
         """Return the descriptor, for a child to inherit; closed in children otherwise.
@@ -353,6 +388,18 @@ class FileLock:
     def __exit__(self, *_exc: object) -> None:
         """Give the lock back if it is held."""
         self.release()
+
+
+def _reserve(descriptor: int, size: int, wanted: int) -> bool:
+    """Let a file of ``size`` bytes grow by spaces; say whether there was room."""
+    try:
+        os.lseek(descriptor, size, os.SEEK_SET)
+        if os.write(descriptor, b" " * (wanted - size)) == wanted - size:
+            return True
+    except OSError:
+        pass
+    os.ftruncate(descriptor, size)
+    return False
 
 
 def _read(path: Path) -> bytes:

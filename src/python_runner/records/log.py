@@ -11,13 +11,23 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, is_diverted, make_folder, move
+from python_runner.files import (
+    appending,
+    is_diverted,
+    is_held,
+    make_folder,
+    move,
+    named,
+    patiently,
+)
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -31,6 +41,10 @@ if TYPE_CHECKING:
 _SHORTEST = 120
 
 
+class Shortened(OSError):
+    """Lines were written, but of their tracebacks the ends alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogFile:
     """The log of one project.
@@ -40,12 +54,14 @@ class LogFile:
         filename: name of the log in it.
         backup_count: archives to keep; 0 keeps all.
         rotation_days: calendar days one file covers, at least 1.
+        patient: whether a program that has the log open is waited for, 2.5 seconds.
     """
 
     folder: Path
     filename: str
     backup_count: int
     rotation_days: int
+    patient: bool = True
 
     def rotate(
         self,
@@ -59,8 +75,8 @@ class LogFile:
         The caller holds the project's lock.
 
         Returns:
-            Why the log was not set aside though it should have been, or None. It goes
-            on being written then, and the next run tries again.
+            Why the log was not set aside though it should have been, or why an old
+            archive stays, or None. The next run tries again.
         """
         if is_diverted(self.folder):
             # Writing says so; nothing there is ours to move or to remove.
@@ -74,9 +90,15 @@ class LogFile:
             warning = Sentence.of(
                 N_("the log {file} could not be archived and goes on: {error}"),
                 file=self.filename,
-                error=error.strerror or str(error),
+                error=system_error(error),
             )
-        delete_old_archives(self.folder, self.filename, self.backup_count, now)
+        stays = delete_old_archives(self.folder, self.filename, self.backup_count, now)
+        if stays is not None and warning is None:
+            warning = Sentence.of(
+                N_("old archives of the log could not be deleted: {file}: {error}"),
+                file=os.path.basename(stays.filename or self.filename),  # noqa: PTH119
+                error=stays.strerror or str(stays),
+            )
         return warning
 
     def write(self, *lines: LogLine) -> None:
@@ -86,18 +108,24 @@ class LogFile:
         tracebacks: a failure must not be missing where a success still finds room.
 
         Raises:
-            OSError: they were not written, or not whole.
+            Shortened: they were not written whole.
+            OSError: they were not written.
         """
         make_folder(self.folder)
-        log = self.folder / self.filename
+        append = partial(_append, self.folder / self.filename)
         try:
-            _append(log, _encoded(lines))
-        except OSError:
+            if self.patient:
+                patiently(partial(append, _encoded(lines)), passes=is_held)
+            else:
+                append(_encoded(lines))
+        except OSError as error:
             short = [_shortened(line) for line in lines]
-            if short != [*lines]:
+            refusal: OSError = error
+            if short != [*lines] and not is_held(error):
                 with suppress(OSError):
-                    _append(log, _encoded(short))
-            raise
+                    append(_encoded(short))
+                    refusal = Shortened(error.errno, error.strerror)
+            raise refusal from None
 
 
 def _encoded(lines: Iterable[LogLine]) -> bytes:
@@ -113,7 +141,8 @@ def _shortened(line: LogLine) -> LogLine:
 
 
 def _append(path: Path, lines: bytes) -> None:
-    with appending(path) as file, brief_lock(file.fileno()):
+    # The patience is that of the whole write: another program may lock a part of the log.
+    with appending(path, patient=False) as file, brief_lock(file.fileno()):
         size = file.seek(0, os.SEEK_END)
         if size and _last_byte(file.fileno()) != b"\n":
             # Torn by a full disk, or edited by hand: our line gets one of its own.
@@ -121,10 +150,11 @@ def _append(path: Path, lines: bytes) -> None:
         try:
             while lines:
                 lines = lines[os.write(file.fileno(), lines) :]
-        except OSError:
+        except OSError as error:
+            reason = named(error)
             with suppress(OSError):
                 file.truncate(size)
-            raise
+            raise reason from None
 
 
 def _last_byte(descriptor: int) -> bytes:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.files import move, patiently, reading
+from python_runner.files import is_held, move, patiently, reading, remove_all
 from python_runner.records.log_line import parse_log
 
 
@@ -146,25 +146,30 @@ def _is_stamp(text: str) -> bool:
     return True
 
 
-def delete_old_archives(folder: Path, filename: str, keep: int, now: datetime) -> None:
+def delete_old_archives(
+    folder: Path, filename: str, keep: int, now: datetime
+) -> OSError | None:
     """Remove the oldest archives beyond ``keep``; 0 keeps all.
 
     A clock that is wrong for a while removes none. What bears a date to come, or holds
     lines of another time than its date and the archive before tell, does not count and
     stays. None goes either while the date of one that stays is far from what was
-    written before. What cannot be removed now is left for next time.
+    written before. What is in use is left for next time.
+
+    Returns:
+        Why one that should go stays for good, or None.
     """
     with suppress(OSError):
         latest = _naive(now) + timedelta(days=1)
         found = [a for a in archives(folder, filename) if _stamp(a) <= latest]
         if keep == 0 or len(found) <= keep:
-            return
+            return None
         counted = _in_order(found)
         old, kept = counted[:-keep], counted[-keep:]
         if old and not _leaps([old[-1], *kept]):
-            for archive in old:
-                with suppress(OSError):
-                    archive.path.unlink()
+            stays = remove_all(archive.path for archive in old).values()
+            return next((error for error in stays if not is_held(error)), None)
+    return None
 
 
 class _Archive(NamedTuple):

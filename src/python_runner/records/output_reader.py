@@ -143,6 +143,12 @@ def read_on(file: BinaryIO, position: int, limit: int) -> tuple[bytes, int]:
         return b"", position
     file.seek(position)
     content = file.read(limit)
+    if not hasattr(os, "SEEK_HOLE"):
+        # Windows does not tell where holes are: they read as zeros, which no text holds.
+        while content and not content.strip(b"\0"):
+            position += len(content)
+            content = file.read(limit)
+        return content, position + len(content)
     # Asked after reading: what is no hole now was none then.
     hole = _seek(file.fileno(), position, "SEEK_HOLE", size)
     if hole > position:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from python_runner.files import appending, exists, is_diverted, is_file, reading
+from python_runner.files import (
+    appending,
+    exists,
+    is_diverted,
+    is_file,
+    is_held,
+    reading,
+    remove_all,
+)
 from python_runner.records.locks import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
@@ -19,7 +26,7 @@ from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
     from pathlib import Path
     from typing import BinaryIO
 
@@ -90,32 +97,42 @@ def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
 
 
 def delete_old_outputs(
-    logs: Path, keep_days: int, now: datetime, *, keep: Container[str] = ()
+    logs: Path,
+    keep_days: int,
+    now: datetime,
+    *,
+    keep: Container[str] = (),
+    stays: Callable[[OSError], object] | None = None,
 ) -> int:
     """Remove the output of runs that began more than ``keep_days`` days ago.
 
     Only folders named as :func:`output_folder` does are removed, never what a link points
     to. What is in use is left for next time, so are more than some hundred folders, and
-    runs with the ids ``keep`` stay whatever their age. Returns how many folders are gone.
+    runs with the ids ``keep`` stay whatever their age. ``stays`` is told why one that
+    should go stays for good. Returns how many folders are gone.
     """
     try:
         oldest = now.astimezone().replace(tzinfo=None) - timedelta(days=keep_days)
     except OverflowError:
         # Further back than the calendar goes: all is kept.
         return 0
-    # As it stands in the names: there may be tens of thousands.
+    # As it stands in the names, in whole seconds: there may be tens of thousands.
+    if oldest.microsecond:
+        oldest += timedelta(seconds=1)
     first = oldest.isoformat("_", "seconds").replace(":", "-")
-    removed = 0
+    old: list[Path] = []
     runs = logs / "runs"
     for folder in () if is_diverted(runs) else _run_folders(runs):
         stamp, _, run_id = folder.name.rpartition("_")
         if stamp < first and _is_stamp(stamp) and run_id not in keep:
-            # It refuses links and junctions, here and further down.
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += not exists(folder)
-        if removed == _DELETED_AT_MOST:
+            old.append(folder)
+        if len(old) == _DELETED_AT_MOST:
             break
-    return removed
+    # It refuses links and junctions, here and further down.
+    refused = [error for error in remove_all(old).values() if not is_held(error)]
+    if refused and stays is not None:
+        stays(refused[0])
+    return sum(not exists(folder) for folder in old)
 
 
 def _run_folders(runs: Path) -> list[Path]:

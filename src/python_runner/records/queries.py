@@ -280,6 +280,22 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
     return {row["name"]: rows.to_outcome(row["last"]) for row in cursor}
 
 
+def unlogged(connection: Connection, path: Path) -> list[tuple[Run, frozenset[int]]]:
+    """Return the ended runs whose log lacks lines, oldest first, with the numbers."""
+    cursor = connection.execute(
+        """
+        SELECT run, number FROM unlogged JOIN run ON run.id = run
+        WHERE project = ? AND status IS NOT NULL ORDER BY run
+        """,
+        (project(connection, path),),
+    )
+    numbers: defaultdict[int, set[int]] = defaultdict(set)
+    for run, number in cursor:
+        numbers[run].add(number)
+    found = load(connection, list(numbers))
+    return list(zip(found, map(frozenset, numbers.values()), strict=True))
+
+
 def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
     """Return the facts of ``runs``, in that order."""
     keys = json.dumps(runs)

@@ -274,6 +274,8 @@ def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:
         path=_path(row["path"]),
         started_at=to_time(row["started_at"]),
         scripts=tuple(map(_to_open_script, scripts)),
+        runner=row["runner"] or 0,
+        runner_start=row["runner_start"] or "",
     )
 
 

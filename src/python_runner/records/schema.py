@@ -236,6 +236,24 @@ _LOG_PLACES = (
     "ALTER TABLE run ADD COLUMN mail TEXT",
 )
 
+# The process that carries out a run: its lock tells whether it lives, unless the lock's
+# file was deleted meanwhile.
+_RUNNERS = (
+    "ALTER TABLE run ADD COLUMN runner INTEGER",
+    "ALTER TABLE run ADD COLUMN runner_start TEXT",
+)
+
+# Lines that a log has refused: of the script with this number, or of the whole run (0).
+_UNLOGGED = (
+    """
+    CREATE TABLE unlogged (
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (run, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -243,6 +261,8 @@ MIGRATIONS = (
     _PROJECT_FOLDERS,
     _ORDER_OF_RECORDING,
     _LOG_PLACES,
+    _RUNNERS,
+    _UNLOGGED,
 )
 
 

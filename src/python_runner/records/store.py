@@ -30,7 +30,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -163,6 +163,7 @@ class Store:
         now: datetime,
         *,
         announces: Sequence[int] = (),
+        unlogged: Collection[int] = (),
     ) -> None:
         """Write a run's end and queue its reports: all or nothing.
 
@@ -174,14 +175,31 @@ class Store:
             reports: one for each audience; none when none is due.
             now: when they are queued.
             announces: numbers of the given up messages that the first report names.
+            unlogged: numbers of the scripts whose lines the log has refused; 0 stands
+                for the line of the whole run.
         """
         with self._database.write() as connection:
             key = changes.end_run(connection, run)
+            changes.keep_unlogged(connection, key, unlogged)
             changes.interrupt_runs(connection, [key], now)
             for report in reports:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
                 announces = ()
+
+    def unlogged(self, path: Path) -> list[tuple[Run, frozenset[int]]]:
+        """Return the ended runs of a project whose log lacks lines, oldest first.
+
+        With each the numbers that :meth:`end_run` was given.
+        """
+        with self._database.read() as connection:
+            return queries.unlogged(connection, path)
+
+    def keep_unlogged(self, run_id: str, numbers: Collection[int]) -> None:
+        """Write which lines of a run the log lacks now."""
+        with self._database.write() as connection:
+            key = changes.run_key(connection, run_id)
+            changes.keep_unlogged(connection, key, numbers)
 
     def add_runs(self, runs: Sequence[Run]) -> None:
         """Add ended runs that the records have missed; those they hold stay as they are."""

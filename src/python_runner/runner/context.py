@@ -67,7 +67,10 @@ class RunContext:
             run_id=new_run_id(),
             started_at=session.now(),
             masker=masker,
-            warnings=list(configuration_warnings(project, session.settings)),
+            warnings=[
+                *session.tell_once(),
+                *configuration_warnings(project, session.settings),
+            ],
         )
 
     @property

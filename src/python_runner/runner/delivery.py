@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -59,11 +60,16 @@ def drain(session: Session, own: Collection[str] = ()) -> None:
     """Send what is due within the deadlines: first what reports the runs ``own``."""
     if not session.reports_enabled or session.store is None:
         return
+    left = 2 * session.waiting_seconds - sum(session.waited)
+    others = max(min(session.waiting_seconds, session.delivery_seconds, left), 0.0)
+    if not own and not others:
+        return
+    begin = time.monotonic()
     with suppress(StoreError):
-        others = min(session.waiting_seconds, session.delivery_seconds)
         report = session.outbox.drain(
             session.delivery_seconds if own else others, own=own, others_seconds=others
         )
+        session.waited.append(min(time.monotonic() - begin, others))
         for number in report.given_up:
             if message := session.store.messages.get(number):
                 session.given_up.append(message)
@@ -98,7 +104,7 @@ def with_mail_status(run: Run, session: Session) -> Run:
     except StoreError as error:
         # They were safe before; a later run looks again.
         template = N_("the records cannot be read: {error}")
-        reason = Sentence.of(template, error=str(error))
+        reason = Sentence.of(template, error=error.reason)
     return replace(run, mail_status=status, mail_reason=reason)
 
 

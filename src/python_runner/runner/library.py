@@ -218,7 +218,7 @@ class Runner:
     def run(
         self,
         python_scripts: Sequence[str | os.PathLike[str]],
-        python_command: str | None = None,
+        python_command: str | os.PathLike[str] | Sequence[str] | None = None,
         email_strategy: StrategyName = "all",
         include_traceback: bool = False,
     ) -> RunResults:
@@ -230,7 +230,8 @@ class Runner:
 
         Args:
             python_scripts: the series, paths in the project or absolute; not one text.
-            python_command: the interpreter; None: the project's own virtual environment
+            python_command: the interpreter, or a list of it and its own arguments,
+                ``["py", "-3.12"]``; None: the project's own virtual environment
                 where it has one, else the running interpreter.
             email_strategy: ``all``, ``failure_only`` or ``none``.
             include_traceback: whether the log says why a script failed.
@@ -414,14 +415,23 @@ def _checked_scripts(scripts: object) -> list[str]:
     return texts
 
 
-def _checked_command(command: object) -> str | None:
+def _checked_command(command: object) -> str | tuple[str, ...] | None:
+    """Return an interpreter as it may be given: a text, a path, or a list of texts."""
     if command is None:
         return None
-    text = os.fspath(command) if isinstance(command, (str, os.PathLike)) else b""
-    if not isinstance(text, str) or not text or not can_be_passed(text):
-        message = _('expected the command of an interpreter, such as "python"')
+    alone = isinstance(command, (str, os.PathLike))
+    words = [os.fspath(command)] if alone else command  # type: ignore[call-overload]
+    if (
+        not isinstance(words, (list, tuple))
+        or not words
+        or not all(isinstance(word, str) and can_be_passed(word) for word in words)
+        or not all(words)
+    ):
+        message = _(
+            'expected the command of an interpreter, such as "python" or ["py", "-3.12"]'
+        )
         raise _wrong("python_command", message, "Runner.run")
-    return text
+    return words[0] if alone else tuple(words)
 
 
 def _check_name(name: object) -> None:

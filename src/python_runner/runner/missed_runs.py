@@ -28,6 +28,7 @@ from python_runner.records.log_line import (
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.rows import LEFT_OPEN, PLANNED, RUNNING, was_left_open
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def read_log_news(
     try:
         news, place = read_since(context.logs, name, known)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = system_error(error)
         template = N_("the log {file} could not be compared with the records: {error}")
         context.warn(Sentence.of(template, file=name, error=reason))
         return LogNews()

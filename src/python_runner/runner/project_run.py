@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from python_runner.config.project import load_project
 from python_runner.config.settings import can_mail, require_mail
 from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
 from python_runner.execution.environment import child_environment
-from python_runner.execution.interpreter_version import ask_version, still_holds
-from python_runner.execution.interpreters import find_interpreter
+from python_runner.execution.interpreter_version import (
+    ask_version,
+    shown_command,
+    still_holds,
+)
+from python_runner.execution.interpreters import find_command
 from python_runner.model import (
     Interpreter,
     MailStatus,
@@ -37,7 +42,13 @@ from python_runner.runner.delivery import (
 from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
-from python_runner.runner.recovery import Recovery, recover, this_runner, why_locked
+from python_runner.runner.recovery import (
+    Recovery,
+    living_runner,
+    recover,
+    this_runner,
+    why_locked,
+)
 from python_runner.runner.reports import prepare_reports, report_messages
 from python_runner.runner.retention import delete_old_outputs, delete_old_runs
 from python_runner.runner.script_run import ScriptRun
@@ -45,16 +56,19 @@ from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
 from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from python_runner.model import Message, Project, ScriptResult
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
+
+#: Seconds between two looks at a runner whose lock was deleted, where it is waited for.
+_LOOKING = 1.0
 
 
 def run_configured(
@@ -156,10 +170,10 @@ def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run
     return _ProjectRun(RunContext.begin(project, session)).end_by(error)
 
 
-def _find_interpreter(context: RunContext) -> Path:
+def _find_interpreter(context: RunContext) -> tuple[str, ...]:
     project, settings = context.project, context.session.settings
     try:
-        return find_interpreter(
+        return find_command(
             project.python_command, project.path, environ=settings.environ
         )
     except BadPythonInterpreter as error:
@@ -168,20 +182,28 @@ def _find_interpreter(context: RunContext) -> Path:
 
 def _acquire(lock: FileLock, context: RunContext, *, resume: bool) -> bool:
     """Take the project's lock; say whether the run may begin."""
+    wait = context.project.overlap is Overlap.WAIT
+    stop = context.session.stop
     try:
-        return lock.acquire(
-            this_runner(context, resume=resume),
-            wait=context.project.overlap is Overlap.WAIT,
-            stop=lambda: context.session.stop.requested,
-        )
+        while lock.acquire(
+            this_runner(context, resume=resume), wait=wait, stop=lambda: stop.requested
+        ):
+            # Its lock was lost with its file; it goes on.
+            holder = living_runner(context, lock)
+            if holder is None:
+                return True
+            lock.leave_to(holder)
+            if not wait or stop.wait(_LOOKING):
+                return False
     except OSError as error:
         # Without a place for locks the scripts still matter more than the overlap. Where
         # there are no records either, that has been told.
         if context.session.store is not None:
-            template = N_("the project could not be locked: {error}")
-            reason = f"{lock.path}: {error.strerror or error}"
-            context.warn(Sentence.of(template, error=reason))
+            template = N_("the project could not be locked: {file}: {error}")
+            reason = system_error(error)
+            context.warn(Sentence.of(template, file=str(lock.path), error=reason))
         return True
+    return False
 
 
 @dataclass(slots=True)
@@ -257,7 +279,7 @@ class _ProjectRun:
         self.recorder = RunRecorder(self.context)
         return True
 
-    def _run_scripts(self, interpreter: Path) -> Run:
+    def _run_scripts(self, interpreter: tuple[str, ...]) -> Run:
         context, session = self.context, self.context.session
         self._begin(interpreter)
         with context.as_warning():
@@ -323,7 +345,7 @@ class _ProjectRun:
             self.recorder.log_unstarted(context.run_id, status, rest, reason)
         return self._end(status, self._results(), reason)
 
-    def _begin(self, interpreter: Path) -> None:
+    def _begin(self, interpreter: tuple[str, ...]) -> None:
         with self.context.as_warning():
             self.interpreter = self._identify(interpreter)
         self.begun = True
@@ -337,18 +359,19 @@ class _ProjectRun:
         started = RunStarted(run_id=self.context.run_id, project=self.context.project)
         self.context.session.notify(started)
 
-    def _identify(self, interpreter: Path) -> Interpreter:
+    def _identify(self, interpreter: tuple[str, ...]) -> Interpreter:
         """Return what is known of an interpreter; it is asked when its files change."""
         context, store = self.context, self.context.session.store
         # Where the records cannot be read it is asked again.
         with suppress(StoreError):
-            known = store.interpreter(str(interpreter)) if store else None
+            known = store.interpreter(shown_command(interpreter)) if store else None
             if known and still_holds(known):
                 return known
         environ = child_environment(
             context.session.settings.environ, context.project.env, run_id=context.run_id
         )
-        answer = ask_version(interpreter, context.project.path, environ)
+        program, *arguments = interpreter
+        answer = ask_version(Path(program), context.project.path, environ, arguments)
         path = context.masker.text(answer.path)
         # A path with a secret in it is written nowhere as it is.
         return answer if path == answer.path else replace(answer, path=path, stamp=None)
@@ -363,14 +386,14 @@ class _ProjectRun:
             drain(session)
             self.started = time.monotonic()
 
-    def _run_series(self, interpreter: Path) -> tuple[ScriptResult, ...]:
+    def _run_series(self, interpreter: tuple[str, ...]) -> tuple[ScriptResult, ...]:
         context = self.context
         project = context.project
         scripts = ScriptRun(
             context=context,
             recorder=self.recorder,
             interpreter=interpreter,
-            identity=self.interpreter or Interpreter(path=str(interpreter)),
+            identity=self.interpreter or Interpreter(path=shown_command(interpreter)),
             folder=outputs.output_folder(
                 context.logs, context.run_id, context.started_at
             ),
@@ -438,7 +461,8 @@ class _ProjectRun:
         if not saved:
             with context.as_warning():
                 run, saved = self._save_late(run, reports)
-        if not saved:
+        if not saved or self.lock.lost:
+            # Records that were moved away with the lock come back with it.
             self._leave_end(run)
         with context.as_warning():
             for warning in self.heartbeat.finish():

@@ -6,27 +6,39 @@ and so does the other record.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from socket import gethostname
+from threading import Lock
 from typing import TYPE_CHECKING
 
+from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, OpenScript, RunStatus
-from python_runner.records.log import LogFile
+from python_runner.records.log import LogFile, Shortened
 from python_runner.records.log_line import (
     log_line_of,
     log_line_of_skipped,
 )
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
     from python_runner.model import Attempt, Interpreter, Message, Run, ScriptResult
+    from python_runner.records.log_line import LogLine
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
+
+
+#: The number of the line that stands for a whole run.
+WHOLE_LINE = 0
 
 
 class RunRecorder:
@@ -45,6 +57,9 @@ class RunRecorder:
             backup_count=project.logs_backup_count,
             rotation_days=project.log_rotation_days,
         )
+        #: Lines that the log has refused so far, by run and number in its series.
+        self._unlogged: dict[tuple[str, int], LogLine] = {}
+        self._adding = Lock()
 
     def begin_run(
         self, interpreter: Interpreter | None, log_place: LogPlace | None = None
@@ -63,6 +78,8 @@ class RunRecorder:
                 OpenScript(script=script.name, number=number)
                 for number, script in enumerate(context.project.scripts, 1)
             ),
+            runner=os.getpid(),
+            runner_start=process_start(os.getpid()),
         )
         log = (self._log.filename, log_place) if log_place else None
         self._record(lambda store: store.begin_run(run, interpreter, log=log))
@@ -82,7 +99,7 @@ class RunRecorder:
     def end_script(self, result: ScriptResult) -> None:
         """Record a script's end, and add its line to the log."""
         self._record(lambda store: store.end_script(result))
-        self._write_log(lambda log: self._add_lines(log, [result]))
+        self._add_lines([result])
 
     def log_unstarted(
         self,
@@ -104,9 +121,9 @@ class RunRecorder:
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
-            self._write_log(lambda log: log.write(line))
+            self._add({(run_id, WHOLE_LINE): line})
         else:
-            self._write_log(lambda log: self._add_lines(log, results))
+            self._add_lines(results)
 
     def end_run(
         self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
@@ -117,8 +134,12 @@ class RunRecorder:
         The first report mentions the given-up ones with the numbers ``announces``.
         """
         self._store_failed = False
+        self._add({})
+        unlogged = self.unlogged(run.run_id)
         return self._record(
-            lambda store: store.end_run(run, reports, self._now(), announces=announces)
+            lambda store: store.end_run(
+                run, reports, self._now(), announces=announces, unlogged=unlogged
+            )
         )
 
     def rotate_log(self) -> None:
@@ -132,21 +153,68 @@ class RunRecorder:
 
     def log_missing(self, run: Run, logged: Collection[str]) -> None:
         """Add the lines that an earlier run's log lacks beside those of ``logged``."""
-        missing = [r for r in run.scripts if r.script not in logged]
-        self._write_log(lambda log: self._add_lines(log, missing))
+        self._add_lines([r for r in run.scripts if r.script not in logged])
 
-    def _add_lines(self, log: LogFile, results: Sequence[ScriptResult]) -> None:
-        lines = [
-            log_line_of(
+    def log_late(self, run: Run, numbers: Collection[int]) -> None:
+        """Add the lines that the log refused when ``run`` ended, with its own times."""
+        context, host = self._context, gethostname()
+        verbose = context.project.include_traceback
+        late = {}
+        if WHOLE_LINE in numbers:
+            ended = run.started_at + timedelta(seconds=run.duration)
+            late[run.run_id, WHOLE_LINE] = log_line_of_skipped(
+                run.run_id, run.error, host=host, now=ended, include_traceback=verbose
+            )
+        for result in run.scripts:
+            if result.number in numbers:
+                ended = result.started_at + timedelta(seconds=result.duration)
+                late[run.run_id, result.number] = log_line_of(
+                    result, host=host, now=ended, include_traceback=verbose
+                )
+        self._add(late)
+
+    def unlogged(self, run_id: str) -> list[int]:
+        """Return the numbers of the lines of a run that the log has refused so far."""
+        return [number for run, number in self._unlogged if run == run_id]
+
+    def _add_lines(self, results: Sequence[ScriptResult]) -> None:
+        lines = {
+            (result.run_id, result.number): log_line_of(
                 result,
                 host=gethostname(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
             for result in results
-        ]
-        if lines:
-            log.write(*lines)
+        }
+        self._add(lines)
+
+    def _add(self, lines: dict[tuple[str, int], LogLine]) -> None:
+        """Add lines to the log; those first that it has refused before.
+
+        What is refused now waits for the next line, or for the next run.
+        """
+        with self._adding:
+            refused = dict(self._unlogged)
+            self._unlogged |= lines
+            for group in filter(None, (refused, lines)):
+                self._write_log(partial(self._write_lines, group))
+
+    def _write_lines(self, lines: dict[tuple[str, int], LogLine], log: LogFile) -> None:
+        try:
+            log.write(*lines.values())
+        except Shortened:
+            self._drop(lines)
+            raise
+        except OSError:
+            # Once is enough to wait for a program that keeps the log open.
+            self._log = replace(log, patient=False)
+            raise
+        self._drop(lines)
+
+    def _drop(self, lines: Iterable[tuple[str, int]]) -> None:
+        for key in lines:
+            del self._unlogged[key]
 
     def _record(self, write: Callable[[Store], object]) -> bool:
         if self._store is None or self._store_failed:
@@ -156,7 +224,7 @@ class RunRecorder:
                 write(self._store)
             except StoreError as error:
                 self._store_failed = True
-                self._warn(N_("the records are incomplete: {error}"), str(error))
+                self._context.warn(incomplete(error))
                 return False
             return True
         return False
@@ -166,8 +234,10 @@ class RunRecorder:
             try:
                 write(self._log)
             except OSError as error:
-                reason = error.strerror or str(error)
-                self._warn(N_("the log is incomplete: {error}"), reason)
+                template = N_("the log is incomplete: {error}")
+                self._context.warn(Sentence.of(template, error=system_error(error)))
 
-    def _warn(self, template: str, error: str) -> None:
-        self._context.warn(Sentence.of(template, error=error))
+
+def incomplete(error: StoreError) -> Sentence:
+    """Return the warning of a run that the records could not take whole."""
+    return Sentence.of(N_("the records are incomplete: {error}"), error=error.reason)

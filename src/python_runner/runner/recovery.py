@@ -27,6 +27,8 @@ from python_runner.execution.orphans import (
 from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
+from python_runner.records.log_line import WHOLE_RUN
+from python_runner.records.log_reader import read_log
 from python_runner.records.store import StoreError
 from python_runner.runner.missed_runs import (
     RecoveredRun,
@@ -35,7 +37,7 @@ from python_runner.runner.missed_runs import (
     missed_runs,
     read_log_news,
 )
-from python_runner.runner.recorder import RunRecorder
+from python_runner.runner.recorder import RunRecorder, incomplete
 from python_runner.runner.reports import report_messages
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.utf8 import local_encoding
@@ -88,13 +90,14 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
 def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
     """Say whether the runner of a run that was found open died.
 
-    It may have ended since. A lock of the state folder ``home`` whose file is gone or
-    unreadable names no runner: nobody is waited for then.
+    It may have ended since. Where the lock's file in the state folder ``home`` is gone,
+    the records say which process it was; one that says nothing keeps nobody waiting.
 
     Raises:
         StoreError: the records cannot be read.
     """
-    holder = project_lock(home, run.path).holder()
+    lock = project_lock(home, run.path)
+    holder = lock.holder() or (_runner_of(run) if lock.was_never_held() else None)
     if holder is not None and holder.run_id == run.run_id and _lives(holder):
         return False
     # A runner ends its run before it gives the lock back.
@@ -108,6 +111,35 @@ def known_end(run: OpenRun, home: Path) -> Unrecorded | None:
     """
     ends = project_lock(home, run.path).read_unrecorded()
     return next((end for end in ends if end.run_id == run.run_id), None)
+
+
+def living_runner(context: RunContext, lock: FileLock) -> Holder | None:
+    """Return who carries out a run of the project, though the lock is held here.
+
+    The lock's file was deleted or moved away during that run: it was made anew, or it
+    was left to that runner since. None where there is nobody, or no records tell.
+    """
+    store, before = context.session.store, lock.before
+    if store is None or not (lock.is_new or before):
+        return None
+    with suppress(StoreError):
+        for run in _open_runs(context, lock, store):
+            holder = _runner_of(run)
+            left = before is not None and before.run_id == run.run_id
+            if (lock.is_new or left) and _lives(holder):
+                return holder
+    return None
+
+
+def _runner_of(run: OpenRun) -> Holder:
+    return Holder(
+        pid=run.runner,
+        host=gethostname(),
+        run_id=run.run_id,
+        started_at=run.started_at,
+        process_start=run.runner_start,
+        scripts=len(run.scripts),
+    )
 
 
 def _lives(holder: Holder) -> bool:
@@ -177,8 +209,14 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         ended = [end.run_id for end in lock.unrecorded]
         news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return Recovery(unread=error.reason)
+    for run_id in set(ended).difference(
+        news.missed, (open_run.run_id for open_run in open_runs)
+    ):
+        lock.forget(run_id)
+    with context.as_warning():
+        _complete_log(context, store, recorder)
     if not open_runs and not news.missed:
         return Recovery(place=news.place)
     configured = _as_configured(context)
@@ -189,16 +227,67 @@ def recover(context: RunContext, lock: FileLock, heartbeat: RunHeartbeat) -> Rec
         known = [run for run in missed if not run.is_due]
         store.add_runs([run.facts for run in known])
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return unrecorded
     for run in known:
         recorder.log_missing(run.facts, run.logged)
+        _keep_unlogged(run.facts.run_id, store, recorder)
         lock.forget(run.facts.run_id)
     for recovered in (*runs, *(run for run in missed if run.is_due)):
         if not _end(recovered, configured, recorder, heartbeat):
             return unrecorded
         lock.forget(recovered.facts.run_id)
     return Recovery(place=news.place)
+
+
+def unrecorded_outcomes(context: RunContext, store: Store) -> dict[str, Outcome]:
+    """Return how scripts ended last as far as the records do not say it.
+
+    Nothing is changed, and the project's lock is not taken.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    lock = project_lock(context.session.settings.home, context.project.path)
+    lock.unrecorded = lock.read_unrecorded()
+    open_runs = _open_runs(context, lock, store)
+    ended = [end.run_id for end in lock.unrecorded]
+    news = read_log_news(context, store, [run.run_id for run in open_runs], ended)
+    missed = missed_runs(context, lock, news, context.project.scripts)
+    return _outcomes(context, lock, open_runs, news, missed)
+
+
+def _complete_log(context: RunContext, store: Store, recorder: RunRecorder) -> None:
+    """Add the lines of earlier runs that the log refused when they ended."""
+    try:
+        unlogged = store.unlogged(context.project.path)
+    except StoreError as error:
+        context.warn(error.reason)
+        return
+    if not unlogged:
+        return
+    ids = {run.run_id for run, _numbers in unlogged}
+    logged: set[tuple[str, str]] = set()
+    # A runner may have died when they were written but not forgotten.
+    with suppress(OSError):
+        for line in read_log(context.logs, context.project.log_filename):
+            if line.run_id in ids:
+                logged.add((line.run_id, line.script))
+    for run, numbers in unlogged:
+        names = {result.number: result.script for result in run.scripts}
+        missing = {
+            number
+            for number in numbers
+            if (run.run_id, names.get(number, WHOLE_RUN)) not in logged
+        }
+        recorder.log_late(run, missing)
+        _keep_unlogged(run.run_id, store, recorder)
+
+
+def _keep_unlogged(run_id: str, store: Store, recorder: RunRecorder) -> None:
+    """Record which lines of an ended run the log lacks now."""
+    with suppress(StoreError):
+        store.keep_unlogged(run_id, recorder.unlogged(run_id))
 
 
 def _outcomes(

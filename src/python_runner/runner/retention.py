@@ -5,13 +5,16 @@ The clock of one run decides nothing alone: see :meth:`Store.is_old`.
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.records import outputs
 from python_runner.records.store import StoreError
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -45,7 +48,15 @@ def delete_old_outputs(context: RunContext) -> None:
     older_than = moment_before(now, days) + timedelta(seconds=1)
     kept = _Kept(session.store, older_than, now, context.run_id)
     for logs in (context.logs, context.private_logs):
-        outputs.delete_old_outputs(logs, days, now, keep=kept)
+        outputs.delete_old_outputs(
+            logs, days, now, keep=kept, stays=partial(_warn_stays, context)
+        )
+
+
+def _warn_stays(context: RunContext, error: OSError) -> None:
+    template = N_("old output could not be deleted: {file}: {error}")
+    file = os.fsdecode(error.filename or context.logs)
+    context.warn(Sentence.of(template, file=file, error=error.strerror or str(error)))
 
 
 def moment_before(now: datetime, days: int) -> datetime:

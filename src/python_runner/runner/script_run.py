@@ -21,6 +21,7 @@ from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import ScriptStarted
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ScriptRun:
     """Runs scripts of one run of a project, from any thread.
 
     Attributes:
-        interpreter: what starts the scripts.
+        interpreter: what starts the scripts: a program, and its own arguments.
         identity: what that says about itself.
         folder: where the captured output goes; made with the first script.
         spare: where it goes instead, for this user alone.
@@ -46,7 +47,7 @@ class ScriptRun:
 
     context: RunContext
     recorder: RunRecorder
-    interpreter: Path
+    interpreter: tuple[str, ...]
     identity: Interpreter
     folder: Path
     spare: Path
@@ -100,7 +101,7 @@ class ScriptRun:
                     N_("the output of the scripts is in {folder}: {path}: {error}"),
                     folder=str(self.spare),
                     path=str(self.folder.parent.parent),
-                    error=error.strerror or str(error),
+                    error=system_error(error),
                 )
                 self.context.warn(reason)
                 return self.spare
@@ -156,12 +157,13 @@ class ScriptRun:
     def _command(self, script: Script, file: Path, output: Path) -> Command:
         project, settings = self.context.project, self.context.session.settings
         run_id = self.context.run_id
-        flags = python_flags(self.identity)
+        program, *arguments = self.interpreter
+        flags = (*arguments, *python_flags(self.identity))
         environment = child_environment(
             settings.environ, {**project.env, **script.env}, run_id=run_id
         )
         return Command(
-            argv=(str(self.interpreter), str(file), *script.args),
+            argv=(program, str(file), *script.args),
             flags=flags,
             cwd=str(project.path),
             env=script_environment(environment, self.identity),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -10,7 +11,7 @@ from python_runner.execution.stop import StopRequest
 from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.records.store import Store, open_store
+from python_runner.records.store import Store, StoreError, open_store
 from python_runner.runner.notifier import Notifier
 from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import N_, Sentence
@@ -49,8 +50,7 @@ class Session:
         settings: the environment.
         store: the records, or None where they cannot be kept.
         outbox: delivers the reports.
-        notices: what people must know about the records and the ``.env`` file; part of every
-            report.
+        notices: what people must know about the records; part of every report.
         listener: called with each event of every run; raises nothing and holds up no run.
         now: the clock.
         stop: set when the runner is asked to stop.
@@ -58,8 +58,11 @@ class Session:
             waiting reports delivered (``--no-mail``: no).
         defaults: optional keys of ``python-runner.toml``, where a project is silent.
         delivery_seconds: longest that a run's own report may delay what comes next.
-        waiting_seconds: longest that the reports of earlier runs may.
+        waiting_seconds: longest that the reports of earlier runs may, before a run and
+            after it; all runs of the process together have twice this time for them.
+        waited: seconds that these have taken so far, each time.
         given_up: the reports that this process has given up, earlier runs' too.
+        untold: what the report of the first run says for all: odd lines of ``.env``.
     """
 
     settings: Settings
@@ -73,7 +76,9 @@ class Session:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     delivery_seconds: float = DELIVERY_SECONDS
     waiting_seconds: float = WAITING_SECONDS
+    waited: list[float] = field(default_factory=list)
     given_up: list[QueuedMessage] = field(default_factory=list)
+    untold: list[Sentence] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         """Return the session; leaving it closes the records."""
@@ -87,6 +92,14 @@ class Session:
     def notify(self, event: Event) -> None:
         """Tell the listener of an event."""
         self.listener(event)
+
+    def tell_once(self) -> list[Sentence]:
+        """Return what no run of this process has told yet, to the one that does."""
+        told = []
+        with suppress(IndexError):
+            while True:
+                told.append(self.untold.pop(0))
+        return told
 
     def masker(self, *projects: Project) -> Masker:
         """Return what takes the secrets of these projects out of texts."""
@@ -126,9 +139,9 @@ def open_session(
                 "no records are kept, and no second run of a project is kept out:"
                 " {error}; let PYTHON_RUNNER_HOME name a folder that this user may write"
             )
-        notices = (Sentence.of(template, error=str(error)),)
+        reason = error.reason if isinstance(error, StoreError) else str(error)
+        notices = (Sentence.of(template, error=reason),)
     stop = StopRequest()
-    notices += settings.warnings
     return Session(
         settings=settings,
         store=store,
@@ -146,4 +159,5 @@ def open_session(
         stop=stop,
         reports_enabled=reports_enabled,
         defaults=defaults or {},
+        untold=list(settings.warnings),
     )

@@ -38,6 +38,22 @@ def is_portable_name(name: str) -> bool:
     return not _NO_NAME.search(name) and 0 < len(name.encode()) <= LONGEST_NAME
 
 
+#: What JSON and TOML make of a backslash and the letter after it.
+_ESCAPES = str.maketrans(
+    {"\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r", "\x1b": r"\e"}
+)
+
+
+def with_backslashes(path: str) -> str | None:
+    r"""Return a path whose backslashes were taken for escapes as it was meant.
+
+    ``C:\temp`` between the quotes of JSON holds a tab. None where there is no such
+    character; no path of Windows has one.
+    """
+    meant = path.translate(_ESCAPES)
+    return meant if meant != path else None
+
+
 def escape(char: str) -> str:
     r"""Return a character as ``\x1b`` or ``\u202e``."""
     code = ord(char)

@@ -27,6 +27,12 @@ _INSTEAD = {
     **dict.fromkeys("✓✔☑✅🗸", "√+"),
     **dict.fromkeys("✗✘✕✖☒❌×", "x"),
     **dict.fromkeys("⚠❗❕", "!"),
+    **dict.fromkeys("★☆⭐🔴🟠🟡🟢🔵⚫⚪", "*"),
+    **dict.fromkeys("▶►▸", ">"),
+    **dict.fromkeys("◀◄◂", "<"),
+    **dict.fromkeys("▲↑⬆", "^"),
+    **dict.fromkeys("▼↓⬇", "v"),
+    **dict.fromkeys("µμ", "u"),
     **dict.fromkeys("❓❔", "?"),
     **dict.fromkeys("⁄∕÷", "/"),
     **dict.fromkeys("≈∼", "~"),
@@ -58,6 +64,8 @@ _WORDS = {
     "©": "(c)",
     "®": "(R)",
     "±": "+/-",
+    "°": "deg",
+    "∞": "inf",
 }
 
 

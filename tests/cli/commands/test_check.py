@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import tempfile
 from typing import TYPE_CHECKING
 
 import jsonschema
+import pytest
 
 
 if TYPE_CHECKING:
@@ -55,6 +58,20 @@ def test_check_reads_the_scripts(cli: Cli, make_project: MakeProject) -> None:
     assert 'write it as {"path": "good.py", "args": ["--full"]}' in done.stdout
     assert "a.ipynb: this is a Jupyter notebook" in done.stdout
     assert "bad.py: line 1: invalid syntax" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["-3.99"]])
+def test_check_asks_the_interpreter_who_it_is(
+    cli: Cli, make_project: MakeProject, arguments: list[str]
+) -> None:
+    """What is no Python is not ready, whatever it is called."""
+    program = sys.executable if arguments else shutil.which("hostname")
+    make_project(python_command=[program, *arguments])
+
+    done = cli("check", "project_1")
+
+    assert done.returncode == 2
+    assert f"python_command: {program} does not answer as a Python" in done.stdout
 
 
 def test_problems_are_counted_as_people_count(

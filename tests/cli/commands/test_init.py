@@ -55,6 +55,22 @@ def test_init_takes_recipients_and_the_projects_interpreter(
     assert config["python_command"] == ".venv/Scripts/python"
 
 
+def test_init_asks_the_interpreter_that_it_found(cli: Cli, tmp_path: Path) -> None:
+    """One that runs nothing is written all the same, with a warning that says why."""
+    (tmp_path / "a.py").write_text(GOOD, encoding="utf-8")
+    own = ".venv/Scripts/python.exe" if sys.platform == "win32" else ".venv/bin/python"
+    (tmp_path / own).parent.mkdir(parents=True)
+    (tmp_path / own).write_bytes(b"no program of any system")
+    (tmp_path / own).chmod(0o755)
+
+    done = cli("init", ".")
+
+    assert done.returncode == 0
+    assert "warning: " in done.stderr
+    assert "python_command: " in done.stderr
+    assert "cannot be started" in done.stderr
+
+
 def test_init_never_overwrites(cli: Cli, make_project: MakeProject) -> None:
     """An existing configuration stays as it is."""
     folder = make_project()

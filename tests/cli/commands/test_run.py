@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import signal
 import subprocess
@@ -201,6 +202,26 @@ def test_dry_run_shows_and_runs_nothing(cli: Cli, make_project: MakeProject) -> 
     assert "nowhere is not a folder" in done.stderr
     assert not (folder / "ran").exists()
     assert not (folder / "logs").exists()
+
+
+def test_an_interpreter_with_arguments_is_planned_run_and_recorded(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Everywhere it is what people would type."""
+    source = "import sys; assert sys.flags.dev_mode and sys.argv[1:] == ['-X']"
+    folder = make_project(
+        sources={"a.py": source},
+        scripts=[{"path": "a.py", "args": ["-X"]}],
+        python_command=[sys.executable, "-X", "dev"],
+    )
+
+    assert cli("check", folder).returncode == 0
+    assert "-X dev" in cli("run", "--dry-run", folder).stdout
+    (run,) = json.loads(cli("run", "--json", folder).stdout)["runs"]
+
+    assert run["status"] == "success"
+    assert run["interpreter"].endswith("-X dev")
+    assert run["interpreter_version"] == platform.python_version()
 
 
 @pytest.mark.portable("what is said and to whom follows from options alone")

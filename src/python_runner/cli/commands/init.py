@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from typing import Any
 import click
 
 from python_runner.cli.streams import say
+from python_runner.cli.wording import labelled
 from python_runner.config.addresses import address_problems
 from python_runner.config.env_template import env_template
 from python_runner.config.keys import json_schema
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.settings import ENV_FILE, can_mail, load_settings
 from python_runner.config.validation import can_be_passed
-from python_runner.exceptions import PythonRunnerError
+from python_runner.exceptions import BadPythonInterpreter, Problem, PythonRunnerError
+from python_runner.execution.environment import child_environment
+from python_runner.execution.interpreter_version import ask
+from python_runner.execution.interpreters import find_command
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import (
     FILE_MODE,
@@ -28,8 +33,10 @@ from python_runner.files import (
     replacing,
 )
 from python_runner.installation import own_command
-from python_runner.texts.sanitize import json_safe
+from python_runner.texts.sanitize import clean, json_safe
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 #: Beside the configuration, so that an editor finds it without a network, and on every
@@ -76,6 +83,9 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         return EXIT_USAGE
     say(_("{path} was written:"), path=target)
     say(text.rstrip())
+    if reason := why_no_interpreter(folder, config["python_command"]):
+        warning = Problem(str(target), "python_command", clean(reason))
+        say(labelled(_("warning"), warning), err=True)
     _write_schema(folder / SCHEMA_FILE)
     _write_env()
     say(_("Check the order of the scripts, then run:"))
@@ -87,6 +97,22 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
             folder=project,
         )
     return EXIT_SUCCESS
+
+
+def why_no_interpreter(folder: Path, command: str | None) -> str | None:
+    """Say why what was found in a folder runs no script; None if it does.
+
+    None as ``command`` is the interpreter that asks.
+    """
+    if command is None:
+        return None
+    environ = child_environment(os.environ, {}, run_id="")
+    try:
+        program, *arguments = find_command(command, folder, environ=environ)
+    except BadPythonInterpreter as error:
+        return str(error)
+    problem = ask(Path(program), folder, environ, arguments).problem
+    return problem.in_language(system_language()) if problem else None
 
 
 def _write_schema(target: Path) -> None:
@@ -139,7 +165,7 @@ def _write_new(target: Path, text: str, mode: int = FILE_MODE) -> None:
 
 def _tell_unwritten(target: Path, error: OSError) -> None:
     message = _("{path} cannot be written: {error}")
-    say(message, err=True, path=target, error=error.strerror)
+    say(message, err=True, path=target, error=in_own_language(error))
 
 
 def find_scripts(folder: Path) -> list[str]:

@@ -23,6 +23,7 @@ from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _unreadable(error: OSError, folder: Path) -> PythonRunnerError:
     message = _("{path} cannot be read: {error}")
     # An error in reading, after a file has been opened, names none.
     path = error.filename or folder
-    return PythonRunnerError(message.format(path=path, error=error.strerror or error))
+    return PythonRunnerError(message.format(path=path, error=in_own_language(error)))
 
 
 def _readable(lines: Iterator[LogLine], folder: Path) -> Iterator[LogLine]:

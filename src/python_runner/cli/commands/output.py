@@ -24,6 +24,7 @@ from python_runner.records.outputs import output_file
 from python_runner.runner.recovery import was_interrupted
 from python_runner.texts.sanitize import OutputCleaner, flat
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def _show(
     def unreadable(error: OSError) -> None:
         message = _("{path} cannot be read: {error}")
         raise PythonRunnerError(
-            message.format(path=output.file, error=error.strerror)
+            message.format(path=output.file, error=in_own_language(error))
         ) from error
 
     if output.ended and not exists(output.file):

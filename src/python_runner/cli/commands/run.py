@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -12,7 +12,6 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.follow import OutputFollower
-from python_runner.cli.lookup import open_records
 from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.streams import (
     Stream,
@@ -28,14 +27,17 @@ from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
-from python_runner.execution.interpreters import find_interpreter, find_script
+from python_runner.execution.interpreter_version import shown_command
+from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
+from python_runner.runner.context import RunContext
 from python_runner.runner.delivery import given_up_notice
 from python_runner.runner.project_run import finish_runs, run_configured
+from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.session import open_session
 from python_runner.runner.signals import StopSignals
@@ -46,7 +48,7 @@ from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from python_runner.config.workspace import Workspace
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
+    from python_runner.texts.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +119,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
-    show_failures(runs)
+    show_failures(runs, settings.warnings)
     show_undelivered(runs, given_up)
     lost = options.as_json and not deliver_document(
         {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None
@@ -162,7 +165,7 @@ def run_all(
         StopSignals(session.stop.request) as signals,
         progress,
     ):
-        for notice in session.notices:
+        for notice in (*session.notices, *settings.warnings):
             say(wording.say(notice), err=True)
         if options.resume:
             require_records(session.store)
@@ -210,8 +213,11 @@ def _nothing_to_resume(folder: Path) -> str:
     return _("{project}: nothing to resume").format(project=flat(folder.name))
 
 
-def show_failures(runs: Iterable[Run]) -> None:
-    """Print to stderr what did not succeed, or oddly, and where to look."""
+def show_failures(runs: Iterable[Run], said: Collection[Sentence] = ()) -> None:
+    """Print to stderr what did not succeed, or oddly, and where to look.
+
+    Warnings that have been ``said`` before are left out.
+    """
     for run in runs:
         if run.error:
             words = clean(run.error.in_language(system_language()))
@@ -220,6 +226,8 @@ def show_failures(runs: Iterable[Run]) -> None:
                 # Each of them would say the same.
                 continue
         for warning in run.warnings:
+            if warning in said:
+                continue
             text = warning.in_language(system_language())
             say(flat(f"{run.project}: {text}"), err=True)
         for result in run.scripts:
@@ -254,14 +262,14 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
     masker = Masker(settings.secrets)
-    with open_records(settings) if options.resume else nullcontext() as store:
+    with _past(targets, settings) if options.resume else nullcontext() as session:
         for folder in targets.projects:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
                 # The records know the scripts by names without secrets.
                 chosen = mask_names(select(project, options.only), masker)
-                plan = unfinished(chosen, store) if store else chosen
+                plan = _remaining(chosen, session) if session else chosen
                 if plan is None:
                     show(_nothing_to_resume(folder))
                 else:
@@ -272,11 +280,34 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
     return code
 
 
+@contextmanager
+def _past(targets: Workspace, settings: Settings) -> Iterator[Session]:
+    """Open the records that say what there is to resume.
+
+    Raises:
+        PythonRunnerError: there are none.
+    """
+    with open_session(
+        settings, reports_enabled=False, defaults=targets.defaults
+    ) as session:
+        for notice in session.notices:
+            say(wording.say(notice), err=True)
+        require_records(session.store)
+        yield session
+
+
+def _remaining(project: Project, session: Session) -> Project | None:
+    """Return what ``run --resume`` would run: it takes in what the log alone knows."""
+    store = require_records(session.store)
+    context = RunContext.begin(project, session)
+    return unfinished(project, store, unrecorded_outcomes(context, store))
+
+
 def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
-    interpreter = find_interpreter(
+    command = find_command(
         project.python_command, project.path, environ=settings.environ
     )
-    show(flat(masker.text(f"{project.name}: {interpreter}")))
+    show(flat(masker.text(f"{project.name}: {shown_command(command)}")))
     for script in project.scripts:
         show("  " + flat(masker.text(_plan_line(project, script))))
 

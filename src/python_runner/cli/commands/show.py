@@ -23,6 +23,7 @@ from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
@@ -97,7 +98,7 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
     except OSError as error:
         message = _("{path} cannot be written: {error}")
         raise PythonRunnerError(
-            message.format(path=path, error=error.strerror)
+            message.format(path=path, error=in_own_language(error))
         ) from error
 
 

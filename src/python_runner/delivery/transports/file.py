@@ -12,6 +12,7 @@ from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.files import make_folder, replacing
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class FileTransport:
                 " {error}"
             ),
             folder=str(self._folder or ""),
-            error=str(error),
+            error=system_error(error),
         )
 
 

@@ -1,0 +1,119 @@
+"""Which lines only Windows runs, and which of them no test has run there.
+
+    python -m tests.windows.branches FOLDER
+
+reads what coverage has written to ``FOLDER`` on a Windows, and ends with 1 where a line
+that only Windows runs was not run and its function is not in :data:`NOT_RUN`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import coverage
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+SOURCE = Path(__file__).parents[2] / "src" / "python_runner"
+#: Functions with lines that no test under wine runs, each with the reason.
+NOT_RUN: Mapping[str, str] = {}
+
+
+def only_windows(module: str) -> dict[str, set[int]]:
+    """Return the lines of a module that only Windows runs, by their function.
+
+    Lines of the module itself are those of the function ``<module>``.
+    """
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    body = ast.parse(module).body
+    inside = False
+    for statement in body:
+        inside = inside or _is_assertion(statement)
+        for function, line in _lines(statement, "<module>", inside=inside):
+            found[function].add(line)
+    return dict(found)
+
+
+def _lines(node: ast.stmt, function: str, *, inside: bool) -> Iterator[tuple[str, int]]:
+    if isinstance(node, ast.FunctionDef):
+        for child in node.body:
+            yield from _lines(child, node.name, inside=inside)
+        return
+    documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    if inside and not documents:
+        yield function, node.lineno
+    for block in ("body", "orelse", "handlers", "finalbody"):
+        here = inside or (isinstance(node, ast.If) and _chosen(node.test) == block)
+        for child in getattr(node, block, ()):
+            if isinstance(child, ast.ExceptHandler):
+                for part in child.body:
+                    yield from _lines(part, function, inside=here)
+            else:
+                yield from _lines(child, function, inside=here)
+
+
+def _chosen(test: ast.expr) -> str | None:
+    """Return which part of an ``if`` only Windows runs."""
+    parts = test.values if isinstance(test, ast.BoolOp) else [test]
+    joined = isinstance(getattr(test, "op", None), ast.And)
+    for part in parts:
+        text = ast.unparse(part)
+        if text == "sys.platform == 'win32'" and (joined or len(parts) == 1):
+            return "body"
+        if text == "sys.platform != 'win32'" and (not joined or len(parts) == 1):
+            return "orelse"
+    return None
+
+
+def _is_assertion(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Assert)
+        and ast.unparse(statement.test) == "sys.platform == 'win32'"
+    )
+
+
+def windows_lines() -> dict[str, dict[str, set[int]]]:
+    """Return the lines of the project that only Windows runs, by file and function."""
+    files = {
+        path.relative_to(SOURCE).as_posix(): only_windows(path.read_text("utf-8"))
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
+    return {file: found for file, found in files.items() if found}
+
+
+def run_lines(folder: Path) -> dict[str, set[int]]:
+    """Return the lines that were run, by file, of all that coverage has written."""
+    found: defaultdict[str, set[int]] = defaultdict(set)
+    for path in folder.iterdir():
+        data = coverage.CoverageData(basename=str(path))
+        data.read()
+        for file in data.measured_files():
+            name = file.replace("\\", "/").rpartition("/python_runner/")[2]
+            found[name] |= set(data.lines(file) or ())
+    return dict(found)
+
+
+def main(folder: Path) -> int:
+    """Print the functions with lines that were not run; 0 where all have a reason."""
+    was_run, wrong = run_lines(folder), 0
+    for file, functions in windows_lines().items():
+        for function, lines in functions.items():
+            name = f"{file}:{function}"
+            left = sorted(lines - was_run.get(file, set()))
+            if left and name not in NOT_RUN:
+                print(f"{name}: no test runs the lines {left}")  # noqa: T201
+                wrong += 1
+            elif not left and name in NOT_RUN:
+                print(f"{name}: is run; take it out of NOT_RUN")  # noqa: T201
+                wrong += 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
