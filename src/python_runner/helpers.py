@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_runner.config.project import CONFIG_FILE, REQUIRED_KEYS, load_project
@@ -12,13 +13,13 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
     MissingEnvironmentVariable,
+    Problem,
     PythonRunnerError,
 )
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    import os
-
     from python_runner.model import StrategyName
 
 __all__ = [
@@ -50,6 +51,11 @@ class ProjectConfig(NamedTuple):
     logs_backup_count: int
 
 
+def _is_path(path: object) -> bool:
+    """Say whether a path can be made of what a caller gives for one."""
+    return isinstance(path, (str, os.PathLike)) and isinstance(os.fspath(path), str)
+
+
 def load_config(project: str | os.PathLike[str]) -> ProjectConfig:
     """Read and check ``exec_config.json`` of a project.
 
@@ -62,8 +68,12 @@ def load_config(project: str | os.PathLike[str]) -> ProjectConfig:
     Raises:
         ConfigurationNotFound: no such folder, or no such file in it.
         MissingConfigurationVariable: required keys are absent.
-        InvalidConfiguration: anything else is wrong; every problem is listed.
+        InvalidConfiguration: anything else is wrong, also ``project``; every problem is
+            listed.
     """
+    if not _is_path(project):
+        message = _("expected the path of a folder")
+        raise InvalidConfiguration([Problem("load_config", "project", message)])
     loaded = load_project(project)
     command = loaded.python_command
     return ProjectConfig(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from python_runner import (
     Runner,
     helpers,
     load_config,
+    run_project,
 )
 from python_runner.exceptions import Problem
 from tests.support import GOOD, MakeProject, mails
@@ -312,6 +314,41 @@ def test_a_type_checker_finds_what_is_wrong(tmp_path: Path) -> None:
         int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line
     }
     assert lines == set(range(first, first + len(WRONG))), said
+
+
+@pytest.mark.slow
+@pytest.mark.portable("a type checker reads the same everywhere")
+def test_pyright_finds_what_is_wrong(tmp_path: Path) -> None:
+    """The checker of many editors finds it as well."""
+    pytest.importorskip("pyright")
+    file = tmp_path / "program.py"
+    file.write_text(TYPED + "\n".join(WRONG) + "\n", encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--outputjson", str(file)],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=100,
+    )
+
+    found = json.loads(done.stdout)["generalDiagnostics"]
+    wrong = {d["range"]["start"]["line"] for d in found if d["severity"] == "error"}
+    first = TYPED.count("\n")
+    assert wrong == set(range(first, first + len(WRONG))), done.stdout
+
+
+class _PathOfBytes:
+    def __fspath__(self) -> bytes:
+        return b"project"
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"project", ["p"], _PathOfBytes()])
+def test_what_is_no_path_is_refused(wrong: Any) -> None:
+    """By the same error wherever a folder is expected."""
+    for function in (load_config, run_project, partial(Runner, recipient_emails=[])):
+        with pytest.raises(InvalidConfiguration, match="expected the path of a folder"):
+            function(wrong)
 
 
 def test_load_config_names_its_strategy(make_project: MakeProject) -> None:

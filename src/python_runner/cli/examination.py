@@ -237,7 +237,7 @@ def _told(project: Project, settings: Settings, formats: Formats) -> Iterator[st
         return
     if names := project.recipients[:_NAMED]:
         more = len(project.recipients) - len(names)
-        who = ", ".join(names)
+        who = ", ".join(name.strip() for name in names)
         if more:
             who = _("{names} and {count} more").format(names=who, count=more)
         message = _("mail to {names} by {transport}")

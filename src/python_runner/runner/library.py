@@ -375,9 +375,10 @@ def _wrong(key: str, message: str, where: str = "Runner") -> InvalidConfiguratio
 
 
 def _checked_path(path: object, key: str, where: str) -> Path:
-    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+    written = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(written, str) or not written:
         raise _wrong(key, _("expected the path of a folder"), where)
-    return absolute(path)
+    return absolute(written)
 
 
 def _check_selection(only: object, resume: object) -> None:
