@@ -322,7 +322,7 @@ def watch_failure(error: BaseException) -> Sentence:
     """Say why a script that ran was stopped by an error of the runner."""
     told: object = str(error) or type(error).__name__
     if isinstance(error, OSError):
-        told = system_error(error) or told
+        told = system_error(error) if str(error) else told
     return Sentence.of(
         N_("stopped because it could not be watched: {error}"), error=told
     )

@@ -37,7 +37,7 @@ def settled(text: str) -> str:
 
 
 class _Rows:
-    """Lines of a text that moves up; in each, ``\r`` precedes what was written later.
+    r"""Lines of a text that moves up; in each, ``\r`` precedes what was written later.
 
     Attributes:
         row: number of the line that is written on.
