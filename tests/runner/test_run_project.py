@@ -307,14 +307,15 @@ def test_an_output_that_another_script_removes_is_told(
     """No file is named that is not there; what the remover printed is written again."""
     sources = {
         "a.py": "print('one')",
+        "a2.py": "print(1)",
         "b.py": "import shutil; shutil.rmtree('logs'); print('two')",
     }
     result = run_project(make_project(sources=sources))
 
-    first, second = result.scripts
+    first, _, second = result.scripts
     assert result.status == "success"
     assert first.output is None
     assert Path(str(second.output)).read_text(encoding="utf-8").strip() == "two"
     assert [str(w) for w in result.warnings] == [
-        "a.py: its output file was removed during the run"
+        "a.py and 1 more: their output files were removed during the run"
     ]
