@@ -11,7 +11,7 @@ import pytest
 
 from python_runner import Runner, run_project
 from python_runner.cli.app import run_app
-from python_runner.execution import process
+from python_runner.execution import explanation, process
 from python_runner.execution.interpreters import find_script
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
 from python_runner.model import MailStatus, OpenRun, OpenScript, Outcome, RunStatus
@@ -139,8 +139,8 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
 ) -> None:
     """Whether a script succeeded is known from its exit code."""
-    folder = make_project(sources={"a.py": source})
-    monkeypatch.setattr(process, reader, raising(RecursionError("unforeseen")))
+    folder = make_project(sources={"a.py": f"print('KeyError: 1')\n{source}"})
+    monkeypatch.setattr(explanation, reader, raising(RecursionError("unforeseen")))
     (script,) = run_project(folder).scripts
 
     assert script.exit_code == (0 if source == GOOD else 1)
@@ -194,7 +194,7 @@ def test_what_may_pass_is_tried_again(
 
 #: What a run calls, and whether its scripts have run when that fails.
 CALLS = {
-    "find_interpreter": False,
+    "find_command": False,
     "recover": True,
     "ask_version": True,
     "RunRecorder.begin_run": False,
@@ -383,7 +383,7 @@ def run_command_line(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         "select",
         "RunContext.begin",
         "project_lock",
-        "find_interpreter",
+        "find_command",
     ],
 )
 def test_inside_a_worker_it_is_that_project_s_result(  # noqa: PLR0917 - fixtures

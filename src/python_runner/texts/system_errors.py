@@ -60,11 +60,7 @@ _TOO_LARGE = re.compile(r"is larger than ([\d,]+) bytes")
 
 def system_error(error: OSError) -> Sentence:
     """Return why the system refused something, as a value of another sentence."""
-    return words_of_system(_words(error))
-
-
-def _words(error: OSError) -> str:
-    return error.strerror or str(error) or type(error).__name__
+    return words_of_system(error.strerror or str(error) or type(error).__name__)
 
 
 def words_of_system(words: str) -> Sentence:
@@ -78,7 +74,7 @@ def words_of_system(words: str) -> Sentence:
 
 def in_own_language(error: OSError) -> str:
     """Return why the system refused something, in the language of the account."""
-    return translated(_words(error))
+    return translated(error.strerror or str(error))
 
 
 def translated(words: str) -> str:
