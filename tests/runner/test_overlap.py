@@ -109,7 +109,7 @@ def test_what_a_killed_runner_left_without_the_lock_is_ended(
 ) -> None:
     """Who lets go of the lock is found by its marker, stopped and named."""
     folder = make_project(
-        sources={"waits.py": "import os; os.closerange(3, 256)\n" + WAITS}
+        sources={"waits.py": "import os; os.closerange(3, 1024)\n" + WAITS}
     )
     with subprocess.Popen([*COMMAND, "run", "-q", folder]) as first:
         wait_for(folder / "up")

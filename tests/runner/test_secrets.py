@@ -67,8 +67,6 @@ def test_no_settings_show_their_secrets(
         {"env": [f"DB_PASSWORD={SECRET}"]},
         {"env": f"DB_PASSWORD={SECRET}"},
         {"env": {"DB_PASSWORD": SECRET}, "timeout": SECRET},
-        {"env": {"DB_PASSWORD": SECRET}, "recipients": [SECRET]},
-        {"env": {"DB_PASSWORD": SECRET}, SECRET: 1},
         {"env": {"DB_PASSWORD": "x" * 50 + SECRET}, "timeout": "x" * 50 + SECRET},
         {"scripts": [{"path": "main.py", "env": {"A_TOKEN": SECRET}, "args": SECRET}]},
     ],
@@ -82,6 +80,17 @@ def test_a_wrong_configuration_quotes_no_secret(
         load_project(make_project(**config))
     assert SECRET[:6] not in str(caught.value)
     assert "***" in str(caught.value)
+
+
+@pytest.mark.parametrize("config", [{"recipients": [SECRET]}, {SECRET: 1}], ids=str)
+def test_what_is_forgiven_is_told_without_secrets(
+    make_project: MakeProject, config: dict[str, Any]
+) -> None:
+    """A warning quotes what was found as little as a refusal does."""
+    folder = make_project(**{"env": {"DB_PASSWORD": SECRET}} | config)
+    (warning,) = load_project(folder).warnings
+    assert SECRET[:6] not in str(warning)
+    assert "***" in str(warning)
 
 
 def test_a_password_in_the_wrong_line_of_the_environment_is_not_quoted(

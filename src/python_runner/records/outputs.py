@@ -116,7 +116,9 @@ def delete_old_outputs(
     except OverflowError:
         # Further back than the calendar goes: all is kept.
         return 0
-    # As it stands in the names: there may be tens of thousands.
+    # As it stands in the names, in whole seconds: there may be tens of thousands.
+    if oldest.microsecond:
+        oldest += timedelta(seconds=1)
     first = oldest.isoformat("_", "seconds").replace(":", "-")
     old: list[Path] = []
     runs = logs / "runs"

@@ -60,7 +60,7 @@ _TOO_LARGE = re.compile(r"is larger than ([\d,]+) bytes")
 
 def system_error(error: OSError) -> Sentence:
     """Return why the system refused something, as a value of another sentence."""
-    return words_of_system(error.strerror or str(error))
+    return words_of_system(error.strerror or str(error) or type(error).__name__)
 
 
 def words_of_system(words: str) -> Sentence:

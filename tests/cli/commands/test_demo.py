@@ -21,4 +21,4 @@ def test_demo_needs_nothing_and_shows_everything(cli: Cli, tmp_path: Path) -> No
     assert "KeyError: 'amount'" in done.stdout
     assert "[sales]" in done.stdout
     assert len(re.findall(r"\.eml", done.stdout)) == 2
-    assert "python-runner init" in done.stdout
+    assert " init FOLDER " in done.stdout
