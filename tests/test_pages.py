@@ -18,6 +18,8 @@ FRENCH = sorted(
     for path in (*ROOT.glob("*.fr.md"), *ROOT.glob("docs/*.fr.md"))
     if path.name not in SHORT
 )
+#: Pages for those who change Python Runner.
+INNER = {"mutation.md", "windows-tests.md"}
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
@@ -62,6 +64,37 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
         assert target.exists(), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
+def test_a_readme_is_read_in_a_few_minutes(page: str) -> None:
+    """It has 900 words at most; what is longer is a page in docs/, and linked."""
+    text = (ROOT / page).read_text("utf-8")
+    pages = {
+        path.name
+        for path in PAGES
+        if path.parent.name == "docs"
+        and path.name.endswith(".fr.md") == (".fr" in page)
+    } - INNER
+
+    assert sum(1 for word in text.split() if re.search(r"\w", word)) <= 900
+    assert pages <= {Path(link).name for link in re.findall(r"\]\(([^)#]+)", text)}
+
+
+@pytest.mark.parametrize("page", FRENCH, ids=lambda path: path.name)
+def test_signs_of_two_parts_follow_a_no_break_space(page: Path) -> None:
+    """French sets one before ``: ; ! ? »`` and behind ``«``; code has its own rules."""
+    text = re.sub(r"`[^`]+`", "", prose(page))
+
+    assert re.findall(r".{0,20}(?: [:;!?»](?!\S)|« ).{0,20}", text) == []
+
+
+def test_pictures_are_light() -> None:
+    """They load at once: less than 150 kB each."""
+    pictures = list((ROOT / "docs/pictures").iterdir())
+
+    assert len(pictures) == 4
+    assert all(picture.stat().st_size < 150_000 for picture in pictures)
 
 
 def test_the_page_about_the_original_names_what_people_meet_first() -> None:

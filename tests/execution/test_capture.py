@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.execution import capture as capture_module
-from python_runner.execution import disk as disk_module
 from python_runner.execution.capture import (
     DiskLimits,
     FileCapture,
@@ -372,7 +371,7 @@ def test_uncut_when_there_is_no_way(
 
 def test_without_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no file system gives bytes back, the output is cut at the end all the same."""
-    monkeypatch.setattr(disk_module, "_fallocate", lambda: None)
+    monkeypatch.setattr(capture_module, "punch_hole", lambda *_range: False)
     capture(tmp_path, *[b"x" * 5000] * 3)
     head, count, tail = split(kept(tmp_path))
     assert (len(head), count, len(tail)) == (501, 14_000, 500)

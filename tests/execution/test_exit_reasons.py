@@ -22,6 +22,7 @@ from python_runner.tracebacks.endings import Cause, Ending, Hint
 
 
 ENDED = "ended by Ctrl-C, a log-off or a debugger"
+REFUSED = "refused by Windows or a virus scanner"
 posix = pytest.mark.posix
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -50,6 +51,16 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (0xC0000374, "crashed: 0xC0000374 (STATUS_HEAP_CORRUPTION)"),
         (0xC0000409, "crashed: 0xC0000409 (STATUS_STACK_BUFFER_OVERRUN)"),
         (0xC0FFEE00, "crashed: 0xC0FFEE00"),
+        (0x40010005, f"{ENDED}: 0x40010005 (DBG_CONTROL_C)"),
+        (0xC000007B, "crashed: 0xC000007B (STATUS_INVALID_IMAGE_FORMAT)"),
+        (0xC0000090, "crashed: 0xC0000090 (STATUS_FLOAT_INVALID_OPERATION)"),
+        (0xC0000091, "crashed: 0xC0000091 (STATUS_FLOAT_OVERFLOW)"),
+        (0xC0000092, "crashed: 0xC0000092 (STATUS_FLOAT_STACK_CHECK)"),
+        (0xC0000093, "crashed: 0xC0000093 (STATUS_FLOAT_UNDERFLOW)"),
+        (0xC000041D, "crashed: 0xC000041D (STATUS_FATAL_USER_CALLBACK_EXCEPTION)"),
+        # What was not let run has not crashed.
+        (0xC0000022, f"{REFUSED}: 0xC0000022 (STATUS_ACCESS_DENIED)"),
+        (0xC0000906, f"{REFUSED}: 0xC0000906 (STATUS_VIRUS_INFECTED)"),
     ],
 )
 def test_exit_code(exit_code: int | None, expected: str) -> None:
@@ -91,6 +102,7 @@ def test_a_number_of_the_script_itself_is_no_crash(
         (0xC0FFEE00, Ending.CRASH),
         (0xC000013A, Ending.SIGNAL),
         (0x40010004, Ending.SIGNAL),
+        (0x40010005, Ending.SIGNAL),
         pytest.param(-11, Ending.CRASH, marks=[posix, posix_only]),
         pytest.param(-6, Ending.CRASH, marks=[posix, posix_only]),
         pytest.param(-2, Ending.SIGNAL, marks=[posix, posix_only]),

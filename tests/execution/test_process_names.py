@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from python_runner.execution.process_names import Started, command_line, redirectors
+from python_runner.execution.process_names import Started, command_line, redirected
 from python_runner.masking import Masker
 
 
@@ -43,13 +43,13 @@ def test_a_process_is_named_by_its_command_line(argv: list[str], name: str) -> N
                 1: (0, "v/Scripts/python.exe", "-c", "x"),
                 2: (1, "python.exe", "-c", "x"),
             },
-            {1},
+            {2},
         ),
         (
             {1: (0, "v/Scripts/python", "a.py"), 2: (1, "C:\\P\\python.exe", "a.py")},
-            {1},
+            {2},
         ),
-        ({1: (0, "pythonw.exe", "a.py"), 2: (1, "pythonw.exe", "a.py")}, {1}),
+        ({1: (0, "pythonw.exe", "a.py"), 2: (1, "pythonw.exe", "a.py")}, {2}),
         # Another word, another parent, another program: two.
         ({1: (0, "python.exe", "a.py"), 2: (1, "python.exe", "b.py")}, set()),
         ({1: (0, "python.exe", "a.py"), 2: (9, "python.exe", "a.py")}, set()),
@@ -59,10 +59,10 @@ def test_a_process_is_named_by_its_command_line(argv: list[str], name: str) -> N
         ({}, set()),
     ],
 )
-def test_who_only_stands_for_a_child(
+def test_who_only_does_what_its_parent_stands_for(
     seen: dict[int, tuple[int, str]], left_out: set[int]
 ) -> None:
     """A virtual environment's python on Windows is no second program."""
     processes = {pid: Started(parent, argv) for pid, (parent, *argv) in seen.items()}
 
-    assert redirectors(processes) == left_out
+    assert redirected(processes) == left_out

@@ -136,13 +136,13 @@ def test_nobody_is_told_the_old_name_of_the_distribution(document: str) -> None:
 
 
 def test_each_extra_is_named_where_one_installs() -> None:
-    """Both READMEs name all extras that there are, and no other."""
+    """The page names all extras that there are, and no other, in both languages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = set(project["optional-dependencies"]) - {"dev", "test"}
-    for document in ("README.md", "README.fr.md"):
+    for document in ("docs/installation.md", "docs/installation.fr.md"):
         (line,) = (
             line
-            for line in section(document, "Installation").split("\n\n")
+            for line in read(document).split("\n\n")
             if re.search(r"^(An|Un) \*?extra\*? ", line)
         )
         named = re.findall(r"`(\w+)`", line.replace("\n", " "))
@@ -169,26 +169,37 @@ def section(document: str, title: str) -> str:
 
 
 def ways_to_install(way: str) -> tuple[str, str, str]:
-    """Return what README says of a way: the block, the next command, and the extra's."""
+    """Return what is said of a way: the block, the next command, and the extra's."""
     text = section("README.md", "Installation")
     codes = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
     (block,) = (code for code in codes if WAYS[way] in code)
     (following,) = (code for code in codes if code.startswith("python-runner "))
     (extra,) = (
         code
-        for code in re.findall(r"^\| .* \| `(.+)` \|$", text, re.MULTILINE)
+        for code in re.findall(
+            r"^\| .* \| `(.+)` \|$", read("docs/installation.md"), re.MULTILINE
+        )
         if code.startswith(WAYS[way])
     )
     return block, "" if way == "venv" else following, extra
 
 
-def test_each_command_of_a_readme_stands_in_the_other() -> None:
+#: What is written in the reader's language: values, names of tasks, days, comments.
+WORDED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'|#.*")
+
+
+@pytest.mark.parametrize("french", [d for d in DOCUMENTS if d.endswith(".fr.md")])
+def test_each_command_of_a_page_stands_in_the_other_language(french: str) -> None:
     """The blocks to type are the same in both languages, so one of them is tried."""
-    english, french = (
-        [block for block in blocks(name) if block.language in {"bash", "powershell"}]
-        for name in ("README.md", "README.fr.md")
+    said, told = (
+        [
+            WORDED.sub("", block.text)
+            for block in blocks(name)
+            if block.language in {"bash", "powershell"}
+        ]
+        for name in (french.replace(".fr.md", ".md"), french)
     )
-    assert english == french
+    assert said == told
 
 
 def test_each_block_for_powershell_says_what_the_one_for_bash_says() -> None:

@@ -269,7 +269,7 @@ def test_a_log_is_read_in_blocks_both_ways(
         for place, file in enumerate(names):
             mine = texts[place::files]
             end = "\n" if whole and mine else ""
-            (folder / file).write_text("\n".join(mine) + end, encoding="utf-8")
+            (folder / file).write_bytes(("\n".join(mine) + end).encode())
         expected = _scripts(read_log(folder, NAME))
         assert len(expected) == len([line for line in lines if line != "none of ours"])
         longest = max((len(text.encode()) for text in texts), default=0)

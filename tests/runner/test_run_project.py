@@ -70,6 +70,26 @@ def test_a_configured_project_is_run(make_project: MakeProject) -> None:
     assert bad.started_at >= result.started_at
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "kind"),
+    [
+        ("a.bat", "@echo off\n", "batch file"),
+        ("A.CMD", "@echo off\n", "batch file"),
+        ("a.ps1", "Write-Host 1\n", "PowerShell script"),
+        ("a.ipynb", '{"nbformat": 4, "cells": []}', "Jupyter notebook"),
+    ],
+)
+def test_what_no_python_runs_is_not_started(
+    make_project: MakeProject, name: str, source: str, kind: str
+) -> None:
+    """It is told by its kind, as `check` tells it; the next script runs."""
+    result = run_project(make_project(sources={name: source, "b.py": GOOD}))
+
+    first, second = result.scripts
+    assert (first.status, second.status) == ("not_started", "success")
+    assert str(first.traceback or "").startswith(f"this is a {kind}, ")
+
+
 def test_results_are_frozen_facts(make_project: MakeProject) -> None:
     """What came of a run cannot be changed afterwards."""
     result = run_project(str(make_project()))
@@ -307,14 +327,15 @@ def test_an_output_that_another_script_removes_is_told(
     """No file is named that is not there; what the remover printed is written again."""
     sources = {
         "a.py": "print('one')",
+        "a2.py": "print(1)",
         "b.py": "import shutil; shutil.rmtree('logs'); print('two')",
     }
     result = run_project(make_project(sources=sources))
 
-    first, second = result.scripts
+    first, _, second = result.scripts
     assert result.status == "success"
     assert first.output is None
     assert Path(str(second.output)).read_text(encoding="utf-8").strip() == "two"
     assert [str(w) for w in result.warnings] == [
-        "a.py: its output file was removed during the run"
+        "a.py and 1 more: their output files were removed during the run"
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from python_runner import Runner, run_project
+from python_runner import PythonRunnerError, Runner, run_project
 from python_runner.cli.app import run_app
 from python_runner.execution import explanation, process
 from python_runner.execution.interpreters import find_script
@@ -133,7 +133,7 @@ def test_a_script_that_ended_is_told_as_it_ended(
     assert any("unforeseen" in warning for warning in result.warnings)
 
 
-@pytest.mark.parametrize("source", [GOOD, "1 / 0"])
+@pytest.mark.parametrize("source", ["print('error')", "1 / 0"])
 @pytest.mark.parametrize("reader", ["read_cause", "read_background_errors"])
 def test_an_output_that_cannot_be_read_changes_no_outcome(
     make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, source: str, reader: str
@@ -143,9 +143,9 @@ def test_an_output_that_cannot_be_read_changes_no_outcome(
     monkeypatch.setattr(explanation, reader, raising(RecursionError("unforeseen")))
     (script,) = run_project(folder).scripts
 
-    assert script.exit_code == (0 if source == GOOD else 1)
-    assert script.success is (source == GOOD)
-    concerned = (source == GOOD) == (reader == "read_background_errors")
+    assert script.exit_code == (0 if source != "1 / 0" else 1)
+    assert script.success is (source != "1 / 0")
+    concerned = (source != "1 / 0") == (reader == "read_background_errors")
     assert any("unforeseen" in warning for warning in script.warnings) is concerned
 
 
@@ -456,6 +456,73 @@ def test_any_other_command_says_it_in_a_sentence(
     assert len(told.err.splitlines()) == 1
     (details,) = (shielded / "errors").iterdir()
     assert str(details) in told.err
+
+
+# --- before and behind the runs ---
+
+
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error while the environment is read",
+    "The command ends with code 2 and a sentence that names the details' file; the"
+    " library raises one of its own errors.",
+)
+def test_settings_that_cannot_be_read_are_a_sentence(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+    shielded: Path,
+) -> None:
+    """No traceback reaches people, and no script has begun."""
+    folder = make_project(sources=SOURCES)
+    monkeypatch.setattr(
+        "python_runner.config.settings.read_env", raising(LookupError("unforeseen"))
+    )
+    monkeypatch.setattr("python_runner.config.settings.is_there", bool)
+    assert run_command_line(folder) == EXIT_USAGE
+    told = capsys.readouterr().err
+    assert run_app(["history"]) == EXIT_FAILURE
+    for says in (
+        lambda: run_project(folder),
+        lambda: Runner(folder, []).run(list(SOURCES), email_strategy="none"),
+    ):
+        with pytest.raises(PythonRunnerError, match="unforeseen"):
+            says()
+
+    (details,) = (shielded / "errors").iterdir()
+    assert str(details) in told
+    assert str(details) in capsys.readouterr().err
+    assert not (folder / "logs").exists()
+
+
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error while the records or the outbox open or close",
+    "Every project runs; the report says it, and waits for a later run.",
+)
+@pytest.mark.parametrize("call", ["open_store", "make_outbox", "Store.close"])
+def test_a_session_that_cannot_be_opened_whole_runs_all(  # noqa: PLR0917 - fixtures
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+    shielded: Path,
+    call: str,
+) -> None:
+    """Scripts matter more than what is kept or sent of them."""
+    folders = [make_project(name, {"a.py": GOOD}) for name in ("p1", "p2")]
+    monkeypatch.setattr(
+        f"python_runner.runner.session.{call}", raising(LookupError("unforeseen"))
+    )
+    code = run_command_line("--json", *folders)
+
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["status"] for run in runs] == ["success", "success"]
+    assert code == EXIT_SUCCESS
+    if call != "Store.close":
+        (details,) = (shielded / "errors").iterdir()
+        assert all(str(details) in str(run["warnings"]) for run in runs)
 
 
 # --- where the details go ---

@@ -59,3 +59,32 @@ def test_a_bar_of_any_length_is_not_kept() -> None:
     assert lines.part(BAR * 2000) == ""
     assert lines.rest() == "100%|##########| 100/100"
     assert lines.part("x" * 100_000) == "x" * 100_000
+
+
+#: Two bars, one below the other, and what follows them.
+NESTED = "".join(
+    f"\rall {outer}/9" + "".join(f"\n\rone {n}/9\x1b[A" for n in range(10))
+    for outer in range(10)
+)
+
+
+@given(st.lists(st.integers(0, 10_000)))
+def test_steps_of_nested_bars_are_no_lines(cuts: list[int]) -> None:
+    """Who follows sees bars below one another as who reads afterwards."""
+    text = f"start\n{NESTED}\n\nend\nof\nall\n"
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    lines = SettledLines()
+    parts = [lines.part(text[start:end]) for start, end in pairwise(places)]
+    shown = ("".join(parts) + lines.rest()).split("\n")
+    # Nobody knows, when the first bar's line ends, that the text will move up again.
+    known = shown[:1] + shown[1 + (shown[1] == "all 0/9" and len(shown) > 7) :]
+    assert known == ["start", "all 9/9", "one 9/9", "end", "of", "all", ""]
+
+
+def test_lines_are_shown_at_once_when_nested_bars_have_ended() -> None:
+    """Only as long as the text may move up are lines kept back."""
+    lines = SettledLines()
+    lines.part(f"{NESTED}\n\n")
+    assert lines.part("a\nb\nc\n").endswith("a\nb\nc\n")
+    assert lines.part("d\n") == "d\n"
+    assert lines.rest() == ""

@@ -8,7 +8,7 @@ import os
 import click
 
 from python_runner.cli.streams import say
-from python_runner.config.settings import load_settings
+from python_runner.config.settings import load_settings, state_folder
 from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.secret_values import secret_values
@@ -45,11 +45,10 @@ def _show_unexpected(error: Exception) -> None:
     from python_runner.runner.unexpected import explain  # noqa: PLC0415
 
     try:
-        settings = load_settings()
-    except Exception:  # noqa: BLE001 - nobody knows where the details belong
-        _say(f"{type(error).__name__}: {error}")
-        return
-    sentence = explain(error, settings.home, local_now(), Masker(settings.secrets))
+        home = load_settings().home
+    except Exception:  # noqa: BLE001 - the error that is told may be this one
+        home = state_folder(os.environ)
+    sentence = explain(error, home, local_now(), _masker())
     say("{sentence}", err=True, sentence=sentence.in_language(system_language()))
 
 

@@ -87,7 +87,7 @@ def load_settings(
     wrong = {problem.key for problem in problems}
     right = {name: value for name, value in variables.items() if name not in wrong}
     return Settings(
-        home=_home(variables),
+        home=state_folder(variables),
         mail=replace(_mail_settings(right), problems=problems, looked_in=looked_in),
         environ=variables,
         env_file=env_file,
@@ -124,7 +124,8 @@ def _mail_problems(variables: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(where, name, mask(message))
 
 
-def _home(variables: Mapping[str, str]) -> Path:
+def state_folder(variables: Mapping[str, str]) -> Path:
+    """Return the folder of records, outbox and locks."""
     if home := variables.get("PYTHON_RUNNER_HOME"):
         return expanded(home)
     try:

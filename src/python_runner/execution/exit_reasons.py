@@ -46,36 +46,66 @@ class ProcessExit:
     cpu_seconds: float | None = None
 
 
-#: Exit codes of Windows with which programs crash (ntstatus.h, and those of runtimes).
-_CRASH_CODES = {
-    0x40010004: "DBG_TERMINATE_PROCESS",
+#: Exit codes of Windows with which it ends programs (ntstatus.h, and those of runtimes).
+_STATUS_CODES = {
     0x40000015: "STATUS_FATAL_APP_EXIT",
+    0x40010004: "DBG_TERMINATE_PROCESS",
+    0x40010005: "DBG_CONTROL_C",
+    0x40010008: "DBG_CONTROL_BREAK",
+    0x80000001: "STATUS_GUARD_PAGE_VIOLATION",
     0x80000002: "STATUS_DATATYPE_MISALIGNMENT",
     0x80000003: "STATUS_BREAKPOINT",
+    0x80000004: "STATUS_SINGLE_STEP",
+    0xC0000001: "STATUS_UNSUCCESSFUL",
     0xC0000005: "STATUS_ACCESS_VIOLATION",
     0xC0000006: "STATUS_IN_PAGE_ERROR",
     0xC0000008: "STATUS_INVALID_HANDLE",
+    0xC000000D: "STATUS_INVALID_PARAMETER",
     0xC0000017: "STATUS_NO_MEMORY",
+    0xC0000018: "STATUS_CONFLICTING_ADDRESSES",
     0xC000001D: "STATUS_ILLEGAL_INSTRUCTION",
+    0xC0000022: "STATUS_ACCESS_DENIED",
     0xC0000025: "STATUS_NONCONTINUABLE_EXCEPTION",
+    0xC0000026: "STATUS_INVALID_DISPOSITION",
+    0xC000007B: "STATUS_INVALID_IMAGE_FORMAT",
     0xC000008C: "STATUS_ARRAY_BOUNDS_EXCEEDED",
+    0xC000008D: "STATUS_FLOAT_DENORMAL_OPERAND",
     0xC000008E: "STATUS_FLOAT_DIVIDE_BY_ZERO",
+    0xC000008F: "STATUS_FLOAT_INEXACT_RESULT",
+    0xC0000090: "STATUS_FLOAT_INVALID_OPERATION",
+    0xC0000091: "STATUS_FLOAT_OVERFLOW",
+    0xC0000092: "STATUS_FLOAT_STACK_CHECK",
+    0xC0000093: "STATUS_FLOAT_UNDERFLOW",
     0xC0000094: "STATUS_INTEGER_DIVIDE_BY_ZERO",
     0xC0000095: "STATUS_INTEGER_OVERFLOW",
     0xC0000096: "STATUS_PRIVILEGED_INSTRUCTION",
+    0xC000009A: "STATUS_INSUFFICIENT_RESOURCES",
     0xC00000FD: "STATUS_STACK_OVERFLOW",
     0xC000012D: "STATUS_COMMITMENT_LIMIT",
+    0xC000012F: "STATUS_INVALID_IMAGE_NOT_MZ",
     0xC0000135: "STATUS_DLL_NOT_FOUND",
     0xC0000138: "STATUS_ORDINAL_NOT_FOUND",
     0xC0000139: "STATUS_ENTRYPOINT_NOT_FOUND",
     0xC000013A: "STATUS_CONTROL_C_EXIT",
     0xC0000142: "STATUS_DLL_INIT_FAILED",
+    0xC0000144: "STATUS_UNHANDLED_EXCEPTION",
+    0xC000014B: "STATUS_PIPE_BROKEN",
+    0xC0000194: "STATUS_POSSIBLE_DEADLOCK",
+    0xC0000221: "STATUS_IMAGE_CHECKSUM_MISMATCH",
     0xC000026B: "STATUS_DLL_INIT_FAILED_LOGOFF",
+    0xC00002B4: "STATUS_FLOAT_MULTIPLE_FAULTS",
+    0xC00002B5: "STATUS_FLOAT_MULTIPLE_TRAPS",
+    0xC0000361: "STATUS_ACCESS_DISABLED_BY_POLICY_DEFAULT",
     0xC0000374: "STATUS_HEAP_CORRUPTION",
     0xC0000409: "STATUS_STACK_BUFFER_OVERRUN",
     0xC0000417: "STATUS_INVALID_CRUNTIME_PARAMETER",
+    0xC000041D: "STATUS_FATAL_USER_CALLBACK_EXCEPTION",
     0xC0000420: "STATUS_ASSERTION_FAILURE",
+    0xC0000428: "STATUS_INVALID_IMAGE_HASH",
     0xC0000602: "STATUS_FAIL_FAST_EXCEPTION",
+    0xC0000604: "STATUS_DYNAMIC_CODE_BLOCKED",
+    0xC0000906: "STATUS_VIRUS_INFECTED",
+    0xC0000907: "STATUS_VIRUS_DELETED",
     0xE0434352: ".NET exception",
     0xE06D7363: "C++ exception",
 }
@@ -107,7 +137,11 @@ _RESULTS = {
     0x800706BE: "RPC_S_CALL_FAILED",
 }
 #: Of them, what somebody else does to a program: a debugger, Ctrl-C, a logoff.
-_ENDED_CODES = frozenset({0x40010004, 0xC000013A, 0xC000026B})
+_ENDED_CODES = frozenset({0x40010004, 0x40010005, 0x40010008, 0xC000013A, 0xC000026B})
+#: And what Windows, a policy or a virus scanner does not let it do.
+_REFUSED_CODES = frozenset(
+    {0xC0000022, 0xC0000361, 0xC0000428, 0xC0000604, 0xC0000906, 0xC0000907}
+)
 _CRASHES = frozenset({"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGSYS"})
 #: Windows has exit codes of 32 bits without a sign; Python's own are at most 31.
 _FIRST_NEGATIVE = 0x80000000
@@ -150,7 +184,7 @@ def ending_of(exit_code: int | None) -> Ending:
         return Ending.EXCEPTION
     if exit_code in _ENDED_CODES:
         return Ending.SIGNAL
-    if exit_code in _CRASH_CODES or exit_code in _ERRORS:
+    if exit_code in _STATUS_CODES or exit_code in _ERRORS:
         return Ending.CRASH
     if exit_code > 0:
         return Ending.CODE
@@ -168,10 +202,12 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
         return Sentence.of(N_("its exit code is unknown"))
     if exit_code < 0:
         return _signal_reason(-exit_code)
-    if name := _CRASH_CODES.get(exit_code):
+    if name := _STATUS_CODES.get(exit_code):
         template = N_("crashed: {code} ({name})")
         if exit_code in _ENDED_CODES:
             template = N_("ended by Ctrl-C, a log-off or a debugger: {code} ({name})")
+        elif exit_code in _REFUSED_CODES:
+            template = N_("refused by Windows or a virus scanner: {code} ({name})")
         return Sentence.of(template, code=_hexadecimal(exit_code), name=name)
     if exit_code in _ERRORS:
         return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
@@ -286,7 +322,7 @@ def watch_failure(error: BaseException) -> Sentence:
     """Say why a script that ran was stopped by an error of the runner."""
     told: object = str(error) or type(error).__name__
     if isinstance(error, OSError):
-        told = system_error(error)
+        told = system_error(error) if str(error) else told
     return Sentence.of(
         N_("stopped because it could not be watched: {error}"), error=told
     )

@@ -39,7 +39,7 @@ def named(processes: Iterable[ProcessInfo], masker: Masker) -> dict[int, Process
     """
     processes = list(processes)
     seen = {p.pid: told for p in processes if (told := _look_at(p.pid))}
-    left_out = redirectors(seen) if sys.platform == "win32" else frozenset[int]()
+    left_out = redirected(seen) if sys.platform == "win32" else frozenset[int]()
     return {
         p.pid: replace(p, name=command_line(seen[p.pid].argv, masker) or p.name)
         if p.pid in seen
@@ -60,11 +60,14 @@ def _look_at(pid: int) -> Started | None:
         return None
 
 
-def redirectors(seen: Mapping[int, Started]) -> frozenset[int]:
-    """Return the processes that only stand for a child with the same words."""
+def redirected(seen: Mapping[int, Started]) -> frozenset[int]:
+    """Return the interpreters that a redirector with the same words stands for.
+
+    The number that their script knows is the redirector's.
+    """
     return frozenset(
-        child.parent
-        for child in seen.values()
+        pid
+        for pid, child in seen.items()
         if (parent := seen.get(child.parent))
         and parent.argv[1:] == child.argv[1:]
         and all(_is_python(process.argv) for process in (parent, child))

@@ -118,6 +118,16 @@ def source_problems(
         yield from _syntax_problems(sources, answers)
 
 
+def foreign_kind(file: Path) -> Sentence | None:
+    """Say what a script is that no Python can run; None where one may try."""
+    try:
+        with reading(file) as opened:
+            source = opened.read(_LARGEST)
+    except OSError:
+        return None
+    return None if _is_compiled(file, source) else kind_problem(file.name, source)
+
+
 def kind_problem(name: str, source: bytes) -> Sentence | None:
     """Say what a file is if it is no Python source, by its name and its first bytes."""
     suffix = PurePath(name).suffix.lower()

@@ -20,7 +20,6 @@ from python_runner.config.project import (
     make_scripts,
     read_configuration,
 )
-from python_runner.config.settings import load_settings
 from python_runner.config.validation import can_be_passed
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.endpoints import Endpoints
@@ -42,7 +41,7 @@ from python_runner.runner.result import (
     ScriptRunResult,
 )
 from python_runner.runner.selection import require_records, select
-from python_runner.runner.session import ignore, open_session
+from python_runner.runner.session import ignore, open_session, read_settings
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.characters import LONGEST_NAME, is_portable_name
 from python_runner.texts.sentence import N_, Sentence
@@ -114,7 +113,7 @@ def run_project(
     project = select(load_project(folder, defaults=workspace.defaults), only)
     with (
         open_session(
-            load_settings(),
+            read_settings(),
             listener=listener or ignore,
             reports_enabled=mail,
             defaults=workspace.defaults,
@@ -268,7 +267,7 @@ class Runner:
                 _('there are no recipients: name someone, or use email_strategy="none"')
             )
         with (
-            open_session(load_settings(), endpoints=ENDPOINTS) as session,
+            open_session(read_settings(), endpoints=ENDPOINTS) as session,
             StopSignals(session.stop.request) as signals,
         ):
             run = project_run.run_project(project, session)

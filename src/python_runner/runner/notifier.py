@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 #: Seconds after which a waiting thread looks up, so that Windows can run signal handlers.
 _PAUSE = 0.1
+#: Seconds that the listener's thread waits for a further event before it ends.
+_IDLE = 1.0
 
 
 class Notifier:
@@ -32,6 +34,8 @@ class Notifier:
         self._listener = listener
         #: What has not been taken yet; the listener is busy with the first.
         self._events: deque[Event] = deque()
+        #: Whether somebody calls the listener, or waits to.
+        self._working = False
         self._given = self._taken = 0
         #: When the listener began with the first event, by a monotonic clock.
         self._since = 0.0
@@ -44,8 +48,10 @@ class Notifier:
                 self._since = time.monotonic()
             self._events.append(event)
             self._given += 1
-            number, busy = self._given, len(self._events) > 1
-        if not busy:
+            number, begins = self._given, not self._working
+            self._working = True
+            self._changed.notify_all()
+        if begins:
             self._begin()
         with self._changed:
             while self._taken < number and time.monotonic() < self._since + PATIENCE:
@@ -54,12 +60,14 @@ class Notifier:
     def _begin(self) -> None:
         try:
             # A listener that never returns must not keep the process from ending.
-            threading.Thread(target=self._work, name="listener", daemon=True).start()
+            threading.Thread(
+                target=self._work, args=(_IDLE,), name="listener", daemon=True
+            ).start()
         except (RuntimeError, MemoryError):
-            self._work()
+            self._work(0)
 
-    def _work(self) -> None:
-        """Call the listener until no event is left."""
+    def _work(self, idle: float) -> None:
+        """Call the listener until no event has come for ``idle`` seconds."""
         while True:
             with suppress(BaseException):
                 self._listener(self._events[0])
@@ -68,5 +76,6 @@ class Notifier:
                 self._taken += 1
                 self._since = time.monotonic()
                 self._changed.notify_all()
-                if not self._events:
+                if not self._changed.wait_for(lambda: self._events, idle):
+                    self._working = False
                     return

@@ -428,10 +428,16 @@ class _ProjectRun:
     ) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
-        for result in results:
-            if result.output and not outputs.is_kept(result.output):
-                template = N_("{script}: its output file was removed during the run")
-                context.warn(Sentence.of(template, script=result.script))
+        removed = [r for r in results if r.output and not outputs.is_kept(r.output)]
+        if removed:
+            # Who empties the folder removes all of them.
+            template = N_("{script}: its output file was removed during the run")
+            if len(removed) > 1:
+                template = N_(
+                    "{script} and {count} more: their output files were removed during the run"
+                )
+            first, count = removed[0].script, len(removed) - 1
+            context.warn(Sentence.of(template, script=first, count=count))
         run = outputs.as_kept(self._made(status, results, error))
         given_up: tuple[QueuedMessage, ...] = ()
         saved = False

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
 
+#: Endings of what is run without a look at it.
+_PYTHON = frozenset({".py", ".pyw", ".pyc", ".pyz"})
 #: Seconds between the polite signal and the kill.
 GRACE = 10.0
 
@@ -67,6 +69,9 @@ class ScriptRun:
             if file is None:
                 reason = why_missing(script.path, context.project.path)
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
+            # Another program may well want a batch file.
+            if self.identity.version and (kind := _foreign_kind(file)):
+                return context.not_started(script, kind, Outcome.NOT_STARTED)
             output = self._output_folder() / output.name
             self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
@@ -177,3 +182,13 @@ class ScriptRun:
             inherit=self.inherit,
             masker=self.context.masker,
         )
+
+
+def _foreign_kind(file: Path) -> Sentence | None:
+    if file.suffix.lower() in _PYTHON:
+        return None
+    from python_runner.execution.script_sources import (  # noqa: PLC0415 - seldom needed
+        foreign_kind,
+    )
+
+    return foreign_kind(file)

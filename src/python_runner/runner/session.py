@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from python_runner.config.settings import load_settings, state_folder
+from python_runner.delivery.outbox import Outbox
+from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.stop import StopRequest
 from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.records.store import Store, StoreError, open_store
+from python_runner.records.store import Store, open_store
 from python_runner.runner.notifier import Notifier
 from python_runner.runner.outbox import make_outbox
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.runner.unexpected import explain
+from python_runner.secret_values import secret_values
+from python_runner.texts.sentence import N_, Sentence, system_language
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from python_runner.delivery.endpoints import Endpoints
-    from python_runner.delivery.outbox import Outbox
     from python_runner.model import Project, Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
@@ -86,8 +92,10 @@ class Session:
 
     def __exit__(self, *_exc: object) -> None:
         """Close the records."""
-        if self.store is not None:
-            self.store.close()
+        # Everything is on disk, and the results of the runs stand.
+        with suppress(Exception):
+            if self.store is not None:
+                self.store.close()
 
     def notify(self, event: Event) -> None:
         """Tell the listener of an event."""
@@ -110,6 +118,26 @@ class Session:
         """Say whether a run of ``project`` may be reported by mail."""
         wanted = project.email_strategy is not EmailStrategy.NONE
         return self.reports_enabled and wanted and bool(project.recipients)
+
+
+def read_settings(env_file: Path | None = None) -> Settings:
+    """Read the environment, as :func:`load_settings` does.
+
+    Raises:
+        PythonRunnerError: also for what nobody foresaw; its details are kept in a file.
+    """
+    try:
+        return load_settings(env_file)
+    except PythonRunnerError:
+        raise
+    except Exception as error:
+        home = Path(os.sep, ".local", "state", "python-runner")
+        with suppress(Exception):
+            home = state_folder(os.environ)
+        masker = Masker(tuple(secret_values(os.environ)))
+        reason = explain(error, home, local_now(), masker)
+        sentence = Sentence.of(N_("the settings cannot be read: {error}"), error=reason)
+        raise PythonRunnerError(sentence.in_language(system_language())) from error
 
 
 def open_session(
@@ -139,20 +167,27 @@ def open_session(
                 "no records are kept, and no second run of a project is kept out:"
                 " {error}; let PYTHON_RUNNER_HOME name a folder that this user may write"
             )
-        reason = error.reason if isinstance(error, StoreError) else str(error)
+        reason = explain(error, settings.home, now(), Masker(settings.secrets))
         notices = (Sentence.of(template, error=reason),)
     stop = StopRequest()
-    return Session(
-        settings=settings,
-        store=store,
-        outbox=make_outbox(
+    try:
+        outbox = make_outbox(
             store,
             settings,
             defaults or {},
             now=now,
             stopping=lambda: stop.requested,
             endpoints=endpoints,
-        ),
+        )
+    except Exception as error:  # noqa: BLE001 - what is queued waits for a later run
+        outbox = Outbox(store=None, open_transport=lambda *_: None, now=now)
+        reason = explain(error, settings.home, now(), Masker(settings.secrets))
+        template = N_("no report can be sent: {error}")
+        notices = (*notices, Sentence.of(template, error=reason))
+    return Session(
+        settings=settings,
+        store=store,
+        outbox=outbox,
         notices=notices,
         listener=listener if listener is ignore else Notifier(listener),
         now=now,

@@ -7,17 +7,15 @@ on a terminal; their history is nothing anybody wants to read. Everything here i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 #: Sequences that set colours or clear a line show nothing by themselves.
 _INVISIBLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\s+")
 #: Moves up by lines, as bars do that stand below one another.
 _UP = re.compile(r"\x1b\[(\d{0,4})A")
+_UP_BEGUN = re.compile(r"\x1b(\[\d{0,4})?$")
+#: Lines that are kept back at most because the text may move up to them.
+_MOST_ROWS = 100
 #: Characters without the end of a line that are kept back at most.
 _LONGEST = 65536
 
@@ -28,27 +26,68 @@ def settled(text: str) -> str:
     Line ends become ``\n``.
     """
     if _UP.search(text):
-        text = "\n".join(_rows(text))
+        rows = _Rows()
+        for line in text.split("\n"):
+            rows.write(line)
+            rows.down()
+        text = "\n".join(rows.texts())
     if "\r" not in text:
         return text
     return "\n".join(map(_settled_line, text.split("\n")))
 
 
-def _rows(text: str) -> Iterator[str]:
-    r"""Return the lines of a text that moves up; ``\r`` precedes what was written later."""
-    rows: list[list[str]] = []
-    row = 0
-    for line in text.split("\n"):
-        begin = "\r"
-        for number, part in enumerate(_UP.split(line)):
+class _Rows:
+    r"""Lines of a text that moves up; in each, ``\r`` precedes what was written later.
+
+    Attributes:
+        row: number of the line that is written on.
+        highest: most lines that the text has moved up at once.
+        new: lines that were begun at the bottom since it last moved up.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[list[str]] = []
+        self._begin = ""
+        self.row = self.highest = self.new = 0
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def write(self, text: str) -> None:
+        """Write on; ``text`` has no end of a line."""
+        for number, part in enumerate(_UP.split(text)):
             if number % 2:
-                row, begin = max(row - int(part or 1), 0), ""
-            elif row == len(rows):
-                rows.append([part])
+                up = int(part or 1)
+                self.row = max(self.row - up, 0)
+                self.highest, self.new = max(self.highest, up), 0
+                self._begin = ""
+            elif self.row == len(self._rows):
+                self._rows.append([part])
+                self.new += 1
+                self._begin = ""
             elif part:
-                rows[row] += [begin, part]
-        row += 1
-    return map("".join, rows)
+                self._rows[self.row] += [self._begin, part]
+                self._begin = ""
+
+    def down(self) -> None:
+        """Go to the next line."""
+        self.row += 1
+        self._begin = "\r"
+
+    def texts(self) -> list[str]:
+        """Return all lines."""
+        return ["".join(row) for row in self._rows]
+
+    def settle(self) -> None:
+        """Forget of each line what nothing will show any more."""
+        self._rows = [[_still_open(text)[-_LONGEST:]] for text in self.texts()]
+
+    def take(self, count: int) -> list[str]:
+        """Remove the first lines, and return them."""
+        taken = self.texts()[:count]
+        del self._rows[:count]
+        self.row -= count
+        return taken
 
 
 def _settled_line(line: str) -> str:
@@ -57,20 +96,31 @@ def _settled_line(line: str) -> str:
     return next(visible, parts[0])
 
 
+def _still_open(line: str) -> str:
+    """Return a line that is settled as far as what follows cannot change it."""
+    before, mark, last = line.rpartition("\r")
+    return settled(before) + mark + last
+
+
 class SettledLines:
-    """Settles text as it comes: a line is returned when it has ended."""
+    """Settles text as it comes: a line is returned when it has ended.
+
+    Once the text has moved up, as many lines are kept back as it may move again.
+    """
 
     def __init__(self) -> None:
         """Begin with no line."""
         self._held = ""
+        self._rows: _Rows | None = None
 
     def part(self, text: str) -> str:
         """Return the lines that end in ``text``, which follows what came before."""
         text = self._held + text
+        if self._rows or _UP.search(text):
+            return self._moving(text)
         end = text.rfind("\n") + 1
         whole, rest = text[:end], text[end:]
-        before, mark, last = rest.rpartition("\r")
-        self._held = settled(before) + mark + last
+        self._held = _still_open(rest)
         if len(self._held) > _LONGEST:
             whole, self._held = whole + self._held, ""
         return settled(whole)
@@ -78,4 +128,31 @@ class SettledLines:
     def rest(self) -> str:
         """Return the line that has not ended, now that nothing follows."""
         held, self._held = self._held, ""
+        if self._rows:
+            self._rows.write(held)
+            held = "\n".join(self._rows.texts())
+            self._rows = None
         return settled(held)
+
+    def _moving(self, text: str) -> str:
+        rows = self._rows = self._rows or _Rows()
+        # A move of which only the begin has come.
+        begun = _UP_BEGUN.search(text)
+        end = begun.start() if begun else len(text)
+        self._held = text[end:]
+        ended: list[str] = []
+        for number, line in enumerate(text[:end].split("\n")):
+            if number:
+                rows.down()
+            rows.write(line)
+            if rows.new > rows.highest + 1:
+                # Whatever moved up is over.
+                rows.highest = 0
+            kept = min(rows.highest, _MOST_ROWS)
+            if rows.row > kept:
+                ended += rows.take(rows.row - kept)
+        rows.settle()
+        if not rows.highest and len(rows) == 1:
+            self._held = rows.texts()[0] + self._held
+            self._rows = None
+        return settled("".join(f"{line}\n" for line in ended))

@@ -81,7 +81,9 @@ def _unwrapped(
         last = lines[number - 1][left:].rstrip()
         if not word or len(last) + 1 + len(word) <= width:
             break
-        said = said.rstrip() + ("" if len(last) >= width else " ") + after
+        # Only a word that fills a line for itself may have been broken.
+        broken = len(last) >= width and " " not in last
+        said = said.rstrip() + ("" if broken else " ") + after
         number += 1
     return number, said.strip()
 

@@ -340,9 +340,12 @@ def _bounded(text: str) -> str:
         return text
     half = MAX_TEXT // 2 - 50
     head, tail = text[:half], text[-half:]
-    if "\n" in head and "\n" in tail:
-        head = _without_last_frame(head[: head.rindex("\n")])
-        tail = _from_first_frame(tail[tail.index("\n") + 1 :])
+    # A line that is long enough to be most of the text is cut itself.
+    head_end, tail_start = head.rfind("\n", half // 2), tail.find("\n", 0, half // 2)
+    if head_end >= 0:
+        head = _without_last_frame(head[:head_end])
+    if tail_start >= 0:
+        tail = _from_first_frame(tail[tail_start + 1 :])
     left_out = len(text) - len(head) - len(tail)
     return f"{head}\n[... {left_out} characters left out ...]\n{tail}"
 

@@ -25,7 +25,6 @@ from python_runner.cli.streams import (
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
-from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.interpreters import find_command, find_script
@@ -39,7 +38,7 @@ from python_runner.runner.delivery import given_up_notice
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import open_session
+from python_runner.runner.session import open_session, read_settings
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
@@ -114,7 +113,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     if options.only and options.resume:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
-    settings = load_settings(options.env_file)
+    settings = read_settings(options.env_file)
     warn_of_others(settings, options)
     if options.dry_run:
         return show_plan(targets, settings, options)
