@@ -359,6 +359,7 @@ def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
     """Make a folder where it is missing, and those above it, all of the same mode.
 
     Raises:
+        NotADirectoryError: something else has its name.
         OSError: it cannot be made, or it is reached by a link of another user.
     """
     if is_diverted(path):
@@ -366,7 +367,11 @@ def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
     # mkdir() would give the folders above the usual mode.
     if path.parent != path and not path.parent.exists():
         make_folder(path.parent, mode)
-    path.mkdir(mode=mode, exist_ok=True)
+    try:
+        path.mkdir(mode=mode, exist_ok=True)
+    except FileExistsError:
+        code = errno.ENOTDIR
+        raise NotADirectoryError(code, os.strerror(code), str(path)) from None
 
 
 def private_folder(path: Path) -> None:

@@ -415,6 +415,65 @@ def test_inside_a_worker_it_is_that_project_s_result(  # noqa: PLR0917 - fixture
     assert code == EXIT_USAGE
 
 
+@pytest.mark.fault(
+    "machine",
+    "An unforeseen error in what is shown before, beside or after the runs",
+    "The runs, the JSON document and the exit code stand.",
+)
+@pytest.mark.parametrize(
+    "where",
+    [
+        "become_subreaper",
+        "warn_of_others",
+        "show_failures",
+        "show_undelivered",
+        "_progress",
+        "OutputFollower.finish",
+        "Progress.__enter__",
+        "Progress.__exit__",
+    ],
+)
+def test_what_is_shown_costs_no_run(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+    where: str,
+) -> None:
+    """It is told on stderr, and everything else goes on."""
+    command = "python_runner.cli.commands.run"
+    monkeypatch.setattr(f"{command}.{where}", raising(LookupError("unforeseen")))
+    code = run_command_line("--json", "--quiet", make_project(sources=SOURCES))
+
+    shown = capsys.readouterr()
+    (run,) = json.loads(shown.out)["runs"]
+    assert [script["status"] for script in run["scripts"]] == ["success"] * 3
+    assert "unforeseen" in shown.err
+    assert code == EXIT_SUCCESS
+
+
+def test_check_tells_of_the_other_projects(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What nobody foresaw in one project is that project's problem."""
+    good, bad = make_project("good"), make_project("bad")
+
+    def find(path: str, folder: Path) -> Path | None:
+        if folder == bad:
+            raise LookupError("unforeseen")
+        return find_script(path, folder)
+
+    monkeypatch.setattr("python_runner.cli.examination.find_script", find)
+    code = run_app(["check", "--json", str(bad), str(good)])
+
+    told = json.loads(capsys.readouterr().out)["projects"]
+    assert "unforeseen" in str(told[0]["problems"])
+    assert told[1]["problems"] == []
+    assert code == EXIT_USAGE
+
+
 @pytest.mark.parametrize("call", ["drain_again", "delete_old_runs"])
 def test_what_follows_the_runs_costs_none_of_them(
     make_project: MakeProject,

@@ -22,6 +22,8 @@ from python_runner.files import is_file
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.runner.context import configuration_warnings
+from python_runner.runner.session import local_now
+from python_runner.runner.unexpected import explain
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import Sentence, system_language
@@ -69,13 +71,15 @@ def examine(
     """
     masker = Masker(settings.secrets)
     try:
-        read = read_configuration(folder, defaults=defaults)
+        return _examine(folder, read_configuration(folder, defaults=defaults), settings)
     except InvalidConfiguration as error:
         problems: Iterable[Problem] = error.problems
     except PythonRunnerError as error:
         problems = [Problem(str(folder), "", str(error))]
-    else:
-        return _examine(folder, read, settings)
+    except Exception as error:  # noqa: BLE001 - the other projects are examined
+        reason = explain(error, settings.home, local_now(), masker)
+        message = reason.in_language(system_language())
+        problems = [Problem(str(folder), "", message)]
     return Examination(folder=folder, problems=_masked(problems, masker))
 
 

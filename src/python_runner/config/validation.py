@@ -120,7 +120,7 @@ def check_struct(
         if only is None or f.encode_name in only
     }
     unknown = {key: value for key, value in raw.items() if key not in fields}
-    _check_unknown(unknown, fields, findings, prefix)
+    meant = _check_unknown(unknown, fields, findings, prefix)
     good: dict[str, Any] = {}
     for key, info in fields.items():
         if key in raw:
@@ -128,12 +128,11 @@ def check_struct(
                 good[info.name] = value
         elif info.required and only is None:
             findings.missing = True
-            findings.add(
-                prefix + key,
-                _("is missing: expected {expected}").format(
-                    expected=_(expected_by(info.type))
-                ),
-            )
+            # One slip of the pen is one problem.
+            if key not in meant:
+                expected = _(expected_by(info.type))
+                message = _("is missing: expected {expected}")
+                findings.add(prefix + key, message.format(expected=expected))
     return good
 
 
@@ -142,9 +141,13 @@ def _check_unknown(
     known: Collection[str],
     findings: Findings,
     prefix: str,
-) -> None:
-    """Note the keys that mean nothing: misspelt ones, and somebody's own."""
-    own = []
+) -> set[str]:
+    """Note the keys that mean nothing: misspelt ones, and somebody's own.
+
+    Returns:
+        The known keys that the misspelt ones are taken for.
+    """
+    own, meant = [], set()
     names = [name for name in known if not name.startswith("$")]
     for key, value in unknown.items():
         findings.ignored.append(prefix + key)
@@ -155,6 +158,7 @@ def _check_unknown(
             if value:
                 _not_yet(prefix + key, findings)
         elif close := nearest_key(key, names):
+            meant.add(close)
             message = _("unknown key; did you mean {key}?").format(key=close)
             findings.add(prefix + key, message)
         elif findings.forgiving:
@@ -168,6 +172,7 @@ def _check_unknown(
         if len(own) > 1:
             template = N_("each has no effect: they are unknown keys")
         findings.warn(_listed(own), Sentence.of(template))
+    return meant
 
 
 def _not_yet(key: str, findings: Findings) -> None:

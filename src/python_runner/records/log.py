@@ -86,6 +86,8 @@ class LogFile:
         try:
             if is_due(log, self.rotation_days, now):
                 set_aside(log, now, rename=rename, sleep=sleep)
+        except NotADirectoryError:
+            return None
         except OSError as error:
             warning = Sentence.of(
                 N_("the log {file} could not be archived and goes on: {error}"),

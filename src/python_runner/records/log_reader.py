@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _LONGEST = 256 * 1024 * 1024
 #: Bytes of a log that are in memory at a time.
 _BLOCK = 1_000_000
+#: No log, or something else in the place of its folder.
+_NOT_THERE = (FileNotFoundError, NotADirectoryError)
 #: Bytes of the first line that are looked at: time, host and run id are in them.
 _FIRST_LINE = 1024
 #: Bytes that are read of one file at most, when it is not known how far it was read.
@@ -80,7 +82,7 @@ def read_since(
     """
     lines: list[bytes] = []
     for path in _files_since(folder, filename, place):
-        with suppress(FileNotFoundError), reading(path) as file:
+        with suppress(*_NOT_THERE), reading(path) as file:
             name = _first_line(file)
             size = file.seek(0, os.SEEK_END)
             known = place.offset if name == place.file and place.offset <= size else 0
@@ -101,7 +103,7 @@ def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
     for path in (*files, *reversed(archives(folder, filename))) if place.file else ():
         if path not in files:
             files.insert(0, path)
-        with suppress(FileNotFoundError), reading(path) as file:
+        with suppress(*_NOT_THERE), reading(path) as file:
             if _first_line(file) == place.file:
                 return files
     return files[-1:]
@@ -139,7 +141,7 @@ def _read(folder: Path, filename: str) -> Iterator[LogLine]:
 def _read_back(folder: Path, filename: str) -> Iterator[LogLine]:
     ends = []
     for path in _files(folder, filename):
-        with suppress(FileNotFoundError), reading(path) as file:
+        with suppress(*_NOT_THERE), reading(path) as file:
             ends.append(_Place.in_front_of(file, os.fstat(file.fileno()).st_size))
     for end in reversed(ends):
         place, first = end, max(0, end.offset - _LONGEST)
@@ -158,7 +160,7 @@ def _files(folder: Path, filename: str) -> list[Path]:
 def _path_of(folder: Path, filename: str, place: _Place) -> Path | None:
     """Return the file that is read on, which may have been set aside meanwhile."""
     for path in reversed(_files(folder, filename)):
-        with suppress(FileNotFoundError):
+        with suppress(*_NOT_THERE):
             if place.in_file(path.stat()):
                 return path
     return None
@@ -220,7 +222,7 @@ def _next_block(
         unfinished: whether a last line without an end is one.
     """
     for path in _unread(folder, filename, place):
-        with suppress(FileNotFoundError), reading(path) as file:
+        with suppress(*_NOT_THERE), reading(path) as file:
             size = os.fstat(file.fileno()).st_size
             here = _Place.in_front_of(file, max(0, size - _LONGEST))
             if place[:2] == here[:2] and place.offset <= size:

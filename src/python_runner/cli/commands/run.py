@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -38,8 +38,9 @@ from python_runner.runner.delivery import given_up_notice
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import open_session, read_settings
+from python_runner.runner.session import local_now, open_session, read_settings
 from python_runner.runner.signals import StopSignals
+from python_runner.runner.unexpected import explain
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -114,12 +115,15 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         raise click.UsageError(_("--only and --resume exclude each other"))
     targets = find_targets(projects)
     settings = read_settings(options.env_file)
-    warn_of_others(settings, options)
+    with _beside_the_runs(settings):
+        warn_of_others(settings, options)
     if options.dry_run:
         return show_plan(targets, settings, options)
     runs, given_up, signal_name = run_all(targets, settings, options)
-    show_failures(runs, settings.warnings)
-    show_undelivered(runs, given_up)
+    with _beside_the_runs(settings):
+        show_failures(runs, settings.warnings)
+    with _beside_the_runs(settings):
+        show_undelivered(runs, given_up)
     lost = options.as_json and not deliver_document(
         {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None
     )
@@ -145,8 +149,11 @@ def run_all(
         The runs in order, the reports given up meanwhile (earlier runs' too), and the
         signal that ended it all.
     """
-    become_subreaper()
-    progress = _progress(options)
+    progress = Progress()
+    with _beside_the_runs(settings):
+        become_subreaper()
+    with _beside_the_runs(settings):
+        progress = _progress(options)
     follow = OutputFollower(_progress_stream(options), settings.secrets)
 
     def listener(event: Event) -> None:
@@ -162,7 +169,7 @@ def run_all(
             defaults=targets.defaults,
         ) as session,
         StopSignals(session.stop.request) as signals,
-        progress,
+        _shown(progress, settings),
     ):
         for notice in (*session.notices, *settings.warnings):
             say(wording.say(notice), err=True)
@@ -176,8 +183,33 @@ def run_all(
         runs = finish_runs([run for run in done if run], session, targets.keep_days)
     name = signals.received.name if signals.received else None
     if name is None:
-        follow.finish()
+        with _beside_the_runs(settings):
+            follow.finish()
     return runs, session.given_up, name
+
+
+@contextmanager
+def _beside_the_runs(settings: Settings) -> Iterator[None]:
+    """Tell what nobody foresaw in what surrounds the runs; it costs none of them."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - the runs and their document stand
+        masker = Masker(settings.secrets)
+        sentence = explain(error, settings.home, local_now(), masker)
+        say("{sentence}", err=True, sentence=wording.say(sentence))
+
+
+@contextmanager
+def _shown(progress: Progress, settings: Settings) -> Iterator[None]:
+    """Show the progress of the runs within the block."""
+    stack = ExitStack()
+    with _beside_the_runs(settings):
+        stack.enter_context(progress)
+    try:
+        yield
+    finally:
+        with _beside_the_runs(settings):
+            stack.close()
 
 
 def _progress(options: Options) -> Progress:
