@@ -816,6 +816,27 @@ def test_the_frames_of_the_project_stand_out(
 TRACE = 'Traceback (most recent call last):\n  File "/p/a.py", line 1, in f\nE: x'
 
 
+def test_what_was_printed_after_a_logged_error_is_output(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """The block of the error ends with it; of the output only the last lines are shown."""
+    text = f"{TRACE}\n" + "".join(f"cleans {n}\n" for n in range(40)) + "3 rows"
+    reason = Sentence("exit code {code}; {logged}", {"code": 1, "logged": "E: x"})
+    traceback = Traceback(text=text, exception="3 rows")
+    result = make_result("a.py", Outcome.FAILURE, reason=reason, traceback=traceback)
+
+    shown = _render(
+        make_run(result), tails={"a.py": f"begins\n{text}"}, attach=True
+    ).text
+
+    block = shown.partition("Logged before the end")[2].partition("End of the output")
+    assert "cleans" not in block[0]
+    assert "cleans 39\n" in block[2]
+    assert "cleans 9\n" not in shown
+    alone = _render(make_run(result)).text
+    assert "cleans 39\n" in alone
+
+
 @pytest.mark.parametrize(
     ("told", "title"),
     [

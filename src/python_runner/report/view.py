@@ -315,6 +315,8 @@ def _details(
     trace = clean(traceback.text).rstrip() if traceback else ""
     tail = clean(context.tails.get(result.script, "")).rstrip()
     tail_title = _("End of the output")
+    if (logged := _logged(trace, result)) and logged in tail:
+        trace = logged
     if not _HAS_FRAMES.search(trace):
         # The message of sys.exit() is no traceback, but a part of the output.
         told = traceback.exception if traceback else ""
@@ -346,6 +348,15 @@ def _details(
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
+
+
+def _logged(trace: str, result: ScriptResult) -> str:
+    """Return the error that a script logged, without what it printed afterwards."""
+    told = str(result.reason.values.get("logged", "")) if result.reason else ""
+    lines = trace.split("\n")
+    words = told.rstrip("…").rstrip()
+    ends = [n for n, line in enumerate(lines, 1) if words and words in line]
+    return "\n".join(lines[: ends[0]]) if ends else ""
 
 
 def _trace_title(result: ScriptResult, trace: str, language: str) -> str:
