@@ -253,9 +253,16 @@ class FileLock:
             return False
 
     def remember(self, end: Unrecorded) -> None:
-        """Keep the end of a run that the records could not take; the lock is held."""
+        """Keep the end of a run that the records could not take; the lock is held.
+
+        Where its file was deleted, a new one in its place tells it to the next run.
+        """
         self.unrecorded = (*self.unrecorded, end)
         self._write()
+        if self.lost and self._holder:
+            with suppress(OSError), FileLock(self.path) as instead:
+                if instead.acquire(self._holder, wait=False):
+                    instead.remember(end)
 
     def forget(self, run_id: str) -> None:
         """Drop the end of a run that the records have taken; the lock is held."""
