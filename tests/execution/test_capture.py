@@ -315,7 +315,7 @@ def test_stays_in_a_temporary_file(tmp_path: Path) -> None:
     match = re.fullmatch(r"its output is in (.+): (.+)", warning)
     assert match
     if sys.platform != "win32":  # which has words of its own
-        assert match[2] == os.strerror(errno.EEXIST)
+        assert match[2] == os.strerror(errno.ENOTDIR)
     file = Path(match[1])
     assert file.read_bytes() == b"words\n"
     file.unlink()
