@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,10 @@ from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import system_language
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def show_error(error: Exception) -> None:
@@ -30,7 +35,11 @@ def show_error(error: Exception) -> None:
     elif isinstance(error, PythonRunnerError):
         _say(str(error))
     else:
-        _show_unexpected(error)
+        try:
+            home = load_settings().home
+        except Exception:  # noqa: BLE001 - the error that is told may be this one
+            home = state_folder(os.environ)
+        show_unexpected(error, home, _masker())
 
 
 def _say(*messages: str) -> None:
@@ -39,16 +48,13 @@ def _say(*messages: str) -> None:
         say("{message}", err=True, message=masker.text(message))
 
 
-def _show_unexpected(error: Exception) -> None:
+def show_unexpected(error: Exception, home: Path, masker: Masker) -> None:
+    """Print what nobody foresaw; its details are kept in the state folder ``home``."""
     # Imported here because wrong usage has no use for the runner.
     from python_runner.runner.session import local_now  # noqa: PLC0415
     from python_runner.runner.unexpected import explain  # noqa: PLC0415
 
-    try:
-        home = load_settings().home
-    except Exception:  # noqa: BLE001 - the error that is told may be this one
-        home = state_folder(os.environ)
-    sentence = explain(error, home, local_now(), _masker())
+    sentence = explain(error, home, local_now(), masker)
     say("{sentence}", err=True, sentence=sentence.in_language(system_language()))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Interpreter
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -218,11 +219,9 @@ def _why_silent(interpreter: Path, error: Exception) -> Sentence:
             file=str(interpreter),
             seconds=f"{PATIENCE:g}",
         )
-    told = error.strerror if isinstance(error, OSError) else None
+    told = system_error(error) if isinstance(error, OSError) else str(error)
     return Sentence.of(
-        N_("{file} cannot be started: {error}"),
-        file=str(interpreter),
-        error=told or str(error),
+        N_("{file} cannot be started: {error}"), file=str(interpreter), error=told
     )
 
 

@@ -99,7 +99,7 @@ class LogFile:
             warning = Sentence.of(
                 N_("old archives of the log could not be deleted: {file}: {error}"),
                 file=os.path.basename(stays.filename or self.filename),  # noqa: PTH119
-                error=stays.strerror or str(stays),
+                error=system_error(stays),
             )
         return warning
 

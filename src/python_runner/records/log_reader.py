@@ -20,9 +20,8 @@ from python_runner.records.log_rotation import archives
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
     from python_runner.records.log_line import LogLine
 
@@ -146,7 +145,9 @@ def _read_back(folder: Path, filename: str) -> Iterator[LogLine]:
     for end in reversed(ends):
         place, first = end, max(0, end.offset - _LONGEST)
         # A file that is gone is told no more of.
-        while place.offset > first and (found := _path_of(folder, filename, place)):
+        while place.offset > first and (
+            found := _path_of(_files(folder, filename), place)
+        ):
             with reading(found) as file:
                 content, place = _block_before(file, place.offset, first)
             yield from reversed([*parse_log(content)])
@@ -157,9 +158,9 @@ def _files(folder: Path, filename: str) -> list[Path]:
     return [*archives(folder, filename), folder / filename]
 
 
-def _path_of(folder: Path, filename: str, place: _Place) -> Path | None:
+def _path_of(files: Sequence[Path], place: _Place) -> Path | None:
     """Return the file that is read on, which may have been set aside meanwhile."""
-    for path in reversed(_files(folder, filename)):
+    for path in reversed(files):
         with suppress(*_NOT_THERE):
             if place.in_file(path.stat()):
                 return path
@@ -240,7 +241,7 @@ def _next_block(
 def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
     """Return the files from the one being read on, all if there is none yet."""
     files = _files(folder, filename)
-    if reading_on := _path_of(folder, filename, place):
+    if reading_on := _path_of(files, place):
         return files[files.index(reading_on) :]
     # The file being read is gone for good: what is newer is in the log itself.
     return files if place == _Place() else files[-1:]

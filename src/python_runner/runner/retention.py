@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from python_runner.records import outputs
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def delete_old_outputs(context: RunContext) -> None:
 def _warn_stays(context: RunContext, error: OSError) -> None:
     template = N_("old output could not be deleted: {file}: {error}")
     file = os.fsdecode(error.filename or context.logs)
-    context.warn(Sentence.of(template, file=file, error=error.strerror or str(error)))
+    context.warn(Sentence.of(template, file=file, error=system_error(error)))
 
 
 def moment_before(now: datetime, days: int) -> datetime:

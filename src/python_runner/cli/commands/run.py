@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.streams import (
@@ -38,9 +39,8 @@ from python_runner.runner.delivery import given_up_notice
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import local_now, open_session, read_settings
+from python_runner.runner.session import open_session, read_settings
 from python_runner.runner.signals import StopSignals
-from python_runner.runner.unexpected import explain
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -194,9 +194,7 @@ def _beside_the_runs(settings: Settings) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - the runs and their document stand
-        masker = Masker(settings.secrets)
-        sentence = explain(error, settings.home, local_now(), masker)
-        say("{sentence}", err=True, sentence=wording.say(sentence))
+        show_unexpected(error, settings.home, Masker(settings.secrets))
 
 
 @contextmanager
