@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from importlib.util import find_spec
@@ -37,8 +38,10 @@ def package_command(verb: str, what: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """Return a path or an address as one word for a shell, of Windows too."""
-    return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
+    """Return a text as one word for the platform's shell, on Windows for both."""
+    if sys.platform == "win32":
+        return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
+    return text if re.fullmatch(r"[\w./:+@%=,-]+", text) else shlex.quote(text)
 
 
 def own_command() -> str:

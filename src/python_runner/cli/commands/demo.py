@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from python_runner.cli.commands.run import show_failures
 from python_runner.cli.progress import PlainLines
+from python_runner.cli.run_summary import Summary
 from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
 from python_runner.exit_codes import EXIT_SUCCESS
@@ -69,7 +69,7 @@ def command() -> int:
     say(_("Two projects in {folder}"), folder=folder)
     projects = [_make(folder / "sales", _SALES), _make(folder / "stock", _STOCK)]
     runs = run_demo(folder, projects)
-    show_failures(runs)
+    Summary().show(runs)
     for project in projects:
         _show_log(project)
     _show_mails(folder / "mail")
