@@ -30,8 +30,8 @@ def test_a_terminal_shows_what_runs_and_marks_what_is_done(
     code, text = on_terminal("run", folder)
 
     assert code == 1
-    assert re.search(r"good\.py.*0\.\d+ s.*0/2", text)
-    assert re.search(r"bad\.py.*0\.\d+ s.*1/2", text)
+    assert re.search(r"0\.\d+ s.*good\.py.*0/2", text)
+    assert re.search(r"0\.\d+ s.*bad\.py.*1/2", text)
     assert "✓" in text
     assert "✗" in text
     assert "ZeroDivisionError: division by zero" in text

@@ -360,16 +360,24 @@ class LiveView(_Shown):
 
     def _moving(self, columns: int, rows: int) -> list[Line]:
         """Return the lines of what runs, as many as find room."""
-        # Whoever prints holds the lock above all others: no waiting for it here.
+        # Without the lock: whoever prints holds it, and waits for what draws.
         running = list(self._board.running.values())
-        lines = [self._running(entry, columns) for entry in running]
+        names = [
+            self._name(entry.started.project.name, entry.started.script.name)
+            for entry in running
+        ]
+        widest = max(map(width, names), default=0)
+        lines = [
+            self._running(entry, name + " " * (widest - width(name)), columns)
+            for entry, name in zip(running, names, strict=True)
+        ]
         if len(lines) > rows:
             more = len(lines) - rows + 1
             words = _("  and {count} more").format(count=more)
             lines[rows - 1 :] = [[(shortened(words, columns), "dim")]]
         return lines
 
-    def _running(self, entry: _Running, columns: int) -> Line:
+    def _running(self, entry: _Running, name: str, columns: int) -> Line:
         """Return the line of a script that runs; its name gives way, not its numbers."""
         event, now = entry.started, time.monotonic()
         took = wording.duration(now - entry.since)
@@ -383,7 +391,6 @@ class LiveView(_Shown):
             after.insert(0, (f"  {words}", "yellow"))
         elif event.attempt > 1:
             after.insert(0, (f"  {_attempt(event)}", "yellow"))
-        name = self._name(event.project.name, event.script.name)
         room = columns - _width(before)
         # What finds no room is left out whole: it is drawn again, or printed, later.
         while after and room - _width(after) < min(width(name), _NAME):

@@ -207,8 +207,8 @@ def skipped_line(run: Run) -> str:
     values = run.error.values if run.error else {}
     since, run_id = str(values.get("since", "")), str(values.get("run_id", ""))
     if not since:
-        reason = say(run.error) if run.error else ""
-        return flat(f"{run.project}: {_('skipped')}, {reason}")
+        parts = [_(run.status.word), *([say(run.error)] if run.error else [])]
+        return flat(f"{run.project}: {', '.join(parts)}")
     with suppress(ValueError):
         begin = datetime.fromisoformat(since)
         since = formats().moment(begin)

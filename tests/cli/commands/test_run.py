@@ -49,7 +49,7 @@ def test_run_reports_each_script_and_exits_with_1(
     assert "project_1: first.py: succeeded" in done.stdout
     assert "project_1: bad.py: failed" in done.stdout
     assert "project_1: last.py: succeeded" in done.stdout
-    assert "2 of 3 succeeded" in done.stdout
+    assert "2 succeeded, 1 failed" in done.stdout
     assert "KeyError: 'montant'" in done.stderr
     assert "bad.py:2" in done.stderr
     assert "02_bad.py.log" in done.stderr
