@@ -543,7 +543,11 @@ class _ProjectRun:
         # Only the report mentions the given-up ones: the run itself is not to blame.
         lost = tuple(map(given_up_notice, given_up))
         bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
-        for scripts in (run.scripts, bare):
+        forms: tuple[tuple[ScriptResult, ...], ...] = (run.scripts, bare)
+        if run.status is RunStatus.SKIPPED:
+            # It says nothing about its scripts, and each would give the same reason.
+            forms = ((),)
+        for scripts in forms:
             run = self._with_warnings(run)
             if not (self.told and context.session.reports_enabled):
                 return run, ()

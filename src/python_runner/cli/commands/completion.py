@@ -13,8 +13,10 @@ from python_runner.texts.sentence import translate as _
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
-@click.command(help=_("Print the completion script of a shell."))
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.command(
+    help=_("Print the completion script of SHELL: bash, zsh, fish or powershell.")
+)
+@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
     """Print the script; the user's shell sources it."""
     kind = get_completion_class(shell)

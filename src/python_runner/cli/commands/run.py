@@ -17,7 +17,12 @@ from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
 from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
 from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
-from python_runner.cli.targets import env_file_option, find_targets, projects_argument
+from python_runner.cli.targets import (
+    WholeNumber,
+    env_file_option,
+    find_targets,
+    projects_argument,
+)
 from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
@@ -78,7 +83,7 @@ class Options:
 @projects_argument
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=WholeNumber(least=1),
     default=1,
     show_default=True,
     metavar="N",
