@@ -112,7 +112,7 @@ def terminal_page(screen: pyte.Screen) -> tuple[str, int]:
     lines = []
     for row in range(ROWS):
         line = ""
-        for column in range(COLUMNS):
+        for column in range(screen.columns):
             cell = screen.buffer[row][column]
             style = f"color:{COLORS.get(cell.fg, COLORS['default'])}"
             style += ";font-weight:bold" if cell.bold else ""

@@ -157,7 +157,7 @@ class _Board:
                 yield event
             case ScriptEnded(result=result):
                 self.running.pop((result.run_id, result.number), None)
-                self.done[result.run_id] += 1
+                self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
                 if result.attempts:
                     yield from self._told(result.run_id)
                     yield event
