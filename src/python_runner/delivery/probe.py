@@ -18,7 +18,7 @@ from python_runner.delivery.transports.smtp_connection import SmtpConnection
 from python_runner.model import Cause
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.render import Report
-from python_runner.report.view import LINE
+from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import N_, Sentence
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from python_runner.report.subject import SUBJECT, subject_of
-from python_runner.report.view import LINE, Limits, RunView, view_run
+from python_runner.report.summary import LINE
+from python_runner.report.view import Limits, RunView, view_run
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import cut_middle, one_line
 
