@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import recurrence, streak_length
-from python_runner.report.summary import counts, headline, own_failures, recoveries
+from python_runner.report.summary import (
+    counts,
+    headline,
+    own_failures,
+    recoveries,
+    shortened,
+)
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_
@@ -44,7 +50,7 @@ def subject_of(run: Run, context: ReportContext) -> str:
     """
     formats = Formats(context.language)
     recovered = recoveries(run, context.comparisons)
-    project = _shortened(run.project, PROJECT)
+    project = shortened(run.project, PROJECT)
     host = one_line(context.host, HOST)
     end = f" ({host})" if host else ""
     if run.status is RunStatus.SUCCESS and recovered:
@@ -58,13 +64,13 @@ def subject_of(run: Run, context: ReportContext) -> str:
         }
         if run.status is RunStatus.FAILURE:
             first, *others = own_failures(run)
-            values["script"] = _shortened(first.script, SCRIPT)
+            values["script"] = shortened(first.script, SCRIPT)
             values["headline"] = headline(first, formats)
             end = _more(first.script, len(others), context.comparisons, formats) + end
         elif run.status is RunStatus.INTERRUPTED:
             open_ = (r for r in run.scripts if r.outcome is Outcome.INTERRUPTED)
             script = next((r.script for r in open_), values["count"])
-            values["script"] = _shortened(script, SCRIPT)
+            values["script"] = shortened(script, SCRIPT)
         subject = formats.gettext(_SUBJECTS[run.status]).format(**values)
     return one_line(subject, SUBJECT - len(end)) + end
 
@@ -82,7 +88,7 @@ def _recovered(
     )
     return sentence.format(
         project=project,
-        script=_shortened(script, SCRIPT),
+        script=shortened(script, SCRIPT),
         count=streak_length(streak, formats),
         more=f" (+{formats.number(len(others))})" if others else "",
     )
@@ -96,12 +102,3 @@ def _more(
     more = f"+{formats.number(others)}" if others else ""
     told = ", ".join(filter(None, (again, more)))
     return f" ({told})" if told else ""
-
-
-def _shortened(name: str, limit: int) -> str:
-    """Return a name with its beginning and its end, where names differ."""
-    name = one_line(name, len(name))
-    if len(name) <= limit:
-        return name
-    head, tail = limit // 2, limit - limit // 2 - 1
-    return f"{name[:head].rstrip()}…{name[-tail:].lstrip()}"

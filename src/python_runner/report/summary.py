@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import history
 from python_runner.texts.sanitize import clean, one_line
-from python_runner.texts.sentence import N_
 from python_runner.tracebacks.names import short_exception
 
 
@@ -23,20 +22,18 @@ LINE = 200
 #: Characters of what went wrong where the whole of it stands elsewhere: two lines, or
 #: three of a telephone.
 BRIEF = 120
-#: Characters of a script's name in the sentence at the top.
-_NAME = 80
+#: Characters of the sentence at the top: of its cause, and of a script's name.
+_CAUSE, _NAME = 160, 60
 
-#: How many scripts ended how. ``{scripts}`` is ``1 of 3 scripts``, ``29 others`` or a
-#: number; in this order they are told.
-_COUNTED = {
-    Outcome.FAILURE: (N_("{scripts} failed"), N_("{scripts} failed")),
-    Outcome.TIMEOUT: (N_("{scripts} timed out"), N_("{scripts} timed out")),
-    Outcome.NOT_STARTED: (N_("{scripts} not started"), N_("{scripts} not started")),
-    Outcome.INTERRUPTED: (N_("{scripts} interrupted"), N_("{scripts} interrupted")),
-    Outcome.STOPPED: (N_("{scripts} stopped"), N_("{scripts} stopped")),
-    Outcome.SKIPPED: (N_("{scripts} skipped"), N_("{scripts} skipped")),
-    Outcome.SUCCESS: (N_("{scripts} succeeded"), N_("{scripts} succeeded")),
-}
+#: In which order it is told how many scripts ended how.
+_TOLD = (
+    Outcome.FAILURE,
+    Outcome.TIMEOUT,
+    Outcome.NOT_STARTED,
+    Outcome.INTERRUPTED,
+    Outcome.STOPPED,
+    Outcome.SKIPPED,
+)
 #: The outcome that the first screen is about, where the run was not left to its end.
 _CUT_SHORT = {
     RunStatus.STOPPED: Outcome.STOPPED,
@@ -75,7 +72,7 @@ def summary(
         blamed = tuple(r for r in run.scripts if r.script in recovered)
         cause = history(recovered[blamed[0].script], formats)
     elif blamed:
-        cause = one_line(headline(blamed[0], formats), LINE)
+        cause = one_line(headline(blamed[0], formats), _CAUSE)
         compared = comparisons.get(blamed[0].script, Comparison())
         places = [place(blamed[0].last_traceback, formats), history(compared, formats)]
     elif len(said := clean(formats.say(run.error)).strip()) <= LINE:
@@ -99,7 +96,7 @@ def _blamed(run: Run) -> tuple[ScriptResult, ...]:
 def _title(status: str, blamed: tuple[ScriptResult, ...], formats: Formats) -> str:
     if not blamed:
         return status
-    script, others = one_line(blamed[0].script, _NAME), len(blamed) - 1
+    script, others = shortened(blamed[0].script, _NAME), len(blamed) - 1
     if not others:
         template = formats.gettext("{status}: {script}")
         return template.format(status=status, script=script)
@@ -114,8 +111,8 @@ def _title(status: str, blamed: tuple[ScriptResult, ...], formats: Formats) -> s
 def counts(run: Run, formats: Formats) -> str:
     """Return how many scripts ended how: ``2 of 5 scripts failed, 1 skipped``."""
     total = len(run.scripts)
-    tally = {o: sum(r.outcome is o for r in run.scripts) for o in _COUNTED}
-    bad = [(o, n) for o, n in tally.items() if n and o is not Outcome.SUCCESS]
+    tally = ((o, sum(r.outcome is o for r in run.scripts)) for o in _TOLD)
+    bad = [(outcome, count) for outcome, count in tally if count]
     if not bad:
         return _scripts(total, total, formats)
     (first, count), *rest = bad
@@ -132,8 +129,25 @@ def others(outcome: Outcome, count: int, formats: Formats) -> str:
 
 
 def counted(outcome: Outcome, count: int, scripts: str, formats: Formats) -> str:
-    """Return that ``scripts``, which are ``count``, ended so."""
-    return formats.ngettext(*_COUNTED[outcome], count).format(scripts=scripts)
+    """Return that ``scripts``, which are ``count``, ended so.
+
+    They are ``1 of 3 scripts``, ``29 others``, or a number.
+    """
+    ngettext = formats.ngettext
+    words = {
+        Outcome.FAILURE: ngettext("{scripts} failed", "{scripts} failed", count),
+        Outcome.TIMEOUT: ngettext("{scripts} timed out", "{scripts} timed out", count),
+        Outcome.NOT_STARTED: ngettext(
+            "{scripts} not started", "{scripts} not started", count
+        ),
+        Outcome.INTERRUPTED: ngettext(
+            "{scripts} interrupted", "{scripts} interrupted", count
+        ),
+        Outcome.STOPPED: ngettext("{scripts} stopped", "{scripts} stopped", count),
+        Outcome.SKIPPED: ngettext("{scripts} skipped", "{scripts} skipped", count),
+        Outcome.SUCCESS: ngettext("{scripts} succeeded", "{scripts} succeeded", count),
+    }
+    return words[outcome].format(scripts=scripts)
 
 
 def _scripts(count: int, total: int, formats: Formats) -> str:
@@ -183,3 +197,12 @@ def place(traceback: Traceback | None, formats: Formats) -> str:
     if not function or function.startswith("<"):
         template = formats.gettext("{file}, line {line}")
     return template.format(file=file, line=line, function=function)
+
+
+def shortened(name: str, limit: int) -> str:
+    """Return a name without its middle where it is longer: names differ at the ends."""
+    name = one_line(name, len(name))
+    if len(name) <= limit:
+        return name
+    head, tail = limit // 2, limit - limit // 2 - 1
+    return f"{name[:head].rstrip()}…{name[-tail:].lstrip()}"

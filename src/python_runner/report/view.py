@@ -24,6 +24,7 @@ from python_runner.report.summary import (
     headline,
     others,
     place,
+    shortened,
     summary,
 )
 from python_runner.texts.formats import Formats
@@ -34,6 +35,7 @@ from python_runner.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
@@ -46,10 +48,12 @@ SENTENCE = 2000
 WARNINGS = 20
 #: Scripts of which nothing is to be said but how they ended: more of them are one line.
 _MOST_ROWS = 5
+#: Characters of the file to mend, in a row.
+_FILE = 60
 
 #: These three choose the colour; the word beside it says the same without colour.
 GOOD, BAD, IDLE = "good", "bad", "idle"
-_MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
+MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
 _KINDS = {
     Outcome.SUCCESS: GOOD,
     Outcome.SKIPPED: IDLE,
@@ -224,13 +228,18 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     return RunView(
         project=one_line(run.project, LINE),
         kind=kind,
-        mark=_MARKS[kind],
+        mark=MARKS[kind],
         title=told.title,
         cause=told.cause,
         place=told.place,
         counts=told.counts,
         preview=one_line(" · ".join(filter(None, preview)), LINE),
-        moment=_moment(run, context, formats),
+        moment=moment_of(
+            run.started_at,
+            None if _never_began(run) else run.duration,
+            context.host,
+            formats,
+        ),
         error="" if _never_began(run) and told.cause else error,
         warnings=_sentences(run.warnings, formats, limits),
         scripts=tuple(views),
@@ -342,7 +351,7 @@ def _view_fold(
     reason = "" if _never_began(run) or first.succeeded else formats.say(first.reason)
     return Fold(
         kind=kind,
-        mark=_MARKS[kind],
+        mark=MARKS[kind],
         words="" if told else others(first.outcome, count, formats),
         reason=one_line(reason, LINE),
         label=formats.gettext(first.outcome.word).capitalize(),
@@ -357,16 +366,15 @@ def _name_in_list(result: ScriptResult, formats: Formats) -> str:
     return f"{name} ({formats.duration(result.duration)})"
 
 
-def _moment(
-    run: Run, context: ReportContext, formats: Formats
+def moment_of(
+    start: datetime, duration: float | None, host: str, formats: Formats
 ) -> tuple[tuple[str, str], ...]:
     """Return when it was, how long it took and on which computer, as far as known."""
     _ = formats.gettext
-    took = "" if _never_began(run) else formats.duration(run.duration)
     moment = (
-        (_("Start"), formats.moment_with_zone(run.started_at)),
-        (_("Duration"), took),
-        (_("Computer"), one_line(context.host, LINE)),
+        (_("Start"), formats.moment_with_zone(start)),
+        (_("Duration"), "" if duration is None else formats.duration(duration)),
+        (_("Computer"), one_line(host, LINE)),
     )
     return tuple((label, value) for label, value in moment if value)
 
@@ -416,7 +424,7 @@ def _view_script(
     return ScriptView(
         name=one_line(result.script, LINE),
         kind=kind,
-        mark=_MARKS[kind],
+        mark=MARKS[kind],
         status=f"{word}, {again}" if again else word,
         duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
@@ -452,7 +460,11 @@ def _reason(result: ScriptResult, formats: Formats, limits: Limits) -> str:
     """Return why a script did not succeed, where its exception does not say it."""
     if result.succeeded or result.reason is None:
         return ""
-    if result.ended_by and result.exit_code == 1 and {*result.reason.values} == {"code"}:
+    if (
+        result.ended_by
+        and result.exit_code == 1
+        and {*result.reason.values} == {"code"}
+    ):
         # The exit code of every exception.
         return ""
     return _sentence(result.reason, formats, limits)
@@ -462,7 +474,7 @@ def _where(traceback: Traceback | None) -> str:
     """Return the file and line to mend: ``import.py:12``."""
     if traceback is None or not traceback.file:
         return ""
-    file = one_line(traceback.file, BRIEF)
+    file = shortened(traceback.file, _FILE)
     return file if traceback.line is None else f"{file}:{traceback.line}"
 
 
