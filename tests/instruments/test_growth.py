@@ -401,5 +401,7 @@ def test_a_command_grows_with_what_it_tells(command: str) -> None:
         small, large = max(small - nothing, 0.02), large - nothing
         if large < 0.1 or large <= MOST * small:
             return
-        found.append(f"{small:.2f} s at n, {large:.2f} s at 4n: {large / small:.1f} times")
+        found.append(
+            f"{small:.2f} s at n, {large:.2f} s at 4n: {large / small:.1f} times"
+        )
     pytest.fail("; ".join(found))
