@@ -23,8 +23,8 @@ from python_runner.model import (
     Streak,
     Traceback,
 )
+from python_runner.report.context import ReportContext
 from python_runner.report.render import render
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 

@@ -19,9 +19,9 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.report.compose import compose
+from python_runner.report.context import ReportContext
 from python_runner.report.render import Report, fallback_report, render
 from python_runner.report.subject import SUBJECT
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 

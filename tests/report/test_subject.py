@@ -12,8 +12,8 @@ from python_runner.model import (
     Streak,
     Traceback,
 )
+from python_runner.report.context import ReportContext
 from python_runner.report.subject import SCRIPT, SUBJECT, subject_of
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 from tests.support import NOW, MakeResult, MakeRun
 

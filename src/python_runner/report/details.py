@@ -13,7 +13,7 @@ from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
 
 if TYPE_CHECKING:
     from python_runner.model import Run, ScriptResult
-    from python_runner.report.view import ReportContext
+    from python_runner.report.context import ReportContext
 
 #: Lines shown of the end of an output that is attached as well.
 TAIL_LINES = 20

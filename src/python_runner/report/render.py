@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import Run
+    from python_runner.report.context import ReportContext
     from python_runner.report.mime import Attachment
-    from python_runner.report.view import ReportContext
     from python_runner.texts.sentence import Sentence
 
 #: Bytes of traceback and output a report shows of one script.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from python_runner.model import Run
-    from python_runner.report.view import ReportContext
+    from python_runner.report.context import ReportContext
 
 #: Characters of a subject that a list of mails still shows.
 SUBJECT = 180

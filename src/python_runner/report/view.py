@@ -5,7 +5,7 @@ All decisions about content are made here; the templates only arrange it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.installation import shell_word
@@ -34,11 +34,11 @@ from python_runner.version import __version__
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
-    from pathlib import Path
 
-    from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
+    from python_runner.model import Run, ScriptResult, Traceback
+    from python_runner.report.context import ReportContext
     from python_runner.report.details import Details
     from python_runner.texts.sentence import Sentence
 
@@ -182,35 +182,6 @@ class Limits:
     failures: int = 1_000_000
     sentence: int = SENTENCE
     warnings: int = WARNINGS
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportContext:
-    """What a report is made from, beside the run.
-
-    Attributes:
-        strategy: which scripts are named: all, or those that did not succeed.
-        language: ``fr`` or ``en``.
-        tails: the end of the output, by name of script.
-        partial: scripts whose output is longer than that.
-        attach: whether the output of scripts in ``tails`` can be attached to the report,
-            where the report shows only a part of it.
-        comparisons: how scripts compare with their past, by name.
-        host: the computer that ran it.
-        log: the project's log.
-        command: what a person types there to start Python Runner; empty where it
-            cannot run the project.
-    """
-
-    strategy: EmailStrategy
-    language: str
-    tails: Mapping[str, str] = field(default_factory=dict)
-    partial: Collection[str] = ()
-    attach: bool = False
-    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
-    host: str = ""
-    log: Path | None = None
-    command: str = ""
 
 
 def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:

@@ -15,9 +15,9 @@ from python_runner.model import EmailStrategy
 from python_runner.policy import reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
+from python_runner.report.context import ReportContext
 from python_runner.report.mime import zip_files, zip_name
 from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
-from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import load_history
 from python_runner.texts.sanitize import cut_middle
 
