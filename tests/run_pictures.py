@@ -34,7 +34,9 @@ FLAKY = (
     "n.write_text(str(tries + 1)); time.sleep(0.8)\n"
     "if tries % 3 < 2: raise ConnectionError('the server is busy')\n"
 )
-DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
+DEAF = (
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)"
+)
 PROJECTS = {
     "sales": {
         "fetch.py": WAIT.format(1.2),
@@ -131,7 +133,12 @@ def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
     screen = pyte.Screen(COLUMNS, ROWS)
     typed = f"$ {' '.join(command)}\r\n".encode()
     # Weaker letters are unknown to it: it gets grey ones.
-    shown = re.sub(rb"\x1b\[33mwarning: .*?\x1b\[0m\r\n", b"", written, flags=re.DOTALL)
+    shown = re.sub(
+        rb"\x1b\[33m(?:warning|avertissement).*?\x1b\[0m\r\n",
+        b"",
+        written,
+        flags=re.DOTALL,
+    )
     shown = shown.replace(b"\x1b[2m", b"\x1b[90m").replace(b"^C", b"")
     pyte.ByteStream(screen).feed(typed + shown)
     if scene.moment is not None:
@@ -154,7 +161,9 @@ def main(folder: Path) -> None:
             other = None
             try:
                 if scene.beside:
-                    alone = Scene((*scene.arguments[:1], scene.arguments[1]), moment=1e3)
+                    alone = Scene(
+                        (*scene.arguments[:1], scene.arguments[1]), moment=1e3
+                    )
                     other = os.fork()
                     if other == 0:
                         screen_of(alone, folder, language)

@@ -38,10 +38,11 @@ def package_command(verb: str, what: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """Return a text as one word for the platform's shell, on Windows for both."""
-    if sys.platform == "win32":
-        return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
-    return text if re.fullmatch(r"[\w./:+@%=,-]+", text) else shlex.quote(text)
+    """Return a path or an address as one word for the shells of this platform."""
+    if sys.platform != "win32":
+        return text if re.fullmatch(r"[\w./:+@=-]+", text) else shlex.quote(text)
+    # cmd and PowerShell have these quotes in common, and a path cannot hold them.
+    return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
 
 
 def own_command() -> str:
