@@ -6,17 +6,14 @@ the real command on a terminal. Chromium draws it into ``docs/pictures/``. Needs
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import pty
 import re
 import select
 import shutil
 import struct
 import subprocess
 import sys
-import termios
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +21,14 @@ from pathlib import Path
 import pyte
 
 from tests.pictures import ROWS, draw, terminal_page
+
+
+if sys.platform == "win32":
+    raise SystemExit("needs a pseudo-terminal")
+
+import fcntl
+import pty
+import termios
 
 
 COLUMNS = 80
@@ -93,9 +98,9 @@ def make_projects(folder: Path) -> None:
         (folder / name / "exec_config.json").write_text(json.dumps(config), "utf-8")
 
 
-def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
-    """Return the screen of a scene, without the warning that root gets."""
-    environ = {
+def environment(folder: Path, language: str) -> dict[str, str]:
+    """Return the variables of a user whose home is ``folder``."""
+    return {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": str(folder),
         "PYTHON_RUNNER_HOME": str(folder / "home"),
@@ -106,13 +111,17 @@ def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
         "LANG": "C.UTF-8",
         "TERM": "xterm-256color",
     }
+
+
+def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
+    """Return the screen of a scene, without the warning that root gets."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     command = ["python-runner", *scene.arguments]
     child = subprocess.Popen(
         ["setsid", "-c", *command],
         cwd=folder,
-        env=environ,
+        env=environment(folder, language),
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -161,20 +170,26 @@ def main(folder: Path) -> None:
             other = None
             try:
                 if scene.beside:
-                    alone = Scene(
-                        (*scene.arguments[:1], scene.arguments[1]), moment=1e3
+                    other = subprocess.Popen(
+                        [
+                            str(Path(sys.executable).parent / "python-runner"),
+                            "run",
+                            "-q",
+                            scene.arguments[1],
+                        ],
+                        cwd=folder,
+                        env=environment(folder, language),
+                        stderr=subprocess.DEVNULL,
                     )
-                    other = os.fork()
-                    if other == 0:
-                        screen_of(alone, folder, language)
-                        os._exit(0)
                     time.sleep(4)
                 page, used = terminal_page(screen_of(scene, folder, language))
                 draw(page, 9 * COLUMNS, 20 * used + 28, f"{name}{suffix}.png")
             finally:
                 if other:
-                    os.kill(other, 9)
-                    os.waitpid(other, 0)
+                    other.terminate()
+                    time.sleep(0.5)
+                    other.terminate()
+                    other.wait(60)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
