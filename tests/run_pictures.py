@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import select
 import shutil
 import struct
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import pyte
 
-from tests.pictures import ROWS, draw, terminal_page
+from tests.pictures import ROWS, as_drawn, draw, terminal_page
 
 
 if sys.platform == "win32":
@@ -141,15 +140,7 @@ def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
         written += block
     screen = pyte.Screen(COLUMNS, ROWS)
     typed = f"$ {' '.join(command)}\r\n".encode()
-    # Weaker letters are unknown to it: it gets grey ones.
-    shown = re.sub(
-        rb"\x1b\[33m(?:warning|avertissement).*?\x1b\[0m\r\n",
-        b"",
-        written,
-        flags=re.DOTALL,
-    )
-    shown = shown.replace(b"\x1b[2m", b"\x1b[90m").replace(b"^C", b"")
-    pyte.ByteStream(screen).feed(typed + shown)
+    pyte.ByteStream(screen).feed(typed + as_drawn(written).replace(b"^C", b""))
     if scene.moment is not None:
         child.terminate()
         while select.select([master], [], [], 5)[0]:
