@@ -222,7 +222,9 @@ def test_without_records_a_report_says_nothing_of_the_past(
     with open_session(load_settings()) as session:
         run_project(load_project(folder), replace(session, store=None))
     (mail,) = mails(mail_dir)
-    assert mail["Subject"].startswith("[project_1] failed: main.py - KeyError: 'montant'")
+    assert mail["Subject"].startswith(
+        "[project_1] failed: main.py - KeyError: 'montant'"
+    )
     assert mail["Thread-Index"] is None
 
 
