@@ -407,7 +407,7 @@ def test_mail_test_tells_each_channel(
     assert (fine.returncode, mixed.returncode, none.returncode) == (0, 1, 2)
     assert fine.stdout.startswith("json://127.0.0.1/... (")
     assert fine.stdout.endswith("): ok\n")
-    assert "failed - the channel did not take the report" in mixed.stderr
+    assert "failed - the channel did not accept the report" in mixed.stderr
     assert "has no channels" in none.stderr
     assert titles(server) == ["Python Runner: test"] * 3
     assert TOKEN not in fine.stdout + mixed.stdout + mixed.stderr

@@ -391,7 +391,7 @@ def _close_records(session: Session) -> None:
 @pytest.mark.parametrize(
     ("befall", "reason"),
     [
-        (_untouched, "there was no time left to send it; a later run does"),
+        (_untouched, "there was no time left to send it; a later run will"),
         (_claim, "another process is sending it"),
         (_open_breaker, "the relay is down"),
         (_close_records, "the records cannot be read: "),

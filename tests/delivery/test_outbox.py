@@ -410,7 +410,7 @@ def test_what_a_defect_says_is_masked(
         told = [receipt.detail for receipt in receipts]
 
     assert [str(detail) for detail in told] == [
-        "the transport broke down: RuntimeError('***')"
+        "internal error while sending: RuntimeError('***')"
     ] * len(told)
     assert told
 
@@ -907,7 +907,7 @@ def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
     )
 
     detail = str(store.messages.newest()[0].recipients[0].detail)
-    assert detail.startswith("the channel had not taken the report after")
+    assert detail.startswith("the channel had not accepted the report after")
     tarpit.released.set()
     while not tarpit.closed:
         time.sleep(0.01)

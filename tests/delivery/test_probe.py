@@ -45,7 +45,7 @@ def test_a_good_way_is_walked_to_its_end(
     details = [str(step.detail) for step in steps]
     assert "127.0.0.1" in details[0]
     assert "TLSv1." in details[2]
-    assert "logged in as robot@example.com" in details[3]
+    assert "authenticated as robot@example.com" in details[3]
     assert "queued as 42" in details[6]
     assert not any("càn4ry" in detail for detail in details)
     (content,) = server.messages
@@ -135,9 +135,9 @@ def test_a_way_with_a_token_has_a_step_more(
     assert all(step.ok for step in steps)
     details = {step.name: str(step.detail) for step in steps}
     assert (
-        details["TOKEN"] == f"{cloud.url} gave the application {cloud.CLIENT} a token"
+        details["TOKEN"] == f"{cloud.url} issued a token to the application {cloud.CLIENT} a token"
     )
-    assert "logged in as robot@example.com" in details["AUTH"]
+    assert "authenticated as robot@example.com" in details["AUTH"]
     assert cloud.counted()["token"] == 1
     assert not any("token-0" in detail for detail in details.values())
 

@@ -440,7 +440,7 @@ FAULTS = (
         "too large for the server",
         {"EHLO": "250-fake\r\n250 SIZE 10"},
         (FAILED, FAILED),
-        "the server takes 10 at most",
+        "the server accepts 10 at most",
         second=(FAILED, FAILED),
         taken=0,
     ),

@@ -182,7 +182,7 @@ def test_known_refusals_say_what_to_do(number: int, says: str) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "says"),
     [
-        (400, '{"error": "AADSTS1: odd"}', "gave no token: 400 AADSTS1: odd"),
+        (400, '{"error": "AADSTS1: odd"}', "issued no token: 400 AADSTS1: odd"),
         (503, "<html>sorry</html>", "in trouble; it is tried again later (503"),
         (200, "<html>Welcome to the hotel</html>", "a login page stands between"),
         (200, "[1]", "a login page stands between"),
@@ -207,7 +207,7 @@ def test_a_token_that_no_header_holds_is_none(
     document = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
     cloud.token_replies = [cloud.reply(200, document)]
     detail = _refusal(cloud.settings(smtp_ca_file=authority.file)).detail
-    assert "no token could be asked for" in str(detail)
+    assert "a token could not be requested" in str(detail)
 
 
 def test_a_provider_that_repeats_the_secret_is_not_quoted(
