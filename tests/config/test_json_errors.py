@@ -13,7 +13,7 @@ PATHS = '"/" in paths'
 COMMENTS = "JSON has no comments"
 QUOTES = "straight double quotes"
 WORDS = "true, false and null"
-COMMA = "one comma"
+COMMA = " comma"
 BRACES = "braces { ... }"
 END = "ends too early"
 

@@ -120,7 +120,9 @@ def test_what_everybody_may_change_is_told(place: Path, name: str, sticky: int) 
     found = told()
 
     assert list(found) == [str(path)]
-    advice = f"`chmod o-w {path}`" if not sticky or path.is_file() else "only you can change"
+    advice = (
+        f"`chmod o-w {path}`" if not sticky or path.is_file() else "only you can change"
+    )
     assert advice in found[str(path)]
 
 

@@ -240,7 +240,7 @@ def test_a_channel_taken_out_of_the_configuration(
     back = cli("mail", "flush")
 
     assert gone.returncode == 1
-    assert "does not hold this channel any more" in gone.stdout
+    assert "no longer contains this channel" in gone.stdout
     assert "python-runner mail drop 1" in gone.stdout
     assert back.returncode == 0
     assert len(server.requests) == 2

@@ -133,7 +133,7 @@ def test_what_stands_beside_an_exit_code(hint: Hint | None, expected: str) -> No
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (9, "killed by signal 9 (SIGKILL): by somebody else, or because memory"),
+        (9, "killed by signal 9 (SIGKILL): by another process, or because memory"),
         (11, "crashed (signal 11, SIGSEGV)"),
         (15, "killed by signal 15 (SIGTERM)"),
         *(
@@ -223,7 +223,7 @@ def test_a_crowd_is_counted() -> None:
     """A fork bomb must not fill a mail: ten are named, the others counted."""
     texts = left_behind(tuple(ProcessInfo(pid, "sleep") for pid in range(1000, 1500)))
     assert len(texts) == 11
-    assert str(texts[9]).startswith("process 1009 (")
+    assert str(texts[9]).startswith("the script left process 1009 (")
     assert (
         str(texts[10])
         == "the script left 490 more processes running; they were stopped"

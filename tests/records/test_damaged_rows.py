@@ -78,6 +78,7 @@ def test_what_is_no_sentence_is_called_damaged(column: str) -> None:
     [
         FINE,
         Sentence.about(("{count} line", "{count} lines of {file}"), 1234, file="a"),
+        Sentence.of("lost: {why}", why=Sentence.of("{file} is gone", file="a")),
         Sentence.of("{{x}} of {count}", count=3),
         Sentence.of("{a}{b_c}", a=None, b_c=1.5),
         Sentence.of("{file}: {error}", file="{x:>9}", error="}"),

@@ -95,7 +95,6 @@ def _certificate_problems(file: Path) -> Iterator[str]:
         yield message.format(path=file)
     elif not ("PRIVATE KEY-----" in text and "-----BEGIN CERTIFICATE-----" in text):
         message = _(
-            "{path} must contain a certificate and its private key, both in PEM"
-            " format"
+            "{path} must contain a certificate and its private key, both in PEM format"
         )
         yield message.format(path=file)

@@ -119,9 +119,9 @@ class Connections:
         except Exception as error:  # noqa: BLE001 - mail never changes a run
             receipts = deferred(
                 message,
-                Sentence.of(N_(
-                    "internal error while sending: {error}"
-                ), error=repr(error)),
+                Sentence.of(
+                    N_("internal error while sending: {error}"), error=repr(error)
+                ),
             )
         return tuple(
             replace(r, detail=r.detail and self._masker.sentence(r.detail))

@@ -155,8 +155,8 @@ def _to_sentence(loaded: Any) -> Sentence:
     match loaded:
         case {"template": str(template), "values": dict(values), **rest}:
             plural = rest.pop("plural", None)
-            plain = not any(isinstance(v, (dict, list)) for v in values.values())
-            if rest or not plain or not _fits(template, values):
+            values = {name: _to_value(value) for name, value in values.items()}
+            if rest or DAMAGED in values.values() or not _fits(template, values):
                 return DAMAGED
             if plural is None:
                 return Sentence(template, values)
@@ -167,6 +167,21 @@ def _to_sentence(loaded: Any) -> Sentence:
             return DAMAGED
 
 
+def _to_value(loaded: Any) -> object:
+    """Return a value of a sentence, which may be a sentence with plain values."""
+    match loaded:
+        case {"values": dict(values)} if not _nested(values):
+            return _to_sentence(loaded)
+        case dict() | list():
+            return DAMAGED
+        case _:
+            return loaded
+
+
+def _nested(values: Mapping[str, object]) -> bool:
+    return any(isinstance(value, (dict, list)) for value in values.values())
+
+
 def _fits(template: str, values: Mapping[str, object]) -> bool:
     """Say whether a template has nothing in its braces but names of ``values``."""
     text = template.replace("{{", "").replace("}}", "")
@@ -174,9 +189,16 @@ def _fits(template: str, values: Mapping[str, object]) -> bool:
     return names <= values.keys() and not {"{", "}"} & set(_NAME.sub("", text))
 
 
-def _sentence(text: Sentence) -> dict[str, Any]:
+def _sentence(text: Sentence, depth: int = 1) -> dict[str, Any]:
     plural = {"plural": text.plural} if text.plural else {}
-    return {"template": text.template, "values": dict(text.values), **plural}
+    values = {
+        # Deeper ones become English.
+        name: _sentence(value, depth - 1)
+        if isinstance(value, Sentence) and depth
+        else value
+        for name, value in text.values.items()
+    }
+    return {"template": text.template, "values": values, **plural}
 
 
 def from_attempt(attempt: Attempt) -> dict[str, Any]:

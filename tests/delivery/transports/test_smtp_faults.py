@@ -255,7 +255,7 @@ FAULTS = (
         "daily quota passed",
         {".": ("554 5.2.0 SubmissionQuotaExceededException", "250 ok")},
         BOTH_DEFERRED,
-        "daily number of recipients",
+        "daily limit of recipients",
         taken=2,
     ),
     Fault(

@@ -183,10 +183,10 @@ def test_known_refusals_say_what_to_do(number: int, says: str) -> None:
     ("status", "text", "says"),
     [
         (400, '{"error": "AADSTS1: odd"}', "issued no token: 400 AADSTS1: odd"),
-        (503, "<html>sorry</html>", "in trouble; it is tried again later (503"),
-        (200, "<html>Welcome to the hotel</html>", "a login page stands between"),
-        (200, "[1]", "a login page stands between"),
-        (403, "", "a login page stands between"),
+        (503, "<html>sorry</html>", "has a problem; delivery will be retried later (503"),
+        (200, "<html>Welcome to the hotel</html>", "a login page interferes"),
+        (200, "[1]", "a login page interferes"),
+        (403, "", "a login page interferes"),
     ],
 )
 def test_other_answers_are_passed_on(

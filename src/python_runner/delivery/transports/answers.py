@@ -334,7 +334,7 @@ OUTCOME_UNKNOWN = N_(
 )
 #: Why a message is not even tried.
 NO_ANSWER_BEFORE = N_(
-    "the server did not answer to an earlier email; delivery will be retried later"
+    "the server did not answer an earlier email; delivery will be retried later"
 )
 
 # What is wrong with a message before it is sent.

@@ -34,7 +34,7 @@ from python_runner.delivery.transports.smtp_client import SmtpClient
 from python_runner.delivery.transports.tls import tls_context
 from python_runner.masking import Masker
 from python_runner.model import Cause
-from python_runner.texts.sentence import Sentence
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class SmtpConnection:
         tokens.proven = True
 
     def _no_login(self, template: str, offered: Collection[str]) -> DeliveryError:
-        offer = quoted(" ".join(offered)) or N_("none")
+        offer = quoted(" ".join(offered)) or Sentence.of(N_("none"))
         return unavailable(template, host=self._host, offered=offer)
 
     def _xoauth2(self, response: str) -> tuple[int, bytes]:
