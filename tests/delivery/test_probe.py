@@ -57,7 +57,7 @@ def test_a_good_way_is_walked_to_its_end(
     ("answers", "changes", "last", "says"),
     [
         ({}, {"smtp_host": "a..b"}, "DNS", "not known"),
-        ({"CONNECT": "<drop>"}, {}, "TCP", "does not greet"),
+        ({"CONNECT": "<drop>"}, {}, "TCP", "sends no greeting"),
         ({}, {"smtp_security": "starttls"}, "TLS", "STARTTLS"),
         ({"AUTH": "535 5.7.3 no"}, LOGIN, "AUTH", "refused LOGIN_MAIL"),
         ({"MAIL": "550 5.1.8 bad sender"}, {}, "MAIL", "check MAIL_FROM"),

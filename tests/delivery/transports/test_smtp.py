@@ -344,7 +344,7 @@ def test_a_server_of_the_other_kind_of_encryption_is_told(
     settings = mail_settings(server, smtp_security="tls", login=LOGIN, password="x")
     (receipt, _) = _send(settings, message)
     assert receipt.delivery is Delivery.DEFERRED
-    assert "port 587 wants SMTP_SECURITY=starttls" in str(receipt.detail)
+    assert "port 587 needs SMTP_SECURITY=starttls" in str(receipt.detail)
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_a_server_that_takes_no_password_gets_none(
         ("535 5.7.3 Authentication unsuccessful", "refused LOGIN_MAIL"),
         (
             "550 5.7.30 Basic authentication is not supported for Client Submission.",
-            "for good",
+            "no longer accepts passwords for SMTP at all",
         ),
         (
             "430 4.2.0 STOREDRV; mailbox logon failure; message context [..]",

@@ -140,7 +140,10 @@ def test_a_certificate_that_cannot_be_used_is_told(
     [
         ({"oauth_secret": "wrong"}, "refuses OAUTH_CLIENT_SECRET"),
         ({"oauth_client": "nobody"}, "no application OAUTH_CLIENT_ID"),
-        ({"oauth_tenant": "nowhere.example"}, "no organisation OAUTH_TENANT_ID"),
+        (
+            {"oauth_tenant": "nowhere.example"},
+            "no organisation with the ID OAUTH_TENANT_ID",
+        ),
     ],
 )
 def test_what_the_provider_does_not_know_is_named(
@@ -183,7 +186,11 @@ def test_known_refusals_say_what_to_do(number: int, says: str) -> None:
     ("status", "text", "says"),
     [
         (400, '{"error": "AADSTS1: odd"}', "issued no token: 400 AADSTS1: odd"),
-        (503, "<html>sorry</html>", "has a problem; delivery will be retried later (503"),
+        (
+            503,
+            "<html>sorry</html>",
+            "has a problem; delivery will be retried later (503",
+        ),
         (200, "<html>Welcome to the hotel</html>", "a login page interferes"),
         (200, "[1]", "a login page interferes"),
         (403, "", "a login page interferes"),

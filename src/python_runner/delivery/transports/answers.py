@@ -315,8 +315,8 @@ NO_TOKEN_LOGIN = N_(
     " SMTP_HOST, or use MAIL_TRANSPORT=smtp with a password"
 )
 ENDLESS = N_(
-    "{host} answered without end, so the connection was closed: it is not the"
-    " intended server, or it is faulty"
+    "{host} answers without end, so the connection was closed: it is not the intended"
+    " server, or it is faulty"
 )
 CONNECTION_LOST = N_("the connection to {host} was lost: {error}")
 #: Why there was no login over an open line.
