@@ -68,7 +68,7 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert run["mail"] == "sent"
     assert sorted(server.paths()) == [f"/{TOKEN}/a", f"/{TOKEN}/b"]
     told = json.loads(server.requests[0].body)
-    assert told["title"].startswith("[project_1] échec (nouveau) : bad.py")
+    assert told["title"].startswith("[project_1] échec : bad.py")
     assert "KeyError: 'montant'" in told["message"]
     assert told["type"] == "failure"
     (mail,) = mail_dir.iterdir()

@@ -79,7 +79,7 @@ def test_init_never_overwrites(cli: Cli, make_project: MakeProject) -> None:
     done = cli("init", folder)
 
     assert done.returncode == 2
-    assert "exists already" in done.stderr
+    assert "already exists" in done.stderr
     assert (folder / "exec_config.json").read_bytes() == before
 
 
