@@ -24,7 +24,6 @@ ALLOWED = {
     "execution/capture.py": "the null device",
     "execution/orphans.py": "what the kernel says in /proc",
     "execution/tree_posix.py": "what the kernel says in /proc",
-    "records/error_details.py": "follows no link at all, in the state folder",
 }
 
 
