@@ -609,7 +609,6 @@ def opened(path: str | Path, flags: int, mode: int, *, patient: bool = True) -> 
     Raises:
         OSError: it cannot be opened; one that is held is told by Windows' own words.
     """
-
     return _waiting(partial(os.open, path, flags, mode), patient=patient)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,13 +58,10 @@ def test_a_file_without_holes_is_as_it_was(tmp_path: Path) -> None:
     assert done or (tmp_path / "file").read_bytes() == CONTENT + b"end"
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def control_code(function: int, access: int) -> int:
-        """Return the ``CTL_CODE`` of a file system's function, its data in buffers."""
-        file_system, buffered = 9, 0
-        return file_system << 16 | access << 14 | function << 2 | buffered
+def control_code(function: int, access: int) -> int:
+    """Return the ``CTL_CODE`` of a file system's function, its data in buffers."""
+    file_system, buffered = 9, 0
+    return file_system << 16 | access << 14 | function << 2 | buffered
 
 
 @pytest.mark.windows
@@ -75,6 +72,8 @@ def test_windows_is_asked_as_it_wants_to_be(
     """First to make the file sparse, then with a range of two 64 bit numbers."""
     if sys.platform != "win32":
         pytest.skip("Windows only")
+    import msvcrt  # noqa: PLC0415 - Windows only
+
     asked: list[tuple[int, int, bytes]] = []
 
     class Kernel:
@@ -82,7 +81,7 @@ def test_windows_is_asked_as_it_wants_to_be(
 
         @staticmethod
         def DeviceIoControl(  # noqa: N802 - its name
-            file: int, code: int, data: object, size: int, *_rest: object
+            file: int, code: int, data: Any, size: int, *_rest: object
         ) -> int:
             """Note what was asked, as bytes in memory."""
             address = ctypes.cast(data, ctypes.c_void_p).value if data else None

@@ -321,9 +321,7 @@ class FileCapture:
         self._hole = self._punch(start, end) or self._hole
         return True
 
-    def _flood(
-        self, size: int, grown: int, keep: int, free: float
-    ) -> Sentence | None:
+    def _flood(self, size: int, grown: int, keep: int, free: float) -> Sentence | None:
         """Say why a script must be stopped whose output nothing bounds; None if not.
 
         Args:

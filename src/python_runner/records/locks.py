@@ -411,12 +411,11 @@ def _reserve(descriptor: int, size: int, wanted: int) -> bool:
     """Let a file of ``size`` bytes grow by spaces; say whether there was room."""
     try:
         os.lseek(descriptor, size, os.SEEK_SET)
-        if os.write(descriptor, b" " * (wanted - size)) == wanted - size:
-            return True
+        write_all(descriptor, b" " * (wanted - size))
     except OSError:
-        pass
-    os.ftruncate(descriptor, size)
-    return False
+        os.ftruncate(descriptor, size)
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:
