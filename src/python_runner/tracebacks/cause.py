@@ -30,6 +30,7 @@ from python_runner.tracebacks.origins import (
     report_end,
     report_start,
 )
+from python_runner.tracebacks.parts import without_recursion
 from python_runner.tracebacks.place import Project, place_of
 from python_runner.tracebacks.suites import failed_tests
 
@@ -335,7 +336,12 @@ def _line(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Return a text with its middle left out where it is too long, by whole frames."""
+    """Return a text with its middle left out where it is too long, by whole frames.
+
+    Before that, frames that take turns in a recursion are written once.
+    """
+    if len(text) > MAX_TEXT:
+        text = without_recursion(text)
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 50
