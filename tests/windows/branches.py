@@ -45,6 +45,8 @@ def _lines(node: ast.stmt, function: str, *, inside: bool) -> Iterator[tuple[str
         for child in node.body:
             yield from _lines(child, node.name, inside=inside)
         return
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
     documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     if inside and not documents:
         yield function, node.lineno

@@ -44,6 +44,10 @@ pytestmark = pytest.mark.source
             "if sys.platform == 'win32':\n  try:\n    a\n  except E:\n    b",
             {"<module>": {2, 3, 5}},
         ),
+        (
+            "assert sys.platform == 'win32'\nif TYPE_CHECKING:\n  import a\nb",
+            {"<module>": {1, 4}},
+        ),
         ("a\nb = 1 if sys.platform == 'win32' else 2", {}),
     ],
 )
