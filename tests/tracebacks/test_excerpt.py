@@ -90,7 +90,9 @@ def test_a_recursion_of_any_length_is_folded_once(
     torn = frame.format(names[0], 7) + frame.format("last", 2)
     said = "RecursionError: maximum recursion depth exceeded"
     text = f"{HEADER}{first}{frames * repetitions}{torn}{said}\n"
-    cause = read_cause(text, Ending.EXCEPTION, Project(("/p",), None, lambda _file: True))
+    cause = read_cause(
+        text, Ending.EXCEPTION, Project(("/p",), None, lambda _file: True)
+    )
     assert cause.traceback is not None
     assert cause.traceback.exception == said
     assert cause.traceback.file == "last.py"

@@ -121,11 +121,12 @@ def _error_above(
         return None
     if start and is_grave(lines[start - 1]) and _goes_on(lines[start - 1], paragraph):
         return start - 1
-    if any(map(_TROUBLE.search, paragraph)):
-        return None
-    # A hint, or how long it took.
+    # Below it there may be a hint, or how long it took.
     near = range(len(lines) - 1, max(len(lines) - _HINT_LINES, 0) - 1, -1)
-    return next((n for n in near if tells_error(lines[n])), None)
+    error = next((n for n in near if tells_error(lines[n])), None)
+    if error is None or any(map(_TROUBLE.search, lines[error + 1 :])):
+        return None
+    return error
 
 
 def tells_error(line: str) -> bool:
