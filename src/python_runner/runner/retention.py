@@ -1,4 +1,4 @@
-"""Forgets what is old: runs in the records, and captured output.
+"""Forgets what is old: runs in the records, contents of sent mails, captured output.
 
 The clock of one run decides nothing alone: see :meth:`Store.is_old`.
 """
@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.records import outputs
+from python_runner.records.messages import CONTENT_DAYS
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Runs that one command deletes at most: some seconds, when years are to be forgotten.
 _DELETED_AT_MOST = 10_000
+#: Contents that one command removes at most: a second, when they are of years.
+_REMOVED_AT_MOST = 2000
 
 
 def delete_old_runs(session: Session, keep_days: int | None) -> None:
@@ -36,6 +39,22 @@ def delete_old_runs(session: Session, keep_days: int | None) -> None:
     with suppress(StoreError):
         session.store.delete_old_runs(
             moment_before(now, keep_days), now, limit=_DELETED_AT_MOST
+        )
+
+
+def remove_old_contents(session: Session) -> None:
+    """Remove the contents of the messages that were sent some time ago.
+
+    They are most of what the records hold. A page of the same run is made anew from the
+    run; the mails themselves are where they were sent to.
+    """
+    if session.store is None:
+        return
+    now = session.now()
+    # What cannot be removed today is removed by a later run.
+    with suppress(StoreError):
+        session.store.messages.remove_contents(
+            moment_before(now, CONTENT_DAYS), now, limit=_REMOVED_AT_MOST
         )
 
 
