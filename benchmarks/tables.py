@@ -148,7 +148,7 @@ def replace(page: str, name: str, text: str) -> str:
     Raises:
         ValueError: it has no such marks.
     """
-    pattern = _BLOCK.format(name=re.escape(name), text=".*?")
+    pattern = rf"<!-- {re.escape(name)} -->\n.*?<!-- /{re.escape(name)} -->"
     new, count = re.subn(
         pattern,
         lambda _match: _BLOCK.format(name=name, text=text),

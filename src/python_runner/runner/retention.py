@@ -1,6 +1,6 @@
 """Forgets what is old: runs in the records, contents of sent mails, captured output.
 
-The clock of one run decides nothing alone: see :meth:`Store.is_old`.
+The clock of one run decides nothing alone: see :meth:`Store.old_runs`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from python_runner.records import outputs
@@ -20,6 +20,7 @@ from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
+    from python_runner.records.queries import OldRuns
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
     from python_runner.runner.session import Session
@@ -87,7 +88,7 @@ def moment_before(now: datetime, days: int) -> datetime:
         return datetime.min.replace(tzinfo=now.tzinfo)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kept:
     """The runs whose output stays: the present one, and what is not old for sure."""
 
@@ -96,10 +97,15 @@ class _Kept:
     now: datetime
     run_id: str
 
+    @cached_property
+    def _old(self) -> OldRuns:
+        # Once for all folders, and only where one may be old.
+        return self.store.old_runs(self.older_than, self.now)
+
     def __contains__(self, run_id: object) -> bool:
         if run_id == self.run_id:
             return True
         try:
-            return not self.store.is_old(str(run_id), self.older_than, self.now)
+            return not self.store.is_old(str(run_id), self._old)
         except StoreError:
             return True
