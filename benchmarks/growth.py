@@ -208,7 +208,8 @@ def processes(root: Path, sizes: Sizes) -> Curve:
     ideal = count * scripts * seconds / jobs
     for size in curve.sizes:
         with sleepers(size):
-            done = world.run("run", "--json", "--jobs", jobs, *projects)
+            done = world.run("run", "--quiet", "--jobs", jobs, *projects)
+        world.run("history", "--json", "--limit", count)
         runs = json.loads((root / "out").read_text(encoding="utf-8"))["runs"]
         lasted = [one["duration_seconds"] for run in runs for one in run["scripts"]]
         curve.add("wall: times the ideal", done.seconds / ideal)

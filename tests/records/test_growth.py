@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -39,7 +39,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, St
 
 def connection_of(store: Store) -> Connection:
     """Return the connection of records, to count what it does."""
-    return cast("Connection", store._database._connection)  # noqa: SLF001 - no other way
+    return store._database._connection  # noqa: SLF001 - no other way
 
 
 def work(store: Store, ask: Callable[[Store], object]) -> int:

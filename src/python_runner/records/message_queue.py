@@ -258,7 +258,7 @@ class MessageQueue:
     def newest(
         self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
     ) -> list[QueuedMessage]:
-        """Return the messages in one of ``states``, newest first, without contents."""
+        """Return the messages in one of ``states``, newest first."""
         with self._database.read() as connection:
             cursor = connection.execute(
                 """
@@ -267,7 +267,8 @@ class MessageQueue:
                 """,
                 (json.dumps([state.value for state in states]), limit),
             )
-            return load(connection, [number for (number,) in cursor])
+            numbers = [number for (number,) in cursor]
+            return load(connection, numbers, contents=True)
 
     def unannounced(self) -> list[QueuedMessage]:
         """Return the given up messages that no later one names, newest first.
