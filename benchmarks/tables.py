@@ -33,7 +33,6 @@ FRENCH = {
     "sync": "synchronisation",
     "busy": "charge moyenne au début",
     "growth": "croissance",
-    "flat": "constante",
     "not measured": "non mesuré",
     "sh loop": "boucle sh",
     "sh loop that logs": "boucle sh avec journal",
@@ -41,7 +40,33 @@ FRENCH = {
     "the original": "l'original",
     "Python Runner, warm": "Python Runner, à chaud",
     "Python Runner, warm, preload": "Python Runner, à chaud, préchargé",
-    "bare interpreter": "interpréteur seul",
+    "scripts": "scripts",
+    "runs": "exécutions",
+    "MB": "Mo",
+    "secrets": "secrets",
+    "folders of output": "dossiers de sortie",
+    "sleeping processes": "processus qui dorment",
+    "opening": "ouverture",
+    "history of a project": "history d'un projet",
+    "history of all": "history de tout",
+    "independent": "indépendants",
+    "a chain": "une chaîne",
+    "none of them in it": "aucun ne s'y trouve",
+    "one in it": "l'un s'y trouve",
+    "all of them young": "tous récents",
+    "all of them old": "tous anciens",
+    "removed": "supprimés",
+    "wall": "temps réel",
+    "times": "fois",
+    "times the ideal": "fois l'idéal",
+    "recorded too long": "enregistré en trop",
+    "CPU s": "s de processeur",
+    "CPU ms": "ms de processeur",
+    "CPU ms a script": "ms de processeur par script",
+    "CPU µs a script": "µs de processeur par script",
+    "wall ms a script": "ms de temps réel par script",
+    "CPU ms a run": "ms de processeur par exécution",
+    "CPU ms a MB": "ms de processeur par Mo",
     "nothing but its run": "rien d'autre que son exécution",
     "one at a time only": "un seul à la fois",
     "nothing to import ahead": "rien à importer d'avance",
@@ -53,12 +78,17 @@ _BLOCK = "<!-- {name} -->\n{text}\n<!-- /{name} -->"
 
 
 def said(text: str, language: str) -> str:
-    """Return a word of the tables in a language."""
-    return FRENCH.get(text, text) if language == "fr" else text
+    """Return a word of the tables in a language, or two with a colon between them."""
+    if language != "fr":
+        return text
+    return "\N{NO-BREAK SPACE}: ".join(
+        FRENCH.get(part, part) for part in text.split(": ")
+    )
 
 
 def number(value: float, language: str, digits: int = 2) -> str:
     """Return a number with three figures or so, as a language writes it."""
+    # Measured, not counted: further digits would say nothing.
     digits = digits if abs(value) < 10 else 1 if abs(value) < 100 else 0  # noqa: PLR2004
     text = f"{value:.{digits}f}"
     return text.replace(".", ",") if language == "fr" else text
