@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -69,6 +70,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write the tables."""
     options = parse(arguments)
+    # So that what runs then is ended as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     made = growth(options) if options.command == "growth" else compare(options)
     for name, table in made.items():
         print(f"\n{name}\n\n{table('en')}")

@@ -102,6 +102,8 @@ def run(
         )
         ended_at = None
         with ExitStack() as timers:
+            # Whatever ends this, what it has started, or left behind, ends as well.
+            timers.callback(_end, child.pid, _KILL)
             late = timers.enter_context(_ended_after(child.pid, limit))
             if start.server and done is not None:
                 while not done() and _lives(child.pid):
@@ -112,8 +114,6 @@ def run(
             _, status, usage = os.wait4(child.pid, 0)
         ended_at = ended_at or time.perf_counter()
         child.returncode = os.waitstatus_to_exitcode(status)
-        # What it has left behind.
-        _end(child.pid, _KILL)
     kib = usage.ru_maxrss / (1024 if sys.platform == "darwin" else 1)
     return Sample(
         seconds=ended_at - began,
