@@ -50,7 +50,11 @@ from python_runner.runner.recovery import (
     why_locked,
 )
 from python_runner.runner.reports import prepare_reports, report_messages
-from python_runner.runner.retention import delete_old_outputs, delete_old_runs
+from python_runner.runner.retention import (
+    delete_old_outputs,
+    delete_old_runs,
+    remove_old_contents,
+)
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
@@ -115,12 +119,14 @@ def finish_runs(
     """Do what follows the last run of a command; return the runs as they are then.
 
     Reports that wait are tried once more, records older than ``keep_days`` days are
-    deleted. An error there is a warning of the last run.
+    deleted, and contents of mails sent long ago removed. An error there is a warning of
+    the last run.
     """
     finished = list(runs)
     try:
         finished = drain_again(finished, session)
         delete_old_runs(session, keep_days)
+        remove_old_contents(session)
     except Exception as error:  # noqa: BLE001 - the runs are over
         masker = session.masker()
         reason = explain(error, session.settings.home, session.now(), masker)
