@@ -138,9 +138,11 @@ def _line(
 
 
 def _stripped(line: Line) -> Line:
-    """Return a line without the space at its end."""
-    while line and not line[-1][0].strip():
+    """Take the space at its end off a line; return it."""
+    while line and not (text := line[-1][0].rstrip()):
         del line[-1]
+    if line:
+        line[-1] = (text, line[-1][1])
     return line
 
 
