@@ -34,14 +34,14 @@ class KnownRun:
         status: how it ended; None while it is active.
         outcomes: of its scripts, in order; None for one that may yet end.
         mail: what became of its report.
-        recorded: whether the records know how it ended.
+        interrupted: whether its runner died, and no later run has ended it yet.
     """
 
     facts: Run | OpenRun
     status: RunStatus | None
     outcomes: tuple[Outcome | None, ...]
     mail: MailStatus
-    recorded: bool = False
+    interrupted: bool = False
 
     @property
     def active(self) -> bool:
@@ -117,24 +117,27 @@ def known(run: Run | OpenRun, store: Store, home: Path) -> KnownRun:
             status=run.status,
             outcomes=tuple(result.outcome for result in run.scripts),
             mail=run.mail_status,
-            recorded=True,
         )
+    status, mail = None, MailStatus.NONE
+    outcomes: list[Outcome | None] = [script.outcome for script in run.scripts]
+    interrupted = False
     if end := known_end(run, home):
         # Without the scripts where they are too many.
         outcomes = [end.outcomes.get(s.script, s.outcome) for s in run.scripts]
         status, mail = end.status, end.mail
     elif was_interrupted(run, store, home):
+        status, interrupted = RunStatus.INTERRUPTED, True
         outcomes = [s.outcome or _LEFT[s.started_at is not None] for s in run.scripts]
-        status, mail = RunStatus.INTERRUPTED, MailStatus.NONE
     elif ended := store.run(run.run_id):
         # Since it was found open.
         return known(ended, store, home)
-    else:
-        outcomes = [script.outcome for script in run.scripts]
-        return KnownRun(
-            facts=run, status=None, outcomes=tuple(outcomes), mail=MailStatus.NONE
-        )
-    return KnownRun(facts=run, status=status, outcomes=tuple(outcomes), mail=mail)
+    return KnownRun(
+        facts=run,
+        status=status,
+        outcomes=tuple(outcomes),
+        mail=mail,
+        interrupted=interrupted,
+    )
 
 
 def known_runs(

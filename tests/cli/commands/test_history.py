@@ -238,8 +238,10 @@ def test_a_running_run_is_listed_and_named_by_show(cli: Cli, patient: Path) -> N
     assert known["duration_seconds"] is None
     assert [s["status"] for s in known["scripts"]] == ["running", "planned"]
     assert [s["success"] for s in known["scripts"]] == [None, None]
-    assert shown.returncode == 2
-    assert f"output --follow {run_id}" in shown.stderr
+    assert shown.returncode == 0
+    assert f"output --follow {run_id}" in shown.stdout
+    assert re.search(r">  slow.py +running\n  ○  last.py +planned\n", shown.stdout)
+    assert json.loads(cli("show", "--json").stdout)["runs"] == [known]
 
 
 def test_a_run_whose_runner_was_killed_is_listed_as_interrupted(
