@@ -170,7 +170,7 @@ def retry_wait(base: float, attempts: int) -> float:
 
 
 def run_status(results: Iterable[ScriptResult], *, stopped: bool) -> RunStatus:
-    """Return the status of a run by its scripts; ``stopped``: a signal ended it."""
+    """Return the status of a run by its scripts; ``stopped``: somebody ended it."""
     if stopped:
         return RunStatus.STOPPED
     if all(result.succeeded for result in results):
@@ -206,7 +206,8 @@ def exit_code(
     What keeps a whole project from running outweighs a failed script, which outweighs
     a skipped project, which outweighs a lost report, which outweighs a lost document
     (``--json``). ``signal`` is the name of the
-    signal that stopped the runner; ``given_up`` tells that the report of an earlier run
+    signal that stopped the runner; a run that was stopped without one counts as if there
+    had been SIGTERM; ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
     if signal is not None:
@@ -214,6 +215,8 @@ def exit_code(
         return EXIT_INTERRUPTED if interrupted else EXIT_TERMINATED
     runs = tuple(runs)
     statuses = {run.status for run in runs}
+    if RunStatus.STOPPED in statuses:
+        return EXIT_TERMINATED
     if RunStatus.NOT_STARTED in statuses:
         return EXIT_USAGE
     if statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}:

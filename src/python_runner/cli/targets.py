@@ -55,6 +55,11 @@ def projects_argument(function: _F) -> _F:
     return click.argument("projects", nargs=-1, type=_Folder(file_okay=False))(function)
 
 
+def project_argument(function: _F) -> _F:
+    """Add ``PROJECT`` to a command."""
+    return click.argument("project", type=_Folder(file_okay=False))(function)
+
+
 class _RunOrProject(click.Path):
     """A run id, or the folder of a project; shells complete folders.
 
