@@ -9,6 +9,7 @@ from python_runner.model.history import (
     Incident,
     PastResult,
     ProjectState,
+    RunHead,
     Streak,
 )
 from python_runner.model.mailbox import Mailbox, parse_mailbox
@@ -42,6 +43,6 @@ __all__ = [
     "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
-    "ProjectState", "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
+    "ProjectState", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "Traceback", "parse_mailbox",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from python_runner.model.run import Outcome, Run
+    from python_runner.model.run import Outcome, Run, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,16 @@ class Streak:
 
     count: int
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """What tells a run from the others; ``status`` is None where it has not ended."""
+
+    run_id: str
+    project: str
+    status: RunStatus | None
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,14 @@ from datetime import timedelta
 from os.path import commonprefix
 from typing import TYPE_CHECKING
 
-from python_runner.model import Interpreter, Outcome, PastResult, ProjectState, Streak
+from python_runner.model import (
+    Interpreter,
+    Outcome,
+    PastResult,
+    ProjectState,
+    RunHead,
+    Streak,
+)
 from python_runner.records import rows
 from python_runner.records.log_reader import LogPlace
 
@@ -129,6 +136,26 @@ def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
         {"prefix": prefix, "beyond": f"{prefix}g", "limit": limit},
     )
     return [run_id for (run_id,) in cursor]
+
+
+def newest_ids(connection: Connection, prefix: str, limit: int) -> list[RunHead]:
+    """Return the runs whose ids begin so, newest first; see ``Store.newest_ids``."""
+    cursor = connection.execute(
+        """
+        SELECT run_id, name, status, started_at FROM run
+        WHERE run_id >= :prefix AND run_id < :beyond ORDER BY id DESC LIMIT :limit
+        """,
+        {"prefix": prefix, "beyond": f"{prefix}g", "limit": limit},
+    )
+    return [
+        RunHead(
+            run_id=row["run_id"],
+            project=row["name"],
+            status=rows.to_status(row["status"]),
+            started_at=rows.to_time(row["started_at"]),
+        )
+        for row in cursor
+    ]
 
 
 def short_ids(connection: Connection, run_ids: Iterable[str], least: int) -> list[str]:

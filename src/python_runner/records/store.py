@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PastResult,
         ProjectState,
         Run,
+        RunHead,
         ScriptResult,
     )
     from python_runner.records.log_reader import LogPlace
@@ -237,6 +238,11 @@ class Store:
         """Return the first ids that begin with ``prefix``, open runs included."""
         with self._database.read() as connection:
             return queries.run_ids(connection, prefix, limit)
+
+    def newest_ids(self, prefix: str, limit: int) -> list[RunHead]:
+        """Return the last runs whose ids begin so, open ones included, newest first."""
+        with self._database.read() as connection:
+            return queries.newest_ids(connection, prefix, limit)
 
     def short_ids(self, run_ids: Sequence[str]) -> dict[str, str]:
         """Return for each id how it begins, as far as no other run's id does."""

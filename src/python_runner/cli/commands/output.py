@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.candidates import completer, scripts_of_run
 from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.streams import say, show, stdout
@@ -64,7 +65,7 @@ class _View:
     )
 )
 @run_argument
-@click.argument("script", required=False)
+@click.argument("script", required=False, shell_complete=completer(scripts_of_run))
 @click.option(
     "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
 )

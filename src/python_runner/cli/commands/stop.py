@@ -11,7 +11,7 @@ from python_runner.cli import wording
 from python_runner.cli.known_runs import KnownRun, known
 from python_runner.cli.lookup import open_records
 from python_runner.cli.streams import say
-from python_runner.cli.targets import env_file_option, project_argument
+from python_runner.cli.targets import active_project_argument, env_file_option
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
@@ -53,7 +53,7 @@ _PATIENCE = 120.0
         " goes on, 2 it is another account's."
     )
 )
-@project_argument
+@active_project_argument
 @click.option("--now", is_flag=True, help=_("Kill its scripts at once."))
 @env_file_option
 def command(project: Path, *, now: bool, env_file: Path | None) -> int:
