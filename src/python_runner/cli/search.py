@@ -103,8 +103,7 @@ def search_outputs(
         if script is not None and not output.is_of(script):
             continue
         looked.runs.add(output.run_id)
-        # In the order of their names: the later ones are older.
-        looked.oldest = output.begun
+        looked.oldest = min(looked.oldest or output.begun, output.begun)
         _show_hits(store, path, output, pattern, masker(path), looked)
     _tell_how_far(looked)
 
@@ -126,9 +125,12 @@ def _outputs(
         for logs in (folder / "logs", private_logs(settings.home, folder))
         for output in kept_outputs(logs)
     ]
-    # Several scripts of one run in their order.
+    # As they were recorded: clocks may be wrong. Then what the records forgot.
+    recorded = store.newest_first({output.run_id for _folder, output in found})
+    places = {run_id: place for place, run_id in enumerate(recorded)}
     found.sort(key=lambda pair: pair[1].number)
     found.sort(key=lambda pair: (pair[1].begun, pair[1].run_id), reverse=True)
+    found.sort(key=lambda pair: places.get(pair[1].run_id, len(places)))
     return iter(found)
 
 
@@ -173,9 +175,7 @@ def _lines(path: Path, masker: Masker) -> Iterator[str]:
         yield clean(rest)
 
 
-def _show_heading(
-    store: Store, path: Path, output: OutputFile, masker: Masker
-) -> None:
+def _show_heading(store: Store, path: Path, output: OutputFile, masker: Masker) -> None:
     name, script = path.name, output.script
     # The records may not hold the run any more.
     with suppress(PythonRunnerError):

@@ -50,9 +50,7 @@ def test_completion_completes(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", ["show", "output", "run", "logs", "stop"])
-def test_completion_of_folders(
-    cli: Cli, command: str, shielded: Path
-) -> None:
+def test_completion_of_folders(cli: Cli, command: str, shielded: Path) -> None:
     """Where no project is known the shell completes folders; no records are made."""
     done = cli(
         _PYTHON_RUNNER_COMPLETE="bash_complete",
@@ -73,12 +71,17 @@ def items(*arguments: str) -> list[CompletionItem]:
 
 def completed(*arguments: str) -> list[str]:
     """Return the values that are completed; of folders those that the shell completes."""
-    return [f"{i.type}:{i.value}" if i.type == "dir" else i.value for i in items(*arguments)]
+    return [
+        f"{i.type}:{i.value}" if i.type == "dir" else i.value for i in items(*arguments)
+    ]
 
 
 @pytest.fixture
 def here(
-    make_project: MakeProject, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_project: MakeProject,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """Return the current folder: two projects, one of which has run, and others."""
     monkeypatch.chdir(tmp_path)
@@ -128,7 +131,8 @@ def test_scripts_of_a_series_are_completed() -> None:
     assert completed("run", "--only", "") == []
 
 
-def test_reports_are_completed(here: Path, store: Store, message: Message) -> None:
+@pytest.mark.usefixtures("here")
+def test_reports_are_completed(store: Store, message: Message) -> None:
     """`mail show` gets all of them, `mail drop` those that can be dropped."""
     run = store.run("1234567890abc")
     assert run
@@ -140,7 +144,6 @@ def test_reports_are_completed(here: Path, store: Store, message: Message) -> No
     assert completed("mail", "drop", "") == [str(queued.number)]
     store.messages.drop(queued.number)
     assert completed("mail", "drop", "") == []
-    assert here
 
 
 def test_stop_completes_what_is_active(patient: Path, store: Store) -> None:
@@ -179,7 +182,7 @@ def test_nothing_that_goes_wrong_is_told(
 
 
 def test_an_answer_does_not_keep_the_shell_waiting(
-    monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was found in time is offered."""
     monkeypatch.setattr(candidates, "_PATIENCE", 0.1)
@@ -209,8 +212,8 @@ def test_bash_completes(here: Path, cli: Cli) -> None:
     program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     program.chmod(0o755)
     asks = (
-        "ask() { COMP_WORDS=(python-runner \"$@\"); COMP_CWORD=$#; COMPREPLY=();"
-        " _python_runner_completion python-runner; echo \"${COMPREPLY[*]}\"; }\n"
+        'ask() { COMP_WORDS=(python-runner "$@"); COMP_CWORD=$#; COMPREPLY=();'
+        ' _python_runner_completion python-runner; echo "${COMPREPLY[*]}"; }\n'
         "compopt() { :; }\n"
         "ask show abc; ask output abcdef01 ''; ask run sales --only ma"
     )

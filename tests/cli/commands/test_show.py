@@ -104,9 +104,7 @@ def test_show_is_brief(cli: Cli, make_project: MakeProject) -> None:
     assert "memory" not in failure
 
 
-def test_what_is_shown_can_be_typed(
-    cli: Cli, make_project: MakeProject
-) -> None:
+def test_what_is_shown_can_be_typed(cli: Cli, make_project: MakeProject) -> None:
     """The line that leads to a failure's output does, whatever the script is called."""
     cli("run", "--quiet", make_project(sources={"my script.py": "print('x'); 1/0"}))
 

@@ -55,9 +55,7 @@ SAMPLE = 100
 )
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @env_file_option
-def command(
-    projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any
-) -> int:
+def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) -> int:
     """Print what the records hold."""
     settings = load_settings(env_file)
     folders = chosen_projects(projects)
@@ -74,7 +72,9 @@ def command(
         )
         scripts = list(_scripts(store, runs, since, masker)) if stats else []
         if flags["as_json"]:
-            document = {"runs": [run.to_document(masker(run.facts.path)) for run in runs]}
+            document = {
+                "runs": [run.to_document(masker(run.facts.path)) for run in runs]
+            }
             if stats:
                 document["statistics"] = [script.to_document() for script in scripts]
             show_document(document)
@@ -108,7 +108,9 @@ def _print_runs(
     )
     ids = [run.facts.run_id for run in runs]
     # A pipe gets whole ids, whatever other runs there are.
-    shown = store.short_ids(ids) if stdout().columns else dict(zip(ids, ids, strict=True))
+    shown = (
+        store.short_ids(ids) if stdout().columns else dict(zip(ids, ids, strict=True))
+    )
     now = datetime.now().astimezone()
     print_table(
         columns,
@@ -199,9 +201,7 @@ def _print_scripts(scripts: Sequence[_Script]) -> None:
             Cell(script.project),
             Cell(script.name),
             Cell(str(numbers.runs)),
-            Cell(
-                _rate(numbers.success_rate), None if numbers.success_rate else "red"
-            ),
+            Cell(_rate(numbers.success_rate), None if numbers.success_rate else "red"),
             Cell(_seconds(numbers.p50)),
             Cell(_seconds(numbers.p95)),
             Cell(sparkline(numbers.trend, encoding)),

@@ -210,9 +210,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 @command.command(
     "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
 )
-@click.argument(
-    "number", type=int, shell_complete=completer(undelivered_reports)
-)
+@click.argument("number", type=int, shell_complete=completer(undelivered_reports))
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""

@@ -198,7 +198,9 @@ def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
     """Print a run: its scripts in one line each, then what did not succeed in full."""
     word = _(run.status.word)
     before, _word, rest = flat(wording.run_line(run)).partition(word)
-    show_pieces((before, "bold"), (word, wording.status_colour(run.status)), (rest, None))
+    show_pieces(
+        (before, "bold"), (word, wording.status_colour(run.status)), (rest, None)
+    )
     for line in _head_lines(run, verbose=verbose):
         show(line)
     if run.scripts:
@@ -249,9 +251,7 @@ def _deserves_more(result: ScriptResult) -> bool:
     return not result.succeeded or bool(result.warnings)
 
 
-def _show_script(
-    result: ScriptResult, run: Run, run_id: str, *, verbose: bool
-) -> None:
+def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) -> None:
     mark, colour = wording.outcome_mark(result.outcome)
     show_pieces(
         (mark, colour),
@@ -289,9 +289,7 @@ def _facts(result: ScriptResult, *, verbose: bool) -> str:
     return f" ({', '.join(facts)})"
 
 
-def _last_lines(
-    result: ScriptResult, run_id: str, *, verbose: bool
-) -> Iterator[str]:
+def _last_lines(result: ScriptResult, run_id: str, *, verbose: bool) -> Iterator[str]:
     for warning in result.warnings:
         yield labelled(_("warning"), wording.say(warning))
     if verbose and (used := ", ".join(_resources(result))):

@@ -150,9 +150,7 @@ class _Status:
 @projects_argument
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @env_file_option
-def command(
-    projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None
-) -> int:
+def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None) -> int:
     """Print how projects do; 2 where one is no folder and never ran."""
     settings = load_settings(env_file)
     masker = masker_of(settings)

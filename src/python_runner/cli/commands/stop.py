@@ -80,9 +80,7 @@ def command(project: Path, *, now: bool, env_file: Path | None) -> int:
                 "{project}: run {run_id} has not ended yet. `python-runner stop --now`"
                 " kills its scripts; its runner is process {pid}"
             )
-            say(
-                message, err=True, project=folder.name, run_id=run_id, pid=holder.pid
-            )
+            say(message, err=True, project=folder.name, run_id=run_id, pid=holder.pid)
             return EXIT_FAILURE
         forget_wish(file)
         say(_what_came(store, home, folder, holder))
