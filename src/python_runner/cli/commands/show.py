@@ -130,7 +130,7 @@ def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
 
 def _open(page: Path) -> None:
     """Open a page in the browser; where there is none the page is there all the same."""
-    if not webbrowser.open(absolute(page).as_uri()):
+    if not webbrowser.open_new_tab(absolute(page).as_uri()):
         say(_("There is no web browser to open it with."), err=True)
 
 
