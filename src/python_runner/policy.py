@@ -215,17 +215,16 @@ def exit_code(
         return EXIT_INTERRUPTED if interrupted else EXIT_TERMINATED
     runs = tuple(runs)
     statuses = {run.status for run in runs}
-    if RunStatus.STOPPED in statuses:
-        return EXIT_TERMINATED
-    if RunStatus.NOT_STARTED in statuses:
-        return EXIT_USAGE
-    if statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}:
-        return EXIT_FAILURE
-    if RunStatus.SKIPPED in statuses:
-        return EXIT_SKIPPED
-    if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
-        return EXIT_REPORT
-    return EXIT_DOCUMENT if document_lost else EXIT_SUCCESS
+    given_up = given_up or any(run.mail_status is MailStatus.FAILED for run in runs)
+    codes = (
+        (RunStatus.STOPPED in statuses, EXIT_TERMINATED),
+        (RunStatus.NOT_STARTED in statuses, EXIT_USAGE),
+        (statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}, EXIT_FAILURE),
+        (RunStatus.SKIPPED in statuses, EXIT_SKIPPED),
+        (given_up, EXIT_REPORT),
+        (document_lost, EXIT_DOCUMENT),
+    )
+    return next((code for follows, code in codes if follows), EXIT_SUCCESS)
 
 
 def deserves_retry(attempt: Attempt) -> bool:

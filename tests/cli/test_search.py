@@ -89,8 +89,7 @@ def test_the_search_is_narrowed(
 
     def found(*arguments: str) -> list[str]:
         assert run_app(["output", *arguments]) == 0
-        headings = re.findall("==> (.*?)  ", capfd.readouterr().out)
-        return headings
+        return re.findall("==> (.*?)  ", capfd.readouterr().out)
 
     assert found("--grep", "13") == [
         "stock: count.py",

@@ -6,6 +6,7 @@ import re
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from python_runner.cli import wording
@@ -17,7 +18,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.files import is_folder
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import OutputFile, kept_outputs, private_logs
-from python_runner.texts.sanitize import clean, flat
+from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
 
@@ -104,7 +105,13 @@ def search_outputs(
             continue
         looked.runs.add(output.run_id)
         looked.oldest = min(looked.oldest or output.begun, output.begun)
-        _show_hits(store, path, output, pattern, masker(path), looked)
+        hits = _hits(output.path, pattern, masker(path))
+        if (first := next(hits, None)) is None:
+            continue
+        if looked.lines:
+            show()
+        _show_heading(store, path, output, masker(path))
+        looked.lines += _show_hits(chain([first], hits), pattern, first.number - 1)
     _tell_how_far(looked)
 
 
@@ -134,29 +141,25 @@ def _outputs(
     return iter(found)
 
 
-def _show_hits(
-    store: Store,
-    path: Path,
-    output: OutputFile,
-    pattern: re.Pattern[str],
-    masker: Masker,
-    looked: _Looked,
-) -> None:
-    last = 0
+def _hits(path: Path, pattern: re.Pattern[str], masker: Masker) -> Iterator[Hit]:
+    """Yield the hits of one output; one that cannot be read is told."""
     try:
-        for hit in lines_with(_lines(output.path, masker), pattern):
-            if last == 0:
-                if looked.lines:
-                    show()
-                _show_heading(store, path, output, masker)
-            elif hit.number > last + 1:
-                show_pieces(("--", "dim"))
-            last = hit.number
-            looked.lines += hit.found
-            show_pieces(*_pieces(hit, pattern))
+        yield from lines_with(_lines(path, masker), pattern)
     except OSError as error:
         message = _("{path} cannot be read: {error}")
-        say(message, err=True, path=output.path, error=in_own_language(error))
+        say(message, err=True, path=path, error=in_own_language(error))
+
+
+def _show_hits(hits: Iterable[Hit], pattern: re.Pattern[str], last: int) -> int:
+    """Print the lines that follow line ``last``; return how many hold the text."""
+    count = 0
+    for hit in hits:
+        if hit.number > last + 1:
+            show_pieces(("--", "dim"))
+        last = hit.number
+        count += hit.found
+        show_pieces(*_pieces(hit, pattern))
+    return count
 
 
 def _lines(path: Path, masker: Masker) -> Iterator[str]:

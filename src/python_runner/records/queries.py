@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import timedelta
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from python_runner.model import (
@@ -170,9 +170,15 @@ def short_ids(connection: Connection, run_ids: Iterable[str], least: int) -> lis
             """,
             {"id": run_id},
         )
-        alike = max(len(commonprefix([run_id, other or ""])) for (other,) in others)
+        alike = max(_common(run_id, other or "") for (other,) in others)
         short.append(run_id[: max(least, alike + 1)])
     return short
+
+
+def _common(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def project_paths(connection: Connection) -> list[str]:

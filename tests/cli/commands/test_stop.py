@@ -163,7 +163,7 @@ def test_stop_tells_of_a_run_whose_runner_died(cli: Cli, orphaned: Path) -> None
     assert " interrupted " in cli("history", orphaned).stdout
 
 
-def held(home: Path, folder: Path, pid: int) -> Holder:
+def held(pid: int) -> Holder:
     """Return what a lock says of a runner."""
     return Holder(
         pid=pid,
@@ -184,7 +184,7 @@ def test_stop_refuses_another_accounts_run(
     with subprocess.Popen(["sleep", "60"], user="nobody") as other:
         try:
             with project_lock(shielded, tmp_path) as lock:
-                lock.acquire(held(shielded, tmp_path, other.pid), wait=False)
+                lock.acquire(held(other.pid), wait=False)
                 done = cli("stop", tmp_path)
                 asked = stop_file(lock.path).exists()
         finally:
@@ -212,7 +212,7 @@ def test_a_runner_that_does_not_answer_is_told(
     """The wait is bounded, and the code is 1; the request stands."""
     monkeypatch.setattr(stop_command, "_PATIENCE", 0.5)
     with project_lock(shielded, tmp_path) as lock:
-        lock.acquire(held(shielded, tmp_path, os.getpid()), wait=False)
+        lock.acquire(held(os.getpid()), wait=False)
         code = run_app(["stop", "--now", str(tmp_path)])
         wish = read_wish(stop_file(lock.path))
 
@@ -230,7 +230,7 @@ def test_stop_leaves_with_ctrl_c(
         raise KeyboardInterrupt
 
     with project_lock(shielded, tmp_path) as lock:
-        lock.acquire(held(shielded, tmp_path, os.getpid()), wait=False)
+        lock.acquire(held(os.getpid()), wait=False)
         monkeypatch.setattr(time, "sleep", interrupt)
         code = run_app(["stop", str(tmp_path)])
         wish = read_wish(stop_file(lock.path))
