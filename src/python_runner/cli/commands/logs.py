@@ -25,10 +25,9 @@ from python_runner.model import Outcome
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import logs_in
-from python_runner.texts.sanitize import clean, flat
+from python_runner.texts.sanitize import clean
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
-from python_runner.texts.wrapping import width
 
 
 if TYPE_CHECKING:
@@ -226,17 +225,12 @@ def _printer() -> Callable[[Iterable[LogLine]], None]:
 
     def print_for_people(lines: Iterable[LogLine]) -> None:
         for line in lines:
-            word = f"{words[line.status]:<{longest}}"
-            begin = f"{formats.moment(line.time)}  "
-            took = f"  {_duration(line.minutes):>9}"
-            script, run = flat(line.script), flat(f"({line.run_id}, {line.host})")
-            pieces = [(begin, None), (word, _COLOURS.get(line.status)), (took, None)]
-            whole = f"{begin}{word}{took}  {script}  {run}"
-            if width(whole) <= (stdout().columns or 0):
-                show_pieces(*pieces, (f"  {script}  ", None), (run, "dim"))
-            else:
-                show_pieces(*pieces)
-                show(f"    {script}  {run}")
+            show_pieces(
+                (f"{formats.moment(line.time)}  ", None),
+                (f"{words[line.status]:<{longest}}", _COLOURS.get(line.status)),
+                (f"  {_duration(line.minutes):>9}  {line.script}  ", None),
+                (f"({line.run_id}, {line.host})", "dim"),
+            )
             for text in clean(line.traceback or "").splitlines():
                 show(f"    {text}")
 
