@@ -201,6 +201,15 @@ def test_a_stream_without_dots_gets_three() -> None:
     assert lines_of(columns, [(LONG,)], 14, "ascii") == ["rappor...entes"]
 
 
+def test_a_remark_that_stays_beside_is_cut_there() -> None:
+    """One line a row, as long as there is room for some of it."""
+    columns = (Column(), Column(remark=True, beside=True))
+    rows: list[tuple[str | Cell, ...]] = [("a.py", "word " * 12)]
+
+    assert lines_of(columns, rows, 40) == ["a.py  word word word word word word wor…"]
+    assert lines_of(columns, rows, 30)[0] == "a.py"
+
+
 def test_a_value_is_one_line() -> None:
     """A name with a line break makes no row of its own."""
     assert lines_of(COLUMNS, [("1a", "a\nb", "3 s")], None) == ["1a  a b  3 s"]

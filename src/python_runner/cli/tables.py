@@ -36,6 +36,7 @@ class Column:
         name: whether the middle of a value may be left out on a terminal.
         remark: whether its values, of the last column, may stand below the others, and
             their ends may be left out, on a terminal.
+        beside: whether such values rather lose their ends than stand below.
         optional: whether a terminal shows it only where a row has such a value.
     """
 
@@ -43,6 +44,7 @@ class Column:
     numbers: bool = False
     name: bool = False
     remark: bool = False
+    beside: bool = False
     optional: bool = False
 
 
@@ -166,7 +168,7 @@ def _fitted(
         return texts, list(_layout(texts, every, room))
     *others, last = every
     left = room - _size(forms[-1], others) - len(_GAP)
-    if left >= _REMARK:
+    if columns[last].beside and left >= _REMARK:
         return _cut(forms[-1], last, left, mark, tail=False), [(0, every)]
     texts = _with_short_names(columns, forms, others, room, mark)
     texts = _cut(texts, last, room - len(_GAP), mark, tail=False)

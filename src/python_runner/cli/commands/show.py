@@ -43,7 +43,7 @@ _COLUMNS = (
     Column(name=True),
     Column(numbers=True),
     Column(),
-    Column(remark=True),
+    Column(remark=True, beside=True),
 )
 #: The page that is opened and has no name of its own, in the state folder.
 _PAGE = "run.html"
