@@ -197,7 +197,9 @@ def main(folder: Path) -> None:
             draw(page, 9 * COLUMNS, 20 * used + 28, f"terminal{suffix}.png")
             screen = on_a_terminal(folder, language, "status", "show sales")
             page, used = terminal_page(screen)
-            draw(page, 9 * COLUMNS, 20 * used + 28, f"status{suffix}.png")
+            # It holds more than the others, and is to load as quickly.
+            size = 9 * COLUMNS, 20 * used + 28
+            draw(page, *size, f"status{suffix}.png", scale=1.2)
             (mail,) = (
                 path
                 for path in (folder / "mails").iterdir()
