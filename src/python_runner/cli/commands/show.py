@@ -138,19 +138,21 @@ def _hint(found: KnownRun) -> str:
     """Return why a run that has not ended cannot be shown whole, and what to do."""
     if found.active:
         message = _(
-            "run {run_id} has not ended; `python-runner output --follow {run_id}`"
-            " shows what it does"
+            "run {run_id} has not ended; follow it with `python-runner output"
+            " --follow {run_id}`"
         )
     elif found.interrupted:
         message = _(
-            "run {run_id} was interrupted: its runner is gone. The next run of {path}"
-            " closes and reports it; `python-runner run --resume` runs the scripts that"
-            " have not succeeded. `python-runner output {run_id}` shows what it did"
+            "run {run_id} was interrupted: its runner was killed. The next run of"
+            " {path} closes and reports it; `python-runner run --resume` runs the"
+            " scripts that have not succeeded; `python-runner output {run_id}` shows"
+            " its output"
         )
     else:
         message = _(
-            "the records could not take the end of run {run_id} ({status}). The next run"
-            " of {path} adds it; `python-runner output {run_id}` shows what it did"
+            "the end of run {run_id} ({status}) could not be written to the records."
+            " The next run of {path} adds it; `python-runner output {run_id}` shows"
+            " its output"
         )
     return message.format(
         run_id=found.facts.run_id,
