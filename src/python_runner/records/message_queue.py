@@ -324,11 +324,15 @@ class MessageQueue:
                 for row in cursor
             ]
 
-    def waiting(self) -> int:
-        """Return how many messages are queued, due or not."""
+    def waiting(self, path: Path | None = None) -> int:
+        """Return how many messages are queued, due or not; of one project, or of all."""
         with self._database.read() as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM message WHERE state = 'queued'"
+                """
+                SELECT count(*) FROM message JOIN run ON run.id = run
+                WHERE state = 'queued' AND (:all OR project = :project)
+                """,
+                {"all": path is None, "project": path and project(connection, path)},
             ).fetchone()
             return int(count)
 

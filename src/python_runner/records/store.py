@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from python_runner.files import (
@@ -32,7 +33,6 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
         Message,
         OpenRun,
         PastResult,
+        ProjectState,
         Run,
+        RunHead,
         ScriptResult,
     )
     from python_runner.records.log_reader import LogPlace
@@ -50,6 +52,8 @@ __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
 #: File name of the records, in the state folder.
 DATABASE_NAME = "records.sqlite3"
+#: Characters of a run's id that people are shown at least.
+SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
 _DELETED_AT_ONCE = 500
 #: Runs that one transaction reads.
@@ -237,6 +241,32 @@ class Store:
         """Return the first ids that begin with ``prefix``, open runs included."""
         with self._database.read() as connection:
             return queries.run_ids(connection, prefix, limit)
+
+    def newest_ids(self, prefix: str, limit: int) -> list[RunHead]:
+        """Return the last runs whose ids begin so, open ones included, newest first."""
+        with self._database.read() as connection:
+            return queries.newest_ids(connection, prefix, limit)
+
+    def short_ids(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return for each id how it begins, as far as no other run's id does."""
+        with self._database.read() as connection:
+            short = queries.short_ids(connection, run_ids, SHORT_ID)
+        return dict(zip(run_ids, short, strict=True))
+
+    def projects(self) -> list[Path]:
+        """Return the folders of all projects that have runs, in the order of their names."""
+        with self._database.read() as connection:
+            paths = map(Path, queries.project_paths(connection))
+        return sorted(paths, key=lambda path: (path.name.casefold(), path))
+
+    def project_state(self, path: Path) -> ProjectState:
+        """Return how the runs of a project went lately.
+
+        Open runs are passed over, and those that were skipped because another one was
+        active.
+        """
+        with self._database.read() as connection:
+            return queries.project_state(connection, path)
 
     def runs(
         self,

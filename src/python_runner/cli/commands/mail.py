@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.candidates import completer, reports, undelivered_reports
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
@@ -131,7 +132,7 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
 
 
 @command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=completer(reports))
 @click.option(
     "--raw", is_flag=True, help=_("Print the mail as it is sent, headers too.")
 )
@@ -219,7 +220,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 @command.command(
     "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
 )
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=completer(undelivered_reports))
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""

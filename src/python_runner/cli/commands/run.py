@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress
@@ -93,6 +94,7 @@ class Options:
     "--only",
     multiple=True,
     metavar="SCRIPT",
+    shell_complete=completer(scripts_of_projects),
     help=_("Run this script of the series only; may be repeated."),
 )
 @click.option(
