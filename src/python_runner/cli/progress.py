@@ -269,7 +269,7 @@ def _end(run: Run) -> Iterator[Line]:
     if run.status is RunStatus.SKIPPED:
         yield [(wording.skipped_line(run), "yellow")]
     elif not wording.was_not_reached(run):
-        yield [(wording.run_line(run), wording.run_colour(run.status))]
+        yield [(wording.run_line(run), wording.status_colour(run.status))]
 
 
 class LiveView(_Shown):

@@ -159,4 +159,4 @@ def show_last_line(runs: Sequence[Run], seconds: float, *, err: bool) -> None:
     worst = next(iter(statuses.difference(order)), None)
     worst = worst or next((s for s in order if s in statuses), RunStatus.STOPPED)
     line = wording.last_line(runs, seconds)
-    say("\n" + line, err=err, colour=f"bold {wording.run_colour(worst)}")
+    say("\n" + line, err=err, colour=f"bold {wording.status_colour(worst)}")

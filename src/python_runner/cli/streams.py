@@ -28,7 +28,7 @@ from python_runner.texts.fallbacks import encodable
 from python_runner.texts.sanitize import clean, flat, json_safe
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
-from python_runner.texts.wrapping import wrap
+from python_runner.texts.wrapping import breaks, indent_of_rest, width, wrap
 
 
 if TYPE_CHECKING:
@@ -436,6 +436,40 @@ def show(text: str = "", *, colour: str | None = None, **values: object) -> None
     stderr().settle(STALLED)
     stream = stdout()
     stream.write(_line(stream, text, colour, values))
+
+
+def show_pieces(*pieces: tuple[str, str | None]) -> None:
+    """Print a line of parts, each with its colour or none, broken where a line may be.
+
+    Raises:
+        OutputLost: see :func:`show`.
+    """
+    stderr().settle(STALLED)
+    stream = stdout()
+    parts = [(flat(text), colour) for text, colour in pieces]
+    line = "".join(text for text, _colour in parts)
+    columns = stream.columns or width(line)
+    hang = "\n" + " " * indent_of_rest(line, columns)
+    ends = [*breaks(line, columns), len(line)]
+    begin, lines = 0, []
+    for end in ends:
+        # Space before a break would itself find no room.
+        stop = begin + len(line[begin:end].rstrip(" "))
+        lines.append(_between(stream, parts, begin, stop))
+        begin = end
+    stream.write(hang.join(lines) + "\n")
+
+
+def _between(
+    stream: Stream, parts: list[tuple[str, str | None]], begin: int, end: int
+) -> str:
+    """Return a part of a line of parts, in colour."""
+    shown, place = "", 0
+    for text, colour in parts:
+        piece = text[max(0, begin - place) : max(0, end - place)]
+        shown += stream.painted(piece, colour)
+        place += len(text)
+    return shown
 
 
 def show_document(document: object) -> None:

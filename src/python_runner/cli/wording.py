@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState
+from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import N_, system_language
@@ -28,17 +29,10 @@ if TYPE_CHECKING:
     from python_runner.runner.events import AttemptEnded
     from python_runner.texts.sentence import Sentence
 
-#: Characters of a run id that people are shown.
-_SHORT = 7
 #: Scripts that are named in one line.
 _NAMED = 3
 #: Between the parts of a line that ends something.
 _POINT = " · "
-_STATUS_COLOURS = {
-    RunStatus.SUCCESS: "green",
-    RunStatus.SKIPPED: "yellow",
-    RunStatus.STOPPED: "yellow",
-}
 _MAIL_WORDS = {
     MailStatus.SENT: N_("sent"),
     MailStatus.QUEUED: N_("queued"),
@@ -62,6 +56,20 @@ _RECIPIENT_WORDS = {
 }
 
 
+#: Signs in front of scripts, the one of whatever failed aside.
+_MARKS = {
+    Outcome.SUCCESS: ("✓", "green"),
+    Outcome.STOPPED: ("✗", "yellow"),
+    Outcome.SKIPPED: ("○", "dim"),
+}
+_STATUS_COLOURS = {
+    None: "cyan",
+    RunStatus.SUCCESS: "green",
+    RunStatus.STOPPED: "yellow",
+    RunStatus.SKIPPED: "yellow",
+}
+
+
 def formats() -> Formats:
     """Return how the system's language writes things."""
     return Formats(system_language())
@@ -80,6 +88,39 @@ def say(sentence: Sentence) -> str:
 def outcome_word(outcome: Outcome) -> str:
     """Return the word for a script's outcome."""
     return _(outcome.word)
+
+
+def outcome_mark(outcome: Outcome) -> tuple[str, str]:
+    """Return the sign in front of a script that ended so, and its colour."""
+    return _MARKS.get(outcome, ("✗", "red"))
+
+
+def status_word(status: RunStatus | None) -> str:
+    """Return the word for a run's status; None stands for a run that is active."""
+    return _("running") if status is None else _(status.word)
+
+
+def status_colour(status: RunStatus | None) -> str:
+    """Return the colour of that word on a terminal."""
+    return _STATUS_COLOURS.get(status, "red")
+
+
+def run_reason(run: Run) -> str:
+    """Return on one line why a run did not succeed; nothing where that is not to be said.
+
+    By its error, or by the first script that failed: a later one may follow from it.
+    """
+    if run.error:
+        return say(run.error)
+    if not run.failed_scripts:
+        return ""
+    first, *others = run.failed_scripts
+    reason = labelled(first.script, why(first) or outcome_word(first.outcome))
+    if first.place:
+        reason += f" ({flat(first.place)})"
+    if others:
+        reason += f" (+{len(others)})"
+    return reason
 
 
 def mail_word(mail: MailStatus) -> str:
@@ -114,7 +155,7 @@ def attempts(count: int) -> str:
 
 def short_id(run_id: str) -> str:
     """Return how a run id begins: enough to tell runs apart, and to name one."""
-    return run_id[:_SHORT]
+    return run_id[:SHORT_ID]
 
 
 def result_line(project: str, result: ScriptResult) -> str:
@@ -256,11 +297,6 @@ def stopping_line(count: int, *, urgent: bool) -> str:
             "killing {count} script", "killing {count} scripts", count
         )
     return words.format(count=formats().number(count))
-
-
-def run_colour(status: RunStatus) -> str:
-    """Return the colour in which a terminal shows how a run, or all of them, went."""
-    return _STATUS_COLOURS.get(status, "red")
 
 
 def undelivered(run: Run) -> str | None:

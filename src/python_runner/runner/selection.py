@@ -67,7 +67,7 @@ def require_records(store: Store | None) -> Store:
         raise PythonRunnerError(_("without records there is nothing to resume"))
     if store.notice:
         reason = store.notice.in_language(system_language())
-        message = _("what there is to resume is not known: {reason}")
+        message = _("it is not known what there is to resume: {reason}")
         raise PythonRunnerError(message.format(reason=reason))
     return store
 
