@@ -3,14 +3,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -23,9 +25,6 @@ from python_runner.records.schema import MIGRATIONS, require_sqlite
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 from python_runner.records.write_lock import Occupied, WriteLock
 
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 11, 24, 3, 0, 7, tzinfo=UTC)
 #: Keeps processes from setting the same file aside; empty, and never deleted.
@@ -618,6 +617,52 @@ def test_a_closed_store_is_an_error(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.runs()
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("setpriv"), reason="needs setpriv"
+)
+def test_another_account_reads_what_it_cannot_write() -> None:
+    """A folder that takes no file of theirs is read as it is, and written by nobody."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        fill(home)
+        assert journal_mode(home / DATABASE_NAME) == "wal"
+        (home / DATABASE_NAME).chmod(0o444)
+        home.chmod(0o555)
+        read_as_another_user(home)
+
+
+def read_as_another_user(home: Path) -> None:
+    """Let an account that is nobody's read the one run, and fail to write."""
+    code = f"""
+from pathlib import Path
+from python_runner.records.schema import migrate
+from python_runner.records.store import Store, StoreError
+with Store(Path({str(home / DATABASE_NAME)!r})) as store:
+    print(len(store.runs()))
+    try:
+        store.begin_attempt("0", 1, None)
+    except StoreError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [
+            *("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"),
+            *(sys.executable, "-c", code),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "No module named" in done.stderr or "Permission denied" in done.stderr:
+        pytest.skip("another user cannot start this interpreter")
+    count, _, refusal = done.stdout.partition("\n")
+    assert count == "1", done.stderr
+    assert "read-only" in refusal or "cannot be opened" in refusal
 
 
 def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:

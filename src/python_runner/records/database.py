@@ -55,7 +55,9 @@ _ANY_ERROR = N_("{file}: {error}")
 #: What SQLite answers where there is no room.
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 #: What SQLite answers where it cannot make what reading a write-ahead log needs.
-_UNREADABLE = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_UNREADABLE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+)
 
 
 class StoreError(PythonRunnerError):
@@ -67,6 +69,12 @@ class StoreError(PythonRunnerError):
     def __init__(self, reason: Sentence) -> None:
         self.reason = reason
         super().__init__(str(reason))
+
+
+class _Connection(sqlite3.Connection):
+    """A connection; ``refusal`` says why it can only read, where SQLite could not write."""
+
+    refusal: sqlite3.OperationalError | None = None
 
 
 class Database:
@@ -86,6 +94,8 @@ class Database:
         self._writing = WriteLock(path)
         #: Whether the last transaction has waited in vain.
         self._waited = False
+        #: Whether the file is being opened.
+        self._opening = False
         self._open()
 
     def _open(self) -> None:
@@ -97,11 +107,14 @@ class Database:
             except BaseException:
                 self._connection.close()
                 raise
+        self._opening = True
         try:
             self._prepare(self)
         except BaseException:
             self._connection.close()
             raise
+        finally:
+            self._opening = False
         #: What lies beside the file, as long as it is open.
         self._companions: dict[Path, os.stat_result] = {}
         for companion in COMPANIONS:
@@ -162,6 +175,14 @@ class Database:
             private_file(self.path)
         self._open()
 
+    def _require_writable(self) -> None:
+        """Open the file once more where there was no room for what writing needs."""
+        if self._connection.refusal is not None and not self._opening:
+            self._connection.close()
+            self._open()
+        if self._connection.refusal is not None:
+            raise self._connection.refusal
+
     def close(self) -> None:
         """Close the file; a transaction of another thread ends first."""
         with self._lock:
@@ -193,6 +214,7 @@ class Database:
         """
         with self._lock, translated(self.path):
             self._open_anew_if_gone()
+            self._require_writable()
             with self._alone(self._patience):
                 self._sync(wanted=synced)
                 with self._transaction(_WRITE) as connection:
@@ -309,7 +331,7 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> _Connection:
     """Open ``path`` the way every connection to the records is opened.
 
     Raises:
@@ -326,16 +348,18 @@ def connect(path: Path) -> sqlite3.Connection:
             raise
         # Where nothing can be written SQLite makes no index of a write-ahead log, and
         # reads nothing. There is no log, and nobody else who could begin one.
-        return _connection(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        connection = _connection(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        connection.refusal = error
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _connection(place: str | Path, **options: Any) -> sqlite3.Connection:
-    connection: sqlite3.Connection = sqlite3.connect(
+def _connection(place: str | Path, **options: Any) -> _Connection:
+    connection: _Connection = sqlite3.connect(
         place,
+        factory=_Connection,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
@@ -406,4 +430,6 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 def _primary_code(error: sqlite3.Error) -> int:
     # Errors of the Python module itself, such as a closed connection, have no code.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    # No room for the index of the write-ahead log.
+    return sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF
