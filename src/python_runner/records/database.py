@@ -15,7 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import is_held, opened, private_file, private_folder, remove
+from python_runner.files import (
+    is_held,
+    opened,
+    private_file,
+    private_folder,
+    read_block,
+    remove,
+)
 from python_runner.records.network import is_remote
 from python_runner.records.rows import project_key
 from python_runner.records.write_lock import Occupied, WriteLock
@@ -42,6 +49,8 @@ _WRITES = 500
 _READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
 #: What lies beside a database: a rollback journal, the write-ahead log and its index.
 COMPANIONS = ("-journal", "-wal", "-shm")
+#: Bytes at the start of the file that every transaction reads.
+_HEADER = 100
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: N_("{file} is locked by another program"),
@@ -273,7 +282,7 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         try:
-            self._connection.execute(begin)
+            self._begin(begin)
             yield self._connection
             self._connection.execute("COMMIT")
             self._note_waiting(in_vain=False)
@@ -295,6 +304,15 @@ class Database:
     def _patience(self) -> float:
         return _BUSY_AGAIN_SECONDS if self._waited else BUSY_SECONDS
 
+    def _begin(self, statement: str) -> None:
+        try:
+            self._connection.execute(statement)
+        except sqlite3.Error as error:
+            if _primary_code(error) != sqlite3.SQLITE_IOERR:
+                raise
+            _wait_while_held(self.path)
+            self._connection.execute(statement)
+
     def _note_waiting(self, *, in_vain: bool) -> None:
         """Wait less from now on, or as long as usual again.
 
@@ -314,13 +332,17 @@ class _TooOften(Exception):
 if sys.platform == "win32":
 
     def _wait_while_held(path: Path) -> None:
-        """Wait for a program that lets nobody open the file, such as a backup.
+        """Wait for a program that lets nobody open or read the file, such as a backup.
 
         Raises:
             OSError: it stays held.
         """
         try:
-            os.close(opened(path, os.O_RDWR, 0))
+            descriptor = opened(path, os.O_RDWR, 0)
+            try:
+                read_block(descriptor, _HEADER)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             if is_held(error):
                 raise
@@ -398,7 +420,14 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(Sentence.of(template, file=str(path))) from error
     except sqlite3.Error as error:
         template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
-        reason = Sentence.of(template, file=str(path), error=str(error))
+        cause: object = str(error)
+        if _primary_code(error) == sqlite3.SQLITE_IOERR:
+            # SQLite does not say which error it was.
+            try:
+                _wait_while_held(path)
+            except OSError as held:
+                cause = system_error(held)
+        reason = Sentence.of(template, file=str(path), error=cause)
         raise StoreError(reason) from error
     except OSError as error:
         cause = system_error(error)

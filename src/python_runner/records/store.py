@@ -69,7 +69,7 @@ def open_store(home: Path, now: datetime) -> Store:
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
             notice = Sentence.of(
-                N_("the records were damaged: new ones begin; see {file}"),
+                N_("the records were damaged; new ones were created; see {file}"),
                 file=str(damaged),
             )
         # Only ever made here, never opened: closing any descriptor of the file would

@@ -32,9 +32,7 @@ def unusual_duration(comparison: Comparison, formats: Formats) -> str:
 
 
 def recurrence(comparison: Comparison, formats: Formats) -> str:
-    """Return in one or two words whether a failure is new: ``new``, ``3rd time``."""
-    if comparison.new:
-        return formats.gettext("new")
+    """Return in one or two words that a script failed so before: ``3rd time``."""
     if comparison.same and comparison.same.since:
         ordinal = formats.ordinal(comparison.same.count + 1)
         return formats.gettext("{ordinal} time").format(ordinal=ordinal)
@@ -51,9 +49,11 @@ def history(comparison: Comparison, formats: Formats) -> str:
         moment = formats.minute(comparison.last_seen)
         return formats.gettext("seen before, last on {moment}").format(moment=moment)
     if same := comparison.same:
-        sentence = formats.gettext("same error as in the {count} runs before")
-        if same.count == 1:
-            sentence = formats.gettext("same error as in the run before")
+        sentence = formats.ngettext(
+            "same error as in the run before",
+            "same error as in the {count} runs before",
+            same.count,
+        )
         dated = formats.gettext("{sentence}, first seen on {moment}")
         return _since(sentence, same, dated, formats)
     if recovered := comparison.recovered:

@@ -253,9 +253,7 @@ class _ProjectRun:
         if session.stop.requested:
             # Whoever asked knows, and is told of the project that was under way.
             self.told = False
-            reason = Sentence.of(
-                N_("the runner was asked to stop before this run began")
-            )
+            reason = Sentence.of(N_("the stop was requested before this run started"))
             return self._end_unstarted(RunStatus.NOT_STARTED, Outcome.SKIPPED, reason)
         if acquired:
             return self._run_scripts(interpreter)
@@ -443,7 +441,8 @@ class _ProjectRun:
         saved = False
         if self.lock.lost:
             template = N_(
-                "the lock {file} was deleted during the run: another run may have begun beside it"
+                "the lock {file} was deleted during the run: another run may have"
+                " started at the same time"
             )
             context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():

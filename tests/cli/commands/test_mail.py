@@ -175,7 +175,9 @@ def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) 
     done = cli("mail", command)
 
     assert done.returncode == 2
-    assert done.stderr.startswith("no mail can leave: set LOGIN_MAIL, PASSWORD_MAIL ")
+    assert done.stderr.startswith(
+        "no email can be sent: set LOGIN_MAIL, PASSWORD_MAIL "
+    )
     assert "email_strategy" not in done.stderr
 
 
@@ -209,7 +211,7 @@ def test_mail_drop_shows_what_it_drops(cli: Cli, tmp_path: Path) -> None:
     assert "report-2" in dropped.stdout
     assert "Report 2 is dropped." in dropped.stdout
     assert again.returncode == 2
-    assert "neither waits" in again.stderr
+    assert "is neither waiting" in again.stderr
     assert cli("mail", "drop", 9).returncode == 2
     cli("mail", "flush", **drop_folder(tmp_path))
     assert not list((tmp_path / "mails").glob("*.eml"))

@@ -16,6 +16,7 @@ from python_runner.delivery.transports.graph import GraphTransport
 from python_runner.delivery.transports.https import HttpsClient
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.model import Delivery, MailSettings
+from tests.support import GENEROUS
 
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_an_impostor_of_graph_never_sees_the_token(
     with closing(GraphTransport(settings, step_timeout=2)) as graph:
         receipts = [*graph.send(message), *graph.send(message)]
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
-    assert "nothing secret was sent" in str(receipts[0].detail)
+    assert "no secret was sent" in str(receipts[0].detail)
     assert impostor.connections == 1
     assert impostor.asked == []
 
@@ -153,7 +154,7 @@ def test_a_silent_provider_is_left_in_time(
         cloud.token_replies = [cloud.reply(silent=True)]
     start = time.monotonic()
     _detail(settings)
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < GENEROUS
 
 
 class _Proxy:

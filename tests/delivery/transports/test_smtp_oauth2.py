@@ -16,6 +16,7 @@ from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.delivery.transports.tokens import Tokens
 from python_runner.model import Delivery
+from tests.support import GENEROUS
 
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ def test_a_token_that_has_ended_mid_queue_is_renewed_once(
     ("certificate", "says"),
     [
         ("unknown authority", "an authority this computer does not trust"),
-        ("wrong name", "belongs to another name"),
+        ("wrong name", "bears another name"),
         ("expired", "has expired"),
     ],
 )
@@ -294,7 +295,7 @@ def test_a_server_that_takes_no_token_gets_none(
     server = serve({"EHLO": "250-fake\r\n250 AUTH PLAIN LOGIN"})
     (receipt, _) = _send(token_settings(server, password="left over"), message)
     assert receipt.delivery is Delivery.DEFERRED
-    assert "takes no login with a token" in str(receipt.detail)
+    assert "accepts no token" in str(receipt.detail)
     assert "PLAIN LOGIN" in str(receipt.detail)
     assert "AUTH" not in server.verbs()
 
@@ -405,7 +406,7 @@ def test_silence_has_an_end(
     with closing(SmtpTransport(mail, tokens=Tokens(mail, step_timeout=0.5))) as smtp:
         for _ in range(3):
             assert smtp.send(message)[0].delivery is Delivery.DEFERRED
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < GENEROUS
 
 
 def test_transports_are_picked_by_name(

@@ -79,7 +79,7 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     reached = True
     language = system_language()
     for step in probe(mail, recipient, now=local_now(), language=language):
-        word = _("ok") if step.ok else _("failed")
+        word = _("OK") if step.ok else _("failed")
         detail = masker.text(step.detail.in_language(language))
         say(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
@@ -97,7 +97,7 @@ def _test_channels(folder: Path) -> int:
     for url in project.channels:
         receipt = probe_channel(url, now=local_now(), language=project.language)
         sent = receipt.delivery is Delivery.SENT
-        line = f"{receipt.recipient}: " + (_("ok") if sent else _("failed"))
+        line = f"{receipt.recipient}: " + (_("OK") if sent else _("failed"))
         if receipt.detail:
             line += f" - {receipt.detail.in_language(system_language())}"
         say(line, err=not sent)
@@ -218,7 +218,7 @@ def drop(number: int, env_file: Path | None) -> int:
         queued = _find(store, number)
         _print([queued], settings, say)
         if not store.messages.drop(number):
-            message = _("report {number} neither waits nor was given up")
+            message = _("report {number} is neither waiting nor given up")
             raise PythonRunnerError(message.format(number=number))
     say(_("Report {number} is dropped."), number=number)
     return EXIT_SUCCESS
