@@ -125,7 +125,7 @@ def test_a_stopped_run_starts_nothing() -> None:
     start, skip = step([A, B], running=("a",), stopping=True)
 
     assert start == []
-    assert skip == {"b": "not started: the run was stopped"}
+    assert skip == {"b": "the run was stopped before"}
 
 
 @given(data=st.data())

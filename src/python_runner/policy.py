@@ -151,15 +151,15 @@ class Schedule:
 
     def _why_skip(self, script: Script, *, stopping: bool) -> Sentence:
         if stopping:
-            return Sentence.of(N_("not started: the run was stopped"))
+            return Sentence.of(N_("the run was stopped before"))
         for needed in script.needs:
             if needed in self._failed:
                 return Sentence.of(
-                    N_("not started: it needs {script}, which did not succeed"),
+                    N_("it needs {script}, which did not succeed"),
                     script=needed,
                 )
         return Sentence.of(
-            N_("not started: {script} failed, and the series stops then"),
+            N_('{script} failed, and on_failure is "stop"'),
             script=next(iter(self._failed)),
         )
 

@@ -91,8 +91,8 @@ def test_the_last_run_of_the_listed_projects(store: Store, tmp_path: Path) -> No
         ("new", r"^No runs of \S+new are recorded; `python-runner run` makes one"),
         (".", r"^No runs of \S+ are recorded"),
         ("./gone", r"gone is not a folder$"),
-        ("gone", r"^'gone' is no folder, and no run has an id that begins so"),
-        ("", "^'' is no folder, and no run"),
+        ("gone", r"^'gone' is not a folder, and no run has an id that begins with it"),
+        ("", "^'' is not a folder, and no run"),
     ],
 )
 def test_what_to_do_where_there_is_none(

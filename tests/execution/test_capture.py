@@ -74,7 +74,7 @@ def test_cut_at_lines(tmp_path: Path) -> None:
     assert tail.splitlines(keepends=True) == lines[-len(tail) // 12 :]
     assert 900 < len(head) + len(tail) <= 1000
     assert warnings == [
-        f"{count} bytes of its output were left out: its limit is 1000 bytes"
+        f"{count:,} bytes of its output were left out: its limit is 1,000 bytes"
     ]
 
 
@@ -417,10 +417,10 @@ def test_script_on_a_full_disk(small_disk: Path) -> None:
         (900_000, 1_150_000, False, "about to fill the disk: "),
         (900_000, 2_900_000, False, None),
         # More comes in than is given back, on the nearly full disk alone.
-        (2_000_000, 1_390_000, True, "about to fill the disk: 200000 bytes so far"),
+        (2_000_000, 1_390_000, True, "about to fill the disk: 200,000 bytes so far"),
         (2_000_000, 1_500_000, True, None),
-        (3_000_000, 1 << 40, False, "grew without end: 2100000 bytes so far"),
-        (3_000_000, None, False, "grew without end: 2100000 bytes so far"),
+        (3_000_000, 1 << 40, False, "kept growing: 2,100,000 bytes so far"),
+        (3_000_000, None, False, "kept growing: 2,100,000 bytes so far"),
     ],
 )
 def test_a_flood_that_nothing_bounds_is_stopped(

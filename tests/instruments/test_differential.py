@@ -232,7 +232,7 @@ print(*(name for name, kind in sorted(vars(module).items()) if isinstance(kind, 
 #: What a run tells of one, and Python alone does not: the README says that a process
 #: which outlives its script is stopped.
 LEFT_BEHIND = {
-    "test_subprocess": ["process N (sleep 3) was left behind and was stopped"],
+    "test_subprocess": ["the script left process N (sleep 3) running; it was stopped"],
 }
 #: More of CPython's tests, for the long profile; each Python runs those that it has.
 LONG_OWN = [

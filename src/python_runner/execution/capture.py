@@ -32,7 +32,7 @@ from python_runner.masking import Masker
 from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error
 from python_runner.texts.utf8 import UTF8
 
@@ -285,11 +285,16 @@ class FileCapture:
             self._warn(template, error=system_error(error))
 
     def _warn_cut(self, count: int, *, scarce: bool) -> None:
-        full = N_("{count} bytes of its output were left out: the disk is nearly full")
-        limited = N_(
-            "{count} bytes of its output were left out: its limit is {limit} bytes"
+        forms = counted(
+            "{count} byte of its output was left out: its limit is {limit} bytes",
+            "{count} bytes of its output were left out: its limit is {limit} bytes",
         )
-        self._warn(full if scarce else limited, count=count, limit=self._limit)
+        if scarce:
+            forms = counted(
+                "{count} byte of its output was left out: the disk is nearly full",
+                "{count} bytes of its output were left out: the disk is nearly full",
+            )
+        self.warnings.append(Sentence.about(forms, count, limit=self._limit))
 
     def _warn_not_rewritten(self, error: OSError) -> None:
         if self._path == self._wanted:
@@ -333,26 +338,24 @@ class FileCapture:
         # What others write fills the disk as well, and is no reason to stop this one.
         floods = self._boundless or grown > keep
         if floods and free - 2 * grown < self._disk.floor:
-            return Sentence.of(
-                N_(
-                    "stopped because its output was about to fill the disk: {size} bytes"
-                    " so far, {free} bytes left"
-                ),
-                size=size - self._start,
-                free=int(free),
+            forms = counted(
+                "stopped because its output was about to fill the disk: {count} byte"
+                " so far, {free} bytes free",
+                "stopped because its output was about to fill the disk: {count} bytes"
+                " so far, {free} bytes free",
             )
+            return Sentence.about(forms, size - self._start, free=int(free))
         taken = size - (self._hole[1] if self._hole else self._start)
         if self._boundless and taken > max(
             _MOST_TIMES * self._limit, self._disk.longest
         ):
-            return Sentence.of(
-                N_(
-                    "stopped because its output grew without end: {size} bytes so far,"
-                    " its limit is {limit} bytes"
-                ),
-                size=size - self._start,
-                limit=self._limit,
+            forms = counted(
+                "stopped because its output kept growing: {count} byte so far, its"
+                " limit is {limit} bytes",
+                "stopped because its output kept growing: {count} bytes so far, its"
+                " limit is {limit} bytes",
             )
+            return Sentence.about(forms, size - self._start, limit=self._limit)
         return None
 
     def _punch(self, start: int, end: int) -> tuple[int, int] | None:

@@ -91,7 +91,10 @@ class LogFile:
             return None
         except OSError as error:
             warning = Sentence.of(
-                N_("the log {file} could not be archived and goes on: {error}"),
+                N_(
+                    "the log {file} could not be archived; writing continues in it:"
+                    " {error}"
+                ),
                 file=self.filename,
                 error=system_error(error),
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -208,28 +209,44 @@ def is_witnessed(connection: Connection, since: int, now: datetime) -> bool:
     return True
 
 
-def is_old(
-    connection: Connection, run_id: str, older_than: datetime, now: datetime
-) -> bool:
-    """Say whether a run is old for sure; one that is not recorded, if others are."""
+@dataclass(frozen=True, slots=True)
+class OldRuns:
+    """Which runs are old for sure, found once: there may be thousands of them.
+
+    Attributes:
+        newest: the key of the last recorded one; 0 where none is.
+        unrecorded: whether a run that is not recorded is old.
+    """
+
+    newest: int
+    unrecorded: bool
+
+
+def old_runs(connection: Connection, older_than: datetime, now: datetime) -> OldRuns:
+    """Return which runs are old for sure; those not recorded, if others are."""
+    newest = newest_old_run(connection, older_than, now)
+    if newest is not None:
+        return OldRuns(newest, unrecorded=True)
     row = connection.execute(
         """
-        SELECT id, started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
+        SELECT started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
         ORDER BY id LIMIT 1
         """,
         (rows.from_time(now),),
     ).fetchone()
-    newest = newest_old_run(connection, older_than, now)
-    if newest is None:
-        # The records begin later: the clock is all there is.
-        begin = rows.from_time(older_than)
-        return row is None or (
-            row["started_at"] >= begin
-            and before_run(connection, run_id) == _BEYOND
-            and is_witnessed(connection, row["started_at"], now)
-        )
+    if row is None:
+        # Nothing is recorded: the clock is all there is.
+        return OldRuns(_BEYOND, unrecorded=True)
+    # The records begin later: the clock is all there is, where they bear it out.
+    begin = row["started_at"]
+    believed = begin >= rows.from_time(older_than)
+    return OldRuns(0, unrecorded=believed and is_witnessed(connection, begin, now))
+
+
+def is_old(connection: Connection, run_id: str, old: OldRuns) -> bool:
+    """Say whether a run is among the old ones."""
     key = before_run(connection, run_id)
-    return key == _BEYOND or key <= newest
+    return old.unrecorded if key == _BEYOND else key <= old.newest
 
 
 def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
@@ -282,10 +299,11 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
 
 def unlogged(connection: Connection, path: Path) -> list[tuple[Run, frozenset[int]]]:
     """Return the ended runs whose log lacks lines, oldest first, with the numbers."""
+    # They are few: the plus keeps SQLite from walking all runs of the project.
     cursor = connection.execute(
         """
         SELECT run, number FROM unlogged JOIN run ON run.id = run
-        WHERE project = ? AND status IS NOT NULL ORDER BY run
+        WHERE +project = ? AND status IS NOT NULL ORDER BY run
         """,
         (project(connection, path),),
     )
@@ -324,7 +342,10 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
         run = row["run"]
         tries = tuple(attempts[run, row["number"]])
         scripts[run].append(rows.to_result(row, found[run]["run_id"], tries))
-    return [rows.to_run(found[run], tuple(scripts[run])) for run in runs]
+    # One that was found before may have been deleted since.
+    return [
+        rows.to_run(found[run], tuple(scripts[run])) for run in runs if run in found
+    ]
 
 
 def _attempts(

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         ScriptResult,
     )
     from python_runner.records.log_reader import LogPlace
+    from python_runner.records.queries import OldRuns
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -51,6 +52,8 @@ __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 DATABASE_NAME = "records.sqlite3"
 #: Runs that one transaction deletes: others may write in between.
 _DELETED_AT_ONCE = 500
+#: Runs that one transaction reads.
+_READ_AT_ONCE = 1000
 
 
 def open_store(home: Path, now: datetime) -> Store:
@@ -69,7 +72,7 @@ def open_store(home: Path, now: datetime) -> Store:
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
             notice = Sentence.of(
-                N_("the records were damaged: new ones begin; see {file}"),
+                N_("the records were damaged; new ones were created; see {file}"),
                 file=str(damaged),
             )
         # Only ever made here, never opened: closing any descriptor of the file would
@@ -255,7 +258,14 @@ class Store:
             keys = queries.newest(
                 connection, projects=projects, failed=failed, since=since, limit=limit
             )
-            return queries.load(connection, keys)
+        # Whoever writes waits for a page at most. A run that has ended never changes.
+        runs: list[Run] = []
+        for page in (
+            keys[i : i + _READ_AT_ONCE] for i in range(0, len(keys), _READ_AT_ONCE)
+        ):
+            with self._database.read() as connection:
+                runs += queries.load(connection, page)
+        return runs
 
     def last_run(self, projects: Sequence[Path] = ()) -> str | None:
         """Return the id of the run that was recorded last; None where there is none.
@@ -337,13 +347,18 @@ class Store:
             ):
                 self._database.copy_to(copy)
 
-    def is_old(self, run_id: str, older_than: datetime, now: datetime) -> bool:
-        """Say whether a run began before, for sure: what :meth:`delete_old_runs` forgets.
+    def old_runs(self, older_than: datetime, now: datetime) -> OldRuns:
+        """Return which runs began before, for sure: what :meth:`delete_old_runs` forgets.
 
-        One that is not recorded is as old as it says where the clock can be believed.
+        What is not recorded is as old as it says where the clock can be believed.
         """
         with self._database.read() as connection:
-            return queries.is_old(connection, run_id, older_than, now)
+            return queries.old_runs(connection, older_than, now)
+
+    def is_old(self, run_id: str, old: OldRuns) -> bool:
+        """Say whether a run is among those that :meth:`old_runs` has found."""
+        with self._database.read() as connection:
+            return queries.is_old(connection, run_id, old)
 
     def delete_old_runs(
         self, older_than: datetime, now: datetime, limit: int = sys.maxsize

@@ -50,7 +50,11 @@ from python_runner.runner.recovery import (
     why_locked,
 )
 from python_runner.runner.reports import prepare_reports, report_messages
-from python_runner.runner.retention import delete_old_outputs, delete_old_runs
+from python_runner.runner.retention import (
+    delete_old_outputs,
+    delete_old_runs,
+    remove_old_contents,
+)
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
@@ -115,12 +119,14 @@ def finish_runs(
     """Do what follows the last run of a command; return the runs as they are then.
 
     Reports that wait are tried once more, records older than ``keep_days`` days are
-    deleted. An error there is a warning of the last run.
+    deleted, and contents of mails sent long ago removed. An error there is a warning of
+    the last run.
     """
     finished = list(runs)
     try:
         finished = drain_again(finished, session)
         delete_old_runs(session, keep_days)
+        remove_old_contents(session)
     except Exception as error:  # noqa: BLE001 - the runs are over
         masker = session.masker()
         reason = explain(error, session.settings.home, session.now(), masker)
@@ -253,9 +259,7 @@ class _ProjectRun:
         if session.stop.requested:
             # Whoever asked knows, and is told of the project that was under way.
             self.told = False
-            reason = Sentence.of(
-                N_("the runner was asked to stop before this run began")
-            )
+            reason = Sentence.of(N_("the stop was requested before this run started"))
             return self._end_unstarted(RunStatus.NOT_STARTED, Outcome.SKIPPED, reason)
         if acquired:
             return self._run_scripts(interpreter)
@@ -443,7 +447,8 @@ class _ProjectRun:
         saved = False
         if self.lock.lost:
             template = N_(
-                "the lock {file} was deleted during the run: another run may have begun beside it"
+                "the lock {file} was deleted during the run: another run may have"
+                " started at the same time"
             )
             context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():

@@ -164,8 +164,8 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
         if left:
             return Sentence.of(
                 N_(
-                    "the runner of run {run_id} was killed, but what it started still"
-                    " runs: {processes}"
+                    "the runner of run {run_id} was killed, but processes that it"
+                    " started are still running: {processes}"
                 ),
                 run_id=holder.run_id,
                 processes=", ".join(f"{s.pid} ({s.name})" for s in left),
@@ -173,7 +173,7 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
     if known and not _lives(holder):
         return Sentence.of(
             N_(
-                "the runner of run {run_id} was killed, but something that it started"
+                "the runner of run {run_id} was killed, but a process that it started"
                 " still holds the lock {file}"
             ),
             run_id=holder.run_id,
@@ -181,8 +181,8 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
         )
     return Sentence.of(
         N_(
-            "another run of the project is active since {since}"
-            " (run {run_id}, process {pid} on {host})"
+            "another run of the project has been active since {since} (run {run_id},"
+            " process {pid} on {host})"
         ),
         since=holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
         run_id=holder.run_id,
@@ -411,8 +411,8 @@ def _end_processes(run_id: str, context: RunContext) -> None:
     for process in end_scripts_of(run_id, context.masker):
         warning = Sentence.of(
             N_(
-                "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
-                " and was stopped"
+                "process {pid} ({name}) of run {run_id}, whose runner was killed, was"
+                " still running and was stopped"
             ),
             pid=process.pid,
             name=process.name,

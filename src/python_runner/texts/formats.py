@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_runner.texts.sentence import catalogue
+from python_runner.texts.sentence import catalogue, grouped
 
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from python_runner.texts.sentence import Sentence
 
-#: Between the groups of three digits; French has the narrow no-break space.
-_GROUP = {"fr": "\u202f"}
 _DECIMAL = {"fr": ","}
 #: Seconds, minutes, hours, days, each with the space that goes before it.
 _UNITS = {
@@ -52,8 +50,8 @@ class Formats:
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return ``value`` with ``digits`` decimals."""
-        whole, _, decimals = f"{value:,.{digits}f}".partition(".")
-        whole = whole.replace(",", _GROUP.get(self.language, ","))
+        whole, _, decimals = f"{value:.{digits}f}".partition(".")
+        whole = grouped(whole, self.language)
         return (
             whole + _DECIMAL.get(self.language, ".") + decimals if decimals else whole
         )

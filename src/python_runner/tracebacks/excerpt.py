@@ -84,15 +84,14 @@ def _unrepeated(
 
 
 def _repeated(part: Part, length: int, times: int, formats: Formats) -> str:
-    _ = formats.gettext
+    ngettext = formats.ngettext
     if part.file:
-        said = _("[the same {count} frames {times} more times]")
-        one = _("[the same frame {times} more times]")
+        what = ngettext("the same frame", "the same {count} frames", length)
     else:
-        said = _("[the same {count} lines {times} more times]")
-        one = _("[the same line {times} more times]")
-    said = one if length == 1 else said
-    return "  " + said.format(count=formats.number(length), times=formats.number(times))
+        what = ngettext("the same line", "the same {count} lines", length)
+    said = ngettext("[{what} {count} more time]", "[{what} {count} more times]", times)
+    what = what.format(count=formats.number(length))
+    return "  " + said.format(what=what, count=formats.number(times))
 
 
 def _is_own(part: Part, folder: str) -> bool:

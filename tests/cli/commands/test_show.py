@@ -168,7 +168,7 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     for prefix in ("c", "no-hex", "ab11111111111f", ""):
         done = cli("show", prefix)
         assert done.returncode == 2
-        assert f"'{prefix}' is no folder, and no run has an id that" in done.stderr
+        assert f"'{prefix}' is not a folder, and no run has an id that" in done.stderr
     several = cli("show", "ab")
     assert several.returncode == 2
     assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr

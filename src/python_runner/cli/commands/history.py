@@ -224,7 +224,12 @@ def _print_scripts(rows: Sequence[Row]) -> None:
         Column(_("p95"), numbers=True),
         Column(_("trend")),
     )
-    show("\n" + _("Up to {count} runs of each script:").format(count=SAMPLE))
+    heading = wording.formats().ngettext(
+        "The last run of each script:",
+        "The last runs of each script, {count} at most:",
+        SAMPLE,
+    )
+    show("\n" + heading.format(count=SAMPLE))
     print_table(columns, rows)
 
 

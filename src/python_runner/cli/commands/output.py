@@ -104,7 +104,7 @@ def _check_script(run: Run | OpenRun, script: str | None, masker: Masker) -> Non
     names = [entry.script for entry in run.scripts]
     if script is not None and script not in names:
         raise PythonRunnerError(
-            _("{project} has no script {names}; its series: {series}").format(
+            _("{project} has no script {names}; its series contains {series}").format(
                 project=run.project,
                 names=script,
                 series=masker.text(", ".join(names)),

@@ -349,7 +349,10 @@ def _plan_line(project: Project, script: Script) -> str:
     if script.timeout:
         parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
     if script.retries:
-        parts.append(_("up to {count} retries").format(count=script.retries))
+        retries = wording.formats().ngettext(
+            "up to {count} retry", "up to {count} retries", script.retries
+        )
+        parts.append(retries.format(count=script.retries))
     if script.needs:
         parts.append(_("after {names}").format(names=", ".join(script.needs)))
     return ", ".join(parts)

@@ -106,22 +106,24 @@ def _why_not(run: OpenRun, end: Unrecorded | None, *, active: bool) -> str:
     """Return why a run that has not ended cannot be shown, and what to do."""
     if end is not None:
         message = _(
-            "the records could not take the end of run {run_id} ({status}). The next run"
-            " of {path} adds it; `python-runner output {run_id}` shows what it did"
+            "the end of run {run_id} ({status}) could not be written to the records."
+            " The next run of {path} adds it; `python-runner output {run_id}` shows"
+            " its output"
         )
         return message.format(
             run_id=run.run_id, path=run.path, status=_(end.status.word)
         )
     if active:
         message = _(
-            "run {run_id} has not ended; `python-runner output --follow {run_id}`"
-            " shows what it does"
+            "run {run_id} has not ended; follow it with `python-runner output"
+            " --follow {run_id}`"
         )
     else:
         message = _(
-            "run {run_id} was interrupted: its runner is gone. The next run of {path}"
-            " closes and reports it; `python-runner run --resume` runs the scripts that"
-            " have not succeeded. `python-runner output {run_id}` shows what it did"
+            "run {run_id} was interrupted: its runner was killed. The next run of"
+            " {path} closes and reports it; `python-runner run --resume` runs the"
+            " scripts that have not succeeded; `python-runner output {run_id}` shows"
+            " its output"
         )
     return message.format(run_id=run.run_id, path=run.path)
 
