@@ -499,12 +499,9 @@ def _ticks(pid: int) -> int:
     Raises:
         OSError: it has ended, or this is not Linux.
     """
-    # Not through a file object: that asks the kernel six more times.
-    descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY)
-    try:
-        return int(os.read(descriptor, 4096).rpartition(b")")[2].split()[19])
-    finally:
-        os.close(descriptor)
+    # Without a buffer the kernel is asked less.
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        return int((file.read(4096) or b"").rpartition(b")")[2].split()[19])
 
 
 def _own_children() -> list[int]:
