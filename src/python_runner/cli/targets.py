@@ -121,6 +121,31 @@ def run_argument(function: _F) -> _F:
     )(function)
 
 
+class WholeNumber(click.types.IntParamType):
+    """A whole number, ``least`` or more."""
+
+    name = "number"
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: it is none, or too small.
+        """
+        try:
+            number = int(value)
+        except ValueError:
+            words = _("{value} is not a whole number")
+            self.fail(words.format(value=repr(value)), param, ctx)
+        if number < self._least:
+            words = _("{value} is less than {least}")
+            self.fail(words.format(value=number, least=self._least), param, ctx)
+        return number
+
+
 def env_file_option(function: _F) -> _F:
     """Add ``--env-file`` to a command."""
     return click.option(

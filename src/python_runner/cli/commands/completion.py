@@ -26,7 +26,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
         " before it: autoload -Uz compinit && compinit"
     ),
 )
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
 def command(shell: str) -> None:
     """Print the script; the user's shell sources it."""
     kind = get_completion_class(shell)
