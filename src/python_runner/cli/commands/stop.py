@@ -105,7 +105,7 @@ def _why_none(store: Store, home: Path, folder: Path) -> str:
 
 def _interrupted(found: KnownRun) -> str:
     message = _(
-        "{project}: no run is active. Run {run_id} was interrupted: its runner is gone;"
+        "{project}: no run is active. Run {run_id} was interrupted: its runner was killed;"
         " the next run closes and reports it"
     )
     run = found.facts
