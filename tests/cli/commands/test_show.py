@@ -66,7 +66,7 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     used = rf"\n    {memory}processor time \d+\.\d+ s\n"
     assert re.search(used, blocks[1])
     assert blocks[3] == (
-        "3. last.py: skipped\n    not started: it needs bad.py, which did not succeed\n"
+        "3. last.py: skipped\n    it needs bad.py, which did not succeed\n"
     )
 
 
@@ -174,7 +174,7 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr
     dead = cli("show", "d")
     assert dead.returncode == 2
-    assert "was interrupted: its runner is gone" in dead.stderr
+    assert "was interrupted: its runner was killed" in dead.stderr
     assert "run --resume" in dead.stderr
     assert cli("show", "ab1").returncode == 0
 
