@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
 @click.command(help=_("Print the completion script of a shell."))
-@click.argument("shell", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(SHELLS), metavar=_("SHELL"))
 def command(shell: str) -> None:
     """Print the script; the user's shell sources it."""
     kind = get_completion_class(shell)

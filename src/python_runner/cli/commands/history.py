@@ -16,6 +16,7 @@ from python_runner.cli.lookup import (
     open_records,
     past_masker,
 )
+from python_runner.cli.parameters import whole_number
 from python_runner.cli.streams import show, show_document, stdout
 from python_runner.cli.tables import Column, Row, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
@@ -82,16 +83,16 @@ def _since(
 @click.option("--failed", is_flag=True, help=_("Leave out the runs that succeeded."))
 @click.option(
     "--since",
-    metavar="TIME",
+    metavar=_("TIME"),
     callback=_since,
     help=_("Leave out what began earlier: 7d, 12h or 2026-11-24."),
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=whole_number,
     default=20,
     show_default=True,
-    metavar="N",
+    metavar=_("N"),
     help=_("Runs to list at most."),
 )
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))

@@ -56,13 +56,14 @@ class Filter:
 @click.argument(
     "project",
     type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
+    metavar=_("PROJECT"),
 )
 @click.option("--failures", is_flag=True, help=_("Show failures only."))
 @click.option(
     "--grep",
     "text",
     default="",
-    metavar="TEXT",
+    metavar=_("TEXT"),
     help=_("Show what has TEXT in its script's name or its traceback."),
 )
 @click.option("--reverse", is_flag=True, help=_("Show the newest first."))

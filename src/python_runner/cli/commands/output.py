@@ -64,7 +64,7 @@ class _View:
     )
 )
 @run_argument
-@click.argument("script", required=False)
+@click.argument("script", required=False, metavar=_("[SCRIPT]"))
 @click.option(
     "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
 )

@@ -13,6 +13,7 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
+from python_runner.cli.parameters import whole_number
 from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.streams import (
     Stream,
@@ -83,16 +84,16 @@ class Options:
 @projects_argument
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=whole_number,
     default=1,
     show_default=True,
-    metavar="N",
+    metavar=_("N"),
     help=_("Projects that run at the same time."),
 )
 @click.option(
     "--only",
     multiple=True,
-    metavar="SCRIPT",
+    metavar=_("SCRIPT"),
     help=_("Run this script of the series only; may be repeated."),
 )
 @click.option(

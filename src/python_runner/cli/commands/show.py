@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     "--html",
     "page",
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
-    metavar="FILE",
+    metavar=_("FILE"),
     help=_("Write the report of the run as a web page to FILE."),
 )
 @env_file_option
