@@ -128,8 +128,6 @@ def test_outputs_and_errors_are_french(
         },
         email_strategy="none",
         on_failure="stop",
-        # The log, where the reasons go then, is English.
-        include_traceback=False,
     )
     (tmp_path / "mal").mkdir()
     (tmp_path / "mal" / "exec_config.json").write_text(
@@ -150,7 +148,7 @@ def test_outputs_and_errors_are_french(
             ["output"],
             ["output", "bon", "x.py"],
         ),
-        *(["logs", "bon"], ["logs"], ["logs", "nulle"], ["init", "bon"]),
+        *(["logs"], ["logs", "nulle"], ["init", "bon"]),
         *(["mail", "list"], ["mail", "flush"], ["mail", "show", "9"], ["mail", "test"]),
         *(["mail", "drop", "x"], ["backup", "copie.db"], ["backup", "copie.db"]),
         *(["completion", "csh"], ["history", "--limit", "0"], ["runn"], []),

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import click
 
 from python_runner.texts.sentence import translate as _
 
 
-def whole_number(value: str | int) -> int:
-    """Return the number that an argument gives: 1 or more.
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-    Raises:
-        click.BadParameter: it gives none.
-    """
-    try:
-        number = int(value)
-    except ValueError:
-        number = 0
-    if number < 1:
-        message = _("expected a whole number, 1 or more, found {found}")
-        raise click.BadParameter(message.format(found=value))
-    return number
+
+def at_least(least: int) -> Callable[[str | int], int]:
+    """Return the type of an argument that is a whole number, ``least`` or more."""
+
+    def whole_number(value: str | int) -> int:
+        with suppress(ValueError):
+            if (number := int(value)) >= least:
+                return number
+        message = _("expected a whole number, {least} or more, found {found}")
+        raise click.BadParameter(message.format(least=least, found=value))
+
+    return whole_number
 
 
 def translate_usage(command: click.Command) -> None:

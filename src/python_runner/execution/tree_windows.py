@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
@@ -115,6 +116,12 @@ _kernel32.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
 _kernel32.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
 _kernel32.OpenProcess.restype = wintypes.HANDLE
 _kernel32.WaitForSingleObject.argtypes = (wintypes.HANDLE, wintypes.DWORD)
+_kernel32.WaitForMultipleObjects.argtypes = (
+    wintypes.DWORD,
+    ctypes.POINTER(wintypes.HANDLE),
+    wintypes.BOOL,
+    wintypes.DWORD,
+)
 _kernel32.QueryFullProcessImageNameW.argtypes = (
     wintypes.HANDLE,
     wintypes.DWORD,
@@ -186,6 +193,23 @@ class Tree:
         assert self.process is not None  # noqa: S101 - called after start()
         self.process.wait()
 
+    def wait_for(self, seconds: float, signal: int | None = None) -> bool:
+        """Wait for the end of the script, or for ``signal``, for up to ``seconds``.
+
+        Returns:
+            Whether the script has ended.
+        """
+        assert self.process is not None  # noqa: S101 - called after start()
+        if seconds > 0 and self.process.poll() is None:
+            handles = [int(self.process._handle)]  # type: ignore[attr-defined]  # noqa: SLF001
+            if signal is not None:
+                handles.append(signal)
+            array = (wintypes.HANDLE * len(handles))(*handles)
+            _kernel32.WaitForMultipleObjects(
+                len(handles), array, False, ceil(seconds * 1000)
+            )
+        return self.process.poll() is not None
+
     def reap_orphans(self) -> None:
         """Do nothing: Windows has no zombies."""
 
@@ -230,6 +254,11 @@ class Tree:
         ending = ProcessExit(exit_code, *_usage(self._job))
         _kernel32.CloseHandle(self._job)
         return ending
+
+
+def can_wait() -> bool:
+    """Say whether a thread can wait for a script and something else at a time."""
+    return True
 
 
 def become_subreaper() -> None:

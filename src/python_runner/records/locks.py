@@ -17,6 +17,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -24,10 +25,14 @@ import msgspec
 
 from python_runner.files import (
     PRIVATE_FILE_MODE,
+    is_held,
     open_regular,
+    patiently,
     private_folder,
+    read_block,
     reading,
     real_folder,
+    write_all,
 )
 from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
 
@@ -59,7 +64,8 @@ if sys.platform == "win32":
     #: takes no position beyond 2 GiB.)
     _LOCKED_BYTE = 0x7FFF_0000
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file; say whether it was free."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -67,12 +73,13 @@ if sys.platform == "win32":
             return False
         return True
 
-    def _unlock(descriptor: int) -> None:
+    def unlock(descriptor: int) -> None:
+        """Give the lock of an open file back."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
-    def _is_current(_descriptor: int, _path: Path) -> bool:
-        # Nobody can delete a file that is open here.
+    def is_current(_descriptor: int, _path: Path) -> bool:
+        """Say whether an open file still has its name; nobody can delete an open one."""
         return True
 
     def _out_of_the_way(descriptor: int) -> int:
@@ -88,18 +95,21 @@ else:
 
     _FLAGS = os.O_RDONLY
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file; say whether it was free."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def _unlock(descriptor: int) -> None:
+    def unlock(descriptor: int) -> None:
+        """Give the lock of an open file back."""
         # For all who inherited it: closing alone would leave them the lock.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
-    def _is_current(descriptor: int, path: Path) -> bool:
+    def is_current(descriptor: int, path: Path) -> bool:
+        """Say whether an open file still has its name."""
         # After the file is deleted, another process can create and lock a new one; ours
         # no longer counts.
         try:
@@ -222,10 +232,12 @@ class FileLock:
             sleep: pauses between two looks, for a number of seconds.
 
         Raises:
-            OSError: the file or its folder cannot be made or written.
+            OSError: the file or its folder cannot be made or written, or another program
+                keeps all of it locked.
         """
         private_folder(self.path.parent)
-        while (descriptor := self._take()) is None:
+        take = partial(patiently, self._take, passes=is_held)
+        while (descriptor := take()) is None:
             if not wait or (stop is not None and stop()):
                 return False
             sleep(_INTERVAL)
@@ -292,7 +304,7 @@ class FileLock:
             # In one piece and in the same place: a disk that is full has room for it,
             # and who reads meanwhile finds the one content or the other. A file that was
             # held is never empty.
-            os.write(self._writer, data.ljust(min(size, _LONGEST)))
+            write_all(self._writer, data.ljust(min(size, _LONGEST)))
             if size > _BLOCK:
                 os.ftruncate(self._writer, max(len(data), _BLOCK))
 
@@ -319,7 +331,10 @@ class FileLock:
             with ExitStack() as stack:
                 stack.callback(os.close, descriptor)
                 try:
-                    if not _try_lock(descriptor):
+                    if not try_lock(descriptor):
+                        # Who locks what others may read of it is no runner.
+                        os.lseek(descriptor, 0, os.SEEK_SET)
+                        read_block(descriptor, 1, patient=False)
                         return None
                 except OSError as error:
                     if error.errno != errno.EBADF or flags == os.O_RDWR:
@@ -327,7 +342,7 @@ class FileLock:
                     # NFS locks only what may be written.
                     flags = os.O_RDWR
                     continue
-                if _is_current(descriptor, self.path):
+                if is_current(descriptor, self.path):
                     stack.pop_all()
                     return _out_of_the_way(descriptor)
 
@@ -342,7 +357,7 @@ class FileLock:
         if self._descriptor is None:
             return False
         try:
-            return not _is_current(self._descriptor, self.path)
+            return not is_current(self._descriptor, self.path)
         except OSError:
             return False
 
@@ -364,7 +379,7 @@ class FileLock:
             with suppress(OSError):
                 os.close(writer)
         if descriptor is not None:
-            for give_back in (_unlock, os.close):
+            for give_back in (unlock, os.close):
                 with suppress(OSError):
                     give_back(descriptor)
 
@@ -401,12 +416,11 @@ def _reserve(descriptor: int, size: int, wanted: int) -> bool:
     """Let a file of ``size`` bytes grow by spaces; say whether there was room."""
     try:
         os.lseek(descriptor, size, os.SEEK_SET)
-        if os.write(descriptor, b" " * (wanted - size)) == wanted - size:
-            return True
+        write_all(descriptor, b" " * (wanted - size))
     except OSError:
-        pass
-    os.ftruncate(descriptor, size)
-    return False
+        os.ftruncate(descriptor, size)
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:
@@ -425,14 +439,14 @@ def brief_lock(
     """
     with suppress(OSError):
         for _ in range(_BRIEF_LOOKS):
-            if _try_lock(descriptor):
+            if try_lock(descriptor):
                 break
             sleep(_BRIEF_INTERVAL)
     try:
         yield
     finally:
         with suppress(OSError):
-            _unlock(descriptor)
+            unlock(descriptor)
 
 
 def project_lock(home: Path, project: Path) -> FileLock:

@@ -76,6 +76,11 @@ def to_outcome(column: str) -> Outcome:
     return _OUTCOMES.get(column, Outcome.FAILURE)
 
 
+def to_status(column: str | None) -> RunStatus | None:
+    """Return a run's status by its word; None for a run that has not ended."""
+    return None if column is None else _STATUSES.get(column, RunStatus.INTERRUPTED)
+
+
 def _seconds(column: float | None) -> float:
     """Return a duration; a number that is none, because it is damaged, is 0."""
     return column if column is not None and abs(column) < _LONGEST else 0.0

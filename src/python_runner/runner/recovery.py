@@ -44,7 +44,7 @@ from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from python_runner.masking import Masker
@@ -102,6 +102,26 @@ def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
         return False
     # A runner ends its run before it gives the lock back.
     return store.run(run.run_id) is None
+
+
+def active_runner(
+    home: Path, folder: Path, open_runs: Iterable[OpenRun]
+) -> Holder | None:
+    """Return who carries out a run of a project now; None where nobody does.
+
+    Args:
+        home: the state folder.
+        folder: the project.
+        open_runs: its runs that have not ended by the records; they tell where the
+            lock's file is gone.
+    """
+    lock = project_lock(home, folder)
+    holder = lock.holder()
+    if holder is not None:
+        return holder if _lives(holder) else None
+    if not lock.was_never_held():
+        return None
+    return next(filter(_lives, map(_runner_of, open_runs)), None)
 
 
 def known_end(run: OpenRun, home: Path) -> Unrecorded | None:

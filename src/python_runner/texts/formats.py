@@ -24,6 +24,7 @@ _UNITS = {
     "fr": ("\u202fs", "\u00a0min", "\u202fh", "\u202fj"),
 }
 _DATES = {"fr": "%d/%m/%Y"}
+_DAYS = {"fr": "%d/%m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,19 @@ class Formats:
     def minute(self, when: datetime) -> str:
         """Return ``when`` in local time, to the minute."""
         return when.astimezone().strftime(f"{self._date} %H:%M")
+
+    def brief(self, when: datetime, now: datetime) -> str:
+        """Return ``when`` as shortly as it is clear ``now``: without today's date."""
+        local, today = when.astimezone(), now.astimezone()
+        if local.date() == today.date():
+            return local.strftime("%H:%M")
+        if local.year == today.year:
+            return local.strftime(f"{self._day} %H:%M")
+        return self.minute(when)
+
+    @property
+    def _day(self) -> str:
+        return _DAYS.get(self.language, "%m-%d")
 
     @property
     def _date(self) -> str:

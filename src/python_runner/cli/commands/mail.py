@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.candidates import completer, reports, undelivered_reports
 from python_runner.cli.lookup import open_records, past_masker
-from python_runner.cli.parameters import whole_number
+from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
-from python_runner.cli.wording import formats, message_lines
+from python_runner.cli.wording import formats, labelled, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail, sender_address
@@ -26,7 +27,7 @@ from python_runner.files import current_folder
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import exit_code
-from python_runner.records.messages import UNDELIVERED, MessageState
+from python_runner.records.messages import CONTENT_DAYS, UNDELIVERED, MessageState
 from python_runner.report.mime import plain_text
 from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
@@ -112,7 +113,7 @@ def _test_channels(folder: Path) -> int:
 )
 @click.option(
     "--limit",
-    type=whole_number,
+    type=at_least(1),
     default=50,
     show_default=True,
     metavar=_("N"),
@@ -132,20 +133,35 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
 
 
 @command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
-@click.argument("number", type=whole_number, metavar=_("NUMBER"))
+@click.argument(
+    "number",
+    type=at_least(1),
+    metavar=_("NUMBER"),
+    shell_complete=completer(reports),
+)
 @click.option(
     "--raw", is_flag=True, help=_("Print the email as it is sent, headers included.")
 )
 @env_file_option
 def show(number: int, *, raw: bool, env_file: Path | None) -> int:
-    """Print one message and what became of it for each recipient."""
+    """Print one message and what became of it for each recipient.
+
+    Its content too, as long as the records keep it: that of a sent one is removed after
+    some time.
+    """
     settings = load_settings(env_file)
     with open_records(settings) as store:
         queued = _find(store, number)
     if raw:
+        if not queued.has_content:
+            raise PythonRunnerError(_without_content(queued))
         stdout().write_bytes(queued.message.content)
         return EXIT_SUCCESS
     _print([queued], settings, show_text)
+    if not queued.has_content:
+        show_text("    " + labelled("Message-ID", queued.message.message_id))
+        show_text("\n" + _without_content(queued))
+        return EXIT_SUCCESS
     masker = past_masker(settings, queued.path)
     show_text("\n" + masker.text(plain_text(queued.message.content)))
     return EXIT_SUCCESS
@@ -211,7 +227,12 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
     "drop",
     help=_("Drop report NUMBER: it will never be sent, and no run will mention it."),
 )
-@click.argument("number", type=whole_number, metavar=_("NUMBER"))
+@click.argument(
+    "number",
+    type=at_least(1),
+    metavar=_("NUMBER"),
+    shell_complete=completer(undelivered_reports),
+)
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""
@@ -224,6 +245,19 @@ def drop(number: int, env_file: Path | None) -> int:
             raise PythonRunnerError(message.format(number=number))
     say(_("Report {number} is dropped."), number=number)
     return EXIT_SUCCESS
+
+
+def _without_content(queued: QueuedMessage) -> str:
+    message = formats().ngettext(
+        "Report {number} was sent, and its content was deleted {count} day after its run."
+        " `python-runner show --html FILE {run_id}` makes its page again.",
+        "Report {number} was sent, and its content was deleted {count} days after its"
+        " run. `python-runner show --html FILE {run_id}` makes its page again.",
+        CONTENT_DAYS,
+    )
+    return message.format(
+        number=queued.number, count=CONTENT_DAYS, run_id=queued.run_id
+    )
 
 
 def _find(store: Store, number: int) -> QueuedMessage:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
-from python_runner.cli.parameters import whole_number
+from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress
 from python_runner.cli.streams import (
     Stream,
@@ -84,16 +85,17 @@ class Options:
 @projects_argument
 @click.option(
     "--jobs",
-    type=whole_number,
+    type=at_least(1),
     default=1,
     show_default=True,
     metavar=_("N"),
-    help=_("Projects that run at the same time."),
+    help=_("Maximum number of projects to run at once."),
 )
 @click.option(
     "--only",
     multiple=True,
     metavar=_("SCRIPT"),
+    shell_complete=completer(scripts_of_projects),
     help=_("Run this script of the series only; may be repeated."),
 )
 @click.option(
