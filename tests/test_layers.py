@@ -60,7 +60,6 @@ ALONE = {
     # Only the library itself can judge the addresses of its services.
     "apprise": {"delivery", "config"},
     "jinja2": {"report"},
-    "rich": {"cli"},
     "click": {"cli"},
 }
 #: Names that anybody may take from such a module.

@@ -48,6 +48,31 @@ COMMANDS = {
 }
 
 
+#: What other programs call a command, and whoever knows them types.
+_OTHER_NAMES = {
+    "list": "history",
+    "ls": "history",
+    "runs": "history",
+    "start": "run",
+    "exec": "run",
+    "execute": "run",
+    "retry": "run --resume",
+    "resume": "run --resume",
+    "validate": "check",
+    "lint": "check",
+    "test": "check",
+    "new": "init",
+    "create": "init",
+    "report": "show",
+    "info": "show",
+    "tail": "output --follow",
+    "kill": "stop",
+    "cancel": "stop",
+    "cron": "schedule",
+    "email": "mail",
+}
+
+
 class _Context(click.Context):
     """The context of a command; ``obj`` names the variables that only click needs."""
 
@@ -80,6 +105,21 @@ class LazyGroup(click.Group):
             part.context_class = _Context
         translate_usage(command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is typed; tell what it is called here.
+
+        Raises:
+            click.UsageError: there is none of that name.
+        """
+        name = args[0]
+        meant = _OTHER_NAMES.get(name.lower(), "")
+        if name not in COMMANDS and meant.split(" ")[0] in COMMANDS:
+            words = _("there is no command {name}; did you mean {meant}?")
+            raise click.UsageError(words.format(name=repr(name), meant=meant), ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter

@@ -282,7 +282,8 @@ class Store:
 
         Args:
             projects: folders of the projects; none means all.
-            failed: leave out the runs that succeeded.
+            failed: leave out the runs that succeeded, and those that were skipped
+                because another one was active.
             since: leave out what began earlier.
             limit: how many at most.
         """
@@ -298,6 +299,11 @@ class Store:
             with self._database.read() as connection:
                 runs += queries.load(connection, page)
         return runs
+
+    def is_skip_told(self, path: Path, since: datetime) -> bool:
+        """Say whether a run of a project that was skipped ``since`` then is reported."""
+        with self._database.read() as connection:
+            return queries.is_skip_told(connection, path, since)
 
     def last_run(self, projects: Sequence[Path] = ()) -> str | None:
         """Return the id of the run that was recorded last; None where there is none.

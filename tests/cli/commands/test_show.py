@@ -63,7 +63,7 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
         ["✗", "bad.py", "failed", "KeyError: 'montant'"],
         [
             *("○", "last.py", "skipped"),
-            "not started: it needs bad.py, which did not succeed",
+            "it needs bad.py, which did not succeed",
         ],
     ]
     assert re.match(

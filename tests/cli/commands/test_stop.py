@@ -159,7 +159,7 @@ def test_stop_tells_of_a_run_whose_runner_died(cli: Cli, orphaned: Path) -> None
     done = cli("stop", orphaned)
 
     assert done.returncode == 0
-    assert f"Run {run_id} was interrupted: its runner is gone" in done.stdout
+    assert f"Run {run_id} was interrupted: its runner was killed" in done.stdout
     assert " interrupted " in cli("history", orphaned).stdout
 
 

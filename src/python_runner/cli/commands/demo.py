@@ -10,12 +10,12 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from python_runner.cli.progress import LiveView, PlainLines, Progress
-from python_runner.cli.streams import Unhurried, say, stdout
+from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
 from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.installation import own_command, shell_word
@@ -114,12 +114,7 @@ def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
 def _progress() -> Progress:
     """Return what shows the runs as the command ``run`` does."""
     stream = stdout()
-    if not stream.draws:
-        return PlainLines(stream)
-    from rich.console import Console  # noqa: PLC0415 - only where a terminal is
-
-    file = cast("TextIO", Unhurried(stream))
-    return LiveView(Console(file=file, highlight=False))
+    return LiveView(stream) if stream.draws else PlainLines(stream)
 
 
 def _make(folder: Path, files: dict[str, str]) -> Path:

@@ -99,7 +99,7 @@ def _test_channels(folder: Path) -> int:
     for url in project.channels:
         receipt = probe_channel(url, now=local_now(), language=project.language)
         sent = receipt.delivery is Delivery.SENT
-        line = f"{receipt.recipient}: " + (_("OK") if sent else _("failed"))
+        line = labelled(receipt.recipient, _("OK") if sent else _("failed"))
         if receipt.detail:
             line += f" - {receipt.detail.in_language(system_language())}"
         say(line, err=not sent)
