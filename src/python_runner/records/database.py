@@ -12,7 +12,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import (
@@ -285,7 +285,9 @@ class Database:
             self._begin(begin)
             yield self._connection
             self._connection.execute("COMMIT")
-            self._note_waiting(in_vain=False)
+            # Beside a write-ahead log a read waits for nobody, and tells nothing.
+            if begin != _READ or not self._wal:
+                self._note_waiting(in_vain=False)
         except BaseException as error:
             if isinstance(error, sqlite3.Error):
                 self._note_waiting(in_vain=_is_busy(error))
@@ -353,15 +355,19 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(path: Path) -> _Connection:
+def connect(path: Path, how: str = "") -> _Connection:
     """Open ``path`` the way every connection to the records is opened.
+
+    Args:
+        path: the file.
+        how: parameters of SQLite's address of a file, where it is not to be written.
 
     Raises:
         sqlite3.Error: it cannot be opened.
         OSError: another program lets nobody open it (Windows).
     """
     _wait_while_held(path)
-    connection = _connection(path)
+    connection = _connection(path, how)
     try:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
@@ -370,7 +376,7 @@ def connect(path: Path) -> _Connection:
             raise
         # Where nothing can be written SQLite makes no index of a write-ahead log, and
         # reads nothing. There is no log, and nobody else who could begin one.
-        connection = _connection(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        connection = _connection(path, "immutable=1")
         connection.refusal = error
     except BaseException:
         connection.close()
@@ -378,14 +384,14 @@ def connect(path: Path) -> _Connection:
     return connection
 
 
-def _connection(place: str | Path, **options: Any) -> _Connection:
+def _connection(path: Path, how: str) -> _Connection:
     connection: _Connection = sqlite3.connect(
-        place,
+        f"{path.absolute().as_uri()}?{how}" if how else path,
+        uri=bool(how),
         factory=_Connection,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
-        **options,
     )
     connection.row_factory = sqlite3.Row
     # One damaged text must not hide the others.

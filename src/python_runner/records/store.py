@@ -52,6 +52,11 @@ __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
 #: File name of the records, in the state folder.
 DATABASE_NAME = "records.sqlite3"
+_SET_ASIDE = N_("the records were damaged; new ones were created; see {file}")
+_LOG_SET_ASIDE = N_(
+    "the records' write-ahead log was damaged, or belonged to others; the records go on "
+    "without it; see {file}"
+)
 #: Characters of a run's id that people are shown at least.
 SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
@@ -63,8 +68,8 @@ _READ_AT_ONCE = 1000
 def open_store(home: Path, now: datetime) -> Store:
     """Open the records of the state folder ``home``, made where it is missing.
 
-    A damaged file is set aside under a dated name and new records are begun; the
-    store's ``notice`` says so.
+    A damaged file is set aside under a dated name and new records are begun, unless it
+    is sound without its write-ahead log; the store's ``notice`` says so.
 
     Raises:
         StoreError: no records can be kept: read-only, full disk, locked, too new.
@@ -75,10 +80,8 @@ def open_store(home: Path, now: datetime) -> Store:
     with translated(path):
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
-            notice = Sentence.of(
-                N_("the records were damaged; new ones were created; see {file}"),
-                file=str(damaged),
-            )
+            told = _LOG_SET_ASIDE if damaged.kept else _SET_ASIDE
+            notice = Sentence.of(told, file=str(damaged.path))
         # Only ever made here, never opened: closing any descriptor of the file would
         # drop the locks that another connection of this process holds on it.
         private_file(path)
