@@ -197,6 +197,30 @@ def test_the_log_of_other_records_is_not_moved_into_a_copy(
         assert (store.notice, len(store.runs(limit=1000))) == (None, 91)
 
 
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_state_folders_that_share_records_by_a_link_share_their_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes through a link waits for who writes to the file itself."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
+    home, other = tmp_path / "home", tmp_path / "other"
+    fill(home)
+    other.mkdir()
+    (other / DATABASE_NAME).symlink_to(home / DATABASE_NAME)
+    with open_store(other, NOW) as store, WriteLock(home / DATABASE_NAME).held(0):
+        assert len(store.runs()) == 1
+        with pytest.raises(StoreError, match="locked by another program"):
+            store.end_run(a_run("a", other), [], NOW)
+    assert files(other) == {DATABASE_NAME}
+    # What it leads to is what is damaged, and what is set aside.
+    overwrite(home / DATABASE_NAME, 0, b"junk" * 100)
+    with open_store(other, NOW) as store:
+        assert (store.notice is None, store.runs()) == (False, [])
+    assert (home / SET_ASIDE).is_file()
+    assert (other / DATABASE_NAME).is_symlink()
+
+
 def test_a_log_that_belongs_to_its_records_is_kept(tmp_path: Path) -> None:
     """A whole folder that is put back, as a kill has left it, is looked at closely."""
     path = tmp_path / DATABASE_NAME

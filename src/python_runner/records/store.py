@@ -20,6 +20,7 @@ from python_runner.files import (
     private_file,
     private_folder,
     replacing,
+    resolved,
 )
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
@@ -65,6 +66,16 @@ _DELETED_AT_ONCE = 500
 _READ_AT_ONCE = 1000
 
 
+def database_path(home: Path) -> Path:
+    """Return where the records of the state folder ``home`` lie.
+
+    A link is followed: what lies beside a database, its lock too, lies beside the file
+    itself, and is one for everybody who has it open.
+    """
+    path = home / DATABASE_NAME
+    return Path(resolved(path)) if path.is_symlink() else path
+
+
 def open_store(home: Path, now: datetime) -> Store:
     """Open the records of the state folder ``home``, made where it is missing.
 
@@ -75,7 +86,7 @@ def open_store(home: Path, now: datetime) -> Store:
         StoreError: no records can be kept: read-only, full disk, locked, too new.
     """
     require_sqlite()
-    path = home / DATABASE_NAME
+    path = database_path(home)
     notice = None
     with translated(path):
         private_folder(home)
