@@ -221,6 +221,40 @@ def test_state_folders_that_share_records_by_a_link_share_their_lock(
     assert (other / DATABASE_NAME).is_symlink()
 
 
+@pytest.mark.parametrize("companion", ["-wal", "-shm"])
+def test_what_stands_in_the_place_of_a_companion_is_named(
+    tmp_path: Path, companion: str
+) -> None:
+    """Nobody looks for what is wrong with a file that is sound."""
+    fill(tmp_path)
+    obstacle = tmp_path / f"{DATABASE_NAME}{companion}"
+    obstacle.mkdir()
+    with (
+        pytest.raises(StoreError, match=re.escape(f"{obstacle} cannot be opened")),
+        open_store(tmp_path, NOW) as store,
+    ):
+        store.end_run(a_run("a", tmp_path), [], NOW)
+    obstacle.rmdir()
+    with open_store(tmp_path, NOW) as store:
+        assert (store.notice, len(store.runs())) == (None, 1)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_records_that_were_read_only_are_written_again(tmp_path: Path) -> None:
+    """What was made beside them at that time has their mode, and gets the new one."""
+    path = tmp_path / DATABASE_NAME
+    fill(tmp_path)
+    with open_store(tmp_path, NOW) as store:
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        beside = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+        for companion in beside:
+            companion.chmod(0o400)
+        with open_store(tmp_path, NOW):
+            modes = {stat.S_IMODE(companion.stat().st_mode) for companion in beside}
+    assert modes == {0o600}
+
+
 def test_a_log_that_belongs_to_its_records_is_kept(tmp_path: Path) -> None:
     """A whole folder that is put back, as a kill has left it, is looked at closely."""
     path = tmp_path / DATABASE_NAME

@@ -10,7 +10,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.files import move, patiently, private_file, reading, remove, replacing
+from python_runner.files import (
+    move,
+    patiently,
+    private_file,
+    reading,
+    remove,
+    replacing,
+)
 from python_runner.records.database import (
     BUSY_SECONDS,
     COMPANIONS,
