@@ -166,6 +166,108 @@ def test_a_journal_goes_with_its_file(tmp_path: Path) -> None:
     assert f"{DATABASE_NAME}-journal" not in files(tmp_path)
 
 
+@pytest.mark.parametrize("width", [10, 20_000], ids=["small", "large"])
+@pytest.mark.fault(
+    "records",
+    "A copy is put in the place of records whose write-ahead log was left there",
+    "The copy is used; the log is set aside, and the next run says so.",
+)
+def test_the_log_of_other_records_is_not_moved_into_a_copy(
+    tmp_path: Path, width: int
+) -> None:
+    """A kill leaves a log; a copy that somebody puts back does not belong to it."""
+    path, copy = tmp_path / DATABASE_NAME, tmp_path / "copy"
+    fill(tmp_path, 90, project="x" * width)
+    shutil.copyfile(path, copy)
+    fill(tmp_path, 300, project="y" * width)
+    with open_store(tmp_path, NOW) as store:
+        for number in range(9):
+            store.end_run(a_run(f"late{number}", tmp_path, "z" * width), [], NOW)
+        left = write_ahead_log(path).read_bytes()
+    write_ahead_log(path).write_bytes(left)
+    shutil.copyfile(copy, path)
+
+    with open_store(tmp_path, NOW) as store:
+        assert "write-ahead log" in str(store.notice)
+        assert len(store.runs(limit=1000)) == 90
+        store.end_run(a_run("new", tmp_path), [], NOW)
+    assert (tmp_path / f"{SET_ASIDE}-wal").read_bytes() == left
+    assert (tmp_path / SET_ASIDE).read_bytes() == copy.read_bytes()
+    with open_store(tmp_path, NOW) as store:
+        assert (store.notice, len(store.runs(limit=1000))) == (None, 91)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_state_folders_that_share_records_by_a_link_share_their_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes through a link waits for who writes to the file itself."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
+    home, other = tmp_path / "home", tmp_path / "other"
+    fill(home)
+    other.mkdir()
+    (other / DATABASE_NAME).symlink_to(home / DATABASE_NAME)
+    with open_store(other, NOW) as store, WriteLock(home / DATABASE_NAME).held(0):
+        assert len(store.runs()) == 1
+        with pytest.raises(StoreError, match="locked by another program"):
+            store.end_run(a_run("a", other), [], NOW)
+    assert files(other) == {DATABASE_NAME}
+    # What it leads to is what is damaged, and what is set aside.
+    overwrite(home / DATABASE_NAME, 0, b"junk" * 100)
+    with open_store(other, NOW) as store:
+        assert (store.notice is None, store.runs()) == (False, [])
+    assert (home / SET_ASIDE).is_file()
+    assert (other / DATABASE_NAME).is_symlink()
+
+
+@pytest.mark.parametrize("companion", ["-wal", "-shm"])
+def test_what_stands_in_the_place_of_a_companion_is_named(
+    tmp_path: Path, companion: str
+) -> None:
+    """Nobody looks for what is wrong with a file that is sound."""
+    fill(tmp_path)
+    obstacle = tmp_path / f"{DATABASE_NAME}{companion}"
+    obstacle.mkdir()
+    with (
+        pytest.raises(StoreError, match=re.escape(f"{obstacle} cannot be opened")),
+        open_store(tmp_path, NOW) as store,
+    ):
+        store.end_run(a_run("a", tmp_path), [], NOW)
+    obstacle.rmdir()
+    with open_store(tmp_path, NOW) as store:
+        assert (store.notice, len(store.runs())) == (None, 1)
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_records_that_were_read_only_are_written_again(tmp_path: Path) -> None:
+    """What was made beside them at that time has their mode, and gets the new one."""
+    path = tmp_path / DATABASE_NAME
+    fill(tmp_path)
+    with open_store(tmp_path, NOW) as store:
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        beside = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
+        for companion in beside:
+            companion.chmod(0o400)
+        with open_store(tmp_path, NOW):
+            modes = {stat.S_IMODE(companion.stat().st_mode) for companion in beside}
+    assert modes == {0o600}
+
+
+def test_a_log_that_belongs_to_its_records_is_kept(tmp_path: Path) -> None:
+    """A whole folder that is put back, as a kill has left it, is looked at closely."""
+    path = tmp_path / DATABASE_NAME
+    fill(tmp_path, 90, project="x" * 20_000)
+    with open_store(tmp_path, NOW) as store:
+        store.end_run(a_run("late", tmp_path), [], NOW)
+        left = write_ahead_log(path).read_bytes(), path.read_bytes()
+    write_ahead_log(path).write_bytes(left[0])
+    path.write_bytes(left[1])
+    with open_store(tmp_path, NOW) as store:
+        assert (store.notice, len(store.runs(limit=1000))) == (None, 91)
+
+
 def test_two_damaged_files_of_one_second_are_both_kept(tmp_path: Path) -> None:
     """A name that is taken is not taken again."""
     for junk in (b"first " * 100, b"second " * 100, b"third " * 100):
@@ -573,6 +675,8 @@ def test_who_waited_in_vain_waits_less_until_it_is_free(
     def patience(store: Store) -> int:
         with suppress(StoreError):
             store.end_run(a_run("a", tmp_path), [], NOW)
+        # To read, nothing is waited for: it tells nothing.
+        assert store.runs()
         connection = store._database._connection  # noqa: SLF001 - asked of SQLite itself
         return int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
 

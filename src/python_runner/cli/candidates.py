@@ -186,9 +186,9 @@ def _home(ctx: click.Context) -> Path:
 
 def _records(ctx: click.Context) -> Iterator[Store]:
     """Yield the records where there are any; damaged ones are not set aside here."""
-    from python_runner.records.store import DATABASE_NAME, Store  # noqa: PLC0415
+    from python_runner.records.store import Store, database_path  # noqa: PLC0415
 
-    path = _home(ctx) / DATABASE_NAME
+    path = database_path(_home(ctx))
     if path.is_file():
         with Store(path) as store:
             yield store

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.files import move, patiently, private_file, remove
+from python_runner.files import (
+    move,
+    patiently,
+    private_file,
+    reading,
+    remove,
+    replacing,
+)
 from python_runner.records.database import (
     BUSY_SECONDS,
     COMPANIONS,
@@ -30,11 +39,28 @@ if TYPE_CHECKING:
 _CHECKED_SIZE = 1_000_000
 
 
-def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A damaged database that was moved out of the way.
+
+    Attributes:
+        path: where it is now; what lay beside it lies there as well.
+        kept: whether the database goes on without its write-ahead log, which was
+            damaged, or another database's.
+    """
+
+    path: Path
+    kept: bool
+
+
+def set_aside_if_damaged(path: Path, now: datetime) -> SetAside | None:
     """Move a damaged database out of the way, with its journals.
 
+    Where it is sound without its write-ahead log it stays, as after a backup was copied
+    over it while the log of the former one lay there.
+
     Returns:
-        Where it is now; None when it is sound.
+        What was moved; None when it is sound.
 
     Raises:
         sqlite3.Error: its state cannot be found out: locked, unreadable.
@@ -52,18 +78,56 @@ def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
         lock.close()
 
 
-def _set_aside(path: Path, now: datetime) -> Path:
-    target = _free_name(path, f"{now:%Y-%m-%d_%H-%M-%S}")
+def _set_aside(path: Path, now: datetime) -> SetAside:
+    aside = _free_name(path, f"{now:%Y-%m-%d_%H-%M-%S}")
+    kept = path.exists() and is_filled(write_ahead_log(path)) and _is_sound_alone(path)
+    if kept:
+        # Another file: whoever has the former one open sees that it is gone.
+        with reading(path) as source, replacing(path) as file:
+            shutil.copyfileobj(source, file)
+            source.close()
+            _move(path, aside)
+    else:
+        _move(path, aside)
+        # Before anybody else looks: what comes next belongs to it.
+        private_file(path)
+    return SetAside(aside, kept)
+
+
+def _move(path: Path, aside: Path) -> None:
+    """Move a database with its journals, and forget the suspicion."""
     # A journal that stayed beside a new database would be played back into it.
     for companion in ("", *COMPANIONS):
         source = path.with_name(path.name + companion)
         if source.exists():
-            aside = target.with_name(target.name + companion)
-            patiently(partial(move, source, aside))
+            target = aside.with_name(aside.name + companion)
+            patiently(partial(move, source, target))
     remove(suspicion(path))
-    # Before anybody else looks: what comes next belongs to it.
-    private_file(path)
-    return target
+
+
+def _is_sound_alone(path: Path) -> bool:
+    """Say whether a database is sound without what lies beside it."""
+    try:
+        with closing(connect(path, "immutable=1")) as connection:
+            return _has_our_tables(connection) and _has_integrity(connection)
+    except sqlite3.Error:
+        return False
+
+
+def _has_integrity(connection: sqlite3.Connection) -> bool:
+    verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    return bool(verdict == "ok")
+
+
+def _is_replaced(path: Path) -> bool:
+    """Say whether a database was written after its write-ahead log, which holds something.
+
+    A checkpoint does that as well: it is a reason to look, no more.
+    """
+    with suppress(FileNotFoundError):
+        log = write_ahead_log(path).stat()
+        return log.st_size > 0 and path.stat().st_ctime_ns > log.st_mtime_ns
+    return False
 
 
 def _is_sound(path: Path) -> bool:
@@ -71,22 +135,25 @@ def _is_sound(path: Path) -> bool:
         # SQLite would throw away what a killed process has left of a file that is gone.
         return not is_filled(write_ahead_log(path))
     suspected = suspicion(path).exists()
+    closely = suspected or _is_replaced(path) or path.stat().st_size <= _CHECKED_SIZE
+    # A write-ahead log of another database must not be moved into this one.
+    reading_only = "mode=ro" if is_filled(write_ahead_log(path)) else ""
     try:
-        with closing(connect(path)) as connection:
+        with closing(connect(path, reading_only)) as connection:
             # Version and tables of one moment: another process may be migrating.
             connection.execute("BEGIN")
             if not _has_our_tables(connection):
                 return False
-            if not suspected and path.stat().st_size > _CHECKED_SIZE:
+            if not closely:
                 return True
-            verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            sound = _has_integrity(connection)
     except sqlite3.Error as error:
         if is_damage(error):
             return False
         raise
-    if suspected and verdict == "ok":
+    if suspected and sound:
         remove(suspicion(path))
-    return bool(verdict == "ok")
+    return sound
 
 
 def _has_our_tables(connection: sqlite3.Connection) -> bool:

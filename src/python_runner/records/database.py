@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import (
@@ -22,6 +23,7 @@ from python_runner.files import (
     private_folder,
     read_block,
     remove,
+    set_mode,
 )
 from python_runner.records.network import is_remote
 from python_runner.records.rows import project_key
@@ -285,7 +287,9 @@ class Database:
             self._begin(begin)
             yield self._connection
             self._connection.execute("COMMIT")
-            self._note_waiting(in_vain=False)
+            # Beside a write-ahead log a read waits for nobody, and tells nothing.
+            if begin != _READ or not self._wal:
+                self._note_waiting(in_vain=False)
         except BaseException as error:
             if isinstance(error, sqlite3.Error):
                 self._note_waiting(in_vain=_is_busy(error))
@@ -353,15 +357,20 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(path: Path) -> _Connection:
+def connect(path: Path, how: str = "") -> _Connection:
     """Open ``path`` the way every connection to the records is opened.
+
+    Args:
+        path: the file.
+        how: parameters of SQLite's address of a file, where it is not to be written.
 
     Raises:
         sqlite3.Error: it cannot be opened.
         OSError: another program lets nobody open it (Windows).
     """
     _wait_while_held(path)
-    connection = _connection(path)
+    _share_mode(path)
+    connection = _connection(path, how)
     try:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
@@ -370,7 +379,7 @@ def connect(path: Path) -> _Connection:
             raise
         # Where nothing can be written SQLite makes no index of a write-ahead log, and
         # reads nothing. There is no log, and nobody else who could begin one.
-        connection = _connection(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        connection = _connection(path, "immutable=1")
         connection.refusal = error
     except BaseException:
         connection.close()
@@ -378,14 +387,14 @@ def connect(path: Path) -> _Connection:
     return connection
 
 
-def _connection(place: str | Path, **options: Any) -> _Connection:
+def _connection(path: Path, how: str) -> _Connection:
     connection: _Connection = sqlite3.connect(
-        place,
+        f"{path.absolute().as_uri()}?{how}" if how else path,
+        uri=bool(how),
         factory=_Connection,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
-        **options,
     )
     connection.row_factory = sqlite3.Row
     # One damaged text must not hide the others.
@@ -395,6 +404,26 @@ def _connection(place: str | Path, **options: Any) -> _Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _share_mode(path: Path) -> None:
+    """Let whoever may write the file write what lies beside it.
+
+    SQLite makes it with the file's mode, and leaves it where the file is read-only: it
+    would stay so for ever.
+    """
+    with suppress(OSError):
+        wanted = stat.S_IMODE(path.stat().st_mode)
+        for companion in _companions(path):
+            status = companion.lstat()
+            if stat.S_ISREG(status.st_mode) and wanted & ~status.st_mode:
+                set_mode(companion, wanted)
+
+
+def _companions(path: Path) -> list[Path]:
+    """Return what lies beside the file, whatever it is."""
+    beside = (path.with_name(path.name + companion) for companion in COMPANIONS)
+    return [companion for companion in beside if os.path.lexists(companion)]
 
 
 def write_ahead_log(path: Path) -> Path:
@@ -420,6 +449,10 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(Sentence.of(template, file=str(path))) from error
     except sqlite3.Error as error:
         template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
+        if _is_refusal(error) and (beside := _in_the_way(path)):
+            template = _SENTENCES[sqlite3.SQLITE_CANTOPEN]
+            reason = Sentence.of(template, file=str(beside))
+            raise StoreError(reason) from error
         cause: object = str(error)
         if _primary_code(error) == sqlite3.SQLITE_IOERR:
             # SQLite does not say which error it was.
@@ -435,6 +468,21 @@ def translated(path: Path) -> Iterator[None]:
         raise StoreError(reason) from error
 
 
+def _in_the_way(path: Path) -> Path | None:
+    """Return what lies beside a file that can be written, and cannot be written itself.
+
+    SQLite tells of the file alone, and follows no link there.
+    """
+    if not os.access(path, os.R_OK | os.W_OK):
+        return None
+    for companion in _companions(path):
+        with suppress(OSError):
+            regular = stat.S_ISREG(companion.lstat().st_mode)
+            if not (regular and os.access(companion, os.R_OK | os.W_OK)):
+                return companion
+    return None
+
+
 def suspicion(path: Path) -> Path:
     """Return the mark that damage was met: the next opening looks closely."""
     return path.with_name(f"{path.name}.suspect")
@@ -443,6 +491,10 @@ def suspicion(path: Path) -> Path:
 def is_damage(error: sqlite3.Error) -> bool:
     """Say whether ``error`` means a broken file, and not a trouble that passes."""
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def _is_refusal(error: sqlite3.Error) -> bool:
+    return _primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
 
 
 def _is_full(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from python_runner.files import (
     private_file,
     private_folder,
     replacing,
+    resolved,
 )
 from python_runner.model import Outcome
 from python_runner.records import changes, queries
@@ -52,6 +53,11 @@ __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
 #: File name of the records, in the state folder.
 DATABASE_NAME = "records.sqlite3"
+_SET_ASIDE = N_("the records were damaged; new ones were created; see {file}")
+_LOG_SET_ASIDE = N_(
+    "the records' write-ahead log was damaged, or belonged to others; the records go on "
+    "without it; see {file}"
+)
 #: Characters of a run's id that people are shown at least.
 SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
@@ -60,25 +66,33 @@ _DELETED_AT_ONCE = 500
 _READ_AT_ONCE = 1000
 
 
+def database_path(home: Path) -> Path:
+    """Return where the records of the state folder ``home`` lie.
+
+    A link is followed: what lies beside a database, its lock too, lies beside the file
+    itself, and is one for everybody who has it open.
+    """
+    path = home / DATABASE_NAME
+    return Path(resolved(path)) if path.is_symlink() else path
+
+
 def open_store(home: Path, now: datetime) -> Store:
     """Open the records of the state folder ``home``, made where it is missing.
 
-    A damaged file is set aside under a dated name and new records are begun; the
-    store's ``notice`` says so.
+    A damaged file is set aside under a dated name and new records are begun, unless it
+    is sound without its write-ahead log; the store's ``notice`` says so.
 
     Raises:
         StoreError: no records can be kept: read-only, full disk, locked, too new.
     """
     require_sqlite()
-    path = home / DATABASE_NAME
+    path = database_path(home)
     notice = None
     with translated(path):
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
-            notice = Sentence.of(
-                N_("the records were damaged; new ones were created; see {file}"),
-                file=str(damaged),
-            )
+            told = _LOG_SET_ASIDE if damaged.kept else _SET_ASIDE
+            notice = Sentence.of(told, file=str(damaged.path))
         # Only ever made here, never opened: closing any descriptor of the file would
         # drop the locks that another connection of this process holds on it.
         private_file(path)
