@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.runner import library
-from tests.support import COMMAND, QUICK, Cli, MakeProject
+from tests.support import COMMAND, MEMORY, QUICK, Cli, MakeProject
 
 
 if TYPE_CHECKING:
@@ -271,10 +271,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def memory_folder(tmp_path: Path) -> Iterator[Path]:
-    """Return a folder in memory where there is one: kills need no syncs to count."""
-    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory) as name:
+    """Return a folder in memory where there is one."""
+    with tempfile.TemporaryDirectory(dir=MEMORY or tmp_path) as name:
         yield Path(name)

@@ -44,6 +44,11 @@ QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "
 #: are silent for longer.
 GENEROUS = 60.0
 
+_MEMORY = Path("/dev/shm").absolute()  # noqa: S108 - what is made in it is private
+#: Where folders lie in memory; None where there is no such place. A kill needs no sync to
+#: count, and a test that writes thousands of times waits for each on a disk.
+MEMORY = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+
 #: The real command.
 COMMAND = (sys.executable, "-m", "python_runner")
 

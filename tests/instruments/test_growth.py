@@ -28,6 +28,7 @@ from python_runner.tracebacks.excerpt import excerpt
 from python_runner.tracebacks.place import Project
 from python_runner.tracebacks.source import read_source
 from tests.instruments.cases import LONG
+from tests.support import MEMORY
 
 
 if TYPE_CHECKING:
@@ -383,9 +384,7 @@ COMMANDS = (
 @cache
 def costs(attempt: int) -> dict[str, tuple[float, ...]]:
     """Return the cost of each command at nothing, at n and at 4n, measured once an attempt."""
-    memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
-    place = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix=f"{attempt}-", dir=place) as name:
+    with tempfile.TemporaryDirectory(prefix=f"{attempt}-", dir=MEMORY) as name:
         measured = [measure(Path(name, str(size)), size) for size in (0, 1, 4)]
     return {key: tuple(one[key] for one in measured) for key in COMMANDS}
 

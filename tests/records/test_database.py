@@ -24,12 +24,31 @@ from python_runner.records.database import write_ahead_log
 from python_runner.records.schema import MIGRATIONS, require_sqlite
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
 from python_runner.records.write_lock import Occupied, WriteLock
+from tests.support import GENEROUS, with_tests_importable
 
 
 NOW = datetime(2026, 11, 24, 3, 0, 7, tzinfo=UTC)
 #: Keeps processes from setting the same file aside; empty, and never deleted.
 LOCK = f"{DATABASE_NAME}.lock"
 SET_ASIDE = "records.sqlite3.corrupt-2026-11-24_03-00-07"
+
+#: Writes runs into a folder and says so after each, often empties the write-ahead log,
+#: and now and then closes the file.
+WRITER = """
+import sys
+from pathlib import Path
+from python_runner.records import database
+from python_runner.records.store import open_store
+from tests.records.test_database import NOW, a_run
+
+database._WRITES = 3
+home, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+for ten in range(0, count, 10):
+    with open_store(home, NOW) as store:
+        for number in range(ten, ten + 10):
+            store.end_run(a_run(f"{name}{number:06}", home, "p" * 2000), [], NOW)
+            print(number, flush=True)
+"""
 
 
 def a_run(run_id: str, home: Path, project: str = "project_1") -> Run:
@@ -573,6 +592,34 @@ def test_a_lock_that_was_deleted_is_made_again(tmp_path: Path) -> None:
         pass
     first.close()
     second.close()
+
+
+@pytest.mark.slow
+def test_processes_write_at_once_and_one_is_killed(memory_folder: Path) -> None:
+    """Each finds what it was told is kept; the database stays sound."""
+
+    def start(name: str, count: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", WRITER, memory_folder, name, str(count)],
+            stdout=subprocess.PIPE,
+            env=with_tests_importable(),
+        )
+
+    with start("a", 40) as one, start("b", 40) as two, start("c", 100_000) as victim:
+        assert victim.stdout is not None
+        for _ in range(15):
+            victim.stdout.readline()
+        victim.kill()
+        told = 15 + len(victim.stdout.read().splitlines())
+        for writer in (one, two):
+            assert writer.communicate(timeout=GENEROUS)[0].count(b"\n") == 40
+    with closing(sqlite3.connect(memory_folder / DATABASE_NAME)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    with open_store(memory_folder, NOW) as store:
+        kept = [run.run_id for run in store.runs(limit=100_000)]
+    assert [sum(i.startswith(name) for i in kept) for name in "ab"] == [40, 40]
+    # What it was killed in may have been kept, and not told.
+    assert len(kept) - 80 - told in {0, 1}
 
 
 def test_content_is_moved_with_no_writer_about(

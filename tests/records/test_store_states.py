@@ -44,7 +44,7 @@ from python_runner.runner.project_run import run_project
 from python_runner.runner.report_history import load_history
 from python_runner.runner.retention import delete_old_runs
 from python_runner.runner.session import open_session
-from tests.support import TODAY, MakeProject, examples, keep
+from tests.support import MEMORY, TODAY, MakeProject, examples, keep
 
 
 START = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ class Records(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp())
+        self.home = Path(tempfile.mkdtemp(dir=MEMORY))
         self.now = START
         self.store = open_store(self.home, self.now)
         self.count = 0
@@ -291,7 +291,7 @@ class Records(RuleBasedStateMachine):
     @rule()
     def back_up(self) -> None:
         """Make a copy: it holds what the records hold, and opens as they do."""
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             self.store.backup(Path(folder) / DATABASE_NAME)
             check(Path(folder) / DATABASE_NAME)
             with open_store(Path(folder), self.now) as copy:
