@@ -117,7 +117,7 @@ def test_french_has_its_typography_and_one_word_for_one_thing(path: Path) -> Non
 #: A number and what it counts; units, "more", verbs and prepositions need no plural.
 COUNTED = re.compile(
     r"\{(?:count|size|limit|free|days|runs|times|total|done|sent|retries|attempts)\} "
-    r"(?!(?:more|of|being|sent|waiting|given|failed|at|and|in|MB|s|min|h)\b)[a-z]+"
+    r"(?!(?:more|of|being|sent|waiting|given|failed|succeeded|at|and|in|MB|s|min|h)\b)[a-z]+"
 )
 
 
@@ -134,11 +134,16 @@ def test_what_is_counted_has_a_singular_and_a_plural(
             assert re.search(r"\{(count|scripts)\}", english[1]), english
 
 
+#: What stands for something in an example of code, and is translated there.
+EXAMPLES = {"NAME": "NOM", '"key"': '"clé"', '"value"': '"valeur"'}
+
+
 def test_french_quotes_are_its_own(french: dict[tuple[str, ...], Any]) -> None:
     """Straight quotes stand around code alone, and code is the same in English."""
     for english, message in french.items():
-        # Two examples are translated.
-        said = " ".join(english).replace("NAME", "NOM").replace('"key"', '"clé"')
+        said = " ".join(english)
+        for example in EXAMPLES.items():
+            said = said.replace(*example)
         code = re.findall(r'"[^"]*"', said)
         for form in _forms(message.string):
             for quoted in re.findall(r'"[^"]*"', form):
