@@ -137,6 +137,8 @@ class _Board:
     done: dict[str, int] = field(default_factory=dict)
     stopping: bool = False
     _held: dict[str, list[ScriptEnded]] = field(default_factory=dict)
+    #: Runs that were stopped, alone or with all others.
+    _stopped: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> Iterator[Event | _Unstarted]:
         """Take note of an event, and yield what there is to show now."""
@@ -158,6 +160,8 @@ class _Board:
             case ScriptEnded(result=result):
                 self.running.pop((result.run_id, result.number), None)
                 self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
+                if result.outcome is Outcome.STOPPED:
+                    self._stopped.add(result.run_id)
                 if result.attempts:
                     yield from self._told(result.run_id)
                     yield event
@@ -182,7 +186,8 @@ class _Board:
                 continue
             results = tuple(event.result for event in group)
             project = group[0].project.name
-            yield _Unstarted(run_id, project, results, self.stopping)
+            stopped = self.stopping or run_id in self._stopped
+            yield _Unstarted(run_id, project, results, stopped)
 
 
 class _Shown(Progress):
