@@ -20,6 +20,8 @@ FRENCH = sorted(
 )
 #: Pages for those who change Python Runner.
 INNER = {"mutation.md", "windows-tests.md"}
+#: Written by programs, or by many hands over time.
+MADE = {"reliability.md", "CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"}
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
@@ -87,6 +89,17 @@ def test_signs_of_two_parts_follow_a_no_break_space(page: Path) -> None:
     text = re.sub(r"`[^`]+`", "", prose(page))
 
     assert re.findall(r".{0,20}(?: [:;!?»](?!\S)|« ).{0,20}", text) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_a_page_is_set_like_print(page: Path) -> None:
+    """Ellipses are one sign; French quotes are « », its apostrophes straight ones."""
+    if page.name in INNER | MADE:
+        return
+    text = re.sub(r"`[^`]+`", "", prose(page))
+    odd = r"\.\.\.|[\u2018\u2019" + (r"\u201c\u201d\"]" if page in FRENCH else "]")
+
+    assert re.findall(rf".{{0,20}}(?:{odd}).{{0,20}}", text) == []
 
 
 def test_pictures_are_light() -> None:

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="a console there is asked for its mode"
 )
 RUN = "39be3d37aed64"
-WHY = Sentence.of("not started: {script} failed, and the series stops then", script="x")
+WHY = Sentence.of('{script} failed, and on_failure is "stop"', script="x")
 
 
 class Terminal(Device):
@@ -192,7 +192,7 @@ def test_what_was_skipped_for_one_reason_is_one_line(
 
     shown = " ".join(scene.shown().split())
     assert "s2.py, s3.py, s4.py and 27 more" in shown
-    assert shown.count("the series stops then") == 1
+    assert shown.count("on_failure is") == 1
     assert "failed · 1 failed, 30 skipped · 2 min 13 s · run 39be3d3" in shown
 
 
@@ -229,7 +229,7 @@ def test_a_skipped_run_is_one_line(
     """Neither a heading nor a line for each script: nothing has happened."""
     since = f"{now:%Y-%m-%d} 20:56:17"
     reason = Sentence.of(
-        "another run of the project is active since {since}"
+        "another run of the project has been active since {since}"
         " (run {run_id}, process {pid} on {host})",
         since=since,
         run_id="106ec332ed79b",

@@ -114,6 +114,45 @@ def test_french_has_its_typography_and_one_word_for_one_thing(path: Path) -> Non
             assert not TOO_CLOSE.search(form), form
 
 
+#: A number and what it counts; units, "more", verbs and prepositions need no plural.
+COUNTED = re.compile(
+    r"\{(?:count|size|limit|free|days|runs|times|total|done|sent|retries|attempts)\} "
+    r"(?!(?:more|of|being|sent|waiting|given|failed|succeeded|at|and|in|MB|s|min|h)\b)[a-z]+"
+)
+
+
+def test_what_is_counted_has_a_singular_and_a_plural(
+    french: dict[tuple[str, ...], Any],
+) -> None:
+    """Nobody reads "1 problems" or "problem(s)"; French has the singular for 0 and 1."""
+    for english, message in french.items():
+        for form in (*english, *_forms(message.string)):
+            assert not re.search(r"\w\(e?s\)", form), form
+        if len(english) == 1:
+            assert not COUNTED.search(english[0]), english[0]
+        else:
+            assert re.search(r"\{(count|scripts)\}", english[1]), english
+
+
+#: What stands for something in an example of code, and is translated there.
+EXAMPLES = {"NAME": "NOM", '"key"': '"clé"', '"value"': '"valeur"'}
+
+
+def test_french_quotes_are_its_own(french: dict[tuple[str, ...], Any]) -> None:
+    """Straight quotes stand around code alone, and code is the same in English."""
+    for english, message in french.items():
+        said = " ".join(english)
+        for example in EXAMPLES.items():
+            said = said.replace(*example)
+        code = re.findall(r'"[^"]*"', said)
+        for form in _forms(message.string):
+            for quoted in re.findall(r'"[^"]*"', form):
+                assert quoted in code, (quoted, form)
+            assert not re.search(
+                r"(?<!\w)'[^' ]+'(?!\w)|[\u2018\u2019\u201c\u201d\u2026]", form
+            ), form
+
+
 @pytest.mark.parametrize(
     ("english", "french_word"),
     [

@@ -31,9 +31,9 @@ USERS = sorted(
 #: What keeps its own words: code, addresses, and the labels of Microsoft's screens.
 VERBATIM = re.compile(
     r"```.*?```|`[^`]*`|python-runner(?: (?:mail )?[a-z]+)?|Python Runner|\{\w+\}"
-    r"|\]\([^)]*\)|<[^>\n]*>|https?://\S+|\*[^*\n]+\*|\"[^\"\n]*\"|\u00ab[^\u00bb]*\u00bb"
+    r"|\]\([^)]*\)|<[^>\n]*>|https?://\S+|\*(?=\S)[^*\n]+\*|\"[^\"\n]*\"|\u00ab[^\u00bb]*\u00bb"
     # Labels of Microsoft's screens.
-    r"|'[A-Z][^']*'|admin center.*|Mail\.Send",
+    r"|(?<!\w)'[A-Z][^'\n]*'(?!\w)|admin center[^\n]*|Mail\.Send",
     re.DOTALL,
 )
 

@@ -50,7 +50,7 @@ def test_history_lists_runs_newest_first(
 
     assert done.returncode == 0
     assert heading.split() == [
-        *("run", "start", "project", "status", "scripts", "duration", "mail", "reason")
+        *("run", "start", "project", "status", "scripts", "duration", "email", "reason")
     ]
     start = TODAY.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert re.split(" {2,}", newest) == [
@@ -229,7 +229,7 @@ def test_a_running_run_is_listed_and_named_by_show(cli: Cli, patient: Path) -> N
     shown = cli("show", run_id)
 
     assert re.search(r" project_1  running +0/2 +[0-9.]+ s$", row)
-    assert "No run fits" in cli("history", "--failed").stdout
+    assert "No run matches" in cli("history", "--failed").stdout
     [known] = json.loads(cli("history", "--json").stdout)["runs"]
     assert (known["run_id"], known["status"]) == (run_id, "running")
     assert known["duration_seconds"] is None

@@ -58,7 +58,7 @@ def test_a_project_is_one_line(cli: Cli, store: Store, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     assert heading == [
-        *("project", "status", "last run", "since", "usual", "now", "mail", "reason")
+        *("project", "status", "last run", "since", "usual", "now", "email", "reason")
     ]
     four, two, nine = (moment(timedelta(hours=h)) for h in (4, 2, 9))
     assert lines == [

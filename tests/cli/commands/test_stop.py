@@ -65,7 +65,7 @@ def test_stop_ends_the_run_of_one_project(
     first, second = json.loads(document)["runs"]
 
     assert done.returncode == 0
-    assert f"run {first['run_id'][:7]} is asked to stop" in done.stdout
+    assert f"run {first['run_id'][:7]} has been asked to stop" in done.stdout
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("project_1: stopped · 1 stopped")]
     assert process.returncode == 143
@@ -86,7 +86,7 @@ def test_asked_once_more_it_kills(
         wait_until((folder / "up").exists)
         with started(tmp_path, "stop", folder) as first:
             assert first.stdout
-            assert "is asked to stop" in first.stdout.readline()
+            assert "has been asked to stop" in first.stdout.readline()
             began = time.monotonic()
             second = cli("stop", folder)
             took = time.monotonic() - began
@@ -192,7 +192,7 @@ def test_stop_refuses_another_accounts_run(
             other.kill()
 
     assert done.returncode == 2
-    assert "is of another account (nobody)" in done.stderr
+    assert "belongs to another account (nobody)" in done.stderr
     assert not asked
 
 
