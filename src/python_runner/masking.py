@@ -20,6 +20,7 @@ from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import SEQUENCE
 from python_runner.texts.sentence import Sentence
 
@@ -50,17 +51,22 @@ _CODE_PAGES = ("cp1252", "cp850", "utf-16-le")
 #: What shows as nothing: it is taken out where a text is shown, or no terminal draws it.
 #: In bytes no NUL is: every second one of UTF-16 is one.
 _UNSEEN = rf"(?:{SEQUENCE}|[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff])"
-_UNSEEN_TEXT = re.compile(f"{_UNSEEN}+")
-_UNSEEN_DATA = re.compile(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
+_UNSEEN_TEXT = lazy_pattern(f"{_UNSEEN}+")
+_UNSEEN_DATA = lazy_pattern(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
 #: One of these is in whatever shows as nothing: a quick look.
-_UNSEEN_MARK = re.compile(rb"[\x01-\x08\x0e-\x1f\x7f]")
+_UNSEEN_MARK = lazy_pattern(rb"[\x01-\x08\x0e-\x1f\x7f]")
 #: The same, and blanks: a line of a mail or a table shows one for many.
-_UNSEEN_OR_BLANK = re.compile(rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+")
+_UNSEEN_OR_BLANK = lazy_pattern(
+    rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+"
+)
 #: Of these, what stays when they stand inside of a secret.
-_COLOUR_TEXT = re.compile(r"\x1b\[[0-9;:]*m")
-_COLOUR_DATA = re.compile(_COLOUR_TEXT.pattern.encode())
+_COLOUR = r"\x1b\[[0-9;:]*m"
+_COLOUR_TEXT = lazy_pattern(_COLOUR)
+_COLOUR_DATA = lazy_pattern(_COLOUR.encode())
 #: A sequence that the next block may complete.
-_BEGUN_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z")
+_BEGUN_SEQUENCE = lazy_pattern(
+    rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z"
+)
 #: Bytes of a sequence that is looked for at the end of a block.
 _SEQUENCE_BYTES = 4096
 #: Bytes of unseen characters for each byte of a secret that are reckoned with there.
