@@ -88,6 +88,8 @@ def child_environment(
 def withheld_variables(base: Mapping[str, str], extra: Mapping[str, str]) -> list[str]:
     """Return which variables hold a secret of the runner's own under another name."""
     secrets = own_values(base)
+    if not secrets:
+        return []
     variables = {**_folded(base), **_folded(extra)}
     return sorted(
         name
