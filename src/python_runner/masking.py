@@ -116,6 +116,8 @@ class Masker:
 
         Paths stay as they are: they must still lead to their files.
         """
+        if not self._texts:
+            return fact
         # A run of a large series has 100,000 texts: one look at all of them is quick. No
         # sequence of a terminal goes on behind the end of a line.
         texts = "\n".join(_texts(fact))
@@ -228,20 +230,23 @@ class Masker:
         return max([end, *(stop for _start, stop in self._found(data, end))])
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a fact that may hold a secret."""
-    parts: Iterable[Any] = ()
-    if isinstance(value, Sentence):
-        parts = value.values.values()
-    elif isinstance(value, tuple):
-        parts = value
-    elif is_dataclass(value) and not isinstance(value, type):
-        parts = (getattr(value, f.name) for f in fields(value))
-    # The texts of an enum are nobody's words, and part of the code.
-    elif isinstance(value, str) and not isinstance(value, Enum):
-        yield value
-    for part in parts:
-        yield from _texts(part)
+def _texts(fact: Any) -> list[str]:
+    """Return the texts of a fact that may hold a secret, in any order."""
+    texts: list[str] = []
+    rest = [fact]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            # The texts of an enum are nobody's words, and part of the code.
+            if not isinstance(value, Enum):
+                texts.append(value)
+        elif isinstance(value, Sentence):
+            rest += value.values.values()
+        elif isinstance(value, tuple):
+            rest += value
+        elif is_dataclass(value) and not isinstance(value, type):
+            rest += [getattr(value, field.name) for field in fields(value)]
+    return texts
 
 
 class _Places:
