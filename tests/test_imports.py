@@ -23,6 +23,8 @@ SELDOM = REPORTS | DELIVERY | {"asyncio", "psutil", "tomllib", "dotenv"}
 RUN = SELDOM - (set() if sys.platform == "linux" else {"psutil"})
 #: What a failed script needs.
 TRACEBACKS = {"python_runner.tracebacks.cause", "python_runner.tracebacks.source"}
+#: What ``--version`` can do without.
+QUICK = {"click", "typing", "re", "dataclasses", "gettext", "python_runner.texts"}
 #: What reads a configuration, keeps records or runs a script.
 WORK = {"msgspec", "sqlite3", "subprocess", "logging", "python_runner.config"} | {
     f"python_runner.{name}"
@@ -63,7 +65,10 @@ def _modules(arguments: list[str] | tuple[str, ...], folder: Path) -> set[str]:
             id="library",
         ),
         pytest.param(
-            ("-m", "python_runner", "--version"), WORK | SELDOM, 120, id="version"
+            ("-m", "python_runner", "--version"),
+            WORK | SELDOM | QUICK,
+            30,
+            id="version",
         ),
         pytest.param(("-m", "python_runner", "--help"), WORK | SELDOM, 120, id="help"),
         pytest.param(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 
+# As a type checker reads it, and without what ``typing`` costs.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from python_runner.helpers import (
         CONFIG_FILE,
         MANDATORY_VARS,

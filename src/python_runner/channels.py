@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 
+from python_runner.patterns import lazy_pattern
+
 
 #: Scheme and authority of an address, whatever Apprise puts there: a host or a token.
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#]*)", re.IGNORECASE)
+_ADDRESS = lazy_pattern(r"([a-z][a-z0-9+.-]*)://([^/?#]*)", re.IGNORECASE)
 #: Apprise takes the password behind the question mark, too.
-_PASSWORD = re.compile(r"(?<=[?&])pass(?:word)?=[^&]*", re.IGNORECASE)
+_PASSWORD = lazy_pattern(r"(?<=[?&])pass(?:word)?=[^&]*", re.IGNORECASE)
 #: What is a host beyond doubt. A token has capitals, or digits at its end, or no dot.
-_HOST = re.compile(r"localhost|\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z]{2,24}")
+_HOST = lazy_pattern(r"localhost|\d{1,3}(?:\.\d{1,3}){3}|(?:[a-z0-9-]+\.)+[a-z]{2,24}")
 
 
 def channel_label(url: str) -> str:

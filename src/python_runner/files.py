@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import secrets
 import shutil
 import stat
 import sys
@@ -404,12 +403,16 @@ def is_diverted(path: Path) -> bool:
     Who owns the folder in which a link lies may make one there: what is in it is that
     user's anyway.
     """
-    for place in (path, *path.parents):
+    # Asked three times for each script: texts take a tenth of the time of paths.
+    place, above = str(path), os.path.dirname(path)  # noqa: PTH120
+    while place and place != above:
         if is_foreign_link(place):
             with suppress(OSError):
-                if place.lstat().st_uid == place.parent.stat().st_uid:
+                if os.lstat(place).st_uid == os.stat(above or ".").st_uid:  # noqa: PTH116
+                    place, above = above, os.path.dirname(above)  # noqa: PTH120
                     continue
             return True
+        place, above = above, os.path.dirname(above)  # noqa: PTH120
     return False
 
 
@@ -422,6 +425,8 @@ def make_folder(path: Path, mode: int = FOLDER_MODE) -> None:
     """
     if is_diverted(path):
         raise PermissionError(errno.EPERM, "is a link of another user", str(path))
+    if is_folder(path):
+        return
     # mkdir() would give the folders above the usual mode.
     if path.parent != path and not path.parent.exists():
         make_folder(path.parent, mode)
@@ -489,7 +494,7 @@ def replacing(
         old = None
     # Nobody can make this name before us. The suffix differs, so that a program which
     # looks for *.eml never picks up an unfinished file.
-    new = target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.new")
+    new = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.new")
     # Nobody reads meanwhile what only the owner may read.
     descriptor = _new_file(new, PRIVATE_FILE_MODE if old is not None else mode)
     try:

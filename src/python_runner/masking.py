@@ -20,6 +20,7 @@ from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import SEQUENCE
 from python_runner.texts.sentence import Sentence
 
@@ -50,17 +51,22 @@ _CODE_PAGES = ("cp1252", "cp850", "utf-16-le")
 #: What shows as nothing: it is taken out where a text is shown, or no terminal draws it.
 #: In bytes no NUL is: every second one of UTF-16 is one.
 _UNSEEN = rf"(?:{SEQUENCE}|[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff])"
-_UNSEEN_TEXT = re.compile(f"{_UNSEEN}+")
-_UNSEEN_DATA = re.compile(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
+_UNSEEN_TEXT = lazy_pattern(f"{_UNSEEN}+")
+_UNSEEN_DATA = lazy_pattern(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
 #: One of these is in whatever shows as nothing: a quick look.
-_UNSEEN_MARK = re.compile(rb"[\x01-\x08\x0e-\x1f\x7f]")
+_UNSEEN_MARK = lazy_pattern(rb"[\x01-\x08\x0e-\x1f\x7f]")
 #: The same, and blanks: a line of a mail or a table shows one for many.
-_UNSEEN_OR_BLANK = re.compile(rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+")
+_UNSEEN_OR_BLANK = lazy_pattern(
+    rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+"
+)
 #: Of these, what stays when they stand inside of a secret.
-_COLOUR_TEXT = re.compile(r"\x1b\[[0-9;:]*m")
-_COLOUR_DATA = re.compile(_COLOUR_TEXT.pattern.encode())
+_COLOUR = r"\x1b\[[0-9;:]*m"
+_COLOUR_TEXT = lazy_pattern(_COLOUR)
+_COLOUR_DATA = lazy_pattern(_COLOUR.encode())
 #: A sequence that the next block may complete.
-_BEGUN_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z")
+_BEGUN_SEQUENCE = lazy_pattern(
+    rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z"
+)
 #: Bytes of a sequence that is looked for at the end of a block.
 _SEQUENCE_BYTES = 4096
 #: Bytes of unseen characters for each byte of a secret that are reckoned with there.
@@ -110,6 +116,8 @@ class Masker:
 
         Paths stay as they are: they must still lead to their files.
         """
+        if not self._texts:
+            return fact
         # A run of a large series has 100,000 texts: one look at all of them is quick. No
         # sequence of a terminal goes on behind the end of a line.
         texts = "\n".join(_texts(fact))
@@ -222,20 +230,23 @@ class Masker:
         return max([end, *(stop for _start, stop in self._found(data, end))])
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts of a fact that may hold a secret."""
-    parts: Iterable[Any] = ()
-    if isinstance(value, Sentence):
-        parts = value.values.values()
-    elif isinstance(value, tuple):
-        parts = value
-    elif is_dataclass(value) and not isinstance(value, type):
-        parts = (getattr(value, f.name) for f in fields(value))
-    # The texts of an enum are nobody's words, and part of the code.
-    elif isinstance(value, str) and not isinstance(value, Enum):
-        yield value
-    for part in parts:
-        yield from _texts(part)
+def _texts(fact: Any) -> list[str]:
+    """Return the texts of a fact that may hold a secret, in any order."""
+    texts: list[str] = []
+    rest = [fact]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            # The texts of an enum are nobody's words, and part of the code.
+            if not isinstance(value, Enum):
+                texts.append(value)
+        elif isinstance(value, Sentence):
+            rest += value.values.values()
+        elif isinstance(value, tuple):
+            rest += value
+        elif is_dataclass(value) and not isinstance(value, type):
+            rest += [getattr(value, field.name) for field in fields(value)]
+    return texts
 
 
 class _Places:

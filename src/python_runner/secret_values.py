@@ -14,6 +14,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_plus
 
+from python_runner.patterns import lazy_pattern
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +43,7 @@ _ALWAYS = _words(
     " SENHA WACHTWOORD HASLO"
 )
 #: The same for words in a row.
-_ALWAYS_TOGETHER = re.compile(
+_ALWAYS_TOGETHER = lazy_pattern(
     r"\b(?:(?:API|ACCESS|PRIVATE|SECRET) KEYS?|MOTS?(?: DE)? PASSES?|PHRASE(?: DE)? PASSE"
     r"|PASS (?:WORD|PHRASE|CODE|KEY)S?|CLES? (?:API|PRIVEES?|ACCES)"
     r"|(?:SEED|RECOVERY|BACKUP|MFA|CONFIRMATION|ACCESS) (?:PHRASE|CODE)S?"
@@ -53,15 +55,15 @@ _LAST = _words(
     "KEY KEYS CLE CLES PW COOKIE COOKIES SAS DSN HOOK HOOKS PAT PATS SALT PEPPER OTP TOTP"
     " AUTHORIZATION PASSE"
 )
-_LAST_TOGETHER = re.compile(
+_LAST_TOGETHER = lazy_pattern(
     r"\b(?:ACCESS SIGNATURE|(?:BASIC|HTTP|PROXY|REDIS|REDISCLI|DB|FTP|CURL|NPM|REGISTRY"
     r"|DOCKER|API) AUTH"
     r"|AUTH HEADER|(?:SAS|SIGNED|PRESIGNED|HOOK) UR[LI])$"
 )
 #: A name may begin with it.
-_FIRST_KEY = re.compile(r"(?:CLE|CLES) ")
+_FIRST_KEY = lazy_pattern(r"(?:CLE|CLES) ")
 #: Ends of a word that is written in one piece: PGPASSWORD, dbpwd.
-_JOINED = re.compile(
+_JOINED = lazy_pattern(
     r"(?:PASSWORDS?|PASSWD|PASSPHRASE|SECRETS?|TOKENS?|CREDENTIALS?|CREDS|MOTDEPASSE|MDP"
     r"|(?:API|ACCESS|PRIVATE|SECRET|MASTER|AUTH|ENCRYPTION|SIGNING|ACCOUNT|SSH|STORAGE"
     r"|PRIV|SIGN|CRYPT|CRYPTO|APP|CONSUMER|CLIENT|BOT|OPENAI|MAILGUN|SENDGRID|STRIPE"
@@ -88,12 +90,12 @@ _HOW_MANY = _words(
     " ALLOW REQUIRE REQUIRES SKIP WITH WITHOUT GPIO"
 )
 #: Before or after PASS: a filter, a way, a part of the work.
-_HARMLESS_PASS = re.compile(
+_HARMLESS_PASS = lazy_pattern(
     r"\b(?:LOW|HIGH|BAND|ALL|FIRST|SECOND|LAST|ONE|TWO|SINGLE|MULTI|BOARDING|DATA|NEXT)"
     r" PASS\b|\bPASS (?:THROUGH|RATE|THRESHOLD|FILTER|FAIL|MARK|GRADE|RATIO|BY|BAND|SCORE"
     r"|PERCENT|PERCENTAGE|NUMBER|NO)\b"
 )
-_COUNTED_TOKENS = re.compile(
+_COUNTED_TOKENS = lazy_pattern(
     r"\b(?:INPUT|OUTPUT|PROMPT|COMPLETION|CONTEXT|NEW|STOP|SPECIAL|CACHED) TOKENS\b"
     r"|\bTOKENS? (?:PER|BUDGET|USAGE|USED|LEFT)\b"
 )
@@ -114,9 +116,9 @@ _WHICH = _words(
     "PROD PRODUCTION DEV TEST TESTS STAGING PREPROD QA UAT LIVE SANDBOX LOCAL OLD NEW"
     " PRIMARY SECONDARY PEM DER B64 BASE64 HEX JSON VALUE V A B DEFAULT CURRENT PREVIOUS"
 )
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_CAMEL = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 #: A value that only tells where the key is.
-_KEY_FILE = re.compile(
+_KEY_FILE = lazy_pattern(
     r"(?:~|\.{0,2})?(?:[A-Za-z]:)?[\\/][^\n]*"
     r"(?:\.(?:pem|key|p12|pfx|json|crt|cer|jks|txt|ppk|env)|[\\/](?:id_\w+|secrets/\w+))",
     re.IGNORECASE,
@@ -227,55 +229,55 @@ def secret_values(*environments: Mapping[str, str]) -> Iterator[str]:
 
 #: The part of an address behind a user and a password: a host, or several.
 _HOST = r"(?=(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)?(?::[0-9]+)?(?:[/?#,;\s\"'<>)\\]|$)|tcp\(|unix\()"
-_USER_INFO = re.compile(r"://([^\s/@:\"'<>]*):([^\s\"'<>]+)")
-_AT_HOST = re.compile(rf"@{_HOST}")
+_USER_INFO = lazy_pattern(r"://([^\s/@:\"'<>]*):([^\s\"'<>]+)")
+_AT_HOST = lazy_pattern(rf"@{_HOST}")
 #: The port of an address without a user, which looks like one with a user.
-_PORT = re.compile(r"[0-9]{1,5}(?:[/?#]|$)")
+_PORT = lazy_pattern(r"[0-9]{1,5}(?:[/?#]|$)")
 #: ``https://token@host``: a long user name with digits.
-_TOKEN_USER = re.compile(rf"://(?=[^\s/@:]*[0-9])([^\s/@:\"'<>]{{16,}})@{_HOST}")
+_TOKEN_USER = lazy_pattern(rf"://(?=[^\s/@:]*[0-9])([^\s/@:\"'<>]{{16,}})@{_HOST}")
 #: A whole value such as a proxy's, without a scheme.
-_BARE_LOGIN = re.compile(
+_BARE_LOGIN = lazy_pattern(
     r"(?!(?:mailto|sips?|xmpp|acct|tel|to|cc|bcc|from|contact|author|e-?mail):)"
     rf"[\w.+%\\-]+:(?![0-9:]+@)([^\s/\"'<>]{{4,}})@{_HOST}[^\s@]*",
     re.IGNORECASE,
 )
 #: ``jdbc:oracle:thin:scott/tiger@host``, and the same of SQL*Plus.
-_ORACLE = re.compile(r"\bjdbc:oracle:\w+:[^/\s@:]*/(?!/)(\"[^\"]+\"|[^\s]+)@")
-_ORACLE_LOGIN = re.compile(
+_ORACLE = lazy_pattern(r"\bjdbc:oracle:\w+:[^/\s@:]*/(?!/)(\"[^\"]+\"|[^\s]+)@")
+_ORACLE_LOGIN = lazy_pattern(
     r"[\w$#.\"]+/(\"[^\"]+\"|[^\s/][^\s]*)@(?://\S+|[\w.-]+:[0-9]+[:/]\w+)",
     re.IGNORECASE,
 )
 #: The same of a name from ``tnsnames.ora``; elsewhere ``checkout@v4`` is a version.
-_TNS_LOGIN = re.compile(r"[\w$#.\"]+/(\"[^\"]+\"|[^\s/]\S*)@[\w.-]+")
+_TNS_LOGIN = lazy_pattern(r"[\w$#.\"]+/(\"[^\"]+\"|[^\s/]\S*)@[\w.-]+")
 #: Where ``name=value`` begins inside a value; what is before the name says what ends it.
-_PAIR = re.compile(
+_PAIR = lazy_pattern(
     r"(?P<before>^|[;&?#\s,({\"'])[ \t]{0,4}(?P<name>-{0,2}[A-Za-z][\w.-]*(?: [A-Za-z]\w*){0,3})"
     r"[ \t]*=[ \t]*"
 )
 #: The same with the names that a value of JSON, YAML, a header or a dict has.
-_QUOTED_PAIR = re.compile(
+_QUOTED_PAIR = lazy_pattern(
     r"(?P<quote>[\"'])(?P<name>[A-Za-z][\w. -]*)(?P=quote)\s*:\s*"
     r"(?P<value>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')"
 )
-_HEADER = re.compile(r"\b(?:Bearer|Basic|Token)\s+([\w.~+/=-]{8,})", re.IGNORECASE)
-_OPTION = re.compile(
+_HEADER = lazy_pattern(r"\b(?:Bearer|Basic|Token)\s+([\w.~+/=-]{8,})", re.IGNORECASE)
+_OPTION = lazy_pattern(
     r"(?:^|\s)--?(?P<name>[A-Za-z][\w-]+)\s+(?P<value>\"[^\"]+\"|'[^']+'|[^\s\"'-]\S*)"
 )
 #: A line of YAML, or of the head of a request.
-_COLON_LINE = re.compile(
+_COLON_LINE = lazy_pattern(
     r"^[ \t]*(?:- )?(?P<name>[A-Za-z][\w-]*)[ \t]*:[ \t]+(?P<value>\S[^\n]*)",
     re.MULTILINE,
 )
 #: As in ``.netrc``, and as curl takes it.
-_LOGIN_WORDS = re.compile(r"\blogin\s+\S+\s+password\s+(\S+)")
-_LOGIN_OPTION = re.compile(r"(?:^|\s)(?:-u|--user)[\s=]+[^\s:]+:(\S+)")
+_LOGIN_WORDS = lazy_pattern(r"\blogin\s+\S+\s+password\s+(\S+)")
+_LOGIN_OPTION = lazy_pattern(r"(?:^|\s)(?:-u|--user)[\s=]+[^\s:]+:(\S+)")
 #: Variables whose value may be a user and a password.
-_LOGIN_NAME = re.compile(
+_LOGIN_NAME = lazy_pattern(
     r"AUTH|USER_?(?:PASS|PWD)|CREDENTIAL|CREDS|LOGIN", re.IGNORECASE
 )
-_LOGIN = re.compile(r"[\w.@+\\-]+:([^\s/]{4,})")
+_LOGIN = lazy_pattern(r"[\w.@+\\-]+:([^\s/]{4,})")
 #: What well-known services issue tells by its form that it is a secret.
-_ISSUED = re.compile(
+_ISSUED = lazy_pattern(
     r"(?<![\w-])(?:gh[oprsu]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}"
     r"|xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}|sk-[\w-]{20,}|[rs]k_(?:live|test)_\w{10,}"
     r"|whsec_\w{16,}|AIza[\w-]{35}|ya29\.[\w-]{20,}|SG\.[\w-]{16,}\.[\w-]{16,}"
@@ -284,21 +286,21 @@ _ISSUED = re.compile(
     r"|(?<![0-9])[0-9]{6,12}:AA[\w-]{30,}"
 )
 #: Addresses whose path is all that one needs to write there.
-_HOOK = re.compile(
+_HOOK = lazy_pattern(
     r"https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)"
     r"|(?:\w+\.)?discord(?:app)?\.com/api(?:/v[0-9]+)?/webhooks"
     r"|[\w.-]+\.webhook\.office\.com/webhook\w*|outlook\.office\.com/webhook\w*"
     r"|hc-ping\.com)/(?P<path>[^\s\"'<>?#]+)"
 )
-_PRIVATE_KEY = re.compile(
+_PRIVATE_KEY = lazy_pattern(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^-]|-(?!----))*-----END [A-Z ]*PRIVATE KEY-----"
 )
-_BRACED = re.compile(r"\{([^}]*+(?:\}\}[^}]*+)*+)\}")
-_QUOTED = re.compile(r"'((?:[^'\\]|''|\\.)*)'|\"((?:[^\"\\]|\"\"|\\.)*)\"", re.DOTALL)
+_BRACED = lazy_pattern(r"\{([^}]*+(?:\}\}[^}]*+)*+)\}")
+_QUOTED = lazy_pattern(r"'((?:[^'\\]|''|\\.)*)'|\"((?:[^\"\\]|\"\"|\\.)*)\"", re.DOTALL)
 #: Names of an address's query alone.
 _QUERY_NAMES = frozenset({"sig", "signature", "hmac", "auth", "x-amz-signature"})
 #: A further pair behind a semicolon: the text is one of ADO and ODBC.
-_NEXT_PAIR = re.compile(r"^[^=\s]*[^;=]*=[^;]*;\s*(?:[A-Za-z][\w ]*=|$)")
+_NEXT_PAIR = lazy_pattern(r"^[^=\s]*[^;=]*=[^;]*;\s*(?:[A-Za-z][\w ]*=|$)")
 
 
 def secrets_inside(name: str, value: str) -> Iterator[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from python_runner.cli.app import make_app
+from python_runner.cli import main
+from python_runner.cli.app import make_app, run_app
 from python_runner.version import __version__
 from tests.support import (
     COMMAND,
@@ -31,6 +32,22 @@ def test_version_and_help(cli: Cli) -> None:
     for command in ("run", "check", "init", "mail", "demo", "completion"):
         assert f"  {command} " in done.stdout
     assert cli("no-such-command").returncode == 2
+
+
+def test_the_version_is_the_same_with_nothing_loaded(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short way says what the command says, and leaves a lost stream to it."""
+    monkeypatch.setattr("sys.argv", ["python-runner", "--version"])
+    main()
+    shortly = capfd.readouterr().out
+    assert run_app(["--version"]) == 0
+    assert capfd.readouterr().out == shortly != ""
+
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
 
 
 def test_help_speaks_french(cli: Cli) -> None:

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from python_runner.version import __version__
 
 
 def main() -> None:
     """Be the ``python-runner`` command."""
+    if sys.argv[1:] == ["--version"] and _told_version():
+        return
     from python_runner.cli.app import run_app  # noqa: PLC0415 - keeps the import cheap
 
     sys.exit(run_app())
+
+
+def _told_version() -> bool:
+    """Write the version without loading anything; say whether that was possible.
+
+    Nothing is written where it was not: the command does it then, and knows what to do
+    with a stream that is missing, full or left by its reader.
+    """
+    try:
+        line = f"python-runner, version {__version__}{os.linesep}"
+        os.write(sys.stdout.fileno(), line.encode(sys.stdout.encoding))
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from python_runner.model import parse_mailbox
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import translate as _
 
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 #: What may be an address among other things.
-_WORD = re.compile(r"[^\s<>()\[\]\":;,'|]+@[^\s<>()\[\]\":;,'|@]+")
+_WORD = lazy_pattern(r"[^\s<>()\[\]\":;,'|]+@[^\s<>()\[\]\":;,'|@]+")
 
 
 def is_sender(sender: str) -> bool:

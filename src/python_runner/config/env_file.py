@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from python_runner.config.reading import read_text
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import (
     holds_own_secret,
     is_own_secret,
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
     from dotenv.parser import Binding
 
 #: What a variable may be called; Windows has ``ProgramFiles(x86)``.
-_NAME = re.compile(r"\w[\w.()-]*")
+_NAME = lazy_pattern(r"\w[\w.()-]*")
 #: From the start of an entry to its value.
-_BEFORE_VALUE = re.compile(
+_BEFORE_VALUE = lazy_pattern(
     r"\s*(?:export[^\S\r\n]+)?(?:'[^']+'|[^=#\s]+)[^\S\r\n]*=[^\S\r\n]*"
 )
-_REFERENCE = re.compile(r"\$\{(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}")
-_DOUBLE_QUOTED = re.compile(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
-_ESCAPED_QUOTE = re.compile(r"\\([\\\"])")
-_COMMENT = re.compile(r"\s#")
+_REFERENCE = lazy_pattern(r"\$\{(?P<name>[^}:]*)(?::-(?P<default>[^}]*))?\}")
+_DOUBLE_QUOTED = lazy_pattern(r'"((?:\\.|[^"\\])*)"', re.DOTALL)
+_ESCAPED_QUOTE = lazy_pattern(r"\\([\\\"])")
+_COMMENT = lazy_pattern(r"\s#")
 #: How shells of Windows and Unix set a variable.
-_COMMAND = re.compile(r"\s*(?:set|setx|setenv|let|declare|env)\s", re.IGNORECASE)
-_SHELL_NAME = re.compile(r"\s*\$(?:env:)?\{?\w+\}?\s*=", re.IGNORECASE)
-_COLON = re.compile(r"\s*[\"']?\w[\w.-]*[\"']?\s*:")
-_OPEN_QUOTE = re.compile(r"[^=#]*=\s*[\"']")
+_COMMAND = lazy_pattern(r"\s*(?:set|setx|setenv|let|declare|env)\s", re.IGNORECASE)
+_SHELL_NAME = lazy_pattern(r"\s*\$(?:env:)?\{?\w+\}?\s*=", re.IGNORECASE)
+_COLON = lazy_pattern(r"\s*[\"']?\w[\w.-]*[\"']?\s*:")
+_OPEN_QUOTE = lazy_pattern(r"[^=#]*=\s*[\"']")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from python_runner.exceptions import Problem
 from python_runner.files import exists, is_file, read_regular, real_folder
 from python_runner.installation import DISTRIBUTION, package_command, shell_word
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import translate as _
 
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 #: The folder of the modules that run now.
 PACKAGE = Path(__file__).parents[1]
 #: A line of an installer's list of files that puts one into the package.
-_OWNS = re.compile(rf"^(?:\.\.[/\\])*{PACKAGE.name}(?:[/\\]|\.py\b)", re.MULTILINE)
+_OWNS = lazy_pattern(rf"^(?:\.\.[/\\])*{PACKAGE.name}(?:[/\\]|\.py\b)", re.MULTILINE)
 #: No module is larger.
 _LIMIT = 10_000_000
 

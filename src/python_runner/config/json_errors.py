@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Quotes that word processors and chat programs make of straight ones.
-_CURLY = re.compile("[\u2018-\u201f\u2039\u203a\xab\xbb]")
+_CURLY = lazy_pattern("[\u2018-\u201f\u2039\u203a\xab\xbb]")
 #: A text whose last backslash takes its closing quote away, as in a path to a folder.
-_NO_END = re.compile(r'"(?:[A-Za-z]:|[.\\])[^"\n]*\\"')
+_NO_END = lazy_pattern(r'"(?:[A-Za-z]:|[.\\])[^"\n]*\\"')
 
 _QUOTES = N_(
     'strings and keys need straight double quotes around them, "...", and \\" inside'

@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HUMP = lazy_pattern(r"(?<=[a-z0-9])(?=[A-Z])")
 #: Letters of a word for each slip that is forgiven.
 _LETTERS_A_SLIP = 4
 #: Up to this length another word is as near as a slip of the pen: ``env``, ``end``.

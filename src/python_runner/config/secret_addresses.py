@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from python_runner.channels import channel_audience, channel_label
 from python_runner.installation import extra_command
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secrets_inside
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 #: What Healthchecks puts into the path of an address: a UUID, or the key of a project.
-_IDENTITY = re.compile(
+_IDENTITY = lazy_pattern(
     r"/(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=[\w-]*[0-9])[\w-]{22})(?:/|$)",
     re.IGNORECASE,
 )

@@ -34,6 +34,7 @@ from python_runner.files import (
 )
 from python_runner.masking import Masker
 from python_runner.model import MailSettings, Settings
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import translated
@@ -47,9 +48,9 @@ _OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
-_GREETING = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
+_GREETING = lazy_pattern(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}|\[[A-Za-z0-9.:]{1,64}\]")
 #: Labels of letters of any script, of the length that a resolver takes.
-_HOST = re.compile(r"(?!.{254})(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
+_HOST = lazy_pattern(r"(?!.{254})(?!-)[\w-]{1,63}(?:\.[\w-]{1,63})*\.?")
 ENV_FILE = ".env"
 
 

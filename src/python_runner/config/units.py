@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from python_runner.patterns import lazy_pattern
 
-_NUMBER_AND_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)")
+
+_NUMBER_AND_UNIT = lazy_pattern(r"([0-9]+(?:\.[0-9]+)?) ?([a-zA-Z]*)")
 #: Longest duration, in seconds, and largest size: what is beyond stands for it. No run
 #: lasts so long, no disk holds so much, and every platform can count so far.
 LONGEST = 1e10

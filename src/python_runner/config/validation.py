@@ -19,6 +19,7 @@ from python_runner.config.near_keys import is_comment, nearest_key
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
 from python_runner.masking import MASK, Masker
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.sentence import translate as _
@@ -36,14 +37,14 @@ _PLANNED = frozenset(
 )
 #: A path of Windows in which \n or \t were read as what JSON means by them: they follow its
 #: drive, the name of its computer, or further names.
-_BROKEN_PATH = re.compile(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
+_BROKEN_PATH = lazy_pattern(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
 _BROKEN = N_(
     'JSON reads \\n, \\t, \\b, \\f and \\r as one character each; write "\\\\" or "/" in'
     " paths: {found}"
 )
 #: What such a path may be without a drive, relative to the project; POSIX allows it.
-_ODD_PATH = re.compile(r"[\b\t\n\f\r]")
-_PATH_KEYS = re.compile(
+_ODD_PATH = lazy_pattern(r"[\b\t\n\f\r]")
+_PATH_KEYS = lazy_pattern(
     r"scripts\[\d+\](?:\.path)?|python_command(?:\[0\])?|env_file|working_directory"
 )
 #: Longest rendering of a wrong value inside a message, in characters.

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import locale
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import (
     OWN_SECRETS,
     holds_own_secret,
@@ -37,7 +37,7 @@ _UNWANTED = frozenset({"FORCE_COLOR"})
 _FIXED = {"NO_COLOR": "1", "PYTHON_COLORS": "0"}
 #: The oldest Python that knows all that is asked of it here.
 _OLDEST = (3, 7)
-_VERSION = re.compile(r"(\d+)\.(\d+)")
+_VERSION = lazy_pattern(r"(\d+)\.(\d+)")
 
 
 def python_flags(interpreter: Interpreter) -> tuple[str, ...]:
@@ -88,6 +88,8 @@ def child_environment(
 def withheld_variables(base: Mapping[str, str], extra: Mapping[str, str]) -> list[str]:
     """Return which variables hold a secret of the runner's own under another name."""
     secrets = own_values(base)
+    if not secrets:
+        return []
     variables = {**_folded(base), **_folded(extra)}
     return sorted(
         name

@@ -20,6 +20,7 @@ from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.process_names import named
 from python_runner.execution.stop import StopRequest, nap
 from python_runner.model import Attempt, Outcome
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.endings import Cause
 
 
@@ -52,7 +53,7 @@ _LOOK = 0.1
 #: Most seconds that processes left behind by their script have to end.
 _SHORT_GRACE = 1.0
 #: One of these words is in whatever tells of an exception, in each of its formats.
-_ERROR_WORDS = re.compile("traceback|error|exception|timeout", re.IGNORECASE)
+_ERROR_WORDS = lazy_pattern("traceback|error|exception|timeout", re.IGNORECASE)
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
 

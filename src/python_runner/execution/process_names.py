@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from python_runner.masking import MASK, Masker
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name, secret_values
 from python_runner.texts.sanitize import one_line
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 #: Most characters of a name.
 _LONGEST = 160
 #: What may stand between the name of an option and its value.
-_OPTION = re.compile(r"(?:--?|/)?([A-Za-z][\w.-]*)([=:]?)(.*)", re.DOTALL)
+_OPTION = lazy_pattern(r"(?:--?|/)?([A-Za-z][\w.-]*)([=:]?)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import CONTROLS, INVISIBLE, REORDERING, SURROGATES
 
 
 #: A name before the @ that is not ASCII needs an extension that few servers have; one that
 #: is quoted exists on paper only. Dots stand between letters (RFC 5321, 4.1.2).
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LOCAL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LOCAL = lazy_pattern(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
-_DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DOMAIN = lazy_pattern(rf"{_LABEL}(?:\.{_LABEL})*")
 #: Characters that a server must take: before the @, and in all (RFC 5321, 4.5.3.1).
 _LONGEST_LOCAL, _LONGEST = 64, 254
 #: What people copy along with an address, and nobody sees.
 _BLANKS = " \t\xa0"
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\""
-_NAMED = re.compile(
+_NAMED = lazy_pattern(
     rf"({_QUOTED}|[^<>]*?)[{_BLANKS}]*<[{_BLANKS}]*([^<>]*?)[{_BLANKS}]*>"
 )
 #: Neither ends of lines nor what turns the letters of a name round.
-_FORBIDDEN = re.compile(rf"[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
+_FORBIDDEN = lazy_pattern(rf"[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,8 +199,19 @@ def end_run(connection: Connection, run: Run) -> int:
             None if run.mail_status is MailStatus.NONE else run.mail_status.value,
         ),
     ).fetchone()
+    ended = {
+        row["number"]
+        for row in connection.execute(
+            """
+            SELECT number FROM result
+            WHERE run = ? AND state NOT IN ('planned', 'running')
+            """,
+            (key,),
+        )
+    }
     for result in run.scripts:
-        end_script(connection, key, result)
+        if result.number not in ended:
+            end_script(connection, key, result)
     return int(key)
 
 

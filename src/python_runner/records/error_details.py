@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from python_runner.files import of_descriptor, opened, private_folder, remove
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = "errors"
-_NAME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\.txt")
+_NAME = lazy_pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\.txt")
 #: Files that are kept, and bytes of each.
 _MOST_FILES = 10
 _MOST_BYTES = 1_000_000

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape
 from python_runner.texts.sanitize import cut_middle
 from python_runner.texts.sentence import N_, Sentence
@@ -28,18 +29,20 @@ _LEVELS = {"success": "INFO", "failure": "ERROR", "skipped": "WARNING"}
 WHOLE_RUN = "*"
 #: What could end a line, move the cursor, or change the order letters are shown in, and
 #: the escape character itself.
-_UNSAFE = re.compile(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
+_UNSAFE = lazy_pattern(rf"[\\{CONTROLS}{REORDERING}{SURROGATES}]")
 _SHORT = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _LONG = {short[1]: char for char, short in _SHORT.items()}
-_ESCAPE = re.compile(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
+_ESCAPE = lazy_pattern(r"\\(?:([\\nrt])|x([0-9a-f]{2})|u([0-9a-f]{4}))")
 #: A hyphen that would read as a separator, alone or with the separator behind the field.
-_DASH = re.compile(r"(?<= )-(?= |\Z)")
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3}")
+_DASH = lazy_pattern(r"(?<= )-(?= |\Z)")
+_TIME = lazy_pattern(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3}")
 #: The original's dates.
-_OLD_TIME = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
-_MINUTES = re.compile(r"-?[0-9]+\.[0-9]+")
+_OLD_TIME = lazy_pattern(
+    r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})"
+)
+_MINUTES = lazy_pattern(r"-?[0-9]+\.[0-9]+")
 #: The original forgot the first space before a traceback.
-_END = re.compile(r"(success|failure|skipped)(?:( ?)- (.*))?", re.DOTALL)
+_END = lazy_pattern(r"(success|failure|skipped)(?:( ?)- (.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ change with every write, with copies, and on Windows even survive a rename.
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections import defaultdict, deque
 from contextlib import suppress
@@ -16,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_runner.files import is_held, move, patiently, reading, remove_all
+from python_runner.patterns import lazy_pattern
 from python_runner.records.log_line import parse_log
 
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _DAY = "%Y-%m-%d"
 _STAMP = f"{_DAY}_%H-%M"
-_ARCHIVE = re.compile(
+_ARCHIVE = lazy_pattern(
     # The original library writes the day alone.
     r"(?P<log>.+)\.(?P<stamp>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:_[0-9]{2}-[0-9]{2})?)"
     r"(?:\.(?P<number>[1-9][0-9]*))?"

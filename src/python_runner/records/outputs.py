@@ -18,6 +18,7 @@ from python_runner.files import (
     reading,
     remove_all,
 )
+from python_runner.patterns import lazy_pattern
 from python_runner.records.locks import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
@@ -35,12 +36,12 @@ if TYPE_CHECKING:
 _STAMP = "%Y-%m-%d_%H-%M-%S"
 #: Folders that one run removes: a report must not wait for thousands.
 _DELETED_AT_MOST = 500
-_RUN_FOLDER = re.compile(
+_RUN_FOLDER = lazy_pattern(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})_([0-9a-f]{13})"
 )
-_OUTPUT_FILE = re.compile(r"([0-9]{2,9})_(.*)\.log", re.DOTALL)
+_OUTPUT_FILE = lazy_pattern(r"([0-9]{2,9})_(.*)\.log", re.DOTALL)
 #: What Windows or POSIX allows in no file name, or what no terminal shows.
-_UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
+_UNSAFE = lazy_pattern(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 #: Bytes that are read for the end of an output with progress bars.
 _BAR = 1024 * 1024
 #: Bytes of a script's name in a file name; 255 is what common file systems allow, and

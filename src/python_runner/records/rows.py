@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from python_runner.model import (
     ScriptResult,
     Traceback,
 )
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -35,7 +35,7 @@ _MICROSECOND = timedelta(microseconds=1)
 #: Stands for a text of the records that cannot be read any more.
 DAMAGED = Sentence.of(N_("(this text is damaged in the records)"))
 #: A value's place in a sentence.
-_NAME = re.compile(r"\{([a-z_]+)\}")
+_NAME = lazy_pattern(r"\{([a-z_]+)\}")
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _STATUSES = {status.value: status for status in RunStatus}
 _MAIL_STATUSES = {status.value: status for status in MailStatus}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def new_run_id() -> str:
     """Return 13 hexadecimal characters, as the log has always had them."""
-    return secrets.token_hex(7)[:13]
+    return os.urandom(7).hex()[:13]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,14 @@ on a terminal; their history is nothing anybody wants to read. Everything here i
 
 from __future__ import annotations
 
-import re
+from python_runner.patterns import lazy_pattern
 
 
 #: Sequences that set colours or clear a line show nothing by themselves.
-_INVISIBLE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\s+")
+_INVISIBLE = lazy_pattern(r"\x1b\[[0-?]*[ -/]*[@-~]|\s+")
 #: Moves up by lines, as bars do that stand below one another.
-_UP = re.compile(r"\x1b\[(\d{0,4})A")
-_UP_BEGUN = re.compile(r"\x1b(\[\d{0,4})?$")
+_UP = lazy_pattern(r"\x1b\[(\d{0,4})A")
+_UP_BEGUN = lazy_pattern(r"\x1b(\[\d{0,4})?$")
 #: Lines that are kept back at most because the text may move up to them.
 _MOST_ROWS = 100
 #: Characters without the end of a line that are kept back at most.

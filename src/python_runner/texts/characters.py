@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from python_runner.patterns import lazy_pattern
+
 
 #: Control characters: ends of lines, tabs, bells, the beginnings of terminal sequences.
 CONTROLS = r"\x00-\x1f\x7f-\x9f"
@@ -26,7 +28,7 @@ SEQUENCE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[
 #: Bytes of a name that is portable: the archives' date and number follow it, and 255 is
 #: what common file systems allow.
 LONGEST_NAME = 200
-_NO_NAME = re.compile(
+_NO_NAME = lazy_pattern(
     rf'[<>:"/\\|?*{CONTROLS}{REORDERING}{SURROGATES}]|^ |[. ]$'
     r"|^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\.|$)",
     re.IGNORECASE,

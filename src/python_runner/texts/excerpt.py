@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from python_runner.patterns import lazy_pattern
 
 
 #: Bytes a character may have behind its first one in UTF-8, and what they look like.
-_CONTINUATION = re.compile(rb"[\x80-\xbf]{0,3}")
+_CONTINUATION = lazy_pattern(rb"[\x80-\xbf]{0,3}")
 
 
 def cut(size: int, limit: int, *, head: int) -> tuple[int, int]:

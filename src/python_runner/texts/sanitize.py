@@ -6,8 +6,7 @@ break a message, forge a header or hide a line from the reader.
 
 from __future__ import annotations
 
-import re
-
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import (
     CONTROLS,
     INVISIBLE,
@@ -20,16 +19,16 @@ from python_runner.texts.excerpt import cut
 from python_runner.texts.formats import Formats
 
 
-_SEQUENCE = re.compile(SEQUENCE)
+_SEQUENCE = lazy_pattern(SEQUENCE)
 #: The sequences that set colours and weights of letters, and nothing else.
-_COLOURS = re.compile(r"(\x1b\[[0-9;:]{0,99}m)")
-_NO_COLOUR = re.compile(r"\x1b\[[0;]*m")
+_COLOURS = lazy_pattern(r"(\x1b\[[0-9;:]{0,99}m)")
+_NO_COLOUR = lazy_pattern(r"\x1b\[[0;]*m")
 _RESET = "\x1b[0m"
 #: The beginning of a sequence whose end has not come yet.
-_BEGUN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z")
+_BEGUN = lazy_pattern(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z")
 #: Characters after which a sequence that has begun is none.
 _LONGEST_SEQUENCE = 4096
-_HARMFUL = re.compile(rf"(?![\t\n])[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
+_HARMFUL = lazy_pattern(rf"(?![\t\n])[{CONTROLS}{REORDERING}{SURROGATES}{INVISIBLE}]")
 
 
 def clean(text: str) -> str:

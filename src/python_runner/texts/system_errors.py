@@ -6,8 +6,7 @@ sentences of the catalogues. Others are quoted as they are.
 
 from __future__ import annotations
 
-import re
-
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence, counted, system_language
 
 
@@ -55,7 +54,7 @@ _WORDS = frozenset(
         N_("is not a regular file"),
     }
 )
-_TOO_LARGE = re.compile(r"is larger than ([\d,]+) bytes")
+_TOO_LARGE = lazy_pattern(r"is larger than ([\d,]+) bytes")
 
 
 def system_error(error: OSError) -> Sentence:

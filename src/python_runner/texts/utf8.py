@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import codecs
 import locale
-import re
 import unicodedata
 from typing import TYPE_CHECKING
+
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ UTF8 = "utf-8"
 _LONGEST = 65536
 _BOM = codecs.BOM_UTF16_LE
 _WIDE_END = b"\n\0"
-_LINE_END = re.compile(rb"[\r\n]")
-_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_LINE_END = lazy_pattern(rb"[\r\n]")
+_NOT_ASCII = lazy_pattern(rb"[\x80-\xff]")
 #: Control characters of ordinary text.
 _CONTROLS = "\t\n\r\x1b"
 

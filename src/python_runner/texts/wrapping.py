@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from itertools import pairwise
+
+from python_runner.patterns import lazy_pattern
 
 
 #: What a number is written with, after a space.
 _UNITS = r"(?:[kMGT]?[Bo]|ms|s|min|h|d|j|days?|jours?|%)"
-_WITH_UNIT = re.compile(rf"(?<=\d) (?={_UNITS}(?!\w))")
-_WORD = re.compile(r"( *)[^ ]+")
+_WITH_UNIT = lazy_pattern(rf"(?<=\d) (?={_UNITS}(?!\w))")
+_WORD = lazy_pattern(r"( *)[^ ]+")
 #: Columns by which the rest of a broken line is indented further than its beginning.
 _HANG = 2
 

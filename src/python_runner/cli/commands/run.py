@@ -41,7 +41,7 @@ from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import open_session, read_settings
+from python_runner.runner.session import ignore, open_session, read_settings
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
@@ -191,7 +191,8 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
     with (
         open_session(
             settings,
-            listener=listener,
+            # Nobody waits for what shows nothing.
+            listener=listener if options.verbose or not options.quiet else ignore,
             reports_enabled=not options.no_mail,
             defaults=targets.defaults,
         ) as session,
