@@ -75,9 +75,11 @@ class Summary:
             self._show_unstarted(run)
 
     def _show_script(self, run: Run, result: ScriptResult) -> None:
-        word = wording.outcome_word(result.outcome)
         colour = "yellow" if result.succeeded else "red"
-        self._begin(flat(f"{run.project}: {result.script}: {word}"), f"bold {colour}")
+        outcome, _reason = wording.outcome_and_why(result)
+        self._begin(
+            flat(f"{run.project}: {result.script}: {outcome}"), f"bold {colour}"
+        )
         reason, *rest = wording.notable_lines(result) or [""]
         if reason:
             say(f"    {reason}", err=True, colour="bold")
