@@ -130,7 +130,7 @@ def test_a_second_ctrl_c_kills_and_all_is_told(make_project: MakeProject) -> Non
     assert code == 130
     assert "stopping 1 script, again to kill" in text
     assert "killing 1 script" in text
-    assert "deaf: stopped · 1 stopped, 4 not started" in text
+    assert "deaf: stopped · 1 stopped, 4 skipped" in text
     assert "not started: other" in text
     assert "2 projects · 1 stopped, 1 not started" in text
     assert not mail.exists() or not list(mail.iterdir())

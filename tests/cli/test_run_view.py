@@ -173,6 +173,32 @@ def test_plain_lines_tell_each_attempt_and_its_failure(
     ]
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [
+        (Outcome.TIMEOUT, Sentence.of("timed out after {time}", time="45 s")),
+        (Outcome.STOPPED, Sentence.of("stopped together with its run")),
+    ],
+)
+def test_an_outcome_is_said_once(
+    make_result: MakeResult,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    reason: Sentence,
+    language: str,
+) -> None:
+    """A reason that has the word for the outcome does not stand beside that word."""
+    monkeypatch.setenv("LANGUAGE", language)
+    result = make_result("a.py", outcome, reason=reason, traceback=None)
+    word, whole = wording.outcome_word(outcome), wording.say(reason)
+
+    assert whole.startswith(word)
+    assert wording.result_line("p", result).count(word) == 1
+    assert f"{word} {wording.why_beside(result)}" == whole
+    assert wording.outcome_and_why(result) == (whole, "")
+
+
 @pytest.mark.parametrize("kind", [LiveView, PlainLines])
 def test_what_was_skipped_for_one_reason_is_one_line(
     scene: Scene, make_result: MakeResult, make_run: MakeRun, kind: Any
@@ -216,8 +242,8 @@ def test_a_stop_is_answered_at_once_and_told_in_one_line(
         scene.end_run(view, make_run(stopped, *rest, status=RunStatus.STOPPED))
 
     shown = scene.shown()
-    assert "2 not started\n" in shown
-    assert "stopped · 1 stopped, 2 not started" in shown
+    assert "2 skipped\n" in shown
+    assert "stopped · 1 stopped, 2 skipped" in shown
     assert "b.py" not in shown
     assert shown.count("again to kill") == 1
 

@@ -171,6 +171,36 @@ def test_every_status_has_its_subject(
 
 
 @pytest.mark.parametrize(
+    ("language", "subject", "text"),
+    [
+        (
+            "en",
+            "[project_1] skipped: another run of the project has been active since"
+            " 2026-11-26 06:00:12 (PC-7)",
+            "since 2026-11-26 06:00:12, process 7 on PC-7",
+        ),
+        (
+            "fr",
+            "[project_1] ignoré : une autre exécution du projet est en cours depuis le"
+            " 26/11/2026 06:00:12 (PC-7)",
+            "since 26/11/2026 06:00:12, process 7 on PC-7",
+        ),
+    ],
+)
+def test_the_subject_of_a_skipped_run_names_its_computer_once(
+    language: str, subject: str, text: str, make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """The report says which process is in the way; times are in the reader's writing."""
+    error = Sentence.of(
+        "since {since}, process 7 on {host}", since="2026-11-26 06:00:12", host="PC-7"
+    )
+    run = make_run(make_result(), status=RunStatus.SKIPPED, error=error)
+    report = _render(run, language)
+    assert report.subject.replace("\xa0", " ") == subject
+    assert text in report.text
+
+
+@pytest.mark.parametrize(
     ("outcome", "english", "french"),
     [
         (Outcome.SUCCESS, "succeeded", "réussi"),
@@ -748,6 +778,10 @@ def test_what_is_cut_goes_along(
     for body in (report.text, _Page(report.html).text):
         assert "Whole output, attached as well: 01.log" in body
         assert "Whole output: 02.log" in body
+        assert "03.log" in body
+    silent = _render(run, tails={"c.py": ""})
+    assert "02.log" in silent.text
+    assert "03.log" not in silent.text
     assert _render(run, **options).attached == ()
     assert "attached" not in _render(run, **options).text
 

@@ -125,7 +125,7 @@ def obeys_ctrl_c(command: Sequence[str], folder: Path) -> None:
                 raise SystemExit(f"never begun: {console.words}")
             time.sleep(0.1)
         console.type("\x03")
-        console.wait_for("1 stopped, 1 not started")
+        console.wait_for("1 stopped, 1 skipped")
     finally:
         console.end()
     lines = (project / "logs" / "typed.log").read_text("utf-8").splitlines()

@@ -331,7 +331,9 @@ class LiveView(_Shown):
                 yield self._result(news.project.name, result)
             case _Unstarted():
                 yield from self._heading(news.run_id, news.project)
-                line = wording.unstarted_line(news.results, stopped=news.stopped)
+                line = wording.unstarted_line(
+                    news.results, stopped=news.stopped, columns=True
+                )
                 if self._mixed:
                     line = wording.joined(flat(news.project), line)
                 yield [(f"  ○ {'':{_DURATION}}  {line}", "dim")]
@@ -360,8 +362,9 @@ class LiveView(_Shown):
             line.append((f"  {wording.outcome_word(result.outcome)}", colour))
             # A stop is told once for all; what an output ends with stands above.
             known = result.outcome is Outcome.STOPPED
-            if not known and not (self._verbose and result.ended_by):
-                line.append((f"  {wording.why(result)}", None))
+            above = known or (self._verbose and result.ended_by)
+            if reason := "" if above else wording.why_beside(result):
+                line.append((f"  {reason}", None))
         return line
 
     def _moving(self, columns: int, rows: int) -> list[Line]:

@@ -75,9 +75,9 @@ class Summary:
             self._show_unstarted(run)
 
     def _show_script(self, run: Run, result: ScriptResult) -> None:
-        word = wording.outcome_word(result.outcome)
         colour = "yellow" if result.succeeded else "red"
-        line = flat(wording.joined(run.project, result.script, word))
+        outcome, _reason = wording.outcome_and_why(result)
+        line = flat(wording.joined(run.project, result.script, outcome))
         self._begin(line, f"bold {colour}")
         reason, *rest = wording.notable_lines(result) or [""]
         if reason:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from python_runner.model import MailStatus, Outcome, RunStatus
+from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState
 from python_runner.records.store import SHORT_ID
@@ -24,7 +24,7 @@ from python_runner.tracebacks.names import short_exception
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from python_runner.model import Attempt, Run, ScriptResult
+    from python_runner.model import Attempt, Run
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
     from python_runner.texts.sentence import Sentence
@@ -148,6 +148,31 @@ def why(result: ScriptResult) -> str:
     return say(result.reason) if result.reason else ""
 
 
+def why_beside(result: ScriptResult | Attempt) -> str:
+    """Return the same to stand after the word for the outcome, which is not said twice.
+
+    Of ``timed out after 45 s`` that is ``after 45 s``.
+    """
+    word = outcome_word(result.outcome)
+    reason = why(result) if isinstance(result, ScriptResult) else why_again(result)
+    # That of a failure is the script's own sentence.
+    own = result.outcome is not Outcome.FAILURE
+    if own and f"{reason} ".startswith(f"{word} "):
+        return reason.removeprefix(word).lstrip()
+    return reason
+
+
+def outcome_and_why(result: ScriptResult) -> tuple[str, str]:
+    """Return the word for an outcome, and on a line of its own why it is not a success.
+
+    Nothing is left for that line where the reason has the word in it, and stands for it.
+    """
+    word, reason = outcome_word(result.outcome), why(result)
+    if result.succeeded:
+        return word, ""
+    return (word, reason) if why_beside(result) == reason else (reason, "")
+
+
 def why_again(attempt: Attempt) -> str:
     """Return on one line why an attempt did not succeed."""
     if attempt.traceback and attempt.traceback.exception:
@@ -174,8 +199,8 @@ def result_line(project: str, result: ScriptResult) -> str:
         if len(result.attempts) > 1:
             parts.append(attempts(len(result.attempts)))
         line += f" ({', '.join(parts)})"
-    if not result.succeeded:
-        line += f" - {why(result)}"
+    if reason := "" if result.succeeded else why_beside(result):
+        line += f" - {reason}"
     return line
 
 
@@ -187,15 +212,16 @@ def again_line(event: AttemptEnded) -> str:
     return words.format(attempt=event.attempt, total=total, time=wait)
 
 
-def run_line(run: Run) -> str:
-    """Return the line about a run that has ended."""
+def run_line(run: Run, *, named: bool = True) -> str:
+    """Return the line about a run that has ended, its id last where it is ``named``."""
     parts = [flat(joined(run.project, _(run.status.word)))]
     if run.scripts:
         parts.append(_scripts(run))
     parts.append(duration(run.duration))
     if run.mail_status in _REPORT_WORDS:
         parts.append(_(_REPORT_WORDS[run.mail_status]))
-    parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
+    if named:
+        parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
     return _POINT.join(parts)
 
 
@@ -205,14 +231,7 @@ def _scripts(run: Run) -> str:
         count = len(run.scripts)
         words = formats().ngettext("{count} script", "{count} scripts", count)
         return words.format(count=formats().number(count))
-    outcomes = [result.outcome.value for result in run.scripts]
-    if run.status in {RunStatus.STOPPED, RunStatus.NOT_STARTED}:
-        # No other script is the reason.
-        unstarted = Outcome.NOT_STARTED.value
-        outcomes = [
-            unstarted if outcome == Outcome.SKIPPED else outcome for outcome in outcomes
-        ]
-    return _counts(outcomes)
+    return _counts(result.outcome.value for result in run.scripts)
 
 
 def _counts(values: Iterable[str]) -> str:
@@ -273,22 +292,29 @@ def was_not_reached(run: Run) -> bool:
     return run.status is RunStatus.NOT_STARTED and bool(skipped) and all(skipped)
 
 
-def unstarted_line(results: Sequence[ScriptResult], *, stopped: bool) -> str:
+def unstarted_line(
+    results: Sequence[ScriptResult], *, stopped: bool, columns: bool = False
+) -> str:
     """Return the one line about scripts that were not started, all for one reason.
 
     Args:
         results: of these scripts, one at least.
         stopped: whether the reason is that the run was stopped.
+        columns: whether it stands below lines whose parts spaces separate, else below
+            those of :func:`result_line`.
     """
     if stopped:
-        return counted("not_started", len(results))
+        return counted("skipped", len(results))
     names = [flat(result.script) for result in results]
     shown = ", ".join(names)
     if len(names) > _NAMED:
         shown = _("{names} and {count} more").format(
             names=", ".join(names[:_NAMED]), count=len(names) - _NAMED
         )
-    return f"{shown}  {outcome_word(results[0].outcome)}  {why(results[0])}"
+    word, reason = outcome_word(results[0].outcome), why_beside(results[0])
+    if columns:
+        return f"{shown}  {word}  {reason}"
+    return f"{shown}: {word} - {reason}"
 
 
 def stopping_line(count: int, *, urgent: bool) -> str:
@@ -319,7 +345,8 @@ def undelivered(run: Run) -> str | None:
 
 def notable_lines(result: ScriptResult) -> list[str]:
     """Return what people look at first: exception, place, warnings."""
-    lines = [] if result.succeeded else [why(result)]
+    _outcome, reason = outcome_and_why(result)
+    lines = [reason] if reason else []
     if result.place:
         lines.append(_("at {place}").format(place=flat(result.place)))
     lines += [say(warning) for warning in result.warnings]

@@ -19,7 +19,7 @@ from python_runner.report.summary import (
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import N_
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _SUBJECTS = {
     RunStatus.SKIPPED: N_("[{project}] skipped: {error}"),
     RunStatus.NOT_STARTED: N_("[{project}] not started: {error}"),
 }
+_ACTIVE = N_("another run of the project has been active since {since}")
 
 
 def subject_of(run: Run, context: ReportContext) -> str:
@@ -60,7 +61,7 @@ def subject_of(run: Run, context: ReportContext) -> str:
             "project": project,
             "count": counts(run, formats),
             "duration": formats.duration(run.duration),
-            "error": formats.say(run.error),
+            "error": _error(run, formats),
         }
         if run.status is RunStatus.FAILURE:
             first, *others = own_failures(run)
@@ -73,6 +74,17 @@ def subject_of(run: Run, context: ReportContext) -> str:
             values["script"] = shortened(script, SCRIPT)
         subject = formats.gettext(_SUBJECTS[run.status]).format(**values)
     return one_line(subject, SUBJECT - len(end)) + end
+
+
+def _error(run: Run, formats: Formats) -> str:
+    """Return why a run did not begin, without the marks of the other run in its way.
+
+    The report names that one's id, process and computer; its own computer is last here.
+    """
+    if run.status is RunStatus.SKIPPED and run.error and "since" in run.error.values:
+        since = run.error.values["since"]
+        return formats.say(Sentence.of(_ACTIVE, since=since))
+    return formats.say(run.error)
 
 
 def _recovered(

@@ -412,12 +412,19 @@ def _view_script(
         traceback_title=details.trace_title,
         tail=details.tail,
         tail_title=details.tail_title,
-        output=one_line(str(result.output), limits.sentence) if result.output else "",
+        output=_output(result, context, limits),
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
         warnings=_sentences(result.warnings, formats, limits),
     )
+
+
+def _output(result: ScriptResult, context: ReportContext, limits: Limits) -> str:
+    """Return where the output of a script is; nothing where it wrote none."""
+    if result.output is None or context.tails.get(result.script) == "":
+        return ""
+    return one_line(str(result.output), limits.sentence)
 
 
 def _exception(result: ScriptResult, details: Details, limits: Limits) -> str:

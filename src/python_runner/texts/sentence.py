@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gettext
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from functools import cache
@@ -72,6 +73,21 @@ def grouped(digits: str, language: str) -> str:
     return f"{int(digits):,}".replace(",", _GROUP.get(language, ","))
 
 
+#: A date with a time, as sentences hold it, and how French writes it.
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)")
+_MOMENTS = {"fr": r"\3/\2/\1\4"}
+
+
+def _in_language(value: object, language: str) -> object:
+    """Return a value of a sentence as ``language`` writes it."""
+    if isinstance(value, Sentence):
+        return value.in_language(language)
+    if isinstance(value, str) and language in _MOMENTS:
+        if moment := _MOMENT.fullmatch(value):
+            return moment.expand(_MOMENTS[language])
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """A template and its values, kept apart so that it can be translated for each reader.
@@ -102,8 +118,7 @@ class Sentence:
     def in_language(self, language: str) -> str:
         """Return the sentence in ``language``."""
         values = {
-            name: value.in_language(language) if isinstance(value, Sentence) else value
-            for name, value in self.values.items()
+            name: _in_language(value, language) for name, value in self.values.items()
         }
         if self.plural is None:
             return catalogue(language).gettext(self.template).format(**values)

@@ -86,6 +86,26 @@ def test_logs_for_people(logged: Path) -> None:
     assert "\x1b[31mfailed" in text
 
 
+def test_what_was_not_run_took_no_time(logged: Path) -> None:
+    """A skipped script has a line in the log, and none of its duration is told."""
+    line = LogLine(
+        time=datetime(2024, 11, 27, 9, 4).astimezone(),
+        level="WARNING",
+        host="LAPTOP",
+        run_id="39be3d37aed64",
+        minutes=0.0,
+        script="next.py",
+        status="skipped",
+        traceback="why",
+    )
+    log = logged / "logs" / "shop.log"
+    log.write_text(format_log_line(line) + "\n", "utf-8")
+
+    _code, text = on_terminal("logs", logged, "-n", "1", COLUMNS="120")
+
+    assert re.search(r"skipped(\x1b\[0m)? +next\.py", text)
+
+
 def test_logs_as_a_document(cli: Cli, logged: Path) -> None:
     """What a line holds, by its names."""
     document = json.loads(cli("logs", logged, "--json", "-n", 1).stdout)

@@ -74,7 +74,9 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
         r"    KeyError: 'montant'\n    at bad\.py:2\n",
         blocks[3],
     )
-    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[3])
+    assert re.search(
+        r"attempt 2: failed \(\d\.\d+ s\) - KeyError: 'montant'", blocks[3]
+    )
     assert "      KeyError: 'montant'\n" in blocks[3]
     assert "02_bad.py.log" in blocks[3]
     # A Job Object under wine counts no memory; Windows itself does.

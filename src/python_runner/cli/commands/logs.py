@@ -229,7 +229,7 @@ def _printer() -> Callable[[Iterable[LogLine]], None]:
             show_pieces(
                 (f"{formats.moment(line.time)}  ", None),
                 (f"{words[line.status]:<{longest}}", _COLOURS.get(line.status)),
-                (f"  {_duration(line.minutes):>9}  {line.script}  ", None),
+                (f"  {_duration(line):>9}  {line.script}  ", None),
                 (f"({line.run_id}, {line.host})", "dim"),
             )
             for text in clean(line.traceback or "").splitlines():
@@ -238,9 +238,11 @@ def _printer() -> Callable[[Iterable[LogLine]], None]:
     return print_for_people
 
 
-def _duration(minutes: float) -> str:
-    """Return how long a script took, as exactly as a log tells it."""
-    seconds = minutes * 60
+def _duration(line: LogLine) -> str:
+    """Return how long a script took, as exactly as a log tells it; nothing if not run."""
+    if line.status == Outcome.SKIPPED:
+        return ""
+    seconds = line.minutes * 60
     if seconds < _PRECISION:
         return "< " + wording.duration(_PRECISION)
     return wording.duration(seconds)

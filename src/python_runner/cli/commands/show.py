@@ -199,7 +199,7 @@ def _open_cells(
 def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
     """Print a run: its scripts in one line each, then what did not succeed in full."""
     word = _(run.status.word)
-    before, _word, rest = flat(wording.run_line(run)).partition(word)
+    before, _word, rest = flat(wording.run_line(run, named=False)).partition(word)
     show_pieces(
         (before, "bold"), (word, wording.status_colour(run.status)), (rest, None)
     )
@@ -242,8 +242,16 @@ def _cells(result: ScriptResult) -> list[Cell]:
         Cell(result.script),
         Cell(wording.duration(result.duration) if result.attempts else ""),
         Cell(wording.outcome_word(result.outcome), colour),
-        Cell("" if result.succeeded else wording.why(result)),
+        Cell(_remark(result)),
     ]
+
+
+def _remark(result: ScriptResult) -> str:
+    """Return why a script did not succeed, or that it did so after some attempts."""
+    if not result.succeeded:
+        return wording.why_beside(result)
+    count = len(result.attempts)
+    return wording.attempts(count) if count > 1 else ""
 
 
 def _deserves_more(result: ScriptResult) -> bool:
@@ -255,13 +263,14 @@ def _deserves_more(result: ScriptResult) -> bool:
 
 def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) -> None:
     mark, colour = wording.outcome_mark(result.outcome)
+    outcome, why = wording.outcome_and_why(result)
     show_pieces(
         (mark, colour),
         (f" {result.number}. " + wording.joined(result.script, ""), "bold"),
-        (wording.outcome_word(result.outcome), colour),
+        (outcome, colour),
         (_facts(result, verbose=verbose), None),
     )
-    if not result.succeeded and (why := wording.why(result)):
+    if why:
         show("    " + why, colour="red" if colour == "red" else None)
     if result.place:
         show("    " + _("at {place}").format(place=flat(result.place)))
@@ -317,4 +326,5 @@ def _attempt_line(place: int, attempt: Attempt) -> str:
         outcome=wording.outcome_word(attempt.outcome),
         time=wording.duration(attempt.duration),
     )
-    return f"{line} - {wording.say(attempt.reason)}" if attempt.reason else line
+    reason = wording.why_beside(attempt)
+    return f"{line} - {reason}" if reason else line
