@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from python_runner.execution.capture import FileCapture, NullCapture
     from python_runner.execution.exit_reasons import ProcessInfo
+    from python_runner.execution.warm import Held, WarmPool
     from python_runner.model import Command
     from python_runner.texts.sentence import Sentence
     from python_runner.tracebacks.endings import Ending
@@ -93,13 +94,14 @@ class _Watcher(Thread):
         error: why it could not be started, or is waited for no longer.
     """
 
-    def __init__(self, tree: Tree, command: Command) -> None:
+    def __init__(self, tree: Tree, command: Command, held: Held | None) -> None:
         super().__init__(name="script", daemon=True)
         self.ended = Event()
         self.wake: SimpleQueue[None] = SimpleQueue()
         self.error: BaseException | None = None
         self.tree = tree
         self.command = command
+        self._held = held
         self._starting = Lock()
         self._cancelled = False
 
@@ -109,7 +111,7 @@ class _Watcher(Thread):
             with self._starting:
                 if self._cancelled:
                     return
-                self.tree.start(self.command)
+                self.tree.start(self.command, self._held)
             self.tree.wait()
         except BaseException as error:  # noqa: BLE001 - raised where the script is watched
             self.error = error
@@ -124,7 +126,9 @@ class _Watcher(Thread):
             pass
 
 
-def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
+def run_command(
+    command: Command, stop: StopRequest | None = None, warm: WarmPool | None = None
+) -> Attempt:
     """Run one attempt of a script to its end, and to that of all its descendants.
 
     Whatever the script or the system does is part of the result, never an exception.
@@ -133,8 +137,18 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
     Args:
         command: what to run.
         stop: ends the script when requested.
+        warm: the interpreters that were started ahead.
     """
-    stop = stop or StopRequest()
+    # Until it is ready no time of the script's has passed.
+    held = warm.take(command) if warm else None
+    try:
+        return _run_command(command, stop or StopRequest(), held)
+    finally:
+        if held:
+            held.end()
+
+
+def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Attempt:
     started_at, begin = datetime.now().astimezone(), time.monotonic()
     if stop.requested:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
@@ -151,7 +165,7 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
     try:
-        watched = _run(command, capture, stop, begin)
+        watched = _run(command, held, capture, stop, begin)
         text = capture.tail()
     finally:
         capture.close()
@@ -162,14 +176,18 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
 
 
 def _run(
-    command: Command, capture: Capture, stop: StopRequest, begin: float
+    command: Command,
+    held: Held | None,
+    capture: Capture,
+    stop: StopRequest,
+    begin: float,
 ) -> _Watched:
     """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
         tree = Tree(capture.descriptor)
     except OSError as error:
         return _Watched(outcome=Outcome.NOT_STARTED, error=error)
-    watcher = _Watcher(tree, command)
+    watcher = _Watcher(tree, command, held)
     try:
         watcher.start()
         watched = _watch(watcher, capture, stop, begin)
