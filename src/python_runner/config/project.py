@@ -54,7 +54,9 @@ CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
     field.encode_name for field in msgspec.structs.fields(ExecConfig)
-} - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {"preload"}
+} - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
+    "preload"
+}
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
     field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required

@@ -41,7 +41,9 @@ class HeldProcess:
         process: what :class:`~python_runner.execution.tree_posix.Tree` waits for.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes] | ForkedProcess, task: str) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes] | ForkedProcess, task: str
+    ) -> None:
         """Take over a process that is counted already."""
         self.task = task
         self.process = process
@@ -63,6 +65,19 @@ class HeldProcess:
         }
         channel.send(message, [output, *command.inherit])
 
+    def kill(self) -> None:
+        """Kill it and what it has started, and wait until it has ended."""
+        pid = self.process.pid
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)
+            else:
+                # Forked, and still in the group of its server.
+                os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + _REAPING
+        while self.runs() and time.monotonic() < until:
+            time.sleep(0.001)
+
     def runs(self) -> bool:
         """Say whether it has not ended."""
         with suppress(ChildProcessError):
@@ -72,13 +87,8 @@ class HeldProcess:
 
     def end(self) -> None:
         """Kill it and what it has started; it is no script's and never will be."""
+        self.kill()
         pid = self.process.pid
-        with suppress(ProcessLookupError, PermissionError):
-            group = os.getpgid(pid)
-            if group == pid:
-                os.killpg(pid, signal.SIGKILL)
-            else:
-                os.kill(pid, signal.SIGKILL)
         until = time.monotonic() + _REAPING
         self.process.returncode = -signal.SIGKILL
         with suppress(ChildProcessError):

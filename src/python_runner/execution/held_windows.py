@@ -19,6 +19,7 @@ import msvcrt  # noqa: E402
 from python_runner.execution.tree_windows import (  # noqa: E402
     create_job,
     end_job,
+    kill_job,
     start_in,
 )
 
@@ -74,7 +75,12 @@ class HeldProcess:
 
     def end(self) -> None:
         """Kill it and what it has started; it is no script's and never will be."""
+        self.kill()
         end_job(self.job)
+
+    def kill(self) -> None:
+        """Kill it and what it has started, and wait until it has ended."""
+        kill_job(self.job)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(_ENDING)
 

@@ -139,7 +139,9 @@ else:
             data = _packed(message)
             if descriptors:
                 data = data[send_fds(self._ours, [data], descriptors) :]
-            self._ours.sendall(data)
+            # Of nothing too much: whoever has got it all may have closed its end by now.
+            if data:
+                self._ours.sendall(data)
 
         def receive(
             self, seconds: float, stopping: Callable[[], bool] = lambda: False

@@ -483,7 +483,6 @@ class _Subreaper:
                 return script in there and there - self._ending <= {script}
         return False
 
-
     def _all_known(self) -> bool:
         """Say whether each process that was begun is known; called with the lock."""
         return len(self._scripts) + len(self._held) == self._trees

@@ -210,7 +210,7 @@ class Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree."""
-        _kernel32.TerminateJobObject(self._job, _KILLED)
+        kill_job(self._job)
 
     def close(self) -> ProcessExit:
         """Close the job, which ends what is left of it; return how the script ended."""
@@ -274,9 +274,14 @@ def start_in(
     return process
 
 
+def kill_job(job: int) -> None:
+    """Kill every process of a job."""
+    _kernel32.TerminateJobObject(job, _KILLED)
+
+
 def end_job(job: int) -> None:
     """Kill every process of a job, and close it."""
-    _kernel32.TerminateJobObject(job, _KILLED)
+    kill_job(job)
     _kernel32.CloseHandle(job)
 
 

@@ -37,7 +37,7 @@ OLDEST = (3, 8)
 #: Seconds that the modules may take to be imported.
 PRELOAD_SECONDS = 60.0
 #: Seconds in which an interpreter that is ready for its script begins with it.
-_BEGINNING = 10.0
+_BEGINNING = 60.0
 #: Seconds in which the first interpreter shows that it can be held.
 _SHOWING = 5.0
 #: A script that does not exist: nothing runs where an interpreter cannot be held.
@@ -52,13 +52,14 @@ class Held:
 
     Attributes:
         process: None until a server has told which process it has forked.
-        taken: whether it has become a script's, or has ended.
+        taken: whether it has become a script's.
         stale: called when what it has imported has changed since.
     """
 
     channel: Channel
     process: platform.HeldProcess | None = None
     taken: bool = False
+    _ended: bool = False
     stale: Callable[[], None] = lambda: None
 
     def begin(self, command: Command, output: int) -> platform.HeldProcess | None:
@@ -69,12 +70,17 @@ class Held:
             output: the descriptor for both its streams.
         """
         process = self.process
+        if process is None:
+            return None
         answer = None
         with suppress(OSError):
-            if process is not None:
-                process.go(self.channel, command, output)
-                answer = self.channel.receive(_BEGINNING)
-        if process is None or answer != ["started"]:
+            process.go(self.channel, command, output)
+            answer = self.channel.receive(_BEGINNING)
+        if answer is None:
+            # A script that has begun is never begun once more.
+            process.kill()
+            answer = self.channel.receive(0.0)
+        if answer != ["started"]:
             self.end()
             if answer == ["stale"]:
                 self.stale()
@@ -85,9 +91,9 @@ class Held:
 
     def end(self) -> None:
         """End it, unless it has become a script's."""
-        if self.taken:
+        if self.taken or self._ended:
             return
-        self.taken = True
+        self._ended = True
         with suppress(OSError):
             if self.process is not None:
                 self.process.end()
@@ -137,9 +143,7 @@ class WarmPool:
             forked = [command for command in wanted if self._forkable(command)]
             self._fork(len(forked) - len(self._spares))
             keys = [_key(command) for command in wanted if command not in forked]
-            for key in self._prepared.keys() - set(keys):
-                for held in self._prepared.pop(key):
-                    held.end()
+            self._end_unwanted(set(keys))
             for command in wanted:
                 key = _key(command)
                 if command not in forked and len(
@@ -149,6 +153,17 @@ class WarmPool:
                         held = self._hold(command)
                         self._prepared.setdefault(key, []).append(held)
 
+    def _end_unwanted(self, keys: set[object]) -> None:
+        """End interpreters of scripts that were skipped.
+
+        Scripts that have just begun are about to take theirs: only what is too many is
+        ended, the oldest first.
+        """
+        unwanted = [key for key in self._prepared if key not in keys]
+        for key in unwanted[: max(0, len(unwanted) - self.lanes)]:
+            for held in self._prepared.pop(key):
+                held.end()
+
     def take(self, command: Command) -> Held | None:
         """Return an interpreter that is ready for a script; None if there is none."""
         with self._lock:
@@ -156,6 +171,8 @@ class WarmPool:
                 return None
             prepared = self._prepared.get(_key(command))
             held = prepared.pop(0) if prepared else None
+            if prepared == []:
+                del self._prepared[_key(command)]
             if held is None and self._forkable(command):
                 if not self._is_trusted(max(0.0, self._until - time.monotonic())):
                     return None
@@ -178,7 +195,10 @@ class WarmPool:
             self._trusted = False
 
     def _end_all(self) -> None:
-        for held in (*self._spares, *(h for held in self._prepared.values() for h in held)):
+        for held in (
+            *self._spares,
+            *(h for held in self._prepared.values() for h in held),
+        ):
             if held.process is None and (answer := held.channel.receive(_BEGINNING)):
                 held.process = platform.adopt(answer)
             held.end()

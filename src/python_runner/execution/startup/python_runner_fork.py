@@ -34,9 +34,8 @@ class Server:
 
     def __init__(self, channel: Any, place: int) -> None:
         """Prepare what a script is run with, which needs modules of its own."""
-        import gc
-
         import _ctypes
+        import gc
 
         self._gc = gc
         self._channel = channel
@@ -100,7 +99,7 @@ class Server:
             # Its position would be one for all scripts.
             return "files"
         pid = os.getpid()
-        with open("/proc/self/task/{}/children".format(pid)) as file:
+        with open(f"/proc/self/task/{pid}/children") as file:
             if file.read():
                 return "children"
         if self._owns_random():
@@ -202,7 +201,7 @@ class Server:
         marker = os.fsencode("{}={}".format(*go["variable"]))
         self._show(line, [*self._environment, marker])
         os.environ[go["variable"][0]] = go["variable"][1]
-        _reseed()
+        _renew()
         sys.path_importer_cache.pop(sys.argv[0], None)
         sys.argv[:] = [script, *arguments]
         if hasattr(sys, "orig_argv"):
@@ -214,7 +213,9 @@ class Server:
 
     def _show(self, arguments: list[bytes], environment: list[bytes]) -> bool:
         """Let the system show a command line and an environment for this process."""
-        texts = [b"".join(text + b"\0" for text in one) for one in (arguments, environment)]
+        texts = [
+            b"".join(text + b"\0" for text in one) for one in (arguments, environment)
+        ]
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         start = self._malloc(sum(map(len, texts)))
@@ -225,10 +226,12 @@ class Server:
         words += [self._sbrk(0), int(fields[28 - 3]), start, middle, middle, end, 0]
         layout = b"".join(word.to_bytes(8, sys.byteorder) for word in words)
         layout += (0).to_bytes(4, sys.byteorder) + b"\xff" * 4
-        return bool(self._prctl(_PR_SET_MM, _PR_SET_MM_MAP, layout, len(layout), 0) == 0)
+        return bool(
+            self._prctl(_PR_SET_MM, _PR_SET_MM_MAP, layout, len(layout), 0) == 0
+        )
 
 
-def _reseed() -> None:
+def _renew() -> None:
     """Draw anew what a fresh interpreter would draw; ``random`` does so by itself."""
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
@@ -237,6 +240,10 @@ def _reseed() -> None:
     if processes is not None:
         key = processes.AuthenticationString(os.urandom(32))
         processes.current_process()._config["authkey"] = key
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        # Python itself forgets this one.
+        threading.main_thread()._set_native_id()
 
 
 def _ended(result: int) -> int:
@@ -248,9 +255,8 @@ def _ended(result: int) -> int:
 
 def _interrupted() -> None:
     """End as Python ends by Ctrl-C: the signal, once all has been put in order."""
-    import atexit
-
     import _signal
+    import atexit
 
     threading = sys.modules.get("threading")
     if threading is not None:

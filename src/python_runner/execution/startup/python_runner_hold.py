@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Exit code where something unexpected happens; nobody is told of it.
 _UNEXPECTED = 70
+#: What can be imported; a name without a dot may be a folder.
+_SUFFIXES = (".py", ".pyc", ".so", ".pyd")
 _SITE = ("site-packages", "dist-packages")
 
 
@@ -163,7 +165,6 @@ def _hold(where: str, place: int, make_server: Any) -> None:
         channel.receive()  # the runner ends this process
     seen = _surroundings(folder, preloaded=bool(order["preload"]))
 
-
     def begin(channel: _Channel, go: Any, received: list[int]) -> None:
         try:
             same = seen == _surroundings(folder, preloaded=bool(order["preload"]))
@@ -232,7 +233,7 @@ def _preload(names: list[str], folder: str | None) -> tuple[str, ...] | None:
                 code = compile("import " + name, "<preload>", "exec")
                 exec(code, {"__name__": "__main__"})
             except BaseException as error:  # noqa: BLE001
-                return "failed", name, "{}: {}".format(type(error).__name__, error)
+                return "failed", name, f"{type(error).__name__}: {error}"
             for stream in (sys.stdout, sys.stderr):
                 if stream is not None:
                     stream.flush()
@@ -261,7 +262,11 @@ def _surroundings(folder: str | None, *, preloaded: bool) -> list[Any]:
     modules = {name.partition(".")[0] for name in sys.modules}
     for path in [folder] * bool(folder) + own:
         try:
-            names = {name.partition(".")[0] for name in os.listdir(path)}
+            names = {
+                name.partition(".")[0]
+                for name in os.listdir(path)
+                if "." not in name or name.endswith(_SUFFIXES)
+            }
         except OSError:
             names = set()
         found.append((path, sorted(names & modules)))
