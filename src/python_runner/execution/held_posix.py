@@ -12,7 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from python_runner.execution.hold_channel import HOLD_VARIABLE, Channel
-from python_runner.execution.tree_posix import (
+
+
+assert sys.platform != "win32"  # noqa: S101 - tells the type checker which platform this is
+
+from python_runner.execution.tree_posix import (  # noqa: E402 - has that type as well
     SUBREAPER,
     TASK_MARKER,
     ForkedProcess,
@@ -20,8 +24,6 @@ from python_runner.execution.tree_posix import (
     task_path,
 )
 
-
-assert sys.platform != "win32"  # noqa: S101 - tells the type checker which platform this is
 
 if TYPE_CHECKING:
     from python_runner.model import Command
@@ -111,7 +113,7 @@ def start(command: Command, channel: Channel, *, forks: bool) -> HeldProcess:
     try:
         # Of the same kind as the output: a regular file. What is printed is seen by it.
         with tempfile.TemporaryFile() as spool:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - the scripts' interpreter
                 command.command_line,
                 cwd=command.cwd,
                 env={**command.env, **variables},

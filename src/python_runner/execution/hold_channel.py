@@ -25,7 +25,7 @@ _LOOK_WINDOWS = 0.002
 _LONGEST = 100_000
 
 
-def _packed(message: object) -> bytes:
+def _packed(message: Any) -> bytes:
     # The version that every Python 3 reads.
     data = marshal.dumps(message, 2)
     return len(data).to_bytes(4, "little") + data
@@ -66,7 +66,7 @@ if sys.platform == "win32":
                 os.close(end)
             self._theirs = ()  # type: ignore[assignment]
 
-        def send(self, message: object) -> None:
+        def send(self, message: Any) -> None:
             """Send a message.
 
             Raises:
@@ -130,7 +130,7 @@ else:
             """Close the far end: the interpreter has it."""
             self._theirs.close()
 
-        def send(self, message: object, descriptors: Sequence[int] = ()) -> None:
+        def send(self, message: Any, descriptors: Sequence[int] = ()) -> None:
             """Send a message, and descriptors with it.
 
             Raises:

@@ -238,6 +238,8 @@ def start_in(
     """Start a command inside of a job.
 
     Args:
+        job: see :func:`create_job`.
+        command: says what is started, and where.
         env: its environment.
         output: the descriptor that both streams write to.
         startup: names further handles that it inherits.

@@ -13,6 +13,7 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -195,10 +196,7 @@ class WarmPool:
             self._trusted = False
 
     def _end_all(self) -> None:
-        for held in (
-            *self._spares,
-            *(h for held in self._prepared.values() for h in held),
-        ):
+        for held in chain(self._spares, *self._prepared.values()):
             if held.process is None and (answer := held.channel.receive(_BEGINNING)):
                 held.process = platform.adopt(answer)
             held.end()

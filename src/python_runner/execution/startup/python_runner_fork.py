@@ -7,7 +7,8 @@ script, without a Python frame below, and the runner adopts it as its own child.
 The Python may be of any version from 3.8 on.
 """
 
-# ruff: noqa: PTH, PLC0415 - every further module would have to be imported
+# Every further module would have to be imported.
+# ruff: noqa: PLC0415, PLR0911, PTH123, PTH208, SLF001
 
 from __future__ import annotations
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+#: The functions of POSIX, which the type checker does not know everywhere.
+_posix: Any = os
 #: Exit code where something unexpected happens; nobody is told of it.
 _UNEXPECTED = 70
 _MARKER = b"PYTHON_RUNNER_TASK="
@@ -107,7 +110,7 @@ class Server:
         if not self._show(self._arguments, self._environment):
             return "command line"
         # Libraries with threads may well end them for a fork, and start them again.
-        if os.fork() == 0:
+        if _posix.fork() == 0:
             os._exit(0)
         os.wait()
         if len(os.listdir("/proc/self/task")) > 1:
@@ -143,6 +146,7 @@ class Server:
             begin: makes the process the script's, with the channel and what came of it.
             folder: what a script has first in ``sys.path``, or None.
         """
+        method: Any = type(self.serve)
         hooks = sys.path_hooks
         finder: Any = hooks[self._hook]
         files: list[bytes] = []
@@ -160,18 +164,18 @@ class Server:
 
         # Only functions written in C: the script has no Python frame below its own.
         runs = map(self._exit, map(_ended, map(self._run, scripts(), files, (1,))))
-        hooks[self._hook] = type(self.serve)(dict.fromkeys, runs)
+        hooks[self._hook] = method(dict.fromkeys, runs)
 
     def _fork(self, begin: Callable[..., None], files: list[bytes]) -> int:
         """Serve requests; return in the process that has become a script's."""
         while True:
-            order, descriptors = self._channel.receive()
+            _, descriptors = self._channel.receive()
             waits, ends = os.pipe()
-            between = os.fork()
+            between = _posix.fork()
             if between == 0:
                 os.close(ends)
                 # Its parent ends at once: the runner adopts it.
-                if os.fork():
+                if _posix.fork():
                     os._exit(0)
                 self._channel.close()
                 os.read(waits, 1)
@@ -193,7 +197,7 @@ class Server:
         if not pointer:
             channel.send("stale")
             os._exit(0)
-        os.setsid()
+        _posix.setsid()
         null = os.open(os.devnull, os.O_RDWR)
         os.dup2(null, 0)
         os.close(null)
@@ -255,7 +259,7 @@ def _ended(result: int) -> int:
 
 def _interrupted() -> None:
     """End as Python ends by Ctrl-C: the signal, once all has been put in order."""
-    import _signal
+    signals: Any = __import__("_signal")
     import atexit
 
     threading = sys.modules.get("threading")
@@ -265,5 +269,5 @@ def _interrupted() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
-    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    os.kill(os.getpid(), _signal.SIGINT)
+    signals.signal(signals.SIGINT, signals.SIG_DFL)
+    os.kill(os.getpid(), signals.SIGINT)

@@ -12,7 +12,8 @@ The Python may be of any version from 3.8 on. Whatever is unexpected ends the pr
 runner then starts the script anew.
 """
 
-# ruff: noqa: PTH, PLC0415 - every further module would have to be imported
+# Every further module would have to be imported.
+# ruff: noqa: B905, PLC0415, PLR2004, PTH109, PTH116, PTH119, PTH208, S102
 
 from __future__ import annotations
 
@@ -114,7 +115,9 @@ def install(where: str) -> None:
     make_server: Any = None
     where, _, forks = where.partition(" ")
     if forks:
-        from python_runner_fork import Server
+        from python_runner_fork import (  # type: ignore[import-not-found]
+            Server,
+        )
 
         make_server = Server
         del sys.modules["python_runner_fork"]
@@ -194,7 +197,8 @@ def _begin(channel: _Channel, go: Any, descriptors: list[int]) -> None:
     channel.send("started")
     channel.close()
     _place(descriptors, go["numbers"])
-    for finder in sys.path_importer_cache.values():
+    finders: Any = list(sys.path_importer_cache.values())
+    for finder in finders:
         if hasattr(finder, "invalidate_caches"):
             finder.invalidate_caches()
 
@@ -211,7 +215,7 @@ def _place(descriptors: list[int], numbers: list[int]) -> None:
         above.append(number)
     for descriptor in spare:
         os.close(descriptor)
-    for descriptor, number in zip(above, numbers):  # noqa: B905 - Python 3.9 has no strict
+    for descriptor, number in zip(above, numbers):
         os.dup2(descriptor, number)
     os.dup2(above[0], 2)
     for descriptor in above:
@@ -260,7 +264,7 @@ def _surroundings(folder: str | None, *, preloaded: bool) -> list[Any]:
     if not preloaded:
         return found
     modules = {name.partition(".")[0] for name in sys.modules}
-    for path in [folder] * bool(folder) + own:
+    for path in [folder, *own] if folder else own:
         try:
             names = {
                 name.partition(".")[0]

@@ -58,7 +58,7 @@ _WHERE = os.environ.pop("PYTHON_RUNNER_HOLD", None)
 if _WHERE is not None:
     # It was started ahead, and must not run its script by mistake.
     try:
-        import python_runner_hold
+        import python_runner_hold  # type: ignore[import-not-found]
 
         python_runner_hold.install(_WHERE)
         del sys.modules["python_runner_hold"], python_runner_hold
