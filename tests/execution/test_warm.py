@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
 import shutil
+import subprocess
 import sys
+import textwrap
+import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +19,8 @@ import pytest
 from python_runner.execution.process import run_command
 from python_runner.execution.stop import StopRequest
 from python_runner.execution.warm import Held, WarmPool
-from tests.execution.test_process import make_command
+from python_runner.model import Outcome
+from tests.execution.test_process import LEAVES_CHILD, make_command, processes_of
 from tests.execution.warm_scripts import EVERYWHERE, LINUX, MODULES, POSIX
 
 
@@ -172,3 +178,262 @@ def test_a_script_sees_no_difference(
     cold, warm = seen(way, name)
 
     assert warm == cold
+
+
+# -- the end of scripts, and what they leave -------------------------------------------
+
+
+#: A script with a bad end, how it is run, and what is expected of it.
+BAD_ENDS: dict[str, tuple[str, dict[str, Any], Outcome]] = {
+    "too long": ("import time; time.sleep(600)", {"timeout": 0.5}, Outcome.TIMEOUT),
+    "deaf": (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)",
+        {"timeout": 0.5, "grace": 0.2},
+        Outcome.TIMEOUT,
+    ),
+    "leaves a child": (LEAVES_CHILD, {}, Outcome.SUCCESS),
+    "is killed": (
+        "import os, signal, sys\nif sys.platform == 'win32':\n    os._exit(3)\nos.kill(os.getpid(), signal.SIGKILL)",
+        {},
+        Outcome.FAILURE,
+    ),
+}
+if sys.platform != "win32":
+    BAD_ENDS["leaves a fork"] = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid(); os.closerange(0, 99); time.sleep(600)",
+        {},
+        Outcome.SUCCESS,
+    )
+
+
+@pytest.mark.parametrize("bad", BAD_ENDS)
+@pytest.mark.parametrize("way", ["cold", *WAYS])
+def test_a_bad_end_is_told_and_nothing_is_left(
+    way: str, bad: str, tmp_path: Path
+) -> None:
+    """Time-outs, stops and what is left behind, as for scripts that start as always."""
+    text, changes, expected = BAD_ENDS[bad]
+    command = written(tmp_path, text, **changes)
+
+    (attempt,) = run_all([command], way)
+
+    assert attempt.outcome is expected
+    assert bool(attempt.warnings) is bad.startswith("leaves")
+    assert attempt.cpu_seconds is not None
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("way", ["cold", *WAYS])
+def test_usage_is_that_of_the_script_alone(way: str, tmp_path: Path) -> None:
+    """Neither a server's nor another script's is counted."""
+    busy = written(
+        tmp_path,
+        "import time\nx = bytearray(80_000_000)\nwhile time.process_time() < 0.4: pass",
+        name="busy",
+    )
+    idle = written(tmp_path, "pass", name="idle")
+
+    first, second = run_all([busy, idle], way)
+
+    assert first.peak_memory is not None
+    assert first.cpu_seconds is not None
+    assert second.cpu_seconds is not None
+    assert first.peak_memory > 80_000_000
+    assert first.cpu_seconds >= 0.3
+    assert second.cpu_seconds < first.cpu_seconds
+    if way == "forked":
+        assert second.peak_memory is not None
+        assert second.peak_memory < 80_000_000
+
+
+# -- what does not wait -----------------------------------------------------------------
+
+
+def written(folder: Path, text: str, name: str = "main", **changes: Any) -> Command:
+    """Write a script, and return its command."""
+    script = folder / f"{name}.py"
+    script.write_text(text, encoding="utf-8")
+    return script_command(
+        folder, script, output=str(folder / f"{name}.log"), **changes
+    )
+
+
+MODULES_THAT_FAIL = {
+    "no_such_module": ("", "no_such_module cannot be imported: ModuleNotFoundError"),
+    "raises": ("1 / 0", "raises cannot be imported: ZeroDivisionError: division by zero"),
+    "leaves": ("import sys; sys.exit(3)", "leaves cannot be imported: SystemExit: 3"),
+    "dies": ("import os; os._exit(3)", "ended"),
+    "prints": ("print('hello')", "prints prints when it is imported"),
+    "warns": ("import warnings; warnings.warn('old')", "warns prints when it is imported"),
+    "hangs": ("import time; time.sleep(600)", "importing hangs takes more than 1 s"),
+}
+
+
+@pytest.mark.parametrize("module", MODULES_THAT_FAIL)
+@pytest.mark.parametrize("way", WAYS)
+def test_a_preload_that_fails_is_told_once_and_scripts_start_as_always(
+    way: str, module: str, tmp_path: Path
+) -> None:
+    """Each of the scripts runs, once."""
+    text, expected = MODULES_THAT_FAIL[module]
+    if text:
+        (tmp_path / f"{module}.py").write_text(text)
+    commands = [written(tmp_path, "print('ran')", f"s{n}") for n in range(3)]
+    if way == "started":
+        # Where no server forks: the first has another environment than the others.
+        other = {**commands[0].env, "OTHER": "1"}
+        commands[1:] = [replace(command, env=other) for command in commands[1:]]
+        commands = [replace(commands[0], argv=commands[0].argv[:1] + (str(tmp_path),))] + commands[1:]
+    told: list[Sentence] = []
+
+    with pool_of(commands, [module], warn=told.append, limit=1.0 if module == "hangs" else 30.0) as pool:
+        for number, command in enumerate(commands):
+            pool.prepare(commands[number:])
+            attempt = run_command(command, warm=pool)
+            if command.argv[1].endswith(".py"):
+                assert attempt.outcome is Outcome.SUCCESS
+
+    assert len(told) == 1
+    assert expected in str(told[0])
+    assert processes_of(tmp_path) == []
+    for number in range(1, 3):
+        assert (tmp_path / f"s{number}.log").read_text().split() == ["ran"]
+
+
+@pytest.mark.skipif("forked" not in WAYS, reason="there is no fork")
+def test_scripts_run_on_when_their_server_is_killed(tmp_path: Path) -> None:
+    """The one that runs is not concerned; the next one starts as always."""
+    commands = [written(tmp_path, "print('ran')", f"s{n}") for n in range(3)]
+    told: list[Sentence] = []
+    with pool_of(commands, PRELOADED, warn=told.append) as pool:
+        assert run_command(commands[0], warm=pool).outcome is Outcome.SUCCESS
+        assert pool._first is not None
+        assert pool._first.process is not None
+        os.kill(pool._first.process.process.pid, 9)
+        for command in commands[1:]:
+            assert run_command(command, warm=pool).outcome is Outcome.SUCCESS
+
+    assert ["ended" in str(sentence) for sentence in told] == [True]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_idle_interpreter_ends_with_its_runner(way: str, tmp_path: Path) -> None:
+    """Also when the runner is killed: nothing has to be done about it."""
+    command = written(tmp_path, "print('ran')")
+    runner = textwrap.dedent(f"""
+        import os, pickle, sys, time
+        from python_runner.execution.stop import StopRequest
+        from python_runner.execution.warm import WarmPool
+        command = pickle.loads({pickle.dumps(command)!r})
+        pool = WarmPool({PRELOADED if way == "forked" else ()!r}, 1, print, StopRequest())
+        pool.start(command)
+        while not pool._trusted:
+            pool.prepare([command])
+            time.sleep(0.01)
+        pool.prepare([command])
+        os._exit(0)
+    """)
+    subprocess.run([sys.executable, "-c", runner], check=True, timeout=60)
+    until = time.monotonic() + 30
+    while processes_of(tmp_path) and time.monotonic() < until:
+        time.sleep(0.02)
+
+    assert processes_of(tmp_path) == []
+    assert not (tmp_path / "main.log").exists()
+
+
+@pytest.mark.parametrize("flag", ["-I", "-E", "-S"])
+def test_an_interpreter_that_cannot_be_held_starts_no_script_early(
+    flag: str, tmp_path: Path
+) -> None:
+    """It is told once."""
+    commands = [
+        replace(written(tmp_path, "print('ran')", f"s{n}"), flags=(flag,))
+        for n in range(3)
+    ]
+    told: list[Sentence] = []
+    with pool_of(commands, warn=told.append) as pool:
+        pool.prepare(commands)
+        pool.prepare(commands)
+        assert not [path for path in tmp_path.glob("*.log")]
+        for command in commands:
+            assert run_command(command, warm=pool).outcome is Outcome.SUCCESS
+
+    assert list(map(str, told)) == ['"warm" has no effect: this interpreter cannot be held']
+    assert [(tmp_path / f"s{n}.log").read_text().split() for n in range(3)] == [["ran"]] * 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_script_that_is_changed_while_its_interpreter_waits_runs_as_it_is(
+    way: str, tmp_path: Path
+) -> None:
+    """It is read when it begins."""
+    first = written(tmp_path, "print('x')", "first")
+    command = written(tmp_path, "print('old')")
+    with pool_of([first], PRELOADED if way == "forked" else ()) as pool:
+        run_command(first, warm=pool)
+        pool.prepare([command])
+        written(tmp_path, "print('new')")
+        run_command(command, warm=pool)
+
+    assert (tmp_path / "main.log").read_text().split() == ["new"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_preloaded_module_that_changes_is_imported_anew(
+    way: str, tmp_path: Path
+) -> None:
+    """A script that an earlier one has written for is not given the old module."""
+    (tmp_path / "rates.py").write_text("RATE = 1")
+    show = "import rates; print(rates.RATE)"
+    commands = [written(tmp_path, show, f"s{n}") for n in range(3)]
+    if way == "started":
+        commands = [replace(c, env={**c.env, "N": str(n)}) for n, c in enumerate(commands)]
+    with pool_of(commands, ["rates"]) as pool:
+        for number, command in enumerate(commands):
+            while not pool._trusted:
+                pool.prepare([command])
+            pool.prepare([command])
+            if number:
+                (tmp_path / "rates.py").write_text(f"RATE = {(number + 1) * '1'}")
+            run_command(command, warm=pool)
+
+    found = [(tmp_path / f"s{n}.log").read_text().split() for n in range(3)]
+    assert found == [["1"], ["11"], ["111"]]
+
+
+def test_each_script_draws_its_own_random_numbers(tmp_path: Path) -> None:
+    """The module's own; and texts hash alike in no two runs."""
+    draw = "import random; print(random.random())\nimport multiprocessing as m; print(m.current_process().authkey.hex())"
+    commands = [written(tmp_path, draw, f"s{n}") for n in range(3)]
+    for way in WAYS:
+        run_all(commands, way)
+        drawn = [(tmp_path / f"s{n}.log").read_text() for n in range(3)]
+        assert len(set("".join(drawn).split())) == len("".join(drawn).split())
+
+
+KEEPS = {
+    "threads": "import threading, time\nthreading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
+    "files": "file = open(__file__)",
+    "children": "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(9)'])",
+    "random numbers": "import random\nown = random.Random()",
+}
+
+
+@pytest.mark.skipif("forked" not in WAYS, reason="there is no fork")
+@pytest.mark.parametrize("what", KEEPS)
+def test_what_scripts_would_share_is_a_reason_not_to_fork(
+    what: str, tmp_path: Path
+) -> None:
+    """Each script gets an interpreter of its own that has imported the module."""
+    (tmp_path / "keeps.py").write_text(KEEPS[what])
+    commands = [written(tmp_path, "import keeps, os; print(os.getpid())", f"s{n}") for n in range(2)]
+    with pool_of(commands, ["keeps"]) as pool:
+        while pool._trusted is None:
+            pool.prepare([])
+        assert pool._trusted
+        assert not pool._forks
+        pool.prepare(commands[:1])
+        held = pool.take(commands[0])
+        assert held is not None
+        held.end()

@@ -79,13 +79,13 @@ if sys.platform == "win32":
         def receive(
             self, seconds: float, stopping: Callable[[], bool] = lambda: False
         ) -> list[str] | None:
-            """Return the next answer; None if the interpreter ended or says nothing."""
+            """Return the next answer; none of its words if nobody is there, None if nothing is said."""
             until = time.monotonic() + seconds
             data = b""
             with suppress(OSError):
                 while True:
                     handle = msvcrt.get_osfhandle(self._read)
-                    waiting, _ = _winapi.PeekNamedPipe(handle, 0)
+                    waiting: Any = _winapi.PeekNamedPipe(handle, 0)[0]
                     if waiting:
                         data += os.read(self._read, waiting)
                         if (answer := _unpacked(data)) is not None:
@@ -94,7 +94,7 @@ if sys.platform == "win32":
                         return None
                     else:
                         time.sleep(_LOOK_WINDOWS)
-            return None
+            return []
 
         def close(self) -> None:
             """Close this end."""
@@ -146,7 +146,7 @@ else:
         def receive(
             self, seconds: float, stopping: Callable[[], bool] = lambda: False
         ) -> list[str] | None:
-            """Return the next answer; None if the interpreter ended or says nothing."""
+            """Return the next answer; none of its words if nobody is there, None if nothing is said."""
             until = time.monotonic() + seconds
             ready: Any = poll()
             ready.register(self._ours, POLLIN)
@@ -160,10 +160,10 @@ else:
                         if (answer := _unpacked(data)) is not None:
                             return answer
                         if not block:
-                            return None
+                            return []
                     elif left <= 0 or stopping():
                         return None
-            return None
+            return []
 
         def close(self) -> None:
             """Close both ends."""

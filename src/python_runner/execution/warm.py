@@ -256,14 +256,10 @@ class WarmPool:
         if self._trusted is not None or self._first is None:
             return bool(self._trusted)
         answer = self._first.channel.receive(seconds, lambda: self.stop.requested)
-        if answer is None and time.monotonic() < self._until and self._first_runs():
+        if answer is None and time.monotonic() < self._until:
             return False
         self._judge(answer)
         return bool(self._trusted)
-
-    def _first_runs(self) -> bool:
-        process = self._first.process if self._first else None
-        return process is not None and process.runs()
 
     def _judge(self, answer: list[str] | None) -> None:
         first = self._first

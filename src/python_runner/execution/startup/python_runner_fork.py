@@ -112,7 +112,7 @@ class Server:
         # Libraries with threads may well end them for a fork, and start them again.
         if _posix.fork() == 0:
             os._exit(0)
-        os.wait()
+        _posix.wait()
         if len(os.listdir("/proc/self/task")) > 1:
             return "threads"
         return None
