@@ -318,8 +318,6 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("warm", True),
-        ("preload", ["pandas"]),
         ("resources", {"GPU": 1}),
         ("schedule", "0 6 * * *"),
         ("help", "call Eve"),

@@ -253,18 +253,22 @@ def written(folder: Path, text: str, name: str = "main", **changes: Any) -> Comm
     """Write a script, and return its command."""
     script = folder / f"{name}.py"
     script.write_text(text, encoding="utf-8")
-    return script_command(
-        folder, script, output=str(folder / f"{name}.log"), **changes
-    )
+    return script_command(folder, script, output=str(folder / f"{name}.log"), **changes)
 
 
 MODULES_THAT_FAIL = {
     "no_such_module": ("", "no_such_module cannot be imported: ModuleNotFoundError"),
-    "raises": ("1 / 0", "raises cannot be imported: ZeroDivisionError: division by zero"),
+    "raises": (
+        "1 / 0",
+        "raises cannot be imported: ZeroDivisionError: division by zero",
+    ),
     "leaves": ("import sys; sys.exit(3)", "leaves cannot be imported: SystemExit: 3"),
     "dies": ("import os; os._exit(3)", "ended"),
     "prints": ("print('hello')", "prints prints when it is imported"),
-    "warns": ("import warnings; warnings.warn('old')", "warns prints when it is imported"),
+    "warns": (
+        "import warnings; warnings.warn('old')",
+        "warns prints when it is imported",
+    ),
     "hangs": ("import time; time.sleep(600)", "importing hangs takes more than 1 s"),
 }
 
@@ -283,10 +287,14 @@ def test_a_preload_that_fails_is_told_once_and_scripts_start_as_always(
         # Where no server forks: the first has another environment than the others.
         other = {**commands[0].env, "OTHER": "1"}
         commands[1:] = [replace(command, env=other) for command in commands[1:]]
-        commands = [replace(commands[0], argv=commands[0].argv[:1] + (str(tmp_path),))] + commands[1:]
+        commands = [
+            replace(commands[0], argv=commands[0].argv[:1] + (str(tmp_path),))
+        ] + commands[1:]
     told: list[Sentence] = []
 
-    with pool_of(commands, [module], warn=told.append, limit=1.0 if module == "hangs" else 30.0) as pool:
+    with pool_of(
+        commands, [module], warn=told.append, limit=1.0 if module == "hangs" else 30.0
+    ) as pool:
         for number, command in enumerate(commands):
             pool.prepare(commands[number:])
             attempt = run_command(command, warm=pool)
@@ -359,8 +367,12 @@ def test_an_interpreter_that_cannot_be_held_starts_no_script_early(
         for command in commands:
             assert run_command(command, warm=pool).outcome is Outcome.SUCCESS
 
-    assert list(map(str, told)) == ['"warm" has no effect: this interpreter cannot be held']
-    assert [(tmp_path / f"s{n}.log").read_text().split() for n in range(3)] == [["ran"]] * 3
+    assert list(map(str, told)) == [
+        '"warm" has no effect: this interpreter cannot be held'
+    ]
+    assert [(tmp_path / f"s{n}.log").read_text().split() for n in range(3)] == [
+        ["ran"]
+    ] * 3
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -388,7 +400,9 @@ def test_a_preloaded_module_that_changes_is_imported_anew(
     show = "import rates; print(rates.RATE)"
     commands = [written(tmp_path, show, f"s{n}") for n in range(3)]
     if way == "started":
-        commands = [replace(c, env={**c.env, "N": str(n)}) for n, c in enumerate(commands)]
+        commands = [
+            replace(c, env={**c.env, "N": str(n)}) for n, c in enumerate(commands)
+        ]
     with pool_of(commands, ["rates"]) as pool:
         for number, command in enumerate(commands):
             while not pool._trusted:
@@ -427,7 +441,10 @@ def test_what_scripts_would_share_is_a_reason_not_to_fork(
 ) -> None:
     """Each script gets an interpreter of its own that has imported the module."""
     (tmp_path / "keeps.py").write_text(KEEPS[what])
-    commands = [written(tmp_path, "import keeps, os; print(os.getpid())", f"s{n}") for n in range(2)]
+    commands = [
+        written(tmp_path, "import keeps, os; print(os.getpid())", f"s{n}")
+        for n in range(2)
+    ]
     with pool_of(commands, ["keeps"]) as pool:
         while pool._trusted is None:
             pool.prepare([])
