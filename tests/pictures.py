@@ -22,6 +22,8 @@ import pyte
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
 COLUMNS, ROWS = 100, 30
+#: Pixels of a telephone's screen.
+PHONE = (390, 844)
 #: What xterm's colours are on a dark page.
 COLORS = {
     "red": "#ff7b85",
@@ -57,7 +59,6 @@ PROJECTS = {
 BROWSER = (
     *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
     *("--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND"),
-    "--force-device-scale-factor=1.5",
 )
 
 
@@ -141,15 +142,39 @@ def mail_page(path: Path) -> str:
     return f"{before}{tag}{attributes}{end}{head}{rest}"
 
 
-def draw(page: str, width: int, height: int, picture: str) -> None:
-    """Let chromium draw a page of that many pixels."""
+def telephones(path: Path) -> str:
+    """Return a page with the first screen of a mail on a telephone, by day and night."""
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    body = message.get_body(("html",))
+    assert body is not None
+    width, height = PHONE
+    frames = "".join(
+        f'<iframe width="{width}" height="{height}" style="border:0;color-scheme:{scheme}"'
+        f' srcdoc="{html.escape(body.get_content())}"></iframe>'
+        for scheme in ("light", "dark")
+    )
+    return f'<meta charset="utf-8"><body style="margin:0;font-size:0">{frames}'
+
+
+def draw(
+    page: str, width: int, height: int, picture: str, *, scale: float = 1.5
+) -> None:
+    """Let chromium draw a page of that many pixels, each ``scale`` pixels wide."""
     source = PICTURES / "page.html"
     source.write_text(page, encoding="utf-8")
     size = f"--window-size={width},{height}"
     target = f"--screenshot={PICTURES / picture}"
     try:
         subprocess.run(
-            [*BROWSER, size, target, source.as_uri()], check=True, capture_output=True
+            [
+                *BROWSER,
+                size,
+                f"--force-device-scale-factor={scale}",
+                target,
+                source.as_uri(),
+            ],
+            check=True,
+            capture_output=True,
         )
     finally:
         source.unlink()
@@ -172,7 +197,11 @@ def main(folder: Path) -> None:
                 for path in (folder / "mails").iterdir()
                 if b"import_amounts" in path.read_bytes()
             )
-            draw(mail_page(mail), 720, 530, f"mail{suffix}.png")
+            draw(mail_page(mail), 720, 600, f"mail{suffix}.png")
+            width, height = PHONE
+            draw(
+                telephones(mail), 2 * width, height, f"mail-phone{suffix}.png", scale=1
+            )
         finally:
             shutil.rmtree(folder)
 

@@ -40,6 +40,10 @@ MakeRun = Callable[..., Run]
 #: Whether only the quick profile is wanted: on each change, by ``.ci/run``.
 QUICK = bool(os.environ.get("CI")) and os.environ.get("PYTHON_RUNNER_LONG") != "1"
 
+#: Seconds within which whatever is bounded ends, however busy the machine is; silent servers
+#: are silent for longer.
+GENEROUS = 60.0
+
 #: The real command.
 COMMAND = (sys.executable, "-m", "python_runner")
 

@@ -110,3 +110,20 @@ def test_a_portable_test_has_a_reason_and_others_beside_it(path: Path) -> None:
 def test_there_are_pure_tests() -> None:
     """The rule above is about something."""
     assert len(PURE) > 5
+
+
+#: An assertion that so many seconds have not passed.
+TIMED = re.compile(
+    r"assert [^\n]*(?:monotonic|perf_counter|process_time)\(\)[^\n]* <=? [0-9.]+\s"
+)
+
+
+def test_no_test_says_by_a_number_how_fast_a_machine_is() -> None:
+    """A busy machine broke such tests: what is bounded ends within ``GENEROUS`` seconds."""
+    timed = {
+        path.name: found
+        for path in TESTS.rglob("test_*.py")
+        if (found := TIMED.findall(path.read_text("utf-8")))
+    }
+
+    assert not timed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from importlib.util import find_spec
@@ -37,7 +38,10 @@ def package_command(verb: str, what: str) -> str:
 
 
 def shell_word(text: str) -> str:
-    """Return a path or an address as one word for a shell, of Windows too."""
+    """Return a path or an address as one word for the shells of this platform."""
+    if sys.platform != "win32":
+        return text if re.fullmatch(r"[\w./:+@=-]+", text) else shlex.quote(text)
+    # cmd and PowerShell have these quotes in common, and a path cannot hold them.
     return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
 
 

@@ -34,7 +34,7 @@ from python_runner.policy import DELIVERY_LIFE
 from python_runner.records import database
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
-from tests.support import NOW
+from tests.support import GENEROUS, NOW
 
 
 if TYPE_CHECKING:
@@ -327,7 +327,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
         store, MemoryTransport(), deadline_seconds=0.2, endpoints=endpoints
     )
     assert report == DrainReport(remaining=2)
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < GENEROUS
     tarpit.release()
     first.join(30)
 
@@ -344,7 +344,7 @@ def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
     tarpit = Tarpit()
     started = time.monotonic()
     receipts = outbox_of(None, tarpit).send_now([message], PROJECT, 0.3)
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < GENEROUS
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert "had not taken the mail" in str(receipts[0].detail)
     tarpit.release()
@@ -433,7 +433,7 @@ def test_a_tarpit_delays_nobody(store: Store) -> None:
     started = time.monotonic()
     left = DrainReport(deferred=1, remaining=2)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < GENEROUS
     # Nobody else sends it meanwhile.
     assert deliver(store, MemoryTransport()) == DrainReport(sent=1, remaining=1)
     tarpit.released.set()
@@ -481,7 +481,7 @@ def test_a_runner_that_stops_has_seconds_left(store: Store) -> None:
     )
     report = outbox.drain(600)
     assert report == DrainReport(deferred=1, remaining=2)
-    assert time.monotonic() - started < 25
+    assert time.monotonic() - started < GENEROUS
     tarpit.release()
     assert len(tarpit.messages) == 1
 

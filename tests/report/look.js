@@ -53,6 +53,13 @@ function look(frame) {
     texts: seen.length,
     contrast: seen[0][0],
     faintest: `${seen[0][1]} (${seen[0][0].toFixed(2)})`,
+    // Of what is shown: its text, and how far down it ends.
+    places: texts(page).flatMap((node) => {
+      const range = page.createRange();
+      range.selectNodeContents(node);
+      const box = range.getBoundingClientRect();
+      return box.height ? [[node.data.trim(), box.bottom]] : [];
+    }),
     overflow: wide.map((element) => element.outerHTML.slice(0, 200)),
     fetched: view.performance.getEntriesByType("resource").map((entry) => entry.name),
   };

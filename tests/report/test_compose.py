@@ -26,6 +26,9 @@ pytestmark = pytest.mark.pure
 DATE = dt.datetime(2026, 11, 23, 9, 51, 58, tzinfo=dt.timezone(dt.timedelta(hours=1)))
 REPORT = Report("[p] échec : x", "accents é €\nline\n.\n", "<p>accents é €</p>\n")
 
+#: The sender shown where there is none.
+NOBODY = "Python Runner <python-runner@localhost>"
+
 
 def _compose(report: Report = REPORT, **changes: Any) -> Any:
     values: dict[str, Any] = {
@@ -50,7 +53,7 @@ def test_what_is_composed_is_what_a_reader_gets() -> None:
     message = _compose()
     mail = _parse(message.content)
     assert not mail.defects
-    assert mail["From"] == "robot@example.com"
+    assert mail["From"] == "Python Runner <robot@example.com>"
     assert mail["To"] == "ann@example.com, bob@example.com"
     assert mail["Subject"] == REPORT.subject
     assert mail["Date"].datetime == DATE
@@ -171,17 +174,17 @@ def test_a_sender_that_is_accepted_is_the_author(sender: str, name: str) -> None
         (
             "robot@bücher.example",
             "robot@xn--bcher-kva.example",
-            "robot@xn--bcher-kva.example",
+            "Python Runner <robot@xn--bcher-kva.example>",
         ),
-        ("not an address", "not an address", "python-runner@localhost"),
-        ("é@example.com", "é@example.com", "python-runner@localhost"),
+        ("not an address", "not an address", NOBODY),
+        ("é@example.com", "é@example.com", NOBODY),
     ],
 )
 def test_a_sender_is_an_address_or_is_replaced_in_the_header(
     sender: str, envelope: str, header: str
 ) -> None:
     """A message always has an author; what no check lets pass is left to the transport."""
-    assert is_sender(sender) == (header != "python-runner@localhost")
+    assert is_sender(sender) == (header != NOBODY)
     message = _compose(sender=sender)
     assert message.sender == envelope
     assert _parse(message.content)["From"] == header

@@ -17,8 +17,8 @@ from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.model import EmailStrategy, Outcome, Traceback
 from python_runner.report.compose import compose
+from python_runner.report.context import ReportContext
 from python_runner.report.render import Report, render
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 from tests.support import NOW, MakeProject
 

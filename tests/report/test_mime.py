@@ -160,7 +160,7 @@ def test_an_attachment_is_called_after_project_and_date(
     content = message(attachment=Attachment(called, b"zip"))
     (part,) = parse(content).iter_attachments()
 
-    assert called == f"{name}_2026-11-23.zip"
+    assert called == f"{name}_2026-11-23_output.zip"
     assert len(called.encode()) <= 255
     assert not re.match("(?i)(con|prn|aux|nul|com.|lpt.)[.]", called)
     assert part.get_filename() == called

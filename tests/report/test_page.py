@@ -23,12 +23,13 @@ from python_runner.model import (
     Streak,
     Traceback,
 )
+from python_runner.report.context import ReportContext
 from python_runner.report.render import render
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
+    from python_runner.model import ScriptResult
     from tests.support import MakeResult, MakeRun
 
 
@@ -129,14 +130,16 @@ def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
     }
 
 
-def look(pages: dict[str, str], folder: Path) -> dict[str, dict[str, Any]]:
-    """Open every page in a browser, by day and by night, narrow and wide."""
+def look(
+    pages: dict[str, str], folder: Path, widths: tuple[int, ...] = WIDTHS
+) -> dict[str, dict[str, Any]]:
+    """Open every page in a browser, by day and by night, as wide as told."""
     frames = [
         f'<iframe id="{name} {scheme} {width}" width="{width}" height="900"'
         f' style="border:0;color-scheme:{scheme}" srcdoc="{html.escape(page)}"></iframe>'
         for name, page in pages.items()
         for scheme in ("light", "dark")
-        for width in WIDTHS
+        for width in widths
     ]
     script = SCRIPT.read_text(encoding="utf-8")
     page = folder / "pages.html"
@@ -173,6 +176,75 @@ def test_every_report_can_be_read_in_a_browser(
         assert seen["contrast"] >= READABLE, (name, seen["faintest"])
         assert seen["overflow"] == [], name
         assert seen["fetched"] == [], name
+
+
+#: The screen of a telephone, in pixels.
+SCREEN = (390, 844)
+
+
+@pytest.fixture
+def first_screens(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
+    """Return reports with 1 to 12 failures of 1 to 30 scripts; these fail in ERROR."""
+
+    def failed(number: int, name: str, message: str, **options: Any) -> ScriptResult:
+        traceback = Traceback(text=message, exception=message, file=name, line=12)
+        return make_result(
+            name, Outcome.FAILURE, number=number, traceback=traceback, **options
+        )
+
+    def page(results: list[ScriptResult], language: str) -> str:
+        context = ReportContext(
+            strategy=EmailStrategy.ALL,
+            language=language,
+            host="DESKTOP-BS85JNP7",
+            command="python-runner",
+            comparisons={r.script: Comparison(new=True) for r in results if r.attempts},
+        )
+        warned = replace(make_run(*results), warnings=(Sentence.of("odd " * 200),))
+        return render(warned, context).html
+
+    message = "ERROR: could not convert string to float: '12,5'"
+    cases = {}
+    for count, bad in ((1, [1]), (3, [2]), (30, [17]), (30, [30]), (30, range(4, 16))):
+        results = [make_result(f"job_{n:02}.py", number=n) for n in range(1, count + 1)]
+        for number in bad:
+            results[number - 1] = failed(number, f"job_{number:02}.py", message)
+        cases[f"{count} {len(bad)} {bad[0]}"] = results
+    cases["names"] = [
+        make_result("a.py"),
+        failed(
+            2,
+            "sous dossier/export_clients_vers_excel_et_envoi_aux_agences_régionales.py",
+            "OperationalError: connection to server failed " * 9 + " ERROR",
+            warnings=(Sentence.of("left behind " * 50),),
+        ),
+    ]
+    return {
+        f"{name} {language}": page(results, language)
+        for name, results in cases.items()
+        for language in ("en", "fr")
+    }
+
+
+@needs_browser
+def test_the_first_screen_says_what_failed_and_why(
+    first_screens: dict[str, str], tmp_path: Path
+) -> None:
+    """On a telephone nobody scrolls for the exception, nor for the row of the failure."""
+    width, height = SCREEN
+    for name, seen in look(first_screens, tmp_path, (width,)).items():
+        causes = [
+            bottom
+            for text, bottom in seen["places"]
+            if text.startswith(("— ERROR", "— Operat", "ERROR", "Operat"))
+        ]
+        # The sentence at the top, and as many rows as there are failures, to ten.
+        failures = 12 if " 12 " in f" {name}" else 1
+        rows = min(failures, 10) if not name.startswith("1 ") else 0
+        assert causes == sorted(causes), name
+        assert causes[0] < height / 3, name
+        assert causes[rows] < height, name
+        assert seen["overflow"] == [], name
 
 
 @needs_browser

@@ -19,9 +19,9 @@ from python_runner.model import (
     Traceback,
 )
 from python_runner.report.compose import compose
+from python_runner.report.context import ReportContext
 from python_runner.report.render import Report, fallback_report, render
 from python_runner.report.subject import SUBJECT
-from python_runner.report.view import ReportContext
 from python_runner.texts.sentence import Sentence
 
 
@@ -105,13 +105,13 @@ def failed_run(make_result: MakeResult, make_run: MakeRun) -> Run:
     [
         (
             "en",
-            "[project_1] succeeded: 2 scripts in 2 min 13 s",
-            "[project_1] failed: import.py - KeyError: 'montant'",
+            "[project_1] succeeded: 2 scripts in 2 min 13 s (PC-7)",
+            "[project_1] failed: import.py - KeyError: 'montant' (PC-7)",
         ),
         (
             "fr",
-            "[project_1] réussite : 2 scripts en 2 min 13 s",
-            "[project_1] échec : import.py - KeyError: 'montant'",
+            "[project_1] réussite : 2 scripts en 2 min 13 s (PC-7)",
+            "[project_1] échec : import.py - KeyError: 'montant' (PC-7)",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_the_subject_counts_further_failures(
         make_result("c.py", Outcome.FAILURE, number=3),
     ]
     report = _render(make_run(*results))
-    assert report.subject == "[project_1] failed: b.py - 30 s passed (+1)"
+    assert report.subject == "[project_1] failed: b.py - 30 s passed (+1) (PC-7)"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_every_status_has_its_subject(
     """A run that did not take place, or not to its end, says so."""
     run = make_run(make_result(), status=status, error=error)
     report = _render(run)
-    assert report.subject == f"[project_1] {expected}"
+    assert report.subject == f"[project_1] {expected} (PC-7)"
     if error:
         assert str(error) in report.text
         assert str(error) in _Page(report.html).text
@@ -195,7 +195,9 @@ def test_every_outcome_has_a_mark_and_a_word(
     for language, word in (("en", english), ("fr", french)):
         report = _render(run, language)
         assert f"{mark} x.py - {word}" in report.text
-        assert f"{mark}\u00a0{word}" in _Page(report.html).text
+        shown = _Page(report.html).text
+        assert f"{mark}\u00a0x.py" in shown
+        assert word in shown[shown.index(f"{mark}\u00a0x.py") :]
 
 
 def test_text_and_html_tell_the_same(failed_run: Run) -> None:
@@ -208,13 +210,12 @@ def test_text_and_html_tell_the_same(failed_run: Run) -> None:
     page = _Page(report.html)
     for part in (
         "project_1",
-        "3 scripts, 1 succeeded, 2 did not succeed",
+        "1 of 3 scripts failed, 1 skipped",
         "main.py",
         "8.4 s",
         "3 attempts",
         "import.py, line 12, in load",
         "KeyError: 'montant'",
-        "exit code 1",
         'total += row["montant"]',
         "row 11\nrow 12",
         str(Path("logs", "02_import.log")),
@@ -227,7 +228,7 @@ def test_text_and_html_tell_the_same(failed_run: Run) -> None:
         str(Path("logs", "project_1.log")),
     ):
         assert part in report.text
-        assert part in page.text
+        assert part in page.text.replace("\u00a0", " ")
 
 
 def test_the_place_to_mend_comes_before_the_traceback(failed_run: Run) -> None:
@@ -245,7 +246,7 @@ def test_failure_only_names_the_failed_ones(failed_run: Run) -> None:
         assert "main.py" not in body
         assert "import.py" in body
         assert "export.py" in body
-        assert "1 succeeded" in body
+        assert "1 other succeeded" in body
 
 
 def test_french_reports_are_french(failed_run: Run) -> None:
@@ -357,7 +358,7 @@ def test_a_failure_without_a_word_still_has_a_headline(
 ) -> None:
     """Neither traceback nor reason: the outcome's word remains."""
     run = make_run(make_result("a.py", Outcome.TIMEOUT))
-    assert _render(run).subject == "[project_1] failed: a.py - timed out"
+    assert _render(run).subject == "[project_1] failed: a.py - timed out (PC-7)"
 
 
 def test_each_warning_is_told_once(make_result: MakeResult, make_run: MakeRun) -> None:
@@ -537,26 +538,30 @@ def test_a_report_that_cannot_be_laid_out_is_told_plainly(
 @pytest.mark.parametrize(
     ("comparison", "subject", "betreff"),
     [
-        (Comparison(), "failed: ", "échec : "),
-        (NEW, "failed (new): ", "échec (nouveau) : "),
+        (Comparison(), "", ""),
+        (NEW, "", ""),
         (
             Comparison(same=Streak(count=1, since=MONDAY)),
-            "failed (2nd time): ",
-            "échec (2e fois) : ",
+            " (2nd time)",
+            " (2e fois)",
         ),
-        (THIRD, "failed (3rd time): ", "échec (3e fois) : "),
-        (Comparison(same=ENDLESS), "failed (again): ", "échec (de nouveau) : "),
-        (Comparison(last_seen=MONDAY), "failed (again): ", "échec (de nouveau) : "),
+        (THIRD, " (3rd time)", " (3e fois)"),
+        (Comparison(same=ENDLESS), " (again)", " (de nouveau)"),
+        (Comparison(last_seen=MONDAY), " (again)", " (de nouveau)"),
     ],
 )
-def test_the_subject_says_whether_an_error_is_new(
+def test_the_subject_says_how_often_an_error_has_come(
     comparison: Comparison, subject: str, betreff: str, failed_run: Run
 ) -> None:
     """Who reads nothing but subjects knows whether he has seen this one before."""
     compared = {"import.py": comparison}
-    for language, words in (("en", subject), ("fr", betreff)):
+    for language, status, words in (
+        ("en", "failed:", subject),
+        ("fr", "échec :", betreff),
+    ):
         report = _render(failed_run, language, comparisons=compared)
-        assert report.subject == f"[project_1] {words}import.py - KeyError: 'montant'"
+        head = f"[project_1] {status} import.py - KeyError: 'montant'"
+        assert report.subject == f"{head}{words} (PC-7)"
 
 
 @pytest.mark.parametrize(
@@ -640,7 +645,7 @@ def test_a_recovery_is_told(
         ("fr", betreff, satz, "Rétabli"),
     ):
         report = _render(run, language, comparisons=compared)
-        assert report.subject == head
+        assert report.subject == f"{head} (PC-7)"
         assert words in report.text
         page = _Page(report.html).text
         assert words.strip() in page
@@ -652,7 +657,7 @@ def test_a_recovery_among_failures_stays_in_its_row(failed_run: Run) -> None:
     """The run failed: its subject says that, and the row of the other what is well."""
     compared = {"main.py": Comparison(recovered=ENDLESS), "import.py": NEW}
     report = _render(failed_run, comparisons=compared)
-    assert report.subject.startswith("[project_1] failed (new): import.py")
+    assert report.subject.startswith("[project_1] failed: import.py")
     assert "recovered after 50+ failures" in report.text
     assert "Recovered" not in report.html
 
@@ -664,7 +669,7 @@ def test_several_recoveries_are_counted(
     run = make_run(*(make_result(f"{n}.py", number=n) for n in (1, 2, 3)))
     streak = Comparison(recovered=Streak(count=2, since=MONDAY))
     report = _render(run, comparisons={"2.py": streak, "1.py": streak})
-    assert report.subject == "[project_1] recovered: 1.py after 2 failures (+1)"
+    assert report.subject == "[project_1] recovered: 1.py after 2 failures (+1) (PC-7)"
 
 
 @pytest.mark.parametrize(
@@ -771,7 +776,7 @@ def test_a_message_of_exit_is_the_end_of_the_output(
     for body in (report.text, _Page(report.html).text):
         assert "Traceback" not in body
         assert "11 rows read\n12 rows read\nno amount" in body
-    assert report.subject.endswith("a.py - no amount")
+    assert report.subject.endswith("a.py - no amount (PC-7)")
 
 
 def test_indents_and_lines_survive_where_white_space_does_not(
@@ -807,7 +812,7 @@ def test_the_frames_of_the_project_stand_out(
     assert "[1 frame of pandas]" in report.text
     assert "^^^" not in report.text
     assert report.html.count("<strong>&gt;") == 2
-    assert report.text.count("E: 3 fields") == 2
+    assert report.text.count("E: 3 fields") == 3
     assert "Output before the traceback" in report.text
     assert "row 40\n" in report.text
     assert "row 39\n" not in report.text

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from python_runner.model import (
@@ -10,8 +12,9 @@ from python_runner.model import (
     Streak,
     Traceback,
 )
-from python_runner.report.subject import SUBJECT, subject_of
-from python_runner.report.view import LINE, ReportContext
+from python_runner.report.context import ReportContext
+from python_runner.report.subject import SCRIPT, SUBJECT, subject_of
+from python_runner.texts.sentence import Sentence
 from tests.support import NOW, MakeResult, MakeRun
 
 
@@ -26,6 +29,7 @@ def context(**comparisons: Comparison) -> ReportContext:
     return ReportContext(
         strategy=EmailStrategy.ALL,
         language="en",
+        host="PC-7",
         comparisons={f"{name}.py": found for name, found in comparisons.items()},
     )
 
@@ -38,45 +42,78 @@ def error(text: str) -> Traceback:
 def test_a_long_script_and_a_long_exception_share_the_subject(
     make_run: MakeRun, make_result: MakeResult
 ) -> None:
-    """Of the script half a line is shown, of the exception what room is left."""
+    """Of the script its ends are shown, of the exception what room is left."""
     failed = make_result(LONG_SCRIPT, Outcome.FAILURE, traceback=error(LONG_ERROR))
     subject = subject_of(make_run(failed), context())
 
     script, headline = subject.removeprefix("[project_1] failed: ").split(" - ")
-    assert len(script) == LINE // 2
+    assert len(script) == SCRIPT
     assert script.startswith("sss")
-    assert len(headline) == 41 == SUBJECT - len("project_1") - LINE // 2 - 30
+    assert script.endswith("s.py")
     assert headline.startswith("KeyError: eee")
+    assert headline.endswith("e… (PC-7)")
+    assert len(subject) == SUBJECT
 
 
-def test_a_short_script_leaves_the_room_to_the_exception(
+def test_the_end_of_a_subject_is_never_cut(
     make_run: MakeRun, make_result: MakeResult
 ) -> None:
-    """With the count of the others and whether it is new the subject is still whole."""
+    """How often it failed so, how many others, and where, stand behind any exception."""
     failed = make_result("a.py", Outcome.FAILURE, traceback=error(LONG_ERROR))
     other = make_result("b.py", Outcome.FAILURE, number=2)
-    subject = subject_of(make_run(failed, other), context(a=Comparison(new=True)))
+    again = Comparison(same=Streak(count=2, since=NOW))
+    subject = subject_of(make_run(failed, other), context(a=again))
 
-    room = SUBJECT - len("project_1") - len("a.py") - len("new") - 30
-    head = "[project_1] failed (new): a.py - KeyError: "
-    assert subject.startswith(head)
-    assert subject.endswith("… (+1)")
-    assert len(subject) == len(head) - len("KeyError: ") + room + len(" (+1)")
-    assert len(subject) <= SUBJECT
+    assert subject.startswith("[project_1] failed: a.py - KeyError: eee")
+    assert subject.endswith("e… (3rd time, +1) (PC-7)")
+    assert len(subject) == SUBJECT
 
 
-def test_an_exception_keeps_forty_characters(
+def test_an_exception_keeps_thirty_characters(
     make_run: MakeRun, make_result: MakeResult
 ) -> None:
-    """However long the names of project and script are."""
+    """However long the names of project, script and computer are."""
     failed = make_result(LONG_SCRIPT, Outcome.FAILURE, traceback=error(LONG_ERROR))
-    project = "p" * 20
-    subject = subject_of(make_run(failed, project=project), context())
+    found = replace(context(), host="h" * 90)
+    subject = subject_of(make_run(failed, project="p" * 90), found)
 
-    assert len(subject.split(" - ")[1]) == 40
+    assert len(subject.split(" - ")[1].partition(" (")[0]) >= 30
+    assert subject.endswith("h…)")
+    assert len(subject) == SUBJECT
 
 
-def test_a_recovery_has_the_count_and_half_a_line_of_the_script(
+@pytest.mark.parametrize(
+    ("exception", "told"),
+    [
+        ("json.decoder.JSONDecodeError: Expecting value", "JSONDecodeError: Expecting"),
+        ("a.b.<locals>.Odd: x", "Odd: x"),
+        ("KeyError: 'a'", "KeyError: 'a'"),
+        ("no rows", "no rows"),
+    ],
+)
+def test_a_subject_has_no_room_for_modules(
+    exception: str, told: str, make_run: MakeRun, make_result: MakeResult
+) -> None:
+    """The class and its message are what a telephone has room for."""
+    failed = make_result("a.py", Outcome.FAILURE, traceback=error(exception))
+
+    assert f"a.py - {told}" in subject_of(make_run(failed), context())
+
+
+def test_an_interrupted_script_is_named(
+    make_run: MakeRun, make_result: MakeResult
+) -> None:
+    """Its runner died: what it was doing then is what there is to know."""
+    results = (
+        make_result("a.py"),
+        make_result("b.py", Outcome.INTERRUPTED, number=2),
+    )
+    run = make_run(*results, status=RunStatus.INTERRUPTED)
+
+    assert subject_of(run, context()) == "[project_1] interrupted: b.py (PC-7)"
+
+
+def test_a_recovery_has_the_count_and_the_ends_of_the_script(
     make_run: MakeRun, make_result: MakeResult
 ) -> None:
     """The first that has recovered is named, the others are counted."""
@@ -86,10 +123,10 @@ def test_a_recovery_has_the_count_and_half_a_line_of_the_script(
     found = {LONG_SCRIPT.removesuffix(".py"): streak, "b": streak}
     subject = subject_of(make_run(good, more), context(**found))
 
-    head, tail = "[project_1] recovered: ", " after 3 failures (+1)"
+    head, tail = "[project_1] recovered: ", ".py after 3 failures (+1) (PC-7)"
     assert subject.startswith(head)
     assert subject.endswith(tail)
-    assert len(subject) == len(head) + LINE // 2 + len(tail)
+    assert len(subject) == len(head) + SCRIPT + len(tail) - len(".py")
 
 
 def test_only_a_success_is_a_recovery(
@@ -104,6 +141,7 @@ def test_only_a_success_is_a_recovery(
 
 def test_a_long_subject_is_cut(make_run: MakeRun) -> None:
     """What keeps a run from starting may be of any length."""
-    run = make_run(project="p" * 300)
+    error = Sentence.of("{x}", x="e" * 900)
+    run = make_run(project="p" * 300, status=RunStatus.NOT_STARTED, error=error)
 
     assert len(subject_of(run, context())) == SUBJECT

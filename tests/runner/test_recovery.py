@@ -9,6 +9,7 @@ from base64 import b64decode
 from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
+from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -68,10 +69,10 @@ def test_an_incident_is_told_as_one_story(
     before, first, second, third, end, after = mails(mail_dir)
     assert [mail["Subject"].partition(" in ")[0] for mail in mails(mail_dir)] == [
         "[project_1] succeeded: 1 script",
-        "[project_1] failed (new): main.py - KeyError: 'montant'",
-        "[project_1] failed (2nd time): main.py - KeyError: 'montant'",
-        "[project_1] failed (new): main.py - ValueError: autre chose",
-        "[project_1] recovered: main.py after 3 failures",
+        f"[project_1] failed: main.py - KeyError: 'montant' ({gethostname()})",
+        f"[project_1] failed: main.py - KeyError: 'montant' (2nd time) ({gethostname()})",
+        f"[project_1] failed: main.py - ValueError: autre chose ({gethostname()})",
+        f"[project_1] recovered: main.py after 3 failures ({gethostname()})",
         "[project_1] succeeded: 1 script",
     ]
     assert "new error" in text(first)
@@ -105,7 +106,7 @@ def test_with_failure_only_a_recovery_is_silent_and_ends_the_incident(
     assert second["References"] is None
     assert second["Thread-Index"] != first["Thread-Index"]
     # Seen before, but not right before: there was a success between.
-    assert second["Subject"].startswith("[project_1] failed (again): ")
+    assert second["Subject"].endswith(f"'montant' (again) ({gethostname()})")
     assert "seen before, last on" in text(second)
 
 
@@ -129,11 +130,12 @@ def test_a_run_whose_runner_died_belongs_to_the_incident(
         store.begin_attempt("d" * 13, 1, died_at)
     days(folder, BAD, GOOD, first=2)
 
-    found = {mail["Subject"].partition(":")[0]: mail for mail in mails(mail_dir)}
-    names = ("failed (new)", "interrupted", "failed (2nd time)", "recovered")
-    first, died, second, end = (found[f"[project_1] {name}"] for name in names)
+    first, *others = mails(mail_dir)
+    named = {mail["Subject"].split()[1]: mail for mail in others}
+    died, second, end = (named[n] for n in ("interrupted:", "failed:", "recovered:"))
+    assert "(2nd time)" in second["Subject"]
     assert "recovered" not in text(died)
-    assert end["Subject"].endswith("main.py after 2 failures")
+    assert "main.py after 2 failures" in end["Subject"]
     ids = [mail["Message-ID"] for mail in (first, died, second)]
     assert died["References"].split() == ids[:1]
     assert second["References"].split() == ids[:2]
@@ -163,7 +165,7 @@ def test_what_the_body_cuts_is_attached_whole(
     (run,) = days(folder, LOUD + BAD)
     (mail,) = mails(mail_dir)
     (part,) = mail.iter_attachments()
-    assert part.get_filename() == f"project_1_{run.started_at:%Y-%m-%d}.zip"
+    assert part.get_filename() == f"project_1_{run.started_at:%Y-%m-%d}_output.zip"
     with zipfile.ZipFile(BytesIO(part.get_content())) as archive:
         assert archive.namelist() == ["01_main.py.log"]
         output = run.scripts[0].output

@@ -106,7 +106,7 @@ class WebServer:
                 server.on_request(request)
                 answer = server._answer(self.path.partition("?")[0])
                 if answer == SILENT:
-                    server._stop.wait(60)
+                    server._stop.wait(600)
                 if answer in {DROP, SILENT}:
                     self.close_connection = True
                     return

@@ -26,7 +26,7 @@ from urllib.request import (
 )
 
 from python_runner.delivery.transports.bounded import bounded_response
-from python_runner.report.view import LINE
+from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import cut_middle, one_line
 from python_runner.texts.sentence import N_, Sentence
 

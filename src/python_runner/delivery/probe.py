@@ -17,8 +17,9 @@ from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.smtp_connection import SmtpConnection
 from python_runner.model import Cause
 from python_runner.report.compose import compose, compose_for_channel
-from python_runner.report.render import Report
-from python_runner.report.view import LINE
+from python_runner.report.render import Report, render_notice
+from python_runner.report.summary import LINE
+from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import N_, Sentence
 
@@ -32,15 +33,12 @@ if TYPE_CHECKING:
     #: Each goes on where the last one ended, and says what it found.
     _NamedSteps = Generator[tuple[str, Callable[[], Sentence]]]
 
-_TEST_MAIL = (
-    N_("Python Runner: test mail"),
-    N_(
-        "This is a test of Python Runner on {host}. Reports will arrive like this mail."
-    ),
-)
-_TEST_CHANNEL_MESSAGE = (
-    N_("Python Runner: test"),
-    N_("This is a test of Python Runner on {host}. Reports will arrive like this."),
+_TEST_SUBJECT = N_("Python Runner: test mail ({host})")
+_TEST_TITLE = N_("Test mail")
+_TEST_TEXT = N_("Reports of Python Runner will arrive like this mail.")
+_TEST_CHANNEL_SUBJECT = N_("Python Runner: test")
+_TEST_CHANNEL_TEXT = N_(
+    "This is a test of Python Runner on {host}. Reports will arrive like this."
 )
 
 _T = TypeVar("_T")
@@ -104,7 +102,7 @@ def probe(
 def probe_channel(url: str, *, now: datetime, language: str = "en") -> Receipt:
     """Send a test message, dated ``now`` (aware), to a channel; return its answer."""
     message = compose_for_channel(
-        _test_report(language, _TEST_CHANNEL_MESSAGE),
+        _channel_report(language),
         url=url,
         status=None,
         run_id=_test_id(now),
@@ -260,8 +258,18 @@ def _write(folder: FileTransport, message: Message) -> Step:
 def _test_message(
     settings: MailSettings, recipient: str, now: datetime, language: str
 ) -> Message:
+    host, formats = socket.gethostname(), Formats(language)
+    subject = Sentence.of(_TEST_SUBJECT, host=host).in_language(language)
+    report = render_notice(
+        formats.gettext(_TEST_TITLE),
+        formats.gettext(_TEST_TEXT),
+        subject=subject,
+        moment=now,
+        host=host,
+        language=language,
+    )
     return compose(
-        _test_report(language, _TEST_MAIL),
+        report,
         run_id=_test_id(now),
         sender=settings.sender or settings.login or recipient,
         recipients=(recipient,),
@@ -273,9 +281,9 @@ def _test_id(now: datetime) -> str:
     return f"test-{now.timestamp():.6f}"
 
 
-def _test_report(language: str, words: tuple[str, str]) -> Report:
+def _channel_report(language: str) -> Report:
     subject, text = (
         Sentence.of(part, host=socket.gethostname()).in_language(language)
-        for part in words
+        for part in (_TEST_CHANNEL_SUBJECT, _TEST_CHANNEL_TEXT)
     )
     return Report(subject, f"{clean(text)}\n", "")

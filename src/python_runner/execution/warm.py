@@ -110,6 +110,8 @@ class WarmPool:
         lanes: scripts that run at the same time, and so interpreters that wait.
         warn: is told, once, why scripts are started as always.
         limit: seconds that the modules may take to be imported.
+        trusted: whether interpreters can be held; None until this is known.
+        forks: whether a server forks them.
     """
 
     preload: tuple[str, ...]
@@ -122,9 +124,8 @@ class WarmPool:
     #: What it was started with, and until when it may take.
     _model: Command | None = None
     _until: float = 0.0
-    #: Whether interpreters can be held, once this is known.
-    _trusted: bool | None = None
-    _forks: bool = False
+    trusted: bool | None = None
+    forks: bool = False
     #: Forked processes, which fit every script of the model's.
     _spares: list[Held] = field(default_factory=list)
     _prepared: dict[object, list[Held]] = field(default_factory=dict)
@@ -138,7 +139,7 @@ class WarmPool:
     def prepare(self, commands: Sequence[Command]) -> None:
         """Let interpreters wait for the next scripts, and end those of other scripts."""
         with self._lock:
-            if not self._is_trusted(_SHOWING if not self._forks else 0.0):
+            if not self._is_trusted(_SHOWING if not self.forks else 0.0):
                 return
             wanted = list(commands[: self.lanes])
             forked = [command for command in wanted if self._forkable(command)]
@@ -168,7 +169,7 @@ class WarmPool:
     def take(self, command: Command) -> Held | None:
         """Return an interpreter that is ready for a script; None if there is none."""
         with self._lock:
-            if self._trusted is False:
+            if self.trusted is False:
                 return None
             prepared = self._prepared.get(_key(command))
             held = prepared.pop(0) if prepared else None
@@ -193,7 +194,7 @@ class WarmPool:
         """End every interpreter that waits."""
         with self._lock:
             self._end_all()
-            self._trusted = False
+            self.trusted = False
 
     def _end_all(self) -> None:
         for held in chain(self._spares, *self._prepared.values()):
@@ -205,25 +206,25 @@ class WarmPool:
         if self._first is not None:
             self._first.end()
             self._first = None
-        self._forks = False
+        self.forks = False
 
     def _refuse(self, reason: Sentence) -> None:
-        self._trusted = False
+        self.trusted = False
         self._end_all()
         self.warn(reason)
 
     def _start_first(self, model: Command) -> None:
         program, _script, *_ = model.argv
         self._model = model
-        self._forks = bool(self.preload) and platform.FORKS and _is_plain(model)
-        self._trusted = None
+        self.forks = bool(self.preload) and platform.FORKS and _is_plain(model)
+        self.trusted = None
         self._until = time.monotonic() + self.limit
         try:
             self._first = self._hold(
-                replace(model, argv=(program, _NO_SCRIPT)), forks=self._forks
+                replace(model, argv=(program, _NO_SCRIPT)), forks=self.forks
             )
         except (OSError, ValueError):
-            self._trusted = self._forks = False
+            self.trusted = self.forks = False
 
     def _hold(self, command: Command, *, forks: bool = False) -> Held:
         """Start an interpreter.
@@ -253,25 +254,25 @@ class WarmPool:
 
     def _is_trusted(self, seconds: float) -> bool:
         """Say whether interpreters can be held; wait for the answer for some seconds."""
-        if self._trusted is not None or self._first is None:
-            return bool(self._trusted)
+        if self.trusted is not None or self._first is None:
+            return bool(self.trusted)
         answer = self._first.channel.receive(seconds, lambda: self.stop.requested)
         if answer is None and time.monotonic() < self._until:
             return False
         self._judge(answer)
-        return bool(self._trusted)
+        return bool(self.trusted)
 
     def _judge(self, answer: list[str] | None) -> None:
         first = self._first
         if answer and answer[0] in {"ready", "unable"}:
-            self._trusted = True
-            self._forks = self._forks and answer[0] == "ready"
-            if not self._forks and first is not None:
+            self.trusted = True
+            self.forks = self.forks and answer[0] == "ready"
+            if not self.forks and first is not None:
                 first.end()
                 self._first = None
         elif self.stop.requested:
-            self._trusted = False
-        elif answer or self._forks:
+            self.trusted = False
+        elif answer or self.forks:
             self._refuse(self._why_not(answer, self._until))
         else:
             template = N_('"warm" has no effect: this interpreter cannot be held')
@@ -289,7 +290,7 @@ class WarmPool:
             return held.process is not None
         if not self.stop.requested:
             with self._lock:
-                if self._trusted:
+                if self.trusted:
                     self._refuse(self._why_not(answer, until))
         return False
 
@@ -318,7 +319,7 @@ class WarmPool:
         """Say whether the server serves a script: it is like the model's but for names."""
         model = self._model
         return (
-            self._forks
+            self.forks
             and model is not None
             and _is_plain(command)
             and command.argv[0] == model.argv[0]
@@ -348,7 +349,7 @@ class WarmPool:
     def _restart(self) -> None:
         """Let the modules be imported once more: a file of theirs has changed."""
         with self._lock:
-            if self._trusted and self._model is not None:
+            if self.trusted and self._model is not None:
                 self._end_all()
                 self._start_first(self._model)
 

@@ -126,13 +126,14 @@ def delete_old_outputs(
         stamp, _, run_id = folder.name.rpartition("_")
         if stamp < first and _is_stamp(stamp) and run_id not in keep:
             old.append(folder)
-        if len(old) == _DELETED_AT_MOST:
-            break
+    # Always the same ones would keep all others, where those can never be removed.
+    first_of_old = int(now.timestamp()) % len(old) if len(old) > _DELETED_AT_MOST else 0
+    chosen = [*old[first_of_old:], *old[:first_of_old]][:_DELETED_AT_MOST]
     # It refuses links and junctions, here and further down.
-    refused = [error for error in remove_all(old).values() if not is_held(error)]
+    refused = [error for error in remove_all(chosen).values() if not is_held(error)]
     if refused and stays is not None:
         stays(refused[0])
-    return sum(not exists(folder) for folder in old)
+    return sum(not exists(folder) for folder in chosen)
 
 
 def _run_folders(runs: Path) -> list[Path]:

@@ -32,9 +32,7 @@ def unusual_duration(comparison: Comparison, formats: Formats) -> str:
 
 
 def recurrence(comparison: Comparison, formats: Formats) -> str:
-    """Return in one or two words whether a failure is new: ``new``, ``3rd time``."""
-    if comparison.new:
-        return formats.gettext("new")
+    """Return in one or two words that a script failed so before: ``3rd time``."""
     if comparison.same and comparison.same.since:
         ordinal = formats.ordinal(comparison.same.count + 1)
         return formats.gettext("{ordinal} time").format(ordinal=ordinal)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Who a mail comes from that nobody is named for.
 _NOBODY = Mailbox("python-runner@localhost", "python-runner@localhost")
+#: The name people see where only an address is known.
+_NAME = "Python Runner"
 
 
 def compose(
@@ -54,6 +56,7 @@ def compose(
     report = replace(report, subject=one_line(report.subject, SUBJECT))
     author = parse_mailbox(sender)
     shown = author or _NOBODY
+    shown = replace(shown, name=shown.name or _NAME)
     identity = f"<{_token(run_id)}.python-runner@{shown.ascii.rpartition('@')[2]}>"
     read_by = [parse_mailbox(recipient) for recipient in recipients]
 

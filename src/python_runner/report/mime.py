@@ -72,7 +72,7 @@ def zip_name(project: str, date: datetime) -> str:
     """
     bare = "".join(c for c in normalize("NFKD", project) if not combining(c))
     words = re.sub(r"[^\w-]+", "-", bare)[:_LONGEST_NAME].strip("-_")
-    return f"{words or 'report'}_{date:%Y-%m-%d}.zip"
+    return f"{words or 'report'}_{date:%Y-%m-%d}_output.zip"
 
 
 def zip_files(

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from python_runner.report.subject import SUBJECT, subject_of
-from python_runner.report.view import LINE, Limits, RunView, view_run
+from python_runner.report.summary import LINE
+from python_runner.report.view import GOOD, MARKS, Limits, RunView, moment_of, view_run
 from python_runner.texts.formats import Formats
-from python_runner.texts.sanitize import cut_middle, one_line
+from python_runner.texts.sanitize import clean, cut_middle, one_line
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from python_runner.model import Run
+    from python_runner.report.context import ReportContext
     from python_runner.report.mime import Attachment
-    from python_runner.report.view import ReportContext
     from python_runner.texts.sentence import Sentence
 
 #: Bytes of traceback and output a report shows of one script.
@@ -96,6 +98,26 @@ def render(run: Run, context: ReportContext) -> Report:
         why = f"{type(error).__name__}: {error}"
     attached = tuple(context.tails) if context.attach else ()
     return replace(fallback_report(run, why), attached=attached)
+
+
+def render_notice(
+    title: str, text: str, *, subject: str, moment: datetime, host: str, language: str
+) -> Report:
+    """Return a report without a run: good news in a title, and a text that explains it.
+
+    ``moment`` is aware.
+    """
+    formats = Formats(language)
+    view = RunView(
+        project="",
+        kind=GOOD,
+        mark=MARKS[GOOD],
+        title=title,
+        error=clean(text),
+        preview=one_line(text, LINE),
+        moment=moment_of(moment, None, host, formats),
+    )
+    return _fill_templates(view, subject, language)
 
 
 def fallback_report(run: Run, why: str) -> Report:

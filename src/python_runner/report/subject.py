@@ -1,12 +1,22 @@
-"""The subject of a report."""
+"""The subject of a report.
+
+A telephone shows some forty characters of it, a list of mails twice as many: what failed
+stands first, the computer last.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.model import Comparison, RunStatus
+from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import recurrence, streak_length
-from python_runner.report.view import LINE, counts, headline, own_failures, recoveries
+from python_runner.report.summary import (
+    counts,
+    headline,
+    own_failures,
+    recoveries,
+    shortened,
+)
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_
@@ -16,56 +26,58 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from python_runner.model import Run
-    from python_runner.report.view import ReportContext
+    from python_runner.report.context import ReportContext
 
 #: Characters of a subject that a list of mails still shows.
 SUBJECT = 180
+#: Characters in it of a project's name, of a script's, and of a computer's.
+PROJECT, SCRIPT, HOST = 40, 60, 30
 
 _SUBJECTS = {
     RunStatus.SUCCESS: N_("[{project}] succeeded: {count} in {duration}"),
-    RunStatus.FAILURE: N_("[{project}] failed: {script} - {headline}{more}"),
+    RunStatus.FAILURE: N_("[{project}] failed: {script} - {headline}"),
     RunStatus.STOPPED: N_("[{project}] stopped after {duration}: {count}"),
-    RunStatus.INTERRUPTED: N_("[{project}] interrupted: {count}"),
+    RunStatus.INTERRUPTED: N_("[{project}] interrupted: {script}"),
     RunStatus.SKIPPED: N_("[{project}] skipped: {error}"),
     RunStatus.NOT_STARTED: N_("[{project}] not started: {error}"),
 }
-_FAILED = N_("[{project}] failed ({novelty}): {script} - {headline}{more}")
 
 
 def subject_of(run: Run, context: ReportContext) -> str:
-    """Return project, outcome, first failed script, and whether that failure is new."""
+    """Return project, outcome, the first failed script with its cause, and the computer.
+
+    What does not fit is taken from the middle of names and from the end of the cause.
+    """
     formats = Formats(context.language)
     recovered = recoveries(run, context.comparisons)
-    if run.status is RunStatus.FAILURE:
-        subject = _failed(run, context.comparisons, formats)
-    elif run.status is RunStatus.SUCCESS and recovered:
-        subject = _recovered(run, recovered, formats)
+    project = shortened(run.project, PROJECT)
+    host = one_line(context.host, HOST)
+    end = f" ({host})" if host else ""
+    if run.status is RunStatus.SUCCESS and recovered:
+        subject = _recovered(project, recovered, formats)
     else:
-        subject = formats.gettext(_SUBJECTS[run.status]).format(
-            project=run.project,
-            count=counts(run, formats),
-            duration=formats.duration(run.duration),
-            error=formats.say(run.error),
-        )
-    return one_line(subject, SUBJECT)
+        values = {
+            "project": project,
+            "count": counts(run, formats),
+            "duration": formats.duration(run.duration),
+            "error": formats.say(run.error),
+        }
+        if run.status is RunStatus.FAILURE:
+            first, *others = own_failures(run)
+            values["script"] = shortened(first.script, SCRIPT)
+            values["headline"] = headline(first, formats)
+            end = _more(first.script, len(others), context.comparisons, formats) + end
+        elif run.status is RunStatus.INTERRUPTED:
+            open_ = (r for r in run.scripts if r.outcome is Outcome.INTERRUPTED)
+            script = next((r.script for r in open_), values["count"])
+            values["script"] = shortened(script, SCRIPT)
+        subject = formats.gettext(_SUBJECTS[run.status]).format(**values)
+    return one_line(subject, SUBJECT - len(end)) + end
 
 
-def _failed(run: Run, comparisons: Mapping[str, Comparison], formats: Formats) -> str:
-    first, *others = own_failures(run)
-    script = one_line(first.script, LINE // 2)
-    repeated = recurrence(comparisons.get(first.script, Comparison()), formats)
-    room = SUBJECT - len(run.project) - len(script) - len(repeated) - 30
-    template = _FAILED if repeated else _SUBJECTS[RunStatus.FAILURE]
-    return formats.gettext(template).format(
-        project=run.project,
-        novelty=repeated,
-        script=script,
-        headline=one_line(headline(first, formats), max(room, 40)),
-        more=_more(len(others), formats),
-    )
-
-
-def _recovered(run: Run, recovered: Mapping[str, Comparison], formats: Formats) -> str:
+def _recovered(
+    project: str, recovered: Mapping[str, Comparison], formats: Formats
+) -> str:
     (script, comparison), *others = recovered.items()
     streak = comparison.recovered
     assert streak is not None  # noqa: S101 - that is what makes it a recovery
@@ -75,12 +87,18 @@ def _recovered(run: Run, recovered: Mapping[str, Comparison], formats: Formats) 
         streak.count,
     )
     return sentence.format(
-        project=run.project,
-        script=one_line(script, LINE // 2),
+        project=project,
+        script=shortened(script, SCRIPT),
         count=streak_length(streak, formats),
-        more=_more(len(others), formats),
+        more=f" (+{formats.number(len(others))})" if others else "",
     )
 
 
-def _more(others: int, formats: Formats) -> str:
-    return f" (+{formats.number(others)})" if others else ""
+def _more(
+    script: str, others: int, comparisons: Mapping[str, Comparison], formats: Formats
+) -> str:
+    """Return how often it failed so, and how many others failed: `` (3rd time, +11)``."""
+    again = recurrence(comparisons.get(script, Comparison()), formats)
+    more = f"+{formats.number(others)}" if others else ""
+    told = ", ".join(filter(None, (again, more)))
+    return f" ({told})" if told else ""

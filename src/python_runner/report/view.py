@@ -5,10 +5,10 @@ All decisions about content are made here; the templates only arrange it.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from python_runner.installation import shell_word
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.policy import reported_scripts
 from python_runner.report.comparison import (
@@ -17,70 +17,111 @@ from python_runner.report.comparison import (
     unusual_duration,
     usual_duration,
 )
+from python_runner.report.details import details_of
+from python_runner.report.summary import (
+    BRIEF,
+    LINE,
+    headline,
+    others,
+    place,
+    shortened,
+    summary,
+)
 from python_runner.texts.formats import Formats
-from python_runner.texts.sanitize import clean, cut_middle, one_line
-from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
+from python_runner.texts.sanitize import clean, one_line
 from python_runner.tracebacks.names import short_exception
+from python_runner.version import __version__
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
-    from python_runner.model import EmailStrategy, Run, ScriptResult, Traceback
+    from python_runner.model import Run, ScriptResult, Traceback
+    from python_runner.report.context import ReportContext
+    from python_runner.report.details import Details
     from python_runner.texts.sentence import Sentence
 
-#: Characters of a name, an exception or any other thing that takes one line.
-LINE = 200
 #: Characters of a sentence: a reason, a warning.
 SENTENCE = 2000
-#: Lines shown of the end of an output that is attached as well.
-TAIL_LINES = 20
-#: Characters of what went wrong, in the list of the scripts.
-_BRIEF = 120
 #: Warnings shown; nobody reads more.
 WARNINGS = 20
+#: Scripts of which nothing is to be said but how they ended: more of them are one line.
+_MOST_ROWS = 5
+#: Characters of the file to mend, in a row.
+_FILE = 60
 
-_HAS_FRAMES = re.compile(
-    'File "|[╭+]──|Traceback \\(|Fatal Python error: |Windows fatal exception: '
-)
 #: These three choose the colour; the word beside it says the same without colour.
 GOOD, BAD, IDLE = "good", "bad", "idle"
-_MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
+MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
 _KINDS = {
     Outcome.SUCCESS: GOOD,
     Outcome.SKIPPED: IDLE,
     RunStatus.SUCCESS: GOOD,
     RunStatus.SKIPPED: IDLE,
 }
+#: What ``--resume`` goes on with.
+_RESUMED = {RunStatus.FAILURE, RunStatus.STOPPED, RunStatus.INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptView:
-    """One script as a report shows it; empty strings are left out."""
+    """One script as a report shows it; empty strings are left out.
+
+    Attributes:
+        status: its outcome in a word and, where it failed so before, how often.
+        brief: what went wrong, in its row; ``where`` is the file and line behind it.
+        exception: what went wrong, in its details: in full, unless they show it in full.
+    """
 
     name: str
     kind: str
     mark: str
-    word: str
+    status: str
     duration: str
     attempts: int
     failed: bool
+    brief: str
+    where: str
+    usual: str
+    unusual: str
     exception: str
     place: str
     reason: str
-    brief: str
+    history: str
     traceback: str
     traceback_title: str
     tail: str
     tail_title: str
     output: str
     attached: bool
-    usual: str
-    unusual: str
-    recurrence: str
-    history: str
     warnings: tuple[str, ...]
+
+    @property
+    def detailed(self) -> bool:
+        """Whether there is more to say of it than its row does."""
+        said = (self.traceback, self.tail, self.output, self.history, self.warnings)
+        longest = max(len(self.reason), len(self.exception))
+        return any(said) or longest > BRIEF or "\n" in self.reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """Scripts that ended alike, in one line.
+
+    Attributes:
+        words: ``29 others succeeded``; empty where the counts have said it.
+        reason: why, where they did not succeed.
+        label: the word for how they ended, before their names.
+        names: those that are named, with their durations; a report lists them last.
+    """
+
+    kind: str
+    mark: str
+    words: str
+    reason: str
+    label: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,25 +129,40 @@ class RunView:
     """One run as a report shows it; ``hidden`` scripts are only counted.
 
     Attributes:
-        failures: the scripts whose failure is shown in detail.
+        title, cause, place, counts: what it says first.
+        preview: what a list of mails shows behind the subject.
+        moment: when, how long, on which computer: label and value.
+        error: why the run did not take place, where ``cause`` does not say all of it.
+        scripts: one row each, failures first.
+        folds: scripts without a row, in one line each.
+        details: the scripts whose failure is shown in detail.
+        next_steps: what a person can do now: what for, and the command.
+        facts: where things lie: label and value.
+        product: what has made the report.
         rest_attached: whether the report is shortened, and the whole goes with it.
         attached: names of the scripts whose output goes with it.
-        facts: label and value, in the order shown.
     """
 
     project: str
     kind: str
     mark: str
-    status: str
-    counts: str
-    error: str
-    warnings: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    scripts: tuple[ScriptView, ...]
-    failures: tuple[ScriptView, ...]
-    hidden: int
-    attached: tuple[str, ...]
-    rest_attached: bool
+    title: str
+    cause: str = ""
+    place: str = ""
+    counts: str = ""
+    preview: str = ""
+    moment: tuple[tuple[str, str], ...] = ()
+    error: str = ""
+    warnings: tuple[str, ...] = ()
+    scripts: tuple[ScriptView, ...] = ()
+    folds: tuple[Fold, ...] = ()
+    details: tuple[ScriptView, ...] = ()
+    hidden: int = 0
+    next_steps: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    product: str = f"Python Runner {__version__}"
+    rest_attached: bool = False
+    attached: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,116 +184,53 @@ class Limits:
     warnings: int = WARNINGS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportContext:
-    """What a report is made from, beside the run.
-
-    Attributes:
-        strategy: which scripts are named: all, or those that did not succeed.
-        language: ``fr`` or ``en``.
-        tails: the end of the output, by name of script.
-        partial: scripts whose output is longer than that.
-        attach: whether the output of scripts in ``tails`` can be attached to the report,
-            where the report shows only a part of it.
-        comparisons: how scripts compare with their past, by name.
-        host: the computer that ran it.
-        log: the project's log.
-    """
-
-    strategy: EmailStrategy
-    language: str
-    tails: Mapping[str, str] = field(default_factory=dict)
-    partial: Collection[str] = ()
-    attach: bool = False
-    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
-    host: str = ""
-    log: Path | None = None
-
-
 def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     """Return the view of ``run``."""
     formats = Formats(context.language)
-    _ = formats.gettext
     named = reported_scripts(run, context.strategy)
     shown = _most_important(named, limits.scripts)
-    views = [_view_script(run, result, context, limits) for result in shown]
+    rows, folded = _fold(run, shown, context.comparisons)
+    views = [_view_script(run, result, context, limits) for result in rows]
     kind = _KINDS.get(run.status, BAD)
-    status = _(run.status.word).capitalize()
-    if run.status is RunStatus.SUCCESS and recoveries(run, context.comparisons):
-        status = _("Recovered")
-    log = one_line(str(context.log), limits.sentence) if context.log else ""
-    failures = tuple(v for v in views if v.failed and v.kind != IDLE)
-    hidden = len(named) - len(shown)
-    facts = (
-        (_("Start"), formats.moment(run.started_at)),
-        (_("Duration"), formats.duration(run.duration)),
-        (_("Computer"), one_line(context.host, LINE)),
-        (_("Folder"), one_line(str(run.path), limits.sentence)),
-        (_("Log"), log),
-        (_("Run"), one_line(run.run_id, LINE)),
-    )
+    told = summary(run, context.comparisons, formats)
+    error = _sentence(run.error, formats, limits)
+    failures = [view for view in views if view.kind == BAD and view.detailed]
+    preview = (told.cause or error, told.place, told.counts)
     return RunView(
         project=one_line(run.project, LINE),
         kind=kind,
-        mark=_MARKS[kind],
-        status=status,
-        counts=counts(run, formats),
-        error=_sentence(run.error, formats, limits),
+        mark=MARKS[kind],
+        title=told.title,
+        cause=told.cause,
+        place=told.place,
+        counts=told.counts,
+        preview=one_line(" · ".join(filter(None, preview)), LINE),
+        moment=moment_of(
+            run.started_at,
+            None if _never_began(run) else run.duration,
+            context.host,
+            formats,
+        ),
+        error="" if _never_began(run) and told.cause else error,
         warnings=_sentences(run.warnings, formats, limits),
-        facts=tuple((label, value) for label, value in facts if value),
         scripts=tuple(views),
-        failures=failures[: limits.failures],
-        hidden=hidden,
+        folds=tuple(_view_folds(run, rows, folded, named, formats)),
+        details=tuple(failures[: limits.failures]),
+        hidden=sum(not r.succeeded for r in named)
+        - sum(not r.succeeded for r in shown),
+        next_steps=tuple(_next_steps(run, context, formats)),
+        facts=_facts(run, context, limits, formats),
         attached=tuple(
-            r.script for r, view in zip(shown, views, strict=True) if view.attached
+            r.script for r, view in zip(rows, views, strict=True) if view.attached
         ),
         rest_attached=context.attach
         and (
-            hidden > 0
+            len(shown) < len(named)
             or len(failures) > limits.failures
             or limits.sentence < SENTENCE
             or limits.warnings < WARNINGS
         ),
     )
-
-
-def counts(run: Run, formats: Formats) -> str:
-    """Return how many scripts ended how: ``5 scripts, 3 succeeded, 2 failed``."""
-    ngettext = formats.ngettext
-    total, bad = len(run.scripts), len(run.failed_scripts)
-    good = total - bad
-    scripts = ngettext("{count} script", "{count} scripts", total)
-    parts = [scripts.format(count=formats.number(total))]
-    if bad and good:
-        succeeded = ngettext("{count} succeeded", "{count} succeeded", good)
-        parts.append(succeeded.format(count=formats.number(good)))
-    if bad:
-        not_good = ngettext("{count} did not succeed", "{count} did not succeed", bad)
-        parts.append(not_good.format(count=formats.number(bad)))
-    return ", ".join(parts)
-
-
-def own_failures(run: Run) -> tuple[ScriptResult, ...]:
-    """Return the scripts that failed themselves, else those skipped for others."""
-    failed = run.failed_scripts
-    return tuple(r for r in failed if r.outcome is not Outcome.SKIPPED) or failed
-
-
-def recoveries(
-    run: Run, comparisons: Mapping[str, Comparison]
-) -> dict[str, Comparison]:
-    """Return the scripts that succeed again, with their comparisons."""
-    found = {r.script: comparisons.get(r.script) for r in run.scripts}
-    return {name: c for name, c in found.items() if c and c.recovered}
-
-
-def headline(result: ScriptResult, formats: Formats) -> str:
-    """Return what went wrong in one line: the exception, else the reason."""
-    if result.ended_by:
-        return one_line(short_exception(result.ended_by), LINE)
-    if result.reason:
-        return one_line(formats.say(result.reason), LINE)
-    return formats.gettext(result.outcome.word)
 
 
 def _most_important(
@@ -251,6 +244,140 @@ def _most_important(
     return sorted(results, key=weight)[:limit]
 
 
+def _never_began(run: Run) -> bool:
+    return run.status in {RunStatus.SKIPPED, RunStatus.NOT_STARTED}
+
+
+def _fold(
+    run: Run, results: Sequence[ScriptResult], comparisons: Mapping[str, Comparison]
+) -> tuple[list[ScriptResult], list[list[ScriptResult]]]:
+    """Return the results that have a row each, and groups that share one line.
+
+    A group are the scripts of which nothing is to be said but that they succeeded, or
+    that were not started for one reason, where there are many. Of a run that never
+    began, the reason has been told at the top.
+    """
+
+    def is_plain(result: ScriptResult) -> bool:
+        return _is_plain(result, comparisons.get(result.script, Comparison()))
+
+    groups: dict[tuple[Outcome, str], list[ScriptResult]] = {}
+    for result in results:
+        if is_plain(result):
+            groups.setdefault((result.outcome, str(result.reason)), []).append(result)
+    folded = [
+        group
+        for (_outcome, reason), group in groups.items()
+        if len(group) > _MOST_ROWS or (_never_began(run) and reason == str(run.error))
+    ]
+    in_groups = {id(result) for group in folded for result in group}
+    rows = [result for result in results if id(result) not in in_groups]
+    return sorted(rows, key=lambda r: r.succeeded and is_plain(r)), folded
+
+
+def _is_plain(result: ScriptResult, comparison: Comparison) -> bool:
+    """Say whether nothing is to be said of a result but its outcome and its reason."""
+    if not result.succeeded:
+        return not result.attempts
+    told = comparison.factor is not None or comparison.recovered or result.warnings
+    return not told and len(result.attempts) <= 1
+
+
+def _view_folds(
+    run: Run,
+    rows: Sequence[ScriptResult],
+    folded: Sequence[Sequence[ScriptResult]],
+    named: Sequence[ScriptResult],
+    formats: Formats,
+) -> Iterator[Fold]:
+    """Yield the lines for scripts without a row: those folded, and those not named."""
+    groups = [group for group in folded if not group[0].succeeded]
+    for group in groups:
+        yield _view_fold(group[0], len(group), group, run, formats)
+    good = [group for group in folded if group[0].succeeded]
+    succeeded = [result for result in run.scripts if result.succeeded]
+    without_row = len(succeeded) - sum(result.succeeded for result in rows)
+    if without_row:
+        shown = good[0] if good else []
+        fold = _view_fold(succeeded[0], without_row, shown, run, formats)
+        left = sum(r.succeeded for r in named) - len(succeeded) + without_row
+        left -= len(shown)
+        if left > 0:
+            more = formats.ngettext(
+                "and {count} more script", "and {count} more scripts", left
+            ).format(count=formats.number(left))
+            fold = replace(fold, names=(*fold.names, more))
+        yield fold
+
+
+def _view_fold(
+    first: ScriptResult,
+    count: int,
+    shown: Sequence[ScriptResult],
+    run: Run,
+    formats: Formats,
+) -> Fold:
+    kind = _KINDS.get(first.outcome, BAD)
+    told = count == len(run.scripts)
+    reason = "" if _never_began(run) or first.succeeded else formats.say(first.reason)
+    return Fold(
+        kind=kind,
+        mark=MARKS[kind],
+        words="" if told else others(first.outcome, count, formats),
+        reason=one_line(reason, LINE),
+        label=formats.gettext(first.outcome.word).capitalize(),
+        names=tuple(_name_in_list(result, formats) for result in shown),
+    )
+
+
+def _name_in_list(result: ScriptResult, formats: Formats) -> str:
+    name = one_line(result.script, LINE)
+    if not result.attempts:
+        return name
+    return f"{name} ({formats.duration(result.duration)})"
+
+
+def moment_of(
+    start: datetime, duration: float | None, host: str, formats: Formats
+) -> tuple[tuple[str, str], ...]:
+    """Return when it was, how long it took and on which computer, as far as known."""
+    _ = formats.gettext
+    moment = (
+        (_("Start"), formats.moment_with_zone(start)),
+        (_("Duration"), "" if duration is None else formats.duration(duration)),
+        (_("Computer"), one_line(host, LINE)),
+    )
+    return tuple((label, value) for label, value in moment if value)
+
+
+def _facts(
+    run: Run, context: ReportContext, limits: Limits, formats: Formats
+) -> tuple[tuple[str, str], ...]:
+    _ = formats.gettext
+    log = one_line(str(context.log), limits.sentence) if context.log else ""
+    facts = (
+        (_("Folder"), one_line(str(run.path), limits.sentence)),
+        (_("Log"), log),
+        (_("Run"), one_line(run.run_id, LINE)),
+    )
+    return tuple((label, value) for label, value in facts if value)
+
+
+def _next_steps(
+    run: Run, context: ReportContext, formats: Formats
+) -> Iterator[tuple[str, str]]:
+    """Yield what a person can do now, and the command that does it."""
+    folder = one_line(shell_word(str(run.path)), LINE * 10)
+    if not context.command:
+        return
+    if run.status in _RESUMED:
+        label = formats.gettext("To run again what did not succeed")
+        yield label, f"{context.command} run --resume {folder}"
+    elif run.status is RunStatus.NOT_STARTED:
+        label = formats.gettext("To see what keeps it from being run")
+        yield label, f"{context.command} check {folder}"
+
+
 def _view_script(
     run: Run, result: ScriptResult, context: ReportContext, limits: Limits
 ) -> ScriptView:
@@ -258,20 +385,29 @@ def _view_script(
     kind = _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
     traceback = result.last_traceback if failed else None
-    details = _details(run, result, context, limits.details)
+    details = details_of(run, result, context, limits.details)
     comparison = context.comparisons.get(result.script, Comparison())
+    word = formats.gettext(result.outcome.word)
+    again = recurrence(comparison, formats)
+    # The sentence at the top has said it of the only script.
+    brief = kind == BAD and len(run.scripts) > 1
+    reason = _reason(result, formats, limits)
     return ScriptView(
         name=one_line(result.script, LINE),
         kind=kind,
-        mark=_MARKS[kind],
-        word=formats.gettext(result.outcome.word),
+        mark=MARKS[kind],
+        status=f"{word}, {again}" if again else word,
         duration=formats.duration(result.duration) if result.attempts else "",
         attempts=len(result.attempts),
         failed=failed,
-        exception=one_line(result.ended_by or "", limits.sentence),
-        place=_place(traceback, formats),
-        reason=_sentence(result.reason, formats, limits) if failed else "",
-        brief=_brief(result, traceback, formats) if failed and kind != IDLE else "",
+        brief=one_line(headline(result, formats), BRIEF) if brief else "",
+        where=_where(traceback) if brief else "",
+        usual=usual_duration(comparison, formats),
+        unusual=unusual_duration(comparison, formats),
+        exception=_exception(result, details, limits),
+        place=place(traceback, formats),
+        reason=reason,
+        history=history(comparison, formats),
         traceback=details.trace,
         traceback_title=details.trace_title,
         tail=details.tail,
@@ -280,119 +416,37 @@ def _view_script(
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
-        usual=usual_duration(comparison, formats),
-        unusual=unusual_duration(comparison, formats),
-        recurrence=recurrence(comparison, formats),
-        history=history(comparison, formats),
         warnings=_sentences(result.warnings, formats, limits),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    """What a failure says: a traceback, and what the script printed beside it.
-
-    Attributes:
-        trace, tail: as they are shown, each with its title.
-        whole: whether they are all that the script has printed.
-    """
-
-    trace: str = ""
-    trace_title: str = ""
-    tail: str = ""
-    tail_title: str = ""
-    whole: bool = True
+def _exception(result: ScriptResult, details: Details, limits: Limits) -> str:
+    """Return the exception for the head of its details, which may show it in full."""
+    whole = one_line(result.ended_by or "", limits.sentence)
+    below = " ".join(f"{details.trace}\n{details.tail}".split())
+    return one_line(short_exception(whole), BRIEF) if whole in below else whole
 
 
-def _details(
-    run: Run, result: ScriptResult, context: ReportContext, limit: int
-) -> _Details:
-    """Return what a report shows of a failure beside its cause."""
-    if result.succeeded:
-        return _Details()
-    _, language = Formats(context.language).gettext, context.language
-    traceback = result.last_traceback
-    trace = clean(traceback.text).rstrip() if traceback else ""
-    tail = clean(context.tails.get(result.script, "")).rstrip()
-    tail_title = _("End of the output")
-    if (logged := _logged(trace, result)) and logged in tail:
-        trace = logged
-    if not _HAS_FRAMES.search(trace):
-        # The message of sys.exit() is no traceback, but a part of the output.
-        told = traceback.exception if traceback else ""
-        trace = "" if trace in tail or trace == told else trace
-    elif trace in tail:
-        # The report shows it above the output, and need not show it twice.
-        before, _found, after = tail.rpartition(trace)
-        tail = before.rstrip()
-        tail_title = _("Output before the traceback")
-        if after.strip():
-            above = _("[the traceback above]")
-            tail = f"{tail}\n{above}\n{after.strip()}"
-            tail_title = _("End of the output")
-    tail = tail.strip("\n")
-    # Bounded first: what is folded afterwards never grows.
-    kept_trace = cut_middle(trace, limit, language)
-    room = max(limit - len(kept_trace.encode()), limit // 4)
-    kept_tail = cut_middle(tail, room, language)
-    shown_trace = excerpt(kept_trace, str(run.path), language)
-    shown_tail = fold_repeated_lines(kept_tail, language)
-    last_lines = shown_tail
-    if context.attach and result.script in context.tails:
-        last_lines = "\n".join(shown_tail.split("\n")[-TAIL_LINES:])
-    whole = (kept_trace, kept_tail, shown_tail) == (trace, tail, last_lines)
-    return _Details(
-        trace=shown_trace.strip("\n"),
-        trace_title=_trace_title(result, trace, context.language),
-        tail=last_lines,
-        tail_title=tail_title,
-        whole=whole and result.script not in context.partial,
-    )
+def _reason(result: ScriptResult, formats: Formats, limits: Limits) -> str:
+    """Return why a script did not succeed, where its exception does not say it."""
+    if result.succeeded or result.reason is None:
+        return ""
+    if (
+        result.ended_by
+        and result.exit_code == 1
+        and {*result.reason.values} == {"code"}
+    ):
+        # The exit code of every exception.
+        return ""
+    return _sentence(result.reason, formats, limits)
 
 
-def _logged(trace: str, result: ScriptResult) -> str:
-    """Return the error that a script logged, without what it printed afterwards."""
-    told = str(result.reason.values.get("logged", "")) if result.reason else ""
-    lines = trace.split("\n")
-    words = told.rstrip("…").rstrip()
-    ends = [n for n, line in enumerate(lines, 1) if words and words in line]
-    return "\n".join(lines[: ends[0]]) if ends else ""
-
-
-def _trace_title(result: ScriptResult, trace: str, language: str) -> str:
-    """Return the heading that says what a traceback is, or the message of an exit."""
-    _ = Formats(language).gettext
-    if result.ended_by and trace.lstrip().startswith(result.ended_by):
-        return _("Message")
-    told = result.reason.values if result.reason else {}
-    if "background" in told and not result.ended_by:
-        return _("Error in the background")
-    if "logged" in told or not result.ended_by:
-        return _("Logged before the end")
-    return _("Traceback")
-
-
-def _brief(result: ScriptResult, traceback: Traceback | None, formats: Formats) -> str:
-    """Return what went wrong, and where, as the list of the scripts shows it."""
-    said = one_line(headline(result, formats), _BRIEF)
-    if traceback is None or not traceback.file:
-        return said
-    return f"{said} ({one_line(traceback.file, _BRIEF)}:{traceback.line})"
-
-
-def _place(traceback: Traceback | None, formats: Formats) -> str:
-    """Return where in the project it happened: the line that its owner can mend."""
+def _where(traceback: Traceback | None) -> str:
+    """Return the file and line to mend: ``import.py:12``."""
     if traceback is None or not traceback.file:
         return ""
-    file, line = one_line(traceback.file, LINE), traceback.line
-    function = one_line(traceback.function or "", LINE)
-    if line is None:
-        return file
-    # Names such as <module> and <genexpr> are Python's, and mean nothing to a reader.
-    place = formats.gettext("{file}, line {line}, in {function}")
-    if not function or function.startswith("<"):
-        place = formats.gettext("{file}, line {line}")
-    return place.format(file=file, line=line, function=function)
+    file = shortened(traceback.file, _FILE)
+    return file if traceback.line is None else f"{file}:{traceback.line}"
 
 
 def _sentences(

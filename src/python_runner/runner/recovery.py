@@ -262,7 +262,7 @@ def _complete_log(context: RunContext, store: Store, recorder: RunRecorder) -> N
     try:
         unlogged = store.unlogged(context.project.path)
     except StoreError as error:
-        context.warn(error.reason)
+        context.warn(incomplete(error))
         return
     if not unlogged:
         return

@@ -7,14 +7,17 @@ from functools import partial
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.config.project import CONFIG_FILE
 from python_runner.config.settings import sender_address
+from python_runner.files import is_file
+from python_runner.installation import own_command
 from python_runner.model import EmailStrategy
 from python_runner.policy import reported_scripts
 from python_runner.records.outputs import read_ends, read_tail
 from python_runner.report.compose import compose, compose_for_channel
+from python_runner.report.context import ReportContext
 from python_runner.report.mime import zip_files, zip_name
 from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
-from python_runner.report.view import ReportContext
 from python_runner.runner.report_history import load_history
 from python_runner.texts.sanitize import cut_middle
 
@@ -113,6 +116,8 @@ def _without_secrets(
         tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
         partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
         host=gethostname(),
+        # The library also runs scripts of a folder without a configuration.
+        command=own_command() if is_file(run.path / CONFIG_FILE) else "",
     )
 
 

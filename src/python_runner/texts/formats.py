@@ -91,6 +91,12 @@ class Formats:
         """Return ``when`` in local time, to the second."""
         return when.astimezone().strftime(f"{self._date} %H:%M:%S")
 
+    def moment_with_zone(self, when: datetime) -> str:
+        """Return ``when`` in local time, to the second, and how far that is from UTC."""
+        ahead = when.astimezone().strftime("%z")
+        zone = "" if int(ahead) == 0 else f"{ahead[:3]}:{ahead[3:5]}"
+        return f"{self.moment(when)} (UTC{zone})"
+
     def minute(self, when: datetime) -> str:
         """Return ``when`` in local time, to the minute."""
         return when.astimezone().strftime(f"{self._date} %H:%M")

@@ -5,22 +5,34 @@ from __future__ import annotations
 import email
 import email.policy
 import os
+import re
+import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from python_runner.cli.commands.run import show_failures
-from python_runner.cli.progress import PlainLines
-from python_runner.cli.streams import say, stdout
+from python_runner.cli.progress import LiveView, PlainLines, Progress
+from python_runner.cli.streams import Unhurried, say, stdout
 from python_runner.config.project import load_project
 from python_runner.exit_codes import EXIT_SUCCESS
-from python_runner.installation import own_command
-from python_runner.model import MailSettings, Run, Settings
+from python_runner.installation import own_command, shell_word
+from python_runner.model import MailSettings, MailStatus, Run, Settings
+from python_runner.runner.events import RunEnded
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import open_session
+from python_runner.texts.sanitize import flat, one_line
 from python_runner.texts.sentence import translate as _
 
+
+if TYPE_CHECKING:
+    from python_runner.runner.events import Event
+
+HOME_VARIABLE = "PYTHON_RUNNER_HOME"
+#: Characters of a line of the log that are shown where there is no terminal.
+_COLUMNS = 100
 
 _CONFIG = """{{
   "scripts": {scripts},
@@ -66,17 +78,17 @@ _STOCK = {
 def command() -> int:
     """Run the demonstration; 0 when it showed what it should."""
     folder = Path(tempfile.mkdtemp(prefix="python-runner-demo-"))
-    say(_("Two projects in {folder}"), folder=folder)
     projects = [_make(folder / "sales", _SALES), _make(folder / "stock", _STOCK)]
+    said = _("Two small projects in {folder}; one script of sales fails on purpose.")
+    say(said, folder=folder)
+    say()
     runs = run_demo(folder, projects)
-    show_failures(runs)
     for project in projects:
         _show_log(project)
-    _show_mails(folder / "mail")
-    say(_heading(_("Now with your scripts")))
-    command = own_command()
-    say(_("  {command} init FOLDER     writes its configuration"), command=command)
-    say(_("  {command} run FOLDER      runs it"), command=command)
+    say(_heading(_("The mails, as their readers see them")))
+    for run in runs:
+        _show_mail(run, folder / "mail")
+    _show_ways_on(folder, runs[0])
     return EXIT_SUCCESS
 
 
@@ -87,9 +99,27 @@ def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
         mail=MailSettings(transport="file", mail_dir=folder / "mail"),
         environ=dict(os.environ),
     )
-    listener = PlainLines(stdout())
-    with open_session(settings, listener=listener) as session:
+    progress = _progress()
+
+    def listener(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            # The mail becomes a file: nobody is to read that it was sent.
+            event = replace(event, run=replace(event.run, mail_status=MailStatus.NONE))
+        progress(event)
+
+    with open_session(settings, listener=listener) as session, progress:
         return [run_project(load_project(project), session) for project in projects]
+
+
+def _progress() -> Progress:
+    """Return what shows the runs as the command ``run`` does."""
+    stream = stdout()
+    if not stream.draws:
+        return PlainLines(stream)
+    from rich.console import Console  # noqa: PLC0415 - only where a terminal is
+
+    file = cast("TextIO", Unhurried(stream))
+    return LiveView(Console(file=file, highlight=False))
 
 
 def _make(folder: Path, files: dict[str, str]) -> Path:
@@ -102,21 +132,46 @@ def _make(folder: Path, files: dict[str, str]) -> Path:
 def _show_log(project: Path) -> None:
     log = project / "logs" / f"{project.name}.log"
     say(_heading(_("The log: {path}").format(path=log)))
-    say(log.read_text(encoding="utf-8").rstrip())
-    for output in sorted(project.glob("logs/runs/*/*.log")):
-        say(_("output: {path}"), path=output)
+    for line in log.read_text(encoding="utf-8").splitlines():
+        # A traceback is part of its line, which would take half of the screen.
+        say("{line}", line=one_line(line, stdout().columns or _COLUMNS))
 
 
-def _show_mails(folder: Path) -> None:
-    for path in sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime_ns):
-        message = email.message_from_bytes(
-            path.read_bytes(), policy=email.policy.default
-        )
-        body = message.get_body(("plain",))
-        say(_heading(_("The mail: {path}").format(path=path)))
-        say(_("Subject: {subject}") + "\n", subject=message["Subject"])
-        if body is not None:
-            say(body.get_content().rstrip())
+def _show_mail(run: Run, folder: Path) -> None:
+    """Write the HTML of a run's mail beside it, and say how it is opened."""
+    for path in folder.glob("*.eml"):
+        mail = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        body = mail.get_body(("html",))
+        if body is None or run.run_id not in mail["Message-ID"]:
+            continue
+        page = folder / f"{run.project}.html"
+        page.write_text(body.get_content(), encoding="utf-8", newline="\n")
+        say("{subject}", subject=mail["Subject"], colour="bold")
+        opener = {"win32": "explorer", "darwin": "open"}.get(sys.platform, "xdg-open")
+        _show_command(f"{opener} {shell_word(str(page))}")
+
+
+def _show_ways_on(folder: Path, run: Run) -> None:
+    """Say how the runs are looked at, where all of it lies, and how one begins."""
+    command, env_file = own_command(), folder / ".env"
+    if HOME_VARIABLE not in os.environ:
+        # One that is set counts more than the file.
+        home = re.sub(r"(['\\])", r"\\\1", str(folder / "home"))
+        env_file.write_text(f"{HOME_VARIABLE}='{home}'\n", encoding="utf-8")
+        options = f"--env-file {shell_word(str(env_file))}"
+        say(_heading(_("Look at the runs")))
+        _show_command(f"{command} show {options} {run.run_id[:7]}")
+        _show_command(f"{command} history {options}")
+    say(_heading(_("Now with your scripts")))
+    say(_("  {command} init FOLDER     writes its configuration"), command=command)
+    say(_("  {command} run FOLDER      runs it"), command=command)
+    say()
+    say(_("Delete {folder} when you have seen enough."), folder=folder)
+
+
+def _show_command(line: str) -> None:
+    """Print a command in one piece: a terminal wraps it, and it can be pasted."""
+    stdout().put(f"  {flat(line)}\n", wait=True)
 
 
 def _heading(text: str) -> str:

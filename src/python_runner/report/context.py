@@ -1,0 +1,42 @@
+"""What a report is made from, beside the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from python_runner.model import Comparison, EmailStrategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContext:
+    """What a report is made from, beside the run.
+
+    Attributes:
+        strategy: which scripts are named: all, or those that did not succeed.
+        language: ``fr`` or ``en``.
+        tails: the end of the output, by name of script.
+        partial: scripts whose output is longer than that.
+        attach: whether the output of scripts in ``tails`` can be attached to the report,
+            where the report shows only a part of it.
+        comparisons: how scripts compare with their past, by name.
+        host: the computer that ran it.
+        log: the project's log.
+        command: what a person types there to start Python Runner; empty where it
+            cannot run the project.
+    """
+
+    strategy: EmailStrategy
+    language: str
+    tails: Mapping[str, str] = field(default_factory=dict)
+    partial: Collection[str] = ()
+    attach: bool = False
+    comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    host: str = ""
+    log: Path | None = None
+    command: str = ""

@@ -1,0 +1,208 @@
+"""What a run comes down to, in words: what failed, why, where, and how many did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from python_runner.model import Comparison, Outcome, RunStatus
+from python_runner.report.comparison import history
+from python_runner.texts.sanitize import clean, one_line
+from python_runner.tracebacks.names import short_exception
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from python_runner.model import Run, ScriptResult, Traceback
+    from python_runner.texts.formats import Formats
+
+#: Characters of a name, an exception or any other thing that takes one line.
+LINE = 200
+#: Characters of what went wrong where the whole of it stands elsewhere: two lines, or
+#: three of a telephone.
+BRIEF = 120
+#: Characters of the sentence at the top: of its cause, and of a script's name.
+_CAUSE, _NAME = 160, 60
+
+#: In which order it is told how many scripts ended how.
+_TOLD = (
+    Outcome.FAILURE,
+    Outcome.TIMEOUT,
+    Outcome.NOT_STARTED,
+    Outcome.INTERRUPTED,
+    Outcome.STOPPED,
+    Outcome.SKIPPED,
+)
+#: The outcome that the first screen is about, where the run was not left to its end.
+_CUT_SHORT = {
+    RunStatus.STOPPED: Outcome.STOPPED,
+    RunStatus.INTERRUPTED: Outcome.INTERRUPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a report says first; empty strings are left out.
+
+    Attributes:
+        title: how the run ended, and the script that is to blame:
+            ``Failed: import.py and 2 others``.
+        cause: what went wrong, one line.
+        place: where that was, and whether it is new.
+        counts: ``3 of 30 scripts failed, 4 skipped``.
+    """
+
+    title: str
+    cause: str
+    place: str
+    counts: str
+
+
+def summary(
+    run: Run, comparisons: Mapping[str, Comparison], formats: Formats
+) -> Summary:
+    """Return what a report of ``run`` says first."""
+    blamed = _blamed(run)
+    recovered = recoveries(run, comparisons)
+    status = formats.gettext(run.status.word).capitalize()
+    cause, places = "", []
+    if run.status is RunStatus.SUCCESS and recovered:
+        status = formats.gettext("Recovered")
+        blamed = tuple(r for r in run.scripts if r.script in recovered)
+        cause = history(recovered[blamed[0].script], formats)
+    elif blamed:
+        cause = one_line(headline(blamed[0], formats), _CAUSE)
+        compared = comparisons.get(blamed[0].script, Comparison())
+        places = [place(blamed[0].last_traceback, formats), history(compared, formats)]
+    elif len(said := clean(formats.say(run.error)).strip()) <= LINE:
+        # Several problems, one a line, are more than a sentence at the top can say.
+        cause = "" if "\n" in said else said
+    return Summary(
+        title=_title(status, blamed, formats),
+        cause=cause,
+        place=" · ".join(filter(None, places)),
+        counts=counts(run, formats) if run.scripts else "",
+    )
+
+
+def _blamed(run: Run) -> tuple[ScriptResult, ...]:
+    """Return the scripts that the run's end is about; none where it never began."""
+    if outcome := _CUT_SHORT.get(run.status):
+        return tuple(r for r in run.scripts if r.outcome is outcome)
+    return own_failures(run) if run.status is RunStatus.FAILURE else ()
+
+
+def _title(status: str, blamed: tuple[ScriptResult, ...], formats: Formats) -> str:
+    if not blamed:
+        return status
+    script, others = shortened(blamed[0].script, _NAME), len(blamed) - 1
+    if not others:
+        template = formats.gettext("{status}: {script}")
+        return template.format(status=status, script=script)
+    template = formats.ngettext(
+        "{status}: {script} and {count} other",
+        "{status}: {script} and {count} others",
+        others,
+    )
+    return template.format(status=status, script=script, count=formats.number(others))
+
+
+def counts(run: Run, formats: Formats) -> str:
+    """Return how many scripts ended how: ``2 of 5 scripts failed, 1 skipped``."""
+    total = len(run.scripts)
+    tally = ((o, sum(r.outcome is o for r in run.scripts)) for o in _TOLD)
+    bad = [(outcome, count) for outcome, count in tally if count]
+    if not bad:
+        return _scripts(total, total, formats)
+    (first, count), *rest = bad
+    parts = [counted(first, count, _scripts(count, total, formats), formats)]
+    parts += [counted(o, n, formats.number(n), formats) for o, n in rest]
+    return ", ".join(parts)
+
+
+def others(outcome: Outcome, count: int, formats: Formats) -> str:
+    """Return ``29 others succeeded``."""
+    template = formats.ngettext("{count} other", "{count} others", count)
+    scripts = template.format(count=formats.number(count))
+    return counted(outcome, count, scripts, formats)
+
+
+def counted(outcome: Outcome, count: int, scripts: str, formats: Formats) -> str:
+    """Return that ``scripts``, which are ``count``, ended so.
+
+    They are ``1 of 3 scripts``, ``29 others``, or a number.
+    """
+    ngettext = formats.ngettext
+    words = {
+        Outcome.FAILURE: ngettext("{scripts} failed", "{scripts} failed", count),
+        Outcome.TIMEOUT: ngettext("{scripts} timed out", "{scripts} timed out", count),
+        Outcome.NOT_STARTED: ngettext(
+            "{scripts} not started", "{scripts} not started", count
+        ),
+        Outcome.INTERRUPTED: ngettext(
+            "{scripts} interrupted", "{scripts} interrupted", count
+        ),
+        Outcome.STOPPED: ngettext("{scripts} stopped", "{scripts} stopped", count),
+        Outcome.SKIPPED: ngettext("{scripts} skipped", "{scripts} skipped", count),
+        Outcome.SUCCESS: ngettext("{scripts} succeeded", "{scripts} succeeded", count),
+    }
+    return words[outcome].format(scripts=scripts)
+
+
+def _scripts(count: int, total: int, formats: Formats) -> str:
+    """Return ``3 scripts`` for all of a successful run, else ``1 of 3 scripts``."""
+    if count == total:
+        template = formats.ngettext("{count} script", "{count} scripts", total)
+        return template.format(count=formats.number(total))
+    template = formats.ngettext(
+        "{count} of {total} scripts", "{count} of {total} scripts", count
+    )
+    return template.format(count=formats.number(count), total=formats.number(total))
+
+
+def own_failures(run: Run) -> tuple[ScriptResult, ...]:
+    """Return the scripts that failed themselves, else those skipped for others."""
+    failed = run.failed_scripts
+    return tuple(r for r in failed if r.outcome is not Outcome.SKIPPED) or failed
+
+
+def recoveries(
+    run: Run, comparisons: Mapping[str, Comparison]
+) -> dict[str, Comparison]:
+    """Return the scripts that succeed again, with their comparisons."""
+    found = {r.script: comparisons.get(r.script) for r in run.scripts}
+    return {name: c for name, c in found.items() if c and c.recovered}
+
+
+def headline(result: ScriptResult, formats: Formats) -> str:
+    """Return what went wrong in one line: the exception, else the reason."""
+    if result.ended_by:
+        return one_line(short_exception(result.ended_by), LINE)
+    if result.reason:
+        return one_line(formats.say(result.reason), LINE)
+    return formats.gettext(result.outcome.word)
+
+
+def place(traceback: Traceback | None, formats: Formats) -> str:
+    """Return where in the project it happened: the line that its owner can mend."""
+    if traceback is None or not traceback.file:
+        return ""
+    file, line = one_line(traceback.file, LINE), traceback.line
+    function = one_line(traceback.function or "", LINE)
+    if line is None:
+        return file
+    # Names such as <module> and <genexpr> are Python's, and mean nothing to a reader.
+    template = formats.gettext("{file}, line {line}, in {function}")
+    if not function or function.startswith("<"):
+        template = formats.gettext("{file}, line {line}")
+    return template.format(file=file, line=line, function=function)
+
+
+def shortened(name: str, limit: int) -> str:
+    """Return a name without its middle where it is longer: names differ at the ends."""
+    name = one_line(name, len(name))
+    if len(name) <= limit:
+        return name
+    head, tail = limit // 2, limit - limit // 2 - 1
+    return f"{name[:head].rstrip()}…{name[-tail:].lstrip()}"
