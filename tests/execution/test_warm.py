@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import shutil
@@ -287,9 +286,7 @@ def test_a_preload_that_fails_is_told_once_and_scripts_start_as_always(
         # Where no server forks: the first has another environment than the others.
         other = {**commands[0].env, "OTHER": "1"}
         commands[1:] = [replace(command, env=other) for command in commands[1:]]
-        commands = [
-            replace(commands[0], argv=commands[0].argv[:1] + (str(tmp_path),))
-        ] + commands[1:]
+        commands[0] = replace(commands[0], argv=(sys.executable, str(tmp_path)))
     told: list[Sentence] = []
 
     with pool_of(
@@ -315,9 +312,10 @@ def test_scripts_run_on_when_their_server_is_killed(tmp_path: Path) -> None:
     told: list[Sentence] = []
     with pool_of(commands, PRELOADED, warn=told.append) as pool:
         assert run_command(commands[0], warm=pool).outcome is Outcome.SUCCESS
-        assert pool._first is not None
-        assert pool._first.process is not None
-        os.kill(pool._first.process.process.pid, 9)
+        (server,) = (
+            p for p in processes_of(tmp_path) if "no-script" in p.cmdline()[-1]
+        )
+        server.kill()
         for command in commands[1:]:
             assert run_command(command, warm=pool).outcome is Outcome.SUCCESS
 
@@ -335,7 +333,7 @@ def test_an_idle_interpreter_ends_with_its_runner(way: str, tmp_path: Path) -> N
         command = pickle.loads({pickle.dumps(command)!r})
         pool = WarmPool({PRELOADED if way == "forked" else ()!r}, 1, print, StopRequest())
         pool.start(command)
-        while not pool._trusted:
+        while not pool.trusted:
             pool.prepare([command])
             time.sleep(0.01)
         pool.prepare([command])
@@ -363,7 +361,7 @@ def test_an_interpreter_that_cannot_be_held_starts_no_script_early(
     with pool_of(commands, warn=told.append) as pool:
         pool.prepare(commands)
         pool.prepare(commands)
-        assert not [path for path in tmp_path.glob("*.log")]
+        assert not list(tmp_path.glob("*.log"))
         for command in commands:
             assert run_command(command, warm=pool).outcome is Outcome.SUCCESS
 
@@ -405,7 +403,7 @@ def test_a_preloaded_module_that_changes_is_imported_anew(
         ]
     with pool_of(commands, ["rates"]) as pool:
         for number, command in enumerate(commands):
-            while not pool._trusted:
+            while not pool.trusted:
                 pool.prepare([command])
             pool.prepare([command])
             if number:
@@ -446,10 +444,10 @@ def test_what_scripts_would_share_is_a_reason_not_to_fork(
         for n in range(2)
     ]
     with pool_of(commands, ["keeps"]) as pool:
-        while pool._trusted is None:
+        while pool.trusted is None:
             pool.prepare([])
-        assert pool._trusted
-        assert not pool._forks
+        assert pool.trusted
+        assert not pool.forks
         pool.prepare(commands[:1])
         held = pool.take(commands[0])
         assert held is not None

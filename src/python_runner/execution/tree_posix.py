@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     import psutil
 
-    from python_runner.execution.warm import Held
     from python_runner.model import Command
 
 #: Marks every process of one attempt. Runs may nest: the value is a path of attempts,
@@ -67,6 +66,20 @@ def task_path(command: Command, task: str) -> str:
     """Return the value of :data:`TASK_MARKER` for the script of a command."""
     outer = command.env.get(TASK_MARKER)
     return f"{outer}/{task}" if outer else task
+
+
+class StartedAhead(Protocol):
+    """A process that was started ahead, and the mark of its attempt."""
+
+    process: subprocess.Popen[bytes] | ForkedProcess
+    task: str
+
+
+class Held(Protocol):
+    """An interpreter that waits for its script, see ``execution.warm``."""
+
+    def begin(self, command: Command, output: int) -> StartedAhead | None:
+        """Let it run its script; None if the script is to be started."""
 
 
 class Tree:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
@@ -24,7 +24,6 @@ from ctypes import wintypes  # noqa: E402 - cannot be imported elsewhere
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from python_runner.execution.warm import Held
     from python_runner.model import Command
 
 _CREATE_SUSPENDED = 0x00000004
@@ -137,6 +136,20 @@ class _Process(subprocess.Popen[bytes]):
         self.pid = 0
         made.append(self)
         super().__init__(argv, **options)
+
+
+class StartedAhead(Protocol):
+    """A process that was started ahead, and its job."""
+
+    process: subprocess.Popen[bytes]
+    job: int
+
+
+class Held(Protocol):
+    """An interpreter that waits for its script, see ``execution.warm``."""
+
+    def begin(self, command: Command, output: int) -> StartedAhead | None:
+        """Let it run its script; None if the script is to be started."""
 
 
 class Tree:
