@@ -205,18 +205,24 @@ def make_project(tmp_path: Path) -> MakeProject:
 
 
 @pytest.fixture
-def cli(tmp_path: Path, request: pytest.FixtureRequest) -> Cli:
+def python(request: pytest.FixtureRequest) -> list[str]:
+    """Return what starts this interpreter, measured where coverage is."""
+    if not coverage.Coverage.current():
+        return [sys.executable]
+    root = request.config.rootpath
+    data = root / os.environ.get("COVERAGE_FILE", ".coverage")
+    options = [f"--rcfile={root / 'pyproject.toml'}", f"--data-file={data}"]
+    return [sys.executable, "-m", "coverage", "run", "--parallel-mode", *options]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, python: list[str]) -> Cli:
     """Return a function that runs the real command in the test's folder.
 
     Where coverage is measured, so is the command, but none of the scripts that it runs:
     that would cost each of them ten times its own start.
     """
-    command = list(COMMAND)
-    if coverage.Coverage.current():
-        root = request.config.rootpath
-        data = root / os.environ.get("COVERAGE_FILE", ".coverage")
-        command[1:1] = ["-m", "coverage", "run", "--parallel-mode"]
-        command[5:5] = [f"--rcfile={root / 'pyproject.toml'}", f"--data-file={data}"]
+    command = [*python, *COMMAND[1:]]
 
     def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -48,19 +48,19 @@ AREAS = {
         "Scripts",
         "Un script qui échoue, se bloque, plante, remplit le disque ou laisse des"
         " processus derrière lui est un résultat. Les scripts suivants et les autres"
-        " projets s’exécutent.",
+        " projets s'exécutent.",
     ),
     "machine": Area(
-        "The machine",
+        "The computer",
         "A disk that is full or read-only, a folder that vanishes, a refused thread or"
-        " descriptor and a missing home folder stop no other script, and are told.",
-        "La machine",
+        " descriptor and a missing home folder stop no other script, and are reported.",
+        "L'ordinateur",
         "Un disque plein ou en lecture seule, un dossier qui disparaît, un fil"
-        " d’exécution ou un descripteur refusé et un dossier personnel absent n’arrêtent"
+        " d'exécution ou un descripteur refusé et un dossier personnel absent n'arrêtent"
         " aucun autre script, et sont signalés.",
     ),
     "streams": Area(
-        "The runner’s own output",
+        "The runner's own output",
         "A terminal or a pipe that is missing, full, closed or not read changes no exit"
         " code and holds up no script.",
         "La sortie du lanceur lui-même",
@@ -68,36 +68,36 @@ AREAS = {
         " aucun code de sortie et ne retarde aucun script.",
     ),
     "runner": Area(
-        "The runner’s end",
+        "The runner's end",
         "A runner that is killed at any moment leaves records and a log that the next"
         " run completes; each script and each report counts once.",
         "La fin du lanceur",
-        "Un lanceur tué à n’importe quel moment laisse des enregistrements et un journal"
-        " que l’exécution suivante complète ; chaque script et chaque rapport compte une"
+        "Un lanceur tué à n'importe quel moment laisse un historique et un journal"
+        " que l'exécution suivante complète ; chaque script et chaque rapport compte une"
         " seule fois.",
     ),
     "records": Area(
         "Records",
         "Records that are locked, damaged, read-only or deleted stop no script. What they"
-        " miss is taken from the log.",
-        "Les enregistrements",
-        "Des enregistrements verrouillés, endommagés, en lecture seule ou supprimés"
-        " n’arrêtent aucun script. Ce qui leur manque est repris du journal.",
+        " miss is filled in from the log.",
+        "L'historique",
+        "Un historique verrouillé, endommagé, en lecture seule ou supprimé"
+        " n'arrête aucun script. Ce qui y manque est complété d'après le journal.",
     ),
     "clocks": Area(
         "Clocks",
         "A clock that is wrong or jumps deletes no history and repeats no success.",
-        "L’horloge",
+        "L'horloge",
         "Une horloge fausse ou qui saute ne supprime aucun historique et ne répète aucun"
         " succès.",
     ),
     "delivery": Area(
         "Mail servers and other services",
         "A service that refuses, hangs, lies or never stops answering changes no run."
-        " Reports wait and leave later; none is lost silently.",
-        "Serveurs d’e-mail et autres services",
+        " Reports wait and are sent later; none is lost silently.",
+        "Serveurs de messagerie et autres services",
         "Un service qui refuse, se bloque, ment ou ne cesse de répondre ne change aucune"
-        " exécution. Les rapports attendent et partent plus tard ; aucun n’est perdu sans"
+        " exécution. Les rapports attendent et sont envoyés plus tard ; aucun n'est perdu sans"
         " que ce soit dit.",
     ),
     "files": Area(
@@ -111,10 +111,10 @@ AREAS = {
     "secrets": Area(
         "Secrets",
         "Known secrets appear in no log, record, report, page or message, and the"
-        " runner’s own reach no script through it.",
+        " runner's own reach no script through it.",
         "Les secrets",
-        "Les secrets connus n’apparaissent dans aucun journal, enregistrement, rapport,"
-        " page ou message, et ceux du lanceur n’atteignent aucun script par lui.",
+        "Les secrets connus n'apparaissent dans aucun journal, historique, rapport,"
+        " page ou message, et ceux du lanceur n'atteignent aucun script par lui.",
     ),
 }
 

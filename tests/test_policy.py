@@ -125,7 +125,7 @@ def test_a_stopped_run_starts_nothing() -> None:
     start, skip = step([A, B], running=("a",), stopping=True)
 
     assert start == []
-    assert skip == {"b": "not started: the run was stopped"}
+    assert skip == {"b": "the run was stopped before"}
 
 
 @given(data=st.data())
@@ -255,7 +255,8 @@ BAD = run(RunStatus.FAILURE)
         ([OK, OK], None, 0),
         ([OK, BAD], None, 1),
         ([OK, run(RunStatus.INTERRUPTED)], None, 1),
-        ([run(RunStatus.STOPPED)], None, 1),
+        ([run(RunStatus.STOPPED)], None, 143),
+        ([run(RunStatus.STOPPED), run(RunStatus.NOT_STARTED)], None, 143),
         ([BAD, run(RunStatus.NOT_STARTED)], None, 2),
         ([OK, run(RunStatus.SKIPPED)], None, 3),
         ([BAD, run(RunStatus.SKIPPED)], None, 1),

@@ -21,13 +21,13 @@ import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from _typeshed import WriteableBuffer
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 _Done = TypeVar("_Done")
 
@@ -58,6 +58,8 @@ _BUSY = frozenset({errno.EBUSY, errno.ETXTBSY})
 #: Error of Windows for a file that is read-only, and for much else.
 _DENIED = 5
 
+#: Bytes that are read at a time of a file that is read whole.
+_BLOCK = 2**18
 #: What a path begins with on Windows that is longer than 260 characters, or may be.
 _VERBATIM, _VERBATIM_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
 
@@ -268,8 +270,7 @@ def read_regular(path: str | Path, limit: int) -> bytes:
     descriptor = open_regular(path)
     try:
         content = b""
-        # By hand: what the kernel presents as a file may answer "nothing yet".
-        while block := os.read(descriptor, limit + 1 - len(content)):
+        while block := read_block(descriptor, limit + 1 - len(content)):
             content += block
             if len(content) > limit:
                 reason = f"is larger than {limit:,} bytes"
@@ -284,9 +285,10 @@ def reading(path: str | Path) -> BinaryIO:
 
     Raises:
         OSError: as of :func:`open_regular`. Reading raises it as well where the kernel
-            presents something as a file that has nothing to say yet.
+            presents something as a file that has nothing to say yet, and where another
+            program keeps a part of it locked.
     """
-    return io.BufferedReader(_NeverWaiting(open_regular(path), "rb"))
+    return io.BufferedReader(_PatientFile(open_regular(path), "rb"))
 
 
 def appending(
@@ -305,7 +307,7 @@ def appending(
         OSError: as of :func:`open_regular`.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
-    return _stream(open_regular(path, flags, mode, patient=patient), "a+b")
+    return of_descriptor(open_regular(path, flags, mode, patient=patient), "a+b")
 
 
 def changing(path: str | Path) -> BinaryIO:
@@ -314,30 +316,86 @@ def changing(path: str | Path) -> BinaryIO:
     Raises:
         OSError: as of :func:`open_regular`.
     """
-    return _stream(open_regular(path, os.O_RDWR), "r+b")
+    return of_descriptor(open_regular(path, os.O_RDWR), "r+b")
 
 
-class _NeverWaiting(io.FileIO):
-    """A file whose reading ends at once; who reads the whole takes None for its end."""
+def of_descriptor(descriptor: int, mode: str) -> BinaryIO:
+    """Return the open file of a descriptor, which it closes; nothing is buffered.
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        count: int | None = super().readinto(buffer)
-        if count is None:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return count
-
-    def readall(self) -> bytes:
-        content: bytes | None = super().readall()
-        if content is None:
-            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return content
-
-
-def _stream(descriptor: int, mode: str) -> io.FileIO:
+    What it reads and writes has the patience of :func:`read_block`.
+    """
     if sys.platform != "win32":
         # Scripts inherit some of these.
         os.set_blocking(descriptor, True)
-    return io.FileIO(descriptor, mode)
+    return cast(BinaryIO, _PatientFile(descriptor, mode))
+
+
+class _PatientFile(io.FileIO):
+    """An open file; reading raises where there is nothing yet, and writing writes all."""
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        with memoryview(buffer).cast("B") as view:
+            block = read_block(self.fileno(), len(view))
+            view[: len(block)] = block
+        return len(block)
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return self.readall()
+        return read_block(self.fileno(), size)
+
+    def readall(self) -> bytes:
+        return b"".join(iter(partial(read_block, self.fileno(), _BLOCK), b""))
+
+    def write(self, data: ReadableBuffer) -> int:
+        return write_all(self.fileno(), data)
+
+
+def read_block(descriptor: int, size: int, *, patient: bool = True) -> bytes:
+    """Return up to ``size`` bytes of an open file; none at its end.
+
+    On Windows any program may lock a part of a file that another one has open.
+
+    Args:
+        descriptor: of the file.
+        size: in bytes.
+        patient: whether a part that is locked is waited for, 2.5 seconds.
+
+    Raises:
+        OSError: they cannot be read; a part that is locked is told by Windows' own words.
+    """
+    return _waiting(partial(os.read, descriptor, size), patient=patient)
+
+
+def write_all(descriptor: int, data: ReadableBuffer, *, patient: bool = True) -> int:
+    """Write all of ``data`` to an open file; return how many bytes that is.
+
+    Args:
+        descriptor: of the file.
+        data: bytes.
+        patient: as of :func:`read_block`.
+
+    Raises:
+        OSError: they cannot be written; a part of them may have been.
+    """
+    with memoryview(data).cast("B") as view:
+        done = 0
+        while done < len(view):
+            write = partial(os.write, descriptor, view[done:])
+            done += _waiting(write, patient=patient)
+    return done
+
+
+def _waiting(act: Callable[[], _Done], *, patient: bool) -> _Done:
+    """Return what a call of the C runtime does, with patience for a file that is held."""
+
+    def act_now() -> _Done:
+        try:
+            return act()
+        except OSError as error:
+            raise named(error) from None
+
+    return patiently(act_now, passes=is_held) if patient else act_now()
 
 
 def is_diverted(path: Path) -> bool:
@@ -435,7 +493,8 @@ def replacing(
     # Nobody reads meanwhile what only the owner may read.
     descriptor = _new_file(new, PRIVATE_FILE_MODE if old is not None else mode)
     try:
-        with open(new, "w+b", opener=lambda *_: descriptor) as file:
+        raw = _PatientFile(new, "w+b", opener=lambda *_: descriptor)
+        with io.BufferedRandom(raw) as file:
             yield file
         if overwrite:
             if old is not None:
@@ -550,14 +609,7 @@ def opened(path: str | Path, flags: int, mode: int, *, patient: bool = True) -> 
     Raises:
         OSError: it cannot be opened; one that is held is told by Windows' own words.
     """
-
-    def open_now() -> int:
-        try:
-            return os.open(path, flags, mode)
-        except OSError as error:
-            raise named(error) from None
-
-    return patiently(open_now, passes=is_held) if patient else open_now()
+    return _waiting(partial(os.open, path, flags, mode), patient=patient)
 
 
 def is_held(error: OSError) -> bool:

@@ -156,15 +156,15 @@ class Schedule:
 
     def _why_skip(self, script: Script, *, stopping: bool) -> Sentence:
         if stopping:
-            return Sentence.of(N_("not started: the run was stopped"))
+            return Sentence.of(N_("the run was stopped before"))
         for needed in script.needs:
             if needed in self._failed:
                 return Sentence.of(
-                    N_("not started: it needs {script}, which did not succeed"),
+                    N_("it needs {script}, which did not succeed"),
                     script=needed,
                 )
         return Sentence.of(
-            N_("not started: {script} failed, and the series stops then"),
+            N_('{script} failed, and on_failure is "stop"'),
             script=next(iter(self._failed)),
         )
 
@@ -175,7 +175,7 @@ def retry_wait(base: float, attempts: int) -> float:
 
 
 def run_status(results: Iterable[ScriptResult], *, stopped: bool) -> RunStatus:
-    """Return the status of a run by its scripts; ``stopped``: a signal ended it."""
+    """Return the status of a run by its scripts; ``stopped``: somebody ended it."""
     if stopped:
         return RunStatus.STOPPED
     if all(result.succeeded for result in results):
@@ -211,7 +211,8 @@ def exit_code(
     What keeps a whole project from running outweighs a failed script, which outweighs
     a skipped project, which outweighs a lost report, which outweighs a lost document
     (``--json``). ``signal`` is the name of the
-    signal that stopped the runner; ``given_up`` tells that the report of an earlier run
+    signal that stopped the runner; a run that was stopped without one counts as if there
+    had been SIGTERM; ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
     if signal is not None:
@@ -219,15 +220,16 @@ def exit_code(
         return EXIT_INTERRUPTED if interrupted else EXIT_TERMINATED
     runs = tuple(runs)
     statuses = {run.status for run in runs}
-    if RunStatus.NOT_STARTED in statuses:
-        return EXIT_USAGE
-    if statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}:
-        return EXIT_FAILURE
-    if RunStatus.SKIPPED in statuses:
-        return EXIT_SKIPPED
-    if given_up or any(run.mail_status is MailStatus.FAILED for run in runs):
-        return EXIT_REPORT
-    return EXIT_DOCUMENT if document_lost else EXIT_SUCCESS
+    given_up = given_up or any(run.mail_status is MailStatus.FAILED for run in runs)
+    codes = (
+        (RunStatus.STOPPED in statuses, EXIT_TERMINATED),
+        (RunStatus.NOT_STARTED in statuses, EXIT_USAGE),
+        (statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}, EXIT_FAILURE),
+        (RunStatus.SKIPPED in statuses, EXIT_SKIPPED),
+        (given_up, EXIT_REPORT),
+        (document_lost, EXIT_DOCUMENT),
+    )
+    return next((code for follows, code in codes if follows), EXIT_SUCCESS)
 
 
 def deserves_retry(attempt: Attempt) -> bool:

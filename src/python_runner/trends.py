@@ -69,8 +69,7 @@ def summarize(results: Sequence[PastResult]) -> Statistics:
 def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
     """Compare a result with at most :data:`PAST_RESULTS` earlier ones, newest first."""
     durations = [p.duration for p in past if p.outcome.succeeded]
-    usual = percentile(durations, 50) if len(durations) >= ENOUGH_SUCCESSES else None
-    usual = usual if result.attempts else None
+    usual = usual_duration(durations) if result.attempts else None
     factor = _factor(result, usual, durations) if usual else None
     if result.succeeded:
         recovered = _streak(past, lambda p: not p.outcome.succeeded)
@@ -87,6 +86,11 @@ def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
         same=same,
         last_seen=seen[0] if seen and not same else None,
     )
+
+
+def usual_duration(durations: Sequence[float]) -> float | None:
+    """Return the seconds in the middle of those of successes; None while they are few."""
+    return percentile(durations, 50) if len(durations) >= ENOUGH_SUCCESSES else None
 
 
 def percentile(values: Sequence[float], percent: int) -> float | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -91,8 +92,8 @@ def test_the_last_run_of_the_listed_projects(store: Store, tmp_path: Path) -> No
         ("new", r"^No runs of \S+new are recorded; `python-runner run` makes one"),
         (".", r"^No runs of \S+ are recorded"),
         ("./gone", r"gone is not a folder$"),
-        ("gone", r"^'gone' is no folder, and no run has an id that begins so"),
-        ("", "^'' is no folder, and no run"),
+        ("gone", r"^'gone' is not a folder, and no run has an id that begins with it"),
+        ("", "^'' is not a folder, and no run"),
     ],
 )
 def test_what_to_do_where_there_is_none(
@@ -119,6 +120,6 @@ def test_show_and_output_of_a_project(cli: Cli, make_project: MakeProject) -> No
     folder = make_project(sources={"a.py": GOOD, "b.py": "print('second')"})
     cli("run", "--quiet", folder)
 
-    assert "1. a.py: succeeded" in cli("show").stdout
+    assert re.search("✓  a.py .* succeeded", cli("show").stdout)
     assert cli("output", folder, "b.py").stdout == "second\n"
     assert cli("output", "no/folder").returncode == 2

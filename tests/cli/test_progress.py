@@ -65,7 +65,7 @@ def test_marks_fit_the_terminals_encoding(make_project: MakeProject) -> None:
 def test_history_is_a_table_that_cuts_nothing(
     make_project: MakeProject,
 ) -> None:
-    """What did not succeed is red; a narrow terminal loses no letter."""
+    """The status is red, and nothing else; a narrow terminal loses no letter."""
     folder = make_project("a-project-with-a-long-name", sources={"bad.py": "1/0"})
     on_terminal("run", folder)
 
@@ -74,9 +74,12 @@ def test_history_is_a_table_that_cuts_nothing(
 
     assert code == 0
     assert COLOUR.search(wide)
+    assert "\x1b[31mfailed\x1b[0m" in wide
+    assert wide.count("\x1b[31m") == 1
     wide, narrow = (SEQUENCE.sub("", text) for text in (wide, narrow))
-    assert re.search(r"[0-9a-f]{13} .*a-project-with-a-long-name", wide)
-    assert re.search(r"[0-9a-f]{13} +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", narrow)
+    for text in (wide, narrow):
+        assert re.search(r"[0-9a-f]{7} .*a-project-with-a-long-name", text)
+        assert "bad.py: ZeroDivisionError: division by zero (bad.py:1)" in text
     assert "…" not in wide + narrow
 
 

@@ -64,7 +64,7 @@ def test_no_reference_gives_away_an_own_secret(name: str, write: str) -> None:
         found = parse_env(text, FILE, SECRETS)
         assert found.variables["X"] in {"", "ab"}
         (warning,) = found.warnings
-        assert f"${{{name}}} stands for nothing" in str(warning)
+        assert f"${{{name}}} is replaced with nothing" in str(warning)
     single = f"X='${{{name}}}'"
     assert values(single, **SECRETS) == {"X": f"${{{name}}}"}
 

@@ -13,7 +13,7 @@ PATHS = '"/" in paths'
 COMMENTS = "JSON has no comments"
 QUOTES = "straight double quotes"
 WORDS = "true, false and null"
-COMMA = "a comma"
+COMMA = " comma"
 BRACES = "braces { ... }"
 END = "ends too early"
 
@@ -66,8 +66,8 @@ def explained(text: str) -> str:
         ('{"a": 1 "b": 2}', COMMA),
         ('{"a": "x"\n "b": 2}', COMMA),
         ('{"a" 1}', "a colon"),
-        ('{"a" = 1}', '":" behind a key'),
-        ('{"a": 1; "b": 2}', '"," behind a value'),
+        ('{"a" = 1}', '":" after a key'),
+        ('{"a": 1; "b": 2}', '"," after a value'),
         ('{"a": ("x", "y")}', "in brackets"),
         ('{"a": C:/x.py}', "paths"),
         ('{"a": ../x.py}', "paths"),
@@ -83,7 +83,7 @@ def explained(text: str) -> str:
         ('{"a": "x,\n "b": 1}', "closing quote"),
         ('{"a": "x\ty"}', "a tab"),
         ('{"a": [1}', "brackets do not match"),
-        ('{"a":}', "missing in front"),
+        ('{"a":}', "missing before"),
         ('{"a":\xa01}', "U+00A0"),
         ('{\u200b"a": 1}', "U+200B"),
     ],
@@ -102,4 +102,4 @@ def test_the_words_of_newer_pythons_are_known() -> None:
     """From 3.13 on the parser points at a comma that is too many."""
     text = '{"a": 1,}'
     error = json.JSONDecodeError("Illegal trailing comma before end of object", text, 7)
-    assert explain_json_error(error) == "a comma too many"
+    assert explain_json_error(error) == "one comma too many"

@@ -99,7 +99,7 @@ def test_check_prints_the_warnings(place: Path, cli: Cli) -> None:
     said = cli("check", "p")
     document = cli("check", "p", "--json")
 
-    assert "sub/a.py: every user of this machine may change it" in said.stderr
+    assert "sub/a.py: every user of this computer may change it" in said.stderr
     assert said.returncode == document.returncode == 0
     warnings = json.loads(document.stdout)["warnings"]
     assert str(place / "p" / "sub" / "a.py") in {w["file"] for w in warnings}
@@ -120,7 +120,9 @@ def test_what_everybody_may_change_is_told(place: Path, name: str, sticky: int) 
     found = told()
 
     assert list(found) == [str(path)]
-    advice = f"`chmod o-w {path}`" if not sticky or path.is_file() else "yours alone"
+    advice = (
+        f"`chmod o-w {path}`" if not sticky or path.is_file() else "only you can change"
+    )
     assert advice in found[str(path)]
 
 

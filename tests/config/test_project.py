@@ -187,7 +187,7 @@ def test_every_problem_is_reported_at_once(make_project: MakeProject) -> None:
     assert '"45s"' in problems["scripts[1].timeout"]
     assert "found 3" in problems["scripts[2]"]
     assert "several addresses" in problems["recipients[0]"]
-    assert "not a mail address" in problems["recipients[1]"]
+    assert "not an email address" in problems["recipients[1]"]
     assert '"failure_only"' in problems["email_strategy"]
     assert 'found "yes"' in problems["include_traceback"]
     assert "found -1" in problems["logs_backup_count"]
@@ -338,7 +338,7 @@ def test_a_key_that_is_not_acted_on_is_a_warning(
         ({"description": "x"}, ["description: has no effect"]),
         (
             {"author": "x", "db_host": {"a": "\0"}},
-            ["author, db_host: each has no effect"],
+            ["author, db_host: have no effect"],
         ),
         ({"_comment": "x", "//": "\0", "// b": 1, "$schema": "s"}, []),
         (
@@ -452,9 +452,13 @@ def test_channels_and_heartbeat_are_carried_as_secrets(
         (["slack://t0ken"], "channels[0]", "Apprise can use"),
         (["json://[t0ken"], "channels[0]", "Apprise can use"),
         (["json://u:t0ken@h/x", "json://u:t1@h/x"], "channels[1]", "more than once"),
-        ("json://u:t0ken@h/x", "channels", "expected a list of addresses"),
-        ([["json://u:t0ken@h/x"]], "channels[0]", "expected a list of addresses"),
-        ([""], "channels[0]", "expected a list of addresses"),
+        ("json://u:t0ken@h/x", "channels", "expected a list of Apprise addresses"),
+        (
+            [["json://u:t0ken@h/x"]],
+            "channels[0]",
+            "expected a list of Apprise addresses",
+        ),
+        ([""], "channels[0]", "expected a list of Apprise addresses"),
     ],
 )
 def test_a_channel_that_cannot_be_told(
@@ -541,7 +545,7 @@ def test_what_waits_finds_its_channel(
     ("entries", "place", "words"),
     [
         ([{"path": "a.py", "needs": ["a.py"]}], 0, "itself: a.py -> a.py"),
-        ([{"path": "a.py", "needs": ["b.py"]}], 0, "no script is called b.py"),
+        ([{"path": "a.py", "needs": ["b.py"]}], 0, "there is no script b.py"),
         (
             ["import.py", {"path": "b.py", "needs": ["imports.py"]}],
             1,

@@ -129,12 +129,17 @@ def test_check_and_run_tell_what_is_odd_about_a_configuration(
         "line 1",
         "line 2",
         "heartbeat_url",
-        "scripts do not get COPY",
+        "scripts do not receive COPY",
         "expected a port number, found smtp",
     ]
     assert str(folder / "vars.env") in warnings[0]["file"]
     told = ran.stdout + ran.stderr
-    for words in ("vars.env: line 1: ", "line 2", "heartbeat_url: its", "get COPY: "):
+    for words in (
+        "vars.env: line 1: ",
+        "line 2",
+        "heartbeat_url: its",
+        "receive COPY: ",
+    ):
         assert told.count(words) == 1
     output = (folder / "logs").rglob("*.log")
     texts = "".join(path.read_text(encoding="utf-8") for path in output)

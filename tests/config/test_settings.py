@@ -237,9 +237,15 @@ def test_what_is_no_identifier(tmp_path: Path, name: str, value: str) -> None:
     ("content", "says"),
     [
         (None, "does not exist"),
-        ("-----BEGIN CERTIFICATE-----", "must hold a certificate and its private key"),
-        ("-----BEGIN PRIVATE KEY-----", "must hold a certificate and its private key"),
-        ("\0\x80", "must hold a certificate and its private key"),
+        (
+            "-----BEGIN CERTIFICATE-----",
+            "must contain a certificate and its private key",
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----",
+            "must contain a certificate and its private key",
+        ),
+        ("\0\x80", "must contain a certificate and its private key"),
         ("-----BEGIN ENCRYPTED PRIVATE KEY-----", "must not be encrypted"),
     ],
 )

@@ -77,7 +77,7 @@ def test_a_key_that_is_near_names_the_nearest() -> None:
 
 def test_a_planned_key_is_refused_unless_it_asks_for_nothing() -> None:
     """A value is never ignored."""
-    expected = "this version does not act on it yet; remove it"
+    expected = "this version does not support it; remove it"
     assert told({"resources": True}) == [("resources", expected)]
     assert told({"resources": {}}) == []
 

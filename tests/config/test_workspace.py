@@ -76,10 +76,10 @@ def test_every_problem_of_the_file_is_reported(tmp_path: Path) -> None:
     assert "found 3" in problems["projects[1]"]
     assert '"45s"' in problems["defaults.timeout"]
     assert "unknown key" in problems["defaults.scripts"]
-    assert "does not act on it yet" in problems["defaults.remind"]
+    assert "does not support it" in problems["defaults.remind"]
     assert "https://" in problems["defaults.heartbeat_url"]
     assert "s3cret" not in str(caught.value)
-    assert "does not act on it yet" in problems["cluster"]
+    assert "does not support it" in problems["cluster"]
 
 
 def test_a_pattern_that_matches_nothing_is_a_problem(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_same_report_goes_to_mail_and_channels(
     assert run["mail"] == "sent"
     assert sorted(server.paths()) == [f"/{TOKEN}/a", f"/{TOKEN}/b"]
     told = json.loads(server.requests[0].body)
-    assert told["title"].startswith("[project_1] échec (nouveau) : bad.py")
+    assert told["title"].startswith("[project_1] échec : bad.py")
     assert "KeyError: 'montant'" in told["message"]
     assert told["type"] == "failure"
     (mail,) = mail_dir.iterdir()
@@ -240,7 +240,7 @@ def test_a_channel_taken_out_of_the_configuration(
     back = cli("mail", "flush")
 
     assert gone.returncode == 1
-    assert "does not hold this channel any more" in gone.stdout
+    assert "no longer contains this channel" in gone.stdout
     assert "python-runner mail drop 1" in gone.stdout
     assert back.returncode == 0
     assert len(server.requests) == 2
@@ -407,7 +407,7 @@ def test_mail_test_tells_each_channel(
     assert (fine.returncode, mixed.returncode, none.returncode) == (0, 1, 2)
     assert fine.stdout.startswith("json://127.0.0.1/... (")
     assert fine.stdout.endswith("): ok\n")
-    assert "failed - the channel did not take the report" in mixed.stderr
+    assert "failed - the channel did not accept the report" in mixed.stderr
     assert "has no channels" in none.stderr
     assert titles(server) == ["Python Runner: test"] * 3
     assert TOKEN not in fine.stdout + mixed.stdout + mixed.stderr

@@ -135,7 +135,7 @@ def test_a_tarpit_costs_a_process_its_deadline_once(
     assert [run.mail_status for run in runs] == [MailStatus.QUEUED] * 4
     assert len(delays.seconds) == 4
     assert max(delays.seconds) < DEADLINE + SLACK
-    assert "had not taken the mail after 1 s" in str(runs[0].mail_reason)
+    assert "had not accepted the email after 1 s" in str(runs[0].mail_reason)
     assert all(run.mail_reason for run in runs)
     # Two connections: the one that proved it, and one more when nobody waits.
     assert server.connections <= 2
@@ -183,7 +183,7 @@ def test_a_black_hole_costs_a_process_its_deadline_once(
 
     assert [run.mail_status for run in runs] == [MailStatus.QUEUED] * 3
     assert max(delays.seconds) < DEADLINE + SLACK
-    assert "had not taken the mail" in str(runs[0].mail_reason)
+    assert "had not accepted the email" in str(runs[0].mail_reason)
 
 
 def test_no_project_waits_for_mail_twice(make_project: MakeProject, serve: Any) -> None:
@@ -355,7 +355,7 @@ def test_a_full_disk_and_a_tarpit_delay_no_further(
     assert [run.status for run in runs] == [RunStatus.SUCCESS] * 3
     assert [run.mail_status for run in runs] == [MailStatus.FAILED] * 3
     assert max(delays.seconds) < DEADLINE + SLACK
-    assert "had not taken the mail" in str(runs[0].mail_reason)
+    assert "had not accepted the email" in str(runs[0].mail_reason)
 
 
 def fill(disk: Path) -> None:
@@ -391,7 +391,7 @@ def _close_records(session: Session) -> None:
 @pytest.mark.parametrize(
     ("befall", "reason"),
     [
-        (_untouched, "there was no time left to send it; a later run does"),
+        (_untouched, "there was no time left to send it; a later run will"),
         (_claim, "another process is sending it"),
         (_open_breaker, "the relay is down"),
         (_close_records, "the records cannot be read: "),

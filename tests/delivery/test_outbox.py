@@ -294,7 +294,7 @@ def test_a_deadline_that_passes_opens_the_breaker(store: Store) -> None:
     assert deliver(store, MemoryTransport(), endpoints=endpoints) == DrainReport(
         remaining=2
     )
-    assert "had not taken the mail" in str(endpoints[RECIPIENTS].breaker.reason)
+    assert "had not accepted the email" in str(endpoints[RECIPIENTS].breaker.reason)
     endpoints.reset()
     assert deliver(store, MemoryTransport(), endpoints=endpoints) == DrainReport(
         sent=1, remaining=1
@@ -346,7 +346,7 @@ def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
     receipts = outbox_of(None, tarpit).send_now([message], PROJECT, 0.3)
     assert time.monotonic() - started < GENEROUS
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
-    assert "had not taken the mail" in str(receipts[0].detail)
+    assert "had not accepted the email" in str(receipts[0].detail)
     tarpit.release()
 
     up = MemoryTransport({B: Delivery.FAILED})
@@ -410,7 +410,7 @@ def test_what_a_defect_says_is_masked(
         told = [receipt.detail for receipt in receipts]
 
     assert [str(detail) for detail in told] == [
-        "the transport broke down: RuntimeError('***')"
+        "internal error while sending: RuntimeError('***')"
     ] * len(told)
     assert told
 
@@ -450,7 +450,7 @@ def test_a_message_left_in_a_tarpit_is_sent_again(store: Store) -> None:
     left = DrainReport(deferred=1, remaining=1)
     assert deliver(store, tarpit, deadline_seconds=0.3) == left
     (waiting,) = store.messages.newest()
-    assert "had not taken the mail" in str(waiting.recipients[0].detail)
+    assert "had not accepted the email" in str(waiting.recipients[0].detail)
     again = MemoryTransport()
     later = NOW + timedelta(minutes=5)
     assert deliver(store, again, now=later) == DrainReport(sent=1)
@@ -907,7 +907,7 @@ def test_a_channel_that_is_too_slow_is_named(store: Store) -> None:
     )
 
     detail = str(store.messages.newest()[0].recipients[0].detail)
-    assert detail.startswith("the channel had not taken the report after")
+    assert detail.startswith("the channel had not accepted the report after")
     tarpit.released.set()
     while not tarpit.closed:
         time.sleep(0.01)

@@ -45,7 +45,7 @@ def test_a_good_way_is_walked_to_its_end(
     details = [str(step.detail) for step in steps]
     assert "127.0.0.1" in details[0]
     assert "TLSv1." in details[2]
-    assert "logged in as robot@example.com" in details[3]
+    assert "authenticated as robot@example.com" in details[3]
     assert "queued as 42" in details[6]
     assert not any("càn4ry" in detail for detail in details)
     (content,) = server.messages
@@ -57,7 +57,7 @@ def test_a_good_way_is_walked_to_its_end(
     ("answers", "changes", "last", "says"),
     [
         ({}, {"smtp_host": "a..b"}, "DNS", "not known"),
-        ({"CONNECT": "<drop>"}, {}, "TCP", "does not greet"),
+        ({"CONNECT": "<drop>"}, {}, "TCP", "sends no greeting"),
         ({}, {"smtp_security": "starttls"}, "TLS", "STARTTLS"),
         ({"AUTH": "535 5.7.3 no"}, LOGIN, "AUTH", "refused LOGIN_MAIL"),
         ({"MAIL": "550 5.1.8 bad sender"}, {}, "MAIL", "check MAIL_FROM"),
@@ -94,7 +94,7 @@ def test_sending_without_encryption_and_login_is_said(
     """A relay that wants neither is no error, but nobody is left to guess."""
     steps = {step.name: str(step.detail) for step in _probe(mail_settings(serve()))}
     assert "not encrypted" in steps["TLS"]
-    assert "without a login" in steps["AUTH"]
+    assert "without authentication" in steps["AUTH"]
 
 
 def test_a_drop_folder_is_probed_by_writing(tmp_path: Path) -> None:
@@ -135,9 +135,10 @@ def test_a_way_with_a_token_has_a_step_more(
     assert all(step.ok for step in steps)
     details = {step.name: str(step.detail) for step in steps}
     assert (
-        details["TOKEN"] == f"{cloud.url} gave the application {cloud.CLIENT} a token"
+        details["TOKEN"]
+        == f"{cloud.url} issued a token to the application {cloud.CLIENT}"
     )
-    assert "logged in as robot@example.com" in details["AUTH"]
+    assert "authenticated as robot@example.com" in details["AUTH"]
     assert cloud.counted()["token"] == 1
     assert not any("token-0" in detail for detail in details.values())
 
@@ -148,7 +149,7 @@ def test_a_way_with_a_token_has_a_step_more(
         ({}, {"oauth_secret": "wrong"}, "TOKEN", "refuses OAUTH_CLIENT_SECRET"),
         ({}, {"oauth_tenant": "elsewhere"}, "TOKEN", "OAUTH_TENANT_ID"),
         ({"AUTH": "535 5.7.3 no"}, {}, "AUTH", "New-ServicePrincipal"),
-        ({"EHLO": "250-fake\r\n250 AUTH PLAIN"}, {}, "AUTH", "no login with a token"),
+        ({"EHLO": "250-fake\r\n250 AUTH PLAIN"}, {}, "AUTH", "accepts no token"),
         ({".": "430 4.2.0 STOREDRV; mailbox logon failure"}, {}, "DATA", "FullAccess"),
     ],
 )
@@ -176,7 +177,7 @@ def test_graph_is_two_steps(cloud: Any, authority: Any) -> None:
         ("TOKEN", True),
         ("GRAPH", True),
     ]
-    assert "has taken the mail: 202" in str(steps[1].detail)
+    assert "accepted the email: 202" in str(steps[1].detail)
     ((mailbox, content),) = cloud.mails
     assert mailbox == "robot@example.com"
     assert message_from_bytes(content, policy=default)["To"] == "ann@example.com"

@@ -74,7 +74,7 @@ def test_cut_at_lines(tmp_path: Path) -> None:
     assert tail.splitlines(keepends=True) == lines[-len(tail) // 12 :]
     assert 900 < len(head) + len(tail) <= 1000
     assert warnings == [
-        f"{count} bytes of its output were left out: its limit is 1000 bytes"
+        f"{count:,} bytes of its output were left out: its limit is 1,000 bytes"
     ]
 
 
@@ -416,8 +416,11 @@ def test_script_on_a_full_disk(small_disk: Path) -> None:
         # Another look like this one, and the disk would be full.
         (900_000, 1_150_000, False, "about to fill the disk: "),
         (900_000, 2_900_000, False, None),
-        (3_000_000, 1 << 40, False, "grew without end: 2100000 bytes so far"),
-        (3_000_000, None, False, "grew without end: 2100000 bytes so far"),
+        # More comes in than is given back, on the nearly full disk alone.
+        (2_000_000, 1_390_000, True, "about to fill the disk: 200,000 bytes so far"),
+        (2_000_000, 1_500_000, True, None),
+        (3_000_000, 1 << 40, False, "kept growing: 2,100,000 bytes so far"),
+        (3_000_000, None, False, "kept growing: 2,100,000 bytes so far"),
     ],
 )
 def test_a_flood_that_nothing_bounds_is_stopped(
@@ -429,7 +432,7 @@ def test_a_flood_that_nothing_bounds_is_stopped(
     holes: bool,
     told: str | None,
 ) -> None:
-    """Only where no byte comes back, and before the disk is full."""
+    """Where no byte comes back, or too late, and before the disk is full."""
     limit = 100_000
     monkeypatch.setattr(capture_module, "punch_hole", lambda *_: holes)
     monkeypatch.setattr(capture_module, "_MOST_TIMES", 10)
@@ -456,15 +459,18 @@ def test_a_flood_that_nothing_bounds_is_stopped(
 
 @pytest.mark.fault(
     "machine",
-    "A script fills a disk that takes nothing back while it is written",
+    "A script writes faster than the disk gives bytes back, or it takes none back",
     "The script is stopped before the disk is full, and the reason is told.",
 )
+@pytest.mark.parametrize("holes", ["none", "late", "real"])
 def test_a_script_that_would_fill_the_disk_is_stopped(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, holes: str
 ) -> None:
     """Its output is cut as always, and what the log says is why it was stopped."""
     output = tmp_path / "output.log"
-    monkeypatch.setattr(capture_module, "punch_hole", lambda *_: False)
+    if holes != "real":
+        monkeypatch.setattr(capture_module, "punch_hole", lambda *_: holes == "late")
+    # Whatever is punched, this disk has no more room for it.
     monkeypatch.setattr(
         capture_module,
         "free_space",

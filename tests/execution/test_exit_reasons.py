@@ -37,27 +37,27 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
         (9009, "exit code 9009 (Windows did not find the program)"),
         (0x3FFFFFFF, "exit code 1073741823"),
         (0x40000000, "exit code 1073741824"),
-        (0x80000003, "crashed: 0x80000003 (STATUS_BREAKPOINT)"),
-        (0xC0000420, "crashed: 0xC0000420 (STATUS_ASSERTION_FAILURE)"),
-        (0xE06D7363, "crashed: 0xE06D7363 (C++ exception)"),
+        (0x80000003, "crashed (0x80000003, STATUS_BREAKPOINT)"),
+        (0xC0000420, "crashed (0xC0000420, STATUS_ASSERTION_FAILURE)"),
+        (0xE06D7363, "crashed (0xE06D7363, C++ exception)"),
         (0x40010004, f"{ENDED}: 0x40010004 (DBG_TERMINATE_PROCESS)"),
-        (0xC0000005, "crashed: 0xC0000005 (STATUS_ACCESS_VIOLATION)"),
-        (0xC000001D, "crashed: 0xC000001D (STATUS_ILLEGAL_INSTRUCTION)"),
-        (0xC0000094, "crashed: 0xC0000094 (STATUS_INTEGER_DIVIDE_BY_ZERO)"),
-        (0xC00000FD, "crashed: 0xC00000FD (STATUS_STACK_OVERFLOW)"),
-        (0xC0000135, "crashed: 0xC0000135 (STATUS_DLL_NOT_FOUND)"),
+        (0xC0000005, "crashed (0xC0000005, STATUS_ACCESS_VIOLATION)"),
+        (0xC000001D, "crashed (0xC000001D, STATUS_ILLEGAL_INSTRUCTION)"),
+        (0xC0000094, "crashed (0xC0000094, STATUS_INTEGER_DIVIDE_BY_ZERO)"),
+        (0xC00000FD, "crashed (0xC00000FD, STATUS_STACK_OVERFLOW)"),
+        (0xC0000135, "crashed (0xC0000135, STATUS_DLL_NOT_FOUND)"),
         (0xC000013A, f"{ENDED}: 0xC000013A (STATUS_CONTROL_C_EXIT)"),
-        (0xC0000142, "crashed: 0xC0000142 (STATUS_DLL_INIT_FAILED)"),
-        (0xC0000374, "crashed: 0xC0000374 (STATUS_HEAP_CORRUPTION)"),
-        (0xC0000409, "crashed: 0xC0000409 (STATUS_STACK_BUFFER_OVERRUN)"),
-        (0xC0FFEE00, "crashed: 0xC0FFEE00"),
+        (0xC0000142, "crashed (0xC0000142, STATUS_DLL_INIT_FAILED)"),
+        (0xC0000374, "crashed (0xC0000374, STATUS_HEAP_CORRUPTION)"),
+        (0xC0000409, "crashed (0xC0000409, STATUS_STACK_BUFFER_OVERRUN)"),
+        (0xC0FFEE00, "crashed (0xC0FFEE00)"),
         (0x40010005, f"{ENDED}: 0x40010005 (DBG_CONTROL_C)"),
-        (0xC000007B, "crashed: 0xC000007B (STATUS_INVALID_IMAGE_FORMAT)"),
-        (0xC0000090, "crashed: 0xC0000090 (STATUS_FLOAT_INVALID_OPERATION)"),
-        (0xC0000091, "crashed: 0xC0000091 (STATUS_FLOAT_OVERFLOW)"),
-        (0xC0000092, "crashed: 0xC0000092 (STATUS_FLOAT_STACK_CHECK)"),
-        (0xC0000093, "crashed: 0xC0000093 (STATUS_FLOAT_UNDERFLOW)"),
-        (0xC000041D, "crashed: 0xC000041D (STATUS_FATAL_USER_CALLBACK_EXCEPTION)"),
+        (0xC000007B, "crashed (0xC000007B, STATUS_INVALID_IMAGE_FORMAT)"),
+        (0xC0000090, "crashed (0xC0000090, STATUS_FLOAT_INVALID_OPERATION)"),
+        (0xC0000091, "crashed (0xC0000091, STATUS_FLOAT_OVERFLOW)"),
+        (0xC0000092, "crashed (0xC0000092, STATUS_FLOAT_STACK_CHECK)"),
+        (0xC0000093, "crashed (0xC0000093, STATUS_FLOAT_UNDERFLOW)"),
+        (0xC000041D, "crashed (0xC000041D, STATUS_FATAL_USER_CALLBACK_EXCEPTION)"),
         # What was not let run has not crashed.
         (0xC0000022, f"{REFUSED}: 0xC0000022 (STATUS_ACCESS_DENIED)"),
         (0xC0000906, f"{REFUSED}: 0xC0000906 (STATUS_VIRUS_INFECTED)"),
@@ -133,13 +133,13 @@ def test_what_stands_beside_an_exit_code(hint: Hint | None, expected: str) -> No
 @pytest.mark.parametrize(
     ("number", "expected"),
     [
-        (9, "killed by signal 9 (SIGKILL): by somebody else, or because memory"),
-        (11, "crashed: signal 11 (SIGSEGV)"),
+        (9, "killed by signal 9 (SIGKILL): by another process, or because memory"),
+        (11, "crashed (signal 11, SIGSEGV)"),
         (15, "killed by signal 15 (SIGTERM)"),
         *(
             (
                 getattr(signal, name, 0),
-                f"crashed: signal {getattr(signal, name, 0):d} ({name})",
+                f"crashed (signal {getattr(signal, name, 0):d}, {name})",
             )
             for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS")
         ),
@@ -175,9 +175,9 @@ def test_timeout(seconds: float, expected: str) -> None:
         (PermissionError(errno.EACCES, "x"), "no permission to run python"),
         (RuntimeError(), "could not be started: RuntimeError"),
         (NotADirectoryError(errno.ENOTDIR, "x", "/f"), "/f is not a folder"),
-        (OSError(errno.ENOEXEC, "x", "/f"), "/f is not a program of this system"),
+        (OSError(errno.ENOEXEC, "x", "/f"), "/f is not a program for this system"),
         (OSError(errno.E2BIG, "x"), "its arguments and variables are too long"),
-        (OSError(errno.ENOENT, "x", os.curdir), "itself needs to run is missing"),
+        (OSError(errno.ENOENT, "x", os.curdir), "needs to run is missing"),
         (BlockingIOError(errno.EAGAIN, "busy now"), "could not be started: busy now"),
         (ValueError("embedded null byte"), "could not be started: embedded null byte"),
     ],
@@ -214,7 +214,7 @@ def test_members() -> None:
     """Processes are named with number and name."""
     member = ProcessInfo(1234, "sleep")
     assert [str(text) for text in left_behind((member,))] == [
-        "process 1234 (sleep) was left behind and was stopped"
+        "the script left process 1234 (sleep) running; it was stopped"
     ]
     assert str(not_stopped(member)) == "process 1234 (sleep) could not be stopped"
 
@@ -223,15 +223,18 @@ def test_a_crowd_is_counted() -> None:
     """A fork bomb must not fill a mail: ten are named, the others counted."""
     texts = left_behind(tuple(ProcessInfo(pid, "sleep") for pid in range(1000, 1500)))
     assert len(texts) == 11
-    assert str(texts[9]).startswith("process 1009 (")
-    assert str(texts[10]) == "490 more processes were left behind and were stopped"
+    assert str(texts[9]).startswith("the script left process 1009 (")
+    assert (
+        str(texts[10])
+        == "the script left 490 more processes running; they were stopped"
+    )
 
 
 def test_one_more_than_are_named() -> None:
     """Ten are all named; of eleven one is counted."""
     members = tuple(ProcessInfo(pid, "sleep") for pid in range(11))
     assert len(left_behind(members[:10])) == 10
-    assert str(left_behind(members)[-1]).startswith("1 more ")
+    assert str(left_behind(members)[-1]).startswith("the script left 1 more process ")
 
 
 @pytest.mark.parametrize(
@@ -251,4 +254,4 @@ def test_watch_failure(error: BaseException, expected: str) -> None:
 
 def test_stop() -> None:
     """A stop is the runner's, not the script's."""
-    assert str(stop_reason()) == "stopped together with the runner"
+    assert str(stop_reason()) == "stopped together with its run"

@@ -290,9 +290,9 @@ def test_not_started(tmp_path: Path, changes: dict[str, Any], expected: str) -> 
 @pytest.mark.parametrize(
     ("content", "mode", "expected"),
     [
-        (b"no program", 0o755, "is not a program of this system"),
+        (b"no program", 0o755, "is not a program for this system"),
         (b"#!/bin/sh\n", 0o644, "no permission to run"),
-        (b"#!/nowhere/python\n", 0o755, "itself needs to run is missing"),
+        (b"#!/nowhere/python\n", 0o755, "needs to run is missing"),
     ],
     ids=["format", "permission", "loader"],
 )
@@ -357,7 +357,7 @@ def test_stop_request(tmp_path: Path) -> None:
     attempt = run_command(command, stop)
     timer.join()
     assert attempt.outcome is Outcome.STOPPED
-    assert str(attempt.reason) == "stopped together with the runner"
+    assert str(attempt.reason) == "stopped together with its run"
     assert 0.4 < attempt.duration < GENEROUS
 
 
@@ -899,7 +899,7 @@ def test_success_with_an_error(
     assert attempt.outcome is Outcome.SUCCESS
     assert attempt.traceback is None
     assert [str(warning) for warning in attempt.warnings] == [
-        f"it succeeded, but there was an error: {expected}"
+        f"succeeded despite an error: {expected}"
     ]
 
 
@@ -945,7 +945,7 @@ def test_flood(tmp_path: Path, end: str) -> None:
     assert tail.endswith(b"\nlast words\n")
     left_out = int(number)
     assert warning == (
-        f"{left_out} bytes of its output were left out: its limit is 1000000 bytes"
+        f"{left_out:,} bytes of its output were left out: its limit is 1,000,000 bytes"
     )
     assert 900_000 < len(content) < 1_010_000
     newline = 0 if end == "lines" else 1

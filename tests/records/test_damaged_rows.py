@@ -52,6 +52,11 @@ WRONG = {
     "place": '{"template": "{}", "values": {"x": "a"}}',
     "nested": '{"template": "{x:{y}}", "values": {"x": "a", "y": 1}}',
     "missing": '{"template": "{y}", "values": {"x": "a"}}',
+    "plural-is-a-number": '{"template": "{count}", "values": {"count": 1}, "plural": 2}',
+    "plural-of-nothing": '{"template": "x", "values": {}, "plural": "x"}',
+    "plural-attribute": (
+        '{"template": "x", "values": {"count": 1}, "plural": "{count.real}"}'
+    ),
     "open": '{"template": "{x", "values": {"x": "a"}}',
     "closed": '{"template": "x}", "values": {"x": "a"}}',
     "deep": "[" * 100_000,
@@ -72,6 +77,8 @@ def test_what_is_no_sentence_is_called_damaged(column: str) -> None:
     "sentence",
     [
         FINE,
+        Sentence.about(("{count} line", "{count} lines of {file}"), 1234, file="a"),
+        Sentence.of("lost: {why}", why=Sentence.of("{file} is gone", file="a")),
         Sentence.of("{{x}} of {count}", count=3),
         Sentence.of("{a}{b_c}", a=None, b_c=1.5),
         Sentence.of("{file}: {error}", file="{x:>9}", error="}"),

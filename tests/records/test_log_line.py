@@ -327,7 +327,7 @@ def test_a_skip_in_the_log_is_a_skip_in_the_records(said: str | None) -> None:
     line = replace(LOG_LINE, status="skipped", level="WARNING", traceback=said)
     result = result_of(line, 3)
     assert (result.outcome, result.attempts) == (Outcome.SKIPPED, ())
-    assert str(result.reason) == (said or "the log says that it was skipped")
+    assert str(result.reason) == (said or "skipped, according to the log")
 
 
 def test_a_success_in_the_log_is_a_success_without_a_reason() -> None:
@@ -360,7 +360,7 @@ def test_a_failure_in_the_log_has_its_last_line_as_the_exception() -> None:
     result = result_of(line, 1)
 
     assert result.outcome is Outcome.FAILURE
-    assert str(result.reason) == "the log says that it failed"
+    assert str(result.reason) == "failed, according to the log"
     assert result.attempts[0].reason == result.reason
     assert result.last_traceback == Traceback(text=text, exception="KeyError: 1")
 

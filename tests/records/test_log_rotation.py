@@ -337,7 +337,7 @@ def test_a_refusal_that_stays_loses_no_line(logs: Path) -> None:
     warning = log_file.rotate(later, rename=rename, sleep=waited.append)
     assert sum(waited) == pytest.approx(2.5)
     assert str(warning) == (
-        "the log project_3.log could not be archived and goes on: in use"
+        "the log project_3.log could not be archived; writing continues in it: in use"
     )
     log_file.write(_log_line(later, "b.py"))
     assert archives(logs, NAME) == []

@@ -428,3 +428,110 @@ def test_a_message_is_given_up_after_five_days() -> None:
     end = NOW + timedelta(days=5)
     assert next_try(NOW, 30, end - timedelta(seconds=1)) is not None
     assert next_try(NOW, 30, end) is None
+
+
+def content_of(store: Store, number: int) -> bytes:
+    """Return what the records hold of a message's bytes."""
+    message = store.messages.get(number)
+    assert message is not None
+    assert message.has_content == bool(message.message.content)
+    return message.message.content
+
+
+@pytest.mark.parametrize(
+    ("state", "stays"),
+    [
+        (MessageState.QUEUED, True),
+        (MessageState.FAILED, True),
+        (MessageState.DROPPED, True),
+        (MessageState.SENT, False),
+    ],
+)
+def test_only_a_sent_message_loses_its_content(
+    store: Store, state: MessageState, stays: bool
+) -> None:
+    """What somebody may lack stays whole, whatever its age."""
+    queue(store, "a")
+    if state is not MessageState.QUEUED:
+        number = claim(store)
+        assert number
+        failed = state in {MessageState.FAILED, MessageState.DROPPED}
+        last = Delivery.FAILED if failed else Delivery.SENT
+        answer(store, number, Delivery.SENT, last)
+    if state is MessageState.DROPPED:
+        assert store.messages.drop(1)
+    queue(store, "b", NOW + timedelta(days=40))
+
+    old, now = NOW + timedelta(days=10), NOW + timedelta(days=40)
+    assert store.messages.remove_contents(old, now) == (not stays)
+    assert store.messages.remove_contents(old, now) == 0
+
+    assert bool(content_of(store, 1)) == stays
+    message = store.messages.get(1)
+    assert message is not None
+    assert message.state is state
+    assert message.message.subject == "report of a"
+    assert message.message.message_id == "<a@localhost>"
+    assert [recipient.address for recipient in message.recipients] == [A, B]
+
+
+def test_a_message_without_content_still_begins_the_thread(store: Store) -> None:
+    """Later mails of an incident refer to it by what stays."""
+    queue(store, "a", status=RunStatus.FAILURE)
+    number = claim(store)
+    assert number
+    answer(store, number, Delivery.SENT, Delivery.SENT)
+    assert incident(store) == ["a"]
+    store.messages.remove_contents(NOW + timedelta(seconds=1), NOW + timedelta(days=1))
+    assert content_of(store, number) == b""
+    assert incident(store) == ["a"]
+    assert mail_of(store, "a") is MailStatus.SENT
+
+
+def sent(store: Store, days: int) -> None:
+    """Send a report of a run so many days after the first."""
+    now = NOW + timedelta(days=days)
+    queue(store, f"{days:x}", now)
+    number = claim(store, now)
+    assert number
+    answer(store, number, Delivery.SENT, Delivery.SENT)
+
+
+def test_contents_go_in_steps_from_the_oldest_on(store: Store) -> None:
+    """One look removes so many at most; the next ones go on where it stopped."""
+    for days in range(6):
+        sent(store, days)
+    old, now = NOW + timedelta(days=4), NOW + timedelta(days=5)
+
+    assert store.messages.remove_contents(old, now, limit=3) == 3
+    assert [bool(content_of(store, n)) for n in range(1, 7)] == [False] * 3 + [True] * 3
+    assert store.messages.remove_contents(old, now) == 1
+    assert [bool(content_of(store, n)) for n in (4, 5, 6)] == [False, True, True]
+
+
+def test_a_wrong_clock_removes_no_content(store: Store) -> None:
+    """A run recorded behind one that is not old is not old, whatever its date says."""
+    for days in (20, 0):
+        sent(store, days)
+    old, now = NOW + timedelta(days=10), NOW + timedelta(days=21)
+
+    assert store.messages.remove_contents(old, now) == 0
+    # Nor where no run was recorded for years: today's date may be wrong.
+    later = NOW + timedelta(days=2000)
+    assert store.messages.remove_contents(later - timedelta(days=30), later) == 0
+
+
+def test_what_lists_messages_reads_no_contents(store: Store) -> None:
+    """There may be thousands of them, of some hundred kilobytes each."""
+    queue(store, "a")
+    number = claim(store)
+    assert number
+    answer(store, number, Delivery.FAILED, Delivery.FAILED)
+
+    listed = [
+        *store.messages.unannounced(),
+        *store.messages.of_run("a"),
+    ]
+
+    assert [message.message.content for message in listed] == [b""] * 2
+    assert all(message.has_content for message in listed)

@@ -107,7 +107,7 @@ def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
                 "main.py", Outcome.SKIPPED, reason=Sentence.of("run since 06:00")
             ),
             status=RunStatus.SKIPPED,
-            error=Sentence.of("another run of the project is active since 06:00"),
+            error=Sentence.of("another run of the project has been active since 06:00"),
         ),
     }
     runs["success"] = runs["recovery"]

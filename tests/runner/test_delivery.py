@@ -151,6 +151,7 @@ def waiting(number: int, audience: str, answer: str | None) -> QueuedMessage:
         project="project_1",
         path=Path("project_1"),
         message=message(audience),
+        has_content=True,
         recipients=(Recipient(address=address, state="pending", detail=detail),),
         state=MessageState.QUEUED,
         queued_at=NOW,

@@ -203,7 +203,7 @@ def test_a_killed_run_is_settled_by_the_next_one(
         (False, "waits.py", "success"),
         (False, "after.py", "success"),
     ]
-    assert "the runner ended while the script ran" in lines[0]
+    assert "the runner was killed while the script was running" in lines[0]
     (mail,) = (tmp_path / "mails").glob("*.eml")
     assert killed.encode() in mail.read_bytes()
 

@@ -249,7 +249,7 @@ def test_inside_a_run_it_closes_that_run(
     else:
         subjects = [str(m["Subject"]) for m in mails(mail_dir)] or waiting(shielded)
         assert len(subjects) == 1
-        assert ran or "not started: an unexpected error: LookupError" in subjects[0]
+        assert ran or "not started: unexpected error: LookupError" in subjects[0]
 
 
 def waiting(home: Path) -> list[str]:

@@ -58,11 +58,14 @@ def test_what_is_cut_is_counted_to_the_byte(text: str, limit: int) -> None:
         assert cut == text
         return
     head, _, rest = cut.partition("\n[")
-    while " bytes left out]\n" not in rest.partition("\n[")[0]:
-        more, _, rest = rest.partition("\n[")
+    note = re.compile(r"([\d,]+) bytes? left out\]\n")
+    while not note.match(rest):
+        more, sign, rest = rest.partition("\n[")
+        assert sign
         head += "\n[" + more
-    note, _, tail = rest.partition(" bytes left out]\n")
-    missing = int(note.replace(",", ""))
+    found = note.match(rest)
+    assert found
+    missing, tail = int(found[1].replace(",", "")), rest[found.end() :]
     kept = len(head.encode()) + len(tail.encode())
     assert kept + missing == len(text.encode())
     assert kept <= limit

@@ -43,4 +43,4 @@ def test_a_size_is_told_in_each_language() -> None:
     told = system_error(OSError(errno.EFBIG, "is larger than 1,000 bytes"))
 
     assert str(told) == "is larger than 1,000 bytes"
-    assert told.in_language("fr") == "dépasse 1,000 octets"
+    assert told.in_language("fr") == "dépasse 1\u202f000 octets"

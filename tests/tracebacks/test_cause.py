@@ -699,7 +699,11 @@ def test_exit_message(text: str, headline: str, message: str | None) -> None:
         ('sys.exit("Stopped")', f"Stopped\n{HANDLED}", "Stopped"),
         # What was logged as an error says more than what is no trouble.
         ("sys.exit(1)", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
-        ("sys.exit(1)", f"{ERROR}closed\n", "closed"),
+        ("sys.exit(1)", f"{ERROR}closed\n", "2026-11-26 05:17:15 [ERROR] no access"),
+        ("sys.exit(1)", f"{ERROR}giving up: no rates\n", "giving up: no rates"),
+        ("sys.exit(1)", "Error: no file\n\nHint: copy it\n", "Error: no file"),
+        ("sys.exit(1)", "a.py: error: no file\ndone in 3 s\n", "a.py: error: no file"),
+        ("sys.exit(1)", f"Error: no file\n{'row' * 9}\n" + "row\n" * 9, "row"),
         ("sys.exit(1)", f"{INFO}{INFO}", "2026-11-26 05:17:15 [INFO] closed"),
         ("sys.exit(run())", f"{ERROR}{INFO}", "2026-11-26 05:17:15 [ERROR] no access"),
         ("sys.exit(1)", f"{HANDLED}{INFO}", "KeyError: 1"),

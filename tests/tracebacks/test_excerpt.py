@@ -6,8 +6,11 @@ import textwrap
 
 import pytest
 
+from python_runner.tracebacks.cause import MAX_TEXT, read_cause
+from python_runner.tracebacks.endings import Ending
 from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
 from python_runner.tracebacks.names import short_exception
+from python_runner.tracebacks.place import Project
 
 
 pytestmark = pytest.mark.pure
@@ -72,6 +75,41 @@ def test_a_recursion_is_folded(frames: list[str], note: str) -> None:
     assert len(found) <= 11
     for name in set(frames):
         assert f'> File "/p/{name}.py", line 1, in {name}' in found
+
+
+@pytest.mark.parametrize("names", ["ab", "abcde", "abcdefghijkl"])
+@pytest.mark.parametrize("repetitions", [10, 1000])
+@pytest.mark.parametrize("carets", ["", "           ~~~^^^^^^\n"])
+def test_a_recursion_of_any_length_is_folded_once(
+    names: str, repetitions: int, carets: str
+) -> None:
+    """What is kept of it and what people see says how often, whatever was too long."""
+    frame = '  File "/p/{0}.py", line {1}, in {0}\n    return other(n - 1)\n' + carets
+    frames = "".join(frame.format(name, 7) for name in names)
+    first = frame.format("<module>", 30)
+    torn = frame.format(names[0], 7) + frame.format("last", 2)
+    said = "RecursionError: maximum recursion depth exceeded"
+    text = f"{HEADER}{first}{frames * repetitions}{torn}{said}\n"
+    cause = read_cause(
+        text, Ending.EXCEPTION, Project(("/p",), None, lambda _file: True)
+    )
+    assert cause.traceback is not None
+    assert cause.traceback.exception == said
+    assert cause.traceback.file == "last.py"
+    assert len(cause.traceback.text) <= MAX_TEXT
+
+    found = shown(cause.traceback.text)
+    folded = [line for line in found if "more times]" in line]
+    assert folded == [f"  [the same {len(names)} frames {repetitions - 1} more times]"]
+    assert sum(line.startswith("> File") for line in found) == len(names) + 3
+    assert not any("left out" in line or "Previous" in line for line in found)
+
+
+def test_a_recursion_that_was_folded_is_told_in_each_language() -> None:
+    """The line in the kept text is Python's, in English as the rest of it."""
+    frame = OWN.partition("           ^")[0]
+    text = f"{HEADER}{frame}{frame}  [Previous 2 frames repeated 4 more times]\nE: x"
+    assert "  [les 2 mêmes appels encore 4 fois]" in shown(text, "fr")
 
 
 def test_a_group_keeps_its_shape() -> None:

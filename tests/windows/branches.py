@@ -45,6 +45,8 @@ def _lines(node: ast.stmt, function: str, *, inside: bool) -> Iterator[tuple[str
         for child in node.body:
             yield from _lines(child, node.name, inside=inside)
         return
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        return
     documents = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     if inside and not documents:
         yield function, node.lineno
@@ -99,19 +101,50 @@ def run_lines(folder: Path) -> dict[str, set[int]]:
     return dict(found)
 
 
-def main(folder: Path) -> int:
-    """Print the functions with lines that were not run; 0 where all have a reason."""
-    was_run, wrong = run_lines(folder), 0
-    for file, functions in windows_lines().items():
-        for function, lines in functions.items():
+def problems(
+    lines: Mapping[str, Mapping[str, set[int]]],
+    was_run: Mapping[str, set[int]],
+    not_run: Mapping[str, str],
+) -> list[str]:
+    """Return what is wrong, one sentence each.
+
+    Args:
+        lines: those that only Windows runs, by file and function.
+        was_run: the lines that were run, by file.
+        not_run: reasons of functions that are not run, by ``file:function``.
+    """
+    wrong = []
+    for file, functions in lines.items():
+        for function, numbers in functions.items():
             name = f"{file}:{function}"
-            left = sorted(lines - was_run.get(file, set()))
-            if left and name not in NOT_RUN:
-                print(f"{name}: no test runs the lines {left}")  # noqa: T201
-                wrong += 1
-            elif not left and name in NOT_RUN:
-                print(f"{name}: is run; take it out of NOT_RUN")  # noqa: T201
-                wrong += 1
+            left = sorted(numbers - was_run.get(file, set()))
+            if left and name not in not_run:
+                wrong.append(f"{name}: no test runs the lines {left}")
+            elif not left and name in not_run:
+                wrong.append(f"{name}: is run; take it out of NOT_RUN")
+    return wrong
+
+
+def list_problems(
+    lines: Mapping[str, Mapping[str, set[int]]], not_run: Mapping[str, str]
+) -> list[str]:
+    """Return what is wrong with the list itself, whatever was run."""
+    wrong = []
+    for name, reason in not_run.items():
+        file, _, function = name.partition(":")
+        if function not in lines.get(file, {}):
+            wrong.append(f"{name}: has no line for Windows alone")
+        elif len(reason.split()) < 4:
+            wrong.append(f"{name}: has no reason")
+    return wrong
+
+
+def main(folder: Path) -> int:
+    """Print what is wrong; 0 where every line was run or its function has a reason."""
+    lines = windows_lines()
+    wrong = problems(lines, run_lines(folder), NOT_RUN) + list_problems(lines, NOT_RUN)
+    for problem in wrong:
+        print(problem)  # noqa: T201
     return 1 if wrong else 0
 
 

@@ -277,7 +277,7 @@ def _told(project: Project, settings: Settings, formats: Formats) -> Iterator[st
         who = ", ".join(name.strip() for name in names)
         if more:
             who = _("{names} and {count} more").format(names=who, count=more)
-        message = _("mail to {names} by {transport}")
+        message = _("email to {names} by {transport}")
         yield message.format(names=who, transport=settings.mail.transport)
     if count := len(project.channels):
         channels = formats.ngettext("{count} channel", "{count} channels", count)

@@ -105,7 +105,8 @@ def settled_text(blocks: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     lines = SettledLines()
     for block in blocks:
-        if text := lines.part(decoder.decode(block)):
+        text = lines.part(decoder.decode(block)) if block else lines.paused()
+        if text:
             yield text
     if text := lines.part(decoder.decode(b"", final=True)) + lines.rest():
         yield text

@@ -47,7 +47,8 @@ def open_records(settings: Settings) -> Iterator[Store]:
         reason = error.reason.in_language(language)
         if not may_write_in(settings.home):
             message = _(
-                "{reason}; let PYTHON_RUNNER_HOME name a folder that this user may write"
+                "{reason}; set PYTHON_RUNNER_HOME to a folder that this user may"
+                " write to"
             )
             reason = message.format(reason=reason)
         raise PythonRunnerError(reason) from error
@@ -105,8 +106,8 @@ def _whole_id(store: Store, prefix: str) -> str:
     ids = store.run_ids(begin, limit=_CANDIDATES + 1) if begin else []
     if not ids:
         message = _(
-            "{name} is no folder, and no run has an id that begins so; `python-runner"
-            " history` lists the runs"
+            "{name} is not a folder, and no run has an id that begins with it; see"
+            " `python-runner history`"
         )
         raise PythonRunnerError(message.format(name=repr(prefix)))
     if len(ids) > 1 and ids[0] != begin:

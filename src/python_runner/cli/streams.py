@@ -28,7 +28,7 @@ from python_runner.texts.fallbacks import encodable
 from python_runner.texts.sanitize import clean, flat, json_safe
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
-from python_runner.texts.wrapping import wrap
+from python_runner.texts.wrapping import breaks, indent_of_rest, width, wrap
 
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ _PAUSE = 0.1
 _COLUMNS = 80
 #: How a reader that has left shows itself, on Windows too; a full disk is told about.
 _LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
-_COLOURS = {"red": "\x1b[31m", "green": "\x1b[32m", "bold": "\x1b[1m"}
+_COLOURS = {
+    "red": "\x1b[31m",
+    "green": "\x1b[32m",
+    "yellow": "\x1b[33m",
+    "cyan": "\x1b[36m",
+    "bold": "\x1b[1m",
+    "dim": "\x1b[2m",
+}
 _RESET = "\x1b[0m"
 
 
@@ -378,7 +385,7 @@ def say(
     Args:
         text: one or several lines; a template where there are values.
         err: whether it goes to stderr.
-        colour: ``red``, ``green`` or ``bold``, for a terminal.
+        colour: a key of ``_COLOURS``, for a terminal.
         values: names and other foreign texts, each shown on one line.
     """
     stream, other = (stderr(), stdout()) if err else (stdout(), stderr())
@@ -396,6 +403,40 @@ def show(text: str = "", *, colour: str | None = None, **values: object) -> None
     stderr().settle(STALLED)
     stream = stdout()
     stream.write(_line(stream, text, colour, values))
+
+
+def show_pieces(*pieces: tuple[str, str | None]) -> None:
+    """Print a line of parts, each with its colour or none, broken where a line may be.
+
+    Raises:
+        OutputLost: see :func:`show`.
+    """
+    stderr().settle(STALLED)
+    stream = stdout()
+    parts = [(flat(text), colour) for text, colour in pieces]
+    line = "".join(text for text, _colour in parts)
+    columns = stream.columns or width(line)
+    hang = "\n" + " " * indent_of_rest(line, columns)
+    ends = [*breaks(line, columns), len(line)]
+    begin, lines = 0, []
+    for end in ends:
+        # Space before a break would itself find no room.
+        stop = begin + len(line[begin:end].rstrip(" "))
+        lines.append(_between(stream, parts, begin, stop))
+        begin = end
+    stream.write(hang.join(lines) + "\n")
+
+
+def _between(
+    stream: Stream, parts: list[tuple[str, str | None]], begin: int, end: int
+) -> str:
+    """Return a part of a line of parts, in colour."""
+    shown, place = "", 0
+    for text, colour in parts:
+        piece = text[max(0, begin - place) : max(0, end - place)]
+        shown += _coloured(stream, piece, colour) if piece else ""
+        place += len(text)
+    return shown
 
 
 def show_document(document: object) -> None:
@@ -438,10 +479,11 @@ def _line(stream: Stream, text: str, colour: str | None, values: dict[str, Any])
     if values:
         shown = {name: flat(str(value)) for name, value in values.items()}
         text = text.format(**shown)
-    text = stream.wrapped(clean(text))
-    if colour and stream.coloured:
-        text = _COLOURS[colour] + text + _RESET
-    return text + "\n"
+    return _coloured(stream, stream.wrapped(clean(text)), colour) + "\n"
+
+
+def _coloured(stream: Stream, text: str, colour: str | None) -> str:
+    return _COLOURS[colour] + text + _RESET if colour and stream.coloured else text
 
 
 def _fill_closed_descriptors() -> None:

@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from python_runner.cli.candidates import (
+    active_projects,
+    completer,
+    projects,
+    runs_and_projects,
+)
 from python_runner.config.workspace import WORKSPACE_FILE, Workspace, load_workspace
 from python_runner.files import absolute, current_folder, is_folder
 from python_runner.texts.sentence import translate as _
@@ -15,6 +21,8 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from click.shell_completion import CompletionItem
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
@@ -49,10 +57,30 @@ class _Folder(click.Path):
         """Return the path, whatever is there."""
         return Path(value)
 
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the projects that shells complete."""
+        return completer(projects, folders=True)(ctx, param, incomplete)
+
 
 def projects_argument(function: _F) -> _F:
     """Add ``[PROJECT]...`` to a command."""
     return click.argument("projects", nargs=-1, type=_Folder(file_okay=False))(function)
+
+
+def project_argument(function: _F) -> _F:
+    """Add ``PROJECT`` to a command."""
+    return click.argument("project", type=_Folder(file_okay=False))(function)
+
+
+def active_project_argument(function: _F) -> _F:
+    """Add ``PROJECT`` to a command; shells complete those with an active run."""
+    return click.argument(
+        "project",
+        type=_Folder(file_okay=False),
+        shell_complete=completer(active_projects, folders=True),
+    )(function)
 
 
 class _RunOrProject(click.Path):
@@ -68,6 +96,12 @@ class _RunOrProject(click.Path):
         if isinstance(value, Path) or _is_project(value):
             return Path(value)
         return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return the runs and projects that shells complete."""
+        return completer(runs_and_projects, folders=True)(ctx, param, incomplete)
 
 
 def _is_project(text: str) -> bool:

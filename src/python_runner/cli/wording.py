@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from python_runner.model import MailStatus
+from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.records.messages import MessageState
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from python_runner.model import Outcome, Run, ScriptResult
+    from python_runner.model import Run, ScriptResult
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.texts.sentence import Sentence
 
@@ -48,6 +48,20 @@ _RECIPIENT_WORDS = {
 }
 
 
+#: Signs in front of scripts, the one of whatever failed aside.
+_MARKS = {
+    Outcome.SUCCESS: ("✓", "green"),
+    Outcome.STOPPED: ("✗", "yellow"),
+    Outcome.SKIPPED: ("○", "dim"),
+}
+_STATUS_COLOURS = {
+    None: "cyan",
+    RunStatus.SUCCESS: "green",
+    RunStatus.STOPPED: "yellow",
+    RunStatus.SKIPPED: "yellow",
+}
+
+
 def formats() -> Formats:
     """Return how the system's language writes things."""
     return Formats(system_language())
@@ -66,6 +80,39 @@ def say(sentence: Sentence) -> str:
 def outcome_word(outcome: Outcome) -> str:
     """Return the word for a script's outcome."""
     return _(outcome.word)
+
+
+def outcome_mark(outcome: Outcome) -> tuple[str, str]:
+    """Return the sign in front of a script that ended so, and its colour."""
+    return _MARKS.get(outcome, ("✗", "red"))
+
+
+def status_word(status: RunStatus | None) -> str:
+    """Return the word for a run's status; None stands for a run that is active."""
+    return _("running") if status is None else _(status.word)
+
+
+def status_colour(status: RunStatus | None) -> str:
+    """Return the colour of that word on a terminal."""
+    return _STATUS_COLOURS.get(status, "red")
+
+
+def run_reason(run: Run) -> str:
+    """Return on one line why a run did not succeed; nothing where that is not to be said.
+
+    By its error, or by the first script that failed: a later one may follow from it.
+    """
+    if run.error:
+        return say(run.error)
+    if not run.failed_scripts:
+        return ""
+    first, *others = run.failed_scripts
+    reason = labelled(first.script, why(first) or outcome_word(first.outcome))
+    if first.place:
+        reason += f" ({flat(first.place)})"
+    if others:
+        reason += f" (+{len(others)})"
+    return reason
 
 
 def mail_word(mail: MailStatus) -> str:

@@ -26,10 +26,10 @@ def address_problems(addresses: Iterable[str]) -> Iterator[tuple[int, str]]:
     for place, address in enumerate(addresses):
         if parse_mailbox(address):
             continue
-        message = _("{address} is not a mail address")
+        message = _("{address} is not an email address")
         found = next(filter(parse_mailbox, _WORD.findall(address)), "")
         if re.search(r"[,;]", address):
-            message = _("{address} holds several addresses: make each an entry")
+            message = _("{address} contains several addresses: list them separately")
         elif found:
-            message = _("{address} is not a mail address: write {found}")
+            message = _("{address} is not an email address: write {found}")
         yield place, message.format(address=repr(address), found=found)

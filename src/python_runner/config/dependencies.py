@@ -23,19 +23,19 @@ def dependency_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
             if message := _bad_need(script.name, needed, names):
                 yield place, message
     for cycle in _cycles(scripts):
-        message = _("these scripts wait for each other: {cycle}")
+        message = _("circular dependency: {cycle}")
         yield names.index(cycle[0]), message.format(cycle=" -> ".join(cycle))
 
 
 def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
     if needed == name:
-        return _("{script} needs itself: {script} -> {script}").format(script=name)
+        return _("{script} depends on itself: {script} -> {script}").format(script=name)
     if needed in names:
         return None
     if close := difflib.get_close_matches(needed, names, n=1):
-        message = _("no script is called {name}; did you mean {close}?")
+        message = _("there is no script {name}; did you mean {close}?")
         return message.format(name=needed, close=close[0])
-    message = _("no script is called {name}; the series has {names}")
+    message = _("there is no script {name}; the series contains {names}")
     return message.format(name=needed, names=", ".join(names))
 
 

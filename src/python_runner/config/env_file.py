@@ -152,8 +152,8 @@ def _line_problem(binding: Binding) -> Sentence | None:
         template = N_("expected NAME=value, without a shell's command before the name")
     elif binding.error and _OPEN_QUOTE.match(text):
         template = N_(
-            "expected NAME=value; the value begins with a quote, and does not end with it:"
-            " put it in quotes of the other kind"
+            "expected NAME=value; the value begins with a quote but does not end with"
+            " it: put it in quotes of the other kind"
         )
     elif _COLON.match(text) and (nothing or ":" in name):
         template = N_("expected NAME=value, with an equals sign instead of the colon")
@@ -174,7 +174,8 @@ def _value_problem(name: str, raw: str) -> Sentence | None:
         for found in _REFERENCE.finditer(raw):
             if is_own_secret(found["name"]):
                 template = N_(
-                    "{name} is never given to scripts: ${{{name}}} stands for nothing"
+                    "{name} is never passed to scripts: ${{{name}}} is replaced with"
+                    " nothing"
                 )
                 return Sentence.of(template, name=found["name"])
     if is_secret_name(name) and not raw.startswith('"') and _COMMENT.search(raw):

@@ -10,16 +10,17 @@ from python_runner.texts.sentence import translate as _
 _PARTS = (
     (
         N_(
-            "Settings of Python Runner: fill in the values, and keep this file to yourself"
+            "Settings of Python Runner: fill in the values, and let nobody else read"
+            " this file"
         ),
         "",
     ),
     (
-        N_("Mailbox that sends; in single quotes a password stands as it is"),
+        N_("Mailbox that sends; in single quotes, a password is taken literally"),
         "LOGIN_MAIL=\nPASSWORD_MAIL=''\n",
     ),
     (
-        N_("Sender that is shown, if it is another one"),
+        N_("Sender shown, if it is another one"),
         "#MAIL_FROM=Reports <reports@example.org>\n",
     ),
     (
@@ -29,12 +30,13 @@ _PARTS = (
         "#SMTP_HOST=smtp.example.org\n#SMTP_PORT=587\n#SMTP_SECURITY=starttls\n",
     ),
     (
-        N_("To try without sending: each mail becomes a file in this folder"),
+        N_("To try without sending: each email becomes a file in this folder"),
         "#MAIL_TRANSPORT=file\n#MAIL_DIR=mails\n",
     ),
     (
         N_(
-            "Other variables are for your scripts, which get all but the passwords above"
+            "Other variables are for your scripts, which receive all but the"
+            " passwords above"
         ),
         "#DATABASE=sales\n",
     ),

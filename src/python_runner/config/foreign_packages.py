@@ -43,9 +43,9 @@ def package_problems(folder: Path) -> Iterator[Problem]:
     foreign = sorted(set(_foreign_distributions()))
     for name, version in foreign:
         message = _(
-            "{name} {version} is installed in the same environment and has the same import"
-            " name: it replaces files of Python Runner, or takes them along when it is"
-            " uninstalled. Type `{uninstall}`, then `{reinstall}`"
+            "{name} {version} is installed in the same environment and has the same"
+            " import name: it replaces files of Python Runner, or removes them when it"
+            " is uninstalled. Type `{uninstall}`, then `{reinstall}`"
         )
         uninstall = package_command("uninstall", name)
         values = {"version": version, "uninstall": uninstall, "reinstall": reinstall}

@@ -23,7 +23,8 @@ _CURLY = re.compile("[\u2018-\u201f\u2039\u203a\xab\xbb]")
 _NO_END = re.compile(r'"(?:[A-Za-z]:|[.\\])[^"\n]*\\"')
 
 _QUOTES = N_(
-    'texts and keys need straight double quotes around them, "...", and \\" inside them'
+    'strings and keys need straight double quotes around them, "...", and \\" inside'
+    " them"
 )
 _BACKSLASH = N_('write "\\\\" or "/" in paths, not a single "\\"')
 _NO_QUOTE = N_("a closing quote is missing on this line")
@@ -39,26 +40,26 @@ _AT = (
         ),
     ),
     (r"['`]|" + _CURLY.pattern, _QUOTES),
-    (r"[=;]", N_('write ":" behind a key and "," behind a value')),
+    (r"[=;]", N_('write ":" after a key and "," after a value')),
     (r"[()]", N_("write lists in brackets: [ ... ]")),
     (
         r"[\]},:]",
-        N_("something is missing in front of this, or the brackets do not match"),
+        N_("something is missing before this, or the brackets do not match"),
     ),
     (
         r"(?i:true|false|null|none|nil|yes|no|on|off|undefined)\b(?!\s*:)",
-        N_("JSON writes true, false and null, in small letters"),
+        N_("in JSON, true, false and null are written in small letters"),
     ),
-    (r"(?:[A-Za-z]:)?[\w.]*[\\/]", N_('texts need quotes, and paths "/" or "\\\\"')),
+    (r"(?:[A-Za-z]:)?[\w.]*[\\/]", N_('strings need quotes, and paths "/" or "\\\\"')),
     (r"[^\W\d]", _QUOTES),
 )
 #: What is known by the parser's own words alone.
 _BY_WORDS = (
     (
         "Expecting ',' delimiter",
-        N_("a comma is missing, or a quote in front of this is one too many"),
+        N_("a comma is missing, or there is one quote too many before this"),
     ),
-    ("Expecting ':' delimiter", N_('a colon is missing behind a key: "key": value')),
+    ("Expecting ':' delimiter", N_('a colon is missing after a key: "key": value')),
 )
 
 
@@ -82,9 +83,9 @@ def _explanations(error: json.JSONDecodeError) -> Iterator[str]:
         yield _(_BACKSLASH)
     before = text[:place].rstrip()
     if before.endswith(",") and text[place : place + 1] in ",]}":
-        yield _("a comma too many")
+        yield _("one comma too many")
     if words.startswith("Illegal trailing comma"):
-        yield _("a comma too many")
+        yield _("one comma too many")
     yield from (_(said) for sign, said in _AT if re.compile(sign).match(text, place))
     if not text[place : place + 1].isascii():
         message = _("a character that JSON does not allow here, U+{code}: remove it")
@@ -103,19 +104,20 @@ def _of_open_text(text: str, place: int) -> Iterator[str]:
         yield _(_NO_QUOTE)
     else:
         yield _(
-            "a text holds a tab or another control character: write \\t, or a blank"
+            "a string contains a tab or another control character: write \\t, or a"
+            " space"
         )
 
 
 def _of_extra(text: str, place: int) -> str:
     """Return why something follows what already is a whole value."""
     if text.lstrip()[0] not in "{[":
-        return _("braces { ... } around all of it are missing")
+        return _("the braces { ... } around the whole file are missing")
     if text.startswith(("//", "/*", "#"), place):
         return _(_AT[1][1])
     if text[place] in "{[":
-        return _("expected one object, { ... }, and nothing behind it")
-    return _("a } or ] too many: the object ends before this")
+        return _("expected one object, { ... }, and nothing after it")
+    return _("one } or ] too many: the object ends before this")
 
 
 def _line_of(text: str, place: int) -> str:

@@ -27,8 +27,8 @@ def _expects(expected: str, description: str, *, secret: bool = False) -> Meta:
 _DURATION = N_('a duration such as "45s", "30m", "2h", or a number of seconds above 0')
 _COUNT = N_("a whole number, 0 or more")
 _DAYS = N_("a whole number of days, 1 or more")
-_TEXTS = N_("a list of texts")
-_VARIABLES = N_('variables and their texts, such as {"NAME": "value"}')
+_TEXTS = N_("a list of strings")
+_VARIABLES = N_('variables and their values, such as {"NAME": "value"}')
 
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=0)]
@@ -102,7 +102,7 @@ class ExecConfig(Struct, kw_only=True):
     recipients: Annotated[
         list[_NonEmpty],
         _expects(
-            N_("a list of mail addresses"),
+            N_("a list of email addresses"),
             "Who gets the report: one address each, alone or as Name <address>.",
         ),
     ]
@@ -199,7 +199,7 @@ class ExecConfig(Struct, kw_only=True):
     channels: Annotated[
         list[_NonEmpty],
         _expects(
-            N_("a list of addresses of Apprise"),
+            N_("a list of Apprise addresses"),
             "Further addresses told the same report, as Apprise writes them.",
             secret=True,
         ),

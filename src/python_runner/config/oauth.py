@@ -48,7 +48,10 @@ def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in ("OAUTH_AUTHORITY", "GRAPH_URL"):
         value = variables.get(name)
         if value and not _is_place(value):
-            message = _("expected https:// and a server's name alone, found {found}")
+            message = _(
+                "expected https:// and the name of a server and nothing else, found"
+                " {found}"
+            )
             yield name, message.format(found=value)
     for name in ("OAUTH_TENANT_ID", "OAUTH_CLIENT_ID"):
         value = variables.get(name)
@@ -59,7 +62,7 @@ def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         for message in _certificate_problems(expanded(file)):
             yield "OAUTH_CLIENT_CERTIFICATE", message
         if variables.get("OAUTH_CLIENT_SECRET"):
-            message = _("set this or OAUTH_CLIENT_SECRET, not both")
+            message = _("set this variable or OAUTH_CLIENT_SECRET, not both")
             yield "OAUTH_CLIENT_CERTIFICATE", message
 
 
@@ -91,5 +94,7 @@ def _certificate_problems(file: Path) -> Iterator[str]:
         message = _("the private key in {path} must not be encrypted")
         yield message.format(path=file)
     elif not ("PRIVATE KEY-----" in text and "-----BEGIN CERTIFICATE-----" in text):
-        message = _("{path} must hold a certificate and its private key, both as PEM")
+        message = _(
+            "{path} must contain a certificate and its private key, both in PEM format"
+        )
         yield message.format(path=file)

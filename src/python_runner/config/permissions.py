@@ -132,7 +132,7 @@ def readable_secrets(env_file: Path) -> Iterator[Problem]:
     except InvalidConfiguration:
         return
     if names:
-        message = _("every user of this machine may read {names}: `chmod 600 {path}`")
+        message = _("every user of this computer may read {names}: `chmod 600 {path}`")
         values = {"names": ", ".join(names), "path": shlex.quote(str(env_file))}
         yield Problem(str(env_file), "", message.format(**values))
 
@@ -141,8 +141,8 @@ def root_problem() -> Iterator[Problem]:
     """Yield that this is root, and so what every script is."""
     if _is_root():
         message = _(
-            "runs as root, and so does every script: let an account run them that may do"
-            " no more than they need"
+            "runs as root, and so does every script: use an account with no more"
+            " rights than they need"
         )
         yield Problem("python-runner", "", message)
 
@@ -216,12 +216,12 @@ else:
         if status.st_mode & stat.S_IWOTH:
             if sticky:
                 message = _(
-                    "every user of this machine may add files to it, and so decide what"
-                    " is run or reported: use a folder that is yours alone"
+                    "every user of this computer may add files to it, and so decide"
+                    " what is run or reported: use a folder that only you can change"
                 )
             else:
                 message = _(
-                    "every user of this machine may change it, and so what is run or"
+                    "every user of this computer may change it, and so what is run or"
                     " reported: `chmod o-w {path}`"
                 )
             yield _problem(path, message)

@@ -102,7 +102,8 @@ def how_to_write(path: str) -> str:
         # No path of Windows holds a quote. What follows it were other arguments.
         meant = path.partition('"')[0]
         return _(
-            '; a backslash before a quote is no end of a path: write "{path}" without it'
+            '; a backslash before a quote does not end a path: write "{path}" without'
+            " it"
         ).format(path=meant)
     return ""
 
@@ -378,5 +379,5 @@ def _check_recipients(good: Mapping[str, Any], findings: Findings) -> None:
         findings.add(f"recipients[{place}]", message)
     told = recipients or good.get("channels")
     if not told and good.get("email_strategy", "none") != "none":
-        message = _('is empty: name someone, or set "email_strategy" to "none"')
+        message = _('is empty: name a recipient, or set "email_strategy" to "none"')
         findings.add("recipients", message)

@@ -121,7 +121,7 @@ def _decoded(data: bytes, path: Path, encoding: str | None = None) -> str:
     if "\0" in text:
         # No configuration holds one, no program can be given it: UTF-16 without a mark.
         line = text.count("\n", 0, text.index("\0")) + 1
-        message = _("line {line} holds a NUL character; save the file as UTF-8")
+        message = _("line {line} contains a NUL character; save the file as UTF-8")
         raise _wrong(path, message.format(line=line))
     return text
 

@@ -52,8 +52,8 @@ def channel_problems(urls: Sequence[str]) -> Iterator[tuple[int, str]]:
     for place, url in enumerate(urls):
         if _service(url, Apprise) is None:
             message = _(
-                "is no address that Apprise can use: it is unknown or incomplete,"
-                " or its service needs a further package"
+                "is not an address that Apprise can use: it is unknown or incomplete,"
+                " or its service needs another package"
             )
             yield place, message
         elif channel_audience(url) in seen:
@@ -67,8 +67,8 @@ def address_warnings(
     """Yield which of these addresses, all of them usable, others may read on the way."""
     if heartbeat and _is_open_login(heartbeat):
         template = N_(
-            "heartbeat_url: its password or token and the reports leave without encryption;"
-            " use an address that begins with https://"
+            "heartbeat_url: its password or token and the reports are sent without"
+            " encryption; use an address that begins with https://"
         )
         yield Sentence.of(template)
     for place, url in enumerate(channels):
@@ -100,13 +100,13 @@ def _channel_warning(url: str, key: str) -> Sentence | None:
     is_plain = bool(secure) and _scheme(url) in plain and not service.secure
     if is_plain and _holds_secrets(service, url):
         template = N_(
-            "{key}, {label}: its password or token and the reports leave without"
+            "{key}, {label}: its password or token and the reports are sent without"
             " encryption; use an address that begins with {secure}://"
         )
     elif not is_plain and not service.verify_certificate:
         template = N_(
-            "{key}, {label}: verify=no lets any server pass for this one and get the"
-            " reports"
+            "{key}, {label}: verify=no lets any server pass for this one and receive"
+            " the reports"
         )
     else:
         return None
@@ -136,7 +136,7 @@ def heartbeat_problem(url: str) -> str | None:
     """Return what is wrong with the address of a heartbeat, or None."""
     # urlsplit() silently drops line breaks and tabs, and what is sent must be ASCII.
     if re.search(r"[^!-~]", url):
-        return _("holds a space, or a letter or sign that no address may hold")
+        return _("contains a space or a character not allowed in an address")
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and parts.hostname

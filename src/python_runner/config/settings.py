@@ -187,7 +187,10 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
     if (address := variables.get(sender)) and not is_sender(address):
-        yield sender, _("{address} is not a mail address").format(address=repr(address))
+        yield (
+            sender,
+            _("{address} is not an email address").format(address=repr(address)),
+        )
     if (helo := variables.get("SMTP_HELO")) and not _GREETING.fullmatch(helo):
         message = _("expected the name of this computer, found {found}")
         yield "SMTP_HELO", message.format(found=repr(helo))
@@ -221,11 +224,14 @@ def require_mail(mail: MailSettings, *, for_run: bool = True) -> None:
     if mail.problems:
         raise InvalidConfiguration(mail.problems)
     if missing := _missing(mail):
-        sentence = _("no mail can leave: set {names} in the environment or a .env file")
+        sentence = _(
+            "no email can be sent: set {names} in the environment or a .env file"
+        )
         if for_run:
             sentence = _(
-                "a mail may be due, but these variables are not set: {names}; set them in"
-                ' the environment or a .env file, or set "email_strategy" to "none"'
+                "an email may have to be sent, but these variables are not set:"
+                " {names}; set them in the environment or a .env file, or set"
+                ' "email_strategy" to "none"'
             )
         message = sentence.format(names=", ".join(missing))
         if places := _places(mail.looked_in):

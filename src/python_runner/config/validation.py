@@ -38,7 +38,7 @@ _PLANNED = frozenset(
 #: drive, the name of its computer, or further names.
 _BROKEN_PATH = re.compile(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
 _BROKEN = N_(
-    'JSON reads \\n, \\t, \\b, \\f and \\r as one character each, write "\\\\" or "/" in'
+    'JSON reads \\n, \\t, \\b, \\f and \\r as one character each; write "\\\\" or "/" in'
     " paths: {found}"
 )
 #: What such a path may be without a drive, relative to the project; POSIX allows it.
@@ -168,19 +168,19 @@ def _check_unknown(
             findings.add(prefix + key, message.format(keys=", ".join(names)))
     if own:
         # In one sentence: every report holds it.
-        template = N_("has no effect: it is an unknown key")
+        template = N_("has no effect: unknown key")
         if len(own) > 1:
-            template = N_("each has no effect: they are unknown keys")
+            template = N_("have no effect: unknown keys")
         findings.warn(_listed(own), Sentence.of(template))
     return meant
 
 
 def _not_yet(key: str, findings: Findings) -> None:
     if findings.forgiving:
-        template = N_("has no effect: this version does not act on it yet")
+        template = N_("has no effect: this version does not support it")
         findings.warn(key, Sentence.of(template))
     else:
-        findings.add(key, _("this version does not act on it yet; remove it"))
+        findings.add(key, _("this version does not support it; remove it"))
 
 
 def _listed(keys: list[str]) -> str:
@@ -202,7 +202,9 @@ def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
             continue
         found = MASK if _is_secret(key) else _shown(text, findings)
         if not can_be_passed(text):
-            message = _("holds a character that no program can be given: {found}")
+            message = _(
+                "contains a character that cannot be passed to a program: {found}"
+            )
             findings.add(key, message.format(found=found))
         elif _BROKEN_PATH.match(text):
             # Arguments and variables may well hold several lines.

@@ -199,7 +199,7 @@ class Outbox:
             with closing(connections):
                 receipts = connections.send(message, folder)
                 if receipts is None:
-                    detail = Sentence.of(N_("the channel did not take the report"))
+                    detail = Sentence.of(N_("the channel did not accept the report"))
                     receipts = deferred(message, detail)
                 answers.append(receipts)
 

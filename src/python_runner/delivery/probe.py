@@ -143,7 +143,7 @@ def _in_time(step: Callable[[], _T], deadline: Deadline) -> _T:
 
 
 def _no_answer(seconds: float) -> Sentence:
-    template = N_("the test was ended after {seconds} s: the server takes too long")
+    template = N_("the test was stopped after {seconds} s: the server takes too long")
     return Sentence.of(template, seconds=round(seconds))
 
 
@@ -155,7 +155,7 @@ def _graph_steps(
     def submit() -> Sentence:
         answer = one_line(transport.submit(message.content), LINE)
         return Sentence.of(
-            N_("Microsoft Graph has taken the mail: {answer}"), answer=answer
+            N_("Microsoft Graph accepted the email: {answer}"), answer=answer
         )
 
     longest = max(timeout, _DATA_TIMEOUT)
@@ -216,7 +216,7 @@ def _after(step: Callable[[], object], found: Sentence) -> Sentence:
 
 def _token_given(settings: MailSettings) -> Sentence:
     return Sentence.of(
-        N_("{authority} gave the application {client} a token"),
+        N_("{authority} issued a token to the application {client}"),
         authority=settings.oauth_authority,
         client=settings.oauth_client,
     )
@@ -230,20 +230,20 @@ def _resolve(connection: SmtpConnection, host: str) -> Sentence:
 def _secure(connection: SmtpConnection) -> Sentence:
     connection.secure()
     if version := connection.encryption():
-        template = N_("encrypted with {version}, and the certificate is right")
+        template = N_("encrypted with {version}, certificate valid")
         return Sentence.of(template, version=version)
     return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
 
 
 def _log_in(connection: SmtpConnection, login: str | None) -> Sentence:
     if connection.log_in():
-        return Sentence.of(N_("logged in as {login}"), login=login)
-    return Sentence.of(N_("no password is set: sending without a login"))
+        return Sentence.of(N_("authenticated as {login}"), login=login)
+    return Sentence.of(N_("no password is set: sending without authentication"))
 
 
 def _hand_over(connection: SmtpConnection, message: Message) -> Sentence:
     answer = one_line(connection.data(message.content), LINE)
-    return Sentence.of(N_("the server has taken the mail: {answer}"), answer=answer)
+    return Sentence.of(N_("the server accepted the email: {answer}"), answer=answer)
 
 
 def _write(folder: FileTransport, message: Message) -> Step:

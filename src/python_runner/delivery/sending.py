@@ -119,7 +119,9 @@ class Connections:
         except Exception as error:  # noqa: BLE001 - mail never changes a run
             receipts = deferred(
                 message,
-                Sentence.of(N_("the transport broke down: {error}"), error=repr(error)),
+                Sentence.of(
+                    N_("internal error while sending: {error}"), error=repr(error)
+                ),
             )
         return tuple(
             replace(r, detail=r.detail and self._masker.sentence(r.detail))
@@ -134,9 +136,11 @@ class Connections:
 
     def timed_out(self, message: Message) -> tuple[Receipt, ...]:
         """Return the receipts of a message that is not waited for any longer."""
-        template = N_("the channel had not taken the report after {seconds} s")
+        template = N_("the channel had not accepted the report after {seconds} s")
         if message.audience == RECIPIENTS:
-            template = N_("the mail server had not taken the mail after {seconds} s")
+            template = N_(
+                "the mail server had not accepted the email after {seconds} s"
+            )
         seconds = round(self._monotonic() - self._began_at)
         return deferred(message, Sentence.of(template, seconds=seconds))
 
@@ -315,8 +319,8 @@ def no_thread(error: RuntimeError) -> Sentence:
 def _not_configured(claimed: QueuedMessage) -> Sentence:
     return Sentence.of(
         N_(
-            "the configuration of {project} does not hold this channel any more; put it"
-            " back, or give the report up: python-runner mail drop {number}"
+            "the configuration of {project} no longer contains this channel; put it"
+            " back, or drop the report: python-runner mail drop {number}"
         ),
         project=str(claimed.path),
         number=claimed.number,

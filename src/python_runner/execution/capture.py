@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,7 +32,7 @@ from python_runner.masking import Masker
 from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error
 from python_runner.texts.utf8 import UTF8
 
@@ -78,6 +79,7 @@ class DiskLimits:
     Attributes:
         reserve: with less free space, only ``scarce`` of an output is kept.
         floor: with less free space, nothing is written.
+        near: with less free space, an output is looked at all the time.
         scarce: output kept on a disk that is nearly full.
         longest: of an output that cannot be bounded while it is written; 1000 times
             its limit, if that is more.
@@ -85,6 +87,7 @@ class DiskLimits:
 
     reserve: int = 100_000_000
     floor: int = 10_000_000
+    near: int = 4_000_000_000
     scarce: int = 1_000_000
     longest: int = 1_000_000_000
 
@@ -98,8 +101,8 @@ class FileCapture:
     Attributes:
         refused: why it could not be written where it was wanted, or None.
         warnings: what became of output that could not be kept.
-        flood: why the script must be stopped: its output fills the disk, and none of it
-            can be given back; or None.
+        flood: why the script must be stopped: its output fills the disk, because none of
+            it can be given back or it comes in faster; or None.
     """
 
     refused: OSError | None = None
@@ -140,7 +143,7 @@ class FileCapture:
         self._disk = disk
         self._scarce = free < max(disk.reserve, limit)
         self._seen = self._start
-        self._next_look = now + (_ALERT if self._scarce else _CALM)
+        self._next_look = now + (_ALERT if free < disk.near else _CALM)
 
     @property
     def descriptor(self) -> int:
@@ -168,19 +171,25 @@ class FileCapture:
         except OSError:
             # A share that is gone, perhaps for a moment; close() warns if it stays away.
             return _CALM
-        free = None
-        with suppress(OSError):
-            free = free_space(self._path.parent)
-            self._scarce |= free < max(self._disk.reserve, self._limit)
+        free = self._free()
+        self._scarce |= free < max(self._disk.reserve, self._limit)
         keep = min(self._limit, self._disk.scarce) if self._scarce else self._limit
-        self._bound(size, keep)
-        if self._boundless:
-            self.flood = self.flood or self._flood(size, free)
-        calm = size - self._seen < keep and not self._scarce
+        if self._bound(size, keep):
+            free = self._free()
+        grown = size - self._seen
+        self.flood = self.flood or self._flood(size, grown, keep, free)
+        calm = grown < keep and not self._scarce and free >= self._disk.near
         pause = _CALM if calm else _ALERT
         self._next_look = now + pause
         self._seen = size
         return pause
+
+    def _free(self) -> float:
+        """Return the free bytes of the disk; as many as you like where nobody knows."""
+        try:
+            return free_space(self._path.parent)
+        except OSError:
+            return inf
 
     def tail(self) -> str:
         """Return the end of this attempt's output as text, without known secrets.
@@ -246,7 +255,7 @@ class FileCapture:
         What was moved elsewhere is somebody's by now, but no secret stays in it.
         """
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        with appending(self._path) as file:
             file.writelines(self._readable_parts(parts))
         if os.fstat(self._file.fileno()).st_nlink:
             self._overwrite_secrets(Path(f"/proc/self/fd/{self._file.fileno()}"))
@@ -276,11 +285,16 @@ class FileCapture:
             self._warn(template, error=system_error(error))
 
     def _warn_cut(self, count: int, *, scarce: bool) -> None:
-        full = N_("{count} bytes of its output were left out: the disk is nearly full")
-        limited = N_(
-            "{count} bytes of its output were left out: its limit is {limit} bytes"
+        forms = counted(
+            "{count} byte of its output was left out: its limit is {limit} bytes",
+            "{count} bytes of its output were left out: its limit is {limit} bytes",
         )
-        self._warn(full if scarce else limited, count=count, limit=self._limit)
+        if scarce:
+            forms = counted(
+                "{count} byte of its output was left out: the disk is nearly full",
+                "{count} bytes of its output were left out: the disk is nearly full",
+            )
+        self.warnings.append(Sentence.about(forms, count, limit=self._limit))
 
     def _warn_not_rewritten(self, error: OSError) -> None:
         if self._path == self._wanted:
@@ -301,36 +315,47 @@ class FileCapture:
         self._file.seek(start)
         return self._file.read(max(0, end - start)) or b""
 
-    def _bound(self, size: int, keep: int) -> None:
-        """Punch a hole between the head and the newest ``keep`` bytes."""
+    def _bound(self, size: int, keep: int) -> bool:
+        """Punch a hole between the head and the newest ``keep`` bytes, if it is time."""
         start = min(self._start + keep // 2, *(self._hole or (size,)))
         end = size - keep
         done = self._hole[1] if self._hole else start
         # Twice the limit is allowed: the work is done now and then, not all the time.
-        if end - done > keep:
-            self._hole = self._punch(start, end) or self._hole
+        if end - done <= keep:
+            return False
+        self._hole = self._punch(start, end) or self._hole
+        return True
 
-    def _flood(self, size: int, free: int | None) -> Sentence | None:
-        """Say why a script must be stopped whose output nothing bounds; None if not."""
-        taken = size - self._start
-        if free is not None and free - 2 * (size - self._seen) < self._disk.floor:
-            return Sentence.of(
-                N_(
-                    "stopped because its output was about to fill the disk: {size} bytes"
-                    " so far, {free} bytes left"
-                ),
-                size=taken,
-                free=free,
+    def _flood(self, size: int, grown: int, keep: int, free: float) -> Sentence | None:
+        """Say why a script must be stopped whose output nothing bounds; None if not.
+
+        Args:
+            size: of the file, in bytes.
+            grown: bytes that came in since the last look.
+            keep: bytes of the output that may stay on the disk.
+            free: bytes that the disk has left, after some were given back.
+        """
+        # What others write fills the disk as well, and is no reason to stop this one.
+        floods = self._boundless or grown > keep
+        if floods and free - 2 * grown < self._disk.floor:
+            forms = counted(
+                "stopped because its output was about to fill the disk: {count} byte"
+                " so far, {free} bytes free",
+                "stopped because its output was about to fill the disk: {count} bytes"
+                " so far, {free} bytes free",
             )
-        if taken > max(_MOST_TIMES * self._limit, self._disk.longest):
-            return Sentence.of(
-                N_(
-                    "stopped because its output grew without end: {size} bytes so far,"
-                    " its limit is {limit} bytes"
-                ),
-                size=taken,
-                limit=self._limit,
+            return Sentence.about(forms, size - self._start, free=int(free))
+        taken = size - (self._hole[1] if self._hole else self._start)
+        if self._boundless and taken > max(
+            _MOST_TIMES * self._limit, self._disk.longest
+        ):
+            forms = counted(
+                "stopped because its output kept growing: {count} byte so far, its"
+                " limit is {limit} bytes",
+                "stopped because its output kept growing: {count} bytes so far, its"
+                " limit is {limit} bytes",
             )
+            return Sentence.about(forms, size - self._start, limit=self._limit)
         return None
 
     def _punch(self, start: int, end: int) -> tuple[int, int] | None:
@@ -340,7 +365,8 @@ class FileCapture:
         if start >= end:
             return None
         done = punch_hole(self._file.fileno(), start, end)
-        self._boundless |= not done
+        # For now: on Windows another program may have locked those bytes.
+        self._boundless = not done
         return (start, end) if done else None
 
     def _cut(self, size: int, limit: int) -> tuple[int, int]:

@@ -45,6 +45,11 @@ if sys.platform == "win32":
         ctypes.c_void_p,
     )
 
+    class _ZeroData(ctypes.Structure):
+        """``FILE_ZERO_DATA_INFORMATION``: a range of a file, without its end."""
+
+        _fields_ = (("start", ctypes.c_longlong), ("end", ctypes.c_longlong))
+
     def punch_hole(descriptor: int, start: int, end: int) -> bool:
         """Give the bytes of a file from ``start`` to ``end`` back to the disk.
 
@@ -55,17 +60,15 @@ if sys.platform == "win32":
         """
         # In a file that is not sparse the zeros would be written.
         return _control(descriptor, _SET_SPARSE) and _control(
-            descriptor, _SET_ZERO_DATA, (ctypes.c_longlong * 2)(start, end)
+            descriptor, _SET_ZERO_DATA, _ZeroData(start, end)
         )
 
-    def _control(
-        descriptor: int, code: int, data: ctypes.Array[ctypes.c_longlong] | None = None
-    ) -> bool:
-        size = ctypes.sizeof(data) if data is not None else 0
+    def _control(descriptor: int, code: int, data: _ZeroData | None = None) -> bool:
         file, done = msvcrt.get_osfhandle(descriptor), wintypes.DWORD()
+        given = (None, 0) if data is None else (ctypes.byref(data), ctypes.sizeof(data))
         return bool(
             _kernel32.DeviceIoControl(
-                file, code, data, size, None, 0, ctypes.byref(done), None
+                file, code, *given, None, 0, ctypes.byref(done), None
             )
         )
 

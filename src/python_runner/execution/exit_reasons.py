@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.execution.interpreter_version import NOT_FOUND
 from python_runner.files import exists
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error
 from python_runner.tracebacks.endings import Ending, Hint
 
@@ -167,7 +167,7 @@ _START_FAILURES = {
     errno.EPERM: N_("could not be started: no permission to run {file}"),
     errno.ENOENT: N_("could not be started: {file} does not exist"),
     errno.ENOTDIR: N_("could not be started: {file} is not a folder"),
-    errno.ENOEXEC: N_("could not be started: {file} is not a program of this system"),
+    errno.ENOEXEC: N_("could not be started: {file} is not a program for this system"),
     errno.E2BIG: N_("could not be started: its arguments and variables are too long"),
 }
 #: What another attempt meets as well.
@@ -203,14 +203,14 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     if exit_code < 0:
         return _signal_reason(-exit_code)
     if name := _STATUS_CODES.get(exit_code):
-        template = N_("crashed: {code} ({name})")
+        template = N_("crashed ({code}, {name})")
         if exit_code in _ENDED_CODES:
             template = N_("ended by Ctrl-C, a log-off or a debugger: {code} ({name})")
         elif exit_code in _REFUSED_CODES:
             template = N_("refused by Windows or a virus scanner: {code} ({name})")
         return Sentence.of(template, code=_hexadecimal(exit_code), name=name)
     if exit_code in _ERRORS:
-        return Sentence.of(N_("crashed: {code}"), code=_hexadecimal(exit_code))
+        return Sentence.of(N_("crashed ({code})"), code=_hexadecimal(exit_code))
     code: object = shown_exit_code(exit_code)
     if exit_code == NOT_FOUND:
         code = Sentence.of(N_("{code} (Windows did not find the program)"), code=code)
@@ -246,12 +246,12 @@ def _signal_reason(number: int) -> Sentence:
         return Sentence.of(N_("killed by signal {number}"), number=number)
     template = N_("killed by signal {number} ({name})")
     if name in _CRASHES:
-        template = N_("crashed: signal {number} ({name})")
+        template = N_("crashed (signal {number}, {name})")
     elif name == "SIGKILL":
         # Not the runner: time-outs and stops have reasons of their own.
         template = N_(
-            "killed by signal {number} ({name}): "
-            "by somebody else, or because memory ran out"
+            "killed by signal {number} ({name}): by another process, or because"
+            " memory ran out"
         )
     return Sentence.of(template, number=number, name=name)
 
@@ -270,7 +270,7 @@ def timeout_reason(seconds: float) -> Sentence:
 
 def stop_reason() -> Sentence:
     """Say that a script ended because the runner did."""
-    return Sentence.of(N_("stopped together with the runner"))
+    return Sentence.of(N_("stopped together with its run"))
 
 
 def _span(seconds: float) -> str:
@@ -301,7 +301,7 @@ def start_failure(error: BaseException, program: str, folder: str = "") -> Sente
             template = _START_FAILURES[errno.ENOENT]
     elif number == errno.ENOENT and exists(file):
         template = N_(
-            "could not be started: what {file} itself needs to run is missing"
+            "could not be started: something that {file} needs to run is missing"
         )
     return Sentence.of(template, file=file, error=system_error(error))
 
@@ -338,11 +338,14 @@ def unread(error: BaseException) -> Sentence:
 
 def left_behind(members: tuple[ProcessInfo, ...]) -> tuple[Sentence, ...]:
     """Say that a script left processes behind; the first ones are named."""
-    one = N_("process {pid} ({name}) was left behind and was stopped")
-    several = N_("{count} more processes were left behind and were stopped")
+    one = N_("the script left process {pid} ({name}) running; it was stopped")
+    several = counted(
+        "the script left {count} more process running; it was stopped",
+        "the script left {count} more processes running; they were stopped",
+    )
     named = [Sentence.of(one, pid=m.pid, name=m.name) for m in members[:_MOST_NAMED]]
     if more := len(members) - len(named):
-        named.append(Sentence.of(several, count=more))
+        named.append(Sentence.about(several, more))
     return tuple(named)
 
 

@@ -33,7 +33,7 @@ def cause_of(text: str, command: Command, ending: Ending) -> Cause:
 
 def background_errors(text: str, command: Command) -> Iterator[Sentence]:
     """Yield what a script that succeeded wrote of exceptions that ended nothing."""
-    template = N_("it succeeded, but there was an error: {exception}")
+    template = N_("succeeded despite an error: {exception}")
     for exception in read_background_errors(text, _project(command)):
         yield Sentence.of(template, exception=exception)
 

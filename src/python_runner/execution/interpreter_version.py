@@ -48,8 +48,8 @@ NOT_FOUND = 9009
 _STORE = "\\microsoft\\windowsapps\\"
 
 _NO_STORE = N_(
-    "this is no Python, but what Windows has in its place to offer the one of the Microsoft"
-    " Store; install Python, or name the path of a python.exe"
+    "this is not Python but the Windows alias that opens the Microsoft Store; install"
+    " Python, or give the path of a python.exe"
 )
 
 
@@ -215,7 +215,7 @@ def _parsed(said: _Said) -> tuple[str, str, str] | None:
 def _why_silent(interpreter: Path, error: Exception) -> Sentence:
     if isinstance(error, subprocess.TimeoutExpired):
         return Sentence.of(
-            N_("{file} does not say within {seconds} s that it is a Python"),
+            N_("{file} did not answer like a Python interpreter within {seconds} s"),
             file=str(interpreter),
             seconds=f"{PATIENCE:g}",
         )
@@ -232,10 +232,13 @@ def _why_no_python(interpreter: Path, said: _Said) -> Sentence:
             "{file}: {problem}", file=file, problem=Sentence.of(_NO_STORE)
         )
     template = N_(
-        "{file} does not answer as a Python does: exit code {code}, {last_line}"
+        "{file} does not answer like a Python interpreter: exit code {code},"
+        " {last_line}"
     )
     if not said.last_line:
-        template = N_("{file} does not answer as a Python does: exit code {code}")
+        template = N_(
+            "{file} does not answer like a Python interpreter: exit code {code}"
+        )
     return Sentence.of(
         template, file=file, code=said.exit_code, last_line=said.last_line
     )

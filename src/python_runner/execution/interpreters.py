@@ -136,8 +136,8 @@ def why_missing(path: str, project: Path) -> Sentence:
         module = json.dumps(words[words.index("-m") + 1], ensure_ascii=False)
         return Sentence.of(
             N_(
-                "script not found: {path}; a module is run by a script that holds:"
-                " {source}"
+                "script not found: {path}; to run a module, write a script with the"
+                " line {source}"
             ),
             path=path,
             source=f'import runpy; runpy.run_module({module}, run_name="__main__")',
@@ -167,8 +167,7 @@ def why_missing(path: str, project: Path) -> Sentence:
         return Sentence.of(template, path=path, reason=words_of_system(reason))
     if any(map(os.path.lexists, _places(path, project))) and path.strip():
         template = N_(
-            "script not found: {path} is there, but a folder, a pipe, a device or a link"
-            " to nothing"
+            "script not found: {path} is a folder, a pipe, a device or a broken link"
         )
         return Sentence.of(template, path=path)
     return Sentence.of(N_("script not found: {path}"), path=path)
@@ -227,8 +226,8 @@ def _behind_batch_file(found: Path, project: Path, environ: Mapping[str, str]) -
         return python
     message = translate(
         N_(
-            "{file} is a batch file and does not tell which interpreter it starts; name"
-            " the path of its python.exe"
+            "{file} is a batch file that does not say which interpreter it starts;"
+            " give the path of its python.exe"
         )
     )
     raise BadPythonInterpreter(message.format(file=found))
@@ -254,8 +253,8 @@ def _problem(candidate: Path) -> str | None:
         sentence = N_("{file} is a folder, not an interpreter")
     elif target and not exists(candidate):
         sentence = N_(
-            "{file} is a link to {target}, which is gone: "
-            "the virtual environment is broken, create it anew"
+            "{file} is a link to {target}, which no longer exists: the virtual"
+            " environment is broken, create it again"
         )
     elif not exists(candidate):
         sentence = N_("{file} does not exist")
@@ -349,7 +348,7 @@ def _hint(command: str, project: Path, environ: Mapping[str, str]) -> str:
         message = translate(N_("; write a backslash twice: {entry}"))
         return message.format(entry=json.dumps(meant, ensure_ascii=False))
     for there in _alternatives(command, project, environ):
-        return translate(N_("; there is {file}")).format(file=there)
+        return translate(N_("; {file} exists")).format(file=there)
     return ""
 
 

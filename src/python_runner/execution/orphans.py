@@ -69,6 +69,23 @@ def is_alive(pid: int, start: str) -> bool:
     return bool(start) and pid > 0 and process_start(pid) == start
 
 
+def foreign_account(pid: int) -> str | None:
+    """Return the account whose process it is, where it is not this process's own.
+
+    None where it is, and where there is no such process. An account that the system does
+    not tell is an empty text.
+    """
+    import psutil  # noqa: PLC0415
+
+    try:
+        account = psutil.Process(pid).username()
+    except psutil.NoSuchProcess:
+        return None
+    except (psutil.Error, OSError, OverflowError):
+        return ""
+    return None if account == psutil.Process().username() else account
+
+
 def scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
     """Return the processes of a run that are alive, as far as this user may see them.
 

@@ -175,7 +175,7 @@ def encoding_problem(source: bytes) -> Sentence | None:
         return Sentence.of(template, line=line, encoding=name)
     if (null := source.find(b"\0")) >= 0:
         # Old Pythons end the script there without a word.
-        template = N_("line {line} holds a null byte, which Python cannot read")
+        template = N_("line {line} contains a null byte, which Python cannot read")
         return Sentence.of(template, line=source.count(b"\n", 0, null) + 1)
     return None
 

@@ -44,12 +44,15 @@ class StopRequest:
         """Whether it has been requested once more: nobody gets time to end."""
         return self._urgent
 
-    def request(self) -> None:
-        """Request the stop: call every subscriber, and so wake every waiting thread."""
+    def request(self, *, kill: bool = False) -> None:
+        """Request the stop: call every subscriber, and so wake every waiting thread.
+
+        With ``kill`` it is urgent the first time.
+        """
+        again = self._requested and monotonic() - self._since > _SAME_WISH
+        self._urgent = self._urgent or kill or again
         if not self._requested:
             self._since = monotonic()
-        elif monotonic() - self._since > _SAME_WISH:
-            self._urgent = True
         self._requested = True
         for callback in self._callbacks.copy().values():
             callback()

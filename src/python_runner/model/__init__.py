@@ -4,7 +4,14 @@ Everything here is frozen, can be pickled (a script may run on another machine) 
 no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.
 """
 
-from python_runner.model.history import Comparison, Incident, PastResult, Streak
+from python_runner.model.history import (
+    Comparison,
+    Incident,
+    PastResult,
+    ProjectState,
+    RunHead,
+    Streak,
+)
 from python_runner.model.mailbox import Mailbox, parse_mailbox
 from python_runner.model.message import RECIPIENTS, Cause, Delivery, Message, Receipt
 from python_runner.model.project import (
@@ -36,6 +43,6 @@ __all__ = [
     "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
-    "Receipt", "Run", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
+    "ProjectState", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "Traceback", "parse_mailbox",
 ]  # fmt: skip

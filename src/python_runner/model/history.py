@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from python_runner.model.run import Outcome
+    from python_runner.model.run import Outcome, Run, RunStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,31 @@ class Streak:
 
     count: int
     since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHead:
+    """What tells a run from the others; ``status`` is None where it has not ended."""
+
+    run_id: str
+    project: str
+    status: RunStatus | None
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectState:
+    """How the runs of a project went lately; those that were skipped do not count.
+
+    Attributes:
+        last: the run that ended last; None where there is none.
+        streak: the runs in a row up to that one that succeeded like it, or did not.
+        durations: seconds that the last successes of the whole series took, newest first.
+    """
+
+    last: Run | None = None
+    streak: Streak | None = None
+    durations: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

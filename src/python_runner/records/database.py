@@ -15,7 +15,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
-from python_runner.files import is_held, opened, private_file, private_folder
+from python_runner.files import (
+    is_held,
+    opened,
+    private_file,
+    private_folder,
+    read_block,
+)
 from python_runner.records.rows import project_key
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -32,6 +38,8 @@ _BUSY_AGAIN_SECONDS = 0.5
 #: Pages that a copy takes at a time (16 MB), and how often it may begin anew.
 _STEP = 4000
 _BEGINNINGS = 5
+#: Bytes at the start of the file that every transaction reads.
+_HEADER = 100
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: N_("{file} is locked by another program"),
@@ -147,7 +155,7 @@ class Database:
         with self._lock, translated(self.path):
             self._open_anew_if_gone()
             try:
-                self._connection.execute(begin)
+                self._begin(begin)
                 yield self._connection
                 self._connection.execute("COMMIT")
                 self._note_waiting(in_vain=False)
@@ -161,6 +169,15 @@ class Database:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self, statement: str) -> None:
+        try:
+            self._connection.execute(statement)
+        except sqlite3.Error as error:
+            if _primary_code(error) != sqlite3.SQLITE_IOERR:
+                raise
+            _wait_while_held(self.path)
+            self._connection.execute(statement)
 
     def _note_waiting(self, *, in_vain: bool) -> None:
         """Wait less from now on, or as long as usual again.
@@ -181,13 +198,17 @@ class _TooOften(Exception):
 if sys.platform == "win32":
 
     def _wait_while_held(path: Path) -> None:
-        """Wait for a program that lets nobody open the file, such as a backup.
+        """Wait for a program that lets nobody open or read the file, such as a backup.
 
         Raises:
             OSError: it stays held.
         """
         try:
-            os.close(opened(path, os.O_RDWR, 0))
+            descriptor = opened(path, os.O_RDWR, 0)
+            try:
+                read_block(descriptor, _HEADER)
+            finally:
+                os.close(descriptor)
         except OSError as error:
             if is_held(error):
                 raise
@@ -235,7 +256,14 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
-        reason = Sentence.of(template, file=str(path), error=str(error))
+        cause: object = str(error)
+        if _primary_code(error) == sqlite3.SQLITE_IOERR:
+            # SQLite does not say which error it was.
+            try:
+                _wait_while_held(path)
+            except OSError as held:
+                cause = system_error(held)
+        reason = Sentence.of(template, file=str(path), error=cause)
         raise StoreError(reason) from error
     except OSError as error:
         cause = system_error(error)

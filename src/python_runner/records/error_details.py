@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from python_runner.files import opened, private_folder, remove
+from python_runner.files import of_descriptor, opened, private_folder, remove
 
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def keep_details(home: Path, details: str, now: datetime) -> Path:
     private_folder(folder)
     path = folder / f"{now:%Y-%m-%d}.txt"
     data = details.encode("utf-8", "backslashreplace")
-    with os.fdopen(opened(path, _FLAGS, 0o600), "r+b") as file:
+    with of_descriptor(opened(path, _FLAGS, 0o600), "r+b") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
         kept = file.read(_MOST_BYTES)

@@ -17,6 +17,7 @@ import time
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -24,10 +25,14 @@ import msgspec
 
 from python_runner.files import (
     PRIVATE_FILE_MODE,
+    is_held,
     open_regular,
+    patiently,
     private_folder,
+    read_block,
     reading,
     real_folder,
+    write_all,
 )
 from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
 
@@ -222,10 +227,12 @@ class FileLock:
             sleep: pauses between two looks, for a number of seconds.
 
         Raises:
-            OSError: the file or its folder cannot be made or written.
+            OSError: the file or its folder cannot be made or written, or another program
+                keeps all of it locked.
         """
         private_folder(self.path.parent)
-        while (descriptor := self._take()) is None:
+        take = partial(patiently, self._take, passes=is_held)
+        while (descriptor := take()) is None:
             if not wait or (stop is not None and stop()):
                 return False
             sleep(_INTERVAL)
@@ -292,7 +299,7 @@ class FileLock:
             # In one piece and in the same place: a disk that is full has room for it,
             # and who reads meanwhile finds the one content or the other. A file that was
             # held is never empty.
-            os.write(self._writer, data.ljust(min(size, _LONGEST)))
+            write_all(self._writer, data.ljust(min(size, _LONGEST)))
             if size > _BLOCK:
                 os.ftruncate(self._writer, max(len(data), _BLOCK))
 
@@ -320,6 +327,9 @@ class FileLock:
                 stack.callback(os.close, descriptor)
                 try:
                     if not _try_lock(descriptor):
+                        # Who locks what others may read of it is no runner.
+                        os.lseek(descriptor, 0, os.SEEK_SET)
+                        read_block(descriptor, 1, patient=False)
                         return None
                 except OSError as error:
                     if error.errno != errno.EBADF or flags == os.O_RDWR:
@@ -401,12 +411,11 @@ def _reserve(descriptor: int, size: int, wanted: int) -> bool:
     """Let a file of ``size`` bytes grow by spaces; say whether there was room."""
     try:
         os.lseek(descriptor, size, os.SEEK_SET)
-        if os.write(descriptor, b" " * (wanted - size)) == wanted - size:
-            return True
+        write_all(descriptor, b" " * (wanted - size))
     except OSError:
-        pass
-    os.ftruncate(descriptor, size)
-    return False
+        os.ftruncate(descriptor, size)
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:

@@ -20,8 +20,9 @@ from python_runner.files import (
     is_held,
     make_folder,
     move,
-    named,
     patiently,
+    read_block,
+    write_all,
 )
 from python_runner.records.locks import brief_lock
 from python_runner.records.log_line import format_log_line
@@ -90,7 +91,10 @@ class LogFile:
             return None
         except OSError as error:
             warning = Sentence.of(
-                N_("the log {file} could not be archived and goes on: {error}"),
+                N_(
+                    "the log {file} could not be archived; writing continues in it:"
+                    " {error}"
+                ),
                 file=self.filename,
                 error=system_error(error),
             )
@@ -150,15 +154,13 @@ def _append(path: Path, lines: bytes) -> None:
             # Torn by a full disk, or edited by hand: our line gets one of its own.
             lines = b"\n" + lines
         try:
-            while lines:
-                lines = lines[os.write(file.fileno(), lines) :]
-        except OSError as error:
-            reason = named(error)
+            write_all(file.fileno(), lines, patient=False)
+        except OSError:
             with suppress(OSError):
                 file.truncate(size)
-            raise reason from None
+            raise
 
 
 def _last_byte(descriptor: int) -> bytes:
     os.lseek(descriptor, -1, os.SEEK_END)
-    return os.read(descriptor, 1)
+    return read_block(descriptor, 1, patient=False)

@@ -128,7 +128,7 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
             started_at=line.time,
             reason=Sentence.of("{error}", error=said)
             if said
-            else Sentence.of(N_("the log says that it was skipped")),
+            else Sentence.of(N_("skipped, according to the log")),
         )
     attempt = Attempt(
         outcome=outcome,
@@ -137,7 +137,7 @@ def result_of(line: LogLine, number: int) -> ScriptResult:
         duration=line.minutes * 60,
         reason=None
         if outcome.succeeded
-        else Sentence.of(N_("the log says that it failed")),
+        else Sentence.of(N_("failed, according to the log")),
         traceback=Traceback(text=said, exception=_exception(said)) if said else None,
     )
     return ScriptResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from python_runner.records.messages import (
     RunMail,
     load,
 )
-from python_runner.records.queries import before_run, project
+from python_runner.records.queries import before_run, newest_old_run, project
 
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ _DUE = """
         AND (next_try_at <= :now OR next_try_at > :beyond)
         AND (leased_until <= :now OR leased_until > :beyond)
 """
+#: Contents that one transaction removes: others may write in between.
+_REMOVED_AT_ONCE = 100
 _STATE_AFTER = {
     Delivery.SENT: "sent",
     Delivery.DEFERRED: "pending",
@@ -157,7 +160,7 @@ class MessageQueue:
                     **_moment(now),
                 },
             ).fetchone()
-            return load(connection, [row["id"]])[0] if row else None
+            return load(connection, [row["id"]], contents=True)[0] if row else None
 
     def record_receipts(
         self,
@@ -209,13 +212,39 @@ class MessageQueue:
                 (content, number),
             )
 
+    def remove_contents(
+        self, older_than: datetime, now: datetime, limit: int = sys.maxsize
+    ) -> int:
+        """Remove the content of sent messages about runs that began before; count them.
+
+        What identifies them stays, for the threads of later mails and for people. What
+        is not sent stays whole, whatever its age. A run is old as for
+        :meth:`Store.delete_old_runs`.
+
+        Args:
+            older_than: messages about what began then or later stay as they are.
+            now: the present moment; later times were wrong.
+            limit: how many at most.
+        """
+        removed = 0
+        while removed < limit:
+            size = min(_REMOVED_AT_ONCE, limit - removed)
+            with self._database.read() as connection:
+                numbers = _with_old_content(connection, older_than, now, size)
+            if numbers:
+                with self._database.write() as connection:
+                    removed += _remove_contents(connection, numbers)
+            if len(numbers) < size:
+                break
+        return removed
+
     def get(self, number: int) -> QueuedMessage | None:
         """Return one message, in any state, or None."""
         with self._database.read() as connection:
-            return next(iter(load(connection, [number])), None)
+            return next(iter(load(connection, [number], contents=True)), None)
 
     def of_run(self, run_id: str) -> list[QueuedMessage]:
-        """Return the messages that report a run, in any state."""
+        """Return the messages that report a run, in any state, without contents."""
         with self._database.read() as connection:
             cursor = connection.execute(
                 """
@@ -238,11 +267,13 @@ class MessageQueue:
                 """,
                 (json.dumps([state.value for state in states]), limit),
             )
-            return load(connection, [number for (number,) in cursor])
+            numbers = [number for (number,) in cursor]
+            return load(connection, numbers, contents=True)
 
     def unannounced(self) -> list[QueuedMessage]:
         """Return the given up messages that no later one names, newest first.
 
+        They come without contents: where nobody is told, they are ever more.
         A message that names them and is given up itself does not count.
         """
         with self._database.read() as connection:
@@ -293,11 +324,15 @@ class MessageQueue:
                 for row in cursor
             ]
 
-    def waiting(self) -> int:
-        """Return how many messages are queued, due or not."""
+    def waiting(self, path: Path | None = None) -> int:
+        """Return how many messages are queued, due or not; of one project, or of all."""
         with self._database.read() as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM message WHERE state = 'queued'"
+                """
+                SELECT count(*) FROM message JOIN run ON run.id = run
+                WHERE state = 'queued' AND (:all OR project = :project)
+                """,
+                {"all": path is None, "project": path and project(connection, path)},
             ).fetchone()
             return int(count)
 
@@ -345,6 +380,44 @@ class MessageQueue:
                 (number,),
             ).rowcount
             return dropped > 0
+
+
+def _with_old_content(
+    connection: Connection, older_than: datetime, now: datetime, limit: int
+) -> list[int]:
+    """Return the numbers of the oldest sent messages with content of old runs."""
+    first = connection.execute(
+        """
+        SELECT started_at FROM run WHERE id = (
+            SELECT min(run) FROM message INDEXED BY message_with_content
+            WHERE state = 'sent' AND length(content) > 0
+        )
+        """
+    ).fetchone()
+    begin, end = rows.from_time(older_than), rows.from_time(now)
+    # The usual case, without a look at the runs: the oldest is not old.
+    if first is None or begin <= first["started_at"] <= end:
+        return []
+    newest = newest_old_run(connection, older_than, now)
+    cursor = connection.execute(
+        """
+        SELECT id FROM message INDEXED BY message_with_content
+        WHERE state = 'sent' AND length(content) > 0 AND run <= ?
+        ORDER BY run LIMIT ?
+        """,
+        (newest, limit),
+    )
+    return [number for (number,) in cursor]
+
+
+def _remove_contents(connection: Connection, numbers: Sequence[int]) -> int:
+    return connection.execute(
+        """
+        UPDATE message SET content = x''
+        WHERE id IN (SELECT value FROM json_each(?)) AND state = 'sent'
+        """,
+        (json.dumps(numbers),),
+    ).rowcount
 
 
 def _moment(now: datetime) -> dict[str, int]:

@@ -34,6 +34,13 @@ class MessageState(StrEnum):
 
 #: States in which a recipient lacks the message.
 UNDELIVERED = (MessageState.QUEUED, MessageState.FAILED)
+#: Days after which the content of a sent message is removed.
+CONTENT_DAYS = 30
+#: What is read of each message, its content aside.
+_COLUMNS = """
+    message.id, audience, message_id, sender, subject, queued_at, attempts, state,
+    next_try_at, leased_until
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +67,10 @@ class QueuedMessage:
         run_id: the run it reports.
         project: name of the project of that run.
         path: the project's folder.
-        message: as it leaves; its recipients are those that still wait for it.
+        message: as it leaves; its recipients are those that still wait for it. Its
+            content is empty where the message is only listed, or where it was removed.
+        has_content: whether the records still hold its content; only that of a message
+            that was sent is ever removed.
         recipients: every recipient, in any state.
         state: of the message.
         queued_at: when its run ended.
@@ -75,6 +85,7 @@ class QueuedMessage:
     project: str
     path: Path
     message: Message
+    has_content: bool
     recipients: tuple[Recipient, ...]
     state: MessageState
     queued_at: datetime
@@ -103,8 +114,13 @@ class RunMail:
     run_started_at: datetime
 
 
-def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
-    """Return the messages with these numbers, newest first."""
+def load(
+    connection: Connection, numbers: Sequence[int], *, contents: bool = False
+) -> list[QueuedMessage]:
+    """Return the messages with these numbers, newest first.
+
+    Their ``contents`` are only read when they are asked for: there may be thousands.
+    """
     keys = json.dumps(numbers)
     recipients: defaultdict[int, list[Recipient]] = defaultdict(list)
     for row in connection.execute(
@@ -120,14 +136,16 @@ def load(connection: Connection, numbers: Sequence[int]) -> list[QueuedMessage]:
             detail=rows.to_text(row["detail"]),
         )
         recipients[row["message"]].append(recipient)
+    content = "content" if contents else "x''"
     cursor = connection.execute(
-        """
-        SELECT message.*, run_id, run.name AS project, path
+        f"""
+        SELECT {_COLUMNS}, {content} AS content, length(content) > 0 AS has_content,
+            run_id, run.name AS project, path
         FROM message
         JOIN run ON run.id = message.run
         JOIN project ON project.id = run.project
         WHERE message.id IN (SELECT value FROM json_each(?)) ORDER BY message.id DESC
-        """,
+        """,  # noqa: S608 - our own words
         (keys,),
     )
     return [_to_message(row, tuple(recipients[row["id"]])) for row in cursor]
@@ -148,6 +166,7 @@ def _to_message(row: Row, recipients: tuple[Recipient, ...]) -> QueuedMessage:
         project=row["project"],
         path=Path(row["path"]),
         message=message,
+        has_content=bool(row["has_content"]),
         recipients=recipients,
         state=MessageState(row["state"]),
         queued_at=rows.to_time(row["queued_at"]),

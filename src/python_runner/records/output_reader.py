@@ -69,6 +69,8 @@ class OutputReader:
     ) -> Iterator[bytes]:
         """Yield what there is, and what is added as long as the file grows.
 
+        Nothing (an empty block) is yielded for a look that found nothing.
+
         Args:
             is_growing: says whether something may be added yet; asked before each look.
             pause: waits between two looks.
@@ -77,14 +79,18 @@ class OutputReader:
         """
         while True:
             last_look = not is_growing()
+            seen = False
             try:
                 while block := self.read():
+                    seen = True
                     yield block
             except OSError as error:
                 failed(error)
             if last_look:
                 yield self.rest()
                 return
+            if not seen:
+                yield b""
             pause()
 
     def rest(self) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -38,6 +38,7 @@ _DELETED_AT_MOST = 500
 _RUN_FOLDER = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}_[0-9]{2}-[0-9]{2}-[0-9]{2})_([0-9a-f]{13})"
 )
+_OUTPUT_FILE = re.compile(r"([0-9]{2,9})_(.*)\.log", re.DOTALL)
 #: What Windows or POSIX allows in no file name, or what no terminal shows.
 _UNSAFE = re.compile(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 #: Bytes that are read for the end of an output with progress bars.
@@ -73,6 +74,44 @@ def output_file(folder: Path, number: int, script: str) -> Path:
 def files_of(logs: Path, run_id: str) -> list[Path]:
     """Return the files that hold output of a run, below ``logs``."""
     return list((logs / "runs").glob(f"*_{run_id}/*.log"))
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """A file of output that was found on the disk.
+
+    Attributes:
+        path: the file.
+        begun: when its run began, by the local time of whoever ran it.
+        run_id: its run.
+        number: the place of its script in the series, from 1.
+        script: the script as the file's name holds it.
+    """
+
+    path: Path
+    begun: datetime
+    run_id: str
+    number: int
+    script: str
+
+    def is_of(self, script: str) -> bool:
+        """Say whether it may hold the output of the script of this name."""
+        return output_file(self.path.parent, self.number, script) == self.path
+
+
+def kept_outputs(logs: Path) -> Iterator[OutputFile]:
+    """Yield the files below ``logs`` that hold output, in no order."""
+    for folder in _run_folders(logs / "runs"):
+        stamp, _, run_id = folder.name.rpartition("_")
+        if not _is_stamp(stamp):
+            continue
+        begun = datetime.strptime(stamp, _STAMP).astimezone()
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in entries:
+                if match := _OUTPUT_FILE.fullmatch(entry.name):
+                    number, script = match.groups()
+                    path = folder / entry.name
+                    yield OutputFile(path, begun, run_id, int(number), script)
 
 
 def is_kept(output: Path | None) -> bool:

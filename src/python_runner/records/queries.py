@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from python_runner.model import Interpreter, Outcome, PastResult
+from python_runner.model import (
+    Interpreter,
+    Outcome,
+    PastResult,
+    ProjectState,
+    RunHead,
+    Streak,
+)
 from python_runner.records import rows
 from python_runner.records.log_reader import LogPlace
 
@@ -37,6 +46,14 @@ _NEWEST_OF_PROJECTS = """
     WHERE project.id IN (SELECT value FROM json_each(:projects))
     ORDER BY run.id DESC LIMIT :limit
 """
+#: The ended runs of a project that say something about it.
+_OWN_RUNS = """
+    SELECT id, status, started_at, duration FROM run
+    WHERE project = :project AND status IS NOT NULL AND status <> 'skipped'
+"""
+#: Runs in a row that are counted, and those whose durations tell the usual one.
+_LONGEST_STREAK = 1000
+_USUAL_RUNS = 50
 #: Behind the key of any run.
 _BEYOND = 2**63 - 1
 #: The clock is believed where no two runs are further apart. Whoever runs something
@@ -120,6 +137,98 @@ def run_ids(connection: Connection, prefix: str, limit: int) -> list[str]:
         {"prefix": prefix, "beyond": f"{prefix}g", "limit": limit},
     )
     return [run_id for (run_id,) in cursor]
+
+
+def newest_ids(connection: Connection, prefix: str, limit: int) -> list[RunHead]:
+    """Return the runs whose ids begin so, newest first; see ``Store.newest_ids``."""
+    cursor = connection.execute(
+        """
+        SELECT run_id, name, status, started_at FROM run
+        WHERE run_id >= :prefix AND run_id < :beyond ORDER BY id DESC LIMIT :limit
+        """,
+        {"prefix": prefix, "beyond": f"{prefix}g", "limit": limit},
+    )
+    return [
+        RunHead(
+            run_id=row["run_id"],
+            project=row["name"],
+            status=rows.to_status(row["status"]),
+            started_at=rows.to_time(row["started_at"]),
+        )
+        for row in cursor
+    ]
+
+
+def short_ids(connection: Connection, run_ids: Iterable[str], least: int) -> list[str]:
+    """Return how the ids begin that no other run's id does; see ``Store.short_ids``."""
+    short = []
+    for run_id in run_ids:
+        # Next to it in the order of the ids is what is most like it.
+        others = connection.execute(
+            """
+            SELECT max(run_id) FROM run WHERE run_id < :id
+            UNION ALL SELECT min(run_id) FROM run WHERE run_id > :id
+            """,
+            {"id": run_id},
+        )
+        alike = max(_common(run_id, other or "") for (other,) in others)
+        short.append(run_id[: max(least, alike + 1)])
+    return short
+
+
+def _common(one: str, other: str) -> int:
+    """Return with how many characters both begin."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def project_paths(connection: Connection) -> list[str]:
+    """Return the paths of the projects that have runs, in the order of their names."""
+    cursor = connection.execute(
+        """
+        SELECT path FROM project
+        WHERE EXISTS (SELECT 1 FROM run WHERE run.project = project.id)
+        """
+    )
+    return [path for (path,) in cursor]
+
+
+def project_state(connection: Connection, path: Path) -> ProjectState:
+    """Return how a project does; see :meth:`Store.project_state`."""
+    of_project = {"project": project(connection, path)}
+    newest = connection.execute(
+        f"{_OWN_RUNS} ORDER BY id DESC LIMIT 1", of_project
+    ).fetchone()
+    if newest is None:
+        return ProjectState()
+    succeeded = newest["status"] == "success"
+    same, other = ("=", "<>") if succeeded else ("<>", "=")
+    before = connection.execute(
+        f"{_OWN_RUNS} AND status {other} 'success' ORDER BY id DESC LIMIT 1", of_project
+    ).fetchone()
+    streak = connection.execute(
+        f"{_OWN_RUNS} AND status {same} 'success' AND id > :before ORDER BY id LIMIT :most",
+        {
+            **of_project,
+            "before": before["id"] if before else 0,
+            "most": _LONGEST_STREAK,
+        },
+    ).fetchall()
+    [last] = load(connection, [newest["id"]])
+    durations = connection.execute(
+        f"""
+        SELECT duration, (SELECT count(*) FROM result WHERE run = own.id) AS scripts
+        FROM ({_OWN_RUNS} AND status = 'success' ORDER BY id DESC LIMIT :most) AS own
+        """,  # noqa: S608 - our own words
+        {**of_project, "most": _USUAL_RUNS},
+    ).fetchall()
+    # Those of the whole series, without the runs of a part of it.
+    whole = max((row["scripts"] for row in durations), default=0)
+    return ProjectState(
+        last=last,
+        streak=Streak(count=len(streak), since=rows.to_time(streak[0]["started_at"])),
+        durations=tuple(r["duration"] for r in durations if r["scripts"] == whole),
+    )
 
 
 def newest_first(connection: Connection, run_ids: Iterable[str]) -> list[str]:
@@ -208,28 +317,44 @@ def is_witnessed(connection: Connection, since: int, now: datetime) -> bool:
     return True
 
 
-def is_old(
-    connection: Connection, run_id: str, older_than: datetime, now: datetime
-) -> bool:
-    """Say whether a run is old for sure; one that is not recorded, if others are."""
+@dataclass(frozen=True, slots=True)
+class OldRuns:
+    """Which runs are old for sure, found once: there may be thousands of them.
+
+    Attributes:
+        newest: the key of the last recorded one; 0 where none is.
+        unrecorded: whether a run that is not recorded is old.
+    """
+
+    newest: int
+    unrecorded: bool
+
+
+def old_runs(connection: Connection, older_than: datetime, now: datetime) -> OldRuns:
+    """Return which runs are old for sure; those not recorded, if others are."""
+    newest = newest_old_run(connection, older_than, now)
+    if newest is not None:
+        return OldRuns(newest, unrecorded=True)
     row = connection.execute(
         """
-        SELECT id, started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
+        SELECT started_at FROM run WHERE status IS NOT NULL AND started_at <= ?
         ORDER BY id LIMIT 1
         """,
         (rows.from_time(now),),
     ).fetchone()
-    newest = newest_old_run(connection, older_than, now)
-    if newest is None:
-        # The records begin later: the clock is all there is.
-        begin = rows.from_time(older_than)
-        return row is None or (
-            row["started_at"] >= begin
-            and before_run(connection, run_id) == _BEYOND
-            and is_witnessed(connection, row["started_at"], now)
-        )
+    if row is None:
+        # Nothing is recorded: the clock is all there is.
+        return OldRuns(_BEYOND, unrecorded=True)
+    # The records begin later: the clock is all there is, where they bear it out.
+    begin = row["started_at"]
+    believed = begin >= rows.from_time(older_than)
+    return OldRuns(0, unrecorded=believed and is_witnessed(connection, begin, now))
+
+
+def is_old(connection: Connection, run_id: str, old: OldRuns) -> bool:
+    """Say whether a run is among the old ones."""
     key = before_run(connection, run_id)
-    return key == _BEYOND or key <= newest
+    return old.unrecorded if key == _BEYOND else key <= old.newest
 
 
 def open_runs(connection: Connection, projects: Sequence[Path]) -> list[OpenRun]:
@@ -282,10 +407,11 @@ def last_outcomes(connection: Connection, path: Path) -> dict[str, Outcome]:
 
 def unlogged(connection: Connection, path: Path) -> list[tuple[Run, frozenset[int]]]:
     """Return the ended runs whose log lacks lines, oldest first, with the numbers."""
+    # They are few: the plus keeps SQLite from walking all runs of the project.
     cursor = connection.execute(
         """
         SELECT run, number FROM unlogged JOIN run ON run.id = run
-        WHERE project = ? AND status IS NOT NULL ORDER BY run
+        WHERE +project = ? AND status IS NOT NULL ORDER BY run
         """,
         (project(connection, path),),
     )
@@ -324,7 +450,10 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
         run = row["run"]
         tries = tuple(attempts[run, row["number"]])
         scripts[run].append(rows.to_result(row, found[run]["run_id"], tries))
-    return [rows.to_run(found[run], tuple(scripts[run])) for run in runs]
+    # One that was found before may have been deleted since.
+    return [
+        rows.to_run(found[run], tuple(scripts[run])) for run in runs if run in found
+    ]
 
 
 def _attempts(

@@ -26,7 +26,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from sqlite3 import Row
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,9 +48,9 @@ RUNNING = "running"
 LEFT_OPEN = {
     RUNNING: (
         Outcome.INTERRUPTED,
-        Sentence.of(N_("the runner ended while the script ran")),
+        Sentence.of(N_("the runner was killed while the script was running")),
     ),
-    PLANNED: (Outcome.SKIPPED, Sentence.of(N_("not started: the runner ended before"))),
+    PLANNED: (Outcome.SKIPPED, Sentence.of(N_("the runner was killed before"))),
 }
 
 
@@ -74,6 +74,11 @@ def to_time(microseconds: int) -> datetime:
 def to_outcome(column: str) -> Outcome:
     """Return an outcome by its word; a word that is none, because it is damaged, failed."""
     return _OUTCOMES.get(column, Outcome.FAILURE)
+
+
+def to_status(column: str | None) -> RunStatus | None:
+    """Return a run's status by its word; None for a run that has not ended."""
+    return None if column is None else _STATUSES.get(column, RunStatus.INTERRUPTED)
 
 
 def _seconds(column: float | None) -> float:
@@ -153,18 +158,52 @@ def _to_sentence(loaded: Any) -> Sentence:
     into the program, or fill its memory with blanks.
     """
     match loaded:
-        case {"template": str(template), "values": dict(values), **rest} if not rest:
-            text = template.replace("{{", "").replace("}}", "")
-            names = set(_NAME.findall(text))
-            plain = not any(isinstance(v, (dict, list)) for v in values.values())
-            odd = {"{", "}"} & set(_NAME.sub("", text))
-            if plain and names <= values.keys() and not odd:
+        case {"template": str(template), "values": dict(values), **rest}:
+            plural = rest.pop("plural", None)
+            values = {name: _to_value(value) for name, value in values.items()}
+            if rest or DAMAGED in values.values() or not _fits(template, values):
+                return DAMAGED
+            if plural is None:
                 return Sentence(template, values)
-    return DAMAGED
+            if isinstance(plural, str) and "count" in values and _fits(plural, values):
+                return Sentence(template, values, plural)
+            return DAMAGED
+        case _:
+            return DAMAGED
 
 
-def _sentence(text: Sentence) -> dict[str, Any]:
-    return {"template": text.template, "values": dict(text.values)}
+def _to_value(loaded: Any) -> object:
+    """Return a value of a sentence, which may be a sentence with plain values."""
+    match loaded:
+        case {"values": dict(values)} if not _nested(values):
+            return _to_sentence(loaded)
+        case dict() | list():
+            return DAMAGED
+        case _:
+            return loaded
+
+
+def _nested(values: Mapping[str, object]) -> bool:
+    return any(isinstance(value, (dict, list)) for value in values.values())
+
+
+def _fits(template: str, values: Mapping[str, object]) -> bool:
+    """Say whether a template has nothing in its braces but names of ``values``."""
+    text = template.replace("{{", "").replace("}}", "")
+    names = set(_NAME.findall(text))
+    return names <= values.keys() and not {"{", "}"} & set(_NAME.sub("", text))
+
+
+def _sentence(text: Sentence, depth: int = 1) -> dict[str, Any]:
+    plural = {"plural": text.plural} if text.plural else {}
+    values = {
+        # Deeper ones become English.
+        name: _sentence(value, depth - 1)
+        if isinstance(value, Sentence) and depth
+        else value
+        for name, value in text.values.items()
+    }
+    return {"template": text.template, "values": values, **plural}
 
 
 def from_attempt(attempt: Attempt) -> dict[str, Any]:

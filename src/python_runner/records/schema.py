@@ -254,6 +254,15 @@ _UNLOGGED = (
     """,
 )
 
+# The sent messages whose content is still there: what is removed some day is found
+# without looking at the others.
+_CONTENTS = (
+    """
+    CREATE INDEX message_with_content ON message (run)
+    WHERE state = 'sent' AND length(content) > 0
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -263,6 +272,7 @@ MIGRATIONS = (
     _LOG_PLACES,
     _RUNNERS,
     _UNLOGGED,
+    _CONTENTS,
 )
 
 

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from python_runner.files import (
@@ -32,7 +33,6 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
-    from pathlib import Path
 
     from python_runner.model import (
         Attempt,
@@ -40,17 +40,24 @@ if TYPE_CHECKING:
         Message,
         OpenRun,
         PastResult,
+        ProjectState,
         Run,
+        RunHead,
         ScriptResult,
     )
     from python_runner.records.log_reader import LogPlace
+    from python_runner.records.queries import OldRuns
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
 #: File name of the records, in the state folder.
 DATABASE_NAME = "records.sqlite3"
+#: Characters of a run's id that people are shown at least.
+SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
 _DELETED_AT_ONCE = 500
+#: Runs that one transaction reads.
+_READ_AT_ONCE = 1000
 
 
 def open_store(home: Path, now: datetime) -> Store:
@@ -69,7 +76,7 @@ def open_store(home: Path, now: datetime) -> Store:
         private_folder(home)
         if damaged := set_aside_if_damaged(path, now):
             notice = Sentence.of(
-                N_("the records were damaged: new ones begin; see {file}"),
+                N_("the records were damaged; new ones were created; see {file}"),
                 file=str(damaged),
             )
         # Only ever made here, never opened: closing any descriptor of the file would
@@ -235,6 +242,32 @@ class Store:
         with self._database.read() as connection:
             return queries.run_ids(connection, prefix, limit)
 
+    def newest_ids(self, prefix: str, limit: int) -> list[RunHead]:
+        """Return the last runs whose ids begin so, open ones included, newest first."""
+        with self._database.read() as connection:
+            return queries.newest_ids(connection, prefix, limit)
+
+    def short_ids(self, run_ids: Sequence[str]) -> dict[str, str]:
+        """Return for each id how it begins, as far as no other run's id does."""
+        with self._database.read() as connection:
+            short = queries.short_ids(connection, run_ids, SHORT_ID)
+        return dict(zip(run_ids, short, strict=True))
+
+    def projects(self) -> list[Path]:
+        """Return the folders of all projects that have runs, in the order of their names."""
+        with self._database.read() as connection:
+            paths = map(Path, queries.project_paths(connection))
+        return sorted(paths, key=lambda path: (path.name.casefold(), path))
+
+    def project_state(self, path: Path) -> ProjectState:
+        """Return how the runs of a project went lately.
+
+        Open runs are passed over, and those that were skipped because another one was
+        active.
+        """
+        with self._database.read() as connection:
+            return queries.project_state(connection, path)
+
     def runs(
         self,
         *,
@@ -255,7 +288,14 @@ class Store:
             keys = queries.newest(
                 connection, projects=projects, failed=failed, since=since, limit=limit
             )
-            return queries.load(connection, keys)
+        # Whoever writes waits for a page at most. A run that has ended never changes.
+        runs: list[Run] = []
+        for page in (
+            keys[i : i + _READ_AT_ONCE] for i in range(0, len(keys), _READ_AT_ONCE)
+        ):
+            with self._database.read() as connection:
+                runs += queries.load(connection, page)
+        return runs
 
     def last_run(self, projects: Sequence[Path] = ()) -> str | None:
         """Return the id of the run that was recorded last; None where there is none.
@@ -337,13 +377,18 @@ class Store:
             ):
                 self._database.copy_to(copy)
 
-    def is_old(self, run_id: str, older_than: datetime, now: datetime) -> bool:
-        """Say whether a run began before, for sure: what :meth:`delete_old_runs` forgets.
+    def old_runs(self, older_than: datetime, now: datetime) -> OldRuns:
+        """Return which runs began before, for sure: what :meth:`delete_old_runs` forgets.
 
-        One that is not recorded is as old as it says where the clock can be believed.
+        What is not recorded is as old as it says where the clock can be believed.
         """
         with self._database.read() as connection:
-            return queries.is_old(connection, run_id, older_than, now)
+            return queries.old_runs(connection, older_than, now)
+
+    def is_old(self, run_id: str, old: OldRuns) -> bool:
+        """Say whether a run is among those that :meth:`old_runs` has found."""
+        with self._database.read() as connection:
+            return queries.is_old(connection, run_id, old)
 
     def delete_old_runs(
         self, older_than: datetime, now: datetime, limit: int = sys.maxsize

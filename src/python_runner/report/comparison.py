@@ -49,9 +49,11 @@ def history(comparison: Comparison, formats: Formats) -> str:
         moment = formats.minute(comparison.last_seen)
         return formats.gettext("seen before, last on {moment}").format(moment=moment)
     if same := comparison.same:
-        sentence = formats.gettext("same error as in the {count} runs before")
-        if same.count == 1:
-            sentence = formats.gettext("same error as in the run before")
+        sentence = formats.ngettext(
+            "same error as in the run before",
+            "same error as in the {count} runs before",
+            same.count,
+        )
         dated = formats.gettext("{sentence}, first seen on {moment}")
         return _since(sentence, same, dated, formats)
     if recovered := comparison.recovered:

@@ -135,7 +135,7 @@ def configuration_warnings(project: Project, settings: Settings) -> Iterator[Sen
         extra |= script.env
     if names := withheld_variables(settings.environ, extra):
         template = N_(
-            "scripts do not get {names}: there the value is the one of PASSWORD_MAIL or"
+            "scripts do not receive {names}: the value is that of PASSWORD_MAIL or"
             " OAUTH_CLIENT_SECRET"
         )
         yield Sentence.of(template, names=", ".join(names))

@@ -116,7 +116,7 @@ def _why_untried(messages: Iterable[QueuedMessage], session: Session) -> Sentenc
             return Sentence.of(N_("another process is sending it"))
         if reason := session.outbox.endpoint(queued.message.audience).breaker.reason:
             return reason
-    return Sentence.of(N_("there was no time left to send it; a later run does"))
+    return Sentence.of(N_("there was no time left to send it; a later run will"))
 
 
 def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:

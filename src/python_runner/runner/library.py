@@ -44,7 +44,7 @@ from python_runner.runner.selection import require_records, select
 from python_runner.runner.session import ignore, open_session, read_settings
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.characters import LONGEST_NAME, is_portable_name
-from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import N_, Sentence, counted, system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -264,7 +264,7 @@ class Runner:
         readers = project.recipients or project.channels
         if not readers and project.email_strategy is not EmailStrategy.NONE:
             raise BadRecipientList(
-                _('there are no recipients: name someone, or use email_strategy="none"')
+                _('there are no recipients: name one, or use email_strategy="none"')
             )
         with (
             open_session(read_settings(), endpoints=ENDPOINTS) as session,
@@ -438,7 +438,7 @@ def _check_name(name: object) -> None:
     if name is not None and not (
         isinstance(name, str) and name and can_be_passed(name)
     ):
-        raise _wrong("project_name", _("expected a text"))
+        raise _wrong("project_name", _("expected a string"))
 
 
 def _checked_folder(project_path: object) -> Path:
@@ -453,7 +453,7 @@ def _check_recipients(recipients: object) -> None:
     if not isinstance(recipients, (list, tuple)) or not all(
         isinstance(entry, str) for entry in recipients
     ):
-        raise BadRecipientList(_("expected a list of mail addresses"))
+        raise BadRecipientList(_("expected a list of email addresses"))
     if problems := [message for _place, message in address_problems(recipients)]:
         raise BadRecipientList("\n".join(problems))
 
@@ -476,14 +476,14 @@ def _log_name(log_filename: object) -> str | None:
     if set("/\\:\0") & set(name):
         raise _wrong("log_filename", _("expected a file name, not a path"))
     if not is_portable_name(name):
-        message = _(
-            "expected a file name for every platform: up to {count} bytes, no control"
-            " character, none of {characters}, and no name of a device"
+        forms = counted(
+            "expected a file name that every platform allows: {count} byte at most, no"
+            " control character, none of {characters}, and not the name of a device",
+            "expected a file name that every platform allows: {count} bytes at most, no"
+            " control character, none of {characters}, and not the name of a device",
         )
-        raise _wrong(
-            "log_filename",
-            message.format(count=LONGEST_NAME, characters='< > " | ? *'),
-        )
+        message = Sentence.about(forms, LONGEST_NAME, characters='< > " | ? *')
+        raise _wrong("log_filename", message.in_language(system_language()))
     return name
 
 

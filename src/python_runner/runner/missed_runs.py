@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
 
-_UNTOLD = Sentence.of(N_("why could be recorded nowhere"))
+_UNTOLD = Sentence.of(N_("the reason could not be recorded"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from python_runner.execution.interpreter_version import (
     still_holds,
 )
 from python_runner.execution.interpreters import find_command
+from python_runner.execution.stop import StopRequest
 from python_runner.model import (
     Interpreter,
     MailStatus,
@@ -29,6 +30,7 @@ from python_runner.model import (
 from python_runner.policy import run_status
 from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
+from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
 from python_runner.runner.context import RunContext, new_run_id
 from python_runner.runner.delivery import (
@@ -50,10 +52,15 @@ from python_runner.runner.recovery import (
     why_locked,
 )
 from python_runner.runner.reports import prepare_reports, report_messages
-from python_runner.runner.retention import delete_old_outputs, delete_old_runs
+from python_runner.runner.retention import (
+    delete_old_outputs,
+    delete_old_runs,
+    remove_old_contents,
+)
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
+from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
 from python_runner.runner.warm import warm_interpreters
 from python_runner.texts.sentence import N_, Sentence
@@ -116,12 +123,14 @@ def finish_runs(
     """Do what follows the last run of a command; return the runs as they are then.
 
     Reports that wait are tried once more, records older than ``keep_days`` days are
-    deleted. An error there is a warning of the last run.
+    deleted, and contents of mails sent long ago removed. An error there is a warning of
+    the last run.
     """
     finished = list(runs)
     try:
         finished = drain_again(finished, session)
         delete_old_runs(session, keep_days)
+        remove_old_contents(session)
     except Exception as error:  # noqa: BLE001 - the runs are over
         masker = session.masker()
         reason = explain(error, session.settings.home, session.now(), masker)
@@ -153,14 +162,20 @@ def run_project(
         MissingEnvironmentVariable: a mail may be due and could not leave.
         PythonRunnerError: what there is to resume is not known without records.
     """
-    run = _ProjectRun(RunContext.begin(project, session))
-    with run.lock:
-        try:
-            return run.run(resume=resume)
-        except Exception as error:
-            if isinstance(error, PythonRunnerError) and not run.begun:
-                raise
-            return run.end_by(error)
+    # It can be stopped alone; what stops the runner stops it, too.
+    stop = StopRequest()
+    unsubscribe = session.stop.subscribe(stop.request)
+    run = _ProjectRun(RunContext.begin(project, replace(session, stop=stop)))
+    try:
+        with run.lock:
+            try:
+                return run.run(resume=resume)
+            except Exception as error:
+                if isinstance(error, PythonRunnerError) and not run.begun:
+                    raise
+                return run.end_by(error)
+    finally:
+        unsubscribe()
 
 
 def _refuse(project: Project, session: Session, error: PythonRunnerError) -> Run:
@@ -254,9 +269,7 @@ class _ProjectRun:
         if session.stop.requested:
             # Whoever asked knows, and is told of the project that was under way.
             self.told = False
-            reason = Sentence.of(
-                N_("the runner was asked to stop before this run began")
-            )
+            reason = Sentence.of(N_("the stop was requested before this run started"))
             return self._end_unstarted(RunStatus.NOT_STARTED, Outcome.SKIPPED, reason)
         if acquired:
             return self._run_scripts(interpreter)
@@ -283,9 +296,11 @@ class _ProjectRun:
     def _run_scripts(self, interpreter: tuple[str, ...]) -> Run:
         context, session = self.context, self.context.session
         self._begin(interpreter)
-        with context.as_warning():
-            self._send_waiting_reports()
-        results = self._run_series(interpreter)
+        wish = stop_file(self.lock.path)
+        with watching(wish, context.run_id, session.stop):
+            with context.as_warning():
+                self._send_waiting_reports()
+            results = self._run_series(interpreter)
         with context.as_warning():
             delete_old_outputs(context)
         return self._end(run_status(results, stopped=session.stop.requested), results)
@@ -447,7 +462,8 @@ class _ProjectRun:
         saved = False
         if self.lock.lost:
             template = N_(
-                "the lock {file} was deleted during the run: another run may have begun beside it"
+                "the lock {file} was deleted during the run: another run may have"
+                " started at the same time"
             )
             context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():

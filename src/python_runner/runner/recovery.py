@@ -44,7 +44,7 @@ from python_runner.texts.utf8 import local_encoding
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from python_runner.masking import Masker
@@ -102,6 +102,26 @@ def was_interrupted(run: OpenRun, store: Store, home: Path) -> bool:
         return False
     # A runner ends its run before it gives the lock back.
     return store.run(run.run_id) is None
+
+
+def active_runner(
+    home: Path, folder: Path, open_runs: Iterable[OpenRun]
+) -> Holder | None:
+    """Return who carries out a run of a project now; None where nobody does.
+
+    Args:
+        home: the state folder.
+        folder: the project.
+        open_runs: its runs that have not ended by the records; they tell where the
+            lock's file is gone.
+    """
+    lock = project_lock(home, folder)
+    holder = lock.holder()
+    if holder is not None:
+        return holder if _lives(holder) else None
+    if not lock.was_never_held():
+        return None
+    return next(filter(_lives, map(_runner_of, open_runs)), None)
 
 
 def known_end(run: OpenRun, home: Path) -> Unrecorded | None:
@@ -164,8 +184,8 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
         if left:
             return Sentence.of(
                 N_(
-                    "the runner of run {run_id} was killed, but what it started still"
-                    " runs: {processes}"
+                    "the runner of run {run_id} was killed, but processes that it"
+                    " started are still running: {processes}"
                 ),
                 run_id=holder.run_id,
                 processes=", ".join(f"{s.pid} ({s.name})" for s in left),
@@ -173,7 +193,7 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
     if known and not _lives(holder):
         return Sentence.of(
             N_(
-                "the runner of run {run_id} was killed, but something that it started"
+                "the runner of run {run_id} was killed, but a process that it started"
                 " still holds the lock {file}"
             ),
             run_id=holder.run_id,
@@ -181,8 +201,8 @@ def why_locked(lock: FileLock, masker: Masker) -> Sentence:
         )
     return Sentence.of(
         N_(
-            "another run of the project is active since {since}"
-            " (run {run_id}, process {pid} on {host})"
+            "another run of the project has been active since {since} (run {run_id},"
+            " process {pid} on {host})"
         ),
         since=holder.started_at.strftime("%Y-%m-%d %H:%M:%S"),
         run_id=holder.run_id,
@@ -411,8 +431,8 @@ def _end_processes(run_id: str, context: RunContext) -> None:
     for process in end_scripts_of(run_id, context.masker):
         warning = Sentence.of(
             N_(
-                "process {pid} ({name}) of run {run_id}, whose runner was killed, still ran"
-                " and was stopped"
+                "process {pid} ({name}) of run {run_id}, whose runner was killed, was"
+                " still running and was stopped"
             ),
             pid=process.pid,
             name=process.name,

@@ -156,7 +156,7 @@ def _warnings(run: Run) -> Iterator[Sentence]:
         yield run.error
     yield from run.warnings
     template = {
-        MailStatus.QUEUED: N_("the report waits to be sent: {reason}"),
+        MailStatus.QUEUED: N_("the report is waiting to be sent: {reason}"),
         MailStatus.FAILED: N_("the report was not sent: {reason}"),
     }.get(run.mail_status)
     if template:

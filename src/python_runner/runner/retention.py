@@ -1,6 +1,6 @@
-"""Forgets what is old: runs in the records, and captured output.
+"""Forgets what is old: runs in the records, contents of sent mails, captured output.
 
-The clock of one run decides nothing alone: see :meth:`Store.is_old`.
+The clock of one run decides nothing alone: see :meth:`Store.old_runs`.
 """
 
 from __future__ import annotations
@@ -9,22 +9,26 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from python_runner.records import outputs
+from python_runner.records.messages import CONTENT_DAYS
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
+    from python_runner.records.queries import OldRuns
     from python_runner.records.store import Store
     from python_runner.runner.context import RunContext
     from python_runner.runner.session import Session
 
 #: Runs that one command deletes at most: some seconds, when years are to be forgotten.
 _DELETED_AT_MOST = 10_000
+#: Contents that one command removes at most: a second, when they are of years.
+_REMOVED_AT_MOST = 2000
 
 
 def delete_old_runs(session: Session, keep_days: int | None) -> None:
@@ -36,6 +40,22 @@ def delete_old_runs(session: Session, keep_days: int | None) -> None:
     with suppress(StoreError):
         session.store.delete_old_runs(
             moment_before(now, keep_days), now, limit=_DELETED_AT_MOST
+        )
+
+
+def remove_old_contents(session: Session) -> None:
+    """Remove the contents of the messages that were sent some time ago.
+
+    They are most of what the records hold. A page of the same run is made anew from the
+    run; the mails themselves are where they were sent to.
+    """
+    if session.store is None:
+        return
+    now = session.now()
+    # What cannot be removed today is removed by a later run.
+    with suppress(StoreError):
+        session.store.messages.remove_contents(
+            moment_before(now, CONTENT_DAYS), now, limit=_REMOVED_AT_MOST
         )
 
 
@@ -68,7 +88,7 @@ def moment_before(now: datetime, days: int) -> datetime:
         return datetime.min.replace(tzinfo=now.tzinfo)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Kept:
     """The runs whose output stays: the present one, and what is not old for sure."""
 
@@ -77,10 +97,15 @@ class _Kept:
     now: datetime
     run_id: str
 
+    @cached_property
+    def _old(self) -> OldRuns:
+        # Once for all folders, and only where one may be old.
+        return self.store.old_runs(self.older_than, self.now)
+
     def __contains__(self, run_id: object) -> bool:
         if run_id == self.run_id:
             return True
         try:
-            return not self.store.is_old(str(run_id), self.older_than, self.now)
+            return not self.store.is_old(str(run_id), self._old)
         except StoreError:
             return True

@@ -31,7 +31,7 @@ def select(project: Project, only: Sequence[str]) -> Project:
     known = {name for script in chosen for name in (script.name, script.path)}
     if missing := wanted - known:
         raise PythonRunnerError(
-            _("{project} has no script {names}; its series: {series}").format(
+            _("{project} has no script {names}; its series contains {series}").format(
                 project=project.name,
                 names=", ".join(sorted(missing)),
                 series=", ".join(script.name for script in project.scripts),
@@ -50,7 +50,7 @@ def require_records(store: Store | None) -> Store:
         raise PythonRunnerError(_("without records there is nothing to resume"))
     if store.notice:
         reason = store.notice.in_language(system_language())
-        message = _("what there is to resume is not known: {reason}")
+        message = _("it is not known what there is to resume: {reason}")
         raise PythonRunnerError(message.format(reason=reason))
     return store
 

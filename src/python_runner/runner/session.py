@@ -164,8 +164,9 @@ def open_session(
         template = N_("no records are kept: {error}")
         if not may_write_in(settings.home):
             template = N_(
-                "no records are kept, and no second run of a project is kept out:"
-                " {error}; let PYTHON_RUNNER_HOME name a folder that this user may write"
+                "no records are kept, and nothing prevents a second run of a project"
+                " at the same time: {error}; set PYTHON_RUNNER_HOME to a folder that"
+                " this user may write to"
             )
         reason = explain(error, settings.home, now(), Masker(settings.secrets))
         notices = (Sentence.of(template, error=reason),)

@@ -40,11 +40,11 @@ def explain(error: Exception, home: Path, now: datetime, masker: Masker) -> Sent
         file = keep_details(home, cut_middle(details, _DETAILS, "en"), now)
     except Exception as failure:  # noqa: BLE001 - there may be no memory, disk or descriptor
         template = N_(
-            "an unexpected error: {error} (its details could not be written: {reason})"
+            "unexpected error: {error} (its details could not be written: {reason})"
         )
         reason = one_line(masker.text(_last_line(failure)), _WORDS)
         return Sentence.of(template, error=words, reason=reason)
-    template = N_("an unexpected error: {error} (its details are in {file})")
+    template = N_("unexpected error: {error} (details are in {file})")
     return Sentence.of(template, error=words, file=str(file))
 
 

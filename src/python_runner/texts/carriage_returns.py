@@ -78,6 +78,16 @@ class _Rows:
         """Return all lines."""
         return ["".join(row) for row in self._rows]
 
+    def bars_above(self) -> int:
+        r"""Return how many rows above this one are bars, with blank ones below them."""
+        first = self.row
+        for row in range(self.row - 1, max(self.row - _MOST_ROWS, 0) - 1, -1):
+            text = "".join(self._rows[row]).rstrip("\r")
+            if text and "\r" not in text:
+                break
+            first = row if text else first
+        return self.row - first
+
     def settle(self) -> None:
         """Forget of each line what nothing will show any more."""
         self._rows = [[_still_open(text)[-_LONGEST:]] for text in self.texts()]
@@ -102,10 +112,29 @@ def _still_open(line: str) -> str:
     return settled(before) + mark + last
 
 
+def _first_of_bars(text: str) -> int:
+    r"""Return where lines at the end of ``text`` begin that are bars, or their blank ones.
+
+    A bar begins its line with ``\r`` or goes back to it. Where none ends the text, that
+    is its length.
+    """
+    first = place = len(text)
+    for _ in range(_MOST_ROWS):
+        begin = text.rfind("\n", 0, place - 1) + 1 if place else 0
+        line = text[begin:place].rstrip("\r\n")
+        if begin == place or (line and "\r" not in line):
+            break
+        first = begin if line else first
+        place = begin
+    return first if len(text) - first <= _LONGEST else len(text)
+
+
 class SettledLines:
     """Settles text as it comes: a line is returned when it has ended.
 
-    Once the text has moved up, as many lines are kept back as it may move again.
+    Once the text has moved up, as many lines are kept back as it may move again. A bar
+    at the end is kept back as well: the first one of several ends its line before the
+    text moves up for the first time.
     """
 
     def __init__(self) -> None:
@@ -119,11 +148,22 @@ class SettledLines:
         if self._rows or _UP.search(text):
             return self._moving(text)
         end = text.rfind("\n") + 1
-        whole, rest = text[:end], text[end:]
-        self._held = _still_open(rest)
+        whole, rest = text[:end], _still_open(text[end:])
+        if not rest or rest.startswith(("\r", "\x1b")):
+            end = _first_of_bars(whole)
+        whole, bars = whole[:end], whole[end:]
+        self._held = bars + rest
         if len(self._held) > _LONGEST:
             whole, self._held = whole + self._held, ""
         return settled(whole)
+
+    def paused(self) -> str:
+        """Return the bars that are kept back, where nothing has come for a moment."""
+        if self._rows:
+            return ""
+        end = self._held.rfind("\n") + 1
+        bars, self._held = self._held[:end], self._held[end:]
+        return settled(bars)
 
     def rest(self) -> str:
         """Return the line that has not ended, now that nothing follows."""
@@ -148,7 +188,7 @@ class SettledLines:
             if rows.new > rows.highest + 1:
                 # Whatever moved up is over.
                 rows.highest = 0
-            kept = min(rows.highest, _MOST_ROWS)
+            kept = min(max(rows.highest, rows.bars_above()), _MOST_ROWS)
             if rows.row > kept:
                 ended += rows.take(rows.row - kept)
         rows.settle()

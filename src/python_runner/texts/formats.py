@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from python_runner.texts.sentence import catalogue
+from python_runner.texts.sentence import catalogue, grouped
 
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from python_runner.texts.sentence import Sentence
 
-#: Between the groups of three digits; French has the narrow no-break space.
-_GROUP = {"fr": "\u202f"}
 _DECIMAL = {"fr": ","}
 #: Seconds, minutes, hours, days, each with the space that goes before it.
 _UNITS = {
@@ -26,6 +24,7 @@ _UNITS = {
     "fr": ("\u202fs", "\u00a0min", "\u202fh", "\u202fj"),
 }
 _DATES = {"fr": "%d/%m/%Y"}
+_DAYS = {"fr": "%d/%m"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ class Formats:
 
     def number(self, value: float, digits: int = 0) -> str:
         """Return ``value`` with ``digits`` decimals."""
-        whole, _, decimals = f"{value:,.{digits}f}".partition(".")
-        whole = whole.replace(",", _GROUP.get(self.language, ","))
+        whole, _, decimals = f"{value:.{digits}f}".partition(".")
+        whole = grouped(whole, self.language)
         return (
             whole + _DECIMAL.get(self.language, ".") + decimals if decimals else whole
         )
@@ -100,6 +99,19 @@ class Formats:
     def minute(self, when: datetime) -> str:
         """Return ``when`` in local time, to the minute."""
         return when.astimezone().strftime(f"{self._date} %H:%M")
+
+    def brief(self, when: datetime, now: datetime) -> str:
+        """Return ``when`` as shortly as it is clear ``now``: without today's date."""
+        local, today = when.astimezone(), now.astimezone()
+        if local.date() == today.date():
+            return local.strftime("%H:%M")
+        if local.year == today.year:
+            return local.strftime(f"{self._day} %H:%M")
+        return self.minute(when)
+
+    @property
+    def _day(self) -> str:
+        return _DAYS.get(self.language, "%m-%d")
 
     @property
     def _date(self) -> str:

@@ -117,5 +117,7 @@ def cut_middle(text: str, limit: int, language: str) -> str:
     tail = data[tail_start:].decode(errors="ignore")
     missing = len(data) - len(head.encode()) - len(tail.encode())
     formats = Formats(language)
-    note = formats.gettext("[{count} bytes left out]")
+    note = formats.ngettext(
+        "[{count} byte left out]", "[{count} bytes left out]", missing
+    )
     return f"{head}\n{note.format(count=formats.number(missing))}\n{tail}"

@@ -30,6 +30,11 @@ def N_(message: str) -> str:  # noqa: N802 - gettext's own name for "translate t
     return message
 
 
+def counted(one: str, many: str) -> tuple[str, str]:
+    """Mark a sentence about ``{count}`` things for the catalogues: its two forms."""
+    return one, many
+
+
 def system_language(environ: Mapping[str, str] = os.environ) -> str:
     """Return ``fr`` or ``en``: the language of the account that runs the runner.
 
@@ -58,25 +63,41 @@ def translate(message: str) -> str:
     return catalogue(system_language()).gettext(message)
 
 
+#: Between groups of three digits; French has the narrow no-break space.
+_GROUP = {"fr": "\u202f"}
+
+
+def grouped(digits: str, language: str) -> str:
+    """Return a whole number in groups of three digits, as ``language`` writes it."""
+    return f"{int(digits):,}".replace(",", _GROUP.get(language, ","))
+
+
 @dataclass(frozen=True, slots=True)
 class Sentence:
     """A template and its values, kept apart so that it can be translated for each reader.
 
     ``template`` is a ``str.format`` template that was marked with :func:`N_`; a value
     may be a ``Sentence`` itself. ``str()`` returns the English sentence, which the log and
-    programs read.
+    programs read. A sentence about ``{count}`` things has a second template, ``plural``,
+    and writes its whole numbers as the reader's language does.
     """
 
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
+    plural: str | None = None
 
     @classmethod
     def of(cls, template: str, /, **values: object) -> Sentence:
         """Return the sentence of a template that was marked with :func:`N_`."""
         return cls(template, values)
 
+    @classmethod
+    def about(cls, forms: tuple[str, str], count: int, /, **values: object) -> Sentence:
+        """Return the sentence about ``count`` things, of :func:`counted` forms."""
+        return cls(forms[0], {"count": count, **values}, forms[1])
+
     def __str__(self) -> str:
-        return self.template.format(**self.values)
+        return self.in_language("en")
 
     def in_language(self, language: str) -> str:
         """Return the sentence in ``language``."""
@@ -84,4 +105,12 @@ class Sentence:
             name: value.in_language(language) if isinstance(value, Sentence) else value
             for name, value in self.values.items()
         }
-        return catalogue(language).gettext(self.template).format(**values)
+        if self.plural is None:
+            return catalogue(language).gettext(self.template).format(**values)
+        count = values["count"]
+        whole = count if isinstance(count, int) else 0
+        template = catalogue(language).ngettext(self.template, self.plural, whole)
+        for name, value in values.items():
+            if type(value) is int:
+                values[name] = grouped(str(value), language)
+        return template.format(**values)

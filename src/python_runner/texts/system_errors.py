@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from python_runner.texts.sentence import N_, Sentence, system_language
+from python_runner.texts.sentence import N_, Sentence, counted, system_language
 
 
 #: Of POSIX and of the C library of Windows; what `files` says itself stands behind them.
@@ -68,7 +68,8 @@ def words_of_system(words: str) -> Sentence:
     if words in _WORDS:
         return Sentence.of(words)
     if match := _TOO_LARGE.fullmatch(words):
-        return Sentence.of(N_("is larger than {size} bytes"), size=match[1])
+        forms = counted("is larger than {count} byte", "is larger than {count} bytes")
+        return Sentence.about(forms, int(match[1].replace(",", "")))
     return Sentence.of(N_("{words_of_system}"), words_of_system=words)
 
 

@@ -28,6 +28,32 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
+def shortened(text: str, columns: int, mark: str = "…", *, tail: bool = False) -> str:
+    """Return a text of one line that takes at most so many columns.
+
+    Args:
+        text: the text; what is left out has ``mark`` in its place.
+        columns: how many it may take, not fewer than ``mark`` does.
+        mark: what stands for the rest.
+        tail: whether the end stays as well: of names the ends differ.
+    """
+    if width(text) <= columns:
+        return text
+    room = columns - width(mark)
+    end = _fitting(text[::-1], room // 2)[::-1] if tail else ""
+    begin = _fitting(text, room - width(end))
+    return (begin if end else begin.rstrip()) + mark + end
+
+
+def _fitting(text: str, room: int) -> str:
+    """Return the beginning of a text that finds room."""
+    for place, character in enumerate(text):
+        room -= _columns(character)
+        if room < 0:
+            return text[:place]
+    return text
+
+
 def wrap(line: str, columns: int) -> list[str]:
     """Return a line as the lines that it takes on a terminal of so many columns.
 

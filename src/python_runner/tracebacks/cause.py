@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
-from python_runner.tracebacks.blocks import Block, Kind, frame_in
+from python_runner.tracebacks.blocks import Block, Kind, frame_in, frames_in
 from python_runner.tracebacks.chains import (
     Chain,
     chain_text,
@@ -17,11 +17,11 @@ from python_runner.tracebacks.endings import Cause, Ending, Hint
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
-    is_grave,
     is_light,
     is_logged,
     last_line,
     spelled_out,
+    tells_error,
 )
 from python_runner.tracebacks.lines import Output, output_of
 from python_runner.tracebacks.origins import (
@@ -30,6 +30,7 @@ from python_runner.tracebacks.origins import (
     report_end,
     report_start,
 )
+from python_runner.tracebacks.parts import without_recursion
 from python_runner.tracebacks.place import Project, place_of
 from python_runner.tracebacks.suites import failed_tests
 
@@ -59,12 +60,8 @@ _CONTINUATION = re.compile(
 )
 #: Lines at the end in which a command may say that, at most.
 _USAGE_LINES = 10
-#: A line that says what was wrong with the call of a command.
-_USAGE = re.compile(
-    r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
-    r"|can't open file )",
-    re.IGNORECASE,
-)
+#: Above the frames of another process that a message quotes, as Dask does.
+_QUOTED = re.compile(r"\s*(?:Remote )?Traceback:?\s*$")
 
 
 def read_cause(
@@ -150,11 +147,11 @@ class _Search:
         told = self.other or self.background
         if told is None:
             line = last_line(self.output.lines)
-            if _USAGE.match(line) or is_grave(line) or self._framed():
+            if tells_error(line) or self._framed():
                 return Cause(hint=Hint.LAST_LINE, told=_line(line))
             # Some write how they are called below it, or an error in several lines.
             below = reversed(self.output.lines[-_USAGE_LINES:])
-            wrong = next((x for x in below if _USAGE.match(x) or is_grave(x)), "")
+            wrong = next(filter(tells_error, below), "")
             return Cause(hint=Hint.LOGGED, told=_line(wrong)) if wrong else Cause()
         text = chain_text(self.output, told, len(self.output.lines))
         hint = Hint.LOGGED if self.other else Hint.BACKGROUND
@@ -251,10 +248,17 @@ class _Search:
         text = chain_text(self.output, chain, self.end)
         raising = raising_block(self.output, chain)
         blocks = [raising, *reversed(chain.blocks)]
-        places = (place_of(block.frames, self.project) for block in blocks)
+        frames = [self._quoted_frames(chain), *(block.frames for block in blocks)]
+        places = (place_of(found, self.project) for found in frames)
         place = next(filter(None, places), None)
         said = _exception(self.output, chain.last, self.end)
         return _with_place(text, said, place)
+
+    def _quoted_frames(self, chain: Chain) -> tuple[Frame, ...]:
+        """Return the frames of another process that the message of an exception quotes."""
+        message = self.output.lines[chain.last.end : self.end]
+        start = next((n for n, line in enumerate(message) if _QUOTED.match(line)), None)
+        return () if start is None else frames_in(message[start:])
 
     def _exception_of(self, chain: Chain) -> str:
         return _line(_exception(self.output, chain.last, chain.last.end))
@@ -335,7 +339,12 @@ def _line(text: str) -> str:
 
 
 def _bounded(text: str) -> str:
-    """Return a text with its middle left out where it is too long, by whole frames."""
+    """Return a text with its middle left out where it is too long, by whole frames.
+
+    Before that, frames that take turns in a recursion are written once.
+    """
+    if len(text) > MAX_TEXT:
+        text = without_recursion(text)
     if len(text) <= MAX_TEXT:
         return text
     half = MAX_TEXT // 2 - 50

@@ -28,6 +28,22 @@ _LIGHT = frozenset({"DEBUG", "INFO"})
 _GRAVE = frozenset({"ERROR", "CRITICAL", "FATAL"})
 #: Lines above the last one in which an error that was logged is looked for.
 _ERRORS_WITHIN = 50
+#: Lines at the end in which an error may stand above a hint or a summary, at most.
+_HINT_LINES = 10
+#: A line that says what was wrong, as commands do.
+_ERROR = re.compile(
+    r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
+    r"|can't open file )",
+    re.IGNORECASE,
+)
+#: Words of last words that tell of trouble themselves.
+_TROUBLE = re.compile(
+    r"error|fail|fatal|cannot|can't|could not|couldn't|unable|refuse|denied|missing"
+    r"|not found|no such|invalid|abort|giv(?:e|ing) up|gave up|stopp|time(?:d )?out"
+    r"|exception|reject|wrong|not mounted|unreachable"
+    r"|erreur|échec|échou|impossible|introuvable|manqu|refus|abandon|interdit|rejet",
+    re.IGNORECASE,
+)
 #: What the module ``warnings`` writes; the line of the source, in most cases, comes below.
 _WARNING = re.compile(r".*?:\d+: (?=(?:\w+\.)*\w*Warning:( |$))")
 _ALLOCATION = re.compile(r"ResourceWarning: Enable tracemalloc ")
@@ -80,12 +96,42 @@ def exit_message(lines: list[str], source: Source | None) -> ExitMessage | None:
     # Without a text in its sys.exit, what it printed last says most.
     ends_with_text = short and (source is None or source.unknown_exit)
     headline = _headline(paragraph if ends_with_text else paragraph[::-1])
-    record = lines[start - 1] if start else ""
-    if is_light(headline):
-        headline = _last_error(lines) or headline
-    elif not ends_with_text and is_grave(record) and _goes_on(record, paragraph):
-        headline, paragraph = record, [record, *paragraph]
+    error = _error_above(lines, start, paragraph, headline, said=ends_with_text)
+    if error is not None:
+        headline, paragraph = lines[error], lines[error:]
     return ExitMessage(headline.strip(), "\n".join(paragraph))
+
+
+def _error_above(
+    lines: list[str], start: int, paragraph: list[str], headline: str, *, said: bool
+) -> int | None:
+    """Return the number of a line above that says more than the last words; or None.
+
+    Args:
+        lines: all of the output.
+        start: where its last paragraph begins.
+        paragraph: the last words.
+        headline: of them.
+        said: whether the script may have ended with these words.
+    """
+    if is_light(headline):
+        near = range(len(lines) - 1, max(len(lines) - _ERRORS_WITHIN, 0) - 1, -1)
+        return next((n for n in near if is_grave(lines[n])), None)
+    if said:
+        return None
+    if start and is_grave(lines[start - 1]) and _goes_on(lines[start - 1], paragraph):
+        return start - 1
+    # Below it there may be a hint, or how long it took.
+    near = range(len(lines) - 1, max(len(lines) - _HINT_LINES, 0) - 1, -1)
+    error = next((n for n in near if tells_error(lines[n])), None)
+    if error is None or any(map(_TROUBLE.search, lines[error + 1 :])):
+        return None
+    return error
+
+
+def tells_error(line: str) -> bool:
+    """Whether a line tells of an error, by its level or by its first word."""
+    return bool(_ERROR.match(line)) or is_grave(line)
 
 
 def spelled_out(lines: list[str], source: Source) -> ExitMessage | None:

@@ -32,7 +32,7 @@ def test_backup_makes_a_copy_that_can_be_used(
         assert copy.execute("SELECT run_id FROM run").fetchall() == [("1" * 13,)]
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert again.returncode == 2
-    assert "exists already" in again.stderr
+    assert "already exists" in again.stderr
     assert cli("backup", "gone/copy.db").returncode == 2
 
 

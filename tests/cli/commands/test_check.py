@@ -71,7 +71,7 @@ def test_check_asks_the_interpreter_who_it_is(
     done = cli("check", "project_1")
 
     assert done.returncode == 2
-    assert f"python_command: {program} does not answer as a Python" in done.stdout
+    assert f"python_command: {program} does not answer like a Python" in done.stdout
 
 
 def test_problems_are_counted_as_people_count(

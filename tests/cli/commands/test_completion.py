@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from click.shell_completion import CompletionItem, ShellComplete
+
+from python_runner.cli import candidates
+from python_runner.cli.app import make_app
+from python_runner.model import Message, OpenRun, OpenScript, Outcome
+from python_runner.records.store import DATABASE_NAME, Store
+from tests.support import COMMAND, GOOD, TODAY, Cli, MakeProject, keep
 
 
 if TYPE_CHECKING:
-    from tests.support import (
-        Cli,
-    )
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
@@ -18,6 +28,13 @@ def test_completion_for_each_shell(cli: Cli, shell: str) -> None:
 
     assert done.returncode == 0
     assert "_PYTHON_RUNNER_COMPLETE" in done.stdout
+
+
+def test_completion_says_what_zsh_needs(cli: Cli) -> None:
+    """Without compinit its script fails; the help has the line that is missing."""
+    text = " ".join(cli("completion", "--help").stdout.split())
+
+    assert "autoload -Uz compinit && compinit" in text
 
 
 def test_completion_completes(cli: Cli) -> None:
@@ -32,9 +49,9 @@ def test_completion_completes(cli: Cli) -> None:
     assert "plain,check" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["show", "output", "run"])
-def test_completion_of_projects(cli: Cli, command: str) -> None:
-    """The shell itself completes the folder of a project."""
+@pytest.mark.parametrize("command", ["show", "output", "run", "logs", "stop"])
+def test_completion_of_folders(cli: Cli, command: str, shielded: Path) -> None:
+    """Where no project is known the shell completes folders; no records are made."""
     done = cli(
         _PYTHON_RUNNER_COMPLETE="bash_complete",
         COMP_WORDS=f"python-runner {command} pro",
@@ -42,3 +59,173 @@ def test_completion_of_projects(cli: Cli, command: str) -> None:
     )
 
     assert done.stdout == "dir,pro\n"
+    assert not shielded.exists()
+
+
+def items(*arguments: str) -> list[CompletionItem]:
+    """Return what is completed at the end of a line."""
+    shell = ShellComplete(make_app(), {}, "python-runner", "_X")
+    *before, incomplete = arguments
+    return shell.get_completions(before, incomplete)
+
+
+def completed(*arguments: str) -> list[str]:
+    """Return the values that are completed; of folders those that the shell completes."""
+    return [
+        f"{i.type}:{i.value}" if i.type == "dir" else i.value for i in items(*arguments)
+    ]
+
+
+@pytest.fixture
+def here(
+    make_project: MakeProject,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Return the current folder: two projects, one of which has run, and others."""
+    monkeypatch.chdir(tmp_path)
+    sales = make_project("sales", {"load.py": GOOD, "mail.py": GOOD})
+    make_project("with space", {"a.py": GOOD})
+    make_project("shop/stock", {"count.py": GOOD})
+    (tmp_path / "shared").mkdir()
+    keep(store, "abcdef0111111", sales, Outcome.SUCCESS, Outcome.FAILURE)
+    keep(store, "abcdef0222222", sales, Outcome.SUCCESS)
+    keep(store, "1234567890abc", tmp_path / "gone", Outcome.SUCCESS)
+    return tmp_path
+
+
+def test_projects_are_completed(here: Path) -> None:
+    """Those below what is typed; what wants quotes is left to the shell."""
+    for command in ("run", "check", "status", "history", "logs"):
+        assert completed(command, "s") == ["sales"]
+        assert completed(command, "shop/") == ["shop/stock"]
+        assert completed(command, "shar") == ["dir:shar"]
+        assert completed(command, "with") == ["dir:with"]
+    assert completed("run", "sales", "") == ["sales"]
+    assert completed("logs", f"{here}/sa") == [f"{here}/sales"]
+    (here / "python-runner.toml").write_text('projects = ["shop/*"]', "utf-8")
+    assert completed("run", "") == ["sales", "shop/stock"]
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_and_their_scripts_are_completed() -> None:
+    """By ids that are unique, newest first, with what tells them apart."""
+    assert completed("show", "") == ["sales", "1234567", "abcdef02", "abcdef01"]
+    assert completed("show", "abc") == ["abcdef02", "abcdef01"]
+    assert completed("output", "1234567890") == ["1234567890abc"]
+    remark = items("show", "abcdef01")[0].help
+    assert remark
+    assert remark.startswith("sales failed ")
+    assert completed("output", "abcdef01", "") == ["1.py", "2.py"]
+    assert completed("output", "sales", "") == ["1.py"]
+    assert completed("output", "abcdef01", "2") == ["2.py"]
+    assert completed("output", "nothing", "") == []
+
+
+@pytest.mark.usefixtures("here")
+def test_scripts_of_a_series_are_completed() -> None:
+    """Of the projects that are named, else of those of python-runner.toml."""
+    assert completed("run", "sales", "--only", "") == ["load.py", "mail.py"]
+    assert completed("run", "--only", "load.py", "sales", "--only", "m") == ["mail.py"]
+    assert completed("run", "--only", "") == []
+
+
+@pytest.mark.usefixtures("here")
+def test_reports_are_completed(store: Store, message: Message) -> None:
+    """`mail show` gets all of them, `mail drop` those that can be dropped."""
+    run = store.run("1234567890abc")
+    assert run
+    store.end_run(run, [message], TODAY)
+    [queued] = store.messages.newest()
+
+    assert completed("mail", "show", "") == [str(queued.number)]
+    assert items("mail", "show", "")[0].help == "test"
+    assert completed("mail", "drop", "") == [str(queued.number)]
+    store.messages.drop(queued.number)
+    assert completed("mail", "drop", "") == []
+
+
+def test_stop_completes_what_is_active(patient: Path, store: Store) -> None:
+    """A run whose runner is gone is none that can be stopped."""
+    gone = OpenRun(
+        run_id="1" * 13,
+        project="p",
+        path=patient.parent / "p",
+        started_at=TODAY,
+        scripts=(OpenScript(script="a.py", number=1),),
+    )
+    store.begin_run(gone)
+    before = os.getcwd()  # noqa: PTH109
+    os.chdir(patient.parent)
+    try:
+        assert completed("stop", "") == [patient.name]
+    finally:
+        os.chdir(before)
+
+
+def test_nothing_that_goes_wrong_is_told(
+    here: Path, shielded: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Broken files complete nothing, are left as they are, and say nothing."""
+    (shielded / DATABASE_NAME).write_bytes(b"no database " * 1000)
+    (here / "python-runner.toml").write_text("[", "utf-8")
+    (here / "sales" / "exec_config.json").write_text("{", "utf-8")
+    before = sorted(path.name for path in shielded.iterdir())
+
+    assert completed("show", "a") == ["dir:a"]
+    assert completed("output", "a", "") == []
+    assert completed("run", "sales", "--only", "") == []
+    assert completed("mail", "show", "") == []
+    assert sorted(path.name for path in shielded.iterdir()) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_answer_does_not_keep_the_shell_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was found in time is offered."""
+    monkeypatch.setattr(candidates, "_PATIENCE", 0.1)
+
+    def slow(*_: object) -> object:
+        yield "quick", ""
+        time.sleep(5)
+        yield "late", ""
+
+    began = time.monotonic()
+    found = candidates.completer(slow)(None, None, "")  # type: ignore[arg-type]
+
+    assert [item.value for item in found] == ["quick"]
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("bash"), reason="needs bash"
+)
+def test_bash_completes(here: Path, cli: Cli) -> None:
+    """A real bash fills in what it gets from our script."""
+    script = cli("completion", "bash").stdout
+    folder = here / "bin"
+    folder.mkdir()
+    program = folder / "python-runner"
+    words = " ".join(f"'{word}'" for word in COMMAND)
+    program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+    program.chmod(0o755)
+    asks = (
+        'ask() { COMP_WORDS=(python-runner "$@"); COMP_CWORD=$#; COMPREPLY=();'
+        ' _python_runner_completion python-runner; echo "${COMPREPLY[*]}"; }\n'
+        "compopt() { :; }\n"
+        "ask show abc; ask output abcdef01 ''; ask run sales --only ma"
+    )
+
+    done = subprocess.run(
+        ["bash", "--norc", "-c", f"{script}\n{asks}"],
+        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
+        cwd=here,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert done.stdout.splitlines() == ["abcdef02 abcdef01", "1.py 2.py", "mail.py"]
+    assert done.stderr == ""

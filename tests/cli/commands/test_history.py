@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from python_runner.cli.commands.history import parse_since
+from python_runner.cli.moments import parse_since
 from python_runner.execution.orphans import process_start
 from python_runner.model import (
     OpenRun,
@@ -50,11 +50,12 @@ def test_history_lists_runs_newest_first(
 
     assert done.returncode == 0
     assert heading.split() == [
-        *("run", "start", "project", "status", "scripts", "duration", "mail")
+        *("run", "start", "project", "status", "scripts", "duration", "mail", "reason")
     ]
     start = TODAY.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     assert re.split(" {2,}", newest) == [
-        *("b" * 13, start, long_name.strip(), "failed", "1/2", "2 min 2 s")
+        *("b" * 13, start, long_name.strip(), "failed", "1/2", "2 min 2 s"),
+        "2.py: failed",
     ]
     assert oldest.startswith("a" * 13)
     assert "\x1b" not in done.stdout
@@ -75,13 +76,31 @@ def test_history_tells_how_each_script_does(
             duration=float(number + 1),
         )
 
-    done = cli("history", "--limit", 1, PYTHONIOENCODING="utf-8")
+    assert "p50" not in cli("history").stdout
+    done = cli("history", "--stats", "--limit", 1, PYTHONIOENCODING="utf-8")
     first, second = done.stdout.splitlines()[-2:]
 
     assert re.split(" {2,}", first) == [
         *("p", "1.py", "10", "90%", "6.0 s", "10.0 s", "▂▂▃▄▅▆▇▇█")
     ]
     assert second.split() == ["p", "2.py", "0", "-", "-", "-"]
+    document = json.loads(cli("history", "--stats", "--json", "--limit", 1).stdout)
+    assert [run["run_id"] for run in document["runs"]] == [f"{9:013x}"]
+    assert document["statistics"] == [
+        {
+            "project": "p",
+            "path": str(tmp_path / "p"),
+            "script": name,
+            "runs": runs,
+            "success_rate": rate,
+            "p50_seconds": p50,
+            "p95_seconds": p95,
+        }
+        for name, runs, rate, p50, p95 in (
+            ("1.py", 10, 0.9, 6.0, 10.0),
+            ("2.py", 0, None, None, None),
+        )
+    ]
 
 
 def test_a_trend_is_drawn_in_what_the_stream_can_write(
@@ -94,7 +113,7 @@ def test_a_trend_is_drawn_in_what_the_stream_can_write(
             store, str(number) * 13, tmp_path, Outcome.SUCCESS, ago=ago, duration=number
         )
 
-    done = cli("history", PYTHONIOENCODING="ascii")
+    done = cli("history", "--stats", PYTHONIOENCODING="ascii")
 
     assert done.stdout.splitlines()[-1].endswith("  +@")
 
@@ -127,8 +146,8 @@ def test_since_narrows_the_numbers_too(cli: Cli, store: Store, tmp_path: Path) -
     keep(store, "1" * 13, tmp_path, Outcome.SUCCESS)
     keep(store, "2" * 13, tmp_path, Outcome.FAILURE, ago=timedelta(days=9))
 
-    assert " 50%" in cli("history").stdout
-    assert " 100%" in cli("history", "--since", "7d").stdout
+    assert " 50%" in cli("history", "--stats").stdout
+    assert " 100%" in cli("history", "--stats", "--since", "7d").stdout
 
 
 def test_since_says_what_it_expects(cli: Cli) -> None:
@@ -203,7 +222,7 @@ def test_a_run_that_never_began_has_no_numbers(
     """Without scripts there is one table only."""
     keep(store, "1" * 13, tmp_path)
 
-    assert len(cli("history").stdout.splitlines()) == 2
+    assert len(cli("history", "--stats").stdout.splitlines()) == 2
 
 
 def test_a_running_run_is_listed_and_named_by_show(cli: Cli, patient: Path) -> None:
@@ -212,11 +231,17 @@ def test_a_running_run_is_listed_and_named_by_show(cli: Cli, patient: Path) -> N
     run_id = row.split()[0]
     shown = cli("show", run_id)
 
-    assert re.search(r" project_1  running +0/2$", row)
-    assert run_id not in cli("history", "--json").stdout
-    assert len(cli("history", "--failed").stdout.splitlines()) == 1
-    assert shown.returncode == 2
-    assert f"output --follow {run_id}" in shown.stderr
+    assert re.search(r" project_1  running +0/2 +[0-9.]+ s$", row)
+    assert "No run fits" in cli("history", "--failed").stdout
+    [known] = json.loads(cli("history", "--json").stdout)["runs"]
+    assert (known["run_id"], known["status"]) == (run_id, "running")
+    assert known["duration_seconds"] is None
+    assert [s["status"] for s in known["scripts"]] == ["running", "planned"]
+    assert [s["success"] for s in known["scripts"]] == [None, None]
+    assert shown.returncode == 0
+    assert f"output --follow {run_id}" in shown.stdout
+    assert re.search(r">  slow.py +running\n  ○  last.py +planned\n", shown.stdout)
+    assert json.loads(cli("show", "--json").stdout)["runs"] == [known]
 
 
 def test_a_run_whose_runner_was_killed_is_listed_as_interrupted(
@@ -224,8 +249,13 @@ def test_a_run_whose_runner_was_killed_is_listed_as_interrupted(
 ) -> None:
     """Nobody has settled it yet, but it does not pass for running."""
     row = cli("history", orphaned).stdout.splitlines()[1]
+    [known] = json.loads(cli("history", "--failed", "--json").stdout)["runs"]
 
     assert re.search(r" project_1  interrupted +1/3$", row)
+    assert known["status"] == "interrupted"
+    assert [s["status"] for s in known["scripts"]] == [
+        *("success", "interrupted", "skipped")
+    ]
 
 
 def test_a_machine_that_was_renamed_still_knows_its_runner(
@@ -270,12 +300,17 @@ def test_open_runs_stand_in_their_place(cli: Cli, store: Store, tmp_path: Path) 
             keep(store, run_id, path, Outcome.SUCCESS, ago=ago)
 
     def listed(*arguments: object) -> str:
-        lines = cli("history", *arguments).stdout.split("\n\n")[0].splitlines()[1:]
-        return "".join(line[0] for line in lines)
+        lines = cli("history", *arguments).stdout.splitlines()[1:]
+        document = json.loads(cli("history", "--json", *arguments).stdout)
+        listed = "".join(line[0] for line in lines)
+        assert listed == "".join(run["run_id"][0] for run in document["runs"])
+        return listed
 
     assert listed() == "0123"
     assert listed("--limit", 3) == "012"
-    assert listed("--failed") == ""
+    assert listed("--since", "150m") == "023"
+    # Their runner is gone.
+    assert listed("--failed") == "13"
 
 
 def test_damaged_records_are_told(cli: Cli, shielded: Path) -> None:
@@ -299,9 +334,22 @@ def test_history_says_why_a_run_failed(cli: Cli, make_project: MakeProject) -> N
         }
     )
     cli("run", "-q", folder)
-    assert "a.py    KeyError: 'client' (a.py:2) (+1)" in cli("history").stdout
+    assert "  a.py: KeyError: 'client' (a.py:2) (+1)\n" in cli("history").stdout
 
     (folder / "exec_config.json").write_text("{", encoding="utf-8")
     good = make_project("good", {"c.py": "pass"})
     cli("run", "-q", good)
-    assert "reason" not in cli("history", good).stdout
+    assert cli("history", good).stdout.splitlines()[1].endswith(" s")
+
+
+def test_short_ids_are_unique(store: Store, tmp_path: Path) -> None:
+    """An id is shown as far as it differs from all others, and seven characters at least."""
+    ids = ["abcdef0111111", "abcdef0122222", "abcdef0222222", "1234567890abc"]
+    for run_id in ids:
+        keep(store, run_id, tmp_path, Outcome.SUCCESS)
+
+    short = store.short_ids(ids)
+
+    assert [*short.values()] == ["abcdef011", "abcdef012", "abcdef02", "1234567"]
+    for run_id, prefix in short.items():
+        assert store.run_ids(prefix, 2) == [run_id]

@@ -79,7 +79,7 @@ def test_init_never_overwrites(cli: Cli, make_project: MakeProject) -> None:
     done = cli("init", folder)
 
     assert done.returncode == 2
-    assert "exists already" in done.stderr
+    assert "already exists" in done.stderr
     assert (folder / "exec_config.json").read_bytes() == before
 
 
@@ -90,7 +90,7 @@ def test_init_wants_scripts_and_right_addresses(cli: Cli, tmp_path: Path) -> Non
     assert "no Python script" in cli("init", "empty").stderr
     wrong = cli("init", "empty", "--recipient", "nobody")
     assert wrong.returncode == 2
-    assert "not a mail address" in wrong.stderr
+    assert "not an email address" in wrong.stderr
     assert not (tmp_path / "empty" / "exec_config.json").exists()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 import signal
 import sys
 from datetime import datetime
@@ -7,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from python_runner.cli.app import run_app
 from python_runner.cli.commands.logs import Filter
 from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import read_log
+from tests.cli.terminal import on_terminal
 from tests.support import (
     Cli,
     started,
@@ -55,17 +59,85 @@ def logged(tmp_path: Path) -> Path:
 
 
 def test_logs_are_read_with_their_archives(cli: Cli, logged: Path) -> None:
-    """A line a record, its traceback unescaped below, oldest first, nothing harmful."""
+    """In a pipe the lines are those of the log, archives first, nothing harmful."""
     done = cli("logs", logged)
 
     assert done.returncode == 0
-    assert done.stdout.splitlines() == [
-        "2024-11-27 09:01:00  succeeded    0.08 min  main.py  (39be3d37aed64, LAPTOP)",
-        "2024-11-27 09:02:00  failed       0.08 min  a - b.py  (39be3d37aed64, LAPTOP)",
+    assert done.stdout == (
+        a_log_line("main.py", minute=1)
+        + a_log_line("a - b.py", "E: Gone\n\x1b[2J", minute=2).replace("\x1b", "\\x1b")
+        + a_log_line("last.py", "E: late", minute=3)
+    )
+    assert all(len(line.split(" - ", 7)) in {7, 8} for line in done.stdout.splitlines())
+
+
+def test_logs_for_people(logged: Path) -> None:
+    """A line a record, times as elsewhere, its traceback unescaped below."""
+    _code, text = on_terminal("logs", logged, COLUMNS="120")
+    lines = text.replace("\r", "").splitlines()
+
+    assert [re.sub("\x1b\\[[0-9]*m", "", line) for line in lines] == [
+        "2024-11-27 09:01:00  succeeded      4.8 s  main.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:02:00  failed         4.8 s  a - b.py  (39be3d37aed64, LAPTOP)",
         "    E: Gone",
-        "2024-11-27 09:03:00  failed       0.08 min  last.py  (39be3d37aed64, LAPTOP)",
+        "2024-11-27 09:03:00  failed         4.8 s  last.py  (39be3d37aed64, LAPTOP)",
         "    E: late",
     ]
+    assert "\x1b[31mfailed" in text
+
+
+def test_logs_as_a_document(cli: Cli, logged: Path) -> None:
+    """What a line holds, by its names."""
+    document = json.loads(cli("logs", logged, "--json", "-n", 1).stdout)
+
+    assert document == {
+        "lines": [
+            {
+                "time": datetime(2024, 11, 27, 9, 3).astimezone().isoformat(),
+                "level": "ERROR",
+                "host": "LAPTOP",
+                "run_id": "39be3d37aed64",
+                "minutes": 0.08,
+                "script": "last.py",
+                "status": "failure",
+                "traceback": "E: late",
+            }
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "minutes"),
+    [
+        ([], "123"),
+        (["-n", "2"], "23"),
+        (["-n", "2", "--reverse"], "32"),
+        (["-n", "1", "--grep", "main"], "1"),
+        (["-n", "0"], ""),
+        (["--since", "2024-11-27"], "123"),
+        (["--since", "7d"], ""),
+    ],
+)
+def test_logs_are_bounded(
+    logged: Path,
+    arguments: list[str],
+    minutes: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The last lines of those that are wanted, oldest first unless turned."""
+    assert run_app(["logs", str(logged), *arguments]) == 0
+
+    lines = capfd.readouterr().out.splitlines()
+    assert "".join(line[15] for line in lines) == minutes
+
+
+def test_logs_say_that_the_log_alone_was_searched(cli: Cli, logged: Path) -> None:
+    """And what searches the output."""
+    done = cli("logs", "shop", "--grep", "montant")
+
+    assert done.stdout == ""
+    assert "`python-runner output shop --grep TEXT`" in done.stderr
+    assert cli("logs", logged).stderr == ""
 
 
 @pytest.mark.parametrize(
@@ -99,12 +171,8 @@ def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
     (logs / "server.log").write_text("2024-11-27 - INFO - all is well\n", "utf-8")
     (logs / "notes.txt").write_text(a_log_line("notes.py"), "utf-8")
 
-    scripts = [
-        line.split()[5]
-        for line in cli("logs", logged).stdout.splitlines()
-        if line[0] != " "
-    ]
-    assert scripts == ["old.py", "main.py", "night.py", "a", "last.py"]
+    scripts = [line.split(" - ")[5] for line in cli("logs", logged).stdout.splitlines()]
+    assert scripts == ["old.py", "main.py", "night.py", r"a \x2d b.py", "last.py"]
 
     for path in logs.glob("shop.log*"):
         path.unlink()
@@ -112,11 +180,11 @@ def test_logs_of_any_name_are_found(cli: Cli, logged: Path) -> None:
 
 
 def test_logs_are_narrowed_and_turned(cli: Cli, logged: Path) -> None:
-    """The options work together, the newest first; a traceback stays below its line."""
+    """The options work together, the newest first; a traceback stays with its line."""
     done = cli("logs", logged, "--failures", "--grep", "E:", "--reverse")
 
-    assert [line[:16].strip() for line in done.stdout.splitlines()] == [
-        *("2024-11-27 09:03", "E: late", "2024-11-27 09:02", "E: Gone")
+    assert [line[:16] for line in done.stdout.splitlines()] == [
+        *("2024-11-27 09:03", "2024-11-27 09:02")
     ]
     nothing = cli("logs", logged, "--grep", "nothing")
     assert (nothing.stdout, nothing.returncode) == ("", 0)
@@ -134,7 +202,10 @@ def test_logs_want_a_log(cli: Cli, tmp_path: Path, logged: Path) -> None:
     odd = cli("logs", "odd")
     assert odd.returncode == 2
     assert "cannot be read" in odd.stderr
-    assert cli("logs", logged, "--follow", "--reverse").returncode == 2
+    for option in ("--reverse", "--json"):
+        contradiction = cli("logs", logged, "--follow", option)
+        assert contradiction.returncode == 2
+        assert f"{option} and --follow exclude each other" in contradiction.stderr
 
 
 @pytest.mark.posix
@@ -143,8 +214,9 @@ def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
     """Each record is shown once; Ctrl-C ends quietly with 130."""
     log = logged / "logs" / "shop.log"
 
-    with started(tmp_path, "logs", "-f", "--grep", "new", logged) as process:
+    with started(tmp_path, "logs", "-f", "-n", 1, logged) as process:
         assert process.stdout
+        assert "last.py" in process.stdout.readline()
         with log.open("a", encoding="utf-8") as file:
             file.write(a_log_line("new_1.py", minute=4))
         first = process.stdout.readline()

@@ -112,6 +112,38 @@ def test_mail_show_prints_the_mail(cli: Cli) -> None:
     assert "no report 9" in unknown.stderr
 
 
+def test_mail_show_says_that_a_content_was_removed(
+    cli: Cli, outbox: Store, tmp_path: Path
+) -> None:
+    """What identifies a mail that was sent long ago stays, and how to see its page."""
+    claim = outbox.messages.claim_due(
+        TODAY + timedelta(hours=5), owner="test", lease_seconds=1.0
+    )
+    assert claim
+    arrived = Receipt(recipient="c@x.org", delivery=Delivery.SENT)
+    outbox.messages.record_receipts(
+        claim.number, [arrived], owner="test", next_try_at=None
+    )
+    later = TODAY + timedelta(days=40)
+    assert outbox.messages.remove_contents(TODAY + timedelta(days=10), later) == 1
+
+    shown = cli("mail", "show", claim.number)
+    raw = cli("mail", "show", claim.number, "--raw")
+
+    assert shown.returncode == 0
+    assert "2  sent  p (2222222222222)  report-2" in shown.stdout
+    assert "c@x.org: sent" in shown.stdout
+    assert "    Message-ID: <report-2@localhost>" in shown.stdout
+    said = "its content was removed 30 days after its run"
+    assert said in shown.stdout
+    assert "`python-runner show --html FILE 2222222222222`" in shown.stdout
+    assert (raw.returncode, raw.stdout) == (2, "")
+    assert said in raw.stderr
+    page = tmp_path / "page.html"
+    assert cli("show", "--html", page, "2" * 13).returncode == 0
+    assert "2222222222222" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.usefixtures("outbox")
 def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) -> None:
     """What was given up stays so, and keeps the code at 1, unless it is asked for."""
@@ -175,7 +207,9 @@ def test_without_settings_nothing_is_asked_of_a_project(cli: Cli, command: str) 
     done = cli("mail", command)
 
     assert done.returncode == 2
-    assert done.stderr.startswith("no mail can leave: set LOGIN_MAIL, PASSWORD_MAIL ")
+    assert done.stderr.startswith(
+        "no email can be sent: set LOGIN_MAIL, PASSWORD_MAIL "
+    )
     assert "email_strategy" not in done.stderr
 
 
@@ -209,7 +243,7 @@ def test_mail_drop_shows_what_it_drops(cli: Cli, tmp_path: Path) -> None:
     assert "report-2" in dropped.stdout
     assert "Report 2 is dropped." in dropped.stdout
     assert again.returncode == 2
-    assert "neither waits" in again.stderr
+    assert "is neither waiting" in again.stderr
     assert cli("mail", "drop", 9).returncode == 2
     cli("mail", "flush", **drop_folder(tmp_path))
     assert not list((tmp_path / "mails").glob("*.eml"))

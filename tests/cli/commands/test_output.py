@@ -104,7 +104,7 @@ def test_output_of_what_never_ran_says_so(
     assert nothing.returncode == 1
     assert "nothing was started" in nothing.stderr
     assert unknown.returncode == 2
-    assert "p has no script x.py; its series: 1.py" in unknown.stderr
+    assert "p has no script x.py; its series contains 1.py" in unknown.stderr
 
 
 def test_output_that_cannot_be_read_is_a_sentence(

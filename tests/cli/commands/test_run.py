@@ -93,7 +93,7 @@ def test_a_success_with_an_error_is_marked(cli: Cli, make_project: MakeProject) 
     assert done.returncode == 0
     assert script["status"] == "success"
     assert script["warnings"] == [
-        "it succeeded, but there was an error: ZeroDivisionError: division by zero"
+        "succeeded despite an error: ZeroDivisionError: division by zero"
     ]
     assert script["warnings"][0] in done.stderr
 

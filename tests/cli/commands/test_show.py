@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -48,26 +49,69 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     )
     cli("run", "--quiet", folder)
 
-    shown = cli("show", last_run_id()[:6].upper()).stdout
+    run_id = last_run_id()
+    shown = cli("show", "-v", run_id[:6].upper()).stdout
     blocks = shown.split("\n\n")
 
     assert "1 of 3" in blocks[0]
     assert str(folder) in blocks[0]
     version = f"(Python {platform.python_version()})"
     assert f"interpreter: {sys.executable} {version}" in blocks[0]
-    assert re.match(r"1\. first\.py: succeeded \(\d\.\d+ s, exit code 0\)\n", blocks[1])
-    assert re.match(r"2\. bad\.py: failed \(\d\.\d+ s, exit code 1\)\n", blocks[2])
-    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[2])
-    assert "    at bad.py:2\n" in blocks[2]
-    assert "      KeyError: 'montant'\n" in blocks[2]
-    assert "02_bad.py.log" in blocks[2]
+    table = [re.split(" {2,}", line.strip()) for line in blocks[1].splitlines()]
+    assert [[row[0], row[1], *row[-2:]] for row in table] == [
+        ["✓", "first.py", table[0][2], "succeeded"],
+        ["✗", "bad.py", "failed", "KeyError: 'montant'"],
+        [
+            *("○", "last.py", "skipped"),
+            "not started: it needs bad.py, which did not succeed",
+        ],
+    ]
+    assert re.match(
+        r"✓ 1\. first\.py: succeeded \(\d\.\d+ s, exit code 0\)\n", blocks[2]
+    )
+    assert re.match(
+        r"✗ 2\. bad\.py: failed \(\d\.\d+ s, exit code 1\)\n"
+        r"    KeyError: 'montant'\n    at bad\.py:2\n",
+        blocks[3],
+    )
+    assert re.search(r"attempt 2: failed \(\d\.\d+ s\) - exit code 1", blocks[3])
+    assert "      KeyError: 'montant'\n" in blocks[3]
+    assert "02_bad.py.log" in blocks[3]
     # A Job Object under wine counts no memory; Windows itself does.
     memory = r"(peak memory \d+ MB, )" + ("?" if sys.platform == "win32" else "")
     used = rf"\n    {memory}processor time \d+\.\d+ s\n"
-    assert re.search(used, blocks[1])
-    assert blocks[3] == (
-        "3. last.py: skipped\n    not started: it needs bad.py, which did not succeed\n"
+    assert re.search(used, blocks[2])
+    assert blocks[4] == (
+        "○ 3. last.py: skipped\n"
+        "    not started: it needs bad.py, which did not succeed\n"
     )
+
+
+def test_show_is_brief(cli: Cli, make_project: MakeProject) -> None:
+    """Without -v a script is one line; what failed is told in full, exception first."""
+    sources = {f"good_{n}.py": "pass" for n in range(5)} | {"bad.py": BAD}
+    cli("run", "--quiet", make_project(sources=sources))
+
+    head, table, failure = cli("show").stdout.split("\n\n")
+
+    assert "interpreter" not in head
+    assert len(table.splitlines()) == 6
+    lines = failure.splitlines()
+    assert re.match(r"✗ 6\. bad\.py: failed \(\d\.\d+ s\)$", lines[0])
+    assert lines[1:3] == ["    KeyError: 'montant'", "    at bad.py:2"]
+    assert lines[-1] == f"    output: python-runner output {last_run_id()[:7]} bad.py"
+    assert "exit code" not in failure
+    assert "memory" not in failure
+
+
+def test_what_is_shown_can_be_typed(cli: Cli, make_project: MakeProject) -> None:
+    """The line that leads to a failure's output does, whatever the script is called."""
+    cli("run", "--quiet", make_project(sources={"my script.py": "print('x'); 1/0"}))
+
+    line = cli("show").stdout.splitlines()[-1].removeprefix("    output: ")
+    done = cli(*shlex.split(line)[1:])
+
+    assert done.stdout.startswith("x\n")
 
 
 def test_show_repeats_warnings_and_errors(
@@ -134,8 +178,8 @@ def test_show_tells_what_little_is_known(
     shown = cli("show", "1").stdout.split("\n\n")
 
     assert "interpreter" not in shown[0]
-    assert shown[1] == (
-        "1. a.py: timed out (1 min)\n    stopped after 60 s\n"
+    assert shown[2] == (
+        "✗ 1. a.py: timed out (1 min)\n    stopped after 60 s\n"
         "      in a library\n      E: gone\n"
     )
 
@@ -168,14 +212,17 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     for prefix in ("c", "no-hex", "ab11111111111f", ""):
         done = cli("show", prefix)
         assert done.returncode == 2
-        assert f"'{prefix}' is no folder, and no run has an id that" in done.stderr
+        assert f"'{prefix}' is not a folder, and no run has an id that" in done.stderr
     several = cli("show", "ab")
     assert several.returncode == 2
     assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr
     dead = cli("show", "d")
-    assert dead.returncode == 2
-    assert "was interrupted: its runner is gone" in dead.stderr
-    assert "run --resume" in dead.stderr
+    assert dead.returncode == 0
+    assert "was interrupted: its runner is gone" in dead.stdout
+    assert "run --resume" in dead.stdout
+    page = cli("show", "d", "--html", "page.html")
+    assert page.returncode == 2
+    assert "was interrupted: its runner is gone" in page.stderr
     assert cli("show", "ab1").returncode == 0
 
 
@@ -199,6 +246,23 @@ def test_show_writes_a_page(
     assert [path.name for path in tmp_path.glob("*run.html*")] == ["run.html"]
     both = cli("show", run_id, "--json", "--html", page)
     assert json.loads(both.stdout)["runs"][0]["run_id"] == run_id
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="BROWSER is for POSIX")
+def test_show_opens_the_page(
+    cli: Cli, make_project: MakeProject, shielded: Path, tmp_path: Path
+) -> None:
+    """Without --html it lies in the state folder, one for all; a browser is no must."""
+    cli("run", "-q", make_project())
+
+    own = cli("show", "--open", BROWSER="echo opened %s")
+    named = cli("show", "--open", "--html", "p.html", BROWSER="echo opened %s")
+
+    assert f"opened file://{shielded / 'run.html'}\n" in own.stdout
+    assert f"opened file://{tmp_path / 'p.html'}\n" in named.stdout
+    none = cli("show", "--open", BROWSER="false %s", PATH="")
+    assert none.returncode == 0
+    assert "no web browser" in none.stderr
 
 
 def test_a_page_is_written_without_output(

@@ -200,7 +200,7 @@ def test_no_service_of_apprise_reads_for_ever(
     with closing(open_channel(url)) as channel:
         [receipt] = channel.send(replace(message, recipients=(label,)))
     assert receipt.delivery is Delivery.DEFERRED
-    assert "did not take the report" in str(receipt.detail)
+    assert "did not accept the report" in str(receipt.detail)
 
 
 def test_other_threads_read_what_they_like(message: Message) -> None:

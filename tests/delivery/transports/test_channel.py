@@ -91,7 +91,7 @@ def test_what_a_channel_does_not_take_waits(
 
     assert time.monotonic() - started < GENEROUS
     assert receipt.delivery is Delivery.DEFERRED
-    assert str(receipt.detail).startswith("the channel did not take the report: ")
+    assert str(receipt.detail).startswith("the channel did not accept the report: ")
     assert server.paths() == [f"/hook/{TOKEN}"]
     assert not secrets_in(str(receipt))
 

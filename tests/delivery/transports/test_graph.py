@@ -76,7 +76,7 @@ CASES = (
     Case(400, "ErrorInvalidRecipients", FAILED, "answered: 400 ErrorInvalidRecipients"),
     Case(400, "ErrorMimeContentInvalid", FAILED, "answered: 400"),
     Case(400, "ErrorMessageSizeExceeded", FAILED, "too large"),
-    Case(400, "ErrorExceededMessageLimit", DEFERRED, "takes no more mails"),
+    Case(400, "ErrorExceededMessageLimit", DEFERRED, "accepts no more emails"),
     Case(401, "InvalidAuthenticationToken", DEFERRED, "refused the token", stops=True),
     Case(403, "ErrorAccessDenied", DEFERRED, "permission Mail.Send", stops=True),
     Case(403, "Authorization_RequestDenied", DEFERRED, "RBAC for App", stops=True),
@@ -86,9 +86,11 @@ CASES = (
     Case(404, "MailboxNotEnabledForRESTAPI", DEFERRED, "LOGIN_MAIL must", stops=True),
     Case(404, "UnknownError", DEFERRED, "check GRAPH_URL", stops=True),
     Case(413, "RequestEntityTooLarge", FAILED, "too large"),
-    Case(429, "ApplicationThrottled", DEFERRED, "for now; it is tried again later"),
-    Case(500, "InternalServerError", DEFERRED, "Microsoft Graph is in trouble"),
-    Case(503, "ServiceUnavailable", DEFERRED, "Microsoft Graph is in trouble"),
+    Case(
+        429, "ApplicationThrottled", DEFERRED, "for now; delivery will be retried later"
+    ),
+    Case(500, "InternalServerError", DEFERRED, "Microsoft Graph has a problem"),
+    Case(503, "ServiceUnavailable", DEFERRED, "Microsoft Graph has a problem"),
     Case(302, "Moved", DEFERRED, "check GRAPH_URL", stops=True),
 )
 
@@ -322,7 +324,7 @@ def test_a_silent_server_is_left_in_time(
     assert time.monotonic() - start < GENEROUS
     assert _deliveries(receipts) == [DEFERRED] * 4
     assert "may have arrived" in str(receipts[0].detail)
-    assert "no answer to an earlier mail" in str(receipts[2].detail)
+    assert "did not answer an earlier email" in str(receipts[2].detail)
 
 
 def test_a_server_that_repeats_the_token_is_not_quoted(

@@ -124,7 +124,7 @@ def test_a_server_that_takes_nothing_is_told_so(
     receipts = transport.send(large)
     transport.close()
     assert [receipt.delivery for receipt in receipts] == [FAILED, FAILED]
-    assert all("the server takes 100 at most" in str(r.detail) for r in receipts)
+    assert all("the server accepts 100 at most" in str(r.detail) for r in receipts)
     assert server.messages == []
 
 

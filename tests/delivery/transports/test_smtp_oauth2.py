@@ -230,7 +230,7 @@ def test_a_token_that_has_ended_mid_queue_is_renewed_once(
     ("certificate", "says"),
     [
         ("unknown authority", "an authority this computer does not trust"),
-        ("wrong name", "belongs to another name"),
+        ("wrong name", "bears another name"),
         ("expired", "has expired"),
     ],
 )
@@ -295,7 +295,7 @@ def test_a_server_that_takes_no_token_gets_none(
     server = serve({"EHLO": "250-fake\r\n250 AUTH PLAIN LOGIN"})
     (receipt, _) = _send(token_settings(server, password="left over"), message)
     assert receipt.delivery is Delivery.DEFERRED
-    assert "takes no login with a token" in str(receipt.detail)
+    assert "accepts no token" in str(receipt.detail)
     assert "PLAIN LOGIN" in str(receipt.detail)
     assert "AUTH" not in server.verbs()
 

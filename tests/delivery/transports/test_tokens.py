@@ -140,7 +140,10 @@ def test_a_certificate_that_cannot_be_used_is_told(
     [
         ({"oauth_secret": "wrong"}, "refuses OAUTH_CLIENT_SECRET"),
         ({"oauth_client": "nobody"}, "no application OAUTH_CLIENT_ID"),
-        ({"oauth_tenant": "nowhere.example"}, "no organisation OAUTH_TENANT_ID"),
+        (
+            {"oauth_tenant": "nowhere.example"},
+            "no organisation with the ID OAUTH_TENANT_ID",
+        ),
     ],
 )
 def test_what_the_provider_does_not_know_is_named(
@@ -182,11 +185,15 @@ def test_known_refusals_say_what_to_do(number: int, says: str) -> None:
 @pytest.mark.parametrize(
     ("status", "text", "says"),
     [
-        (400, '{"error": "AADSTS1: odd"}', "gave no token: 400 AADSTS1: odd"),
-        (503, "<html>sorry</html>", "in trouble; it is tried again later (503"),
-        (200, "<html>Welcome to the hotel</html>", "a login page stands between"),
-        (200, "[1]", "a login page stands between"),
-        (403, "", "a login page stands between"),
+        (400, '{"error": "AADSTS1: odd"}', "issued no token: 400 AADSTS1: odd"),
+        (
+            503,
+            "<html>sorry</html>",
+            "has a problem; delivery will be retried later (503",
+        ),
+        (200, "<html>Welcome to the hotel</html>", "a login page interferes"),
+        (200, "[1]", "a login page interferes"),
+        (403, "", "a login page interferes"),
     ],
 )
 def test_other_answers_are_passed_on(
@@ -207,7 +214,7 @@ def test_a_token_that_no_header_holds_is_none(
     document = {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
     cloud.token_replies = [cloud.reply(200, document)]
     detail = _refusal(cloud.settings(smtp_ca_file=authority.file)).detail
-    assert "no token could be asked for" in str(detail)
+    assert "a token could not be requested" in str(detail)
 
 
 def test_a_provider_that_repeats_the_secret_is_not_quoted(

@@ -31,7 +31,7 @@ def command(file: Path, env_file: Path | None) -> int:
         raise PythonRunnerError(_("{path} does not exist").format(path=records))
     if exists(file):
         raise PythonRunnerError(
-            _("{path} exists already and was left as it is").format(path=file)
+            _("{path} already exists; it was not changed").format(path=file)
         )
     with open_records(settings) as store:
         store.backup(file)

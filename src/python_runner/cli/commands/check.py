@@ -107,8 +107,9 @@ def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]
     """Yield the places that a run writes to and this user may not."""
     if not may_write_in(settings.home):
         message = _(
-            "this user may not write it: no records are kept, and no second run of a"
-            " project is kept out; let PYTHON_RUNNER_HOME name another folder"
+            "this user may not write to it: no records are kept, and nothing prevents"
+            " a second run of a project at the same time; set PYTHON_RUNNER_HOME to"
+            " another folder"
         )
         yield Problem(str(settings.home), "", message)
     for folder in folders:
@@ -118,7 +119,7 @@ def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]
                 continue
             other = exists(part) and not is_folder(part)
             reason = (
-                _("it is not a folder") if other else _("this user may not write it")
+                _("it is not a folder") if other else _("this user may not write to it")
             )
             message = _(
                 "{reason}: the log stays incomplete, and the output of the scripts goes"

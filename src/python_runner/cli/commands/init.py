@@ -68,14 +68,14 @@ def command(project: Path, recipients: tuple[str, ...]) -> int:
         raise click.UsageError(message)
     scripts = find_scripts(folder)
     if not scripts:
-        say(_("{folder} holds no Python script"), err=True, folder=folder)
+        say(_("{folder} contains no Python script"), err=True, folder=folder)
         return EXIT_USAGE
     config = initial_config(folder, scripts, recipients)
     text = _as_json(config)
     try:
         _write_new(target, text)
     except FileExistsError:
-        message = _("{path} exists already and was left as it is")
+        message = _("{path} already exists; it was not changed")
         say(message, err=True, path=target)
         return EXIT_USAGE
     except OSError as error:
@@ -145,7 +145,10 @@ def _write_env() -> None:
     except OSError as error:
         _tell_unwritten(target, error)
         return
-    say(_("{path} was written: for mails, fill in the mailbox that sends"), path=target)
+    say(
+        _("{path} was written; to send emails, fill in the mailbox that sends them"),
+        path=target,
+    )
 
 
 def _as_json(document: dict[str, Any]) -> str:

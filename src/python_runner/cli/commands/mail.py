@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.candidates import completer, reports, undelivered_reports
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
-from python_runner.cli.wording import formats, message_lines
+from python_runner.cli.wording import formats, labelled, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings, require_mail, sender_address
@@ -25,7 +26,7 @@ from python_runner.files import current_folder
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import exit_code
-from python_runner.records.messages import UNDELIVERED, MessageState
+from python_runner.records.messages import CONTENT_DAYS, UNDELIVERED, MessageState
 from python_runner.report.mime import plain_text
 from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
@@ -79,7 +80,7 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     reached = True
     language = system_language()
     for step in probe(mail, recipient, now=local_now(), language=language):
-        word = _("ok") if step.ok else _("failed")
+        word = _("OK") if step.ok else _("failed")
         detail = masker.text(step.detail.in_language(language))
         say(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
@@ -97,7 +98,7 @@ def _test_channels(folder: Path) -> int:
     for url in project.channels:
         receipt = probe_channel(url, now=local_now(), language=project.language)
         sent = receipt.delivery is Delivery.SENT
-        line = f"{receipt.recipient}: " + (_("ok") if sent else _("failed"))
+        line = f"{receipt.recipient}: " + (_("OK") if sent else _("failed"))
         if receipt.detail:
             line += f" - {receipt.detail.in_language(system_language())}"
         say(line, err=not sent)
@@ -131,20 +132,30 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
 
 
 @command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=completer(reports))
 @click.option(
     "--raw", is_flag=True, help=_("Print the mail as it is sent, headers too.")
 )
 @env_file_option
 def show(number: int, *, raw: bool, env_file: Path | None) -> int:
-    """Print one message and what became of it for each recipient."""
+    """Print one message and what became of it for each recipient.
+
+    Its content too, as long as the records keep it: that of a sent one is removed after
+    some time.
+    """
     settings = load_settings(env_file)
     with open_records(settings) as store:
         queued = _find(store, number)
     if raw:
+        if not queued.has_content:
+            raise PythonRunnerError(_without_content(queued))
         stdout().write_bytes(queued.message.content)
         return EXIT_SUCCESS
     _print([queued], settings, show_text)
+    if not queued.has_content:
+        show_text("    " + labelled("Message-ID", queued.message.message_id))
+        show_text("\n" + _without_content(queued))
+        return EXIT_SUCCESS
     masker = past_masker(settings, queued.path)
     show_text("\n" + masker.text(plain_text(queued.message.content)))
     return EXIT_SUCCESS
@@ -209,7 +220,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 @command.command(
     "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
 )
-@click.argument("number", type=int)
+@click.argument("number", type=int, shell_complete=completer(undelivered_reports))
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""
@@ -218,10 +229,18 @@ def drop(number: int, env_file: Path | None) -> int:
         queued = _find(store, number)
         _print([queued], settings, say)
         if not store.messages.drop(number):
-            message = _("report {number} neither waits nor was given up")
+            message = _("report {number} is neither waiting nor given up")
             raise PythonRunnerError(message.format(number=number))
     say(_("Report {number} is dropped."), number=number)
     return EXIT_SUCCESS
+
+
+def _without_content(queued: QueuedMessage) -> str:
+    message = _(
+        "Report {number} was sent, and its content was removed {days} days after its run."
+        " `python-runner show --html FILE {run_id}` makes its page anew."
+    )
+    return message.format(number=queued.number, days=CONTENT_DAYS, run_id=queued.run_id)
 
 
 def _find(store: Store, number: int) -> QueuedMessage:

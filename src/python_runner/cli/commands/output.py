@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.candidates import completer, scripts_of_run
 from python_runner.cli.follow import settled_text
 from python_runner.cli.lookup import find_run, open_records, past_masker
 from python_runner.cli.streams import say, show, stdout
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import OpenScript, Run
+    from python_runner.model import OpenScript, Run, Settings
 
 #: Seconds between two looks at a run that is followed.
 _INTERVAL = 0.3
@@ -64,9 +65,15 @@ class _View:
     )
 )
 @run_argument
-@click.argument("script", required=False)
+@click.argument("script", required=False, shell_complete=completer(scripts_of_run))
 @click.option(
     "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
+)
+@click.option(
+    "--grep",
+    "text",
+    metavar="TEXT",
+    help=_("Show the lines with TEXT of all runs whose output is kept."),
 )
 @env_file_option
 def command(
@@ -74,10 +81,18 @@ def command(
     script: str | None,
     *,
     follow: bool,
+    text: str | None,
     env_file: Path | None,
 ) -> int:
     """Print captured output; 1 when a part of it is not there any more."""
     settings = load_settings(env_file)
+    if text is not None:
+        if follow:
+            message = _("{option} and --follow exclude each other")
+            raise click.UsageError(message.format(option="--grep"))
+        if not text:
+            raise click.BadParameter(_("expected a text"), param_hint="--grep")
+        return _search(settings, chosen, script, text)
     with open_records(settings) as store:
         run = find_run(store, chosen)
         masker = past_masker(settings, run.path)
@@ -100,11 +115,25 @@ def command(
     return EXIT_SUCCESS if complete else EXIT_FAILURE
 
 
+def _search(
+    settings: Settings, chosen: str | Path | None, script: str | None, text: str
+) -> int:
+    """Print the lines with a text of all outputs that are kept, the newest run first."""
+    from python_runner.cli.search import search_outputs  # noqa: PLC0415 - seldom used
+
+    with open_records(settings) as store:
+        try:
+            search_outputs(store, settings, chosen, script, text)
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+    return EXIT_SUCCESS
+
+
 def _check_script(run: Run | OpenRun, script: str | None, masker: Masker) -> None:
     names = [entry.script for entry in run.scripts]
     if script is not None and script not in names:
         raise PythonRunnerError(
-            _("{project} has no script {names}; its series: {series}").format(
+            _("{project} has no script {names}; its series contains {series}").format(
                 project=run.project,
                 names=script,
                 series=masker.text(", ".join(names)),

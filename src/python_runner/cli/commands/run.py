@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.progress import LiveView, PlainLines, Progress
@@ -93,6 +94,7 @@ class Options:
     "--only",
     multiple=True,
     metavar="SCRIPT",
+    shell_complete=completer(scripts_of_projects),
     help=_("Run this script of the series only; may be repeated."),
 )
 @click.option(
@@ -349,7 +351,10 @@ def _plan_line(project: Project, script: Script) -> str:
     if script.timeout:
         parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
     if script.retries:
-        parts.append(_("up to {count} retries").format(count=script.retries))
+        retries = wording.formats().ngettext(
+            "up to {count} retry", "up to {count} retries", script.retries
+        )
+        parts.append(retries.format(count=script.retries))
     if script.needs:
         parts.append(_("after {names}").format(names=", ".join(script.needs)))
     return ", ".join(parts)

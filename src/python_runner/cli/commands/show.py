@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.known_runs import known
 from python_runner.cli.lookup import find_run, open_records, past_masker
-from python_runner.cli.streams import say, show, show_document
+from python_runner.cli.streams import say, show, show_document, show_pieces
+from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.exit_codes import EXIT_SUCCESS
-from python_runner.files import replacing
-from python_runner.model import OpenRun
+from python_runner.files import absolute, replacing
+from python_runner.installation import shell_word
+from python_runner.model import Outcome, Run
 from python_runner.records.outputs import as_kept
-from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -30,9 +33,20 @@ from python_runner.tracebacks.excerpt import MARK, excerpt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from python_runner.cli.known_runs import KnownRun
     from python_runner.masking import Masker
-    from python_runner.model import Attempt, Run, ScriptResult
-    from python_runner.records.locks import Unrecorded
+    from python_runner.model import Attempt, OpenRun, OpenScript, ScriptResult
+
+#: A script's mark, name, time, outcome and reason.
+_COLUMNS = (
+    Column(),
+    Column(name=True),
+    Column(numbers=True),
+    Column(),
+    Column(remark=True, beside=True),
+)
+#: The page that is opened and has no name of its own, in the state folder.
+_PAGE = "run.html"
 
 
 @click.command(
@@ -50,13 +64,19 @@ if TYPE_CHECKING:
     metavar="FILE",
     help=_("Write the report of the run as a web page to FILE."),
 )
+@click.option(
+    "--open", "opens", is_flag=True, help=_("Open that page in the web browser.")
+)
+@click.option(
+    "--verbose", "-v", is_flag=True, help=_("Show every detail of every script.")
+)
 @env_file_option
 def command(
     chosen: str | Path | None,
     *,
-    as_json: bool,
     page: Path | None,
     env_file: Path | None,
+    **flags: Any,
 ) -> int:
     """Print or write one run."""
     # Path("") is the current folder.
@@ -64,33 +84,39 @@ def command(
         raise click.BadParameter(_("expected the name of a file"), param_hint="--html")
     settings = load_settings(env_file)
     with open_records(settings) as store:
-        run = find_run(store, chosen)
-        if isinstance(run, OpenRun):
-            active = not was_interrupted(run, store, settings.home)
-            end = known_end(run, settings.home)
-            raise PythonRunnerError(_why_not(run, end, active=active))
-    masker = past_masker(settings, run.path)
-    run = as_kept(run).masked(masker)
+        found = known(find_run(store, chosen), store, settings.home)
+        run_id = store.short_ids([found.facts.run_id])[found.facts.run_id]
+    masker = past_masker(settings, found.facts.path)
+    if flags["opens"] and page is None:
+        page = settings.home / _PAGE
     if page is not None:
-        _write_page(run, masker, page)
-    if as_json:
-        show_document({"runs": [run.to_document()]})
+        _write_page(found, masker, page)
+        if flags["opens"]:
+            _open(page)
+    if flags["as_json"]:
+        show_document({"runs": [found.to_document(masker)]})
     elif page is not None:
         say(_("{path} was written."), path=page)
+    elif isinstance(found.facts, Run):
+        run = as_kept(found.facts).masked(masker)
+        _show_run(run, run_id, verbose=flags["verbose"])
     else:
-        for line in _run_lines(run):
-            show(line)
+        _show_open_run(found.facts, found, masker)
     return EXIT_SUCCESS
 
 
-def _write_page(run: Run, masker: Masker, path: Path) -> None:
-    """Write the report of ``run`` as a page that needs no other file.
+def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
+    """Write the report of a run as a page that needs no other file.
 
     Raises:
-        PythonRunnerError: the file cannot be written; what was there is still there.
+        PythonRunnerError: the run has not ended, or the file cannot be written; what was
+            there is still there.
     """
+    if not isinstance(found.facts, Run):
+        raise PythonRunnerError(_hint(found))
     from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
 
+    run = as_kept(found.facts).masked(masker)
     page = render_page(run, masker, language=system_language())
     try:
         with replacing(path) as new:
@@ -102,44 +128,106 @@ def _write_page(run: Run, masker: Masker, path: Path) -> None:
         ) from error
 
 
-def _why_not(run: OpenRun, end: Unrecorded | None, *, active: bool) -> str:
-    """Return why a run that has not ended cannot be shown, and what to do."""
-    if end is not None:
+def _open(page: Path) -> None:
+    """Open a page in the browser; where there is none the page is there all the same."""
+    if not webbrowser.open_new_tab(absolute(page).as_uri()):
+        say(_("There is no web browser to open it with."), err=True)
+
+
+def _hint(found: KnownRun) -> str:
+    """Return why a run that has not ended cannot be shown whole, and what to do."""
+    if found.active:
         message = _(
-            "the records could not take the end of run {run_id} ({status}). The next run"
-            " of {path} adds it; `python-runner output {run_id}` shows what it did"
+            "run {run_id} has not ended; follow it with `python-runner output"
+            " --follow {run_id}`"
         )
-        return message.format(
-            run_id=run.run_id, path=run.path, status=_(end.status.word)
-        )
-    if active:
+    elif found.interrupted:
         message = _(
-            "run {run_id} has not ended; `python-runner output --follow {run_id}`"
-            " shows what it does"
+            "run {run_id} was interrupted: its runner was killed. The next run of"
+            " {path} closes and reports it; `python-runner run --resume` runs the"
+            " scripts that have not succeeded; `python-runner output {run_id}` shows"
+            " its output"
         )
     else:
         message = _(
-            "run {run_id} was interrupted: its runner is gone. The next run of {path}"
-            " closes and reports it; `python-runner run --resume` runs the scripts that"
-            " have not succeeded. `python-runner output {run_id}` shows what it did"
+            "the end of run {run_id} ({status}) could not be written to the records."
+            " The next run of {path} adds it; `python-runner output {run_id}` shows"
+            " its output"
         )
-    return message.format(run_id=run.run_id, path=run.path)
+    return message.format(
+        run_id=found.facts.run_id,
+        path=found.facts.path,
+        status=wording.status_word(found.status),
+    )
 
 
-def _run_lines(run: Run) -> Iterator[str]:
-    yield flat(wording.run_line(run))
-    yield "  " + labelled(_("run"), run.run_id)
-    yield "  " + labelled(_("start"), wording.formats().moment(run.started_at))
-    yield "  " + labelled(_("folder"), run.path)
-    if run.interpreter:
+def _show_open_run(run: OpenRun, found: KnownRun, masker: Masker) -> None:
+    """Print what is known of a run that has not ended, or whose end is not recorded."""
+    done = _("{done} of {total} succeeded")
+    show_pieces(
+        (f"{run.project}: ", "bold"),
+        (wording.status_word(found.status), wording.status_colour(found.status)),
+        (", " + done.format(done=found.succeeded, total=len(found.outcomes)), None),
+    )
+    for line in _identity(run):
+        show(line)
+    show()
+    print_table(
+        _COLUMNS,
+        (
+            _open_cells(script, outcome, masker)
+            for script, outcome in zip(run.scripts, found.outcomes, strict=True)
+        ),
+    )
+    show("\n" + _hint(found))
+
+
+def _open_cells(
+    script: OpenScript, outcome: Outcome | None, masker: Masker
+) -> list[Cell]:
+    mark, colour = ("○", "dim")
+    word = _("planned")
+    if outcome is not None:
+        mark, colour = wording.outcome_mark(outcome)
+        word = wording.outcome_word(outcome)
+    elif script.started_at is not None:
+        mark, colour, word = ">", "cyan", _("running")
+    name = Cell(masker.text(script.script))
+    return [Cell("  " + mark, colour), name, Cell(""), Cell(word, colour), Cell("")]
+
+
+def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
+    """Print a run: its scripts in one line each, then what did not succeed in full."""
+    word = _(run.status.word)
+    before, _word, rest = flat(wording.run_line(run)).partition(word)
+    show_pieces(
+        (before, "bold"), (word, wording.status_colour(run.status)), (rest, None)
+    )
+    for line in _head_lines(run, verbose=verbose):
+        show(line)
+    if run.scripts:
+        show()
+    print_table(_COLUMNS, map(_cells, run.scripts))
+    for result in run.scripts:
+        if verbose or _deserves_more(result):
+            show()
+            _show_script(result, run, run_id, verbose=verbose)
+
+
+def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:
+    yield from _identity(run)
+    if run.interpreter and verbose:
         yield "  " + labelled(_("interpreter"), _interpreter(run))
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
         yield "  " + labelled(_("warning"), wording.say(warning))
-    for result in run.scripts:
-        yield ""
-        yield from _script_lines(result, str(run.path))
+
+
+def _identity(run: Run | OpenRun) -> Iterator[str]:
+    yield "  " + labelled(_("run"), run.run_id)
+    yield "  " + labelled(_("start"), wording.formats().moment(run.started_at))
+    yield "  " + labelled(_("folder"), run.path)
 
 
 def _interpreter(run: Run) -> str:
@@ -147,35 +235,70 @@ def _interpreter(run: Run) -> str:
     return f"{run.interpreter}{version}"
 
 
-def _script_lines(result: ScriptResult, folder: str) -> Iterator[str]:
-    yield flat(f"{result.number}. {result.script}: {_ending(result)}")
+def _cells(result: ScriptResult) -> list[Cell]:
+    mark, colour = wording.outcome_mark(result.outcome)
+    return [
+        Cell("  " + mark, colour),
+        Cell(result.script),
+        Cell(wording.duration(result.duration) if result.attempts else ""),
+        Cell(wording.outcome_word(result.outcome), colour),
+        Cell("" if result.succeeded else wording.why(result)),
+    ]
+
+
+def _deserves_more(result: ScriptResult) -> bool:
+    """Say whether there is more to tell of a script than its line in the table does."""
+    if result.outcome is Outcome.SKIPPED:
+        return False
+    return not result.succeeded or bool(result.warnings)
+
+
+def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) -> None:
+    mark, colour = wording.outcome_mark(result.outcome)
+    show_pieces(
+        (mark, colour),
+        (f" {result.number}. {result.script}: ", "bold"),
+        (wording.outcome_word(result.outcome), colour),
+        (_facts(result, verbose=verbose), None),
+    )
+    if not result.succeeded and (why := wording.why(result)):
+        show("    " + why, colour="red" if colour == "red" else None)
+    if result.place:
+        show("    " + _("at {place}").format(place=flat(result.place)))
+    if verbose and result.reason and result.ended_by:
+        show(f"    {wording.say(result.reason)}")
     if len(result.attempts) > 1:
         for place, attempt in enumerate(result.attempts, 1):
-            yield f"    {_attempt_line(place, attempt)}"
-    if result.reason:
-        yield f"    {wording.say(result.reason)}"
-    if result.place:
-        yield "    " + _("at {place}").format(place=flat(result.place))
+            show(f"    {_attempt_line(place, attempt)}")
     if traceback := result.last_traceback:
-        text = excerpt(clean(traceback.text), folder, system_language())
+        text = excerpt(clean(traceback.text), str(run.path), system_language())
         for line in text.splitlines():
-            yield click.style(f"      {line}", bold=line.startswith(MARK) or None)
-    for warning in result.warnings:
-        yield "    " + labelled(_("warning"), wording.say(warning))
-    if used := ", ".join(_resources(result)):
-        yield f"    {used}"
-    yield from (f"    {line}" for line in wording.output_lines(result))
+            show(f"      {line}", colour="bold" if line.startswith(MARK) else None)
+    for line in _last_lines(result, run_id, verbose=verbose):
+        show(f"    {line}")
 
 
-def _ending(result: ScriptResult) -> str:
-    word = wording.outcome_word(result.outcome)
+def _facts(result: ScriptResult, *, verbose: bool) -> str:
+    """Return what else is known of a script's end: its time, its exit code."""
     if not result.attempts:
-        return word
+        return ""
     facts = [wording.duration(result.duration)]
-    if result.exit_code is not None:
+    # That of an exception says nothing, and without one it is the reason.
+    unusual = result.ended_by is not None and result.exit_code != 1
+    if result.exit_code is not None and (verbose or unusual):
         code = shown_exit_code(result.exit_code)
         facts.append(_("exit code {code}").format(code=code))
-    return f"{word} ({', '.join(facts)})"
+    return f" ({', '.join(facts)})"
+
+
+def _last_lines(result: ScriptResult, run_id: str, *, verbose: bool) -> Iterator[str]:
+    for warning in result.warnings:
+        yield labelled(_("warning"), wording.say(warning))
+    if verbose and (used := ", ".join(_resources(result))):
+        yield used
+    for line in wording.output_lines(result):
+        words = ("python-runner", "output", run_id, shell_word(flat(result.script)))
+        yield line if verbose else labelled(_("output"), " ".join(words))
 
 
 def _resources(result: ScriptResult) -> Iterator[str]:

@@ -7,7 +7,7 @@ patterns are looked for in.
 from __future__ import annotations
 
 from python_runner.model import Cause
-from python_runner.texts.sentence import N_
+from python_runner.texts.sentence import N_, counted
 
 
 #: Rows of a pattern (a regular expression, whatever the case), a cause and a template.
@@ -19,7 +19,7 @@ Table = tuple[tuple[str, Cause, str], ...]
 # the message can leave, once somebody has acted or a day later, also where the code says
 # "never".
 
-TOO_LARGE = N_("the mail is too large for the server ({answer})")
+TOO_LARGE = N_("the email is too large for the server ({answer})")
 _ANSWERED = N_("the server answered: {answer}")
 #: A permanent refusal that no row explains, by the step it answers.
 REFUSED_SENDER = N_(
@@ -29,33 +29,34 @@ REFUSED_RECIPIENT = N_(
     "the server refuses this recipient: check the address ({answer})"
 )
 REFUSED_GREETING = N_(
-    "the server refuses the name by which this computer greets it: set SMTP_HELO to a name"
-    " that the server takes, as a rule the computer's full name in the DNS ({answer})"
+    "the server refuses the name with which this computer greets it: set SMTP_HELO to"
+    " a name that the server accepts, usually the computer's full name in the DNS"
+    " ({answer})"
 )
 _REFUSED_COMPUTER = N_(
-    "the server takes no mail from this computer's address: its administrator can allow"
-    " it, or name another server for SMTP_HOST ({answer})"
+    "the server accepts no email from this computer's address: its administrator can"
+    " allow it, or name another server for SMTP_HOST ({answer})"
 )
 _BAD_PASSWORD = N_(
     "the server refused LOGIN_MAIL or PASSWORD_MAIL. Check both; an account with"
     " two-step verification needs an app password. To keep the account from being"
-    " locked there is one attempt each time reports are sent ({answer})"
+    " locked, only one attempt is made each time reports are sent ({answer})"
 )
 _BAD_TOKEN = N_(
     "the server refused the token of the application. Check that LOGIN_MAIL is the"
     " address of the mailbox, and let an administrator make sure that the application"
-    " has SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that"
-    " Exchange PowerShell has been told of it: New-ServicePrincipal with the object id"
-    " of the enterprise application, Add-MailboxPermission with FullAccess. Changes may"
+    " has SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that it"
+    " is registered in Exchange PowerShell: New-ServicePrincipal with the object id of"
+    " the enterprise application, Add-MailboxPermission with FullAccess. Changes may"
     " take two hours ({answer})"
 )
 
 _EXCHANGE = {
     r"basic authentication is disabled": N_(
-        "Microsoft 365 no longer accepts a password for SMTP here. An administrator can"
-        " allow it again for a while (Exchange admin center, SMTP AUTH, basic"
-        " authentication); lasting ways are MAIL_TRANSPORT=smtp-oauth2 or graph"
-        " ({answer})"
+        "Microsoft 365 no longer accepts a password for SMTP here. An administrator"
+        " can allow it again temporarily (Exchange admin center, SMTP AUTH, basic"
+        " authentication); the lasting solutions are MAIL_TRANSPORT=smtp-oauth2 or"
+        " graph ({answer})"
     ),
     r"SmtpClientAuthentication is disabled for the Tenant": N_(
         "SMTP AUTH is switched off for the whole organisation. In the Exchange admin"
@@ -74,25 +75,25 @@ _EXCHANGE = {
         " (Conditional Access, security defaults) ({answer})"
     ),
     r"5\.7\.30|Basic authentication is not supported": N_(
-        "Microsoft 365 has given up passwords for SMTP for good: use"
+        "Microsoft 365 no longer accepts passwords for SMTP at all: use"
         " MAIL_TRANSPORT=smtp-oauth2 or graph ({answer})"
     ),
     r"5\.7\.57|not authenticated to send": N_(
-        "the server wants a login before it takes mail: set LOGIN_MAIL and"
-        " PASSWORD_MAIL ({answer})"
+        "the server requires authentication: set LOGIN_MAIL and PASSWORD_MAIL"
+        " ({answer})"
     ),
     r"mailbox logon failure": N_(
-        "the application may not open the mailbox. An administrator grants it in"
+        "the application may not open the mailbox. An administrator allows it in"
         " Exchange PowerShell: Add-MailboxPermission with FullAccess for the service"
         " principal ({answer})"
     ),
     r"thread limit exceeded": N_(
-        "too many programs send from this mailbox at once; it is tried again later"
-        " ({answer})"
+        "too many programs send from this mailbox at once; delivery will be retried"
+        " later ({answer})"
     ),
     r"SubmissionQuotaExceeded": N_(
-        "the mailbox has reached its daily number of recipients; it is tried again"
-        " later ({answer})"
+        "the mailbox has reached its daily limit of recipients; delivery will be"
+        " retried later ({answer})"
     ),
     r"SendAsDenied|5\.7\.60|not have permissions to send as": N_(
         "LOGIN_MAIL may not send as the sender shown. Make MAIL_FROM the same as"
@@ -143,24 +144,24 @@ _ENTRA = {
         " secret) and put its value into OAUTH_CLIENT_SECRET ({answer})"
     ),
     r" AADSTS700027$": N_(
-        "Microsoft Entra does not know the certificate in OAUTH_CLIENT_CERTIFICATE, or"
-        " the private key beside it is another one's. Upload the certificate in the"
-        " Entra admin center: App registrations, the application, Certificates &"
+        "Microsoft Entra does not know the certificate in OAUTH_CLIENT_CERTIFICATE,"
+        " or the private key beside it does not match it. Upload the certificate in"
+        " the Entra admin center: App registrations, the application, Certificates &"
         " secrets, Certificates ({answer})"
     ),
     r" AADSTS700024$": N_(
-        "Microsoft Entra finds the login too old or from the future: set this"
-        " computer's clock ({answer})"
+        "Microsoft Entra considers the sign-in request expired or not yet valid: set"
+        " this computer's clock ({answer})"
     ),
     r" AADSTS(90002|900023|50059|900382|900383)$": N_(
-        "Microsoft Entra knows no organisation OAUTH_TENANT_ID. Entra admin center,"
-        " Overview, shows it as 'Tenant ID'; clouds other than the worldwide one also"
-        " need OAUTH_AUTHORITY ({answer})"
+        "Microsoft Entra knows no organisation with the ID OAUTH_TENANT_ID. Entra"
+        " admin center, Overview, 'Tenant ID'; clouds other than the worldwide one"
+        " also need OAUTH_AUTHORITY ({answer})"
     ),
     r" AADSTS700016$": N_(
         "there is no application OAUTH_CLIENT_ID in the organisation OAUTH_TENANT_ID."
-        " Entra admin center, App registrations, the application, Overview shows both"
-        " as 'Application (client) ID' and 'Directory (tenant) ID' ({answer})"
+        " Entra admin center, App registrations, the application, Overview:"
+        " 'Application (client) ID' and 'Directory (tenant) ID' ({answer})"
     ),
     r" AADSTS(7000111|7000112)$": N_(
         "the application OAUTH_CLIENT_ID is switched off. Entra admin center,"
@@ -178,16 +179,16 @@ _ENTRA = {
         " GRAPH_URL and OAUTH_TENANT_ID must belong to the same cloud ({answer})"
     ),
     r" AADSTS53003$": N_(
-        "a Conditional Access policy of the organisation refuses the application. Entra"
-        " admin center, Sign-in logs, Service principal sign-ins names the policy"
-        " ({answer})"
+        "a Conditional Access policy of the organisation refuses the application."
+        " Entra admin center, Sign-in logs, tab 'Service principal sign-ins': the"
+        " policy is named there ({answer})"
     ),
-    r"^[5-9]": N_("{host} is in trouble; it is tried again later ({answer})"),
+    r"^[5-9]": N_("{host} has a problem; delivery will be retried later ({answer})"),
     r" $": N_(
-        "what answers at {host} gives no tokens: check OAUTH_AUTHORITY and whether a"
-        " proxy or a login page stands between ({answer})"
+        "{host} issues no tokens: check OAUTH_AUTHORITY, and whether a proxy or a"
+        " login page interferes ({answer})"
     ),
-    r"": N_("{host} gave no token: {answer}"),
+    r"": N_("{host} issued no token: {answer}"),
 }
 ENTRA: Table = tuple(
     (pattern, Cause.UNAVAILABLE, template) for pattern, template in _ENTRA.items()
@@ -208,12 +209,12 @@ _GRAPH_PERMISSION = N_(
     " Changes may take two hours ({answer})"
 )
 _NOT_GRAPH = N_(
-    "what answers at GRAPH_URL is not Microsoft Graph: check GRAPH_URL and whether a"
-    " proxy or a login page stands between ({answer})"
+    "the server at GRAPH_URL is not Microsoft Graph: check GRAPH_URL, and whether a"
+    " proxy or a login page interferes ({answer})"
 )
 _GRAPH_BUSY = N_(
-    "Microsoft Graph takes no more mails from {mailbox} for now; it is tried again"
-    " later ({answer})"
+    "Microsoft Graph accepts no more emails from {mailbox} for now; delivery will be"
+    " retried later ({answer})"
 )
 
 _NO_MAILBOX = N_(
@@ -224,7 +225,9 @@ _NOT_AS = N_(
     "the mailbox {mailbox} may not send as the sender shown. Make MAIL_FROM the same as"
     " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox ({answer})"
 )
-_GRAPH_TROUBLE = N_("Microsoft Graph is in trouble; it is tried again later ({answer})")
+_GRAPH_TROUBLE = N_(
+    "Microsoft Graph has a problem; delivery will be retried later ({answer})"
+)
 _TOO_LARGE_CODE = r"^413| (ErrorMessageSizeExceeded|RequestEntityTooLarge)$"
 _DENIED = r" (ErrorAccessDenied|Authorization_RequestDenied|AccessDenied)$"
 _UNKNOWN_MAILBOX = (
@@ -264,74 +267,80 @@ NO_HTTPS_CONNECTION = N_(
     " connection, the firewall and whether a proxy is needed (HTTPS_PROXY)"
 )
 NO_GREETING = N_(
-    "{host} takes the connection on port {port} but does not greet ({error}). As a rule"
-    " port 587 wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls; a"
-    " firewall in between may be the reason too"
+    "{host} accepts the connection on port {port} but sends no greeting ({error})."
+    " Usually, port 587 needs SMTP_SECURITY=starttls and port 465 needs"
+    " SMTP_SECURITY=tls; a firewall on the way may also be the reason"
 )
 NO_MAIL_SERVER = N_(
-    "what answers at {host} on port {port} is no mail server: check SMTP_HOST,"
-    " SMTP_PORT and SMTP_SECURITY"
+    "{host} (port {port}) is not a mail server: check SMTP_HOST, SMTP_PORT and"
+    " SMTP_SECURITY"
 )
 NO_ENCRYPTION = N_(
-    "no encrypted connection to {host} on port {port} ({error}). As a rule port 587"
-    " wants SMTP_SECURITY=starttls and port 465 wants SMTP_SECURITY=tls"
+    "no encrypted connection to {host} on port {port} ({error}). Usually, port 587"
+    " needs SMTP_SECURITY=starttls and port 465 needs SMTP_SECURITY=tls"
 )
 NO_HTTPS_ENCRYPTION = N_(
     "no encrypted connection to {host} on port {port} ({error}): something on the way"
     " interferes, such as a proxy, a firewall or an antivirus program"
 )
 EXPIRED_CERTIFICATE = N_(
-    "the certificate of {host} has expired, so nothing secret was sent: whoever runs"
-    " the server has to renew it; check this computer's clock as well ({error})"
+    "the certificate of {host} has expired, so no secret was sent: the server's"
+    " administrator has to renew it; check this computer's clock as well ({error})"
 )
 OTHER_CERTIFICATE = N_(
-    "the certificate shown for {host} belongs to another name, so nothing secret was"
-    " sent: set {variable} to the name in the certificate ({error})"
+    "the certificate presented by {host} bears another name, so no secret was sent:"
+    " set {variable} to the name in the certificate ({error})"
 )
 UNKNOWN_AUTHORITY = N_(
-    "the certificate of {host} comes from an authority this computer does not trust, so"
-    " nothing secret was sent: set SMTP_CA_FILE to the certificate of your"
-    " organisation's authority, but only if you know who answers there ({error})"
+    "the certificate of {host} comes from an authority this computer does not trust,"
+    " so no secret was sent: set SMTP_CA_FILE to the certificate of your"
+    " organisation's authority, but only if you are sure which server answers"
+    " ({error})"
 )
-UNUSABLE_AUTHORITY = N_("the file SMTP_CA_FILE names ({file}) cannot be used: {error}")
+UNUSABLE_AUTHORITY = N_(
+    "the file that SMTP_CA_FILE names ({file}) cannot be used: {error}"
+)
 NO_STARTTLS = N_(
-    "{host} does not offer STARTTLS, so nothing secret was sent. Either the server"
-    " wants SMTP_SECURITY=tls (port 465), or something between here and there removes"
-    " the offer: an antivirus program, a firewall, an attacker"
+    "{host} does not offer STARTTLS, so no secret was sent. Either the server needs"
+    " SMTP_SECURITY=tls (port 465), or something on the way removes the offer: an"
+    " antivirus program, a firewall, an attacker"
 )
 NO_PASSWORD_LOGIN = N_(
-    "{host} takes no login with a password (it offers: {offered}). Unset PASSWORD_MAIL"
-    " if it needs none; Microsoft 365 may want MAIL_TRANSPORT=smtp-oauth2 or graph"
+    "{host} accepts no password (authentication methods offered: {offered}). Unset"
+    " PASSWORD_MAIL if it needs none; Microsoft 365 may need"
+    " MAIL_TRANSPORT=smtp-oauth2 or graph"
 )
 NO_TOKEN_LOGIN = N_(
-    "{host} takes no login with a token (it offers: {offered}): check SMTP_HOST, or use"
-    " MAIL_TRANSPORT=smtp with a password"
+    "{host} accepts no token (authentication methods offered: {offered}): check"
+    " SMTP_HOST, or use MAIL_TRANSPORT=smtp with a password"
 )
 ENDLESS = N_(
-    "{host} answers without end, and the connection was closed: what answers there is not"
-    " the server that was meant, or is out of order"
+    "{host} answers without end, so the connection was closed: it is not the intended"
+    " server, or it is faulty"
 )
 CONNECTION_LOST = N_("the connection to {host} was lost: {error}")
 #: Why there was no login over an open line.
 UNENCRYPTED_LOGIN = N_(
-    "there was no login, because SMTP_SECURITY=none would show it to the whole network:"
-    " set SMTP_SECURITY to starttls or tls"
+    "no authentication: with SMTP_SECURITY=none the password would be sent"
+    " unencrypted. Set SMTP_SECURITY to starttls or tls"
 )
 #: Why no connection was tried.
 UNUSABLE_PROXY = N_("the address of the proxy cannot be used: check HTTPS_PROXY")
 #: Why a message that may have arrived is sent again.
 OUTCOME_UNKNOWN = N_(
-    "the connection was lost after the mail had been handed over: it may have arrived. It"
-    " is sent again with the same identity, by which mail programs recognise a duplicate"
+    "the connection was lost after the email had been handed over: it may have"
+    " arrived. It will be sent again with the same identity, by which mail programs"
+    " recognise a duplicate"
 )
 #: Why a message is not even tried.
 NO_ANSWER_BEFORE = N_(
-    "the server gave no answer to an earlier mail; it is tried again later"
+    "the server did not answer an earlier email; delivery will be retried later"
 )
 
 # What is wrong with a message before it is sent.
 
-OVER_LIMIT = N_("the mail has {size} bytes, and the server takes {limit} at most")
-NO_ADDRESS = N_(
-    "{address} is no address a mail server takes: letters without accents, no spaces"
+OVER_LIMIT = counted(
+    "the email has {count} byte, and the server accepts {limit} at most",
+    "the email has {count} bytes, and the server accepts {limit} at most",
 )
+NO_ADDRESS = N_("{address} is not accepted by mail servers: no accents, no spaces")

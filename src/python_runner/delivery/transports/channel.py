@@ -102,10 +102,10 @@ class ChannelTransport:
                 raise self._refused([entry.message for entry in result.logs()])
 
     def _refused(self, lines: Iterable[str]) -> DeliveryError:
-        detail = Sentence.of(N_("the channel did not take the report"))
+        detail = Sentence.of(N_("the channel did not accept the report"))
         if words := one_line(without_secrets(" ".join(lines), self._url), SENTENCE):
             detail = Sentence.of(
-                N_("the channel did not take the report: {answer}"), answer=words
+                N_("the channel did not accept the report: {answer}"), answer=words
             )
         return DeliveryError(Cause.TRANSIENT, detail)
 

@@ -63,8 +63,8 @@ class FileTransport:
         """Return what to do about an error of :meth:`write`."""
         return Sentence.of(
             N_(
-                "the mail could not be written to the folder MAIL_DIR names ({folder}):"
-                " {error}"
+                "the email could not be written to the folder that MAIL_DIR names"
+                " ({folder}): {error}"
             ),
             folder=str(self._folder or ""),
             error=system_error(error),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _SENT_SMALLER = N_(
-    "the mail was too large for the server and was sent without a part of it: the whole"
-    " output lies on the computer that ran the scripts"
+    "the email was too large for the server and was sent without part of its content:"
+    " the whole output is on the computer that ran the scripts"
 )
 
 

@@ -34,7 +34,7 @@ from python_runner.delivery.transports.smtp_client import SmtpClient
 from python_runner.delivery.transports.tls import tls_context
 from python_runner.masking import Masker
 from python_runner.model import Cause
-from python_runner.texts.sentence import Sentence
+from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class SmtpConnection:
         tokens.proven = True
 
     def _no_login(self, template: str, offered: Collection[str]) -> DeliveryError:
-        offer = quoted(" ".join(offered)) or "-"
+        offer = quoted(" ".join(offered)) or Sentence.of(N_("none"))
         return unavailable(template, host=self._host, offered=offer)
 
     def _xoauth2(self, response: str) -> tuple[int, bytes]:
@@ -196,7 +196,7 @@ class SmtpConnection:
         self._smtp.allow(_ENVELOPE_SECONDS)
         limit = self._smtp.esmtp_features.get("size", "")
         if re.fullmatch(r"[0-9]{1,18}", limit) and 0 < int(limit) < size:
-            detail = Sentence.of(answers.OVER_LIMIT, size=size, limit=int(limit))
+            detail = Sentence.about(answers.OVER_LIMIT, size, limit=int(limit))
             raise DeliveryError(Cause.TOO_LARGE, detail)
         options = [f"size={size}"] if self._smtp.has_extn("size") else []
         address = ascii_address(sender)

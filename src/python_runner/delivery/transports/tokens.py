@@ -115,12 +115,13 @@ class Tokens:
         if self._settings.oauth_certificate:
             return Sentence.of(
                 N_(
-                    "the file OAUTH_CLIENT_CERTIFICATE names ({file}) cannot be used: {error}"
+                    "the file that OAUTH_CLIENT_CERTIFICATE names ({file}) cannot be"
+                    " used: {error}"
                 ),
                 file=str(self._settings.oauth_certificate),
                 error=said,
             )
-        return Sentence.of(N_("no token could be asked for: {error}"), error=said)
+        return Sentence.of(N_("a token could not be requested: {error}"), error=said)
 
 
 def _printable(token: str) -> str:

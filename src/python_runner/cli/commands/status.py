@@ -1,0 +1,267 @@
+"""``python-runner status``: how each project does, in one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from python_runner.cli import wording
+from python_runner.cli.known_runs import KnownRun, known, masker_of
+from python_runner.cli.lookup import chosen_projects, open_records
+from python_runner.cli.streams import say, show, show_document
+from python_runner.cli.tables import Cell, Column, print_table
+from python_runner.cli.targets import env_file_option, projects_argument
+from python_runner.config.settings import load_settings
+from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.files import is_folder
+from python_runner.model import Run, RunStatus
+from python_runner.texts.sentence import translate as _
+from python_runner.trends import usual_duration
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from python_runner.masking import Masker
+    from python_runner.model import ProjectState
+    from python_runner.records.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Status:
+    """How one project does.
+
+    Attributes:
+        state: how its runs went lately.
+        last: the run that ended last, or was interrupted and waits for the next one;
+            None where there is none.
+        running: the run that is active, or None.
+        waiting: how many of its reports wait for delivery.
+        masker: takes the project's secrets out of texts.
+    """
+
+    path: Path
+    state: ProjectState
+    last: KnownRun | None
+    running: KnownRun | None
+    waiting: int
+    masker: Masker
+
+    @property
+    def name(self) -> str:
+        """What the project is called."""
+        run = self.running or self.last
+        return run.facts.project if run else self.path.name
+
+    @property
+    def usual(self) -> float | None:
+        """Seconds that its runs take usually; None while that is not known."""
+        return usual_duration(self.state.durations)
+
+    @property
+    def in_a_row(self) -> int:
+        """How many runs up to the last one succeeded as it did, or did not."""
+        streak = self.state.streak.count if self.state.streak else 0
+        if self.last is None or isinstance(self.last.facts, Run):
+            return streak
+        # It follows those whose ends are recorded.
+        return 1 + (streak if self._goes_on else 0)
+
+    @property
+    def since(self) -> datetime | None:
+        """When the first of those runs began."""
+        streak = self.state.streak
+        if self.last is None:
+            return None
+        if streak and (isinstance(self.last.facts, Run) or self._goes_on):
+            return streak.since
+        return self.last.facts.started_at
+
+    @property
+    def _goes_on(self) -> bool:
+        before = self.state.last
+        return (
+            before is not None
+            and self.last is not None
+            and (before.status is RunStatus.SUCCESS)
+            is (self.last.status is RunStatus.SUCCESS)
+        )
+
+    @property
+    def reason(self) -> str:
+        """Why the last run did not succeed; nothing where it did, or nobody knows."""
+        if self.last is not None and isinstance(self.last.facts, Run):
+            return wording.run_reason(self.last.facts.masked(self.masker))
+        return ""
+
+    @property
+    def scripts(self) -> list[str]:
+        """Names of the scripts that run now."""
+        if self.running is None or isinstance(self.running.facts, Run):
+            return []
+        return [
+            self.masker.text(script.script)
+            for script in self.running.facts.scripts
+            if script.outcome is None and script.started_at is not None
+        ]
+
+    def to_document(self) -> dict[str, Any]:
+        """Return its part of the JSON document."""
+        last, running = self.last, self.running
+        run = last.to_document(self.masker) if last else {}
+        failed = [s for s in run.get("scripts", ()) if not s["success"]]
+        first = failed[0] if failed else {}
+        return {
+            "project": self.name,
+            "path": str(self.path),
+            "status": run.get("status"),
+            "run_id": run.get("run_id"),
+            "started_at": run.get("started_at"),
+            "duration_seconds": run.get("duration_seconds"),
+            "error": run.get("error"),
+            "script": first.get("script"),
+            "exception": first.get("exception"),
+            "place": first.get("place"),
+            "since": self.since.isoformat() if self.since else None,
+            "runs_in_a_row": self.in_a_row,
+            "usual_seconds": None if self.usual is None else round(self.usual, 3),
+            "running": {
+                "run_id": running.facts.run_id,
+                "started_at": running.facts.started_at.isoformat(),
+                "scripts": self.scripts,
+            }
+            if running
+            else None,
+            "mail_waiting": self.waiting,
+        }
+
+
+@click.command(
+    help=_(
+        "Say of each PROJECT in one line how its last run ended and why, since when it is"
+        " so, how long it usually takes, and what runs now; without one, of the projects"
+        " of python-runner.toml, else of all projects."
+    )
+)
+@projects_argument
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
+@env_file_option
+def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None) -> int:
+    """Print how projects do; 2 where one is no folder and never ran."""
+    settings = load_settings(env_file)
+    masker = masker_of(settings)
+    code = EXIT_SUCCESS
+    with open_records(settings) as store:
+        folders = chosen_projects(projects) or tuple(store.projects())
+        statuses = []
+        for folder in folders:
+            found = _status(store, settings.home, folder, masker(folder))
+            if found.last or found.running or is_folder(folder):
+                statuses.append(found)
+            else:
+                say(_("{path} is not a folder"), err=True, path=folder)
+                code = EXIT_USAGE
+    if as_json:
+        show_document({"projects": [status.to_document() for status in statuses]})
+    elif statuses:
+        _print(statuses)
+    elif not folders:
+        show(_("No runs are recorded; `python-runner run` makes one."))
+    return code
+
+
+def _status(store: Store, home: Path, folder: Path, masker: Masker) -> _Status:
+    state = store.project_state(folder)
+    last, running = None, None
+    for run in store.open_runs([folder]):
+        found = known(run, store, home)
+        if found.active:
+            running = running or found
+        else:
+            last = last or found
+    if state.last is not None and last is None:
+        last = known(state.last, store, home)
+    return _Status(
+        path=folder,
+        state=state,
+        last=last,
+        running=running,
+        waiting=store.messages.waiting(folder),
+        masker=masker,
+    )
+
+
+def _print(statuses: Sequence[_Status]) -> None:
+    columns = (
+        Column(_("project"), name=True),
+        Column(_("status")),
+        Column(_("last run")),
+        Column(_("since")),
+        Column(_("usual"), numbers=True, optional=True),
+        Column(_("now"), name=True, optional=True),
+        Column(_("mail"), optional=True),
+        Column(_("reason"), remark=True, optional=True),
+    )
+    now = datetime.now().astimezone()
+    print_table(columns, [_cells(status, now) for status in statuses])
+
+
+def _cells(status: _Status, now: datetime) -> list[Cell]:
+    last = status.last
+    word, colour = _("never ran"), "dim"
+    if last is not None:
+        word = wording.status_word(last.status)
+        colour = wording.status_colour(last.status)
+    elif status.running is not None:
+        word = "-"
+    return [
+        Cell(status.name),
+        Cell(word, colour),
+        _moment(last.facts.started_at if last else None, now),
+        _since(status, now),
+        Cell("" if status.usual is None else wording.duration(status.usual)),
+        _running(status, now),
+        Cell(
+            _("{count} waiting").format(count=status.waiting) if status.waiting else "",
+            "yellow",
+        ),
+        Cell(status.reason),
+    ]
+
+
+def _moment(when: datetime | None, now: datetime) -> Cell:
+    if when is None:
+        return Cell("-")
+    formats = wording.formats()
+    return Cell(formats.moment(when), shorter=_short(when, now))
+
+
+def _short(when: datetime, now: datetime) -> tuple[str, str]:
+    return wording.formats().minute(when), wording.formats().brief(when, now)
+
+
+def _since(status: _Status, now: datetime) -> Cell:
+    """Return since when the last outcome is the same; one run alone says nothing."""
+    if status.since is None or status.in_a_row <= 1:
+        return Cell("-")
+    formats = wording.formats()
+    runs = _("{moment} ({count} runs)")
+    count = formats.number(status.in_a_row)
+    first, *others = (
+        runs.format(moment=moment, count=count)
+        for moment in (formats.moment(status.since), *_short(status.since, now))
+    )
+    return Cell(first, shorter=tuple(others))
+
+
+def _running(status: _Status, now: datetime) -> Cell:
+    """Return what runs now, and for how long."""
+    if status.running is None:
+        return Cell("")
+    begun = status.running.facts.started_at
+    words = wording.duration(max(0.0, (now - begun).total_seconds()))
+    return Cell(", ".join((*status.scripts[:1], words)), "cyan")
