@@ -155,7 +155,7 @@ LINUX = {
     "blocking": "import os; print([os.get_blocking(n) for n in (0, 1, 2)])",
     "command-line": "print(open('/proc/self/cmdline').read().split(chr(0)))",
     "initial-environment": "print(sorted({v.partition('=')[0] for v in open('/proc/self/environ').read().split(chr(0))} - {'PYTHON_RUNNER_HOLD'}))",
-    "status": "print([l for l in open('/proc/self/status') if l.startswith(('Name', 'Sig', 'Shd', 'Cap', 'NoNew', 'Uid', 'Gid', 'Threads', 'Umask', 'Seccomp'))])",
+    "status": "print([l for l in open('/proc/self/status') if l.startswith(('Name', 'SigP', 'SigB', 'SigI', 'SigC', 'Shd', 'Cap', 'NoNew', 'Uid', 'Gid', 'Threads', 'Umask', 'Seccomp'))])",
     "adjustments": "print(open('/proc/self/oom_score_adj').read(), open('/proc/self/cgroup').read())",
 }
 #: What they import.
