@@ -275,7 +275,6 @@ def start_in(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            close_fds=startup is None,
             startupinfo=startup,
             creationflags=_CREATE_SUSPENDED | group | console,
         )
