@@ -12,6 +12,7 @@ import email.policy
 import html
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,15 +100,24 @@ def on_a_terminal(folder: Path, language: str, *commands: str) -> pyte.Screen:
     typed = f"stty cols {COLUMNS} rows {ROWS}"
     for arguments in commands:
         line = f"python-runner {arguments}"
-        # On stderr stand the failures, behind a warning where root makes the pictures.
-        typed += f"; echo '$ {line}'; {line} 2>errors; grep -vw root errors"
+        typed += f"; echo '$ {line}'; {line}"
     command = ["script", "-qc", typed, os.devnull]
     done = subprocess.run(
         command, cwd=folder, env=environ, capture_output=True, check=False
     )
     screen = pyte.Screen(COLUMNS, ROWS)
-    pyte.ByteStream(screen).feed(done.stdout)
+    pyte.ByteStream(screen).feed(as_drawn(done.stdout))
     return screen
+
+
+def as_drawn(written: bytes) -> bytes:
+    """Return what is drawn: without the warning that root gets.
+
+    Weaker letters are unknown to the screen that is drawn; it gets grey ones.
+    """
+    warning = rb"\x1b\[33m(?:warning|avertissement).*?\x1b\[0m\r\n"
+    shown = re.sub(warning, b"", written, flags=re.DOTALL)
+    return shown.replace(b"\x1b[2m", b"\x1b[90m")
 
 
 def terminal_page(screen: pyte.Screen) -> tuple[str, int]:
@@ -115,7 +125,7 @@ def terminal_page(screen: pyte.Screen) -> tuple[str, int]:
     lines = []
     for row in range(ROWS):
         line = ""
-        for column in range(COLUMNS):
+        for column in range(screen.columns):
             cell = screen.buffer[row][column]
             style = f"color:{COLORS.get(cell.fg, COLORS['default'])}"
             style += ";font-weight:bold" if cell.bold else ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: What only a report, a delivery, a terminal or a look at other processes needs.
 REPORTS = {"email.message", "jinja2", "zipfile", "python_runner.report"}
 DELIVERY = {"apprise", "markdown", "msal", "requests", "smtplib", "ssl", "http.client"}
-SELDOM = REPORTS | DELIVERY | {"asyncio", "psutil", "rich", "tomllib", "dotenv"}
+SELDOM = REPORTS | DELIVERY | {"asyncio", "psutil", "tomllib", "dotenv"}
 #: A run's lock tells when its runner was started: only Linux says so in a file.
 RUN = SELDOM - (set() if sys.platform == "linux" else {"psutil"})
 #: What a failed script needs.

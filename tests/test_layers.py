@@ -38,8 +38,9 @@ LAYERS = (
     {"model"},
     {"output_text"},
     {"masking"},
+    {"exceptions"},
     {
-        *("texts", "files", "channels", "secret_values", "exceptions", "exit_codes"),
+        *("texts", "files", "channels", "secret_values", "exit_codes"),
         *("installation", "version", "waiting"),
     },
 )
@@ -59,7 +60,6 @@ ALONE = {
     # Only the library itself can judge the addresses of its services.
     "apprise": {"delivery", "config"},
     "jinja2": {"report"},
-    "rich": {"cli"},
     "click": {"cli"},
 }
 #: Names that anybody may take from such a module.

@@ -113,9 +113,9 @@ def test_the_search_is_narrowed(
     ("arguments", "said"),
     [
         (["--grep", "x", "--follow"], "--grep and --follow exclude each other"),
-        (["--grep", ""], "expected a text"),
+        (["--grep", ""], "expected a string"),
         (["./nowhere", "--grep", "x"], "nowhere is not a folder"),
-        (["fff", "--grep", "x"], "no run has an id that begins so"),
+        (["fff", "--grep", "x"], "no run has an id that begins with it"),
     ],
 )
 def test_what_cannot_be_searched(

@@ -217,9 +217,10 @@ POINTS = [
 
 #: Three cheap tests of CPython that depend on what a process is started with.
 QUICK_OWN = ("test_popen", "test_posixpath", "test_stat")
-#: Classes that are left out of a test: they end nowhere on a machine whose VSOCK, if it
-#: has one, is its host's. The others are named to the test one by one.
-LEFT_OUT = {"test_socket": "VSOCK"}
+#: Tests whose classes are named one by one, and what is in the names of those that are
+#: left out. VSOCK ends nowhere on a machine that shares it with its host. Without names,
+#: test_runpy as a script meets the ``__main__`` of its own folder: all of CPython's tests.
+BY_CLASS = {"test_socket": "VSOCK", "test_runpy": "-"}
 #: Seconds for one of these tests, which wait for much.
 OWN_SECONDS = 900
 NAMES = """
@@ -604,9 +605,9 @@ def summary(output: str) -> list[str]:
 
 def classes_of(name: str) -> list[str]:
     """Return the classes of one of CPython's tests that are run; none where it is all."""
-    if name not in LEFT_OUT:
+    if name not in BY_CLASS:
         return []
-    asked = [sys.executable, "-c", NAMES, name, LEFT_OUT[name]]
+    asked = [sys.executable, "-c", NAMES, name, BY_CLASS[name]]
     done = subprocess.run(asked, capture_output=True, text=True, check=True)
     return done.stdout.split()
 

@@ -3,14 +3,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -18,12 +20,11 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.model import Run, RunStatus
 from python_runner.records import damage as damage_
 from python_runner.records import database
+from python_runner.records.database import write_ahead_log
 from python_runner.records.schema import MIGRATIONS, require_sqlite
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
+from python_runner.records.write_lock import Occupied, WriteLock
 
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW = datetime(2026, 11, 24, 3, 0, 7, tzinfo=UTC)
 #: Keeps processes from setting the same file aside; empty, and never deleted.
@@ -60,6 +61,18 @@ def overwrite(path: Path, offset: int, junk: bytes) -> None:
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(junk)
+
+
+def journal_mode(path: Path) -> str:
+    """Return what a connection of its own finds."""
+    with closing(sqlite3.connect(path)) as connection:
+        return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
+
+
+def pragma(store: Store, name: str) -> object:
+    """Return a setting of the store's own connection."""
+    connection = store._database._connection  # noqa: SLF001 - asked of SQLite itself
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
 
 
 def refuse(path: Path) -> None:
@@ -315,15 +328,193 @@ def test_an_old_sqlite_is_refused() -> None:
         require_sqlite((3, 34, 1))
 
 
-def test_a_wal_file_is_turned_back(tmp_path: Path) -> None:
-    """A file that somebody switched to WAL is switched back."""
+@pytest.mark.parametrize("mode", ["DELETE", "TRUNCATE", "PERSIST", "WAL"])
+def test_every_journal_mode_becomes_a_write_ahead_log(
+    tmp_path: Path, mode: str
+) -> None:
+    """Records of an older version, or that somebody switched, are switched."""
     fill(tmp_path)
     path = tmp_path / DATABASE_NAME
     with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] == "wal"
+        connection.execute(f"PRAGMA journal_mode = {mode}")
     with open_store(tmp_path, NOW) as store:
         assert len(store.runs()) == 1
+        assert journal_mode(path) == "wal"
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        assert write_ahead_log(path).stat().st_size > 0
     assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_an_older_version_takes_the_records_back(tmp_path: Path) -> None:
+    """It switches the journal mode itself, and finds everything."""
+    fill(tmp_path, 3)
+    path = tmp_path / DATABASE_NAME
+    with closing(sqlite3.connect(path)) as older:
+        assert older.execute("PRAGMA journal_mode = DELETE").fetchone() == ("delete",)
+        assert older.execute("SELECT count(*) FROM run").fetchone() == (3,)
+
+
+def test_an_older_version_that_has_them_open_is_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it reads the mode stays, and what is written is as safe as ever."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("PRAGMA journal_mode = DELETE")
+        older.execute("BEGIN")
+        older.execute("SELECT count(*) FROM run").fetchone()
+        with open_store(tmp_path, NOW) as store:
+            assert pragma(store, "journal_mode") == "delete"
+            assert pragma(store, "synchronous") == 3
+            older.rollback()
+            store.end_run(a_run("a", tmp_path), [], NOW)
+    with open_store(tmp_path, NOW) as store:
+        assert len(store.runs()) == 2
+        assert pragma(store, "journal_mode") == "wal"
+
+
+def test_a_network_drive_gets_no_write_ahead_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its index lies in the memory of one machine: what is moved there is switched back."""
+    fill(tmp_path)
+    monkeypatch.setattr(database, "is_remote", lambda _path: True)
+    with open_store(tmp_path, NOW) as store:
+        assert pragma(store, "journal_mode") == "delete"
+        assert pragma(store, "synchronous") == 3
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        assert files(tmp_path) == {DATABASE_NAME, LOCK}
+
+
+def test_a_log_without_its_database_is_kept(tmp_path: Path) -> None:
+    """SQLite would throw away what a killed process has committed there."""
+    fill(tmp_path)
+    path = tmp_path / DATABASE_NAME
+    store = open_store(tmp_path, NOW)
+    store.end_run(a_run("a", tmp_path), [], NOW)
+    left = write_ahead_log(path).read_bytes()
+    store.close()
+    path.unlink()
+    write_ahead_log(path).write_bytes(left)
+    with open_store(tmp_path, NOW) as store:
+        assert SET_ASIDE in str(store.notice)
+        assert store.runs() == []
+    assert (tmp_path / f"{SET_ASIDE}-wal").read_bytes() == left
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody moves an open file there")
+@pytest.mark.parametrize("way", ["moved", "deleted", "replaced"])
+def test_what_was_written_stays_with_the_file_that_was_moved(
+    tmp_path: Path, way: str
+) -> None:
+    """Nothing of a file that is gone gets into the one that takes its place."""
+    other = tmp_path / "other"
+    fill(other, 2)
+    home, moved = tmp_path / "home", tmp_path / "moved"
+    path = home / DATABASE_NAME
+    with open_store(home, NOW) as store, open_store(home, NOW) as second:
+        store.end_run(a_run("a", home), [], NOW)
+        assert len(second.runs()) == 1
+        path.rename(moved)
+        if way == "replaced":
+            (other / DATABASE_NAME).rename(path)
+        store.end_run(a_run("b", home), [], NOW)
+        second.end_run(a_run("c", home), [], NOW)
+        found = {run.run_id for run in store.runs()}
+        assert found == ({"0", "1", "b", "c"} if way == "replaced" else {"b", "c"})
+        if way == "deleted":
+            moved.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    if way != "deleted":
+        with closing(sqlite3.connect(moved)) as connection:
+            query = "SELECT run_id FROM run"
+            assert connection.execute(query).fetchall() == [("a",)]
+
+
+@pytest.mark.fault(
+    "records",
+    "A runner stops while it writes, and never goes on",
+    "The others do without records after one wait, and say so.",
+)
+def test_a_writer_that_never_ends_costs_one_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited in vain waits less for each further write; reading goes on."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.3)
+    monkeypatch.setattr(database, "_BUSY_AGAIN_SECONDS", 0.0)
+    fill(tmp_path)
+    stuck = WriteLock(tmp_path / DATABASE_NAME)
+    with open_store(tmp_path, NOW) as store:
+        with stuck.held(0.0):
+            for _ in range(2):
+                with pytest.raises(StoreError, match="locked by another program"):
+                    store.end_run(a_run("a", tmp_path), [], NOW)
+            assert store._database._patience == 0.0  # noqa: SLF001 - what it waits next
+            assert len(store.runs()) == 1
+        store.end_run(a_run("a", tmp_path), [], NOW)
+        assert store._database._patience == 0.3  # noqa: SLF001 - likewise
+    stuck.close()
+
+
+def test_a_lock_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    """Whoever comes next locks the file that the others lock."""
+    first, second = WriteLock(tmp_path / "r"), WriteLock(tmp_path / "r")
+    with first.held(0.0):
+        pass
+    if sys.platform != "win32":
+        (tmp_path / "r.lock").unlink()
+    with second.held(0.0), pytest.raises(Occupied), first.held(0.01):
+        pass
+    first.close()
+    second.close()
+
+
+def test_content_is_moved_with_no_writer_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkpoint that met a commit could lose pages, up to SQLite 3.51.2."""
+    monkeypatch.setattr(database, "_WRITES", 3)
+    met: list[str] = []
+    writing = threading.Event()
+
+    def trace(statement: str) -> None:
+        if statement.startswith("BEGIN IMMEDIATE"):
+            met.append("two writers" if writing.is_set() else "")
+            writing.set()
+        elif statement.startswith(("COMMIT", "ROLLBACK")):
+            writing.clear()
+        elif "wal_checkpoint" in statement:
+            met.append("a writer" if writing.is_set() else "moved")
+
+    def write(worker: int) -> None:
+        with open_store(tmp_path, NOW) as store:
+            store._database._connection.set_trace_callback(trace)  # noqa: SLF001
+            for number in range(10):
+                store.end_run(a_run(f"{worker}{number}", tmp_path), [], NOW)
+
+    fill(tmp_path)
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(met) == {"", "moved"}
+    assert met.count("moved") >= 4 * (10 // 3)
+    with open_store(tmp_path, NOW) as store:
+        assert len(store.runs(limit=100)) == 41
+
+
+def test_a_backup_is_one_file_that_needs_no_other(tmp_path: Path) -> None:
+    """It can be read where nothing can be written beside it."""
+    fill(tmp_path)
+    with open_store(tmp_path, NOW) as store:
+        store.backup(tmp_path / "copy")
+    assert journal_mode(tmp_path / "copy") == "delete"
+    assert files(tmp_path) == {DATABASE_NAME, LOCK, "copy"}
 
 
 def test_a_folder_that_is_a_file_is_an_error(tmp_path: Path) -> None:
@@ -341,7 +532,7 @@ def test_a_file_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / DATABASE_NAME).mkdir()
     with pytest.raises(StoreError, match="cannot be opened"):
         open_store(tmp_path, NOW)
-    assert files(tmp_path) == {DATABASE_NAME, LOCK}
+    assert files(tmp_path) == {DATABASE_NAME}
 
 
 @pytest.mark.fault(
@@ -362,10 +553,10 @@ def test_a_locked_file_is_an_error(
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match="locked by another program"):
             store.end_run(a_run("a", tmp_path), [], NOW)
-        with pytest.raises(StoreError, match="locked by another program"):
-            store.runs()
-        with pytest.raises(StoreError, match="locked by another program"):
-            open_store(tmp_path, NOW)
+        # It keeps nobody from reading.
+        assert len(store.runs()) == 1
+        with open_store(tmp_path, NOW) as reader:
+            assert len(reader.runs()) == 1
         other.rollback()
         store.end_run(a_run("a", tmp_path), [], NOW)
         assert len(store.runs()) == 2
@@ -381,7 +572,7 @@ def test_who_waited_in_vain_waits_less_until_it_is_free(
 
     def patience(store: Store) -> int:
         with suppress(StoreError):
-            store.runs()
+            store.end_run(a_run("a", tmp_path), [], NOW)
         connection = store._database._connection  # noqa: SLF001 - asked of SQLite itself
         return int(connection.execute("PRAGMA busy_timeout").fetchone()[0])
 
@@ -395,22 +586,29 @@ def test_who_waited_in_vain_waits_less_until_it_is_free(
         assert patience(store) == 700
 
 
-def test_a_reader_delays_a_writer_but_stops_nothing(tmp_path: Path) -> None:
-    """A commit waits for those who read, within the busy timeout."""
+@pytest.mark.fault(
+    "records",
+    "Somebody reads the records all the time",
+    "No run waits for it.",
+)
+def test_a_reader_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit does not wait for those who read; they see the moment at which they began."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.0)
     fill(tmp_path)
     with (
         open_store(tmp_path, NOW) as store,
-        closing(
-            sqlite3.connect(tmp_path / DATABASE_NAME, check_same_thread=False)
-        ) as reader,
+        closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as reader,
     ):
+        count = "SELECT count(*) FROM run"
         reader.execute("BEGIN")
-        reader.execute("SELECT * FROM run").fetchall()
-        timer = threading.Timer(0.2, reader.rollback)
-        timer.start()
-        store.end_run(a_run("a", tmp_path), [], NOW)
-        timer.join()
-        assert len(store.runs()) == 2
+        assert reader.execute(count).fetchone() == (1,)
+        for number in range(3):
+            store.end_run(a_run(f"a{number}", tmp_path), [], NOW)
+        assert reader.execute(count).fetchone() == (1,)
+        reader.rollback()
+        assert reader.execute(count).fetchone() == (4,)
 
 
 def test_a_closed_store_is_an_error(tmp_path: Path) -> None:
@@ -419,6 +617,52 @@ def test_a_closed_store_is_an_error(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.runs()
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(
+    sys.platform == "win32" or not shutil.which("setpriv"), reason="needs setpriv"
+)
+def test_another_account_reads_what_it_cannot_write() -> None:
+    """A folder that takes no file of theirs is read as it is, and written by nobody."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        pytest.skip("needs root, to become another user")
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        fill(home)
+        assert journal_mode(home / DATABASE_NAME) == "wal"
+        (home / DATABASE_NAME).chmod(0o444)
+        home.chmod(0o555)
+        read_as_another_user(home)
+
+
+def read_as_another_user(home: Path) -> None:
+    """Let an account that is nobody's read the one run, and fail to write."""
+    code = f"""
+from pathlib import Path
+from python_runner.records.schema import migrate
+from python_runner.records.store import Store, StoreError
+with Store(Path({str(home / DATABASE_NAME)!r})) as store:
+    print(len(store.runs()))
+    try:
+        store.begin_attempt("0", 1, None)
+    except StoreError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [
+            *("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"),
+            *(sys.executable, "-c", code),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "No module named" in done.stderr or "Permission denied" in done.stderr:
+        pytest.skip("another user cannot start this interpreter")
+    count, _, refusal = done.stdout.partition("\n")
+    assert count == "1", done.stderr
+    assert "read-only" in refusal or "cannot be opened" in refusal
 
 
 def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
@@ -451,7 +695,7 @@ home, now = Path(sys.argv[1]), datetime.now(UTC)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 written = 0
 with open_store(home, now) as store:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
     try:
         while True:
             store.end_run(Run(run_id=f"{written:x}", project="p" * 5_000, path=home,

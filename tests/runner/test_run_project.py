@@ -232,8 +232,38 @@ def test_a_run_that_is_skipped_says_why(
 
     assert result.status == "skipped"
     assert [script.status for script in result.scripts] == ["skipped"]
-    assert "another run of the project is active" in (result.error or "")
+    assert "another run of the project has been active" in (result.error or "")
     assert "2" * 13 in (result.error or "")
+
+
+def test_runs_that_are_skipped_for_one_run_are_reported_once(
+    make_project: MakeProject, shielded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler's tick each minute sends one mail; the next active run another one."""
+    folder = make_project(
+        sources=SERIES, recipients=["a@example.org"], email_strategy="failure_only"
+    )
+    monkeypatch.setenv("MAIL_TRANSPORT", "file")
+    monkeypatch.setenv("MAIL_FROM", "r@example.org")
+    monkeypatch.setenv("MAIL_DIR", str(folder.parent / "mails"))
+    told = []
+    with project_lock(shielded, folder) as lock:
+        for run_id in ("2" * 13, "3" * 13):
+            other = Holder(
+                pid=os.getpid(),
+                host=gethostname(),
+                run_id=run_id,
+                started_at=local_now(),
+            )
+            assert lock.acquire(other, wait=False)
+            told += [run_project(folder, mail=False).mail]
+            told += [run_project(folder).mail for _ in range(3)]
+            lock.release()
+
+    assert told == ["none", "sent", "none", "none"] * 2
+    texts = [path.read_text("utf-8") for path in (folder.parent / "mails").iterdir()]
+    assert len(texts) == 2
+    assert not [text for text in texts if "first.py" in text]
 
 
 def test_a_skipped_continuation_skips_what_is_left(

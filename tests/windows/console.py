@@ -105,7 +105,7 @@ def has_live_view(command: Sequence[str], folder: Path) -> None:
     make_project(folder, "live", {"a.py": "", "b.py": "1/0"})
     console = Console([*command, "run", "live"], folder)
     try:
-        console.wait_for("1 of 2 succeeded")
+        console.wait_for("1 succeeded, 1 failed")
         sequences = {found[-1] for found in _SEQUENCE.findall(console.shown)}
         if not {"m"} <= sequences:
             raise SystemExit(f"no colours: {console.shown!r}")
@@ -125,7 +125,7 @@ def obeys_ctrl_c(command: Sequence[str], folder: Path) -> None:
                 raise SystemExit(f"never begun: {console.words}")
             time.sleep(0.1)
         console.type("\x03")
-        console.wait_for("0 of 2 succeeded")
+        console.wait_for("1 stopped, 1 not started")
     finally:
         console.end()
     lines = (project / "logs" / "typed.log").read_text("utf-8").splitlines()

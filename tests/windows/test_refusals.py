@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner.cli.streams import _enable_sequences
+from python_runner.config.permissions import changeable, readable_secrets
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome
 from python_runner.runner import signals
@@ -193,3 +194,19 @@ def test_a_console_obeys_sequences(tmp_path: Path, python: list[str]) -> None:
         creationflags=subprocess.CREATE_NO_WINDOW,
     )
     assert done.stdout == "True\n"
+
+
+def test_a_process_that_has_ended_has_no_name() -> None:
+    """Windows opens none that is not there."""
+    if sys.platform != "win32":
+        pytest.skip("Windows only")
+    from python_runner.execution import tree_windows  # noqa: PLC0415 - Windows only
+
+    assert tree_windows._name(0) is None  # noqa: SLF001 - asked in a race otherwise
+
+
+def test_modes_say_nothing_of_permissions(tmp_path: Path) -> None:
+    """Whoever may change or read a file there, its mode is the same."""
+    (tmp_path / ".env").write_text("PASSWORD_MAIL=x", encoding="utf-8")
+    assert list(changeable([tmp_path / ".env"])) == []
+    assert list(readable_secrets(tmp_path / ".env")) == []

@@ -12,14 +12,14 @@ from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted
 from python_runner.texts.carriage_returns import SettledLines
-from python_runner.texts.sanitize import OutputCleaner, flat
+from python_runner.texts.sanitize import OutputCleaner
 from python_runner.waiting import WAKE_SECONDS
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from python_runner.cli.streams import Stream
+    from python_runner.cli.progress import Progress
     from python_runner.runner.events import Event
 
 #: Seconds between two looks at a file that grows.
@@ -30,14 +30,16 @@ _PATIENCE = 2.0
 
 @dataclass(slots=True)
 class OutputFollower:
-    """Listener that writes each running script's output, whole lines with its name.
+    """Listener that shows each running script's output, whole lines with its name.
 
     Attributes:
-        stream: where the lines go.
+        progress: shows the lines.
+        colours: whether the script's own colours are shown.
         secrets: what no line may show, besides the secrets of the script's project.
     """
 
-    stream: Stream
+    progress: Progress
+    colours: bool
     secrets: tuple[str, ...] = ()
     _late: list[threading.Thread] = field(default_factory=list)
     _ends: dict[tuple[str, int], tuple[threading.Event, threading.Thread]] = field(
@@ -49,7 +51,7 @@ class OutputFollower:
         match event:
             case ScriptStarted(attempt=1):
                 ended = threading.Event()
-                prefix = flat(f"{event.project.name}: {event.script.name} | ")
+                prefix = self.progress.prefix(event)
                 masker = Masker((*self.secrets, *event.project.secrets))
                 output = OutputReader(event.output, masker)
                 thread = threading.Thread(
@@ -92,9 +94,9 @@ class OutputFollower:
             self._write(prefix, text.removesuffix("\n").split("\n"))
 
     def _write(self, prefix: str, lines: list[str]) -> None:
-        cleaner = OutputCleaner(colours=self.stream.coloured)
+        cleaner = OutputCleaner(colours=self.colours)
         shown = [f"{prefix}{cleaner.clean(line)}{cleaner.end()}\n" for line in lines]
-        self.stream.put("".join(shown), wait=True)
+        self.progress.output("".join(shown))
 
 
 def settled_text(blocks: Iterable[bytes]) -> Iterator[str]:

@@ -49,6 +49,7 @@ _LAST_PATIENCE = 1.0
 _PAUSE = 0.1
 #: Columns of a terminal that does not tell how many it has.
 _COLUMNS = 80
+_LINES = 24
 #: How a reader that has left shows itself, on Windows too; a full disk is told about.
 _LEFT = {errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EINVAL}
 _COLOURS = {
@@ -128,9 +129,18 @@ class Stream(io.TextIOBase):
     @property
     def columns(self) -> int | None:
         """How many columns the terminal has; None where there is none."""
-        if not self.isatty():
-            return None
-        return shutil.get_terminal_size((_COLUMNS, 0)).columns or _COLUMNS
+        return self.size[0] if self.isatty() else None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The columns and lines of the terminal, as far as they are known."""
+        columns, lines = shutil.get_terminal_size((_COLUMNS, _LINES))
+        # That is the size of stdout, which may be another one.
+        with suppress(OSError, ValueError, AttributeError):
+            own = os.get_terminal_size(self.fileno())
+            columns = columns if os.environ.get("COLUMNS") else own.columns
+            lines = lines if os.environ.get("LINES") else own.lines
+        return columns or _COLUMNS, lines or _LINES
 
     def wrapped(self, text: str) -> str:
         """Return a text whose lines fit the terminal, as far as their words do."""
@@ -148,8 +158,25 @@ class Stream(io.TextIOBase):
 
     @property
     def coloured(self) -> bool:
-        """Whether colours are shown, and wanted."""
-        return self.draws and not os.environ.get("NO_COLOR")
+        """Whether colours are wanted, and shown: NO_COLOR, then FORCE_COLOR decide."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        forced = os.environ.get("FORCE_COLOR", "").lower()
+        if forced in {"0", "false"}:
+            return False
+        # A console that knows no sequences would show them.
+        return self.draws or bool(forced and not self._is_old_console())
+
+    def _is_old_console(self) -> bool:
+        """Say whether this is a console of Windows that does not obey sequences."""
+        return sys.platform == "win32" and self.isatty() and not self.draws
+
+    def painted(self, text: str, colour: str | None) -> str:
+        """Return a text in a colour, or in two as ``bold red``, where it has colours."""
+        if not (text and colour and self.coloured):
+            return text
+        codes = "".join(_COLOURS[name] for name in colour.split())
+        return codes + text + _RESET
 
     def write(self, text: str) -> int:
         """Write ``text`` and wait until it is written, however long that takes.
@@ -378,20 +405,26 @@ def attached_streams() -> Iterator[None]:
 
 
 def say(
-    text: str = "", *, err: bool = False, colour: str | None = None, **values: object
+    text: str = "",
+    *,
+    err: bool = False,
+    colour: str | None = None,
+    whole: bool = False,
+    **values: object,
 ) -> None:
     """Tell people something; never raises, and waits for nobody who does not read.
 
     Args:
         text: one or several lines; a template where there are values.
         err: whether it goes to stderr.
-        colour: a key of ``_COLOURS``, for a terminal.
+        colour: keys of ``_COLOURS``, for a terminal.
+        whole: whether the line is left to the terminal to break: it is to be copied.
         values: names and other foreign texts, each shown on one line.
     """
     stream, other = (stderr(), stdout()) if err else (stdout(), stderr())
     # Both may be the same terminal, where the order counts.
     other.settle(STALLED)
-    stream.put(_line(stream, text, colour, values), wait=True)
+    stream.put(_line(stream, text, colour, values, whole=whole), wait=True)
 
 
 def show(text: str = "", *, colour: str | None = None, **values: object) -> None:
@@ -434,7 +467,7 @@ def _between(
     shown, place = "", 0
     for text, colour in parts:
         piece = text[max(0, begin - place) : max(0, end - place)]
-        shown += _coloured(stream, piece, colour) if piece else ""
+        shown += stream.painted(piece, colour)
         place += len(text)
     return shown
 
@@ -475,15 +508,19 @@ def _document(document: object) -> str:
     return json_safe(json.dumps(document, indent=2)) + "\n"
 
 
-def _line(stream: Stream, text: str, colour: str | None, values: dict[str, Any]) -> str:
+def _line(
+    stream: Stream,
+    text: str,
+    colour: str | None,
+    values: dict[str, Any],
+    *,
+    whole: bool = False,
+) -> str:
     if values:
         shown = {name: flat(str(value)) for name, value in values.items()}
         text = text.format(**shown)
-    return _coloured(stream, stream.wrapped(clean(text)), colour) + "\n"
-
-
-def _coloured(stream: Stream, text: str, colour: str | None) -> str:
-    return _COLOURS[colour] + text + _RESET if colour and stream.coloured else text
+    text = clean(text) if whole else stream.wrapped(clean(text))
+    return stream.painted(text, colour) + "\n"
 
 
 def _fill_closed_descriptors() -> None:

@@ -5,11 +5,15 @@ Nothing here prints.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, Outcome, RunStatus
+from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState
+from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import N_, system_language
@@ -18,13 +22,17 @@ from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from python_runner.model import Run, ScriptResult
+    from python_runner.model import Attempt, Run, ScriptResult
     from python_runner.records.messages import QueuedMessage, Recipient
+    from python_runner.runner.events import AttemptEnded
     from python_runner.texts.sentence import Sentence
 
+#: Scripts that are named in one line.
+_NAMED = 3
+#: Between the parts of a line that ends something.
+_POINT = " · "
 _MAIL_WORDS = {
     MailStatus.SENT: N_("sent"),
     MailStatus.QUEUED: N_("queued"),
@@ -70,6 +78,14 @@ def formats() -> Formats:
 def labelled(name: str, value: object) -> str:
     """Return a name and its value, with the colon of the system's language."""
     return _("{name}: {value}").format(name=name, value=flat(str(value)))
+
+
+def joined(*parts: str) -> str:
+    """Return names and what is said of them, with the colons of the system's language."""
+    *names, line = parts
+    for name in reversed(names):
+        line = _("{name}: {value}").format(name=name, value=line)
+    return line
 
 
 def say(sentence: Sentence) -> str:
@@ -132,27 +148,163 @@ def why(result: ScriptResult) -> str:
     return say(result.reason) if result.reason else ""
 
 
+def why_again(attempt: Attempt) -> str:
+    """Return on one line why an attempt did not succeed."""
+    if attempt.traceback and attempt.traceback.exception:
+        return flat(short_exception(attempt.traceback.exception))
+    return say(attempt.reason) if attempt.reason else ""
+
+
+def attempts(count: int) -> str:
+    """Return how many attempts a script took."""
+    words = formats().ngettext("{count} attempt", "{count} attempts", count)
+    return words.format(count=formats().number(count))
+
+
+def short_id(run_id: str) -> str:
+    """Return how a run id begins: enough to tell runs apart, and to name one."""
+    return run_id[:SHORT_ID]
+
+
 def result_line(project: str, result: ScriptResult) -> str:
     """Return the line about one script that has ended."""
-    line = flat(f"{project}: {result.script}: {outcome_word(result.outcome)}")
+    line = flat(joined(project, result.script, outcome_word(result.outcome)))
     if result.attempts:
-        line += f" ({duration(result.duration)})"
+        parts = [duration(result.duration)]
+        if len(result.attempts) > 1:
+            parts.append(attempts(len(result.attempts)))
+        line += f" ({', '.join(parts)})"
     if not result.succeeded:
         line += f" - {why(result)}"
     return line
 
 
+def again_line(event: AttemptEnded) -> str:
+    """Return which attempt of a script failed, and when the next one begins."""
+    wait = formats().whole_duration(event.wait)
+    words = _("attempt {attempt} of {total} failed, next attempt in {time}")
+    total = event.script.retries + 1
+    return words.format(attempt=event.attempt, total=total, time=wait)
+
+
 def run_line(run: Run) -> str:
     """Return the line about a run that has ended."""
-    done = sum(result.succeeded for result in run.scripts)
-    parts = [
-        flat(f"{run.project}: {_(run.status.word)}"),
-        _("{done} of {total} succeeded").format(done=done, total=len(run.scripts)),
-        duration(run.duration),
-    ]
+    parts = [flat(joined(run.project, _(run.status.word)))]
+    if run.scripts:
+        parts.append(_scripts(run))
+    parts.append(duration(run.duration))
     if run.mail_status in _REPORT_WORDS:
         parts.append(_(_REPORT_WORDS[run.mail_status]))
-    return ", ".join(parts)
+    parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
+    return _POINT.join(parts)
+
+
+def _scripts(run: Run) -> str:
+    """Return how many scripts a run had, by their outcome where these differ."""
+    if run.status is RunStatus.SUCCESS:
+        count = len(run.scripts)
+        words = formats().ngettext("{count} script", "{count} scripts", count)
+        return words.format(count=formats().number(count))
+    outcomes = [result.outcome.value for result in run.scripts]
+    if run.status in {RunStatus.STOPPED, RunStatus.NOT_STARTED}:
+        # No other script is the reason.
+        unstarted = Outcome.NOT_STARTED.value
+        outcomes = [
+            unstarted if outcome == Outcome.SKIPPED else outcome for outcome in outcomes
+        ]
+    return _counts(outcomes)
+
+
+def _counts(values: Iterable[str]) -> str:
+    """Return how often each outcome or status is there, in the order of the enum."""
+    counter = Counter(values)
+    return ", ".join(
+        counted(value, counter[value]) for value in OUTCOME_WORDS if counter[value]
+    )
+
+
+def counted(value: str, count: int) -> str:
+    """Return how many scripts or runs have an outcome or a status."""
+    words = formats()
+    forms = {
+        "success": words.ngettext("{count} succeeded", "{count} succeeded", count),
+        "failure": words.ngettext("{count} failed", "{count} failed", count),
+        "timeout": words.ngettext("{count} timed out", "{count} timed out", count),
+        "stopped": words.ngettext("{count} stopped", "{count} stopped", count),
+        "skipped": words.ngettext("{count} skipped", "{count} skipped", count),
+        "interrupted": words.ngettext(
+            "{count} interrupted", "{count} interrupted", count
+        ),
+        "not_started": words.ngettext(
+            "{count} not started", "{count} not started", count
+        ),
+    }
+    return forms[value].format(count=words.number(count))
+
+
+def last_line(runs: Sequence[Run], seconds: float) -> str:
+    """Return the line about all runs of a command."""
+    count = len(runs)
+    words = formats().ngettext("{count} project", "{count} projects", count)
+    projects = words.format(count=formats().number(count))
+    counts = _counts(run.status.value for run in runs)
+    return _POINT.join((projects, counts, duration(seconds)))
+
+
+def skipped_line(run: Run) -> str:
+    """Return the one line about a run that was skipped for another one."""
+    values = run.error.values if run.error else {}
+    since, run_id = str(values.get("since", "")), str(values.get("run_id", ""))
+    if not since:
+        parts = [_(run.status.word), *([say(run.error)] if run.error else [])]
+        return flat(joined(run.project, ", ".join(parts)))
+    with suppress(ValueError):
+        begin = datetime.fromisoformat(since)
+        since = formats().moment(begin)
+        if begin.date() == run.started_at.date():
+            since = f"{begin:%H:%M:%S}"
+    words = _("{project}: skipped, already running since {since} (run {run_id})")
+    return flat(words.format(project=run.project, since=since, run_id=short_id(run_id)))
+
+
+def was_not_reached(run: Run) -> bool:
+    """Say whether the command was asked to stop before a run began."""
+    skipped = [result.outcome is Outcome.SKIPPED for result in run.scripts]
+    return run.status is RunStatus.NOT_STARTED and bool(skipped) and all(skipped)
+
+
+def unstarted_line(results: Sequence[ScriptResult], *, stopped: bool) -> str:
+    """Return the one line about scripts that were not started, all for one reason.
+
+    Args:
+        results: of these scripts, one at least.
+        stopped: whether the reason is that the run was stopped.
+    """
+    if stopped:
+        return counted("not_started", len(results))
+    names = [flat(result.script) for result in results]
+    shown = ", ".join(names)
+    if len(names) > _NAMED:
+        shown = _("{names} and {count} more").format(
+            names=", ".join(names[:_NAMED]), count=len(names) - _NAMED
+        )
+    return f"{shown}  {outcome_word(results[0].outcome)}  {why(results[0])}"
+
+
+def stopping_line(count: int, *, urgent: bool) -> str:
+    """Return what is said once to who asked to stop ``count`` scripts, and once more."""
+    if not count:
+        return _("stopping")
+    words = formats().ngettext(
+        "stopping {count} script, again to kill",
+        "stopping {count} scripts, again to kill",
+        count,
+    )
+    if urgent:
+        words = formats().ngettext(
+            "killing {count} script", "killing {count} scripts", count
+        )
+    return words.format(count=formats().number(count))
 
 
 def undelivered(run: Run) -> str | None:
@@ -166,12 +318,12 @@ def undelivered(run: Run) -> str | None:
 
 
 def notable_lines(result: ScriptResult) -> list[str]:
-    """Return what people look at first: exception, place, warnings, output."""
+    """Return what people look at first: exception, place, warnings."""
     lines = [] if result.succeeded else [why(result)]
     if result.place:
         lines.append(_("at {place}").format(place=flat(result.place)))
     lines += [say(warning) for warning in result.warnings]
-    return lines + output_lines(result)
+    return lines
 
 
 def output_lines(result: ScriptResult) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Event, Lock, Thread
+from threading import Event, Lock, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from python_runner.execution import exit_reasons
@@ -24,9 +24,9 @@ from python_runner.tracebacks.endings import Cause
 
 
 if sys.platform == "win32":
-    from python_runner.execution.tree_windows import Tree, become_subreaper
+    from python_runner.execution.tree_windows import Tree, become_subreaper, can_wait
 else:
-    from python_runner.execution.tree_posix import Tree, become_subreaper
+    from python_runner.execution.tree_posix import Tree, become_subreaper, can_wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,8 +80,8 @@ class _Watched:
     ending: ProcessExit = field(default_factory=ProcessExit)
 
 
-class _Watcher(Thread):
-    """Starts a script, and waits for its end.
+class _ThreadedWatcher(Thread):
+    """Starts a script, and waits for its end, in a thread of its own.
 
     KeyboardInterrupt comes to the main thread alone. Because the start has a thread of
     its own, it cannot come between the fork and the moment when the process is known.
@@ -89,21 +89,20 @@ class _Watcher(Thread):
     Attributes:
         tree: the script with its descendants.
         command: what it runs.
-        ended: set when the script has ended, or is waited for no longer.
-        wake: gets an item then.
         error: why it could not be started, or is waited for no longer.
     """
 
-    def __init__(self, tree: Tree, command: Command, held: Held | None) -> None:
+    def __init__(self, tree: Tree, command: Command, stop: StopRequest) -> None:
         super().__init__(name="script", daemon=True)
-        self.ended = Event()
-        self.wake: SimpleQueue[None] = SimpleQueue()
         self.error: BaseException | None = None
         self.tree = tree
         self.command = command
-        self._held = held
+        #: Set when the script has ended, or is waited for no longer; gets an item then.
+        self._ended = Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()
         self._starting = Lock()
         self._cancelled = False
+        self.close = stop.subscribe(lambda: self._wake.put(None))
 
     def run(self) -> None:
         """Start the script and wait for its end."""
@@ -111,19 +110,68 @@ class _Watcher(Thread):
             with self._starting:
                 if self._cancelled:
                     return
-                self.tree.start(self.command, self._held)
+                self.tree.start(self.command)
             self.tree.wait()
         except BaseException as error:  # noqa: BLE001 - raised where the script is watched
             self.error = error
         finally:
-            self.ended.set()
-            self.wake.put(None)
+            self._ended.set()
+            self._wake.put(None)
 
     def cancel(self) -> None:
         """Start nothing from now on; wait for a start that is under way."""
         self._cancelled = True
         with self._starting:
             pass
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        """Wait for the end, for up to ``seconds``; say whether it has come."""
+        return self._ended.wait(seconds)
+
+    def nap(self, seconds: float) -> bool:
+        """Wait for the end or a stop request; say whether one may have come."""
+        return nap(self._wake, seconds)
+
+
+class _Watcher:
+    """Starts a script, and waits for its end, in the calling thread.
+
+    That is not the main thread: no KeyboardInterrupt comes there.
+    """
+
+    error = None
+
+    def __init__(self, tree: Tree, command: Command, stop: StopRequest) -> None:
+        self.tree = tree
+        self.command = command
+        self._stop = stop
+
+    def start(self) -> None:
+        """Start the script."""
+        self.tree.start(self.command)
+
+    def cancel(self) -> None:
+        """Do nothing: no start can be under way."""
+
+    def ended(self, seconds: float = 0.0) -> bool:
+        """Wait for the end, for up to ``seconds``; say whether it has come."""
+        return self.tree.wait_for(seconds)
+
+    def nap(self, seconds: float) -> bool:
+        """Wait for the end or a stop request; say whether one has come."""
+        return self.tree.wait_for(seconds, self._stop.signal) or self._stop.requested
+
+    def close(self) -> None:
+        """Do nothing: there is no subscription."""
+
+
+def _watcher(
+    tree: Tree, command: Command, stop: StopRequest
+) -> _Watcher | _ThreadedWatcher:
+    interruptible = current_thread() is main_thread()
+    if interruptible or stop.signal is None or not can_wait():
+        return _ThreadedWatcher(tree, command, stop)
+    return _Watcher(tree, command, stop)
 
 
 def run_command(
@@ -184,10 +232,10 @@ def _run(
 ) -> _Watched:
     """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
-        tree = Tree(capture.descriptor)
+        tree = Tree(capture.descriptor, held)
     except OSError as error:
         return _Watched(outcome=Outcome.NOT_STARTED, error=error)
-    watcher = _Watcher(tree, command, held)
+    watcher = _watcher(tree, command, stop)
     try:
         watcher.start()
         watched = _watch(watcher, capture, stop, begin)
@@ -204,12 +252,16 @@ def _run(
         duration = time.monotonic() - begin
         watched = _Watched(outcome=outcome, error=error, duration=duration)
     finally:
+        watcher.close()
         ending = tree.close()
     return replace(watched, ending=ending)
 
 
 def _watch(
-    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
+    watcher: _Watcher | _ThreadedWatcher,
+    capture: Capture,
+    stop: StopRequest,
+    begin: float,
 ) -> _Watched:
     """Wait for the end of a script, or stop it; then stop what it left behind."""
     grace = watcher.command.grace
@@ -251,32 +303,35 @@ def _left_behind(tree: Tree) -> tuple[ProcessInfo, ...]:
 
 
 def _wait(
-    watcher: _Watcher, capture: Capture, stop: StopRequest, begin: float
+    watcher: _Watcher | _ThreadedWatcher,
+    capture: Capture,
+    stop: StopRequest,
+    begin: float,
 ) -> Outcome | None:
     """Wait for the end, the deadline or a stop request; return why it must be stopped."""
     timeout = watcher.command.timeout
     deadline = float("inf") if timeout is None else begin + timeout
-    unsubscribe = stop.subscribe(lambda: watcher.wake.put(None))
-    try:
-        pause = capture.watch(begin)
-        while not watcher.ended.is_set():
-            left = deadline - time.monotonic()
-            if stop.requested:
-                return Outcome.STOPPED
-            if left <= 0:
-                return Outcome.TIMEOUT
-            if capture.flood is not None:
-                return Outcome.FAILURE
-            if not nap(watcher.wake, min(left, pause)):
-                watcher.tree.reap_orphans()
-                pause = capture.watch(time.monotonic())
-    finally:
-        unsubscribe()
+    pause = capture.watch(begin)
+    while not watcher.ended():
+        left = deadline - time.monotonic()
+        if stop.requested:
+            return Outcome.STOPPED
+        if left <= 0:
+            return Outcome.TIMEOUT
+        if capture.flood is not None:
+            return Outcome.FAILURE
+        if not watcher.nap(min(left, pause)):
+            watcher.tree.reap_orphans()
+            pause = capture.watch(time.monotonic())
     return None
 
 
 def _stop(
-    watcher: _Watcher, capture: Capture, stop: StopRequest, *, grace: float
+    watcher: _Watcher | _ThreadedWatcher,
+    capture: Capture,
+    stop: StopRequest,
+    *,
+    grace: float,
 ) -> tuple[dict[int, ProcessInfo], tuple[ProcessInfo, ...]]:
     """Stop a tree in steps: terminate, wait ``grace`` seconds, kill until nothing is left.
 
@@ -285,17 +340,17 @@ def _stop(
     Returns:
         The processes that were found, by number, and those that could not be killed.
     """
-    tree, ended = watcher.tree, watcher.ended
+    tree = watcher.tree
     if not tree.started:
         return {}, ()
     found = {member.pid: member for member in tree.members()}
     until = time.monotonic() + grace
     if tree.terminate():
-        while time.monotonic() < until and not (ended.is_set() and not tree.members()):
+        while time.monotonic() < until and not (watcher.ended() and not tree.members()):
             if stop.urgent:
                 break
             capture.watch(time.monotonic())
-            if ended.wait(_TERMINATE_INTERVAL):
+            if watcher.ended(_TERMINATE_INTERVAL):
                 time.sleep(_TERMINATE_INTERVAL)
     until = time.monotonic() + _KILLING
     while members := tree.members():
@@ -304,7 +359,7 @@ def _stop(
             break
         tree.kill()
         time.sleep(0.01)
-    ended.wait(_KILLING)
+    watcher.ended(_KILLING)
     return found, members
 
 

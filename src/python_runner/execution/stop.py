@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,6 +21,57 @@ if TYPE_CHECKING:
 _SAME_WISH = 0.2
 
 
+if sys.platform == "win32":
+    import ctypes
+    from ctypes import wintypes
+
+    _kernel32 = ctypes.WinDLL("kernel32")
+    _kernel32.CreateEventW.argtypes = (
+        wintypes.LPVOID,
+        wintypes.BOOL,
+        wintypes.BOOL,
+        wintypes.LPCWSTR,
+    )
+    _kernel32.CreateEventW.restype = wintypes.HANDLE
+    _kernel32.SetEvent.argtypes = (wintypes.HANDLE,)
+    _kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
+
+    def _new_signal() -> int | None:
+        # Stays set once it was.
+        return _kernel32.CreateEventW(None, True, False, None) or None
+
+    def _give(signal: int) -> None:
+        _kernel32.SetEvent(signal)
+
+    def _close(signal: int) -> None:
+        _kernel32.CloseHandle(signal)
+
+elif sys.platform == "linux":
+
+    def _new_signal() -> int | None:
+        with suppress(OSError):
+            return os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        return None
+
+    def _give(signal: int) -> None:
+        with suppress(OSError):
+            os.eventfd_write(signal, 1)
+
+    def _close(signal: int) -> None:
+        os.close(signal)
+
+else:
+
+    def _new_signal() -> int | None:
+        return None
+
+    def _give(_signal: int) -> None:
+        """Do nothing: there is none."""
+
+    def _close(_signal: int) -> None:
+        """Do nothing."""
+
+
 class StopRequest:
     """A flag that is raised once, from any thread or from a signal handler.
 
@@ -26,6 +80,10 @@ class StopRequest:
     There is no lock in here on purpose: a signal handler may run in the very thread
     that holds it. Single operations on a dictionary are atomic, and so are those of
     :class:`~queue.SimpleQueue`, which is made for this.
+
+    Attributes:
+        signal: the number of what a thread can wait for beside a process: readable
+            (Linux) or set (Windows) from the request on. None where there is none.
     """
 
     def __init__(self) -> None:
@@ -33,6 +91,12 @@ class StopRequest:
         self._urgent = False
         self._since = 0.0
         self._callbacks: dict[object, Callable[[], None]] = {}
+        self.signal = _new_signal()
+
+    def __del__(self) -> None:
+        """Close the signal: nobody is left to request anything."""
+        if self.signal is not None:
+            _close(self.signal)
 
     @property
     def requested(self) -> bool:
@@ -54,6 +118,8 @@ class StopRequest:
         if not self._requested:
             self._since = monotonic()
         self._requested = True
+        if self.signal is not None:
+            _give(self.signal)
         for callback in self._callbacks.copy().values():
             callback()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
@@ -32,6 +34,8 @@ TASK_MARKER = "PYTHON_RUNNER_TASK"
 _PR_SET_CHILD_SUBREAPER = 36
 #: Seconds that the kernel gets to end a script that was killed.
 _REAPING = 1.0
+#: Seconds between two looks at a script whose end is not told.
+_LOOK = 0.05
 #: How often to look again for processes that come and go all the time.
 _MOST_SCANS = 20
 
@@ -90,7 +94,7 @@ class Tree:
     have ended are adopted, so that it is known when none is left.
     """
 
-    def __init__(self, output: int) -> None:
+    def __init__(self, output: int, held: Held | None = None) -> None:
         """Prepare a tree whose script writes both streams to the descriptor ``output``.
 
         Raises:
@@ -102,6 +106,8 @@ class Tree:
         #: When it began, in clock ticks since the system did; 0 where that is not known.
         self._born = 0
         self._output = output
+        #: An interpreter that was started ahead for it, if there is one.
+        self._held = held
         self._output_file = os.fstat(output)
         self._task = new_task()
         self._counted = False
@@ -110,17 +116,17 @@ class Tree:
         self._dead: set[int] = set()
         self._settled = True
         self._exit: ProcessExit | None = None
+        #: What becomes readable when the script ends, once it was waited for.
+        self._descriptor: int | None = None
 
-    def start(self, command: Command, held: Held | None = None) -> None:
+    def start(self, command: Command) -> None:
         """Start the script; called in the thread that waits for its end.
-
-        ``held`` is an interpreter that was started ahead for it, if there is one.
 
         Raises:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        if held and (process := held.begin(command, self._output)):
+        if self._held and (process := self._held.begin(command, self._output)):
             self.process, self._task = process.process, process.task
             self._counted = True
             self._pid = self.process.pid
@@ -164,6 +170,33 @@ class Tree:
                 os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
         else:
             self._reap()
+
+    def wait_for(self, seconds: float, signal: int | None = None) -> bool:
+        """Wait for the end of the script, or for ``signal``, for up to ``seconds``.
+
+        Called where :func:`can_wait` says so, by one thread.
+
+        Returns:
+            Whether the script has ended.
+        """
+        if seconds > 0 and not self._has_ended():
+            if self._descriptor is None:
+                with suppress(OSError):
+                    self._descriptor = os.pidfd_open(self._pid)
+            if self._descriptor is None:
+                # No further file may be open: a look now and then does as well.
+                seconds = min(seconds, _LOOK)
+            poll = select.poll()
+            for descriptor in filter(None, (self._descriptor, signal)):
+                poll.register(descriptor, select.POLLIN)
+            poll.poll(ceil(seconds * 1000))
+        return self._has_ended()
+
+    def _has_ended(self) -> bool:
+        options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self._pid, options) is not None
+        return True
 
     def reap_orphans(self) -> None:
         """Reap adopted descendants that have ended, as init would: there may be many."""
@@ -229,6 +262,8 @@ class Tree:
             self._reap(os.WNOHANG)
             if self._exit is None:
                 time.sleep(0.01)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
         if self._counted:
             SUBREAPER.end(self._pid)
         return self._exit or ProcessExit()
@@ -239,6 +274,10 @@ class Tree:
         It costs nothing to speak of, however many processes the machine has: whoever is
         left has an ancestor whose parent was the script, and this process adopted that.
         """
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return False  # this process has no child at all
         try:
             os.killpg(self._pid, 0)
         except ProcessLookupError:
@@ -515,14 +554,25 @@ def become_subreaper() -> None:
     SUBREAPER.dedicated = True
 
 
+@cache
+def can_wait() -> bool:
+    """Say whether a thread can wait for a script and something else at a time."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.close(os.pidfd_open(os.getpid()))
+            return True
+    return False
+
+
 def _ticks(pid: int) -> int:
     """Return when a process began, in clock ticks since the system did.
 
     Raises:
         OSError: it has ended, or this is not Linux.
     """
-    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - the quickest way
-        return int(file.read().rpartition(b")")[2].split()[19])
+    # Without a buffer the kernel is asked less.
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123
+        return int((file.read(4096) or b"").rpartition(b")")[2].split()[19])
 
 
 def _own_children() -> list[int]:

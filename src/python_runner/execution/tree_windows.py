@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from math import ceil
 from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
@@ -115,6 +116,12 @@ _kernel32.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
 _kernel32.OpenProcess.argtypes = (wintypes.DWORD, wintypes.BOOL, wintypes.DWORD)
 _kernel32.OpenProcess.restype = wintypes.HANDLE
 _kernel32.WaitForSingleObject.argtypes = (wintypes.HANDLE, wintypes.DWORD)
+_kernel32.WaitForMultipleObjects.argtypes = (
+    wintypes.DWORD,
+    ctypes.POINTER(wintypes.HANDLE),
+    wintypes.BOOL,
+    wintypes.DWORD,
+)
 _kernel32.QueryFullProcessImageNameW.argtypes = (
     wintypes.HANDLE,
     wintypes.DWORD,
@@ -155,7 +162,7 @@ class Held(Protocol):
 class Tree:
     """A script with its descendants, all in one job."""
 
-    def __init__(self, output: int) -> None:
+    def __init__(self, output: int, held: Held | None = None) -> None:
         """Make the job of a script that writes both streams to the descriptor ``output``.
 
         Raises:
@@ -164,9 +171,11 @@ class Tree:
         self.process: subprocess.Popen[bytes] | None = None
         self.started = False
         self._output = output
+        #: An interpreter that was started ahead for it, if there is one.
+        self._held = held
         self._job = create_job()
 
-    def start(self, command: Command, held: Held | None = None) -> None:
+    def start(self, command: Command) -> None:
         """Start the script; called in the thread that waits for its end.
 
         An interpreter that was started ahead brings the job that it is in.
@@ -175,7 +184,7 @@ class Tree:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        if held and (process := held.begin(command, self._output)):
+        if self._held and (process := self._held.begin(command, self._output)):
             _kernel32.CloseHandle(self._job)
             self.process, self._job = process.process, process.job
         else:
@@ -186,6 +195,23 @@ class Tree:
         """Block until the script itself has ended; called in a thread of its own."""
         assert self.process is not None  # noqa: S101 - called after start()
         self.process.wait()
+
+    def wait_for(self, seconds: float, signal: int | None = None) -> bool:
+        """Wait for the end of the script, or for ``signal``, for up to ``seconds``.
+
+        Returns:
+            Whether the script has ended.
+        """
+        assert self.process is not None  # noqa: S101 - called after start()
+        if seconds > 0 and self.process.poll() is None:
+            handles = [int(self.process._handle)]  # type: ignore[attr-defined]  # noqa: SLF001
+            if signal is not None:
+                handles.append(signal)
+            array = (wintypes.HANDLE * len(handles))(*handles)
+            _kernel32.WaitForMultipleObjects(
+                len(handles), array, False, ceil(seconds * 1000)
+            )
+        return self.process.poll() is not None
 
     def reap_orphans(self) -> None:
         """Do nothing: Windows has no zombies."""
@@ -231,6 +257,11 @@ class Tree:
         ending = ProcessExit(exit_code, *_usage(self._job))
         _kernel32.CloseHandle(self._job)
         return ending
+
+
+def can_wait() -> bool:
+    """Say whether a thread can wait for a script and something else at a time."""
+    return True
 
 
 def become_subreaper() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING
 from python_runner.files import move, patiently, private_file, remove
 from python_runner.records.database import (
     BUSY_SECONDS,
+    COMPANIONS,
     connect,
     is_damage,
-    is_unwritable,
+    is_filled,
     suspicion,
+    write_ahead_log,
 )
 from python_runner.records.schema import MIGRATIONS
+from python_runner.records.write_lock import WriteLock
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
 #: Bytes up to which the whole file is checked at each opening: some milliseconds.
 #: Damage further on is met in use, and leads to a check at the next opening.
 _CHECKED_SIZE = 1_000_000
-#: A journal that stayed beside a new database would be played back into it.
-_COMPANIONS = ("", "-journal", "-wal", "-shm")
 
 
 def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
@@ -40,24 +40,36 @@ def set_aside_if_damaged(path: Path, now: datetime) -> Path | None:
         sqlite3.Error: its state cannot be found out: locked, unreadable.
         OSError: it cannot be moved.
     """
-    # One looks at a time: the next finds the new file, not one that is being moved, and
+    if _is_sound(path):
+        return None
+    # One moves at a time: the next finds the new file, not one that is being moved, and
     # Windows moves no file that another has open.
-    with _alone(path.with_name(f"{path.name}.lock")):
-        if _is_sound(path):
-            return None
-        target = _free_name(path, f"{now:%Y-%m-%d_%H-%M-%S}")
-        for companion in _COMPANIONS:
-            source = path.with_name(path.name + companion)
-            if source.exists():
-                aside = target.with_name(target.name + companion)
-                patiently(partial(move, source, aside))
-        remove(suspicion(path))
-        return target
+    lock = WriteLock(path)
+    try:
+        with lock.held(BUSY_SECONDS):
+            return None if _is_sound(path) else _set_aside(path, now)
+    finally:
+        lock.close()
+
+
+def _set_aside(path: Path, now: datetime) -> Path:
+    target = _free_name(path, f"{now:%Y-%m-%d_%H-%M-%S}")
+    # A journal that stayed beside a new database would be played back into it.
+    for companion in ("", *COMPANIONS):
+        source = path.with_name(path.name + companion)
+        if source.exists():
+            aside = target.with_name(target.name + companion)
+            patiently(partial(move, source, aside))
+    remove(suspicion(path))
+    # Before anybody else looks: what comes next belongs to it.
+    private_file(path)
+    return target
 
 
 def _is_sound(path: Path) -> bool:
     if not path.exists():
-        return True
+        # SQLite would throw away what a killed process has left of a file that is gone.
+        return not is_filled(write_ahead_log(path))
     suspected = suspicion(path).exists()
     try:
         with closing(connect(path)) as connection:
@@ -111,28 +123,6 @@ def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
         WHERE tables.type = 'table'
     """
     return {(table, column) for table, column in connection.execute(query)}
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Exclude other processes, by a lock that ends with the process that holds it.
-
-    It writes nothing: what is on a full disk is read all the same. Where the folder or
-    the file cannot be written nobody is excluded, and nothing will be moved either.
-    """
-    with ExitStack() as stack:
-        try:
-            private_file(path)
-            guard = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            stack.enter_context(closing(guard))
-            guard.execute("PRAGMA journal_mode = OFF")
-            guard.execute("BEGIN EXCLUSIVE")
-        except OSError:
-            pass
-        except sqlite3.Error as error:
-            if not is_unwritable(error):
-                raise
-        yield
 
 
 def _free_name(path: Path, date: str) -> Path:

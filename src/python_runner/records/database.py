@@ -12,7 +12,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import (
@@ -21,8 +21,11 @@ from python_runner.files import (
     private_file,
     private_folder,
     read_block,
+    remove,
 )
+from python_runner.records.network import is_remote
 from python_runner.records.rows import project_key
+from python_runner.records.write_lock import Occupied, WriteLock
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
 
@@ -38,6 +41,14 @@ _BUSY_AGAIN_SECONDS = 0.5
 #: Pages that a copy takes at a time (16 MB), and how often it may begin anew.
 _STEP = 4000
 _BEGINNINGS = 5
+#: Transactions after which the content of the write-ahead log is moved into the
+#: database: some 250 scripts, a few megabytes.
+_WRITES = 500
+#: How transactions begin. A deferred one that turns into a writer fails at once when
+#: another one writes, whatever the busy timeout.
+_READ, _WRITE = "BEGIN", "BEGIN IMMEDIATE"
+#: What lies beside a database: a rollback journal, the write-ahead log and its index.
+COMPANIONS = ("-journal", "-wal", "-shm")
 #: Bytes at the start of the file that every transaction reads.
 _HEADER = 100
 
@@ -50,6 +61,12 @@ _SENTENCES = {
     sqlite3.SQLITE_READONLY: N_("{file} is read-only"),
 }
 _ANY_ERROR = N_("{file}: {error}")
+#: What SQLite answers where there is no room.
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+#: What SQLite answers where it cannot make what reading a write-ahead log needs.
+_UNREADABLE = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+)
 
 
 class StoreError(PythonRunnerError):
@@ -63,58 +80,158 @@ class StoreError(PythonRunnerError):
         super().__init__(str(reason))
 
 
+class _Connection(sqlite3.Connection):
+    """A connection; ``refusal`` says why it can only read, where SQLite could not write."""
+
+    refusal: sqlite3.OperationalError | None = None
+
+
 class Database:
-    """One connection, shared by the threads of this process one at a time."""
+    """One connection, shared by the threads of this process one at a time.
+
+    Changes go to a write-ahead log, where they are durable after one sync, and who reads
+    holds up nobody who writes. Where there can be none, as on a network drive, they go
+    through a rollback journal.
+    """
 
     def __init__(self, path: Path, prepare: Callable[[Database], None]) -> None:
         """Open the file; ``prepare`` brings its tables to the present form."""
         self.path = path
         self._prepare = prepare
         self._lock = threading.RLock()
+        #: Held by whoever writes, in whichever process.
+        self._writing = WriteLock(path)
         #: Whether the last transaction has waited in vain.
         self._waited = False
+        #: Whether the file is being opened.
+        self._opening = False
         self._open()
 
     def _open(self) -> None:
         with translated(self.path):
             self._connection = connect(self.path)
-            self._file = self.path.stat()
+            try:
+                self._file = self.path.stat()
+                self._use_write_ahead_log()
+            except BaseException:
+                self._connection.close()
+                raise
+        self._opening = True
         try:
             self._prepare(self)
         except BaseException:
             self._connection.close()
             raise
+        finally:
+            self._opening = False
+        #: What lies beside the file, as long as it is open.
+        self._companions: dict[Path, os.stat_result] = {}
+        for companion in COMPANIONS:
+            path = self.path.with_name(self.path.name + companion)
+            with suppress(OSError):
+                self._companions[path] = path.stat()
+
+    def _use_write_ahead_log(self) -> None:
+        """Turn records with another journal into such with a write-ahead log, or back.
+
+        Where that cannot be done now they stay as they are: read-only, in use by an older
+        version, without room.
+        """
+        wanted = "delete" if is_remote(self.path) else "wal"
+        if (mode := _journal_mode(self._connection)) != wanted:
+            with (
+                suppress(sqlite3.OperationalError, Occupied),
+                self._alone(BUSY_SECONDS),
+            ):
+                self._connection.execute(f"PRAGMA journal_mode = {wanted}")
+            mode = _journal_mode(self._connection)
+        self._wal = mode == "wal"
+        #: Transactions that were written since the last checkpoint, and whether any was.
+        self._writes, self._written = 0, False
+        self._synced = False
+        self._sync(wanted=True)
+
+    def _sync(self, *, wanted: bool) -> None:
+        """Choose whether the next transaction is to survive a power cut.
+
+        One that is not, survives the death of this process; and everything that was
+        written before one that is, survives with it.
+        """
+        if wanted is self._synced or (self._synced and not self._wal):
+            return
+        # EXTRA also syncs the folder after a rollback journal's removal: without it a
+        # power cut could bring the journal back, and with it the moment before the commit.
+        level = ("FULL" if self._wal else "EXTRA") if wanted else "NORMAL"
+        self._connection.execute(f"PRAGMA synchronous = {level}")
+        self._synced = wanted
 
     def _open_anew_if_gone(self) -> None:
-        """Begin new records where the file was deleted or moved while it was open.
-
-        SQLite refuses to write into a file that has lost its name.
-        """
-        try:
+        """Begin new records where the file was deleted or moved while it was open."""
+        with suppress(FileNotFoundError):
             if os.path.samestat(self.path.stat(), self._file):
                 return
-        except FileNotFoundError:
+        with self._alone(BUSY_SECONDS):
+            # Into the file that has another name now, or none.
+            self._empty_write_ahead_log("TRUNCATE")
+            self._connection.close()
+            # Nobody may share what belongs to it: neither who opens the file that takes
+            # its place, nor another process that still has the old one.
+            for path, status in self._companions.items():
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(path.stat(), status):
+                        remove(path)
             private_folder(self.path.parent)
             private_file(self.path)
-        self._connection.close()
         self._open()
+
+    def _require_writable(self) -> None:
+        """Open the file once more where there was no room for what writing needs."""
+        if self._connection.refusal is not None and not self._opening:
+            self._connection.close()
+            self._open()
+        if self._connection.refusal is not None:
+            raise self._connection.refusal
 
     def close(self) -> None:
         """Close the file; a transaction of another thread ends first."""
         with self._lock:
+            # Where another one writes on and on it moves the content itself.
+            with suppress(Occupied), self._alone(_BUSY_AGAIN_SECONDS):
+                if self._written:
+                    self._empty_write_ahead_log()
+                self._connection.close()
             self._connection.close()
+            self._writing.close()
+
+    def _empty_write_ahead_log(self, way: str = "PASSIVE") -> None:
+        """Move its content into the database, as far as nobody reads what was before."""
+        if self._wal:
+            with suppress(sqlite3.Error):
+                self._connection.execute(f"PRAGMA wal_checkpoint({way})")
+            self._writes = 0
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Open a transaction that is on disk when the block is left without an error.
+    def write(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """Open a transaction that is kept when the block is left without an error.
+
+        Args:
+            synced: whether it is on disk then, with all before it. Another one survives
+                a kill, but a power cut only with the next that is synced.
 
         Raises:
             StoreError: nothing of the transaction has been kept.
         """
-        # A deferred transaction that turns into a writer fails at once when another
-        # one writes, whatever the busy timeout.
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
+        with self._lock, translated(self.path):
+            self._open_anew_if_gone()
+            self._require_writable()
+            with self._alone(self._patience):
+                self._sync(wanted=synced)
+                with self._transaction(_WRITE) as connection:
+                    yield connection
+                self._written = True
+                self._writes += 1
+                if self._writes >= _WRITES:
+                    self._empty_write_ahead_log()
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -123,8 +240,10 @@ class Database:
         Raises:
             StoreError: the records cannot be read.
         """
-        with self._transaction("BEGIN") as connection:
-            yield connection
+        with self._lock, translated(self.path):
+            self._open_anew_if_gone()
+            with self._transaction(_READ) as connection:
+                yield connection
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Copy everything as it is at one moment, while others may write.
@@ -151,24 +270,39 @@ class Database:
             self._connection.backup(target)
 
     @contextmanager
+    def _alone(self, seconds: float) -> Iterator[None]:
+        """Keep other writers away, who are waited for up to ``seconds``."""
+        try:
+            with self._writing.held(seconds):
+                yield
+        except Occupied:
+            self._note_waiting(in_vain=True)
+            raise
+
+    @contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, translated(self.path):
-            self._open_anew_if_gone()
-            try:
-                self._begin(begin)
-                yield self._connection
-                self._connection.execute("COMMIT")
-                self._note_waiting(in_vain=False)
-            except BaseException as error:
-                if isinstance(error, sqlite3.Error):
-                    self._note_waiting(in_vain=_is_busy(error))
-                    if is_damage(error):
-                        with suppress(OSError):
-                            private_file(suspicion(self.path))
-                # SQLite may have rolled back by itself, on a full disk for instance.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        try:
+            self._begin(begin)
+            yield self._connection
+            self._connection.execute("COMMIT")
+            self._note_waiting(in_vain=False)
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error):
+                self._note_waiting(in_vain=_is_busy(error))
+                if is_damage(error):
+                    with suppress(OSError):
+                        private_file(suspicion(self.path))
+            # SQLite may have rolled back by itself, on a full disk for instance.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if begin != _READ and _is_full(error):
+                # What the write-ahead log takes can be written again from its start.
+                self._empty_write_ahead_log()
+            raise
+
+    @property
+    def _patience(self) -> float:
+        return _BUSY_AGAIN_SECONDS if self._waited else BUSY_SECONDS
 
     def _begin(self, statement: str) -> None:
         try:
@@ -187,8 +321,8 @@ class Database:
         """
         if in_vain is not self._waited:
             self._waited = in_vain
-            seconds = _BUSY_AGAIN_SECONDS if in_vain else BUSY_SECONDS
-            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+            milliseconds = round(self._patience * 1000)
+            self._connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
 
 
 class _TooOften(Exception):
@@ -219,7 +353,7 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> _Connection:
     """Open ``path`` the way every connection to the records is opened.
 
     Raises:
@@ -227,26 +361,53 @@ def connect(path: Path) -> sqlite3.Connection:
         OSError: another program lets nobody open it (Windows).
     """
     _wait_while_held(path)
-    connection = sqlite3.connect(
-        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    connection = _connection(path)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if _primary_code(error) not in _UNREADABLE or is_filled(write_ahead_log(path)):
+            raise
+        # Where nothing can be written SQLite makes no index of a write-ahead log, and
+        # reads nothing. There is no log, and nobody else who could begin one.
+        connection = _connection(f"{path.absolute().as_uri()}?immutable=1", uri=True)
+        connection.refusal = error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _connection(place: str | Path, **options: Any) -> _Connection:
+    connection: _Connection = sqlite3.connect(
+        place,
+        factory=_Connection,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        **options,
     )
     connection.row_factory = sqlite3.Row
     # One damaged text must not hide the others.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.create_function("path_key", 1, project_key, deterministic=True)
-    try:
-        # Not WAL: up to SQLite 3.51.2, which the Pythons of these years carry, a reset
-        # of the WAL can corrupt the file, and WAL would stay in the file for whichever
-        # version opens it next. EXTRA also syncs the folder after the journal's
-        # removal: without it a power cut could bring the journal back, and with it
-        # the moment before the commit.
-        connection.execute("PRAGMA journal_mode = DELETE")
-        connection.execute("PRAGMA synchronous = EXTRA")
-        connection.execute("PRAGMA foreign_keys = ON")
-    except BaseException:
-        connection.close()
-        raise
+    # Nothing is moved into the database unless its writers are kept away.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def write_ahead_log(path: Path) -> Path:
+    """Return where the changes of a database are written first."""
+    return path.with_name(f"{path.name}-wal")
+
+
+def is_filled(path: Path) -> bool:
+    """Say whether there is such a file, and something in it."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -254,6 +415,9 @@ def translated(path: Path) -> Iterator[None]:
     """Turn what SQLite and the file system raise into a :class:`StoreError`."""
     try:
         yield
+    except Occupied as error:
+        template = _SENTENCES[sqlite3.SQLITE_BUSY]
+        raise StoreError(Sentence.of(template, file=str(path))) from error
     except sqlite3.Error as error:
         template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
         cause: object = str(error)
@@ -281,14 +445,12 @@ def is_damage(error: sqlite3.Error) -> bool:
     return _primary_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
-def is_unwritable(error: sqlite3.Error) -> bool:
-    """Say whether ``error`` means that a file or its folder takes nothing."""
-    return _primary_code(error) in {
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_READONLY,
-    }
+def _is_full(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _FULL
+
+
+def _journal_mode(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
@@ -297,4 +459,6 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 def _primary_code(error: sqlite3.Error) -> int:
     # Errors of the Python module itself, such as a closed connection, have no code.
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    # No room for the index of the write-ahead log.
+    return sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & 0xFF

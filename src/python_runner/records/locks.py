@@ -64,7 +64,8 @@ if sys.platform == "win32":
     #: takes no position beyond 2 GiB.)
     _LOCKED_BYTE = 0x7FFF_0000
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file; say whether it was free."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -72,12 +73,13 @@ if sys.platform == "win32":
             return False
         return True
 
-    def _unlock(descriptor: int) -> None:
+    def unlock(descriptor: int) -> None:
+        """Give the lock of an open file back."""
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
 
-    def _is_current(_descriptor: int, _path: Path) -> bool:
-        # Nobody can delete a file that is open here.
+    def is_current(_descriptor: int, _path: Path) -> bool:
+        """Say whether an open file still has its name; nobody can delete an open one."""
         return True
 
     def _out_of_the_way(descriptor: int) -> int:
@@ -93,18 +95,21 @@ else:
 
     _FLAGS = os.O_RDONLY
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file; say whether it was free."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True
 
-    def _unlock(descriptor: int) -> None:
+    def unlock(descriptor: int) -> None:
+        """Give the lock of an open file back."""
         # For all who inherited it: closing alone would leave them the lock.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
-    def _is_current(descriptor: int, path: Path) -> bool:
+    def is_current(descriptor: int, path: Path) -> bool:
+        """Say whether an open file still has its name."""
         # After the file is deleted, another process can create and lock a new one; ours
         # no longer counts.
         try:
@@ -326,7 +331,7 @@ class FileLock:
             with ExitStack() as stack:
                 stack.callback(os.close, descriptor)
                 try:
-                    if not _try_lock(descriptor):
+                    if not try_lock(descriptor):
                         # Who locks what others may read of it is no runner.
                         os.lseek(descriptor, 0, os.SEEK_SET)
                         read_block(descriptor, 1, patient=False)
@@ -337,7 +342,7 @@ class FileLock:
                     # NFS locks only what may be written.
                     flags = os.O_RDWR
                     continue
-                if _is_current(descriptor, self.path):
+                if is_current(descriptor, self.path):
                     stack.pop_all()
                     return _out_of_the_way(descriptor)
 
@@ -352,7 +357,7 @@ class FileLock:
         if self._descriptor is None:
             return False
         try:
-            return not _is_current(self._descriptor, self.path)
+            return not is_current(self._descriptor, self.path)
         except OSError:
             return False
 
@@ -374,7 +379,7 @@ class FileLock:
             with suppress(OSError):
                 os.close(writer)
         if descriptor is not None:
-            for give_back in (_unlock, os.close):
+            for give_back in (unlock, os.close):
                 with suppress(OSError):
                     give_back(descriptor)
 
@@ -434,14 +439,14 @@ def brief_lock(
     """
     with suppress(OSError):
         for _ in range(_BRIEF_LOOKS):
-            if _try_lock(descriptor):
+            if try_lock(descriptor):
                 break
             sleep(_BRIEF_INTERVAL)
     try:
         yield
     finally:
         with suppress(OSError):
-            _unlock(descriptor)
+            unlock(descriptor)
 
 
 def project_lock(home: Path, project: Path) -> FileLock:

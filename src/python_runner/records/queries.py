@@ -91,8 +91,27 @@ def newest(
     limit: int,
 ) -> list[int]:
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
-    status = "<> 'success'" if failed else "IS NOT NULL"
+    # The first half is that of the indexes.
+    failure = "<> 'success' AND status <> 'skipped'"
+    status = failure if failed else "IS NOT NULL"
     return _newest(connection, status, projects=projects, since=since, limit=limit)
+
+
+def is_skip_told(connection: Connection, path: Path, since: datetime) -> bool:
+    """Say whether a skipped run is reported; see :meth:`Store.is_skip_told`."""
+    cursor = connection.execute(
+        """
+        SELECT 1 FROM run
+        WHERE project = :project AND status <> 'success' AND status = 'skipped'
+            AND started_at >= :since AND (
+                mail IS NOT NULL
+                OR EXISTS (SELECT 1 FROM message WHERE message.run = run.id)
+            )
+        LIMIT 1
+        """,
+        {"project": project(connection, path), "since": rows.from_time(since)},
+    )
+    return cursor.fetchone() is not None
 
 
 def last_run(connection: Connection, projects: Sequence[Path]) -> str | None:

@@ -111,7 +111,8 @@ class Store:
         """Close the file."""
         self._database.close()
 
-    # Transitions: each is on disk when its method returns.
+    # Transitions: each is on disk when its method returns, the start of an attempt
+    # excepted.
 
     def begin_run(
         self,
@@ -147,7 +148,8 @@ class Store:
             started_at: when the attempt begins.
             output: the file its output goes to: where to look should the runner die.
         """
-        with self._database.write() as connection:
+        # An attempt that a power cut takes with it has not ended: nobody misses its start.
+        with self._database.write(synced=False) as connection:
             run = changes.run_key(connection, run_id)
             changes.begin_attempt(connection, run, number, started_at, output)
 
@@ -280,7 +282,8 @@ class Store:
 
         Args:
             projects: folders of the projects; none means all.
-            failed: leave out the runs that succeeded.
+            failed: leave out the runs that succeeded, and those that were skipped
+                because another one was active.
             since: leave out what began earlier.
             limit: how many at most.
         """
@@ -296,6 +299,11 @@ class Store:
             with self._database.read() as connection:
                 runs += queries.load(connection, page)
         return runs
+
+    def is_skip_told(self, path: Path, since: datetime) -> bool:
+        """Say whether a run of a project that was skipped ``since`` then is reported."""
+        with self._database.read() as connection:
+            return queries.is_skip_told(connection, path, since)
 
     def last_run(self, projects: Sequence[Path] = ()) -> str | None:
         """Return the id of the run that was recorded last; None where there is none.
@@ -376,6 +384,8 @@ class Store:
                 closing(sqlite3.connect(new.name)) as copy,
             ):
                 self._database.copy_to(copy)
+                # One file, which can be read where nothing can be written beside it.
+                copy.execute("PRAGMA journal_mode = DELETE")
 
     def old_runs(self, older_than: datetime, now: datetime) -> OldRuns:
         """Return which runs began before, for sure: what :meth:`delete_old_runs` forgets.

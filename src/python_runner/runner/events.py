@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from python_runner.model import Project, Run, Script, ScriptResult
+    from python_runner.model import Attempt, Project, Run, Script, ScriptResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,22 @@ class ScriptStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded:
+    """An attempt of a script did not succeed; the next one begins in ``wait`` seconds.
+
+    The last attempt of a script is told by :class:`ScriptEnded` alone.
+    """
+
+    run_id: str
+    project: Project
+    script: Script
+    number: int
+    attempt: int
+    result: Attempt
+    wait: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptEnded:
     """A script ended, or will not be started."""
 
@@ -49,4 +65,4 @@ class RunEnded:
 
 
 #: The events of a run, in the order in which a listener gets them.
-Event = RunStarted | ScriptStarted | ScriptEnded | RunEnded
+Event = RunStarted | ScriptStarted | AttemptEnded | ScriptEnded | RunEnded

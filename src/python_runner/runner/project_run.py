@@ -274,7 +274,18 @@ class _ProjectRun:
         if acquired:
             return self._run_scripts(interpreter)
         reason = why_locked(self.lock, context.masker)
+        with context.as_warning():
+            self.told = not self._skip_is_told()
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
+
+    def _skip_is_told(self) -> bool:
+        """Say whether people know that runs are skipped for the one that is active."""
+        store, holder = self.context.session.store, self.lock.holder()
+        if store is None or holder is None:
+            return False
+        with suppress(StoreError):
+            return store.is_skip_told(self.context.project.path, holder.started_at)
+        return False
 
     def _resume(self) -> bool:
         """Go on with what has not succeeded; say whether there is anything."""
@@ -552,7 +563,11 @@ class _ProjectRun:
         # Only the report mentions the given-up ones: the run itself is not to blame.
         lost = tuple(map(given_up_notice, given_up))
         bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
-        for scripts in (run.scripts, bare):
+        forms: tuple[tuple[ScriptResult, ...], ...] = (run.scripts, bare)
+        if run.status is RunStatus.SKIPPED:
+            # It says nothing about its scripts, and each would give the same reason.
+            forms = ((),)
+        for scripts in forms:
             run = self._with_warnings(run)
             if not (self.told and context.session.reports_enabled):
                 return run, ()

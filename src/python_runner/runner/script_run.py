@@ -19,7 +19,7 @@ from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
-from python_runner.runner.events import ScriptStarted
+from python_runner.runner.events import AttemptEnded, ScriptStarted
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
 
@@ -163,7 +163,18 @@ class ScriptRun:
                 # The result writes its last attempt: one transaction instead of two.
                 return
             self.recorder.end_attempt(number, attempts[-1])
-            if session.stop.wait(retry_wait(script.retry_delay, len(attempts))):
+            wait = retry_wait(script.retry_delay, len(attempts))
+            ended = AttemptEnded(
+                run_id=self.context.run_id,
+                project=self.context.project,
+                script=script,
+                number=number,
+                attempt=len(attempts),
+                result=attempts[-1],
+                wait=wait,
+            )
+            session.notify(ended)
+            if session.stop.wait(wait):
                 return
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
 

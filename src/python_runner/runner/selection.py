@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,14 +31,30 @@ def select(project: Project, only: Sequence[str]) -> Project:
     chosen = [s for s in project.scripts if wanted & {s.name, s.path}]
     known = {name for script in chosen for name in (script.name, script.path)}
     if missing := wanted - known:
+        message = _("there is no script {names} in the series; it contains {series}")
+        series = [script.name for script in project.scripts]
+        near = [_nearest(name, series) for name in sorted(missing)]
+        if all(near):
+            message = _(
+                "there is no script {names} in the series; did you mean {near}?"
+            )
         raise PythonRunnerError(
-            _("{project} has no script {names}; its series contains {series}").format(
-                project=project.name,
+            message.format(
                 names=", ".join(sorted(missing)),
-                series=", ".join(script.name for script in project.scripts),
+                near=", ".join(near),
+                series=", ".join(series),
             )
         )
     return _limited(project, {script.name for script in chosen})
+
+
+def _nearest(name: str, series: Sequence[str]) -> str:
+    """Return the script that is nearly called ``name``; nothing where none is."""
+    from difflib import get_close_matches  # noqa: PLC0415 - after a slip alone
+
+    stems = {re.sub(r"\.pyw?\Z", "", known.lower()): known for known in series}
+    near = get_close_matches(re.sub(r"\.pyw?\Z", "", name.lower()), stems, n=1)
+    return stems[near[0]] if near else ""
 
 
 def require_records(store: Store | None) -> Store:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from python_runner.execution.exit_reasons import start_failure
@@ -25,8 +26,8 @@ class Series:
     """A series and what to do with each of its scripts.
 
     Attributes:
-        execute: runs one script to its end, whatever happens; called in a thread of
-            its own.
+        execute: runs one script to its end, whatever happens; called in a thread that
+            no KeyboardInterrupt reaches.
         not_started: makes the result of a script without any attempt.
         record: takes each result as it arrives, always in the calling thread.
         stopping: whether no further script may start.
@@ -64,6 +65,11 @@ class Series:
                 keep(future.result())
         return tuple(results[script.name] for script in self.scripts)
 
+    @property
+    def _in_sequence(self) -> bool:
+        """Whether the calling thread can run the scripts itself, one after the other."""
+        return self.max_parallel == 1 and current_thread() is not main_thread()
+
     def _run(
         self,
         schedule: Schedule,
@@ -75,6 +81,9 @@ class Series:
             for script, reason in step.skip:
                 keep(self.not_started(script, reason, Outcome.SKIPPED))
             for script in step.start:
+                if self._in_sequence:
+                    keep(self.execute(script))
+                    continue
                 try:
                     running.add(start(partial(self.execute, script), "script"))
                 except (RuntimeError, MemoryError) as error:

@@ -62,11 +62,16 @@ class Formats:
 
         Two units at most, and decimals only below one minute.
         """
-        second, minute, hour, day = _UNITS.get(self.language, _UNITS["en"])
+        second, *_ = _UNITS.get(self.language, _UNITS["en"])
         if seconds < 0.995:  # noqa: PLR2004 - what two decimals still round below 1
             return self.number(seconds, 2) + second
         if seconds < 59.95:  # noqa: PLR2004 - what one decimal still rounds below 60
             return self.number(seconds, 1) + second
+        return self.whole_duration(seconds)
+
+    def whole_duration(self, seconds: float) -> str:
+        """Return ``seconds`` without decimals: ``0 s``, ``8 s``, ``2 min 13 s``."""
+        second, minute, hour, day = _UNITS.get(self.language, _UNITS["en"])
         minutes, rest = divmod(round(seconds), 60)
         parts = [
             (self.number(minutes // 1440), day, minutes // 1440),
@@ -74,9 +79,9 @@ class Formats:
             (str(minutes % 60), minute, minutes % 60),
             (str(rest), second, rest),
         ]
-        first = next(place for place, part in enumerate(parts) if part[2])
+        first = next((place for place, part in enumerate(parts) if part[2]), 3)
         shown = [value + unit for value, unit, size in parts[first : first + 2] if size]
-        return " ".join(shown)
+        return " ".join(shown) or "0" + second
 
     def ordinal(self, count: int) -> str:
         """Return ``count``, 2 or more, as a place in a row: ``2nd``, ``21st``, ``3e``."""

@@ -50,7 +50,7 @@ def test_run_reports_each_script_and_exits_with_1(
     assert "project_1: first.py: succeeded" in done.stdout
     assert "project_1: bad.py: failed" in done.stdout
     assert "project_1: last.py: succeeded" in done.stdout
-    assert "2 of 3 succeeded" in done.stdout
+    assert "2 succeeded, 1 failed" in done.stdout
     assert "KeyError: 'montant'" in done.stderr
     assert "bad.py:2" in done.stderr
     assert "02_bad.py.log" in done.stderr
@@ -628,3 +628,28 @@ def test_resume_and_only_exclude_each_other(cli: Cli) -> None:
 
     assert done.returncode == 2
     assert "--only" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("good", "good.py"), ("Good.py", "good.py"), ("godo.py", "good.py")],
+)
+def test_a_script_that_is_nearly_called_so_is_named(
+    cli: Cli, make_project: MakeProject, typed: str, meant: str
+) -> None:
+    """Who leaves the ending out need not read the whole series."""
+    done = cli(
+        "run", "--dry-run", make_project(sources={"good.py": GOOD}), "--only", typed
+    )
+
+    assert done.returncode == 2
+    assert f"called {typed}; did you mean {meant}?" in done.stderr
+
+
+def test_a_folder_that_is_none_is_an_error_in_one_line(cli: Cli) -> None:
+    """No empty line above, and no other word for it than elsewhere."""
+    done = cli("run", "nowhere")
+
+    [line] = [line for line in done.stderr.split("\n")[:-1] if "warning" not in line]
+    assert line.startswith("error: nowhere: ")
+    assert line.endswith("is not a folder")

@@ -53,7 +53,7 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     shown = cli("show", "-v", run_id[:6].upper()).stdout
     blocks = shown.split("\n\n")
 
-    assert "1 of 3" in blocks[0]
+    assert "1 succeeded, 1 failed, 1 skipped" in blocks[0]
     assert str(folder) in blocks[0]
     version = f"(Python {platform.python_version()})"
     assert f"interpreter: {sys.executable} {version}" in blocks[0]
@@ -63,7 +63,7 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
         ["✗", "bad.py", "failed", "KeyError: 'montant'"],
         [
             *("○", "last.py", "skipped"),
-            "not started: it needs bad.py, which did not succeed",
+            "it needs bad.py, which did not succeed",
         ],
     ]
     assert re.match(
@@ -82,8 +82,7 @@ def test_show_tells_everything(cli: Cli, make_project: MakeProject) -> None:
     used = rf"\n    {memory}processor time \d+\.\d+ s\n"
     assert re.search(used, blocks[2])
     assert blocks[4] == (
-        "○ 3. last.py: skipped\n"
-        "    not started: it needs bad.py, which did not succeed\n"
+        "○ 3. last.py: skipped\n    it needs bad.py, which did not succeed\n"
     )
 
 
@@ -218,11 +217,11 @@ def test_show_wants_one_run(cli: Cli, store: Store, tmp_path: Path) -> None:
     assert "begins with ab: ab11111111111, ab22222222222\n" in several.stderr
     dead = cli("show", "d")
     assert dead.returncode == 0
-    assert "was interrupted: its runner is gone" in dead.stdout
+    assert "was interrupted: its runner was killed" in dead.stdout
     assert "run --resume" in dead.stdout
     page = cli("show", "d", "--html", "page.html")
     assert page.returncode == 2
-    assert "was interrupted: its runner is gone" in page.stderr
+    assert "was interrupted: its runner was killed" in page.stderr
     assert cli("show", "ab1").returncode == 0
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from contextlib import ExitStack, contextmanager, nullcontext
+import time
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,17 +15,15 @@ from python_runner.cli import wording
 from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
-from python_runner.cli.progress import LiveView, PlainLines, Progress
-from python_runner.cli.streams import (
-    Stream,
-    Unhurried,
-    deliver_document,
-    say,
-    show,
-    stderr,
-    stdout,
+from python_runner.cli.parameters import at_least
+from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
+from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
+from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
+from python_runner.cli.targets import (
+    env_file_option,
+    find_targets,
+    projects_argument,
 )
-from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
@@ -32,32 +31,33 @@ from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.files import is_folder
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
+from python_runner.records.store import StoreError
 from python_runner.runner.context import RunContext
-from python_runner.runner.delivery import given_up_notice
+from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.session import open_session, read_settings
 from python_runner.runner.signals import StopSignals
-from python_runner.texts.sanitize import clean, flat
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
 from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from python_runner.cli.streams import Stream
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Run, Script, Settings
     from python_runner.records.messages import QueuedMessage
+    from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
-    from python_runner.texts.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +84,16 @@ class Options:
 @projects_argument
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=at_least(1),
     default=1,
     show_default=True,
-    metavar="N",
-    help=_("Projects that run at the same time."),
+    metavar=_("N"),
+    help=_("Maximum number of projects to run at once."),
 )
 @click.option(
     "--only",
     multiple=True,
-    metavar="SCRIPT",
+    metavar=_("SCRIPT"),
     shell_complete=completer(scripts_of_projects),
     help=_("Run this script of the series only; may be repeated."),
 )
@@ -121,11 +121,17 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         warn_of_others(settings, options)
     if options.dry_run:
         return show_plan(targets, settings, options)
-    runs, given_up, signal_name = run_all(targets, settings, options)
+    begin = time.monotonic()
+    done = run_all(targets, settings, options)
+    runs, given_up, signal_name = done.runs, done.given_up, done.signal
     with _beside_the_runs(settings):
-        show_failures(runs, settings.warnings)
+        show_failures(done, settings, options)
     with _beside_the_runs(settings):
         show_undelivered(runs, given_up)
+    with _beside_the_runs(settings):
+        if not options.quiet:
+            seconds = time.monotonic() - begin
+            show_last_line(runs, seconds, err=options.as_json)
     lost = options.as_json and not deliver_document(
         {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None
     )
@@ -139,28 +145,47 @@ def warn_of_others(settings: Settings, options: Options) -> None:
     root = () if options.quiet else root_problem()
     for problem in (*root, *foreign_settings(settings.env_file)):
         warning = flat(wording.labelled(_("warning"), problem))
-        say(warning, err=True, colour="red")
+        say(warning, err=True, colour="yellow")
 
 
-def run_all(
-    targets: Workspace, settings: Settings, options: Options
-) -> tuple[list[Run], list[QueuedMessage], str | None]:
-    """Run every project.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What came of all projects.
 
-    Returns:
-        The runs in order, the reports given up meanwhile (earlier runs' too), and the
-        signal that ended it all.
+    Attributes:
+        runs: in order.
+        given_up: the reports given up meanwhile, earlier runs' too.
+        signal: the one that ended it all.
+        names: what names each recorded run to other commands, by its id.
+        shown: whether anything has been shown of the runs.
     """
-    progress = Progress()
+
+    runs: list[Run]
+    given_up: list[QueuedMessage]
+    signal: str | None
+    names: Mapping[str, str]
+    shown: bool
+
+
+def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
+    """Run every project."""
+    stream = _progress_stream(options)
+    progress = Progress(stream)
     with _beside_the_runs(settings):
         become_subreaper()
     with _beside_the_runs(settings):
-        progress = _progress(options)
-    follow = OutputFollower(_progress_stream(options), settings.secrets)
+        progress = _progress(options, len(targets.projects))
+    follow = OutputFollower(progress, stream.coloured, settings.secrets)
 
     def listener(event: Event) -> None:
-        progress(event)
-        if options.verbose:
+        if not options.verbose:
+            progress(event)
+        elif isinstance(event, ScriptEnded):
+            # All of the output stands above what is said of its end.
+            follow(event)
+            progress(event)
+        else:
+            progress(event)
             follow(event)
 
     with (
@@ -172,22 +197,67 @@ def run_all(
         ) as session,
         StopSignals(session.stop.request) as signals,
         _shown(progress, settings),
+        told_of_stop(session.stop, progress),
     ):
         for notice in (*session.notices, *settings.warnings):
             say(wording.say(notice), err=True)
         if options.resume:
             require_records(session.store)
         jobs = [
-            partial(_run_one, folder, targets.defaults, session, options)
+            partial(_run_one, folder, targets.defaults, session, options, progress)
             for folder in targets.projects
         ]
         done = do_all(jobs, options.jobs, "project")
         runs = finish_runs([run for run in done if run], session, targets.keep_days)
+        names = {}
+        with _beside_the_runs(settings):
+            names = typed_names(runs, session.store)
     name = signals.received.name if signals.received else None
     if name is None:
         with _beside_the_runs(settings):
             follow.finish()
-    return runs, session.given_up, name
+    return _Done(
+        runs=runs,
+        given_up=session.given_up,
+        signal=name,
+        names=names,
+        shown=progress.shown,
+    )
+
+
+def typed_names(runs: Iterable[Run], store: Store | None) -> dict[str, str]:
+    """Return what names each run to other commands, as shortly as it is clear.
+
+    The beginning of its id, or the project's folder, whose last run it is, where that is
+    not one run's alone. A run that is not recorded has none.
+    """
+    names: dict[str, str] = {}
+    if store is None:
+        return names
+    with suppress(StoreError):
+        for run in runs:
+            short = wording.short_id(run.run_id)
+            if store.run_ids(short, limit=2) == [run.run_id]:
+                names[run.run_id] = short
+            elif store.run_ids(run.run_id, limit=1):
+                names[run.run_id] = str(run.path)
+    return {
+        run.run_id: str(run.path) if is_folder(Path(name)) else name
+        for run in runs
+        if (name := names.get(run.run_id))
+    }
+
+
+def show_failures(done: _Done, settings: Settings, options: Options) -> None:
+    """Print to stderr what did not succeed, or oddly, and where to look."""
+    summary = Summary(
+        said=settings.warnings,
+        names=done.names,
+        env_file=options.env_file,
+        quiet=options.quiet,
+        spaced=done.shown,
+    )
+    summary.show(done.runs)
 
 
 @contextmanager
@@ -212,15 +282,13 @@ def _shown(progress: Progress, settings: Settings) -> Iterator[None]:
             stack.close()
 
 
-def _progress(options: Options) -> Progress:
+def _progress(options: Options, projects: int) -> Progress:
     stream = _progress_stream(options)
     if options.quiet:
-        return Progress()
-    if stream.draws and not options.verbose:
-        from rich.console import Console  # noqa: PLC0415 - only where a terminal is
-
-        file = cast("TextIO", Unhurried(stream))
-        return LiveView(Console(file=file, highlight=False))
+        return Progress(stream)
+    if stream.draws:
+        mixed = min(options.jobs, projects) > 1
+        return LiveView(stream, mixed=mixed, verbose=options.verbose)
     return PlainLines(stream)
 
 
@@ -229,64 +297,23 @@ def _progress_stream(options: Options) -> Stream:
 
 
 def _run_one(
-    folder: Path, defaults: Mapping[str, Any], session: Session, options: Options
+    folder: Path,
+    defaults: Mapping[str, Any],
+    session: Session,
+    options: Options,
+    progress: Progress,
 ) -> Run | None:
     """Run one project; return None where there is nothing to resume."""
     run = run_configured(
         folder, session, defaults=defaults, only=options.only, resume=options.resume
     )
     if run is None and not options.quiet:
-        _progress_stream(options).put(_nothing_to_resume(folder) + "\n")
+        progress.tell(_nothing_to_resume(folder))
     return run
 
 
 def _nothing_to_resume(folder: Path) -> str:
     return _("{project}: nothing to resume").format(project=flat(folder.name))
-
-
-def show_failures(runs: Iterable[Run], said: Collection[Sentence] = ()) -> None:
-    """Print to stderr what did not succeed, or oddly, and where to look.
-
-    Warnings that have been ``said`` before are left out.
-    """
-    for run in runs:
-        if run.error:
-            words = clean(run.error.in_language(system_language()))
-            say(f"\n{flat(run.project)}: {words}", err=True)
-            if not any(result.attempts for result in run.scripts):
-                # Each of them would say the same.
-                continue
-        for warning in run.warnings:
-            if warning in said:
-                continue
-            text = warning.in_language(system_language())
-            say(flat(f"{run.project}: {text}"), err=True)
-        for result in run.scripts:
-            if result.succeeded and not result.warnings:
-                continue
-            word = wording.outcome_word(result.outcome)
-            head = flat(f"{run.project}: {result.script}: {word}")
-            say("\n" + head, err=True)
-            for line in wording.notable_lines(result):
-                say(f"    {line}", err=True)
-
-
-def show_undelivered(
-    runs: Iterable[Run], given_up: Iterable[QueuedMessage] = ()
-) -> None:
-    """Print to stderr which reports have not reached everybody, and why."""
-    runs = list(runs)
-    projects: defaultdict[str, list[str]] = defaultdict(list)
-    for run in runs:
-        if line := wording.undelivered(run):
-            projects[line].append(run.project)
-    for line, names in projects.items():
-        say(flat(f"{', '.join(names)}: {line}"), err=True)
-    own = {run.run_id for run in runs}
-    for queued in given_up:
-        if queued.run_id not in own:
-            text = given_up_notice(queued).in_language(system_language())
-            say(flat(f"{queued.project}: {text}"), err=True)
 
 
 def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
@@ -338,7 +365,7 @@ def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
     command = find_command(
         project.python_command, project.path, environ=settings.environ
     )
-    show(flat(masker.text(f"{project.name}: {shown_command(command)}")))
+    show(flat(masker.text(wording.joined(project.name, shown_command(command)))))
     for script in project.scripts:
         show("  " + flat(masker.text(_plan_line(project, script))))
 

@@ -1,0 +1,161 @@
+"""What ``run`` tells after the runs: failures, lost reports, and one last line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from python_runner.cli import wording
+from python_runner.cli.streams import say, stderr
+from python_runner.installation import own_command, shell_word
+from python_runner.model import Outcome, RunStatus
+from python_runner.runner.delivery import given_up_notice
+from python_runner.texts.sanitize import clean, flat
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from python_runner.model import Run, ScriptResult
+    from python_runner.records.messages import QueuedMessage
+    from python_runner.texts.sentence import Sentence
+
+
+@dataclass(slots=True)
+class Summary:
+    """Prints to stderr what did not succeed, or oddly, and where to look.
+
+    Attributes:
+        said: warnings that have been told already.
+        names: what names each run to the commands that read records, by its id.
+        env_file: the option of this command, which those need as well.
+        quiet: whether nothing has been told of what was skipped or stopped.
+        spaced: whether something stands above, from which a blank line separates.
+    """
+
+    said: Collection[Sentence] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    env_file: Path | None = None
+    quiet: bool = False
+    spaced: bool = True
+
+    def show(self, runs: Sequence[Run]) -> None:
+        """Print what there is to tell of the runs."""
+        for run in runs:
+            if not wording.was_not_reached(run):
+                self._show(run)
+        if names := [flat(run.project) for run in runs if wording.was_not_reached(run)]:
+            words = _("not started: {names}").format(names=", ".join(names))
+            say(words, err=True, colour="dim")
+
+    def _show(self, run: Run) -> None:
+        skipped = run.status is RunStatus.SKIPPED
+        if self.quiet and skipped:
+            say(wording.skipped_line(run), err=True, colour="yellow")
+        if run.error and not skipped:
+            words = clean(run.error.in_language(system_language()))
+            self._begin(wording.joined(_("error"), flat(run.project), words), "red")
+        for warning in run.warnings:
+            if warning not in self.said:
+                text = flat(wording.joined(run.project, wording.say(warning)))
+                say(wording.labelled(_("warning"), text), err=True, colour="yellow")
+        if (run.error or skipped) and not any(r.attempts for r in run.scripts):
+            # Each script would say the same.
+            return
+        for result in run.scripts:
+            failed = not (result.succeeded or result.outcome in _TOLD_ONCE)
+            if failed or result.warnings:
+                self._show_script(run, result)
+        if self.quiet:
+            self._show_unstarted(run)
+
+    def _show_script(self, run: Run, result: ScriptResult) -> None:
+        word = wording.outcome_word(result.outcome)
+        colour = "yellow" if result.succeeded else "red"
+        line = flat(wording.joined(run.project, result.script, word))
+        self._begin(line, f"bold {colour}")
+        reason, *rest = wording.notable_lines(result) or [""]
+        if reason:
+            say(f"    {reason}", err=True, colour="bold")
+        for line in rest:
+            say(f"    {line}", err=True)
+        if not (output := wording.output_lines(result)):
+            return
+        name = self.names.get(run.run_id)
+        if name is None or not stderr().isatty():
+            # Who reads it elsewhere may have other records.
+            for line in output:
+                say(f"    {line}", err=True)
+        if name is not None:
+            command = output_command(name, result.script, self.env_file)
+            say(f"    {command}", err=True, colour="cyan", whole=True)
+
+    def _show_unstarted(self, run: Run) -> None:
+        stopped = run.status is RunStatus.STOPPED
+        skipped = [r for r in run.scripts if r.outcome is Outcome.SKIPPED]
+        for _reason, group in groupby(skipped, lambda result: result.reason):
+            line = wording.unstarted_line(list(group), stopped=stopped)
+            say(wording.joined(flat(run.project), line), err=True, colour="dim")
+        if stopped:
+            say(wording.run_line(run), err=True, colour="yellow")
+
+    def _begin(self, line: str, colour: str) -> None:
+        blank = "\n" if self.spaced else ""
+        say(blank + line, err=True, colour=colour)
+        self.spaced = True
+
+
+#: Outcomes that one line tells of all scripts that have them.
+_TOLD_ONCE = frozenset({Outcome.SKIPPED, Outcome.STOPPED})
+
+
+def output_command(run: str, script: str, env_file: Path | None = None) -> str:
+    """Return the command that shows the output of a script, for the platform's shell.
+
+    Args:
+        run: a run id, or how it begins, or the folder of a project.
+        script: its name; one that cannot be typed is left out.
+        env_file: of the command that ran it.
+    """
+    words = ["output", run]
+    if env_file:
+        words[1:1] = ["--env-file", str(env_file)]
+    if script == flat(script):
+        # What begins so would be taken for an option.
+        words += ["--", script] if script.startswith("-") else [script]
+    return " ".join((own_command(), *map(shell_word, words)))
+
+
+def show_undelivered(
+    runs: Iterable[Run], given_up: Iterable[QueuedMessage] = ()
+) -> None:
+    """Print to stderr which reports have not reached everybody, and why."""
+    runs = list(runs)
+    projects: defaultdict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        if line := wording.undelivered(run):
+            projects[line].append(run.project)
+    for line, names in projects.items():
+        say(flat(wording.joined(", ".join(names), line)), err=True, colour="yellow")
+    own = {run.run_id for run in runs}
+    for queued in given_up:
+        if queued.run_id not in own:
+            notice = wording.say(given_up_notice(queued))
+            say(flat(wording.joined(queued.project, notice)), err=True, colour="yellow")
+
+
+def show_last_line(runs: Sequence[Run], seconds: float, *, err: bool) -> None:
+    """Print how all of several runs went; ``seconds`` is what they took together."""
+    if len(runs) <= 1:
+        return
+    statuses = {run.status for run in runs if not wording.was_not_reached(run)}
+    order = [RunStatus.STOPPED, RunStatus.SKIPPED, RunStatus.SUCCESS]
+    worst = next(iter(statuses.difference(order)), None)
+    worst = worst or next((s for s in order if s in statuses), RunStatus.STOPPED)
+    line = wording.last_line(runs, seconds)
+    say("\n" + line, err=err, colour=f"bold {wording.status_colour(worst)}")
