@@ -23,6 +23,7 @@ ALLOWED = {
     "delivery/heartbeat.py": "an address",
     "execution/capture.py": "the null device",
     "execution/orphans.py": "what the kernel says in /proc",
+    "execution/startup/python_runner_fork.py": "what the kernel says in /proc",
     "execution/tree_posix.py": "what the kernel says in /proc",
 }
 

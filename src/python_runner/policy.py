@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from heapq import heappop, heappush
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from python_runner.exit_codes import (
@@ -141,6 +142,10 @@ class Schedule:
                 self.begin(script.name)
                 start.append(script)
         return NextScripts(tuple(start), skip)
+
+    def upcoming(self, most: int) -> list[Script]:
+        """Return the next scripts in the order of the series, ``most`` at most."""
+        return list(islice(self._waiting.values(), most))
 
     def _skipped(self, *, stopping: bool) -> list[Script]:
         if stopping or (self._stops and self._failed):

@@ -318,8 +318,6 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("warm", True),
-        ("preload", ["pandas"]),
         ("resources", {"GPU": 1}),
         ("schedule", "0 6 * * *"),
         ("help", "call Eve"),
@@ -799,3 +797,21 @@ def test_how_a_path_was_meant(path: str, said: str) -> None:
 
     assert told.endswith(said)
     assert bool(told) == bool(said)
+
+
+def test_modules_to_preload_need_warm_and_have_names_of_modules(
+    make_project: MakeProject,
+) -> None:
+    """What is asked for in vain is told; what is no name is refused with its place."""
+    warm = load_project(make_project("a", warm=True, preload=["os", "json.decoder"]))
+    assert (warm.warm, warm.preload) == (True, ("os", "json.decoder"))
+    assert warm.warnings == ()
+    assert warnings_of(make_project("b", preload=["os"])) == [
+        'exec_config.json: preload: has no effect without "warm": true'
+    ]
+    for name in ("", "a b", "a;b", "1a", "a.", "import os", "a-b", "./a.py"):
+        folder = make_project("c", warm=True, preload=["os", name])
+        assert set(problems_of(folder)) == {"preload[1]"}
+    assert problems_of(make_project("d", warm="yes"))["warm"].startswith(
+        "expected true"
+    )

@@ -78,8 +78,8 @@ def test_a_key_that_is_near_names_the_nearest() -> None:
 def test_a_planned_key_is_refused_unless_it_asks_for_nothing() -> None:
     """A value is never ignored."""
     expected = "this version does not support it; remove it"
-    assert told({"warm": True}) == [("warm", expected)]
-    assert told({"warm": False}) == []
+    assert told({"resources": True}) == [("resources", expected)]
+    assert told({"resources": {}}) == []
 
 
 def test_each_wrong_item_is_named_with_its_place() -> None:

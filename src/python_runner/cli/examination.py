@@ -17,6 +17,7 @@ from python_runner.execution.interpreters import (
     find_script,
     why_missing,
 )
+from python_runner.execution.preload import import_problems
 from python_runner.execution.script_sources import source_problems
 from python_runner.files import is_file
 from python_runner.masking import Masker
@@ -26,7 +27,7 @@ from python_runner.runner.session import local_now
 from python_runner.runner.unexpected import explain
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean
-from python_runner.texts.sentence import Sentence, system_language
+from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -114,7 +115,11 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
     )
     if _may_mail(read):
         problems += _mail_problems(settings, file)
-    warnings = map(masker.sentence, configuration_warnings(project, settings))
+    warnings = [
+        *configuration_warnings(project, settings),
+        *_preload_warnings(project, [*found.values()], command, settings),
+    ]
+    warnings = [*map(masker.sentence, warnings)]
     return Examination(
         folder=folder,
         project=project,
@@ -199,6 +204,34 @@ def _script_problems(
         if reason := reasons.get(file):
             name = scripts[place].name
             yield place, Sentence.of("{script}: {reason}", script=name, reason=reason)
+
+
+def _preload_warnings(
+    project: Project,
+    found: Iterable[Path | None],
+    command: tuple[str, ...],
+    settings: Settings,
+) -> Iterator[Sentence]:
+    """Yield which modules cannot be preloaded: the scripts start without them."""
+    first = next(filter(None, found), None)
+    if not (project.warm and project.preload and command and first):
+        return
+    wrong = import_problems(
+        command, project.preload, str(first.parent), _environ(project, settings)
+    )
+    for place, module in enumerate(project.preload):
+        if module in wrong:
+            problem = Sentence.of(
+                N_("{module} cannot be imported: {error}"),
+                module=module,
+                error=wrong[module],
+            )
+            yield Sentence.of(
+                N_("{file}: {key}: {problem}"),
+                file=CONFIG_FILE,
+                key=f"preload[{place}]",
+                problem=problem,
+            )
 
 
 def _environ(project: Project, settings: Settings) -> dict[str, str]:

@@ -33,6 +33,8 @@ _VARIABLES = N_('variables and their values, such as {"NAME": "value"}')
 _NonEmpty = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=0)]
 _Positive = Annotated[int, Meta(ge=1)]
+#: Dotted names; ``import`` says what else is wrong with one.
+_Module = Annotated[str, Meta(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)*$")]
 #: What every platform's environment can hold.
 _Variables = dict[
     Annotated[str, Meta(pattern="^[^=\\x00]+$")],
@@ -140,6 +142,20 @@ class ExecConfig(Struct, kw_only=True):
             "Scripts of this project that run at the same time.",
         ),
     ] = 1
+    warm: Annotated[
+        bool,
+        _expects(
+            N_("true or false"),
+            "Whether the interpreter of the next script is started ahead.",
+        ),
+    ] = False
+    preload: Annotated[
+        list[_Module],
+        _expects(
+            N_('a list of names of modules, such as "pandas"'),
+            "Modules that the scripts import, and that are imported ahead (warm).",
+        ),
+    ] = []
     overlap: Annotated[
         Overlap,
         _expects(

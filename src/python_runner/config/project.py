@@ -54,7 +54,9 @@ CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
     field.encode_name for field in msgspec.structs.fields(ExecConfig)
-} - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"}
+} - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
+    "preload"
+}
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
     field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required
@@ -300,6 +302,9 @@ def _build(
     scripts = _scripts(folder, good, findings, complete=complete)
     if complete and not scripts:
         findings.warn("scripts", Sentence.of(N_("is empty: no script is run")))
+    if good.get("preload") and not good.get("warm"):
+        template = N_('has no effect without "warm": true')
+        findings.warn("preload", Sentence.of(template))
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
@@ -311,6 +316,7 @@ def _build(
             "scripts": scripts,
             "python_command": tuple(command) if isinstance(command, list) else command,
             "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
+            "preload": tuple(good.get("preload", ())),
             "channels": channels,
             "heartbeat_url": heartbeat,
             "env": from_file | dict(good.get("env", {})),

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Keys that later versions act on. A value is never silently ignored.
 _PLANNED = frozenset(
     {
-        *("warm", "preload", "resources", "schedule", "not_on", "cluster"),
+        *("resources", "schedule", "not_on", "cluster"),
         *("mail_after", "remind", "help", "outputs"),
     }
 )

@@ -123,9 +123,15 @@ def _codeset(environment: Mapping[str, str]) -> str:
     return ""
 
 
-def _is_python(interpreter: Interpreter) -> bool:
+def python_version(interpreter: Interpreter) -> tuple[int, int] | None:
+    """Return the version that an interpreter has told; None if it is no Python."""
     match = _VERSION.match(interpreter.version or "")
-    return match is not None and (int(match[1]), int(match[2])) >= _OLDEST
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _is_python(interpreter: Interpreter) -> bool:
+    version = python_version(interpreter)
+    return version is not None and version >= _OLDEST
 
 
 def _folded(variables: Mapping[str, str]) -> dict[str, str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from python_runner.execution.capture import FileCapture, NullCapture
     from python_runner.execution.exit_reasons import ProcessInfo
+    from python_runner.execution.warm import Held, WarmPool
     from python_runner.model import Command
     from python_runner.texts.sentence import Sentence
     from python_runner.tracebacks.endings import Ending
@@ -174,7 +175,9 @@ def _watcher(
     return _Watcher(tree, command, stop)
 
 
-def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
+def run_command(
+    command: Command, stop: StopRequest | None = None, warm: WarmPool | None = None
+) -> Attempt:
     """Run one attempt of a script to its end, and to that of all its descendants.
 
     Whatever the script or the system does is part of the result, never an exception.
@@ -183,8 +186,18 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
     Args:
         command: what to run.
         stop: ends the script when requested.
+        warm: the interpreters that were started ahead.
     """
-    stop = stop or StopRequest()
+    # Until it is ready no time of the script's has passed.
+    held = warm.take(command) if warm else None
+    try:
+        return _run_command(command, stop or StopRequest(), held)
+    finally:
+        if held:
+            held.end()
+
+
+def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Attempt:
     started_at, begin = datetime.now().astimezone(), time.monotonic()
     if stop.requested:
         return _attempt(command, started_at, _Watched(outcome=Outcome.STOPPED))
@@ -201,7 +214,7 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
     try:
-        watched = _run(command, capture, stop, begin)
+        watched = _run(command, held, capture, stop, begin)
         text = capture.tail()
     finally:
         capture.close()
@@ -212,11 +225,15 @@ def run_command(command: Command, stop: StopRequest | None = None) -> Attempt:
 
 
 def _run(
-    command: Command, capture: Capture, stop: StopRequest, begin: float
+    command: Command,
+    held: Held | None,
+    capture: Capture,
+    stop: StopRequest,
+    begin: float,
 ) -> _Watched:
     """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
-        tree = Tree(capture.descriptor)
+        tree = Tree(capture.descriptor, held)
     except OSError as error:
         return _Watched(outcome=Outcome.NOT_STARTED, error=error)
     watcher = _watcher(tree, command, stop)

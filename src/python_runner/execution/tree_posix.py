@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from functools import cache
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
@@ -49,6 +49,43 @@ class _Process(subprocess.Popen[bytes]):
         super().__init__(argv, **options)
 
 
+class ForkedProcess:
+    """A child of this process that it has not started itself.
+
+    Attributes:
+        returncode: as that of ``Popen``; set by whoever reaps it.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+
+
+def new_task() -> str:
+    """Return what marks one attempt, see :data:`TASK_MARKER`."""
+    return os.urandom(8).hex()
+
+
+def task_path(command: Command, task: str) -> str:
+    """Return the value of :data:`TASK_MARKER` for the script of a command."""
+    outer = command.env.get(TASK_MARKER)
+    return f"{outer}/{task}" if outer else task
+
+
+class StartedAhead(Protocol):
+    """A process that was started ahead, and the mark of its attempt."""
+
+    process: subprocess.Popen[bytes] | ForkedProcess
+    task: str
+
+
+class Held(Protocol):
+    """An interpreter that waits for its script, see ``execution.warm``."""
+
+    def begin(self, command: Command, output: int) -> StartedAhead | None:
+        """Let it run its script; None if the script is to be started."""
+
+
 class Tree:
     """A script with its descendants.
 
@@ -57,20 +94,22 @@ class Tree:
     have ended are adopted, so that it is known when none is left.
     """
 
-    def __init__(self, output: int) -> None:
+    def __init__(self, output: int, held: Held | None = None) -> None:
         """Prepare a tree whose script writes both streams to the descriptor ``output``.
 
         Raises:
             OSError: the descriptor cannot be examined.
         """
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProcess | None = None
         #: The script's number, which is that of its session; 0 until there is one.
         self._pid = 0
         #: When it began, in clock ticks since the system did; 0 where that is not known.
         self._born = 0
         self._output = output
+        #: An interpreter that was started ahead for it, if there is one.
+        self._held = held
         self._output_file = os.fstat(output)
-        self._task = os.urandom(8).hex()
+        self._task = new_task()
         self._counted = False
         self._known: dict[int, psutil.Process] = {}
         #: Processes that are known to have ended.
@@ -87,9 +126,15 @@ class Tree:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        outer = command.env.get(TASK_MARKER)
-        path = f"{outer}/{self._task}" if outer else self._task
-        _SUBREAPER.begin()
+        if self._held and (process := self._held.begin(command, self._output)):
+            self.process, self._task = process.process, process.task
+            self._counted = True
+            self._pid = self.process.pid
+            self._dead.add(self._pid)
+            self._born = SUBREAPER.take(self._pid)
+            return
+        path = task_path(command, self._task)
+        SUBREAPER.begin()
         self._counted = True
         try:
             self.process = _Process(
@@ -110,7 +155,7 @@ class Tree:
         self._pid = self.process.pid
         # The script itself stays a zombie for a while; that is no reason to scan again.
         self._dead.add(self._pid)
-        self._born = _SUBREAPER.add_script(self._pid)
+        self._born = SUBREAPER.add_script(self._pid)
 
     @property
     def started(self) -> bool:
@@ -155,9 +200,9 @@ class Tree:
 
     def reap_orphans(self) -> None:
         """Reap adopted descendants that have ended, as init would: there may be many."""
-        if not (_SUBREAPER.active and self.started):
+        if not (SUBREAPER.active and self.started):
             return
-        _SUBREAPER.reap()
+        SUBREAPER.reap()
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         with suppress(ChildProcessError):
             while info := os.waitid(os.P_PGID, self._pid, options):
@@ -167,9 +212,9 @@ class Tree:
 
     def left_behind(self) -> tuple[ProcessInfo, ...]:
         """Return the descendants of a script that has ended."""
-        _SUBREAPER.mark_ending(self._pid)
+        SUBREAPER.mark_ending(self._pid)
         self._reap()
-        if _SUBREAPER.active and not self._left_any():
+        if SUBREAPER.active and not self._left_any():
             return ()
         return self.members()
 
@@ -187,7 +232,7 @@ class Tree:
 
     def terminate(self) -> bool:
         """Send SIGTERM to every process of the tree; True: there is always such a way."""
-        _SUBREAPER.mark_ending(self._pid)
+        SUBREAPER.mark_ending(self._pid)
         # Those known now are found again when their parents are gone.
         self.members()
         self._signal(signal.SIGTERM)
@@ -220,7 +265,7 @@ class Tree:
         if self._descriptor is not None:
             os.close(self._descriptor)
         if self._counted:
-            _SUBREAPER.end(self._pid)
+            SUBREAPER.end(self._pid)
         return self._exit or ProcessExit()
 
     def _left_any(self) -> bool:
@@ -241,7 +286,7 @@ class Tree:
             return True
         else:
             return True
-        return any(self._look(pid, {}, kill=False) for pid in _SUBREAPER.adopted())
+        return any(self._look(pid, {}, kill=False) for pid in SUBREAPER.adopted())
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
@@ -282,7 +327,7 @@ class Tree:
         Returns:
             Whether one was found.
         """
-        _SUBREAPER.reap()
+        SUBREAPER.reap()
         return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
 
     def _is_older(self, pid: int) -> bool:
@@ -345,7 +390,7 @@ class Tree:
             return True
         if parent == os.getpid() and (
             self._writes_output(process.pid)
-            or _SUBREAPER.descends_from(process.pid, self._pid)
+            or SUBREAPER.descends_from(process.pid, self._pid)
         ):
             return True
         marker = process.environ().get(TASK_MARKER, "")
@@ -407,6 +452,8 @@ class _Subreaper:
         #: When each script began, by its process number; and scripts being stopped.
         self._scripts: dict[int, int] = {}
         self._ending: set[int] = set()
+        #: Interpreters that were started ahead and have no script yet.
+        self._held: set[int] = set()
 
     def begin(self) -> None:
         with self._lock:
@@ -421,6 +468,25 @@ class _Subreaper:
             return self._scripts[script]
         return 0
 
+    def hold(self, pid: int) -> None:
+        """Count an interpreter that was started ahead; after :meth:`begin`."""
+        with self._lock:
+            self._held.add(pid)
+
+    def take(self, pid: int) -> int:
+        """Let a held interpreter be a script from now on; return when it began.
+
+        What began before the script did is not the script's: for that its time is now.
+        """
+        with self._lock:
+            self._held.discard(pid)
+            self._scripts[pid] = 0
+            with suppress(OSError, AttributeError):
+                now = time.clock_gettime(time.CLOCK_BOOTTIME)  # type: ignore[attr-defined,unused-ignore]
+                self._scripts[pid] = int(now * os.sysconf("SC_CLK_TCK"))
+                return _ticks(pid)
+        return 0
+
     def adopted(self) -> set[int]:
         """Return this process's children that are no scripts.
 
@@ -428,7 +494,7 @@ class _Subreaper:
         """
         children = {*_own_children(), *_own_children()}
         with self._lock:
-            return children - self._scripts.keys()
+            return children - self._scripts.keys() - self._held
 
     def mark_ending(self, script: int) -> None:
         self._ending.add(script)
@@ -437,6 +503,7 @@ class _Subreaper:
         with self._lock:
             self._trees -= 1
             self._scripts.pop(script, None)
+            self._held.discard(script)
             self._ending.discard(script)
             if self._trees == 0 and self.active:
                 self.active = not _set_subreaper(0)
@@ -447,8 +514,8 @@ class _Subreaper:
             return
         with self._lock:
             # While a script is just being started, its process is not known yet.
-            if len(self._scripts) == self._trees:
-                for pid in set(_own_children()) - self._scripts.keys():
+            if self._all_known():
+                for pid in set(_own_children()) - self._scripts.keys() - self._held:
                     with suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
 
@@ -461,15 +528,19 @@ class _Subreaper:
         if not (self.active and self.dedicated):
             return False
         with self._lock, suppress(OSError):
-            begun = len(self._scripts) == self._trees
-            if begun and os.getsid(pid) not in (os.getsid(0), *self._scripts):
+            known = (os.getsid(0), *self._scripts, *self._held)
+            if self._all_known() and os.getsid(pid) not in known:
                 born = _ticks(pid)
                 there = {s for s, began in self._scripts.items() if began <= born}
                 return script in there and there - self._ending <= {script}
         return False
 
+    def _all_known(self) -> bool:
+        """Say whether each process that was begun is known; called with the lock."""
+        return len(self._scripts) + len(self._held) == self._trees
 
-_SUBREAPER = _Subreaper()
+
+SUBREAPER = _Subreaper()
 
 
 def become_subreaper() -> None:
@@ -480,7 +551,7 @@ def become_subreaper() -> None:
     it, and exit codes would be lost.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    _SUBREAPER.dedicated = True
+    SUBREAPER.dedicated = True
 
 
 @cache

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.execution.exit_reasons import ProcessExit, ProcessInfo
 
@@ -23,7 +23,7 @@ from ctypes import wintypes  # noqa: E402 - cannot be imported elsewhere
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from python_runner.model import Command
 
@@ -135,18 +135,34 @@ _ntdll.NtResumeProcess.restype = wintypes.LONG
 
 
 class _Process(subprocess.Popen[bytes]):
-    """A process that its tree knows even if an exception comes after its creation."""
+    """A process that its caller knows even if an exception comes after its creation."""
 
-    def __init__(self, tree: Tree, argv: Sequence[str], **options: Any) -> None:
+    def __init__(
+        self, made: list[_Process], argv: Sequence[str], **options: Any
+    ) -> None:
         self.pid = 0
-        tree.process = self
+        made.append(self)
         super().__init__(argv, **options)
+
+
+class StartedAhead(Protocol):
+    """A process that was started ahead, and its job."""
+
+    process: subprocess.Popen[bytes]
+    job: int
+
+
+class Held(Protocol):
+    """An interpreter that waits for its script, see ``execution.warm``."""
+
+    def begin(self, command: Command, output: int) -> StartedAhead | None:
+        """Let it run its script; None if the script is to be started."""
 
 
 class Tree:
     """A script with its descendants, all in one job."""
 
-    def __init__(self, output: int) -> None:
+    def __init__(self, output: int, held: Held | None = None) -> None:
         """Make the job of a script that writes both streams to the descriptor ``output``.
 
         Raises:
@@ -155,37 +171,24 @@ class Tree:
         self.process: subprocess.Popen[bytes] | None = None
         self.started = False
         self._output = output
-        self._job = _create_job()
+        #: An interpreter that was started ahead for it, if there is one.
+        self._held = held
+        self._job = create_job()
 
     def start(self, command: Command) -> None:
         """Start the script; called in the thread that waits for its end.
+
+        An interpreter that was started ahead brings the job that it is in.
 
         Raises:
             OSError: it cannot be started.
             ValueError: an argument or a variable cannot be passed to a program.
         """
-        # CTRL_BREAK reaches only processes of the runner's console. Where there is none,
-        # a script must not open a window of its own.
-        console = 0 if _has_console() else subprocess.CREATE_NO_WINDOW
-        group = subprocess.CREATE_NEW_PROCESS_GROUP
-        try:
-            self.process = _Process(
-                self,
-                command.command_line,
-                cwd=command.cwd,
-                env=command.env,
-                stdin=subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=self._output,
-                creationflags=_CREATE_SUSPENDED | group | console,
-            )
-            _release_into(self._job, self.process.pid)
-        except BaseException:
-            # Suspended, perhaps not yet in its job: it would stay for ever.
-            if self.process and self.process.pid:
-                self.process.kill()
-                self.process.wait()
-            raise
+        if self._held and (process := self._held.begin(command, self._output)):
+            _kernel32.CloseHandle(self._job)
+            self.process, self._job = process.process, process.job
+        else:
+            self.process = start_in(self._job, command, command.env, self._output)
         self.started = True
 
     def wait(self) -> None:
@@ -246,7 +249,7 @@ class Tree:
 
     def kill(self) -> None:
         """Kill every process of the tree."""
-        _kernel32.TerminateJobObject(self._job, _KILLED)
+        kill_job(self._job)
 
     def close(self) -> ProcessExit:
         """Close the job, which ends what is left of it; return how the script ended."""
@@ -269,8 +272,70 @@ def _has_console() -> bool:
     return bool(_kernel32.GetConsoleCP())
 
 
-def _create_job() -> int:
-    """Create a job that ends with its last handle, which is not inherited."""
+def start_in(
+    job: int,
+    command: Command,
+    env: Mapping[str, str],
+    output: int,
+    startup: subprocess.STARTUPINFO | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a command inside of a job.
+
+    Args:
+        job: see :func:`create_job`.
+        command: says what is started, and where.
+        env: its environment.
+        output: the descriptor that both streams write to.
+        startup: names further handles that it inherits.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: an argument or a variable cannot be passed to a program.
+    """
+    # CTRL_BREAK reaches only processes of the runner's console. Where there is none,
+    # a script must not open a window of its own.
+    console = 0 if _has_console() else subprocess.CREATE_NO_WINDOW
+    group = subprocess.CREATE_NEW_PROCESS_GROUP
+    made: list[_Process] = []
+    try:
+        process = _Process(
+            made,
+            command.command_line,
+            cwd=command.cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            startupinfo=startup,
+            creationflags=_CREATE_SUSPENDED | group | console,
+        )
+        _release_into(job, process.pid)
+    except BaseException:
+        # Suspended, perhaps not yet in its job: it would stay for ever.
+        if made and made[0].pid:
+            made[0].kill()
+            made[0].wait()
+        raise
+    return process
+
+
+def kill_job(job: int) -> None:
+    """Kill every process of a job."""
+    _kernel32.TerminateJobObject(job, _KILLED)
+
+
+def end_job(job: int) -> None:
+    """Kill every process of a job, and close it."""
+    kill_job(job)
+    _kernel32.CloseHandle(job)
+
+
+def create_job() -> int:
+    """Create a job that ends with its last handle, which is not inherited.
+
+    Raises:
+        OSError: there is no such job.
+    """
     job = _kernel32.CreateJobObjectW(None, None)
     if not job:
         raise ctypes.WinError(ctypes.get_last_error())

@@ -86,6 +86,8 @@ class Project:
         heartbeat_url: the Healthchecks address that each run pings, a secret, or None.
         logs_backup_count: archives of the log to keep; 0 keeps all.
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
+        warm: whether the interpreter of the next script is started ahead.
+        preload: names of modules that it imports then.
         env: variables for all scripts.
         env_file: the file, as configured, that some of them come from, or None.
         log_rotation_days: calendar days one log file covers.
@@ -109,6 +111,8 @@ class Project:
     on_failure: OnFailure = OnFailure.CONTINUE
     max_parallel: int = 1
     overlap: Overlap = Overlap.SKIP
+    warm: bool = False
+    preload: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_file: str | None = None
     log_rotation_days: int = 3

@@ -62,6 +62,7 @@ from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
 from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
+from python_runner.runner.warm import warm_interpreters
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
 
@@ -428,15 +429,18 @@ class _ProjectRun:
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
         )
-        return Series(
-            scripts=project.scripts,
-            on_failure=project.on_failure,
-            max_parallel=project.max_parallel,
-            execute=scripts.execute,
-            not_started=context.not_started,
-            record=self._end_script,
-            stopping=lambda: context.session.stop.requested,
-        ).run()
+        with warm_interpreters(scripts) as pool:
+            scripts = replace(scripts, warm=pool)
+            return Series(
+                scripts=project.scripts,
+                on_failure=project.on_failure,
+                max_parallel=project.max_parallel,
+                execute=scripts.execute,
+                not_started=context.not_started,
+                record=self._end_script,
+                stopping=lambda: context.session.stop.requested,
+                prepare=scripts.prepare if pool else None,
+            ).run()
 
     def _end_script(self, result: ScriptResult) -> None:
         self.results[result.script] = result

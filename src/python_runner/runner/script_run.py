@@ -25,6 +25,9 @@ from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from python_runner.execution.warm import WarmPool
     from python_runner.model import Attempt, Interpreter, Script
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
@@ -45,6 +48,7 @@ class ScriptRun:
         folder: where the captured output goes; made with the first script.
         spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
+        warm: the interpreters that are started ahead, or None.
     """
 
     context: RunContext
@@ -54,6 +58,7 @@ class ScriptRun:
     folder: Path
     spare: Path
     inherit: tuple[int, ...]
+    warm: WarmPool | None = None
 
     def execute(self, script: Script) -> ScriptResult:
         """Run a script to the end of its last attempt.
@@ -93,6 +98,19 @@ class ScriptRun:
             # Whoever is told of a file finds it.
             output=written if outputs.is_kept(written) else None,
         )
+
+    def prepare(self, scripts: Sequence[Script]) -> None:
+        """Let interpreters be started ahead for the scripts that are likely to be next."""
+        if self.warm is not None:
+            with self.context.as_warning():
+                self.warm.prepare(list(filter(None, map(self.command_ahead, scripts))))
+
+    def command_ahead(self, script: Script) -> Command | None:
+        """Return the command of a script, without its output; None if it is no Python."""
+        file = find_script(script.path, self.context.project.path)
+        if file is None or _foreign_kind(file):
+            return None
+        return self._command(script, file, Path())
 
     def _output_folder(self) -> Path:
         """Make the folder for the output, or the one instead; return it."""
@@ -140,7 +158,7 @@ class ScriptRun:
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
             begins.append(time.monotonic())
-            attempts.append(run_command(bounded, session.stop))
+            attempts.append(run_command(bounded, session.stop, self.warm))
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
                 return

@@ -31,6 +31,7 @@ class Series:
         not_started: makes the result of a script without any attempt.
         record: takes each result as it arrives, always in the calling thread.
         stopping: whether no further script may start.
+        prepare: is told which scripts are likely to start next, whenever that changes.
     """
 
     scripts: Sequence[Script]
@@ -40,6 +41,7 @@ class Series:
     not_started: Callable[[Script, Sentence, Outcome], ScriptResult]
     record: Callable[[ScriptResult], None]
     stopping: Callable[[], bool]
+    prepare: Callable[[Sequence[Script]], None] | None = None
 
     def run(self) -> tuple[ScriptResult, ...]:
         """Run every script that may run; return one result each, in order."""
@@ -87,6 +89,8 @@ class Series:
                 except (RuntimeError, MemoryError) as error:
                     reason = start_failure(error, script.path)
                     keep(self.not_started(script, reason, Outcome.NOT_STARTED))
+            if self.prepare and running:
+                self.prepare(schedule.upcoming(self.max_parallel))
             if running:
                 for future in wait_for_any(running):
                     running.remove(future)

@@ -54,6 +54,16 @@ def _let_print(stream: Any) -> None:
         stream.reconfigure(errors="surrogateescape-backslashreplace")
 
 
+_WHERE = os.environ.pop("PYTHON_RUNNER_HOLD", None)
+if _WHERE is not None:
+    # It was started ahead, and must not run its script by mistake.
+    try:
+        import python_runner_hold  # type: ignore[import-not-found]
+
+        python_runner_hold.install(_WHERE)
+        del sys.modules["python_runner_hold"], python_runner_hold
+    except BaseException:  # noqa: BLE001
+        os._exit(70)
 _withdraw(os.path.dirname(__file__))  # noqa: PTH120 - needs no further module
 # Who chose a handler gets it.
 if ":" not in os.environ.get("PYTHONIOENCODING", ""):
