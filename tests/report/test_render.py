@@ -175,14 +175,18 @@ def test_every_status_has_its_subject(
     [
         (
             "en",
-            "[project_1] skipped: another run of the project has been active since"
-            " 2026-11-26 06:00:12 (PC-7)",
+            (
+                "[project_1] skipped: another run of the project has been active since"
+                " 2026-11-26 06:00:12 (PC-7)"
+            ),
             "since 2026-11-26 06:00:12, process 7 on PC-7",
         ),
         (
             "fr",
-            "[project_1] ignoré : une autre exécution du projet est en cours depuis le"
-            " 26/11/2026 06:00:12 (PC-7)",
+            (
+                "[project_1] ignoré : une autre exécution du projet est en cours depuis le"
+                " 26/11/2026 06:00:12 (PC-7)"
+            ),
             "since 26/11/2026 06:00:12, process 7 on PC-7",
         ),
     ],
