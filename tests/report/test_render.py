@@ -148,7 +148,11 @@ def test_the_subject_counts_further_failures(
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (RunStatus.SKIPPED, Sentence.of("already running"), "skipped: already running"),
+        (
+            RunStatus.SKIPPED,
+            Sentence.of("already running"),
+            "run skipped: already running",
+        ),
         (RunStatus.NOT_STARTED, Sentence.of("no python"), "not started: no python"),
         (RunStatus.STOPPED, None, "stopped after 2 min 13 s: 1 script"),
         (RunStatus.INTERRUPTED, None, "interrupted: 1 script"),
@@ -175,14 +179,18 @@ def test_every_status_has_its_subject(
     [
         (
             "en",
-            "[project_1] skipped: another run of the project has been active since"
-            " 2026-11-26 06:00:12 (PC-7)",
+            (
+                "[project_1] run skipped: another run of the project has been active since"
+                " 2026-11-26 06:00:12 (PC-7)"
+            ),
             "since 2026-11-26 06:00:12, process 7 on PC-7",
         ),
         (
             "fr",
-            "[project_1] ignoré : une autre exécution du projet est en cours depuis le"
-            " 26/11/2026 06:00:12 (PC-7)",
+            (
+                "[project_1] exécution ignorée : une autre exécution du projet est en cours depuis le"
+                " 26/11/2026 06:00:12 (PC-7)"
+            ),
             "since 26/11/2026 06:00:12, process 7 on PC-7",
         ),
     ],
@@ -601,12 +609,12 @@ def test_the_subject_says_how_often_an_error_has_come(
         (
             Comparison(same=Streak(count=1, since=MONDAY)),
             "same error as in the run before, first seen on 2026-11-16 06:00",
-            "même erreur qu'à l'exécution précédente, vue d'abord le 16/11/2026 06:00",
+            "même erreur qu'à l'exécution précédente, vue pour la première fois le 16/11/2026 06:00",
         ),
         (
             THIRD,
             "same error as in the 2 runs before, first seen on 2026-11-16 06:00",
-            "même erreur qu'aux 2 exécutions précédentes, vue d'abord le 16/11/2026 06:00",
+            "même erreur qu'aux 2 exécutions précédentes, vue pour la première fois le 16/11/2026 06:00",
         ),
         (
             Comparison(same=ENDLESS),
