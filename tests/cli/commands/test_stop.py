@@ -65,7 +65,7 @@ def test_stop_ends_the_run_of_one_project(
     first, second = json.loads(document)["runs"]
 
     assert done.returncode == 0
-    assert f"run {first['run_id'][:7]} is asked to stop" in done.stdout
+    assert f"run {first['run_id'][:7]} has been asked to stop" in done.stdout
     lines = done.stdout.splitlines()
     assert [line for line in lines if line.startswith("project_1: stopped · 1 stopped")]
     assert process.returncode == 143
