@@ -86,7 +86,7 @@ def test_asked_once_more_it_kills(
         wait_until((folder / "up").exists)
         with started(tmp_path, "stop", folder) as first:
             assert first.stdout
-            assert "is asked to stop" in first.stdout.readline()
+            assert "has been asked to stop" in first.stdout.readline()
             began = time.monotonic()
             second = cli("stop", folder)
             took = time.monotonic() - began
