@@ -192,7 +192,7 @@ def test_stop_refuses_another_accounts_run(
             other.kill()
 
     assert done.returncode == 2
-    assert "is of another account (nobody)" in done.stderr
+    assert "belongs to another account (nobody)" in done.stderr
     assert not asked
 
 
