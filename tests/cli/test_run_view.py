@@ -16,6 +16,7 @@ from python_runner.cli.progress import LiveView, PlainLines, told_of_stop
 from python_runner.cli.run_summary import output_command, show_last_line
 from python_runner.cli.streams import Stream
 from python_runner.config.project import load_project
+from python_runner.execution.exit_reasons import timeout_reason
 from python_runner.execution.stop import StopRequest
 from python_runner.model import Outcome, RunStatus
 from python_runner.model.run import OUTCOME_WORDS
@@ -177,7 +178,7 @@ def test_plain_lines_tell_each_attempt_and_its_failure(
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (Outcome.TIMEOUT, Sentence.of("timed out after {time}", time="45 s")),
+        (Outcome.TIMEOUT, timeout_reason(45)),
         (Outcome.STOPPED, Sentence.of("stopped together with its run")),
     ],
 )

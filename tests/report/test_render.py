@@ -148,7 +148,11 @@ def test_the_subject_counts_further_failures(
 @pytest.mark.parametrize(
     ("status", "error", "expected"),
     [
-        (RunStatus.SKIPPED, Sentence.of("already running"), "skipped: already running"),
+        (
+            RunStatus.SKIPPED,
+            Sentence.of("already running"),
+            "run skipped: already running",
+        ),
         (RunStatus.NOT_STARTED, Sentence.of("no python"), "not started: no python"),
         (RunStatus.STOPPED, None, "stopped after 2 min 13 s: 1 script"),
         (RunStatus.INTERRUPTED, None, "interrupted: 1 script"),
@@ -176,7 +180,7 @@ def test_every_status_has_its_subject(
         (
             "en",
             (
-                "[project_1] skipped: another run of the project has been active since"
+                "[project_1] run skipped: another run of the project has been active since"
                 " 2026-11-26 06:00:12 (PC-7)"
             ),
             "since 2026-11-26 06:00:12, process 7 on PC-7",
@@ -184,7 +188,7 @@ def test_every_status_has_its_subject(
         (
             "fr",
             (
-                "[project_1] ignoré : une autre exécution du projet est en cours depuis le"
+                "[project_1] exécution ignorée : une autre exécution du projet est en cours depuis le"
                 " 26/11/2026 06:00:12 (PC-7)"
             ),
             "since 26/11/2026 06:00:12, process 7 on PC-7",

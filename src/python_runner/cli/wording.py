@@ -314,7 +314,7 @@ def unstarted_line(
     word, reason = outcome_word(results[0].outcome), why_beside(results[0])
     if columns:
         return f"{shown}  {word}  {reason}"
-    return f"{shown}: {word} - {reason}"
+    return f"{joined(shown, word)} - {reason}"
 
 
 def stopping_line(count: int, *, urgent: bool) -> str:

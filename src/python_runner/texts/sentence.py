@@ -82,13 +82,10 @@ def _in_language(value: object, language: str) -> object:
     """Return a value of a sentence as ``language`` writes it."""
     if isinstance(value, Sentence):
         return value.in_language(language)
-    if (
-        isinstance(value, str)
-        and language in _MOMENTS
-        and (moment := _MOMENT.fullmatch(value))
-    ):
-        return moment.expand(_MOMENTS[language])
-    return value
+    if language not in _MOMENTS or not isinstance(value, str):
+        return value
+    moment = _MOMENT.fullmatch(value)
+    return moment.expand(_MOMENTS[language]) if moment else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def test_what_was_not_run_took_no_time(logged: Path) -> None:
 
     _code, text = on_terminal("logs", logged, "-n", "1", COLUMNS="120")
 
-    assert re.search(r"skipped(\x1b\[0m)? +next\.py", text)
+    assert re.search(r"skipped *(\x1b\[0m)? +next\.py", text)
 
 
 def test_logs_as_a_document(cli: Cli, logged: Path) -> None:
