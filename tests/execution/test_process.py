@@ -827,7 +827,7 @@ def test_segfault(zoo: Callable[..., Attempt]) -> None:
     """A crash says where in the script it happened."""
     attempt = zoo("segfault.py", project=str(ZOO))
     assert attempt.outcome is Outcome.FAILURE
-    assert str(attempt.reason).startswith(("crashed: ", "crashed (0xC0000005, "))
+    assert str(attempt.reason).startswith("crashed (")
     assert attempt.traceback is not None
     assert "atal " in (attempt.traceback.exception or "")
     assert (attempt.traceback.file, attempt.traceback.function) == (
