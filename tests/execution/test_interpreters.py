@@ -124,7 +124,7 @@ def test_broken_environment(project: Path, command: str | None) -> None:
     make_venv(project).unlink()
     (project / OWN).symlink_to("/nowhere/python3.9")
     message = refusal(command, project)
-    assert "/nowhere/python3.9, which is gone" in message
+    assert "/nowhere/python3.9, which no longer exists" in message
     assert "broken" in message
 
 

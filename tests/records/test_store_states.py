@@ -396,6 +396,8 @@ class Jumps(Records):
 
 
 @pytest.mark.slow
+# Each file that is opened is a message to wine's server: a minute or two there.
+@pytest.mark.timeout(1800)
 def test_any_order_of_transitions_and_deaths() -> None:
     """The records hold what the model expects after each step."""
     run_state_machine_as_test(
@@ -411,6 +413,7 @@ def test_any_order_of_transitions_and_deaths() -> None:
 )
 @pytest.mark.slow
 @pytest.mark.instrument
+@pytest.mark.timeout(1800)
 def test_any_order_of_transitions_by_a_clock_that_jumps() -> None:
     """Each fact is kept as it was recorded, whatever the clock says."""
     run_state_machine_as_test(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import os
 import subprocess
 import sys
@@ -16,10 +15,8 @@ from python_runner.cli.streams import _enable_sequences
 from python_runner.config.permissions import changeable, readable_secrets
 from python_runner.execution.process import run_command
 from python_runner.model import Command, Outcome
-from python_runner.records.store import open_store
 from python_runner.runner import signals
 from python_runner.texts.sentence import system_language
-from tests.support import TODAY, keep
 
 
 if TYPE_CHECKING:
@@ -213,20 +210,3 @@ def test_modes_say_nothing_of_permissions(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("PASSWORD_MAIL=x", encoding="utf-8")
     assert list(changeable([tmp_path / ".env"])) == []
     assert list(readable_secrets(tmp_path / ".env")) == []
-
-
-def test_records_are_kept_where_files_cannot_be_locked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Only a lock that somebody holds is waited for."""
-    if sys.platform != "win32":
-        pytest.skip("Windows only")
-    import msvcrt  # noqa: PLC0415 - Windows only
-
-    def refuse(*_arguments: object) -> None:
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-
-    monkeypatch.setattr(msvcrt, "locking", refuse)
-    with open_store(tmp_path, TODAY) as store:
-        keep(store, "1" * 13, tmp_path, Outcome.SUCCESS)
-        assert [run.run_id for run in store.runs()] == ["1" * 13]

@@ -69,8 +69,7 @@ if sys.platform == "win32":
         os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except PermissionError:
-            # Any other error says that the file system has no locks.
+        except OSError:
             return False
         return True
 
