@@ -42,7 +42,8 @@ def test_help_speaks_french(cli: Cli) -> None:
     assert "Run the series" not in done.stdout
     wrong = cli("rum", LANGUAGE="fr")
     assert (
-        "La commande 'rum' n'existe pas. Vouliez-vous dire 'run'\xa0?" in wrong.stderr
+        "La commande «\xa0rum\xa0» n'existe pas. Vouliez-vous dire 'run'\xa0?"
+        in wrong.stderr
     )
 
 
