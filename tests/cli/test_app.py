@@ -55,11 +55,12 @@ def test_help_speaks_french(cli: Cli) -> None:
     done = cli("run", "--help", LANGUAGE="fr")
 
     assert done.stdout.startswith("Utilisation\xa0: python-runner run")
-    assert "Affiche cette aide et termine." in done.stdout
+    assert "Affiche cette aide, puis quitte." in done.stdout
     assert "Run the series" not in done.stdout
     wrong = cli("rum", LANGUAGE="fr")
     assert (
-        "La commande 'rum' n'existe pas. Vouliez-vous dire 'run'\xa0?" in wrong.stderr
+        "La commande «\xa0rum\xa0» n'existe pas. Vouliez-vous dire 'run'\xa0?"
+        in wrong.stderr
     )
 
 

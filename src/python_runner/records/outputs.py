@@ -23,6 +23,7 @@ from python_runner.records.locks import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
+from python_runner.texts.sentence import N_, catalogue
 from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
@@ -129,11 +130,24 @@ def as_kept(run: Run) -> Run:
     return replace(run, scripts=scripts)
 
 
+#: The line before a further attempt's output.
+_ATTEMPT = N_("--- attempt {attempt} of {total} ---")
+_ATTEMPT_LINE = re.compile(r"^--- attempt (\d+) of (\d+) ---$", re.MULTILINE)
+
+
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:
     """Begin a further attempt's part of an output file with a line that says so."""
     # Where the file cannot be written the attempts run on into each other.
     with suppress(OSError), appending(path) as file:
-        file.write(f"\n--- attempt {attempt} of {attempts} ---\n".encode())
+        file.write(f"\n{_ATTEMPT.format(attempt=attempt, total=attempts)}\n".encode())
+
+
+def with_translated_attempts(text: str, language: str) -> str:
+    """Return output with the lines that begin its attempts in a reader's language."""
+    words = catalogue(language).gettext(_ATTEMPT)
+    return _ATTEMPT_LINE.sub(
+        lambda line: words.format(attempt=line[1], total=line[2]), text
+    )
 
 
 def delete_old_outputs(

@@ -33,7 +33,7 @@ def given_up_notice(message: QueuedMessage) -> Sentence:
     return Sentence.of(
         N_("an earlier report was given up: {subject} ({date}, for {recipients})"),
         subject=message.message.subject,
-        date=message.queued_at.strftime("%Y-%m-%d %H:%M"),
+        date=message.queued_at.astimezone().strftime("%Y-%m-%d %H:%M"),
         recipients=", ".join(
             a.address for a in message.recipients if a.state != "sent"
         ),

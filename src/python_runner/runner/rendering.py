@@ -13,7 +13,7 @@ from python_runner.files import is_file
 from python_runner.installation import own_command
 from python_runner.model import EmailStrategy
 from python_runner.policy import reported_scripts
-from python_runner.records.outputs import read_ends, read_tail
+from python_runner.records.outputs import read_ends, read_tail, with_translated_attempts
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.context import ReportContext
 from python_runner.report.mime import zip_files, zip_name
@@ -113,7 +113,10 @@ def _without_secrets(
     outputs = _outputs(run)
     return run, replace(
         context,
-        tails={script: masker.text(_tail(path)) for script, path in outputs.items()},
+        tails={
+            script: with_translated_attempts(masker.text(_tail(path)), context.language)
+            for script, path in outputs.items()
+        },
         partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
         host=gethostname(),
         # The library also runs scripts of a folder without a configuration.

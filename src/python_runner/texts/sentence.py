@@ -73,19 +73,18 @@ def grouped(digits: str, language: str) -> str:
     return f"{int(digits):,}".replace(",", _GROUP.get(language, ","))
 
 
-#: A date with a time, as sentences hold it, and how French writes it.
+#: A value of a sentence that is a moment, as the log writes it, and its order elsewhere.
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)")
 _MOMENTS = {"fr": r"\3/\2/\1\4"}
 
 
-def _in_language(value: object, language: str) -> object:
-    """Return a value of a sentence as ``language`` writes it."""
+def _shown(value: object, language: str) -> object:
+    """Return a value as a sentence in ``language`` shows it."""
     if isinstance(value, Sentence):
         return value.in_language(language)
-    if language not in _MOMENTS or not isinstance(value, str):
-        return value
-    moment = _MOMENT.fullmatch(value)
-    return moment.expand(_MOMENTS[language]) if moment else value
+    if isinstance(value, str) and language in _MOMENTS and _MOMENT.fullmatch(value):
+        return _MOMENT.sub(_MOMENTS[language], value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,9 @@ class Sentence:
 
     ``template`` is a ``str.format`` template that was marked with :func:`N_`; a value
     may be a ``Sentence`` itself. ``str()`` returns the English sentence, which the log and
-    programs read. A sentence about ``{count}`` things has a second template, ``plural``,
-    and writes its whole numbers as the reader's language does.
+    programs read. A value that is a moment, as the log writes it, is written as the
+    reader's language does. A sentence about ``{count}`` things has a second template,
+    ``plural``; so are its whole numbers.
     """
 
     template: str
@@ -117,9 +117,7 @@ class Sentence:
 
     def in_language(self, language: str) -> str:
         """Return the sentence in ``language``."""
-        values = {
-            name: _in_language(value, language) for name, value in self.values.items()
-        }
+        values = {name: _shown(value, language) for name, value in self.values.items()}
         if self.plural is None:
             return catalogue(language).gettext(self.template).format(**values)
         count = values["count"]

@@ -76,7 +76,7 @@ def test_history_tells_how_each_script_does(
             duration=float(number + 1),
         )
 
-    assert "p50" not in cli("history").stdout
+    assert "median" not in cli("history").stdout
     done = cli("history", "--stats", "--limit", 1, PYTHONIOENCODING="utf-8")
     first, second = done.stdout.splitlines()[-2:]
 

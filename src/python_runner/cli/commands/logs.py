@@ -67,7 +67,7 @@ class Filter:
 @click.command(
     help=_(
         "Show the log of PROJECT, its archives included, oldest first. A pipe or a"
-        " file gets the lines as they are in the log."
+        " file gets the lines as they are in the log, which is in English."
     )
 )
 @project_argument
