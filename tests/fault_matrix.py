@@ -73,7 +73,7 @@ AREAS = {
         " run completes; each script and each report counts once.",
         "La fin du lanceur",
         "Un lanceur tué à n'importe quel moment laisse un historique et un journal"
-        " que l'exécution suivante complète ; chaque script et chaque rapport compte une"
+        " que l'exécution suivante complète\u00a0; chaque script et chaque rapport compte une"
         " seule fois.",
     ),
     "records": Area(
@@ -97,7 +97,7 @@ AREAS = {
         " Reports wait and are sent later; none is lost silently.",
         "Serveurs de messagerie et autres services",
         "Un service qui refuse, se bloque, ment ou ne cesse de répondre ne change aucune"
-        " exécution. Les rapports attendent et sont envoyés plus tard ; aucun n'est perdu sans"
+        " exécution. Les rapports attendent et sont envoyés plus tard\u00a0; aucun n'est perdu sans"
         " que ce soit dit.",
     ),
     "files": Area(

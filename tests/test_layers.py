@@ -38,8 +38,9 @@ LAYERS = (
     {"model"},
     {"output_text"},
     {"masking"},
+    {"exceptions"},
     {
-        *("texts", "files", "channels", "secret_values", "exceptions", "exit_codes"),
+        *("texts", "files", "channels", "secret_values", "exit_codes"),
         *("installation", "version", "waiting"),
     },
     {"patterns"},

@@ -103,6 +103,11 @@ def test_the_page_about_the_original_names_what_people_meet_first() -> None:
     rows = re.findall(r"^\| ([^*|]+?) \|", text, re.MULTILINE)
     for words in (
         *("current folder", "what a script prints", "exit code", "`.env`"),
-        *("addresses", "rotation", "variables of `.env`", "a server that is away"),
+        *(
+            "addresses",
+            "rotation",
+            "variables of `.env`",
+            "a server that cannot be reached",
+        ),
     ):
         assert any(words in row for row in rows), words

@@ -104,11 +104,11 @@ def test_what_needs_a_failure_is_skipped_because_of_it() -> None:
     start, skip = step([A, B_NEEDS_A, C], {"a": Outcome.TIMEOUT})
 
     assert start == ["c"]
-    assert skip == {"b": "not started: it needs a, which did not succeed"}
+    assert skip == {"b": "it needs a, which did not succeed"}
     _start, skip = step(
         [A, B_NEEDS_A, C_NEEDS_B], {"a": Outcome.FAILURE, "b": Outcome.SKIPPED}
     )
-    assert skip == {"c": "not started: it needs b, which did not succeed"}
+    assert skip == {"c": "it needs b, which did not succeed"}
 
 
 def test_stop_skips_the_rest_because_of_the_failure() -> None:

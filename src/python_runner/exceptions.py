@@ -61,7 +61,13 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return ": ".join(filter(None, (self.file, self.key, self.message)))
+        # Imported here: most programs that import the errors never show one.
+        from python_runner.texts.sentence import translate as _  # noqa: PLC0415
+
+        text = self.message
+        for name in filter(None, (self.key, self.file)):
+            text = _("{name}: {value}").format(name=name, value=text)
+        return text
 
 
 class InvalidConfiguration(PythonRunnerError, ValueError):

@@ -89,7 +89,7 @@ def test_the_last_run_of_the_listed_projects(store: Store, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("new", r"^No runs of \S+new are recorded; `python-runner run` makes one"),
+        ("new", r"^No runs of \S+new are recorded; run `python-runner run`"),
         (".", r"^No runs of \S+ are recorded"),
         ("./gone", r"gone is not a folder$"),
         ("gone", r"^'gone' is not a folder, and no run has an id that begins with it"),
@@ -109,7 +109,7 @@ def test_empty_records(shielded: Path) -> None:
     with (
         open_store(shielded, TODAY) as store,
         pytest.raises(
-            PythonRunnerError, match=r"^No runs are recorded; `python-runner"
+            PythonRunnerError, match=r"^No runs are recorded; run `python-runner"
         ),
     ):
         find_run(store, None)

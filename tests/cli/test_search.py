@@ -113,7 +113,7 @@ def test_the_search_is_narrowed(
     ("arguments", "said"),
     [
         (["--grep", "x", "--follow"], "--grep and --follow exclude each other"),
-        (["--grep", ""], "expected a text"),
+        (["--grep", ""], "expected a string"),
         (["./nowhere", "--grep", "x"], "nowhere is not a folder"),
         (["fff", "--grep", "x"], "no run has an id that begins with it"),
     ],

@@ -170,7 +170,7 @@ def test_a_dead_channel_waits_and_is_told_later(
     assert flushed.returncode == 0
     assert titles(server)[0] == titles(server)[1]
     assert len(server.requests) == 2
-    assert cli("mail", "list").stdout == "No report waits.\n"
+    assert cli("mail", "list").stdout == "No report is waiting.\n"
 
 
 def test_a_dead_mail_server_waits_while_channels_are_told(

@@ -21,7 +21,7 @@ from python_runner.execution.exit_reasons import (
 from python_runner.tracebacks.endings import Cause, Ending, Hint
 
 
-ENDED = "ended by Ctrl-C, a log-off or a debugger"
+ENDED = "ended by Ctrl-C, a sign-out or a debugger"
 REFUSED = "refused by Windows or a virus scanner"
 posix = pytest.mark.posix
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

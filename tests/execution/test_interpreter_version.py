@@ -106,7 +106,7 @@ def test_what_is_no_python_has_no_version(
         ("echo no python; echo; exit 103", "exit code 103, no python"),
         ("exit 2", "exit code 2"),
         ("true", "exit code 0"),
-        ("sleep 60 & wait", "does not say within 0.5 s"),
+        ("sleep 60 & wait", "did not answer like a Python interpreter within 0.5 s"),
         ("kill -9 $$", "exit code -9"),
     ],
 )

@@ -132,14 +132,14 @@ def test_other_layout_is_named(project: Path) -> None:
     """Who asks for the other platform's path is told of the one that is there."""
     make_venv(project)
     message = refusal(OTHER, project)
-    assert message == f"{OTHER} does not exist; there is {OWN}"
+    assert message == f"{OTHER} does not exist; {OWN} exists"
 
 
 def test_other_environment_is_named(project: Path) -> None:
     """Who asks for a missing environment is told of the project's own."""
     make_venv(project, "venv")
     assert refusal("env/bin/python", project).endswith(
-        f"; there is {OWN.replace('.venv', 'venv')}"
+        f"; {OWN.replace('.venv', 'venv')} exists"
     )
 
 
@@ -177,7 +177,7 @@ def test_bare_name_missing(project: Path) -> None:
     """Where python is missing, python3 is named if it is there."""
     make_python(project.parent / "usr/python3")
     message = refusal("python", project, str(project.parent / "usr"))
-    assert message == "there is no python on PATH; there is python3"
+    assert message == "there is no python on PATH; python3 exists"
 
 
 def test_bare_name_without_path(project: Path) -> None:
@@ -223,7 +223,7 @@ def test_any_python_on_path_is_named(project: Path, there: str) -> None:
     """Who asks for one that is missing is told of the one that there is."""
     folder = project.parent / "usr"
     make_python(folder / (f"{there}.exe" if sys.platform == "win32" else there))
-    expected = f"there is no python on PATH; there is {there}"
+    expected = f"there is no python on PATH; {there} exists"
     assert refusal("python", project, str(folder)) == expected
 
 
@@ -233,7 +233,7 @@ def test_the_environment_that_was_meant_is_named_first(project: Path) -> None:
     meant = make_venv(project, "env")
     expected = meant.relative_to(project).as_posix()
     missing = OTHER.replace(".venv", "env")
-    assert refusal(missing, project) == f"{missing} does not exist; there is {expected}"
+    assert refusal(missing, project) == f"{missing} does not exist; {expected} exists"
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_a_command_line_is_no_program(project: Path, command: str, words: str) -
     told = refusal(command, project, str(tools))
     assert told.startswith(f"{command} is a command line; expected one program")
     assert f", or the list {words}; " in told
-    assert told.endswith(f"; there is {OWN}")
+    assert told.endswith(f"; {OWN} exists")
 
 
 @pytest.mark.parametrize("arguments", [(), ("-3.12",), ("run", "-n", "my env", "")])
@@ -334,7 +334,7 @@ def test_the_environment_itself_is_answered_with_its_interpreter(project: Path) 
     assert "custom" in told
     told = refusal(str(project / "custom"), project)
     assert told.endswith(
-        f"; there is {(project / OWN.replace('.venv', 'custom')).as_posix()}"
+        f"; {(project / OWN.replace('.venv', 'custom')).as_posix()} exists"
     )
 
 

@@ -60,7 +60,7 @@ def test_a_file_of_another_kind_is_named(
         (b"\xe9", "line 1 is not UTF-8"),
         (b"# coding: ascii\n\xc3\xa9", "line 2 is not ASCII"),
         (b"# coding: nope\n", "line 1: unknown encoding: nope"),
-        (b"a\nx\0y", "line 2 holds a null byte"),
+        (b"a\nx\0y", "line 2 contains a null byte"),
         (FRENCH.encode("utf-16"), "saved as UTF-16"),
         (FRENCH.encode("utf-16-le"), "saved as UTF-16"),
         (FRENCH.encode("utf-16-be"), "saved as UTF-16"),

@@ -191,7 +191,8 @@ def broken(lines: list[str], whole: set[str], columns: int) -> Iterator[str]:
             for cut in range(1, len(token)):
                 head, tail = token[:cut].rstrip(), token[cut:].lstrip()
                 for start, end in _alone(line, head):
-                    if not tail or not head:
+                    # What is whole there is not continued by what stands below it.
+                    if not tail or not head or line.startswith(token, start):
                         continue
                     below = lines[number + 1 :]
                     if (

@@ -571,12 +571,12 @@ def test_the_subject_says_how_often_an_error_has_come(
         (
             Comparison(same=Streak(count=1, since=MONDAY)),
             "same error as in the run before, first seen on 2026-11-16 06:00",
-            "même erreur qu'à l'exécution précédente, vue d'abord le 16/11/2026 06:00",
+            "même erreur qu'à l'exécution précédente, vue pour la première fois le 16/11/2026 06:00",
         ),
         (
             THIRD,
             "same error as in the 2 runs before, first seen on 2026-11-16 06:00",
-            "même erreur qu'aux 2 exécutions précédentes, vue d'abord le 16/11/2026 06:00",
+            "même erreur qu'aux 2 exécutions précédentes, vue pour la première fois le 16/11/2026 06:00",
         ),
         (
             Comparison(same=ENDLESS),

@@ -320,7 +320,7 @@ def test_a_run_whose_end_the_records_missed_ended_as_it_was_reported(
     assert "succeeded" in waiting
     assert "interrupted" not in waiting
     run_id = waiting.splitlines()[1].split()[0]
-    assert "could not take the end" in cli("show", run_id).stderr
+    assert "could not be written to the records" in cli("show", run_id).stderr
     free(home)
 
     cli("run", "--resume", project)

@@ -129,7 +129,7 @@ def test_what_a_killed_runner_left_without_the_lock_is_ended(
     with suppress(psutil.NoSuchProcess):
         assert orphan.status() == psutil.STATUS_ZOMBIE
     assert f"process {orphan.pid} (" in done.stderr
-    assert "still ran and was stopped" in done.stderr
+    assert "was still running and was stopped" in done.stderr
     assert list(tmp_path.glob("project_1/logs/runs/*/*main.py.log"))
 
 

@@ -232,7 +232,7 @@ def test_a_run_that_is_skipped_says_why(
 
     assert result.status == "skipped"
     assert [script.status for script in result.scripts] == ["skipped"]
-    assert "another run of the project is active" in (result.error or "")
+    assert "another run of the project has been active" in (result.error or "")
     assert "2" * 13 in (result.error or "")
 
 

@@ -403,7 +403,7 @@ def test_without_records_the_report_still_leaves(
     body = mail.get_body(("plain",))
     assert body is not None
     assert "no records are kept" in body.get_content()
-    assert "no second run of a project is kept out" in body.get_content()
+    assert "nothing prevents a second run of a project" in body.get_content()
     assert body.get_content().count("no folder") <= 1
 
 

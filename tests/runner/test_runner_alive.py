@@ -147,7 +147,7 @@ def test_a_number_that_is_taken_again_is_no_living_runner(
         assert younger.poll() is None
 
     assert "  interrupted  " in row
-    assert "was interrupted: its runner is gone" in shown.stderr
+    assert "was interrupted: its runner was killed" in shown.stderr
     assert followed.stdout == "begun\n"
     assert followed.returncode == 0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.parameters import translate_usage
 from python_runner.cli.streams import OutputLost, attached_streams, say
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import (
@@ -34,15 +35,15 @@ COMMANDS = {
     "run": N_("Run the series of projects."),
     "check": N_("Validate everything, run nothing."),
     "init": N_("Write a project's configuration."),
-    "status": N_("Say how each project does, in one line."),
+    "status": N_("Show the state of each project, one line per project."),
     "history": N_("List past runs."),
     "show": N_("Show one run."),
-    "output": N_("Show what the scripts of a run wrote."),
+    "output": N_("Show the output of a run's scripts."),
     "logs": N_("Show a project's log and its archives."),
     "stop": N_("Stop the active run of a project."),
     "mail": N_("Test the mail settings, manage the outbox."),
     "backup": N_("Copy the records."),
-    "demo": N_("Run two small projects before your eyes."),
+    "demo": N_("Run two small example projects."),
     "completion": N_("Print a shell's completion script."),
 }
 
@@ -102,6 +103,7 @@ class LazyGroup(click.Group):
         command.short_help = _(COMMANDS[cmd_name])
         for part in (command, *getattr(command, "commands", {}).values()):
             part.context_class = _Context
+        translate_usage(command)
         return command
 
     def resolve_command(
@@ -138,16 +140,17 @@ def make_app() -> click.Group:
         # Placeholders, from which click suggests the nearest name.
         commands={name: click.Command(name) for name in COMMANDS},
         help=_(
-            "Run series of Python scripts of several projects, unattended, and tell"
-            " people by mail."
+            "Run series of Python scripts of several projects, unattended, and report"
+            " by email."
         ),
         context_settings=CONTEXT_SETTINGS,
-        epilog=_("Exit codes: 0 all succeeded, 1 a script did not, 2 usage or")
-        + " "
-        + _("configuration, 3 already running, 4 a report was given up,")
-        + " "
-        + _("5 the JSON document could not be written."),
+        epilog=_(
+            "Exit codes: 0 every script succeeded, 1 a script did not, 2 usage or"
+            " configuration error, 3 project already running, 4 report given up, 5 JSON"
+            " document not written, 130 stopped by Ctrl-C, 143 by a termination signal."
+        ),
     )
+    translate_usage(app)
     return click.version_option(__version__, prog_name="python-runner")(app)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from python_runner.cli.parameters import quote_parameter
 from python_runner.cli.streams import say
 from python_runner.config.settings import load_settings, state_folder
 from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
@@ -26,6 +27,8 @@ def show_error(error: Exception) -> None:
     Click's errors with the usage, each problem of a configuration on its line, and what
     nobody foresaw as a sentence whose details are kept in a file.
     """
+    if isinstance(error, click.BadParameter):
+        quote_parameter(error)
     if isinstance(error, click.ClickException):
         message = io.StringIO()
         error.show(message)

@@ -74,10 +74,10 @@ def nothing_recorded(folders: Sequence[Path]) -> str:
         if not is_folder(folder):
             raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
     if not folders:
-        return _("No runs are recorded; `python-runner run` makes one.")
-    return _(
-        "No runs of {projects} are recorded; `python-runner run` makes one."
-    ).format(projects=", ".join(flat(str(folder)) for folder in folders))
+        return _("No runs are recorded; run `python-runner run`.")
+    return _("No runs of {projects} are recorded; run `python-runner run`.").format(
+        projects=", ".join(flat(str(folder)) for folder in folders)
+    )
 
 
 def find_run(store: Store, chosen: str | Path | None) -> Run | OpenRun:

@@ -20,7 +20,7 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 
 def since_option(help_text: str) -> Callable[[_F], _F]:
     """Return what adds ``--since`` to a command, with its help."""
-    return click.option("--since", metavar="TIME", callback=_since, help=help_text)
+    return click.option("--since", metavar=_("TIME"), callback=_since, help=help_text)
 
 
 def _since(

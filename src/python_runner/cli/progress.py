@@ -69,7 +69,7 @@ class Progress:
 
     def prefix(self, event: ScriptStarted) -> str:
         """Return what stands before each line of a script's output."""
-        return flat(f"{event.project.name}: {event.script.name} | ")
+        return flat(wording.joined(event.project.name, f"{event.script.name} | "))
 
     def output(self, text: str) -> None:
         """Show lines of output, each with its prefix, its colours and its end."""
@@ -137,6 +137,8 @@ class _Board:
     done: dict[str, int] = field(default_factory=dict)
     stopping: bool = False
     _held: dict[str, list[ScriptEnded]] = field(default_factory=dict)
+    #: Runs that were stopped, alone or with all others.
+    _stopped: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> Iterator[Event | _Unstarted]:
         """Take note of an event, and yield what there is to show now."""
@@ -158,6 +160,8 @@ class _Board:
             case ScriptEnded(result=result):
                 self.running.pop((result.run_id, result.number), None)
                 self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
+                if result.outcome is Outcome.STOPPED:
+                    self._stopped.add(result.run_id)
                 if result.attempts:
                     yield from self._told(result.run_id)
                     yield event
@@ -182,7 +186,8 @@ class _Board:
                 continue
             results = tuple(event.result for event in group)
             project = group[0].project.name
-            yield _Unstarted(run_id, project, results, self.stopping)
+            stopped = self.stopping or run_id in self._stopped
+            yield _Unstarted(run_id, project, results, stopped)
 
 
 class _Shown(Progress):
@@ -232,16 +237,15 @@ class PlainLines(_Shown):
             case ScriptStarted():
                 yield [(_started(news), None)]
             case AttemptEnded():
-                name = flat(f"{news.project.name}: {news.script.name}: ")
                 reason = wording.why_again(news.result)
-                line = name + wording.again_line(news)
+                line = _named(news, wording.again_line(news))
                 yield [(f"{line} - {reason}" if reason else line, "yellow")]
             case ScriptEnded(result=result):
                 line = wording.result_line(news.project.name, result)
                 yield [(line, None if result.succeeded else _colour(result))]
             case _Unstarted():
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
-                yield [(flat(f"{news.project}: ") + line, "dim")]
+                yield [(wording.joined(flat(news.project), line), "dim")]
             case RunEnded(run=run):
                 yield from _end(run)
             case _:
@@ -249,10 +253,12 @@ class PlainLines(_Shown):
 
 
 def _started(event: ScriptStarted) -> str:
-    name = flat(f"{event.project.name}: {event.script.name}")
-    if event.attempt == 1:
-        return name + ": " + _("started")
-    return f"{name}: {_attempt(event)}"
+    return _named(event, _("started") if event.attempt == 1 else _attempt(event))
+
+
+def _named(event: ScriptStarted | AttemptEnded, line: str) -> str:
+    project, script = flat(event.project.name), flat(event.script.name)
+    return wording.joined(project, script, line)
 
 
 def _attempt(event: ScriptStarted) -> str:
@@ -314,7 +320,7 @@ class LiveView(_Shown):
         self._live.print(lines)
 
     def _name(self, project: str, script: str) -> str:
-        return flat(f"{project}: {script}" if self._mixed else script)
+        return flat(wording.joined(project, script) if self._mixed else script)
 
     def _lines(self, news: Event | _Unstarted) -> Iterator[Line]:
         match news:
@@ -327,7 +333,7 @@ class LiveView(_Shown):
                 yield from self._heading(news.run_id, news.project)
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
                 if self._mixed:
-                    line = flat(f"{news.project}: ") + line
+                    line = wording.joined(flat(news.project), line)
                 yield [(f"  ○ {'':{_DURATION}}  {line}", "dim")]
             case RunEnded(run=run):
                 yield from _end(run)

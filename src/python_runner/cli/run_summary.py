@@ -59,10 +59,10 @@ class Summary:
             say(wording.skipped_line(run), err=True, colour="yellow")
         if run.error and not skipped:
             words = clean(run.error.in_language(system_language()))
-            self._begin(f"{flat(run.project)}: {words}", "red", label=_("error"))
+            self._begin(wording.joined(_("error"), flat(run.project), words), "red")
         for warning in run.warnings:
             if warning not in self.said:
-                text = flat(f"{run.project}: {wording.say(warning)}")
+                text = flat(wording.joined(run.project, wording.say(warning)))
                 say(wording.labelled(_("warning"), text), err=True, colour="yellow")
         if (run.error or skipped) and not any(r.attempts for r in run.scripts):
             # Each script would say the same.
@@ -77,7 +77,8 @@ class Summary:
     def _show_script(self, run: Run, result: ScriptResult) -> None:
         word = wording.outcome_word(result.outcome)
         colour = "yellow" if result.succeeded else "red"
-        self._begin(flat(f"{run.project}: {result.script}: {word}"), f"bold {colour}")
+        line = flat(wording.joined(run.project, result.script, word))
+        self._begin(line, f"bold {colour}")
         reason, *rest = wording.notable_lines(result) or [""]
         if reason:
             say(f"    {reason}", err=True, colour="bold")
@@ -99,14 +100,12 @@ class Summary:
         skipped = [r for r in run.scripts if r.outcome is Outcome.SKIPPED]
         for _reason, group in groupby(skipped, lambda result: result.reason):
             line = wording.unstarted_line(list(group), stopped=stopped)
-            say(flat(f"{run.project}: ") + line, err=True, colour="dim")
+            say(wording.joined(flat(run.project), line), err=True, colour="dim")
         if stopped:
             say(wording.run_line(run), err=True, colour="yellow")
 
-    def _begin(self, line: str, colour: str, label: str | None = None) -> None:
+    def _begin(self, line: str, colour: str) -> None:
         blank = "\n" if self.spaced else ""
-        if label:
-            line = _("{name}: {value}").format(name=label, value=line)
         say(blank + line, err=True, colour=colour)
         self.spaced = True
 
@@ -142,12 +141,12 @@ def show_undelivered(
         if line := wording.undelivered(run):
             projects[line].append(run.project)
     for line, names in projects.items():
-        say(flat(f"{', '.join(names)}: {line}"), err=True, colour="yellow")
+        say(flat(wording.joined(", ".join(names), line)), err=True, colour="yellow")
     own = {run.run_id for run in runs}
     for queued in given_up:
         if queued.run_id not in own:
             notice = wording.say(given_up_notice(queued))
-            say(flat(f"{queued.project}: {notice}"), err=True, colour="yellow")
+            say(flat(wording.joined(queued.project, notice)), err=True, colour="yellow")
 
 
 def show_last_line(runs: Sequence[Run], seconds: float, *, err: bool) -> None:

@@ -189,7 +189,7 @@ def _show_heading(store: Store, path: Path, output: OutputFile, masker: Masker) 
     begun = wording.formats().moment(output.begun)
     short = store.short_ids([output.run_id])[output.run_id]
     show_pieces(
-        (f"==> {name}: {masker.text(script)}", "bold"),
+        ("==> " + wording.joined(name, masker.text(script)), "bold"),
         (f"  {begun}  {short}", None),
         (" <==", "bold"),
     )

@@ -66,12 +66,19 @@ class _Folder(click.Path):
 
 def projects_argument(function: _F) -> _F:
     """Add ``[PROJECT]...`` to a command."""
-    return click.argument("projects", nargs=-1, type=_Folder(file_okay=False))(function)
+    return click.argument(
+        "projects",
+        nargs=-1,
+        type=_Folder(file_okay=False),
+        metavar=_("[PROJECT]..."),
+    )(function)
 
 
 def project_argument(function: _F) -> _F:
     """Add ``PROJECT`` to a command."""
-    return click.argument("project", type=_Folder(file_okay=False))(function)
+    return click.argument(
+        "project", type=_Folder(file_okay=False), metavar=_("PROJECT")
+    )(function)
 
 
 def active_project_argument(function: _F) -> _F:
@@ -79,6 +86,7 @@ def active_project_argument(function: _F) -> _F:
     return click.argument(
         "project",
         type=_Folder(file_okay=False),
+        metavar=_("PROJECT"),
         shell_complete=completer(active_projects, folders=True),
     )(function)
 
@@ -115,35 +123,10 @@ def run_argument(function: _F) -> _F:
     """Add ``[RUN_ID or PROJECT]`` to a command."""
     return click.argument(
         "chosen",
-        metavar="[RUN_ID|PROJECT]",
+        metavar=_("[RUN_ID|PROJECT]"),
         required=False,
         type=_RunOrProject(file_okay=False),
     )(function)
-
-
-class WholeNumber(click.types.IntParamType):
-    """A whole number, ``least`` or more."""
-
-    name = "number"
-
-    def __init__(self, least: int) -> None:
-        self._least = least
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        """Return the number.
-
-        Raises:
-            click.BadParameter: it is none, or too small.
-        """
-        try:
-            number = int(value)
-        except ValueError:
-            words = _("{value} is not a whole number")
-            self.fail(words.format(value=repr(value)), param, ctx)
-        if number < self._least:
-            words = _("{value} is less than {least}")
-            self.fail(words.format(value=number, least=self._least), param, ctx)
-        return number
 
 
 def env_file_option(function: _F) -> _F:
@@ -151,6 +134,7 @@ def env_file_option(function: _F) -> _F:
     return click.option(
         "--env-file",
         type=click.Path(path_type=Path, dir_okay=False, readable=False),
+        metavar=_("FILE"),
         help=_(
             "File with variables; default: .env here, else beside the virtual environment."
         ),

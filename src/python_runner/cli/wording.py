@@ -80,6 +80,14 @@ def labelled(name: str, value: object) -> str:
     return _("{name}: {value}").format(name=name, value=flat(str(value)))
 
 
+def joined(*parts: str) -> str:
+    """Return names and what is said of them, with the colons of the system's language."""
+    *names, line = parts
+    for name in reversed(names):
+        line = _("{name}: {value}").format(name=name, value=line)
+    return line
+
+
 def say(sentence: Sentence) -> str:
     """Return a sentence in the system's language, on one line."""
     return flat(sentence.in_language(system_language()))
@@ -160,7 +168,7 @@ def short_id(run_id: str) -> str:
 
 def result_line(project: str, result: ScriptResult) -> str:
     """Return the line about one script that has ended."""
-    line = flat(f"{project}: {result.script}: {outcome_word(result.outcome)}")
+    line = flat(joined(project, result.script, outcome_word(result.outcome)))
     if result.attempts:
         parts = [duration(result.duration)]
         if len(result.attempts) > 1:
@@ -181,7 +189,7 @@ def again_line(event: AttemptEnded) -> str:
 
 def run_line(run: Run) -> str:
     """Return the line about a run that has ended."""
-    parts = [flat(f"{run.project}: {_(run.status.word)}")]
+    parts = [flat(joined(run.project, _(run.status.word)))]
     if run.scripts:
         parts.append(_scripts(run))
     parts.append(duration(run.duration))
@@ -249,7 +257,7 @@ def skipped_line(run: Run) -> str:
     since, run_id = str(values.get("since", "")), str(values.get("run_id", ""))
     if not since:
         parts = [_(run.status.word), *([say(run.error)] if run.error else [])]
-        return flat(f"{run.project}: {', '.join(parts)}")
+        return flat(joined(run.project, ", ".join(parts)))
     with suppress(ValueError):
         begin = datetime.fromisoformat(since)
         since = formats().moment(begin)

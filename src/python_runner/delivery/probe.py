@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     #: Each goes on where the last one ended, and says what it found.
     _NamedSteps = Generator[tuple[str, Callable[[], Sentence]]]
 
-_TEST_SUBJECT = N_("Python Runner: test mail ({host})")
-_TEST_TITLE = N_("Test mail")
-_TEST_TEXT = N_("Reports of Python Runner will arrive like this mail.")
+_TEST_SUBJECT = N_("Python Runner: test email ({host})")
+_TEST_TITLE = N_("Test email")
+_TEST_TEXT = N_("Reports of Python Runner will arrive like this email.")
 _TEST_CHANNEL_SUBJECT = N_("Python Runner: test")
 _TEST_CHANNEL_TEXT = N_(
     "This is a test of Python Runner on {host}. Reports will arrive like this."

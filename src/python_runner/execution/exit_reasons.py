@@ -205,7 +205,7 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     if name := _STATUS_CODES.get(exit_code):
         template = N_("crashed ({code}, {name})")
         if exit_code in _ENDED_CODES:
-            template = N_("ended by Ctrl-C, a log-off or a debugger: {code} ({name})")
+            template = N_("ended by Ctrl-C, a sign-out or a debugger: {code} ({name})")
         elif exit_code in _REFUSED_CODES:
             template = N_("refused by Windows or a virus scanner: {code} ({name})")
         return Sentence.of(template, code=_hexadecimal(exit_code), name=name)

@@ -47,7 +47,8 @@ _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 _WINDOWS_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 
 _LEFT_OUT = N_(
-    "The attachment was left out, because the mail server takes no mail of that size."
+    "The attachment was left out, because the mail server accepts no email of that"
+    " size."
 )
 
 

@@ -38,7 +38,7 @@ _SUBJECTS = {
     RunStatus.FAILURE: N_("[{project}] failed: {script} - {headline}"),
     RunStatus.STOPPED: N_("[{project}] stopped after {duration}: {count}"),
     RunStatus.INTERRUPTED: N_("[{project}] interrupted: {script}"),
-    RunStatus.SKIPPED: N_("[{project}] skipped: {error}"),
+    RunStatus.SKIPPED: N_("[{project}] run skipped: {error}"),
     RunStatus.NOT_STARTED: N_("[{project}] not started: {error}"),
 }
 

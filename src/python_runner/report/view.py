@@ -374,7 +374,7 @@ def _next_steps(
         label = formats.gettext("To run again what did not succeed")
         yield label, f"{context.command} run --resume {folder}"
     elif run.status is RunStatus.NOT_STARTED:
-        label = formats.gettext("To see what keeps it from being run")
+        label = formats.gettext("To see what prevents the run")
         yield label, f"{context.command} check {folder}"
 
 

@@ -31,12 +31,12 @@ def select(project: Project, only: Sequence[str]) -> Project:
     chosen = [s for s in project.scripts if wanted & {s.name, s.path}]
     known = {name for script in chosen for name in (script.name, script.path)}
     if missing := wanted - known:
-        message = _("no script of the series is called {names}; its scripts: {series}")
+        message = _("there is no script {names} in the series; it contains {series}")
         series = [script.name for script in project.scripts]
         near = [_nearest(name, series) for name in sorted(missing)]
         if all(near):
             message = _(
-                "no script of the series is called {names}; did you mean {near}?"
+                "there is no script {names} in the series; did you mean {near}?"
             )
         raise PythonRunnerError(
             message.format(

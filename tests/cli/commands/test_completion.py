@@ -14,7 +14,7 @@ from python_runner.cli import candidates
 from python_runner.cli.app import make_app
 from python_runner.model import Message, OpenRun, OpenScript, Outcome
 from python_runner.records.store import DATABASE_NAME, Store
-from tests.support import COMMAND, GOOD, TODAY, Cli, MakeProject, keep
+from tests.support import COMMAND, GENEROUS, GOOD, TODAY, Cli, MakeProject, keep
 
 
 if TYPE_CHECKING:
@@ -189,14 +189,14 @@ def test_an_answer_does_not_keep_the_shell_waiting(
 
     def slow(*_: object) -> object:
         yield "quick", ""
-        time.sleep(5)
+        time.sleep(2 * GENEROUS)
         yield "late", ""
 
     began = time.monotonic()
     found = candidates.completer(slow)(None, None, "")  # type: ignore[arg-type]
 
     assert [item.value for item in found] == ["quick"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < GENEROUS
 
 
 @pytest.mark.skipif(

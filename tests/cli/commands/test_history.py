@@ -191,10 +191,7 @@ def test_history_is_of_the_workspace_where_there_is_one(
 
 def test_history_of_nothing_says_so(cli: Cli) -> None:
     """People get a sentence, programs an empty list; both are no failure."""
-    assert (
-        cli("history").stdout
-        == "No runs are recorded; `python-runner run` makes one.\n"
-    )
+    assert cli("history").stdout == "No runs are recorded; run `python-runner run`.\n"
     assert "--failed" in cli("history", "--failed").stdout
     assert json.loads(cli("history", "--json").stdout) == {"runs": []}
 

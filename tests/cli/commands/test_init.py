@@ -132,7 +132,7 @@ def test_init_writes_an_env_file_where_commands_look_for_it(
     checked = cli("check", "mine")
 
     assert str(env) in done.stdout
-    assert "# Boîte qui envoie" in env.read_text("utf-8")
+    assert "# Boîte aux lettres d'envoi" in env.read_text("utf-8")
     assert f"{env} does not set them" in checked.stdout
     if sys.platform != "win32":
         assert stat.S_IMODE(env.stat().st_mode) == 0o600

@@ -134,7 +134,7 @@ def test_mail_show_says_that_a_content_was_removed(
     assert "2  sent  p (2222222222222)  report-2" in shown.stdout
     assert "c@x.org: sent" in shown.stdout
     assert "    Message-ID: <report-2@localhost>" in shown.stdout
-    said = "its content was removed 30 days after its run"
+    said = "its content was deleted 30 days after its run"
     assert said in shown.stdout
     assert "`python-runner show --html FILE 2222222222222`" in shown.stdout
     assert (raw.returncode, raw.stdout) == (2, "")
@@ -155,7 +155,7 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert second.returncode == 0
     assert second.stdout == "1 sent, 0 waiting, 0 given up\n"
     assert len(list((tmp_path / "mails").glob("*.eml"))) == 2
-    assert cli("mail", "list").stdout == "No report waits.\n"
+    assert cli("mail", "list").stdout == "No report is waiting.\n"
     assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
 
 

@@ -18,9 +18,13 @@ from python_runner.texts.sentence import translate as _
 
 
 @click.command(
-    help=_("Copy the records to the new file FILE, consistently, while runs go on.")
+    help=_("Copy the records to the new file FILE, consistently, even during a run.")
 )
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, readable=False))
+@click.argument(
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    metavar=_("FILE"),
+)
 @env_file_option
 def command(file: Path, env_file: Path | None) -> int:
     """Write the copy, never over another file."""
@@ -35,5 +39,5 @@ def command(file: Path, env_file: Path | None) -> int:
         )
     with open_records(settings) as store:
         store.backup(file)
-    say(_("{path} holds a copy of {records}."), path=file, records=records)
+    say(_("{records} was copied to {path}."), path=file, records=records)
     return EXIT_SUCCESS

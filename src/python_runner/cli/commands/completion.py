@@ -15,18 +15,18 @@ SHELLS = ("bash", "zsh", "fish", "powershell")
 
 @click.command(
     help=_(
-        "Print the completion script of a shell: of commands, options, projects, runs and"
-        " scripts."
+        "Print the completion script of a shell, for commands, options, projects,"
+        " runs and scripts."
     ),
     epilog=_(
-        "Add to the shell's start-up file: for bash and zsh eval"
-        ' "$(python-runner completion bash)" (or zsh), for fish python-runner completion'
-        " fish | source, for PowerShell python-runner completion powershell | Out-String |"
-        " Invoke-Expression. Where zsh says that it finds no compdef, this line belongs"
-        " before it: autoload -Uz compinit && compinit"
+        "Add to the shell's start-up file: for bash and zsh eval \"$(python-runner"
+        ' completion bash)" (or zsh), for fish python-runner completion fish | source,'
+        " for PowerShell python-runner completion powershell | Out-String |"
+        " Invoke-Expression. If zsh finds no compdef, add this line before it:"
+        " autoload -Uz compinit && compinit"
     ),
 )
-@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
+@click.argument("shell", type=click.Choice(SHELLS), metavar=_("SHELL"))
 def command(shell: str) -> None:
     """Print the script; the user's shell sources it."""
     kind = get_completion_class(shell)

@@ -71,8 +71,8 @@ _STOCK = {
 
 @click.command(
     help=_(
-        "Make two small projects in a temporary folder, run them, and show the log and"
-        " the mail. One script fails on purpose. Nothing is sent."
+        "Make two small projects in a temporary folder, run them, and show the log"
+        " and the email. One script fails on purpose. Nothing is sent."
     )
 )
 def command() -> int:
@@ -85,7 +85,7 @@ def command() -> int:
     runs = run_demo(folder, projects)
     for project in projects:
         _show_log(project)
-    say(_heading(_("The mails, as their readers see them")))
+    say(_heading(_("The emails, as their recipients see them")))
     for run in runs:
         _show_mail(run, folder / "mail")
     _show_ways_on(folder, runs[0])
@@ -126,7 +126,7 @@ def _make(folder: Path, files: dict[str, str]) -> Path:
 
 def _show_log(project: Path) -> None:
     log = project / "logs" / f"{project.name}.log"
-    say(_heading(_("The log: {path}").format(path=log)))
+    say(_heading(_("Log: {path}").format(path=log)))
     for line in log.read_text(encoding="utf-8").splitlines():
         # A traceback is part of its line, which would take half of the screen.
         say("{line}", line=one_line(line, stdout().columns or _COLUMNS))

@@ -11,6 +11,7 @@ from python_runner.cli import wording
 from python_runner.cli.known_runs import KnownRun, known_runs, masker_of
 from python_runner.cli.lookup import chosen_projects, nothing_recorded, open_records
 from python_runner.cli.moments import since_option
+from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import show, show_document, stdout
 from python_runner.cli.tables import Cell, Column, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
@@ -40,18 +41,22 @@ SAMPLE = 100
     )
 )
 @projects_argument
-@click.option("--failed", is_flag=True, help=_("Leave out the runs that succeeded."))
-@since_option(_("Leave out what began earlier: 7d, 12h or 2026-11-24."))
+@click.option(
+    "--failed", is_flag=True, help=_("Show only the runs that did not succeed.")
+)
+@since_option(_("Show only runs since: 7d, 12h or 2026-11-24."))
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=at_least(1),
     default=20,
     show_default=True,
-    metavar="N",
-    help=_("Runs to list at most."),
+    metavar=_("N"),
+    help=_("Maximum number of runs to list."),
 )
 @click.option(
-    "--stats", is_flag=True, help=_("Show how each of their scripts does, too.")
+    "--stats",
+    is_flag=True,
+    help=_("Also show the statistics of each of their scripts."),
 )
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @env_file_option
@@ -89,7 +94,7 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
     nothing = nothing_recorded(folders)
     if narrowed:
-        return _("No run fits; without --failed and --since there may be some.")
+        return _("No run matches; try without --failed and --since.")
     return nothing
 
 
@@ -103,7 +108,7 @@ def _print_runs(
         Column(_("status")),
         Column(_("scripts"), numbers=True),
         Column(_("duration"), numbers=True),
-        Column(_("mail"), optional=True),
+        Column(_("email"), optional=True),
         Column(_("reason"), remark=True, optional=True),
     )
     ids = [run.facts.run_id for run in runs]
@@ -190,8 +195,8 @@ def _print_scripts(scripts: Sequence[_Script]) -> None:
         Column(_("script"), name=True),
         Column(_("runs"), numbers=True),
         Column(_("success"), numbers=True),
-        Column(_("p50"), numbers=True),
-        Column(_("p95"), numbers=True),
+        Column(_("median"), numbers=True),
+        Column(_("95th percentile"), numbers=True),
         Column(_("trend")),
     )
     heading = wording.formats().ngettext(

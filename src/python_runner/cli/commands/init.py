@@ -52,13 +52,14 @@ _NO_SCRIPT = re.compile(r"(setup|conftest|__\w+__|test_.*|.*_test)\.py")
 @click.argument(
     "project",
     type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
+    metavar=_("PROJECT"),
 )
 @click.option(
     "--recipient",
     "recipients",
     multiple=True,
-    metavar="ADDRESS",
-    help=_("Who gets the report; may be repeated. Without one, no mail is sent."),
+    metavar=_("ADDRESS"),
+    help=_("Recipient of the report; may be repeated. Without one, no email is sent."),
 )
 def command(project: Path, recipients: tuple[str, ...]) -> int:
     """Write the file, never over an existing one, and print the next steps."""

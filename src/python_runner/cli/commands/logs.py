@@ -13,6 +13,7 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.lookup import past_masker
 from python_runner.cli.moments import since_option
+from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, show, show_document, show_pieces, stdout
 from python_runner.cli.targets import env_file_option, project_argument
 from python_runner.config.project import bare_project
@@ -65,8 +66,8 @@ class Filter:
 
 @click.command(
     help=_(
-        "Show the log of PROJECT, its archives included, oldest first. What is not for a"
-        " terminal gets the lines as they stand in the log."
+        "Show the log of PROJECT, its archives included, oldest first. A pipe or a"
+        " file gets the lines as they are in the log."
     )
 )
 @project_argument
@@ -75,16 +76,16 @@ class Filter:
     "--grep",
     "text",
     default="",
-    metavar="TEXT",
-    help=_("Show what has TEXT in its script's name or its traceback."),
+    metavar=_("TEXT"),
+    help=_("Show only entries with TEXT in the script's name or traceback."),
 )
-@since_option(_("Leave out what is older: 7d, 12h or 2026-11-24."))
+@since_option(_("Show only lines since: 7d, 12h or 2026-11-24."))
 @click.option(
     "--lines",
     "-n",
     "count",
-    type=click.IntRange(min=0),
-    metavar="N",
+    type=at_least(0),
+    metavar=_("N"),
     help=_("Show the last N only."),
 )
 @click.option("--reverse", is_flag=True, help=_("Show the newest first."))
@@ -248,7 +249,7 @@ def _duration(minutes: float) -> str:
 def _tell_what_was_searched(project: Path) -> None:
     """Say that the log alone was searched, and what searches the output."""
     message = _(
-        "Only the log was searched: names of scripts and tracebacks. `python-runner output"
-        " {project} --grep TEXT` searches what the scripts wrote."
+        "Only the log was searched: names of scripts and tracebacks. `python-runner"
+        " output {project} --grep TEXT` searches the output of the scripts."
     )
     say(message, err=True, project=shell_word(str(project)))

@@ -10,6 +10,7 @@ import click
 
 from python_runner.cli.candidates import completer, reports, undelivered_reports
 from python_runner.cli.lookup import open_records, past_masker
+from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
@@ -46,23 +47,23 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 600.0
 
 
-@click.group(help=_("Test the mail settings; look after the reports on their way."))
+@click.group(help=_("Test the mail settings; manage the outbox."))
 def command() -> None:
     """Group the commands about mail."""
 
 
 @command.command(
-    "test", help=_("Send a test mail, step by step, and say which step fails and why.")
+    "test", help=_("Send a test email, step by step. Say which step fails and why.")
 )
 @click.option(
-    "--to", "recipient", metavar="ADDRESS", help=_("Default: the sender itself.")
+    "--to", "recipient", metavar=_("ADDRESS"), help=_("Default: the sender itself.")
 )
 @click.option(
     "--channels",
     "folder",
-    metavar="PROJECT",
+    metavar=_("PROJECT"),
     type=click.Path(path_type=Path, file_okay=False, readable=False),
-    help=_("Test the channels of PROJECT instead."),
+    help=_("Test the channels of PROJECT instead of email."),
 )
 @env_file_option
 def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> int:
@@ -85,7 +86,7 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
         say(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
     if reached:
-        say(_("The test mail for {recipient} is out."), recipient=recipient)
+        say(_("The test email to {recipient} has been sent."), recipient=recipient)
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
 
@@ -98,7 +99,7 @@ def _test_channels(folder: Path) -> int:
     for url in project.channels:
         receipt = probe_channel(url, now=local_now(), language=project.language)
         sent = receipt.delivery is Delivery.SENT
-        line = f"{receipt.recipient}: " + (_("OK") if sent else _("failed"))
+        line = labelled(receipt.recipient, _("OK") if sent else _("failed"))
         if receipt.detail:
             line += f" - {receipt.detail.in_language(system_language())}"
         say(line, err=not sent)
@@ -106,17 +107,17 @@ def _test_channels(folder: Path) -> int:
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
 
-@command.command("list", help=_("List the reports that wait or were given up."))
+@command.command("list", help=_("List the reports that are waiting or were given up."))
 @click.option(
-    "--all", "everything", is_flag=True, help=_("Also those sent and dropped.")
+    "--all", "everything", is_flag=True, help=_("Include sent and dropped reports.")
 )
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=at_least(1),
     default=50,
     show_default=True,
-    metavar="N",
-    help=_("Reports to list at most."),
+    metavar=_("N"),
+    help=_("Maximum number of reports to list."),
 )
 @env_file_option
 def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
@@ -126,15 +127,20 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
     with open_records(settings) as store:
         messages = store.messages.newest(states, limit=limit)
     if not messages:
-        show_text(_("No report waits."))
+        show_text(_("No report is waiting."))
     _print(messages, settings, show_text)
     return EXIT_SUCCESS
 
 
 @command.command("show", help=_("Show report NUMBER of `python-runner mail list`."))
-@click.argument("number", type=int, shell_complete=completer(reports))
+@click.argument(
+    "number",
+    type=at_least(1),
+    metavar=_("NUMBER"),
+    shell_complete=completer(reports),
+)
 @click.option(
-    "--raw", is_flag=True, help=_("Print the mail as it is sent, headers too.")
+    "--raw", is_flag=True, help=_("Print the email as it is sent, headers included.")
 )
 @env_file_option
 def show(number: int, *, raw: bool, env_file: Path | None) -> int:
@@ -161,15 +167,15 @@ def show(number: int, *, raw: bool, env_file: Path | None) -> int:
     return EXIT_SUCCESS
 
 
-@command.command("flush", help=_("Send now what waits, whenever it would be due."))
+@command.command("flush", help=_("Send the waiting reports now."))
 @click.option(
-    "--all", "given_up", is_flag=True, help=_("Also try again what was given up.")
+    "--all", "given_up", is_flag=True, help=_("Also retry reports that were given up.")
 )
 @click.option(
     "--due",
     "only_due",
     is_flag=True,
-    help=_("Only what is due; for a scheduler that calls this every few minutes."),
+    help=_("Send only what is due; for a scheduler that calls this every few minutes."),
 )
 @env_file_option
 def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
@@ -218,9 +224,15 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 
 
 @command.command(
-    "drop", help=_("Give up report NUMBER: it is never sent, and no run tells of it.")
+    "drop",
+    help=_("Drop report NUMBER: it will never be sent, and no run will mention it."),
 )
-@click.argument("number", type=int, shell_complete=completer(undelivered_reports))
+@click.argument(
+    "number",
+    type=at_least(1),
+    metavar=_("NUMBER"),
+    shell_complete=completer(undelivered_reports),
+)
 @env_file_option
 def drop(number: int, env_file: Path | None) -> int:
     """Show a message that is not delivered, then drop it."""
@@ -236,11 +248,16 @@ def drop(number: int, env_file: Path | None) -> int:
 
 
 def _without_content(queued: QueuedMessage) -> str:
-    message = _(
-        "Report {number} was sent, and its content was removed {days} days after its run."
-        " `python-runner show --html FILE {run_id}` makes its page anew."
+    message = formats().ngettext(
+        "Report {number} was sent, and its content was deleted {count} day after its run."
+        " `python-runner show --html FILE {run_id}` makes its page again.",
+        "Report {number} was sent, and its content was deleted {count} days after its"
+        " run. `python-runner show --html FILE {run_id}` makes its page again.",
+        CONTENT_DAYS,
     )
-    return message.format(number=queued.number, days=CONTENT_DAYS, run_id=queued.run_id)
+    return message.format(
+        number=queued.number, count=CONTENT_DAYS, run_id=queued.run_id
+    )
 
 
 def _find(store: Store, number: int) -> QueuedMessage:

@@ -65,14 +65,19 @@ class _View:
     )
 )
 @run_argument
-@click.argument("script", required=False, shell_complete=completer(scripts_of_run))
+@click.argument(
+    "script",
+    required=False,
+    metavar=_("[SCRIPT]"),
+    shell_complete=completer(scripts_of_run),
+)
 @click.option(
     "--follow", "-f", is_flag=True, help=_("Follow a run that is active to its end.")
 )
 @click.option(
     "--grep",
     "text",
-    metavar="TEXT",
+    metavar=_("TEXT"),
     help=_("Show the lines with TEXT of all runs whose output is kept."),
 )
 @env_file_option
@@ -91,7 +96,7 @@ def command(
             message = _("{option} and --follow exclude each other")
             raise click.UsageError(message.format(option="--grep"))
         if not text:
-            raise click.BadParameter(_("expected a text"), param_hint="--grep")
+            raise click.BadParameter(_("expected a string"), param_hint="--grep")
         return _search(settings, chosen, script, text)
     with open_records(settings) as store:
         run = find_run(store, chosen)

@@ -15,11 +15,11 @@ from python_runner.cli import wording
 from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
+from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
 from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
 from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
 from python_runner.cli.targets import (
-    WholeNumber,
     env_file_option,
     find_targets,
     projects_argument,
@@ -84,16 +84,16 @@ class Options:
 @projects_argument
 @click.option(
     "--jobs",
-    type=WholeNumber(least=1),
+    type=at_least(1),
     default=1,
     show_default=True,
-    metavar="N",
-    help=_("Projects that run at the same time."),
+    metavar=_("N"),
+    help=_("Maximum number of projects to run at once."),
 )
 @click.option(
     "--only",
     multiple=True,
-    metavar="SCRIPT",
+    metavar=_("SCRIPT"),
     shell_complete=completer(scripts_of_projects),
     help=_("Run this script of the series only; may be repeated."),
 )
@@ -366,7 +366,7 @@ def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
     command = find_command(
         project.python_command, project.path, environ=settings.environ
     )
-    show(flat(masker.text(f"{project.name}: {shown_command(command)}")))
+    show(flat(masker.text(wording.joined(project.name, shown_command(command)))))
     for script in project.scripts:
         show("  " + flat(masker.text(_plan_line(project, script))))
 

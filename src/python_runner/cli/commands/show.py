@@ -61,7 +61,7 @@ _PAGE = "run.html"
     "--html",
     "page",
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
-    metavar="FILE",
+    metavar=_("FILE"),
     help=_("Write the report of the run as a web page to FILE."),
 )
 @click.option(
@@ -131,7 +131,7 @@ def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
 def _open(page: Path) -> None:
     """Open a page in the browser; where there is none the page is there all the same."""
     if not webbrowser.open_new_tab(absolute(page).as_uri()):
-        say(_("There is no web browser to open it with."), err=True)
+        say(_("There is no web browser to open it."), err=True)
 
 
 def _hint(found: KnownRun) -> str:
@@ -165,7 +165,7 @@ def _show_open_run(run: OpenRun, found: KnownRun, masker: Masker) -> None:
     """Print what is known of a run that has not ended, or whose end is not recorded."""
     done = _("{done} of {total} succeeded")
     show_pieces(
-        (f"{run.project}: ", "bold"),
+        (wording.joined(run.project, ""), "bold"),
         (wording.status_word(found.status), wording.status_colour(found.status)),
         (", " + done.format(done=found.succeeded, total=len(found.outcomes)), None),
     )
@@ -257,7 +257,7 @@ def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) 
     mark, colour = wording.outcome_mark(result.outcome)
     show_pieces(
         (mark, colour),
-        (f" {result.number}. {result.script}: ", "bold"),
+        (f" {result.number}. " + wording.joined(result.script, ""), "bold"),
         (wording.outcome_word(result.outcome), colour),
         (_facts(result, verbose=verbose), None),
     )

@@ -142,9 +142,9 @@ class _Status:
 
 @click.command(
     help=_(
-        "Say of each PROJECT in one line how its last run ended and why, since when it is"
-        " so, how long it usually takes, and what runs now; without one, of the projects"
-        " of python-runner.toml, else of all projects."
+        "Show for each PROJECT, on one line, how its last run ended and why, since"
+        " when, how long it usually takes, and what is running now; without one, for"
+        " the projects of python-runner.toml, else for all projects."
     )
 )
 @projects_argument
@@ -170,7 +170,7 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
     elif statuses:
         _print(statuses)
     elif not folders:
-        show(_("No runs are recorded; `python-runner run` makes one."))
+        show(_("No runs are recorded; run `python-runner run`."))
     return code
 
 
@@ -203,7 +203,7 @@ def _print(statuses: Sequence[_Status]) -> None:
         Column(_("since")),
         Column(_("usual"), numbers=True, optional=True),
         Column(_("now"), name=True, optional=True),
-        Column(_("mail"), optional=True),
+        Column(_("email"), optional=True),
         Column(_("reason"), remark=True, optional=True),
     )
     now = datetime.now().astimezone()
@@ -249,7 +249,9 @@ def _since(status: _Status, now: datetime) -> Cell:
     if status.since is None or status.in_a_row <= 1:
         return Cell("-")
     formats = wording.formats()
-    runs = _("{moment} ({count} runs)")
+    runs = formats.ngettext(
+        "{moment} ({count} run)", "{moment} ({count} runs)", status.in_a_row
+    )
     count = formats.number(status.in_a_row)
     first, *others = (
         runs.format(moment=moment, count=count)

@@ -47,10 +47,10 @@ _PATIENCE = 120.0
 
 @click.command(
     help=_(
-        "Ask the active run of PROJECT to stop, as Ctrl-C would, and wait until it has."
-        " Its scripts have 10 seconds to end; with --now, or asked once more, they are"
-        " killed at once. Exit codes: 0 no run of it is active any more, 1 the run still"
-        " goes on, 2 it is another account's."
+        "Ask the active run of PROJECT to stop, as Ctrl-C would, and wait until it"
+        " has stopped. Its scripts have 10 seconds to end; with --now, or if asked"
+        " once more, they are killed at once. Exit codes: 0 no run of it is active any"
+        " more, 1 the run continues, 2 it belongs to another account."
     )
 )
 @active_project_argument
@@ -69,7 +69,7 @@ def command(project: Path, *, now: bool, env_file: Path | None) -> int:
         file = stop_file(project_lock(home, folder).path)
         _ask(file, holder, now=now)
         run_id = store.short_ids([holder.run_id])[holder.run_id]
-        message = _("{project}: run {run_id} is asked to stop (process {pid})")
+        message = _("{project}: run {run_id} has been asked to stop (process {pid})")
         say(message, project=folder.name, run_id=run_id, pid=holder.pid)
         try:
             ended = _wait(store, home, folder, holder)
@@ -105,8 +105,8 @@ def _why_none(store: Store, home: Path, folder: Path) -> str:
 
 def _interrupted(found: KnownRun) -> str:
     message = _(
-        "{project}: no run is active. Run {run_id} was interrupted: its runner was killed;"
-        " the next run closes and reports it"
+        "{project}: no run is active. Run {run_id} was interrupted: its runner was"
+        " killed; the next run closes and reports it"
     )
     run = found.facts
     return message.format(project=flat(run.project), run_id=run.run_id)
@@ -122,8 +122,8 @@ def _require_own(holder: Holder, folder: Path) -> None:
     if account is None:
         return
     message = _(
-        "{project}: run {run_id} is of another account ({account}): only that account can"
-        " stop it"
+        "{project}: run {run_id} belongs to another account ({account}); only that"
+        " account can stop it"
     )
     raise PythonRunnerError(
         message.format(
