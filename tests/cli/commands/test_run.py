@@ -643,7 +643,7 @@ def test_a_script_that_is_nearly_called_so_is_named(
     )
 
     assert done.returncode == 2
-    assert f"called {typed}; did you mean {meant}?" in done.stderr
+    assert f"script {typed} in the series; did you mean {meant}?" in done.stderr
 
 
 def test_a_folder_that_is_none_is_an_error_in_one_line(cli: Cli) -> None:
