@@ -101,7 +101,7 @@ def check_french(said: dict[str, str], own: set[str]) -> None:
     found = {call: sorted(words(text) & english) for call, text in said.items()}
     assert {call: some for call, some in found.items() if some} == {}, said
     for text in said.values():
-        assert not re.search(r"\w [:;!?»](?=\s)|«[ ]", CODE.sub("x", text)), text
+        assert not re.search(r"\w(?: [:;!?»](?=\s)|: )|«[ ]", CODE.sub("x", text)), text
 
 
 def test_help_is_french_to_the_last_word(tmp_path: Path) -> None:
@@ -154,7 +154,13 @@ def test_outputs_and_errors_are_french(
         *(["completion", "csh"], ["history", "--limit", "0"], ["runn"], []),
         *(["run", "--jbs", "1"], ["run", "--jobs"], ["show", "a", "b"], ["run", "-z"]),
         *(["history", "--since", "hier"], ["run", "--quiet=x"], ["--version"]),
-        ["run", "--only", "a", "--resume", "bon"],
+        *(["run", "--only", "a", "--resume", "bon"], ["run", "--only", "un", "bon"]),
+        *(["status"], ["stop", "bon"], ["stop", "nulle"], ["show", "-v"], ["list"]),
+        *(
+            ["history", "--stats"],
+            ["output", "--grep", "zzz"],
+            ["logs", "bon", "-n", "x"],
+        ),
     ]
     said = said_in_french(tmp_path, json.dumps(calls))
     check_french(said, {"bon", "un", "deux", "trois"})

@@ -217,7 +217,7 @@ def test_a_report_that_waits_says_why(
     french = start(folders, free_port, authority.file, LANGUAGE="fr").stderr.decode()
 
     assert english.startswith("a, b, c: report queued: localhost does not answer on ")
-    assert french.startswith("a, b, c: rapport en attente\xa0: localhost ne répond")
+    assert french.startswith("a, b, c\xa0: rapport en attente\xa0: localhost ne répond")
     assert english.count("\n") == french.count("\n") == 1
 
 

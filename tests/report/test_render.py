@@ -151,7 +151,7 @@ def test_the_subject_counts_further_failures(
         (
             RunStatus.SKIPPED,
             Sentence.of("already running"),
-            "run skipped: already running",
+            "skipped: already running",
         ),
         (RunStatus.NOT_STARTED, Sentence.of("no python"), "not started: no python"),
         (RunStatus.STOPPED, None, "stopped after 2 min 13 s: 1 script"),
@@ -180,7 +180,7 @@ def test_every_status_has_its_subject(
         (
             "en",
             (
-                "[project_1] run skipped: another run of the project has been active since"
+                "[project_1] skipped: another run of the project has been active since"
                 " 2026-11-26 06:00:12 (PC-7)"
             ),
             "since 2026-11-26 06:00:12, process 7 on PC-7",
@@ -584,8 +584,8 @@ def test_a_report_that_cannot_be_laid_out_is_told_plainly(
             " (2e fois)",
         ),
         (THIRD, " (3rd time)", " (3e fois)"),
-        (Comparison(same=ENDLESS), " (again)", " (de nouveau)"),
-        (Comparison(last_seen=MONDAY), " (again)", " (de nouveau)"),
+        (Comparison(same=ENDLESS), " (again)", " (à nouveau)"),
+        (Comparison(last_seen=MONDAY), " (again)", " (à nouveau)"),
     ],
 )
 def test_the_subject_says_how_often_an_error_has_come(

@@ -31,6 +31,8 @@ def command(shell: str) -> None:
     """Print the script; the user's shell sources it."""
     kind = get_completion_class(shell)
     if kind is None:
-        raise click.UsageError(_("no completion for {shell}").format(shell=shell))
+        raise click.UsageError(
+            _("there is no completion for {shell}").format(shell=shell)
+        )
     script = kind(make_app(), {}, "python-runner", "_PYTHON_RUNNER_COMPLETE")
     show(script.source())

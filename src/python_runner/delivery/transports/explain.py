@@ -15,7 +15,8 @@ from python_runner.delivery.transports.bounded import EndlessAnswer
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.model import Cause
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import Sentence
+from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -53,6 +54,20 @@ class Answer:
 def quoted(answer: object) -> str:
     """Return the beginning of what was answered, on one line."""
     return one_line(str(answer), _QUOTED)
+
+
+def broken(error: BaseException | None) -> Sentence | str:
+    """Return why a connection failed: in words of ours, where they are known."""
+    said = str(error)
+    if isinstance(error, TimeoutError) or "timed out" in said:
+        return Sentence.of(N_("no answer in time"))
+    if said.startswith("Connection unexpectedly closed"):
+        return Sentence.of(N_("the server closed the connection"))
+    if isinstance(error, OSError) and error.strerror:
+        sentence = system_error(error)
+        if sentence.template == error.strerror:
+            return sentence
+    return quoted(error)
 
 
 def unavailable(template: str, /, **values: object) -> DeliveryError:
@@ -118,7 +133,7 @@ def unreachable(
     if isinstance(error, (socket.gaierror, ValueError)):
         template = answers.UNKNOWN_NAME
     values = {"host": host, "port": port, "variable": variable}
-    return unavailable(template, error=quoted(error), **values)
+    return unavailable(template, error=broken(error), **values)
 
 
 def insecure(
@@ -131,7 +146,7 @@ def insecure(
     elif variable == "SMTP_HOST":
         template = answers.NO_ENCRYPTION
     return unavailable(
-        template, host=host, port=port, error=quoted(error), variable=variable
+        template, host=host, port=port, error=broken(error), variable=variable
     )
 
 
@@ -139,7 +154,7 @@ def connection_lost(error: OSError | HTTPException, host: str) -> Sentence:
     """Return that the connection broke off, or had to be."""
     if is_endless(error):
         return Sentence.of(answers.ENDLESS, host=host)
-    return Sentence.of(answers.CONNECTION_LOST, host=host, error=quoted(error))
+    return Sentence.of(answers.CONNECTION_LOST, host=host, error=broken(error))
 
 
 def is_endless(error: BaseException | None) -> bool:

@@ -15,6 +15,7 @@ from python_runner.delivery.transports import answers
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import (
+    broken,
     connection_lost,
     insecure,
     is_endless,
@@ -254,7 +255,7 @@ class SmtpConnection:
                 answers.NO_GREETING,
                 host=self._host,
                 port=self._port,
-                error=quoted(error.__cause__),
+                error=broken(error.__cause__),
             ) from error
 
     def _hello(self) -> None:
