@@ -117,12 +117,17 @@ def test_a_file_that_is_not_the_installed_one_is_told(
     assert "--no-deps python-series-runner`" in problem.message
 
 
+def quoted(word: str) -> str:
+    """Return a word as the shells of this platform take it whole."""
+    return f'"{word}"' if sys.platform == "win32" else f"'{word}'"
+
+
 @pytest.mark.parametrize(
     ("origin", "source"),
     [
         ({"url": "file:///srv/clone", "dir_info": {}}, "file:///srv/clone"),
         ({"url": "file:///srv/c", "dir_info": {"editable": True}}, "-e file:///srv/c"),
-        ({"url": "file:///C:/My%20files"}, '"file:///C:/My%20files"'),
+        ({"url": "file:///C:/My&files"}, quoted("file:///C:/My&files")),
         (
             {"url": "https://host/r.git", "vcs_info": {"vcs": "git", "commit_id": "1"}},
             "git+https://host/r.git",
@@ -197,5 +202,5 @@ def test_a_path_with_a_blank_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     command = package_command("uninstall", "python-runner")
 
-    quoted = r'"C:\Program Files\Python\python.exe" -m pip uninstall python-runner'
-    assert command == quoted
+    python = quoted(r"C:\Program Files\Python\python.exe")
+    assert command == f"{python} -m pip uninstall python-runner"

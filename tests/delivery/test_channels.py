@@ -406,7 +406,7 @@ def test_mail_test_tells_each_channel(
 
     assert (fine.returncode, mixed.returncode, none.returncode) == (0, 1, 2)
     assert fine.stdout.startswith("json://127.0.0.1/... (")
-    assert fine.stdout.endswith("): ok\n")
+    assert fine.stdout.endswith("): OK\n")
     assert "failed - the channel did not accept the report" in mixed.stderr
     assert "has no channels" in none.stderr
     assert titles(server) == ["Python Runner: test"] * 3

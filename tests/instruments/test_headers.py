@@ -346,7 +346,8 @@ def test_the_sender_is_read_as_it_was_configured(case: str) -> None:
         assert case not in USUAL, f"{sender!r} is refused"
         return
     _, mail = composed("subject", sender)
-    meant = [(as_shown(NAMES[case]), ROBOT)]
+    # Who gives no name is shown as the product.
+    meant = [(as_shown(NAMES[case]) or "Python Runner", ROBOT)]
     header = message_from_bytes(mail, policy=default)["From"]
     value = raw_header(mail, "From")
 

@@ -254,6 +254,9 @@ def test_nothing_that_counts_is_broken(
     lines = drawn(world, SCREENS[name](world), int(width), language)
     # A live view shows times of its own.
     pieces = whole(name, language) | tokens(lines, language)
+    if int(width) < 40:
+        # A command to be pasted is longer, and only the terminal may break it.
+        pieces = {piece for piece in pieces if not RUN_ID.fullmatch(piece)}
     found = sorted(set(broken(lines, pieces, int(width))))
 
     assert lines

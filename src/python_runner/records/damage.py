@@ -136,10 +136,12 @@ def _is_sound(path: Path) -> bool:
         return not is_filled(write_ahead_log(path))
     suspected = suspicion(path).exists()
     closely = suspected or _is_replaced(path) or path.stat().st_size <= _CHECKED_SIZE
-    # A write-ahead log of another database must not be moved into this one.
-    reading_only = "mode=ro" if is_filled(write_ahead_log(path)) else ""
+    # A write-ahead log of another database must not be moved into this one. A rollback
+    # journal, of a conversion that was cut, must be played back first.
+    journal = path.with_name(path.name + "-journal")
+    moves_nothing = is_filled(write_ahead_log(path)) and not is_filled(journal)
     try:
-        with closing(connect(path, reading_only)) as connection:
+        with closing(connect(path, "mode=ro" if moves_nothing else "")) as connection:
             # Version and tables of one moment: another process may be migrating.
             connection.execute("BEGIN")
             if not _has_our_tables(connection):
