@@ -206,7 +206,7 @@ def test_a_runner_whose_lock_was_deleted_is_not_dead(
         assert (third.status, third.warnings) == (RunStatus.SUCCESS, ())
         ends = [run.status.value for run in store.runs()]
     assert ends == ["success", "skipped", "skipped", "success"]
-    # The skips for one active run are told once.
+    # The two that were skipped for one run are one report.
     assert len(list(mailbox.glob("*.eml"))) == 3
 
 

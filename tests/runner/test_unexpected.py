@@ -667,7 +667,7 @@ def test_a_folder_that_cannot_be_resolved_concerns_nobody_else(
         assert run_app(command) == EXIT_SUCCESS
     assert run_id in capsys.readouterr().out
     assert run_app(["show", run_id]) == EXIT_SUCCESS
-    assert "interrupted" in capsys.readouterr().out
+    assert "was interrupted" in capsys.readouterr().out
     # It is the next run of its own project that ends it.
     assert run_project(away).status is RunStatus.SUCCESS
     ended = kept(shielded, run_id)
