@@ -143,7 +143,7 @@ def test_each_extra_is_named_where_one_installs() -> None:
         (line,) = (
             line
             for line in read(document).split("\n\n")
-            if re.search(r"^(An|Un) \*?extra\*? ", line)
+            if re.search(r"^(An extra|Une option du paquet) ", line)
         )
         named = re.findall(r"`(\w+)`", line.replace("\n", " "))
         assert set(named) == extras

@@ -76,7 +76,7 @@ def test_every_script_of_the_series_gets_its_turn(
     """The script that got no thread fails; a later one that gets one is run."""
     folder = make_project(sources={"a.py": GOOD, "b.py": GOOD}, max_parallel=2)
     with monkeypatch.context() as patch:
-        allow_threads(patch, 0, refused=1)
+        allow_threads(patch, 1, refused=1)
         first, second = run_project(folder).scripts
 
     assert first.status is Outcome.NOT_STARTED
