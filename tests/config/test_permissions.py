@@ -261,5 +261,5 @@ def test_root_is_told_once(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(permissions.root_problem())
     monkeypatch.undo()
     as_root = os.geteuid() == 0
-    assert cli("run", "--json", "p").stderr.count("root") == as_root
-    assert "root" not in cli("run", "--quiet", "p").stderr
+    assert cli("run", "--json", "p").stderr.count("runs as root") == as_root
+    assert "runs as root" not in cli("run", "--quiet", "p").stderr

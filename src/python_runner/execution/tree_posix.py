@@ -286,7 +286,14 @@ class Tree:
             return True
         else:
             return True
-        return any(self._look(pid, {}, kill=False) for pid in SUBREAPER.adopted())
+        for _ in range(_MOST_SCANS):
+            self._settled = True
+            if any(self._look(pid, {}, kill=False) for pid in SUBREAPER.adopted()):
+                return True
+            # One that ended meanwhile may have a child, which was adopted since.
+            if self._settled:
+                return False
+        return True
 
     def _signal(self, number: signal.Signals) -> None:
         """Send a signal to the processes known, each with its whole group.
