@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -102,6 +103,12 @@ class Findings:
         return Masker(self.secrets).text(text)
 
 
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """Return the fields of a kind; msgspec evaluates its annotations each time."""
+    return msgspec.structs.fields(kind)
+
+
 def check_struct(
     kind: type[msgspec.Struct],
     raw: Mapping[str, Any],
@@ -116,9 +123,7 @@ def check_struct(
     defaults may hold a part.
     """
     fields = {
-        f.encode_name: f
-        for f in msgspec.structs.fields(kind)
-        if only is None or f.encode_name in only
+        f.encode_name: f for f in _fields(kind) if only is None or f.encode_name in only
     }
     unknown = {key: value for key, value in raw.items() if key not in fields}
     meant = _check_unknown(unknown, fields, findings, prefix)
