@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
+from concurrent.futures import ALL_COMPLETED, Future, wait
 from contextlib import suppress
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 
 if TYPE_CHECKING:
@@ -17,14 +18,6 @@ _T = TypeVar("_T")
 #: Seconds after which a wait of the main thread looks up. Windows runs no signal handler
 #: while the main thread waits for a lock; POSIX interrupts the wait by itself.
 WAKE_SECONDS = 0.2 if sys.platform == "win32" else None
-
-
-def wait_for_any(futures: Iterable[Future[_T]]) -> set[Future[_T]]:
-    """Return the futures that are done, at the latest when the first one is.
-
-    May return an empty set on Windows, after :data:`WAKE_SECONDS`.
-    """
-    return wait(futures, WAKE_SECONDS, return_when=FIRST_COMPLETED).done
 
 
 def wait_for_all(futures: Iterable[Future[_T]]) -> None:
@@ -48,6 +41,73 @@ def start(work: Callable[[], _T], name: str) -> Future[_T]:
     future: Future[_T] = Future()
     Thread(target=_complete, args=(future, work), name=name).start()
     return future
+
+
+class Workers(Generic[_T]):
+    """Threads that do one piece of work after the other.
+
+    One is started when there is work and all others have some. A context, whose end
+    waits for none of them: each ends with its work.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Start none yet; ``name`` is that of each."""
+        self._name = name
+        self._waiting: SimpleQueue[tuple[Future[_T], Callable[[], _T]] | None]
+        self._waiting = SimpleQueue()
+        #: A worker counts as idle from its last work's end, and until it gets another.
+        self._idle = Semaphore(0)
+        self._threads = 0
+        self._done: SimpleQueue[Future[_T]] = SimpleQueue()
+
+    def __enter__(self) -> Self:
+        """Return the workers."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Let each thread end when its work is done."""
+        for _ in range(self._threads):
+            self._waiting.put(None)
+
+    def start(self, work: Callable[[], _T]) -> Future[_T]:
+        """Let a thread do ``work`` at once; called by one thread.
+
+        Raises:
+            RuntimeError: the system allows no further thread; nothing is done.
+            MemoryError: it has no memory for one; likewise.
+        """
+        future: Future[_T] = Future()
+        if self._idle.acquire(blocking=False):
+            self._waiting.put((future, work))
+        else:
+            # Before: an interruption in between would leave a thread without an end.
+            self._threads += 1
+            Thread(target=self._run, args=(future, work), name=self._name).start()
+        return future
+
+    def wait(self) -> list[Future[_T]]:
+        """Return what has been done since the last call, at the latest when one is.
+
+        May return an empty list on Windows, after :data:`WAKE_SECONDS`.
+        """
+        done = []
+        with suppress(Empty):
+            done.append(self._done.get(timeout=WAKE_SECONDS))
+            while True:
+                done.append(self._done.get_nowait())
+        return done
+
+    def _run(self, future: Future[_T], work: Callable[[], _T]) -> None:
+        item: tuple[Future[_T], Callable[[], _T]] | None = future, work
+        while item is not None:
+            future, work = item
+            # Whoever is told of the end may have work for this thread.
+            future.add_done_callback(lambda _future: self._idle.release())
+            future.add_done_callback(self._done.put)
+            _complete(future, work)
+            # What was done is not kept until there is more to do.
+            del future, work, item
+            item = self._waiting.get()
 
 
 def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:
