@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.curves import Curve
+from benchmarks.timing import Start, run
 from benchmarks.worlds import NOW, World, make_log, make_outputs, make_records, sleepers
 from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
@@ -206,9 +207,14 @@ def processes(root: Path, sizes: Sizes) -> Curve:
         world.project(f"p{n}", scripts, f"sleep {seconds}\n") for n in range(count)
     ]
     ideal = count * scripts * seconds / jobs
+    # The same chains, with nothing kept: what this machine makes of them.
+    loop = f'printf "%s\\n" "$@" | xargs -P {jobs} -I{{}} sh -c \'cd {{}}; for s in s*.py; do sh $s; done\''
+    reference = Start(command=["sh", "-c", loop, "sh", *map(str, projects)])
     for size in curve.sizes:
         with sleepers(size):
+            shell = run(reference, root, 300.0)
             done = world.run("run", "--quiet", "--jobs", jobs, *projects)
+        curve.add(f"xargs -P {jobs}, wall: times the ideal", shell.seconds / ideal)
         world.run("history", "--json", "--limit", count)
         runs = json.loads((root / "out").read_text(encoding="utf-8"))["runs"]
         lasted = [one["duration_seconds"] for run in runs for one in run["scripts"]]
@@ -224,21 +230,26 @@ def readers(root: Path, sizes: Sizes) -> Curve:
     curve = Curve("readers", "scripts", sizes(100, 400))
     world = World(root)
     make_records(world.home, sizes(100_000)[0])
+    looks = {
+        "output --follow": ("output", "--follow"),
+        "history of all": ("history", "--limit", 100_000, "--json"),
+        # What any other process costs on this machine.
+        "--version": ("--version",),
+    }
     for size in curve.sizes:
         folder = world.project(f"p{size}", size, "echo hi; sleep 0.01\n")
-        alone = _wall(world, folder)
-        with world.beside("output", "--follow", folder):
-            curve.add("output --follow: times", _wall(world, folder) / alone)
-        with world.beside("history", "--limit", 100_000, "--json"):
-            curve.add("history of all: times", _wall(world, folder) / alone)
-        with world.beside("--version"):
-            # What any other process costs on this machine.
-            curve.add("--version: times", _wall(world, folder) / alone)
+        for name, look in looks.items():
+            place = [folder] if name == "output --follow" else []
+            walls, cpus = [], []
+            for _ in range(_REPEATS):
+                alone = world.run("run", "--quiet", folder)
+                with world.beside(*look, *place):
+                    watched = world.run("run", "--quiet", folder)
+                walls.append(watched.seconds / alone.seconds)
+                cpus.append(watched.cpu / alone.cpu)
+            curve.add(f"{name}: times", statistics.median(walls))
+            curve.add(f"{name}: CPU times", statistics.median(cpus))
     return curve
-
-
-def _wall(world: World, folder: Path) -> float:
-    return world.run("run", "--quiet", folder).seconds
 
 
 CURVES: dict[str, Callable[[Path, Sizes], Curve]] = {
