@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _QUICK = 10
 _REPEATS = 5
 _BLOCK = 65536
+#: What is measured on the disk: it is too large, or the wait for the disk is its point.
+_ON_DISK = {"records", "lanes", "processes"}
 _LINE = b"2026-11-23 row 17 of 4711 imported from sales_2026.csv\n"
 
 
@@ -198,6 +200,26 @@ def folders(root: Path, sizes: Sizes) -> Curve:
     return curve
 
 
+def lanes(root: Path, sizes: Sizes) -> Curve:
+    """200 scripts that do nothing, so many at a time: never slower than one at a time."""
+    curve = Curve("lanes", "at a time", (1, 4, 16))
+    world, count = World(root), sizes(200)[0]
+    projects = {
+        size: world.project(f"p{size}", count, max_parallel=size)
+        for size in curve.sizes
+    }
+    rounds = [
+        {n: world.run("run", "--quiet", folder) for n, folder in projects.items()}
+        for _ in range(_REPEATS)
+    ]
+    for size in curve.sizes:
+        wall = statistics.median(one[size].seconds / one[1].seconds for one in rounds)
+        cpu = statistics.median(one[size].cpu / one[1].cpu for one in rounds)
+        curve.add("wall: times", wall)
+        curve.add("CPU times", cpu)
+    return curve
+
+
 def processes(root: Path, sizes: Sizes) -> Curve:
     """32 projects of 5 scripts that sleep, eight at a time, beside sleeping processes."""
     curve = Curve("processes", "sleeping processes", (0, *sizes(200, 2000)))
@@ -262,6 +284,7 @@ CURVES: dict[str, Callable[[Path, Sizes], Curve]] = {
         scheduler,
         masking,
         folders,
+        lanes,
         processes,
         readers,
     )
@@ -272,6 +295,6 @@ def measure(name: str, sizes: Sizes) -> Curve:
     """Measure one curve in a folder of its own, which is removed."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
     # What is measured is processor time and memory: no disk is needed for that.
-    place = memory if os.access(memory, os.W_OK) and name != "records" else None
+    place = memory if os.access(memory, os.W_OK) and name not in _ON_DISK else None
     with tempfile.TemporaryDirectory(prefix="growth-", dir=place) as made:
         return CURVES[name](Path(made), sizes)
