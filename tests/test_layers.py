@@ -33,7 +33,7 @@ LAYERS = (
     {"runner"},
     {"delivery"},
     {"report", "config"},
-    {"records", "execution", "policy", "trends"},
+    {"records", "execution", "policy", "trends", "days_off"},
     {"tracebacks"},
     {"model"},
     {"output_text"},

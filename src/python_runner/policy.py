@@ -212,7 +212,8 @@ def exit_code(
     a skipped project, which outweighs a lost report, which outweighs a lost document
     (``--json``). ``signal`` is the name of the
     signal that stopped the runner; a run that was stopped without one counts as if there
-    had been SIGTERM; ``given_up`` tells that the report of an earlier run
+    had been SIGTERM. A project that does not run on this day is as it should be.
+    ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
     if signal is not None:
@@ -225,7 +226,10 @@ def exit_code(
         (RunStatus.STOPPED in statuses, EXIT_TERMINATED),
         (RunStatus.NOT_STARTED in statuses, EXIT_USAGE),
         (statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}, EXIT_FAILURE),
-        (RunStatus.SKIPPED in statuses, EXIT_SKIPPED),
+        (
+            any(run.status is RunStatus.SKIPPED and not run.day_off for run in runs),
+            EXIT_SKIPPED,
+        ),
         (given_up, EXIT_REPORT),
         (document_lost, EXIT_DOCUMENT),
     )

@@ -55,7 +55,7 @@ class Summary:
 
     def _show(self, run: Run) -> None:
         skipped = run.status is RunStatus.SKIPPED
-        if self.quiet and skipped:
+        if self.quiet and skipped and not run.day_off:
             say(wording.skipped_line(run), err=True, colour="yellow")
         if run.error and not skipped:
             words = clean(run.error.in_language(system_language()))

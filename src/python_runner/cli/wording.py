@@ -276,7 +276,7 @@ def skipped_line(run: Run) -> str:
     since, run_id = str(values.get("since", "")), str(values.get("run_id", ""))
     if not since:
         parts = [_(run.status.word), *([say(run.error)] if run.error else [])]
-        return flat(joined(run.project, ", ".join(parts)))
+        return flat(joined(run.project, *parts))
     with suppress(ValueError):
         begin = datetime.fromisoformat(since)
         since = formats().moment(begin)

@@ -62,7 +62,7 @@ class RunStatus(StrEnum):
     FAILURE = "failure"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
-    #: Another run of the same project was active.
+    #: Another run of the same project was active, or it does not run on that day.
     SKIPPED = "skipped"
     #: The project could not be run at all: configuration, interpreter.
     NOT_STARTED = "not_started"
@@ -317,6 +317,8 @@ class Run:
         duration: seconds, by a monotonic clock.
         scripts: one result per script, in the order of the series.
         error: why the run did not take place, or None.
+        day_off: whether it was skipped because its project does not run on that day;
+            the records do not keep it.
         warnings: what went wrong beside the scripts: a log that could not be written.
         mail_reason: why the report has not reached everybody, where that is known.
         interpreter: what ran the scripts, or None if unknown.
@@ -331,6 +333,7 @@ class Run:
     duration: float
     scripts: tuple[ScriptResult, ...] = ()
     error: Sentence | None = None
+    day_off: bool = False
     warnings: tuple[Sentence, ...] = ()
     mail_status: MailStatus = MailStatus.NONE
     mail_reason: Sentence | None = None

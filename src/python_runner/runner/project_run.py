@@ -32,7 +32,7 @@ from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext, new_run_id
+from python_runner.runner.context import RunContext, day_off_of, new_run_id
 from python_runner.runner.delivery import (
     deliver,
     drain,
@@ -86,19 +86,23 @@ def run_configured(
     defaults: Mapping[str, Any],
     only: Sequence[str] = (),
     resume: bool = False,
+    any_day: bool = False,
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
     What keeps it from being run becomes a run that was not started. Where the project
     is silent the optional keys ``defaults`` of ``python-runner.toml`` hold. The scripts
     named in ``only`` are run, or all; with ``resume`` those that have not succeeded,
-    and None is returned where there is none.
+    and None is returned where there is none; with ``any_day`` also on the days on which
+    the project does not run.
     """
     masker = session.masker()
     try:
         configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
+        if any_day:
+            project = replace(project, not_on=())
         try:
             return run_project(project, session, resume=resume)
         except PythonRunnerError as error:
@@ -228,6 +232,7 @@ class _ProjectRun:
 
     Attributes:
         recovery: what is known of earlier runs, once they are recovered.
+        day_off: whether the project does not run on this day.
         begun: whether the records, the log and people may know of it.
         told: whether it is reported to people.
         ended: the run as it was recorded with its reports, once it was.
@@ -241,6 +246,7 @@ class _ProjectRun:
     recorder: RunRecorder = field(init=False)
     recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
+    day_off: bool = False
     begun: bool = False
     told: bool = True
     ended: Run | None = None
@@ -256,6 +262,10 @@ class _ProjectRun:
     def run(self, *, resume: bool) -> Run | None:
         """Run the series, and end the run together with its reports."""
         context, session = self.context, self.context.session
+        if reason := self._why_not_today():
+            # Nobody waits for a report of it.
+            self.day_off, self.told = True, False
+            return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
         interpreter = _find_interpreter(context)
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
@@ -277,6 +287,17 @@ class _ProjectRun:
         with context.as_warning():
             self.told = not self._skip_is_told()
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
+
+    def _why_not_today(self) -> Sentence | None:
+        """Return why the project does not run on this day; None if it does.
+
+        An entry that cannot be asked is a warning: the scripts run.
+        """
+        context = self.context
+        reason, warnings = day_off_of(context.project, context.started_at)
+        for warning in warnings:
+            context.warn(warning)
+        return reason
 
     def _skip_is_told(self) -> bool:
         """Say whether people know that runs are skipped for the one that is active."""
@@ -524,6 +545,7 @@ class _ProjectRun:
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
             error=context.masker.sentence(error) if error else None,
+            day_off=self.day_off,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )

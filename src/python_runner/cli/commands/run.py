@@ -36,12 +36,17 @@ from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext
+from python_runner.runner.context import RunContext, day_off_of
 from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import ignore, open_session, read_settings
+from python_runner.runner.session import (
+    ignore,
+    local_now,
+    open_session,
+    read_settings,
+)
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
@@ -68,6 +73,7 @@ class Options:
     jobs: int
     only: tuple[str, ...]
     resume: bool
+    any_day: bool
     dry_run: bool
     no_mail: bool
     as_json: bool
@@ -101,6 +107,11 @@ class Options:
     "--resume",
     is_flag=True,
     help=_("Run the scripts that did not succeed when they last ran."),
+)
+@click.option(
+    "--any-day",
+    is_flag=True,
+    help=_("Run also on the days that not_on excludes."),
 )
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
@@ -306,7 +317,12 @@ def _run_one(
 ) -> Run | None:
     """Run one project; return None where there is nothing to resume."""
     run = run_configured(
-        folder, session, defaults=defaults, only=options.only, resume=options.resume
+        folder,
+        session,
+        defaults=defaults,
+        only=options.only,
+        resume=options.resume,
+        any_day=options.any_day,
     )
     if run is None and not options.quiet:
         progress.tell(_nothing_to_resume(folder))
@@ -332,6 +348,8 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
                 if plan is None:
                     show(_nothing_to_resume(folder))
                 else:
+                    if not options.any_day:
+                        _print_day_off(project)
                     _print_plan(plan, settings, masker)
             except PythonRunnerError as error:
                 say(masker.text(str(error)), err=True)
@@ -360,6 +378,16 @@ def _remaining(project: Project, session: Session) -> Project | None:
     store = require_records(session.store)
     context = RunContext.begin(project, session)
     return unfinished(project, store, unrecorded_outcomes(context, store))
+
+
+def _print_day_off(project: Project) -> None:
+    """Say where the series would not run today."""
+    reason, warnings = day_off_of(project, local_now())
+    for warning in warnings:
+        say(wording.labelled(_("warning"), wording.say(warning)), err=True)
+    if reason:
+        words = _("skipped today: {reason}").format(reason=wording.say(reason))
+        show(flat(wording.joined(project.name, words)))
 
 
 def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
