@@ -43,7 +43,7 @@ LAYERS = (
         *("texts", "files", "channels", "secret_values", "exit_codes"),
         *("installation", "version", "waiting"),
     },
-    {"patterns"},
+    {"patterns", "facts"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from python_runner.cli.lookup import past_masker
+from python_runner.facts import dataclass
 from python_runner.model import MailStatus, OpenRun, Outcome, Run, RunStatus
 from python_runner.records.outputs import as_kept
 from python_runner.runner.recovery import known_end, was_interrupted

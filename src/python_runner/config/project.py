@@ -6,7 +6,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from python_runner.exceptions import (
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
+from python_runner.facts import dataclass
 from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names

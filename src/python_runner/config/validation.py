@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,6 +18,7 @@ import msgspec
 from python_runner.config.near_keys import is_comment, nearest_key
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
+from python_runner.facts import dataclass
 from python_runner.masking import MASK, Masker
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name

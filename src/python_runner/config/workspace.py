@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,7 @@ from python_runner.config.project import (
 from python_runner.config.reading import is_there, read_toml
 from python_runner.config.validation import Findings, check_struct, check_texts
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.facts import dataclass
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _

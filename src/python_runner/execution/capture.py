@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
+from python_runner.facts import dataclass
 from python_runner.files import (
     FILE_MODE,
     PRIVATE_FILE_MODE,

@@ -15,7 +15,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
+from python_runner.facts import dataclass
 from python_runner.files import (
     PRIVATE_FILE_MODE,
     is_held,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
+from python_runner.facts import dataclass
 from python_runner.files import reading
 from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives

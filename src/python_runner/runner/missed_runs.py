@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from itertools import count
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.files import exists, resolved
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.policy import run_status

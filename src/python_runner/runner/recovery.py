@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from python_runner.execution.orphans import (
     process_start,
     scripts_of,
 )
+from python_runner.facts import dataclass
 from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
