@@ -41,7 +41,7 @@ LAYERS = (
     {"exceptions"},
     {
         *("texts", "files", "channels", "secret_values", "exit_codes"),
-        *("installation", "version", "waiting"),
+        *("computer", "installation", "version", "waiting"),
     },
     {"patterns", "facts"},
 )

@@ -57,7 +57,7 @@ def _first_init(cls: Any) -> Callable[..., None]:
 def _init(cls: Any) -> Callable[..., None]:
     """Compile the ``__init__`` that sets the fields of ``cls``."""
     namespace: dict[str, Any] = {"_put": object.__setattr__, "_new": object()}
-    places, names, lines = ["self"], [], []
+    places, names, lines = ["self"], list[str](), list[str]()
     for field in dataclasses.fields(cls):
         argument = value = field.name
         if field.default is not dataclasses.MISSING:

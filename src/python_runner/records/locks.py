@@ -9,7 +9,6 @@ inheritance; there the runner's Job Object ends its scripts with it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import sys
@@ -460,6 +459,8 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
 def state_name(project: Path) -> str:
     """Return the name of what the state folder holds of a project, alone of all."""
+    import hashlib  # noqa: PLC0415 - what only reads records needs no lock
+
     resolved = real_folder(project)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
     name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]

@@ -6,7 +6,6 @@ keep a log open, since Windows would refuse to set it aside.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
 from heapq import merge
@@ -110,6 +109,8 @@ def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
 
 def _first_line(file: BinaryIO) -> str:
     """Return what tells a log from any other one: no two lines are alike."""
+    import hashlib  # noqa: PLC0415 - only a run reads on from a place
+
     line, _, _ = file.read(_FIRST_LINE).partition(b"\n")
     return hashlib.sha256(line).hexdigest()[:32] if line else ""
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import field, replace
-from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.capture import Readable, put_away
@@ -80,7 +80,7 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
     """
     return Holder(
         pid=os.getpid(),
-        host=gethostname(),
+        host=host_name(),
         run_id=context.run_id,
         started_at=context.started_at,
         process_start=process_start(os.getpid()),
@@ -155,7 +155,7 @@ def living_runner(context: RunContext, lock: FileLock) -> Holder | None:
 def _runner_of(run: OpenRun) -> Holder:
     return Holder(
         pid=run.runner,
-        host=gethostname(),
+        host=host_name(),
         run_id=run.run_id,
         started_at=run.started_at,
         process_start=run.runner_start,
