@@ -31,10 +31,10 @@ def wait_for_any(futures: Iterable[Future[_T]]) -> set[Future[_T]]:
 
 def wait_for_all(futures: Iterable[Future[_T]]) -> None:
     """Return when all ``futures`` are done."""
-    from concurrent.futures import wait  # noqa: PLC0415 - see start()
-
     pending = set(futures)
     while pending:
+        from concurrent.futures import wait  # noqa: PLC0415 - see start()
+
         pending = wait(pending, WAKE_SECONDS).not_done
 
 

@@ -29,6 +29,7 @@ from python_runner.config.validation import (
     check_struct,
     check_texts,
     convert,
+    struct_fields,
 )
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -54,13 +55,13 @@ if TYPE_CHECKING:
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
-    field.encode_name for field in msgspec.structs.fields(ExecConfig)
+    field.encode_name for field in struct_fields(ExecConfig)
 } - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
     "preload"
 }
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
-    field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required
+    field.encode_name for field in struct_fields(ExecConfig) if field.required
 )
 
 

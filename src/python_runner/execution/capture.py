@@ -204,6 +204,8 @@ class FileCapture:
             content = self._read(start, size)
         except OSError:
             return ""
+        if not content:
+            return ""
         if start > self._start:
             content = content[self._masker.ended(content) :]
         text = b"".join(self._readable.text().blocks([content]))
@@ -237,7 +239,7 @@ class FileCapture:
             self._write_again(parts)
         elif moved:
             self._append(parts)
-        elif len(parts) > 1 or self._must_change(size):
+        elif len(parts) > 1 or (size > self._start and self._must_change(size)):
             self._rewrite(parts)
 
     def _has_its_name(self) -> bool:

@@ -220,9 +220,8 @@ def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Atte
     finally:
         capture.close()
     attempt = _attempt(command, started_at, watched, text, capture.warnings)
-    return replace(
-        attempt, output=str(capture.elsewhere) if capture.elsewhere else None
-    )
+    elsewhere = capture.elsewhere
+    return replace(attempt, output=str(elsewhere)) if elsewhere else attempt
 
 
 def _run(
