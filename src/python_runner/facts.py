@@ -92,11 +92,16 @@ def _repr(self: Any) -> str:
 def _eq(self: Any, other: object) -> Any:
     if type(other) is not type(self):
         return NotImplemented
-    return _values(self) == _values(other)
+    return _compared(self) == _compared(other)
 
 
 def _hash(self: Any) -> int:
-    return hash(_values(self))
+    return hash(_compared(self))
+
+
+def _compared(self: Any) -> tuple[Any, ...]:
+    fields = [field for field in dataclasses.fields(self) if field.compare]
+    return tuple([getattr(self, field.name) for field in fields])
 
 
 def _refuse_set(_self: Any, name: str, _value: object) -> None:
