@@ -7,11 +7,11 @@ The key ``not_on`` of a project lists them. Public holidays come from the packag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from python_runner.facts import dataclass
 from python_runner.files import absolute, read_regular
 from python_runner.installation import extra_command
 from python_runner.texts.sanitize import flat
@@ -160,20 +160,18 @@ def _event(path: Path, day: date) -> Sentence | None:
 
     try:
         calendars = Calendar.from_ical(read_regular(path, _LONGEST), multiple=True)
-        if not calendars:
-            raise _unread(path, Sentence.of(N_("it holds no calendar")))
         events = [
             event
             for calendar in calendars
             for event in recurring_ical_events.of(calendar).at(day)
             if _takes(event, day)
         ]
-    except _NoAnswer:
-        raise
     except OSError as error:
         raise _unread(path, system_error(error)) from None
     except Exception as error:  # noqa: BLE001 - whatever a parser makes of such a file
         raise _unread(path, flat(str(error)) or type(error).__name__) from None
+    if not calendars:
+        raise _unread(path, Sentence.of(N_("it holds no calendar")))
     if not events:
         return None
     name = flat(str(events[0].get("SUMMARY") or "")) or path.name

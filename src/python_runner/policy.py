@@ -6,7 +6,6 @@ Every function here gets all it needs as arguments, so that a table can test it.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import islice
@@ -22,6 +21,7 @@ from python_runner.exit_codes import (
     EXIT_TERMINATED,
     EXIT_USAGE,
 )
+from python_runner.facts import dataclass
 from python_runner.model import (
     EmailStrategy,
     MailStatus,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from python_runner.execution.interpreters import (
 )
 from python_runner.execution.preload import import_problems
 from python_runner.execution.script_sources import source_problems
+from python_runner.facts import dataclass
 from python_runner.files import is_file
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy

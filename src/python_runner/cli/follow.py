@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
 from python_runner.runner.events import ScriptEnded, ScriptStarted

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from python_runner.cli import wording
 from python_runner.cli.live_lines import LiveLines, broken
+from python_runner.facts import dataclass
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.events import (
     AttemptEnded,

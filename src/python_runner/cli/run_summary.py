@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from python_runner.cli import wording
 from python_runner.cli.streams import say, stderr
+from python_runner.facts import dataclass
 from python_runner.installation import own_command, shell_word
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.delivery import given_up_notice

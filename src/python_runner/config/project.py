@@ -6,7 +6,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,14 @@ from python_runner.config.validation import (
     check_struct,
     check_texts,
     convert,
+    struct_fields,
 )
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
+from python_runner.facts import dataclass
 from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names
@@ -53,14 +55,14 @@ if TYPE_CHECKING:
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
-    field.encode_name for field in msgspec.structs.fields(ExecConfig)
+    field.encode_name for field in struct_fields(ExecConfig)
 } - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
     "preload",
     "not_on",
 }
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
-    field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required
+    field.encode_name for field in struct_fields(ExecConfig) if field.required
 )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_runner.execution.interpreter_version import NOT_FOUND
+from python_runner.facts import dataclass
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error

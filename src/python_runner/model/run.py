@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.texts.sentence import N_
 

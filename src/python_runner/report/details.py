@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import history
 from python_runner.texts.sanitize import clean, one_line

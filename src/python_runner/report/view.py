@@ -5,9 +5,10 @@ All decisions about content are made here; the templates only arrange it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.installation import shell_word
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.policy import reported_scripts

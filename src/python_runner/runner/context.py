@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from python_runner.config.project import CONFIG_FILE
 from python_runner.execution.environment import withheld_variables
+from python_runner.facts import dataclass
 from python_runner.model import Outcome, ScriptResult
 from python_runner.model.script_names import mask_names
 from python_runner.records.outputs import private_logs

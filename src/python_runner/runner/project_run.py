@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,6 +19,7 @@ from python_runner.execution.interpreter_version import (
 )
 from python_runner.execution.interpreters import find_command
 from python_runner.execution.stop import StopRequest
+from python_runner.facts import dataclass
 from python_runner.model import (
     Interpreter,
     MailStatus,

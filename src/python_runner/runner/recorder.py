@@ -10,10 +10,10 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from socket import gethostname
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile, Shortened
@@ -117,7 +117,7 @@ class RunRecorder:
             line = log_line_of_skipped(
                 run_id,
                 self._context.masker.sentence(reason),
-                host=gethostname(),
+                host=host_name(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
@@ -157,7 +157,7 @@ class RunRecorder:
 
     def log_late(self, run: Run, numbers: Collection[int]) -> None:
         """Add the lines that the log refused when ``run`` ended, with its own times."""
-        context, host = self._context, gethostname()
+        context, host = self._context, host_name()
         verbose = context.project.include_traceback
         late = {}
         if WHOLE_LINE in numbers:
@@ -181,7 +181,7 @@ class RunRecorder:
         lines = {
             (result.run_id, result.number): log_line_of(
                 result,
-                host=gethostname(),
+                host=host_name(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from python_runner.execution.environment import (
 )
 from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
+from python_runner.facts import dataclass
 from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait

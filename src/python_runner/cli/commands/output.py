@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
+from python_runner.facts import dataclass
 from python_runner.files import exists
 from python_runner.model import OpenRun
 from python_runner.records.output_reader import OutputReader

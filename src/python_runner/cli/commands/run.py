@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,6 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
-from python_runner.cli.follow import OutputFollower
 from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
 from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
@@ -31,6 +29,7 @@ from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
@@ -56,6 +55,7 @@ from python_runner.waiting import do_all
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from python_runner.cli.follow import OutputFollower
     from python_runner.cli.streams import Stream
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Run, Script, Settings
@@ -186,10 +186,10 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         become_subreaper()
     with _beside_the_runs(settings):
         progress = _progress(options, len(targets.projects))
-    follow = OutputFollower(progress, stream.coloured, settings.secrets)
+    follow = _follower(progress, stream, settings) if options.verbose else None
 
     def listener(event: Event) -> None:
-        if not options.verbose:
+        if follow is None:
             progress(event)
         elif isinstance(event, ScriptEnded):
             # All of the output stands above what is said of its end.
@@ -225,7 +225,7 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         with _beside_the_runs(settings):
             names = typed_names(runs, session.store)
     name = signals.received.name if signals.received else None
-    if name is None:
+    if follow and name is None:
         with _beside_the_runs(settings):
             follow.finish()
     return _Done(
@@ -235,6 +235,12 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         names=names,
         shown=progress.shown,
     )
+
+
+def _follower(progress: Progress, stream: Stream, settings: Settings) -> OutputFollower:
+    from python_runner.cli.follow import OutputFollower  # noqa: PLC0415 - -v only
+
+    return OutputFollower(progress, stream.coloured, settings.secrets)
 
 
 def typed_names(runs: Iterable[Run], store: Store | None) -> dict[str, str]:
