@@ -16,7 +16,7 @@ from python_runner.records.messages import MessageState
 from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
-from python_runner.texts.sentence import N_, system_language
+from python_runner.texts.sentence import N_, after_word, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.tracebacks.names import short_exception
 
@@ -156,10 +156,10 @@ def why_beside(result: ScriptResult | Attempt) -> str:
     word = outcome_word(result.outcome)
     reason = why(result) if isinstance(result, ScriptResult) else why_again(result)
     # That of a failure is the script's own sentence.
-    own = result.outcome is not Outcome.FAILURE
-    if own and f"{reason} ".startswith(f"{word} "):
-        return reason.removeprefix(word).lstrip()
-    return reason
+    if result.outcome is Outcome.FAILURE:
+        return reason
+    rest = after_word(reason, word)
+    return reason if rest is None else rest
 
 
 def outcome_and_why(result: ScriptResult) -> tuple[str, str]:
