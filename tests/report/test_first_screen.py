@@ -397,7 +397,13 @@ def test_that_an_error_is_new_is_no_reason_for_details(
     """A row with exit code 3 has said all; what a script wrote is a reason for them."""
     reason = Sentence.of("exit code {code}", code=3)
     results = [
-        make_result(f"{name}.py", Outcome.FAILURE, number=number, reason=reason)
+        make_result(
+            f"{name}.py",
+            Outcome.FAILURE,
+            number=number,
+            reason=reason,
+            traceback=Traceback(text="", exception=None),
+        )
         for number, name in enumerate("abc", 1)
     ]
     context = replace(
