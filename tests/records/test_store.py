@@ -666,3 +666,19 @@ def test_every_run_counts_but_the_skipped(store: Store, status: RunStatus) -> No
 
     counted = Outcome.SUCCESS if status is RunStatus.SKIPPED else outcome
     assert store.last_outcomes(PROJECT) == {"main.py": counted}
+
+
+def test_a_wait_for_the_next_attempt_is_known(store: Store) -> None:
+    """From the end of an attempt to the beginning of the next one."""
+    begin(store, "a", "main.py")
+    store.begin_attempt("a", 1, NOW)
+    until = NOW + timedelta(seconds=30)
+    waits = []
+    for step in (
+        lambda: store.end_attempt("a", 1, an_attempt(Outcome.FAILURE), until),
+        lambda: store.begin_attempt("a", 1, until),
+    ):
+        step()
+        (run,) = store.open_runs()
+        waits.append(run.scripts[0].waits_until)
+    assert waits == [until, None]

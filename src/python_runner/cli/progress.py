@@ -17,6 +17,7 @@ from python_runner.runner.events import (
     AttemptEnded,
     RunEnded,
     RunStarted,
+    RunStopping,
     ScriptEnded,
     ScriptStarted,
 )
@@ -157,16 +158,11 @@ class _Board:
                 if running := self.running.get((run_id, event.number)):
                     running.waits, running.until = event, now + event.wait
                 yield event
-            case ScriptEnded(result=result):
-                self.running.pop((result.run_id, result.number), None)
-                self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
-                if result.outcome is Outcome.STOPPED:
-                    self._stopped.add(result.run_id)
-                if result.attempts:
-                    yield from self._told(result.run_id)
-                    yield event
-                else:
-                    self._held.setdefault(result.run_id, []).append(event)
+            case RunStopping(run_id=run_id):
+                self._stopped.add(run_id)
+                yield event
+            case ScriptEnded():
+                yield from self._ended(event)
             case RunEnded(run=run):
                 if any(result.attempts for result in run.scripts) or not run.error:
                     yield from self._told(run.run_id)
@@ -174,6 +170,22 @@ class _Board:
                 self._held.pop(run.run_id, None)
                 self.done.pop(run.run_id, None)
                 yield event
+
+    def _ended(self, event: ScriptEnded) -> Iterator[ScriptEnded | _Unstarted]:
+        result = event.result
+        self.running.pop((result.run_id, result.number), None)
+        self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
+        if result.outcome is Outcome.STOPPED:
+            self._stopped.add(result.run_id)
+        if result.attempts:
+            yield from self._told(result.run_id)
+            yield event
+        else:
+            self._held.setdefault(result.run_id, []).append(event)
+
+    def count(self, run_id: str) -> int:
+        """Return how many scripts of a run are under way."""
+        return sum(run == run_id for run, _number in self.running)
 
     def _told(self, run_id: str) -> Iterator[ScriptEnded | _Unstarted]:
         held = self._held.pop(run_id, [])
@@ -224,6 +236,12 @@ class _Shown(Progress):
     def _print(self, lines: str) -> None:
         self._stream.put(lines)
 
+    def _stopping(self, news: RunStopping) -> Iterator[Line]:
+        """Yield the line about a run that somebody stops from elsewhere."""
+        if count := self._board.count(news.run_id):
+            line = wording.stopping_line(count, urgent=news.urgent, elsewhere=True)
+            yield [(wording.joined(flat(news.project.name), line), "yellow")]
+
     def _lines(self, news: Event | _Unstarted) -> Iterator[Line]:
         """Yield the lines about news."""
         raise NotImplementedError
@@ -246,6 +264,8 @@ class PlainLines(_Shown):
             case _Unstarted():
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
                 yield [(wording.joined(flat(news.project), line), "dim")]
+            case RunStopping():
+                yield from self._stopping(news)
             case RunEnded(run=run):
                 yield from _end(run)
             case _:
@@ -337,6 +357,8 @@ class LiveView(_Shown):
                 if self._mixed:
                     line = wording.joined(flat(news.project), line)
                 yield [(f"  ○ {'':{_DURATION}}  {line}", "dim")]
+            case RunStopping():
+                yield from self._stopping(news)
             case RunEnded(run=run):
                 yield from _end(run)
             case _:

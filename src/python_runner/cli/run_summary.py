@@ -59,7 +59,9 @@ class Summary:
             say(wording.skipped_line(run), err=True, colour="yellow")
         if run.error and not skipped:
             words = clean(run.error.in_language(system_language()))
-            self._begin(wording.joined(_("error"), flat(run.project), words), "red")
+            # A sentence that names the folder names the project.
+            names = [] if str(run.path) in words else [flat(run.project)]
+            self._begin(wording.joined(_("error"), *names, words), "red")
         for warning in run.warnings:
             if warning not in self.said:
                 text = flat(wording.joined(run.project, wording.say(warning)))

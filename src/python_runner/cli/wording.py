@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
@@ -212,6 +213,14 @@ def again_line(event: AttemptEnded) -> str:
     return words.format(attempt=event.attempt, total=total, time=wait)
 
 
+def next_attempt(when: datetime, now: datetime) -> str:
+    """Return when the next attempt of a script begins that waits for it."""
+    local = when.astimezone()
+    today = local.date() == now.astimezone().date()
+    moment = f"{local:%H:%M:%S}" if today else formats().moment(when)
+    return _("next attempt at {moment}").format(moment=moment)
+
+
 def run_line(run: Run, *, named: bool = True) -> str:
     """Return the line about a run that has ended, its id last where it is ``named``."""
     parts = [flat(joined(run.project, _(run.status.word)))]
@@ -219,10 +228,19 @@ def run_line(run: Run, *, named: bool = True) -> str:
         parts.append(_scripts(run))
     parts.append(duration(run.duration))
     if run.mail_status in _REPORT_WORDS:
-        parts.append(_(_REPORT_WORDS[run.mail_status]))
+        parts.append(_report(run))
     if named:
         parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
     return _POINT.join(parts)
+
+
+def _report(run: Run) -> str:
+    """Return what became of a run's report; a file was not sent to anybody."""
+    written = run.mail_reason.values.get("file") if run.mail_reason else None
+    if run.mail_status is MailStatus.SENT and written:
+        folder = flat(str(Path(str(written)).parent))
+        return _("report written to {folder}").format(folder=folder)
+    return _(_REPORT_WORDS[run.mail_status])
 
 
 def _scripts(run: Run) -> str:
@@ -317,8 +335,11 @@ def unstarted_line(
     return f"{joined(shown, word)} - {reason}"
 
 
-def stopping_line(count: int, *, urgent: bool) -> str:
-    """Return what is said once to who asked to stop ``count`` scripts, and once more."""
+def stopping_line(count: int, *, urgent: bool, elsewhere: bool = False) -> str:
+    """Return what is said once to who asked to stop ``count`` scripts, and once more.
+
+    Or, where somebody asked ``elsewhere``, to who looks on.
+    """
     if not count:
         return _("stopping")
     words = formats().ngettext(
@@ -326,6 +347,12 @@ def stopping_line(count: int, *, urgent: bool) -> str:
         "stopping {count} scripts, again to kill",
         count,
     )
+    if elsewhere:
+        words = formats().ngettext(
+            "stopping {count} script, as `python-runner stop` asked",
+            "stopping {count} scripts, as `python-runner stop` asked",
+            count,
+        )
     if urgent:
         words = formats().ngettext(
             "killing {count} script", "killing {count} scripts", count

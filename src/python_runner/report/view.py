@@ -106,6 +106,7 @@ class ScriptView:
         longest = max(len(self.reason), len(self.exception))
         return any(said) or longest > BRIEF or "\n" in self.reason
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fold:
     """Scripts that ended alike, in one line.
