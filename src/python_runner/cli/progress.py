@@ -381,11 +381,13 @@ class LiveView(_Shown):
         if len(result.attempts) > 1:
             line.append((f"  {wording.attempts(len(result.attempts))}", "yellow"))
         if not result.succeeded:
-            line.append((f"  {wording.outcome_word(result.outcome)}", colour))
-            # A stop is told once for all; what an output ends with stands above.
-            known = result.outcome is Outcome.STOPPED
-            above = known or (self._verbose and result.ended_by)
-            if reason := "" if above else wording.why_beside(result):
+            outcome, reason = wording.outcome_and_why(result)
+            if result.outcome is Outcome.STOPPED:
+                # That is told once for all.
+                outcome, reason = wording.outcome_word(result.outcome), ""
+            line.append((f"  {outcome}", colour))
+            # What an output ends with stands above.
+            if reason and not (self._verbose and result.ended_by):
                 line.append((f"  {reason}", None))
         return line
 

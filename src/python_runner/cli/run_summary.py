@@ -151,6 +151,12 @@ def show_undelivered(
             say(flat(wording.joined(queued.project, notice)), err=True, colour="yellow")
 
 
+def show_written(runs: Iterable[Run], *, err: bool) -> None:
+    """Print where the reports are that became files."""
+    for line in wording.written_lines(runs):
+        say(line, err=err, colour="dim")
+
+
 def show_last_line(runs: Sequence[Run], seconds: float, *, err: bool) -> None:
     """Print how all of several runs went; ``seconds`` is what they took together."""
     if len(runs) <= 1:

@@ -236,11 +236,22 @@ def run_line(run: Run, *, named: bool = True) -> str:
 
 def _report(run: Run) -> str:
     """Return what became of a run's report; a file was not sent to anybody."""
-    written = run.mail_reason.values.get("file") if run.mail_reason else None
-    if run.mail_status is MailStatus.SENT and written:
-        folder = flat(str(Path(str(written)).parent))
-        return _("report written to {folder}").format(folder=folder)
-    return _(_REPORT_WORDS[run.mail_status])
+    return _("report written") if written(run) else _(_REPORT_WORDS[run.mail_status])
+
+
+def written(run: Run) -> Path | None:
+    """Return the file that a run's report became; None where it was sent, or waits."""
+    sent = run.mail_status is MailStatus.SENT
+    file = run.mail_reason.values.get("file") if sent and run.mail_reason else None
+    return Path(str(file)) if file else None
+
+
+def written_lines(runs: Iterable[Run]) -> list[str]:
+    """Return the folders of the reports that became files: their names are long."""
+    files = [file for run in runs if (file := written(run))]
+    folders = dict.fromkeys(flat(str(file.parent)) for file in files)
+    label = _("report: {path}") if len(files) == 1 else _("reports: {path}")
+    return [label.format(path=folder) for folder in folders]
 
 
 def _scripts(run: Run) -> str:

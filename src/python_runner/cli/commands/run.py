@@ -17,7 +17,12 @@ from python_runner.cli.errors import show_unexpected
 from python_runner.cli.follow import OutputFollower
 from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
-from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
+from python_runner.cli.run_summary import (
+    Summary,
+    show_last_line,
+    show_undelivered,
+    show_written,
+)
 from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
 from python_runner.cli.targets import (
     env_file_option,
@@ -131,6 +136,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     with _beside_the_runs(settings):
         if not options.quiet:
             seconds = time.monotonic() - begin
+            show_written(runs, err=options.as_json)
             show_last_line(runs, seconds, err=options.as_json)
     lost = options.as_json and not deliver_document(
         {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None

@@ -225,6 +225,8 @@ def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:
     yield from _identity(run)
     if run.interpreter and verbose:
         yield "  " + labelled(_("interpreter"), _interpreter(run))
+    for line in wording.written_lines([run]):
+        yield f"  {line}"
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
