@@ -124,7 +124,11 @@ def run_reason(run: Run) -> str:
     if not run.failed_scripts:
         return ""
     first, *others = run.failed_scripts
-    reason = labelled(first.script, why(first) or outcome_word(first.outcome))
+    said = why(first) or outcome_word(first.outcome)
+    reason = labelled(first.script, said)
+    if after_word(said, _(run.status.word)) is not None:
+        # The status stands beside it.
+        reason = flat(first.script)
     if first.place:
         reason += f" ({flat(first.place)})"
     if others:

@@ -130,13 +130,14 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     done = run_all(targets, settings, options)
     runs, given_up, signal_name = done.runs, done.given_up, done.signal
     with _beside_the_runs(settings):
+        if not options.quiet:
+            show_written(runs, err=options.as_json)
         show_failures(done, settings, options)
     with _beside_the_runs(settings):
         show_undelivered(runs, given_up)
     with _beside_the_runs(settings):
         if not options.quiet:
             seconds = time.monotonic() - begin
-            show_written(runs, err=options.as_json)
             show_last_line(runs, seconds, err=options.as_json)
     lost = options.as_json and not deliver_document(
         {"runs": [run.to_document() for run in runs]}, hurry=signal_name is not None
