@@ -344,7 +344,8 @@ def unstarted_line(
         shown = _("{names} and {count} more").format(
             names=", ".join(names[:_NAMED]), count=len(names) - _NAMED
         )
-    word, reason = outcome_word(results[0].outcome), why_beside(results[0])
+    form = formats().ngettext("{scripts} skipped", "{scripts} skipped", len(results))
+    word, reason = form.format(scripts="").strip(), why_beside(results[0])
     if columns:
         return f"{shown}  {word}  {reason}"
     return f"{joined(shown, word)} - {reason}"

@@ -22,6 +22,7 @@ from python_runner.report.summary import (
     BRIEF,
     LINE,
     blamed,
+    counted,
     others,
     outcome_and_why,
     place,
@@ -328,7 +329,8 @@ def _view_fold(
     names = tuple(_name_in_list(result, formats) for result in shown)
     words = "" if told else others(first.outcome, count, formats)
     if words and not first.succeeded and count <= _MOST_ROWS:
-        words, names = f"{one_line(', '.join(names), LINE)} - {word}", ()
+        named = one_line(", ".join(names), LINE)
+        words, names = counted(first.outcome, count, named, formats), ()
     return Fold(
         kind=kind,
         mark=MARKS[kind],
