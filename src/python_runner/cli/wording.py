@@ -124,8 +124,8 @@ def run_reason(run: Run) -> str:
     if not run.failed_scripts:
         return ""
     first, *others = run.failed_scripts
-    said = why(first) or outcome_word(first.outcome)
-    reason = labelled(first.script, said)
+    said = why(first)
+    reason = labelled(first.script, said or outcome_word(first.outcome))
     if after_word(said, _(run.status.word)) is not None:
         # The status stands beside it.
         reason = flat(first.script)

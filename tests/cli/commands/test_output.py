@@ -202,7 +202,7 @@ def test_further_attempts_begin_in_the_readers_language(
     cli: Cli, make_project: MakeProject
 ) -> None:
     """Also where the output is shown as it comes."""
-    folder = make_project(sources={"a.py": BAD}, retries=1, retry_delay=0)
+    folder = make_project(sources={"a.py": BAD}, retries=1, retry_delay="1s")
     verbose = cli("run", "-v", folder, LANGUAGE="fr").stdout
 
     for text in (verbose, cli("output", folder, LANGUAGE="fr").stdout):
