@@ -384,7 +384,10 @@ def _plan_line(project: Project, script: Script) -> str:
     if file is None:
         parts.append(_("(not found)"))
     if script.timeout:
-        parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
+        limit = wording.duration(script.timeout)
+        if script.timeout >= 1 and script.timeout == int(script.timeout):
+            limit = wording.formats().whole_duration(script.timeout)
+        parts.append(_("at most {time}").format(time=limit))
     if script.retries:
         retries = wording.formats().ngettext(
             "up to {count} retry", "up to {count} retries", script.retries
