@@ -321,7 +321,8 @@ class Run:
         day_off: whether it was skipped because its project does not run on that day;
             the records do not keep it.
         warnings: what went wrong beside the scripts: a log that could not be written.
-        mail_reason: why the report has not reached everybody, where that is known.
+        mail_reason: why the report has not reached everybody, where that is known; of
+            one that became a file, where that is.
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: as ``3.11.9``, or None if unknown.
     """
@@ -376,6 +377,7 @@ class OpenScript:
         number: its place in the series, from 1.
         outcome: how it ended; None while it is planned or runs.
         started_at: when its first attempt began; None while it is planned.
+        waits_until: when its next attempt begins; None while one runs.
         output: file with the captured output; None while it is planned.
     """
 
@@ -383,6 +385,7 @@ class OpenScript:
     number: int
     outcome: Outcome | None = None
     started_at: datetime | None = None
+    waits_until: datetime | None = None
     output: Path | None = None
 
 

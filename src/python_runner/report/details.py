@@ -69,6 +69,9 @@ def details_of(
             tail = f"{tail}\n{above}\n{after.strip()}"
             tail_title = _("End of the output")
     tail = _CARETS.sub(r"\1", tail.strip("\n"))
+    if tail == (traceback.exception if traceback else None):
+        # The cause is all that it printed.
+        tail = ""
     # Bounded first: what is folded afterwards never grows.
     kept_trace = cut_middle(trace, limit, language)
     room = max(limit - len(kept_trace.encode()), limit // 4)

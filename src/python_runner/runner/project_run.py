@@ -42,7 +42,7 @@ from python_runner.runner.delivery import (
     unannounced_reports,
     with_mail_status,
 )
-from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
+from python_runner.runner.events import RunEnded, RunStarted, RunStopping, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import (
@@ -330,13 +330,20 @@ class _ProjectRun:
         context, session = self.context, self.context.session
         self._begin(interpreter)
         wish = stop_file(self.lock.path)
-        with watching(wish, context.run_id, session.stop):
+        with watching(wish, context.run_id, session.stop, self._tell_of_stop):
             with context.as_warning():
                 self._send_waiting_reports()
             results = self._run_series(interpreter)
         with context.as_warning():
             delete_old_outputs(context)
         return self._end(run_status(results, stopped=session.stop.requested), results)
+
+    def _tell_of_stop(self, urgent: bool) -> None:
+        context = self.context
+        stopping = RunStopping(
+            run_id=context.run_id, project=context.project, urgent=urgent
+        )
+        context.session.notify(stopping)
 
     def end_by(self, error: Exception) -> Run:
         """End the run because of an error: what has not ended is not started.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -91,10 +91,15 @@ class RunRecorder:
             lambda store: store.begin_attempt(run_id, number, self._now(), output)
         )
 
-    def end_attempt(self, number: int, attempt: Attempt) -> None:
-        """Record what came of an attempt."""
+    def end_attempt(self, number: int, attempt: Attempt, wait: float) -> None:
+        """Record what came of an attempt; the next one begins in ``wait`` seconds."""
         run_id = self._context.run_id
-        self._record(lambda store: store.end_attempt(run_id, number, attempt))
+        try:
+            next_at: datetime | None = self._now() + timedelta(seconds=wait)
+        except OverflowError:
+            # Later than the calendar has days.
+            next_at = None
+        self._record(lambda store: store.end_attempt(run_id, number, attempt, next_at))
 
     def end_script(self, result: ScriptResult) -> None:
         """Record a script's end, and add its line to the log."""

@@ -163,8 +163,8 @@ class ScriptRun:
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
                 return
-            self.recorder.end_attempt(number, attempts[-1])
             wait = retry_wait(script.retry_delay, len(attempts))
+            self.recorder.end_attempt(number, attempts[-1], wait)
             ended = AttemptEnded(
                 run_id=self.context.run_id,
                 project=self.context.project,

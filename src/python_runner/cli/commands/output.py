@@ -212,6 +212,14 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
     return bool(shown) and all(shown.values())
 
 
+def _show_silent(output: _Output, masker: Masker) -> None:
+    """Say that a script printed nothing, or nothing yet."""
+    message = _("{script} printed nothing.")
+    if not output.ended:
+        message = _("{script} has printed nothing so far.")
+    say(message, err=True, script=flat(masker.text(output.script)))
+
+
 def _show(
     output: _Output, look: Callable[[], _View], *, whole_lines: bool, masker: Masker
 ) -> bool:
@@ -231,7 +239,7 @@ def _show(
         message = _("{script}: its output is not kept any more ({path})")
         say(message, err=True, script=masker.text(output.script), path=output.file)
         return False
-    last = "\n"
+    last = ""
     reader = OutputReader(output.file, masker)
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
     # With its colours, wherever it goes.
@@ -241,6 +249,8 @@ def _show(
         stdout().write(text)
         last = text[-1:] or last
     stdout().write(cleaner.end())
-    if whole_lines and last != "\n":
+    if not last:
+        _show_silent(output, masker)
+    elif whole_lines and last != "\n":
         show()
     return True

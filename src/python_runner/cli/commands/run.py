@@ -15,7 +15,12 @@ from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
 from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
-from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
+from python_runner.cli.run_summary import (
+    Summary,
+    show_last_line,
+    show_undelivered,
+    show_written,
+)
 from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
 from python_runner.cli.targets import (
     env_file_option,
@@ -136,6 +141,8 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     done = run_all(targets, settings, options)
     runs, given_up, signal_name = done.runs, done.given_up, done.signal
     with _beside_the_runs(settings):
+        if not options.quiet:
+            show_written(runs, err=options.as_json)
         show_failures(done, settings, options)
     with _beside_the_runs(settings):
         show_undelivered(runs, given_up)
@@ -411,7 +418,10 @@ def _plan_line(project: Project, script: Script) -> str:
     if file is None:
         parts.append(_("(not found)"))
     if script.timeout:
-        parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
+        limit = wording.duration(script.timeout)
+        if script.timeout >= 1 and script.timeout == int(script.timeout):
+            limit = wording.formats().whole_duration(script.timeout)
+        parts.append(_("at most {time}").format(time=limit))
     if script.retries:
         retries = wording.formats().ngettext(
             "up to {count} retry", "up to {count} retries", script.retries
