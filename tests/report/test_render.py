@@ -850,7 +850,7 @@ def test_the_frames_of_the_project_stand_out(
     tail = "".join(f"row {n}\n" for n in range(60)) + text
     run = replace(make_run(result), path=Path("/jobs/p"))
     report = _render(run, tails={"a.py": tail}, attach=True)
-    assert '> File "/jobs/p/load.py", line 3, in load\n>   read(name)\n' in report.text
+    assert '> File "load.py", line 3, in load\n>   read(name)\n' in report.text
     assert "[1 frame of pandas]" in report.text
     assert "^^^" not in report.text
     assert report.html.count("<strong>&gt;") == 2

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from python_runner.config.keys import ExecConfig
@@ -19,8 +18,14 @@ from python_runner.config.project import (
     variables_of,
 )
 from python_runner.config.reading import is_there, read_toml
-from python_runner.config.validation import Findings, check_struct, check_texts
+from python_runner.config.validation import (
+    Findings,
+    check_struct,
+    check_texts,
+    struct_fields,
+)
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.facts import dataclass
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
 from python_runner.texts.sentence import translate as _
@@ -33,7 +38,7 @@ WORKSPACE_FILE = "python-runner.toml"
 _WILDCARDS = frozenset("*?[")
 #: Keys of a project that may have a default for all: the optional ones.
 _DEFAULTS = frozenset(
-    f.encode_name for f in msgspec.structs.fields(ExecConfig) if not f.required
+    f.encode_name for f in struct_fields(ExecConfig) if not f.required
 ) - {"$schema"}
 
 

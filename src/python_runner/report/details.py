@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
@@ -69,6 +69,9 @@ def details_of(
             tail = f"{tail}\n{above}\n{after.strip()}"
             tail_title = _("End of the output")
     tail = _CARETS.sub(r"\1", tail.strip("\n"))
+    if tail == (traceback.exception if traceback else None):
+        # The cause is all that it printed.
+        tail = ""
     # Bounded first: what is folded afterwards never grows.
     kept_trace = cut_middle(trace, limit, language)
     room = max(limit - len(kept_trace.encode()), limit // 4)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from python_runner.facts import dataclass
 from python_runner.report.subject import SUBJECT, subject_of
 from python_runner.report.summary import LINE
 from python_runner.report.view import GOOD, MARKS, Limits, RunView, moment_of, view_run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.settings import sender_address
 from python_runner.files import is_file
@@ -118,7 +118,7 @@ def _without_secrets(
             for script, path in outputs.items()
         },
         partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
-        host=gethostname(),
+        host=host_name(),
         # The library also runs scripts of a folder without a configuration.
         command=own_command() if is_file(run.path / CONFIG_FILE) else "",
     )

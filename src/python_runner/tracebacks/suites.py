@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from python_runner.facts import dataclass
 from python_runner.tracebacks.blocks import Frame, frame_in
 
 

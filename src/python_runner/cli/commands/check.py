@@ -176,6 +176,12 @@ def _print(examined: Sequence[Examination], settings: Settings) -> None:
             show("✓ {name}  {checked}", colour="green", **values, checked=text)
             continue
         count = len(one.problems)
+        if all(Path(problem.file) == one.folder for problem in one.problems):
+            # Each of them names the folder.
+            for problem in one.problems:
+                brief = _brief(problem, one.folder)
+                show("✗ {name}  {problem}", colour="red", **values, problem=brief)
+            continue
         problems = formats().ngettext(
             "{count} problem in {folder}",
             "{count} problems in {folder}",
