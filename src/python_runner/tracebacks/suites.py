@@ -58,7 +58,8 @@ def _pytest(lines: list[str]) -> FailedTests | None:
     if not said:
         return None
     # Errors stand above failures in the output, and are worth more.
-    said = sorted(reversed(said), key=lambda line: line.startswith("FAILED "))
+    said.reverse()
+    said.sort(key=lambda line: line.startswith("FAILED "))
     start = number
     for above in range(number - 1, -1, -1):
         if _PYTEST_SECTIONS.match(lines[above]):
