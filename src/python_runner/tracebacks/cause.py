@@ -61,6 +61,8 @@ _CONTINUATION = re.compile(
 )
 #: Lines at the end in which a command may say that, at most.
 _USAGE_LINES = 10
+#: What faulthandler writes where a process calls ``abort``.
+_ABORTED = "Fatal Python error: Aborted"
 #: Above the frames of another process that a message quotes, as Dask does.
 _QUOTED = re.compile(r"\s*(?:Remote )?Traceback:?\s*$")
 
@@ -142,6 +144,10 @@ class _Search:
     def beside_a_code(self) -> Cause:
         """Return what stands near the end of a script that chose its exit code."""
         for chain in chains_from_the_end(self.output):
+            ends = chain.last.end >= len(self.output.lines)
+            if ends and chain.last.exception == _ABORTED:
+                # Windows has no signals: a process that aborts ends with exit code 3.
+                return _crash(self.output, self.project)
             if len(self.output.lines) - chain.last.end > NEAR:
                 break
             self._note(chain, origin_of(chain, self.project))
