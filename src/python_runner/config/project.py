@@ -60,6 +60,8 @@ _SAME_NAME = {field.name for field in fields(Project)} & {
     "preload",
     "not_on",
 }
+#: Characters of a pattern that stands for folders.
+WILDCARDS = frozenset("*?[")
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
     field.encode_name for field in struct_fields(ExecConfig) if field.required
@@ -74,6 +76,10 @@ def config_path(folder: Path) -> Path:
             may look.
     """
     path = folder / CONFIG_FILE
+    if WILDCARDS & set(str(folder)) and not is_folder(folder):
+        message = _("no folder with an {file} matches {pattern}")
+        message = message.format(file=CONFIG_FILE, pattern=folder)
+        raise ConfigurationNotFound(message + how_to_write(str(folder)))
     if reason := why_unseen(path):
         message = _("{file} cannot be looked at: {reason}")
         raise ConfigurationNotFound(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Lines shown of the end of an output that is attached as well.
 TAIL_LINES = 20
 
+#: Characters at the beginning of an output's end that are looked for in a traceback.
+_LIKENESS = 60
+
 _HAS_FRAMES = re.compile(
     'File "|[╭+]──|Traceback \\(|Fatal Python error: |Windows fatal exception: '
 )
@@ -59,9 +62,9 @@ def details_of(
         # The message of sys.exit() is no traceback, but a part of the output.
         told = traceback.exception if traceback else ""
         trace = "" if trace in tail or trace == told else trace
-    elif trace in tail:
+    elif parts := _around(trace, tail):
         # The report shows it above the output, and need not show it twice.
-        before, _found, after = tail.rpartition(trace)
+        before, after = parts
         tail = before.rstrip()
         tail_title = _("Output before the traceback")
         if after.strip():
@@ -89,6 +92,24 @@ def details_of(
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
+
+
+def _around(trace: str, tail: str) -> tuple[str, str] | None:
+    """Return what stands before and after a traceback in the end of an output, or None.
+
+    The end may begin within a long traceback.
+    """
+    if trace in tail:
+        before, _, after = tail.rpartition(trace)
+        return before, after
+    # As many characters as a chance likeness does not have.
+    begin = tail[:_LIKENESS]
+    place = trace.find(begin) if len(begin) == _LIKENESS else -1
+    while place >= 0:
+        if tail.startswith(rest := trace[place:]):
+            return "", tail.removeprefix(rest)
+        place = trace.find(begin, place + 1)
+    return None
 
 
 def _logged(trace: str, result: ScriptResult) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SCRIPT_BYTES = 64 * 1024
 #: Bytes of a failed script's output, its end, that are part of them.
 TAIL_BYTES = 8_000
+#: Longest traceback that is read beside them.
+MOST_TRACE_BYTES = 24_000
 #: Bytes of text and HTML together: base64 makes 1 MiB of them, the size of a mail that
 #: no server refuses.
 REPORT_BYTES = 740 * 1024

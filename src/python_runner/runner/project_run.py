@@ -113,7 +113,7 @@ def run_configured(
         reason = explain(error, session.settings.home, session.now(), masker)
         return Run(
             run_id=new_run_id(),
-            project=folder.name,
+            project=folder.name or str(folder),
             path=folder,
             status=RunStatus.NOT_STARTED,
             started_at=session.now(),

@@ -163,7 +163,8 @@ def _as_dict(problem: Problem) -> dict[str, str]:
 
 
 def _print(examined: Sequence[Examination], settings: Settings) -> None:
-    names = Counter(one.folder.name for one in examined)
+    # A root has no name.
+    names = Counter(one.folder.name for one in examined if one.folder.name)
     shown = [
         one.folder.name if names[one.folder.name] == 1 else str(one.folder)
         for one in examined
