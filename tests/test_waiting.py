@@ -8,26 +8,8 @@ from functools import partial
 
 import pytest
 
-from python_runner.waiting import Workers, do_all, start
+from python_runner.waiting import Workers, do_all
 from tests.support import GENEROUS, allow_threads
-
-
-def test_work_is_done_in_a_thread_of_its_own() -> None:
-    """Its result, or what it raises, is the future's."""
-    assert start(threading.current_thread, "name").result().name == "name"
-    with pytest.raises(ZeroDivisionError):
-        start(lambda: 1 // 0, "name").result()
-
-
-def test_without_a_thread_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even later: who is told that work was refused will not expect its effects."""
-    done: list[int] = []
-    with monkeypatch.context() as patch:
-        allow_threads(patch, 0)
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            start(lambda: done.append(1), "name")
-    start(lambda: done.append(2), "name").result()
-    assert done == [2]
 
 
 @pytest.mark.parametrize("allowed", range(5))

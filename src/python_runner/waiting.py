@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from concurrent.futures import ALL_COMPLETED, Future, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Semaphore, Thread
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
 
 _T = TypeVar("_T")
 #: Seconds after which a wait of the main thread looks up. Windows runs no signal handler
@@ -24,30 +24,17 @@ def wait_for_all(futures: Iterable[Future[_T]]) -> None:
     """Return when all ``futures`` are done."""
     pending = set(futures)
     while pending:
-        pending = wait(pending, WAKE_SECONDS, return_when=ALL_COMPLETED).not_done
+        from concurrent.futures import wait  # noqa: PLC0415 - see Workers
 
-
-# Not an executor: one that gets no thread raises, and keeps what it was given for the
-# next thread it gets.
-
-
-def start(work: Callable[[], _T], name: str) -> Future[_T]:
-    """Do ``work`` in a thread of its own.
-
-    Raises:
-        RuntimeError: the system allows no further thread; nothing is done.
-        MemoryError: it has no memory for one; likewise.
-    """
-    future: Future[_T] = Future()
-    Thread(target=_complete, args=(future, work), name=name).start()
-    return future
+        pending = wait(pending, WAKE_SECONDS).not_done
 
 
 class Workers(Generic[_T]):
     """Threads that do one piece of work after the other.
 
     One is started when there is work and all others have some. A context, whose end
-    waits for none of them: each ends with its work.
+    waits for none of them: each ends with its work. Not an executor: one that gets no
+    thread raises, and keeps what it was given for the next thread it gets.
     """
 
     def __init__(self, name: str) -> None:
@@ -76,6 +63,9 @@ class Workers(Generic[_T]):
             RuntimeError: the system allows no further thread; nothing is done.
             MemoryError: it has no memory for one; likewise.
         """
+        # Brings logging with it, and most runs have one thread.
+        from concurrent.futures import Future  # noqa: PLC0415
+
         future: Future[_T] = Future()
         if self._idle.acquire(blocking=False):
             self._waiting.put((future, work))
@@ -104,7 +94,10 @@ class Workers(Generic[_T]):
             # Whoever is told of the end may have work for this thread.
             future.add_done_callback(lambda _future: self._idle.release())
             future.add_done_callback(self._done.put)
-            _complete(future, work)
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - raised where it is wanted
+                future.set_exception(error)
             # What was done is not kept until there is more to do.
             del future, work, item
             item = self._waiting.get()
@@ -114,28 +107,35 @@ def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:
     """Do all ``jobs``, at most ``most`` at the same time; return their results in order.
 
     Where the system allows fewer threads, the calling one takes part. What a job raises
-    is raised when all are done.
+    is raised when all are done: of several errors the first job's.
     """
-    futures: list[Future[_T]] = [Future() for _ in jobs]
-    waiting = deque(zip(futures, jobs, strict=True))
+    results: dict[int, _T] = {}
+    errors: dict[int, BaseException] = {}
+    waiting = deque(enumerate(jobs))
+    threads: list[Thread] = []
 
     def work() -> None:
         # Each entry is taken by one thread: a deque's methods are atomic.
-        with suppress(IndexError):
-            while True:
-                _complete(*waiting.popleft())
+        while waiting:
+            with suppress(IndexError):
+                do(*waiting.popleft())
+
+    def do(place: int, job: Callable[[], _T]) -> None:
+        try:
+            results[place] = job()
+        except BaseException as error:  # noqa: BLE001 - raised when all are done
+            errors[place] = error
 
     try:
         for _ in range(min(most, len(jobs))):
-            start(work, name)
+            thread = Thread(target=work, name=name)
+            thread.start()
+            threads.append(thread)
     except (RuntimeError, MemoryError):
         work()
-    wait_for_all(futures)
-    return [future.result() for future in futures]
-
-
-def _complete(future: Future[_T], work: Callable[[], _T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
-        future.set_exception(error)
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(WAKE_SECONDS)
+    for place in sorted(errors):
+        raise errors[place]
+    return [results[place] for place in range(len(jobs))]
