@@ -93,7 +93,7 @@ def die_before_statement(number: int) -> None:
             os.kill(os.getpid(), KILL)
 
     def traced(*args: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*args, **options)
+        connection: sqlite3.Connection = connect(*args, **options)
         connection.set_trace_callback(count)
         return connection
 
