@@ -76,7 +76,9 @@ _UNREADABLE = frozenset(
 class StoreError(PythonRunnerError):
     """The records cannot be read or written; ``reason`` is one sentence that says why.
 
-    Nothing is half done: the transaction that met the error has been undone.
+    Nothing is half done: the transaction that met the error has been undone. One that the
+    disk failed to take after several were written together is there, and a power cut may
+    undo it.
     """
 
     def __init__(self, reason: Sentence) -> None:
@@ -246,7 +248,8 @@ class Database:
                 a kill, but a power cut only with the next that is synced.
 
         Raises:
-            StoreError: nothing of the transaction has been kept.
+            StoreError: nothing of the transaction has been kept, or a power cut may undo
+                it.
         """
         with translated(self.path):
             together, commit = None, 0
