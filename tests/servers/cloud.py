@@ -23,7 +23,6 @@ from tests.servers.identity import FakeIdentity
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
-
     from pathlib import Path
 
     from tests.servers.authority import Authority
@@ -229,7 +228,6 @@ class FakeCloud:
         assert headers["Content-Type"] == "text/plain"
         self.mails.append((mailbox, base64.b64decode(body, validate=True)))
         return Reply(202, "")
-
 
     def _allowed(self, mailbox: str, token: str) -> str | Reply:
         """Return the mailbox from which a user sends, or the refusal."""

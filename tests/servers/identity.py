@@ -14,9 +14,15 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from python_runner.delivery.sign_in.login import Login
+
+
+if TYPE_CHECKING:
+    from python_runner.delivery.sign_in.facts import SignIn
+    from python_runner.model import MailSettings
 
 #: Seconds that codes and tokens are good for.
 CODE_SECONDS = 600
@@ -102,9 +108,11 @@ class FakeIdentity:
             for name in ("code", "code_verifier", "refresh_token", "device_code")
             if name in form
         }
-        return sent | {*self.codes, *self.devices, *self.refresh_tokens} | {
-            *self.access_tokens
-        }
+        return (
+            sent
+            | {*self.codes, *self.devices, *self.refresh_tokens}
+            | {*self.access_tokens}
+        )
 
     def revoke_all(self) -> None:
         """End every sign-in, as a changed password does."""
@@ -273,7 +281,7 @@ class FakeIdentity:
     def _wrong_account(self, tenant: str) -> tuple[int, str] | None:
         if tenant == "consumers" and not self.personal:
             return 50034, "invalid_grant"
-        if tenant != "consumers" and tenant != "common" and self.personal:
+        if tenant not in {"consumers", "common"} and self.personal:
             return 500200, "invalid_request"
         return None
 
@@ -285,7 +293,12 @@ class FakeIdentity:
 
 
 def knock(
-    uri: str, fields: dict[str, str], *, method: str = "POST", path: str = "/", **headers: str
+    uri: str,
+    fields: dict[str, str],
+    *,
+    method: str = "POST",
+    path: str = "/",
+    **headers: str,
 ) -> tuple[int, str]:
     """Send an answer to an address of this computer; return status and page."""
     parts = urlsplit(uri)
@@ -311,3 +324,13 @@ def _granted(scope: str) -> frozenset[str]:
 def _b64(document: dict[str, str]) -> str:
     data = json.dumps(document).encode()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def sign_in(settings: MailSettings, cloud: Any, **changes: str) -> SignIn:
+    """Sign in as a user with a browser does; what it brings back has ``changes``."""
+    with Login(settings, in_file=True, step_timeout=10) as login:
+        return login.in_browser(
+            lambda address: cloud.identity.visit(address, **changes),
+            language="en",
+            seconds=20,
+        )

@@ -150,6 +150,8 @@ _USER_MUST = frozenset(
 )
 #: Numbers that pass by themselves, whatever OAuth's word beside them.
 _PASSING = frozenset({"50053", "50196", "90033", "90022", "90024", "90025", "700024"})
+#: Numbers that stand for any reason.
+_VAGUE = frozenset({"70000", "70002", "70008"})
 #: What a service says that waits for the user to enter a code.
 _PENDING = frozenset({"authorization_pending", "slow_down"})
 _BAD_REQUEST = 400
@@ -219,7 +221,9 @@ def _refusal(fields: dict[str, str], *, in_person: bool, said: str) -> SignInErr
     word = fields.get("error", "")
     found = re.search(r"AADSTS([0-9]+)", said)
     number = found[1] if found else ""
-    code = number if number in _BY_CODE else word
+    # "authorization_declined" says more than the number beside it.
+    vague = number in _VAGUE and word in _BY_CODE
+    code = number if number in _BY_CODE and not vague else word
     ended = word in _USER_MUST and number not in _PASSING
     answer = quoted(said)
     reason = reason_of(code)

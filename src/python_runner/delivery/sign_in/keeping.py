@@ -26,7 +26,13 @@ from python_runner.delivery.sign_in.facts import (
 )
 from python_runner.delivery.sign_in.vaults import open_vault, place, write_best
 from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.files import PRIVATE_FILE_MODE, private_folder, remove, replacing
+from python_runner.files import (
+    PRIVATE_FILE_MODE,
+    exists,
+    private_folder,
+    remove,
+    replacing,
+)
 from python_runner.model import Cause
 from python_runner.records.locks import FileLock, Holder
 from python_runner.texts.sentence import N_, Sentence
@@ -66,6 +72,13 @@ def utc_now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
 
 
+class TokensUnusable(DeliveryError):
+    """The tokens are gone or damaged, or belong to another account of the computer."""
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        super().__init__(Cause.UNAVAILABLE, Sentence.of(template, **values))
+
+
 class Keeper:
     """The sign-in that mail settings name, as it is kept on this computer."""
 
@@ -74,6 +87,10 @@ class Keeper:
         self._mail = mail
         self._file = facts_file(mail)
         self._tokens_file = self._file.with_suffix(".tokens")
+
+    def is_there(self) -> bool:
+        """Say whether anything is kept, damaged or not."""
+        return exists(self._file) or exists(self._tokens_file)
 
     def facts(self) -> SignIn:
         """Return what is known of it without a token.
@@ -91,22 +108,21 @@ class Keeper:
         """Return the tokens as msal writes them.
 
         Raises:
-            DeliveryError: they cannot be read.
+            TokensUnusable: they cannot be read.
         """
         values = {"account": facts.account, "place": self.place(facts)}
         try:
             found = self._vault(facts.kept_in).read()
         except (OSError, UnicodeDecodeError) as error:
-            detail = Sentence.of(
+            raise TokensUnusable(
                 _UNREADABLE,
                 owner=facts.user,
                 user=computer_user(),
                 error=getattr(error, "strerror", None) or str(error),
                 **values,
-            )
-            raise DeliveryError(Cause.UNAVAILABLE, detail) from error
+            ) from error
         if not found or not _is_cache(found):
-            raise DeliveryError(Cause.UNAVAILABLE, Sentence.of(_LOST, **values))
+            raise TokensUnusable(_LOST, **values)
         return found
 
     @contextmanager

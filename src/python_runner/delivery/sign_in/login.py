@@ -222,7 +222,7 @@ class Login:
         )
         while True:
             # Not before: Microsoft would ask to slow down.
-            time.sleep(min(max(interval, 0.0), _LONGEST_INTERVAL))
+            pause(min(max(interval, 0.0), _LONGEST_INTERVAL))
             if time.monotonic() >= end:
                 raise _failed(_EXPIRED)
             word = "unreachable"
@@ -240,6 +240,11 @@ class Login:
                 interval += _SLOWER
             elif not word:
                 return result
+
+
+def pause(seconds: float) -> None:
+    """Wait; Ctrl-C ends it."""
+    time.sleep(seconds)
 
 
 def _wait_for(loopback: Loopback, seconds: float) -> dict[str, str]:

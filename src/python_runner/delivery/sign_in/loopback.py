@@ -54,6 +54,7 @@ _FOREIGN = N_(
 _AGAIN = N_("This answer was received already. You can close this page.")
 _NOTHING = N_("There is nothing here. Python Runner waits for a sign-in to end.")
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _PAGE = """<!DOCTYPE html>
 <html lang="{language}">
 <head>
@@ -229,11 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
                 ("Cache-Control", "no-store"),
                 ("Referrer-Policy", "no-referrer"),
                 ("X-Content-Type-Options", "nosniff"),
-                (
-                    "Content-Security-Policy",
-                    "default-src 'none'; style-src 'unsafe-inline';"
-                    " frame-ancestors 'none'",
-                ),
+                ("Content-Security-Policy", _POLICY),
                 ("Connection", "close"),
             ):
                 self.send_header(name, value)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from python_runner.delivery.sending import Deadline
 from python_runner.delivery.sign_in.errors import SignInError, renewal_error
-from python_runner.delivery.sign_in.facts import NotSignedIn, wanted_scopes
-from python_runner.delivery.sign_in.keeping import Keeper, present_token, utc_now
+from python_runner.delivery.sign_in.facts import (
+    NotSignedIn,
+    read_facts,
+    wanted_scopes,
+)
+from python_runner.delivery.sign_in.keeping import (
+    Keeper,
+    TokensUnusable,
+    present_token,
+    utc_now,
+)
 from python_runner.delivery.transports import missing_extra
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import quoted
@@ -18,9 +30,14 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from python_runner.delivery.sign_in.facts import SignIn
     from python_runner.model import MailSettings
 
+#: Seconds for which a run waits at most for a renewal that no mail needs.
+ALIVE_SECONDS = 20.0
 _NO_REFRESH = N_(
     "the sign-in of {account} cannot be renewed. Sign in again: python-runner mail login"
 )
@@ -158,6 +175,42 @@ class UserTokens:
             detail = Sentence.of(_NO_REFRESH, account=facts.account)
             raise DeliveryError(Cause.UNAVAILABLE, detail)
         return token, cache.serialize()
+
+
+def keep_alive(
+    mail: MailSettings,
+    now: datetime,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    seconds: float = ALIVE_SECONDS,
+) -> Sentence | None:
+    """Renew a sign-in that nobody has used for a day, so that it does not end of disuse.
+
+    A project that mails failures alone may use it once a year. Return what people have to
+    know or to do, or None. A server that cannot be reached is no news until the sign-in
+    comes near its end. At most ``seconds`` pass.
+    """
+    try:
+        if read_facts(mail).is_due(now):
+            errors: list[DeliveryError] = []
+
+            def renew() -> None:
+                with closing(
+                    UserTokens(mail, step_timeout=seconds, renewed=True)
+                ) as it:
+                    try:
+                        it.get()
+                    except DeliveryError as error:
+                        errors.append(error)
+
+            end = time.monotonic() + seconds
+            Deadline(time.monotonic, end).run(renew, stopping)
+            for error in errors:
+                if isinstance(error, (SignInError, TokensUnusable)):
+                    return error.detail
+        return read_facts(mail).notice(now)
+    except NotSignedIn as error:
+        return error.detail
 
 
 def open_application(settings: MailSettings, client: MsalHttpClient, cache: Any) -> Any:
