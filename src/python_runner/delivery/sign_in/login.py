@@ -36,8 +36,9 @@ BROWSER_SECONDS = 600.0
 #: Seconds between two looks at whether the browser came back: Ctrl-C is answered meanwhile.
 _LOOKING = 0.2
 #: Seconds by which the questions whether a code was entered are further apart where the
-#: server says "slow down" (RFC 8628, 3.5), and the most between two.
+#: server says "slow down" (RFC 8628, 3.5), and the least and the most between two.
 _SLOWER = 5.0
+_SHORTEST_INTERVAL = 1.0
 _LONGEST_INTERVAL = 60.0
 #: Characters of a name that are shown.
 _NAME = 200
@@ -222,10 +223,14 @@ class Login:
         )
         while True:
             # Not before: Microsoft would ask to slow down.
-            pause(min(max(interval, 0.0), _LONGEST_INTERVAL))
+            pause(min(max(interval, _SHORTEST_INTERVAL), _LONGEST_INTERVAL))
             if time.monotonic() >= end:
                 raise _failed(_EXPIRED)
             word = "unreachable"
+            # The library asks once, and leaves the waiting to us: its own knows no
+            # "slow down", and goes round without end where the interval is 0.
+            flow["interval"] = 1
+            flow.pop("latest_attempt_at", None)
             try:
                 result = application.acquire_token_by_device_flow(
                     flow, exit_condition=lambda _flow: True
