@@ -81,6 +81,7 @@ class Loopback:
 
     Attributes:
         answer: the fields of the one answer that counts, once it is there.
+        address: where it listens: host and port.
         uri: the address to which the browser is to come back.
     """
 
@@ -95,7 +96,8 @@ class Loopback:
         self._language = language
         self._taking = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), self)
-        port = self._server.server_address[1]
+        self.address = self._server.server_address
+        port = self.address[1]
         # What Microsoft's registration takes with any port; numbers it does not.
         self.uri = f"http://localhost:{port}"
         self._hosts = {f"localhost:{port}", f"127.0.0.1:{port}"}
