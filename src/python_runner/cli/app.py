@@ -41,7 +41,7 @@ COMMANDS = {
     "output": N_("Show the output of a run's scripts."),
     "logs": N_("Show a project's log and its archives."),
     "stop": N_("Stop the active run of a project."),
-    "mail": N_("Test mail settings, sign in, manage the outbox."),
+    "mail": N_("Test the mail settings, manage the outbox."),
     "backup": N_("Copy the records."),
     "demo": N_("Run two small example projects."),
     "completion": N_("Print a shell's completion script."),

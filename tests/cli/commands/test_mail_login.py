@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -14,12 +13,10 @@ import pytest
 
 from python_runner.config.settings import load_settings
 from tests.servers.identity import sign_in
-from tests.support import BAD, GOOD, SERIES, Cli, MakeProject
+from tests.support import Cli
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from python_runner.model import MailSettings
 
 LOGIN = "robot@example.com"
@@ -80,7 +77,11 @@ def test_a_real_browser_signs_a_user_in(
     done = cli("mail", "login", "--in-file", BROWSER=f"{browser} %s", LANGUAGE="fr")
     assert done.returncode == 0, done
     assert LOGIN in done.stdout
-    assert cloud.identity.visits[0]["prompt"] if "prompt" in cloud.identity.visits[0] else True
+    assert (
+        cloud.identity.visits[0]["prompt"]
+        if "prompt" in cloud.identity.visits[0]
+        else True
+    )
     for secret in cloud.identity.secrets():
         assert secret not in done.stdout + done.stderr
     tested = cli("mail", "test", "--to", "ann@x.org")

@@ -38,7 +38,9 @@ def test_the_answer_counts_once(loopback: Loopback, method: str) -> None:
     assert status == 200
     assert "You can close this page" in page
     assert loopback.answer.result(0) == {
-        "code": CODE, "state": STATE, "session_state": "1-2-3"
+        "code": CODE,
+        "state": STATE,
+        "session_state": "1-2-3",
     }
     assert knock(loopback.uri, {"code": "2", "state": STATE})[0] == 409
     assert loopback.answer.result(0)["code"] == CODE
@@ -57,7 +59,11 @@ def test_the_answer_counts_once(loopback: Loopback, method: str) -> None:
         ({"state": STATE}, {}, 400),
         ({}, {}, 400),
         ({"code": CODE, "state": STATE}, {"path": "/other"}, 404),
-        ({"code": CODE, "state": STATE}, {"path": "/favicon.ico", "method": "GET"}, 404),
+        (
+            {"code": CODE, "state": STATE},
+            {"path": "/favicon.ico", "method": "GET"},
+            404,
+        ),
         ({"code": CODE, "state": STATE}, {"path": "//localhost/"}, 404),
         ({"code": CODE, "state": STATE}, {"Host": "evil.example"}, 403),
         ({"code": CODE, "state": STATE}, {"Host": "localhost"}, 403),
@@ -138,7 +144,7 @@ def test_the_page_is_in_the_language_of_the_user(language: str) -> None:
         loopback.expect(STATE)
         _, page = knock(loopback.uri, {"error": "access_denied", "state": STATE})
     assert f'<html lang="{language}">' in page
-    assert ("Connexion" in page) is (language == "fr")
+    assert ("Identification" in page) is (language == "fr")
     assert "<script" not in page
     assert "http" not in page
 

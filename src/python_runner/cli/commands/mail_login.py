@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from python_runner.model import MailSettings, Settings
 
 _HELP = N_(
-    "Sign in to Outlook with your own account, once: reports then leave in your name,"
-    " without a password in a file. Needs MAIL_TRANSPORT=graph or smtp-oauth2,"
-    " LOGIN_MAIL and OAUTH_CLIENT_ID."
+    "Sign in to Outlook, once. Reports then leave in the name of your account, without a"
+    " password in a file. Needs MAIL_TRANSPORT=graph or smtp-oauth2, LOGIN_MAIL and"
+    " OAUTH_CLIENT_ID."
 )
 
 
@@ -90,7 +90,7 @@ def login(
 
 @click.command(
     "logout",
-    help=_("Forget the sign-in of `python-runner mail login` on this computer."),
+    help=_("Forget the sign-in on this computer."),
 )
 @env_file_option
 def logout(env_file: Path | None) -> int:
@@ -111,8 +111,8 @@ def logout(env_file: Path | None) -> int:
     say(_("The sign-in of {login} is forgotten on this computer."), login=mail.login)
     say(
         _(
-            "Where somebody may have copied it, also sign out everywhere in the security"
-            " settings of the Microsoft account, or change its password."
+            "If somebody may have copied it, also sign out everywhere on the security page"
+            " of the Microsoft account, or change its password."
         )
     )
     return EXIT_SUCCESS
@@ -192,9 +192,7 @@ def _tell_code(code: DeviceCode) -> None:
         colour="yellow",
     )
     say(
-        _(
-            "Open {place} on any device and enter the code {code} within {minutes} minutes."
-        ),
+        _("Open {place} on any device and enter the code {code} within {minutes} min."),
         place=code.place,
         code=code.code,
         minutes=round(code.seconds / 60),
@@ -213,7 +211,7 @@ def _open_browser(address: str) -> None:
     else:
         say(_("If no browser opens, open this address in one on this computer:"))
     say(address, whole=True)
-    say(_("Waiting for the sign-in, 10 minutes at most. Ctrl-C ends it."))
+    say(_("Waiting for the sign-in, 10 min at most. Ctrl-C ends it."))
     if _has_screen():
         # What opens it may last as long as the browser.
         with suppress(RuntimeError):

@@ -136,7 +136,7 @@ _REASONS: dict[tuple[str, ...], str] = {
         "the sign-in was cancelled or declined"
     ),
     ("70019", "70020", "expired_token"): N_(
-        "the code was not entered in time: start again and enter it within 15 minutes"
+        "the code was not entered in time: start again"
     ),
     ("70018", "bad_verification_code"): N_("the code is not the one that was shown"),
     ("interaction_required", "login_required"): N_(

@@ -44,8 +44,8 @@ _DAMAGED = N_(
     " again: python-runner mail login"
 )
 _DEAD = N_(
-    "the sign-in of {account} has not been used since {date}; Microsoft lets it end"
-    " after {days} days. Sign in again: python-runner mail login"
+    "the sign-in of {account} has not been used since {date}, and Microsoft has let it end."
+    " Sign in again: python-runner mail login"
 )
 _DYING = N_(
     "the sign-in of {account} ends on {date}, because it has not been used since {used}."
@@ -97,7 +97,7 @@ class SignIn:
             return again(reason_of(self.ended_by), self.answer)
         used = _day(self.renewed_at)
         if now >= self.ends_at:
-            return Sentence.of(_DEAD, account=self.account, date=used, days=LIFE.days)
+            return Sentence.of(_DEAD, account=self.account, date=used)
         if now >= self.ends_at - WARNING:
             ends = _day(self.ends_at)
             return Sentence.of(_DYING, account=self.account, date=ends, used=used)

@@ -44,7 +44,7 @@ _LONGEST_INTERVAL = 60.0
 _NAME = 200
 
 _NO_ANSWER = N_(
-    "nobody has signed in with the browser within {minutes} minutes: start again."
+    "nobody has signed in with the browser within {minutes} min: start again."
     " Without a browser on this computer use python-runner mail login --device-code"
 )
 _NO_LOOPBACK = N_(

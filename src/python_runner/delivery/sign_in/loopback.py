@@ -49,7 +49,7 @@ _REFUSED = N_(
 )
 _FOREIGN = N_(
     "This answer does not belong to the sign-in that is under way, and was ignored. Start"
-    " the sign-in again if you are waiting for it."
+    " the sign-in again if nothing else happens."
 )
 _AGAIN = N_("This answer was received already. You can close this page.")
 _NOTHING = N_("There is nothing here. Python Runner waits for a sign-in to end.")
