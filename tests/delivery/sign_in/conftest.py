@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def user(cloud: Any, authority: Any, tmp_path: Path) -> MailSettings:
+def by_user(cloud: Any, authority: Any, tmp_path: Path) -> MailSettings:
     """Return settings of a user who has not signed in."""
     settings: MailSettings = cloud.user_settings(
         tmp_path / "sign-in", smtp_ca_file=authority.file
@@ -21,7 +21,7 @@ def user(cloud: Any, authority: Any, tmp_path: Path) -> MailSettings:
 
 
 @pytest.fixture
-def letter() -> Message:
+def small_report() -> Message:
     """Return a small report."""
     return Message(
         message_id="<1@localhost>",

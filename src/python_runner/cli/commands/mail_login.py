@@ -131,14 +131,14 @@ def _checked(settings: Settings) -> MailSettings:
             " smtp-oauth2"
         )
         raise PythonRunnerError(message.format(transport=mail.transport))
-    require_mail(mail, for_run=False)
-    if not mail.as_user:
+    if not mail.as_user and not mail.problems:
         raise PythonRunnerError(
             _(
                 "an application signs in by itself here: unset OAUTH_CLIENT_SECRET and"
                 " OAUTH_CLIENT_CERTIFICATE to sign in as a user"
             )
         )
+    require_mail(mail, for_run=False)
     if missing := missing_extra(mail):
         raise PythonRunnerError(missing.in_language(system_language()))
     return mail

@@ -168,12 +168,10 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
                 say(_("{path} is not a folder"), err=True, path=folder)
                 code = EXIT_USAGE
     if as_json:
-        show_document(
-            {
-                "projects": [status.to_document() for status in statuses],
-                "sign_in": _sign_in_document(settings.mail),
-            }
-        )
+        document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
+        if sign_in := _sign_in_document(settings.mail):
+            document["sign_in"] = sign_in
+        show_document(document)
     elif statuses:
         _print(statuses)
     elif not folders:

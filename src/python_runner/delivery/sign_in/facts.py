@@ -120,7 +120,11 @@ class NotSignedIn(Exception):
 
 
 def facts_file(mail: MailSettings) -> Path:
-    """Return the file of the facts about the sign-in that mail settings name."""
+    """Return the file of the facts about the sign-in that mail settings name.
+
+    Raises:
+        ValueError: they name no folder for it.
+    """
     if mail.sign_in_folder is None:
         raise ValueError("these settings name no folder for a sign-in")
     return mail.sign_in_folder / f"{_name(mail)}.json"
@@ -141,13 +145,15 @@ def read_facts(mail: MailSettings) -> SignIn:
     Raises:
         NotSignedIn: there is none, or its file cannot be read.
     """
-    file, login = facts_file(mail), mail.login or ""
+    login = mail.login or ""
+    nobody = Sentence.of(_NOBODY, login=login, user=computer_user())
+    if mail.sign_in_folder is None:
+        raise NotSignedIn(nobody)
+    file = facts_file(mail)
     try:
         return _SIGN_IN.decode(read_regular(file, _LONGEST))
     except FileNotFoundError:
-        raise NotSignedIn(
-            Sentence.of(_NOBODY, login=login, user=computer_user())
-        ) from None
+        raise NotSignedIn(nobody) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise NotSignedIn(

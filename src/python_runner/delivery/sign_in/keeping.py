@@ -40,6 +40,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from python_runner.delivery.sign_in.vaults import Vault
     from python_runner.model import MailSettings
@@ -85,8 +86,14 @@ class Keeper:
     def __init__(self, mail: MailSettings) -> None:
         """Take the settings; nothing is read."""
         self._mail = mail
-        self._file = facts_file(mail)
-        self._tokens_file = self._file.with_suffix(".tokens")
+
+    @property
+    def _file(self) -> Path:
+        return facts_file(self._mail)
+
+    @property
+    def _tokens_file(self) -> Path:
+        return self._file.with_suffix(".tokens")
 
     def is_there(self) -> bool:
         """Say whether anything is kept, damaged or not."""
