@@ -191,6 +191,11 @@ class MailSettings:
         proof = self.oauth_secret or self.oauth_certificate
         return self.transport in TOKEN_TRANSPORTS and not proof
 
+    @property
+    def user_ways(self) -> tuple[MailSettings, ...]:
+        """The ways by which mail leaves in the name of that user."""
+        return (self,) if self.as_user else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

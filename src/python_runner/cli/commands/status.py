@@ -183,7 +183,7 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
 
 def _sign_in_notice(mail: MailSettings) -> str | None:
     """Return what people have to do so that reports can leave in a user's name."""
-    if not mail.as_user or not can_mail(mail):
+    if not mail.user_ways or not can_mail(mail):
         return None
     from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
 
@@ -193,7 +193,7 @@ def _sign_in_notice(mail: MailSettings) -> str | None:
 
 def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
     """Return what is known of a user's sign-in; None where none is needed."""
-    if not mail.as_user or not can_mail(mail):
+    if not mail.user_ways or not can_mail(mail):
         return None
     from python_runner.delivery.sign_in.facts import (  # noqa: PLC0415 - seldom used
         NotSignedIn,
@@ -201,7 +201,7 @@ def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
     )
 
     try:
-        facts = read_facts(mail)
+        facts = read_facts(mail.user_ways[0])
     except NotSignedIn:
         moments: dict[str, str | None] = {}
     else:

@@ -166,12 +166,13 @@ def notice(mail: MailSettings, now: datetime) -> Sentence | None:
 
     Nothing is asked of a server, and no token is read.
     """
-    if not mail.as_user:
-        return None
-    try:
-        return read_facts(mail).notice(now)
-    except NotSignedIn as error:
-        return error.detail
+    # All ways of a user need the same sign-in.
+    for way in mail.user_ways[:1]:
+        try:
+            return read_facts(way).notice(now)
+        except NotSignedIn as error:
+            return error.detail
+    return None
 
 
 def shared_mailbox(mail: MailSettings) -> str | None:
