@@ -11,11 +11,12 @@ import os
 import threading
 from collections import Counter
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.facts import dataclass
 from python_runner.model import RECIPIENTS, Cause, Delivery
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState

@@ -263,6 +263,9 @@ _CONTENTS = (
     """,
 )
 
+# When the next attempt of a script begins that waits for it; of one that runs, nothing.
+_WAITS = ("ALTER TABLE result ADD COLUMN waits_until INTEGER",)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -273,6 +276,7 @@ MIGRATIONS = (
     _RUNNERS,
     _UNLOGGED,
     _CONTENTS,
+    _WAITS,
 )
 
 

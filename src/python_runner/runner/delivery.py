@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import RECIPIENTS, Delivery, MailStatus, Run
+from python_runner.records.messages import where_written
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -99,6 +100,8 @@ def with_mail_status(run: Run, session: Session) -> Run:
             status = kept.mail_status
             messages = session.store.messages.of_run(run.run_id)
             reason = why_undelivered(messages)
+            if status is MailStatus.SENT:
+                reason = where_written(r.detail for m in messages for r in m.recipients)
             if status is MailStatus.QUEUED:
                 reason = reason or _why_untried(messages, session)
     except StoreError as error:
@@ -146,4 +149,5 @@ def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
             return replace(
                 run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail
             )
-    return replace(run, mail_status=MailStatus.SENT)
+    written = where_written(receipt.detail for receipt in receipts)
+    return replace(run, mail_status=MailStatus.SENT, mail_reason=written)

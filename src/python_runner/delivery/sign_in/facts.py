@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from python_runner.delivery.sign_in.errors import again, reason_of
+from python_runner.facts import dataclass
 from python_runner.files import read_regular
 from python_runner.model import parse_mailbox
 from python_runner.texts.sentence import N_, Sentence
