@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 from python_runner.computer import host_name
 from python_runner.config.addresses import is_sender
 from python_runner.config.env_file import EnvFile, read_env
-from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
+from python_runner.config.oauth import (
+    DEFAULT_AUTHORITY,
+    cloud_of,
+    oauth_problems,
+    tenant_of,
+)
 from python_runner.config.reading import is_there, why_no_file
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -31,7 +36,7 @@ from python_runner.files import (
     why_unseen,
 )
 from python_runner.masking import Masker
-from python_runner.model import MailSettings, Settings
+from python_runner.model import TOKEN_TRANSPORTS, MailSettings, Settings
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
@@ -42,7 +47,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
-_OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
@@ -148,6 +152,11 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
     cloud = cloud_of(authority)
+    secret, certificate = text("OAUTH_CLIENT_SECRET"), path("OAUTH_CLIENT_CERTIFICATE")
+    tenant = text("OAUTH_TENANT_ID")
+    if not (tenant or secret or certificate):
+        # Who signs in as a user need not know the organisation's id.
+        tenant = tenant_of(login or "")
     return MailSettings(
         transport=variables.get("MAIL_TRANSPORT") or "smtp",
         login=login,
@@ -158,14 +167,16 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         smtp_security=variables.get("SMTP_SECURITY") or "starttls",
         smtp_ca_file=path("SMTP_CA_FILE"),
         smtp_helo=text("SMTP_HELO"),
-        oauth_tenant=text("OAUTH_TENANT_ID"),
+        oauth_tenant=tenant,
         oauth_client=text("OAUTH_CLIENT_ID"),
-        oauth_secret=text("OAUTH_CLIENT_SECRET"),
-        oauth_certificate=path("OAUTH_CLIENT_CERTIFICATE"),
+        oauth_secret=secret,
+        oauth_certificate=certificate,
         oauth_authority=authority,
         outlook_url=cloud.outlook,
+        smtp_scope=f"{cloud.delegated}/SMTP.Send",
         graph_url=(text("GRAPH_URL") or cloud.graph).rstrip("/"),
         mail_dir=path("MAIL_DIR"),
+        sign_in_folder=state_folder(variables) / "sign-in",
     )
 
 
@@ -260,12 +271,11 @@ def _missing(mail: MailSettings) -> list[str]:
     needed: dict[str, object]
     if mail.transport == "file":
         needed = {"MAIL_DIR": mail.mail_dir}
-    elif mail.transport in _OAUTH:
+    elif mail.transport in TOKEN_TRANSPORTS:
         needed = {
             "LOGIN_MAIL": mail.login,
             "OAUTH_TENANT_ID": mail.oauth_tenant,
             "OAUTH_CLIENT_ID": mail.oauth_client,
-            "OAUTH_CLIENT_SECRET": mail.oauth_secret or mail.oauth_certificate,
         }
     else:
         needed = {"LOGIN_MAIL": mail.sender}

@@ -149,6 +149,10 @@ class Interpreter:
     stamp: str | None = None
 
 
+#: The transports that need a token of Microsoft's.
+TOKEN_TRANSPORTS = frozenset({"smtp-oauth2", "graph"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
@@ -156,6 +160,8 @@ class MailSettings:
     ``repr`` shows neither password nor secret, because settings end up in tracebacks.
 
     Attributes:
+        smtp_scope: what a user grants so that mail leaves by SMTP in that user's name.
+        sign_in_folder: local folder of what ``mail login`` keeps; None: nowhere.
         problems: what is wrong with variables; the fields hold the defaults of these.
         looked_in: the ``.env`` files that could have held a variable, read or absent.
     """
@@ -175,10 +181,23 @@ class MailSettings:
     oauth_certificate: Path | None = None
     oauth_authority: str = "https://login.microsoftonline.com"
     outlook_url: str = "https://outlook.office365.com"
+    smtp_scope: str = "https://outlook.office.com/SMTP.Send"
     graph_url: str = "https://graph.microsoft.com"
     mail_dir: Path | None = None
+    sign_in_folder: Path | None = None
     problems: tuple[Problem, ...] = ()
     looked_in: tuple[Path, ...] = ()
+
+    @property
+    def as_user(self) -> bool:
+        """Whether mail leaves in the name of the user who did ``mail login``."""
+        proof = self.oauth_secret or self.oauth_certificate
+        return self.transport in TOKEN_TRANSPORTS and not proof
+
+    @property
+    def user_ways(self) -> tuple[MailSettings, ...]:
+        """The ways by which mail leaves in the name of that user."""
+        return (self,) if self.as_user else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
