@@ -216,7 +216,7 @@ def lanes(root: Path, sizes: Sizes) -> Curve:
         wall = statistics.median(one[size].seconds / one[1].seconds for one in rounds)
         cpu = statistics.median(one[size].cpu / one[1].cpu for one in rounds)
         curve.add("wall: times", wall)
-        curve.add("CPU times", cpu)
+        curve.add("processor times", cpu)
     return curve
 
 
@@ -270,7 +270,7 @@ def readers(root: Path, sizes: Sizes) -> Curve:
                 walls.append(watched.seconds / alone.seconds)
                 cpus.append(watched.cpu / alone.cpu)
             curve.add(f"{name}: times", statistics.median(walls))
-            curve.add(f"{name}: CPU times", statistics.median(cpus))
+            curve.add(f"{name}: processor times", statistics.median(cpus))
     return curve
 
 

@@ -47,7 +47,7 @@ FRENCH = {
     "folders of output": "dossiers de sortie",
     "sleeping processes": "processus qui dorment",
     "at a time": "à la fois",
-    "CPU times": "fois le processeur",
+    "processor times": "fois le processeur",
     "xargs -P 8, wall": "xargs -P 8, temps réel",
     "opening": "ouverture",
     "history of a project": "history d'un projet",

@@ -118,7 +118,7 @@ def test_what_an_output_can_explain(exit_code: int | None, ending: Ending) -> No
     ("hint", "expected"),
     [
         (Hint.LOGGED, "logged before: KeyError: 1 (exit code 2)"),
-        (Hint.BACKGROUND, "in the background: KeyError: 1 (exit code 2)"),
+        (Hint.BACKGROUND, "exit code 2; in the background: KeyError: 1"),
         (Hint.LAST_LINE, "last line: KeyError: 1 (exit code 2)"),
         (None, "exit code 2"),
     ],

@@ -428,7 +428,6 @@ def test_inside_a_worker_it_is_that_project_s_result(  # noqa: PLR0917 - fixture
         "show_failures",
         "show_undelivered",
         "_progress",
-        "OutputFollower.finish",
         "Progress.__enter__",
         "Progress.__exit__",
     ],
@@ -444,6 +443,24 @@ def test_what_is_shown_costs_no_run(
     command = "python_runner.cli.commands.run"
     monkeypatch.setattr(f"{command}.{where}", raising(LookupError("unforeseen")))
     code = run_command_line("--json", "--quiet", make_project(sources=SOURCES))
+
+    shown = capsys.readouterr()
+    (run,) = json.loads(shown.out)["runs"]
+    assert [script["status"] for script in run["scripts"]] == ["success"] * 3
+    assert "unforeseen" in shown.err
+    assert code == EXIT_SUCCESS
+
+
+def test_what_shows_the_output_costs_no_run(
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    run_command_line: Callable[..., int],
+) -> None:
+    """With ``--verbose`` as well."""
+    finish = "python_runner.cli.follow.OutputFollower.finish"
+    monkeypatch.setattr(finish, raising(LookupError("unforeseen")))
+    code = run_command_line("--json", "--verbose", make_project(sources=SOURCES))
 
     shown = capsys.readouterr()
     (run,) = json.loads(shown.out)["runs"]

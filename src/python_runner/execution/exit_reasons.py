@@ -158,7 +158,7 @@ _MOST_NAMED = 10
 #: Each has a value of its own, by which a report knows what it shows.
 _HINTS = {
     Hint.LOGGED: N_("logged before: {logged} (exit code {code})"),
-    Hint.BACKGROUND: N_("in the background: {background} (exit code {code})"),
+    Hint.BACKGROUND: N_("exit code {code}; in the background: {background}"),
     Hint.LAST_LINE: N_("last line: {line} (exit code {code})"),
 }
 
