@@ -278,7 +278,9 @@ def _told(project: Project, settings: Settings, formats: Formats) -> Iterator[st
         if more:
             who = _("{names} and {count} more").format(names=who, count=more)
         message = _("email to {names} by {transport}")
-        yield message.format(names=who, transport=settings.mail.transport)
+        yield message.format(
+            names=who, transport=", ".join(way.transport for way in settings.mail.ways)
+        )
     if count := len(project.channels):
         channels = formats.ngettext("{count} channel", "{count} channels", count)
         yield channels.format(count=count)

@@ -334,8 +334,10 @@ def stopping_line(count: int, *, urgent: bool) -> str:
 
 
 def undelivered(run: Run) -> str | None:
-    """Return why a report has not reached everybody; None where it has, or none was due."""
-    if run.mail_status not in {MailStatus.QUEUED, MailStatus.FAILED}:
+    """Return why a report has not reached everybody, or not as it was meant to; else None."""
+    if run.mail_status not in _REPORT_WORDS:
+        return None
+    if run.mail_status is MailStatus.SENT and run.mail_reason is None:
         return None
     line = _(_REPORT_WORDS[run.mail_status])
     if run.mail_reason:

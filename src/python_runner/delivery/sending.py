@@ -10,13 +10,20 @@ import math
 import os
 import threading
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
-from python_runner.model import RECIPIENTS, Cause, Delivery
+from python_runner.delivery.ways import (
+    Dispatch,
+    note_answer,
+    reached_nobody,
+    retry_after,
+)
+from python_runner.model import RECIPIENTS, Cause
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
@@ -24,11 +31,11 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from python_runner.delivery.endpoints import Endpoint
     from python_runner.delivery.transports import Transport
+    from python_runner.delivery.ways import Answered, OpenWay
     from python_runner.masking import Masker
     from python_runner.model import Message, Receipt
     from python_runner.records.message_queue import MessageQueue
@@ -117,11 +124,11 @@ class Connections:
                 self._transports[folder] = transport
             receipts = self._transports[folder].send(message)
         except Exception as error:  # noqa: BLE001 - mail never changes a run
-            receipts = deferred(
-                message,
-                Sentence.of(
-                    N_("internal error while sending: {error}"), error=repr(error)
-                ),
+            detail = Sentence.of(
+                N_("internal error while sending: {error}"), error=repr(error)
+            )
+            receipts = receipts_for(
+                message.recipients, DeliveryError(Cause.INTERNAL, detail)
             )
         return tuple(
             replace(r, detail=r.detail and self._masker.sentence(r.detail))
@@ -151,6 +158,7 @@ class Drain:
 
     Attributes:
         now: the clock of the records.
+        ways: by which they leave, in their order.
         deadline: when the caller stops waiting.
         own: the runs whose messages leave first.
         others_end: the moment, by the deadline's clock, until which the messages of other
@@ -162,8 +170,7 @@ class Drain:
     queue: MessageQueue
     audience: str
     now: Callable[[], datetime]
-    endpoint: Endpoint
-    connections: Connections
+    ways: Sequence[OpenWay]
     deadline: Deadline
     own: Collection[str] = ()
     others_end: float = math.inf
@@ -174,6 +181,12 @@ class Drain:
     #: The message that is being sent; None once either thread has marked it.
     _claimed: QueuedMessage | None = None
     _marking: threading.Lock = field(default_factory=threading.Lock)
+    _dispatch: Dispatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dispatch = Dispatch(
+            ways=self.ways, deadline=self.deadline, note=self._note
+        )
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Send what is due until the deadline; less once the runner is asked to stop.
@@ -191,7 +204,9 @@ class Drain:
 
     def _send_all(self) -> None:
         try:
-            with closing(self.connections):
+            with ExitStack() as stack:
+                for way in self.ways:
+                    stack.callback(way.close)
                 # A run has one message for each audience.
                 for _ in self.own:
                     if not self._send_next(self.own):
@@ -204,9 +219,10 @@ class Drain:
 
     def _send_next(self, run_ids: Collection[str] = ()) -> bool:
         """Send the next message that is due; False if there is none, or no time for it."""
+        way = next((way for way in self.ways if not way.is_closed), None)
         if (
-            self.endpoint.breaker.is_open
-            or not self.endpoint.limiter.wait(self.deadline.end)
+            way is None
+            or not way.endpoint.limiter.wait(self.deadline.end)
             or (claimed := self._claim(run_ids)) is None
         ):
             return False
@@ -223,69 +239,75 @@ class Drain:
         )
         return self._claimed
 
-    def _send(self, claimed: QueuedMessage) -> tuple[Receipt, ...] | None:
-        """Send; wait and send once more if the server asks for that and time allows."""
-        limiter, end = self.endpoint.limiter, self.deadline.end
-        limiter.count()
-        receipts = self.connections.send(claimed.message, claimed.path)
-        wait = _retry_after(receipts or ())
-        if (
-            wait
-            and _reached_nobody(receipts or ())
-            and limiter.pause(wait, end)
-            and limiter.wait(end)
-        ):
-            limiter.count()
-            return self.connections.send(claimed.message, claimed.path)
-        return receipts
+    def _send(self, claimed: QueuedMessage) -> Answered:
+        several = len(self.ways) > 1
+        return self._dispatch.send(
+            claimed.message,
+            claimed.path,
+            unanswered=claimed.unanswered,
+            record=partial(self._hand_over, claimed) if several else lambda _way: True,
+        )
 
-    def _conclude(
-        self, claimed: QueuedMessage, receipts: tuple[Receipt, ...] | None
-    ) -> None:
-        breaker = self.endpoint.breaker
+    def _hand_over(self, claimed: QueuedMessage, way: str) -> bool:
+        """Write down which way is given a message; False if it is not this drain's any more.
+
+        A crash from here on leaves it to that way alone.
+        """
+        with suppress(StoreError):
+            return self.queue.hand_over(claimed.number, way, owner=self._owner)
+        return True
+
+    def _note(self, way: OpenWay, receipts: Sequence[Receipt]) -> None:
         with self._marking:
+            # A message that was abandoned has been counted.
+            if self._claimed is not None or not reached_nobody(receipts):
+                note_answer(way, receipts)
+
+    def _conclude(self, claimed: QueuedMessage, answered: Answered) -> None:
+        with self._marking:
+            receipts = answered.receipts
             if receipts is None:
                 # Not the server's failure: another project may still name the channel.
                 receipts = deferred(claimed.message, _not_configured(claimed))
-            elif not _reached_nobody(receipts):
-                breaker.success()
-            elif self._claimed is None:
+            elif self._claimed is None and reached_nobody(receipts):
                 # It was abandoned, and that has been marked.
                 return
-            else:
-                last = receipts[-1]
-                stops_all = last.cause is not None and last.cause.stops_all
-                # A server that asks for a wait means every message.
-                certain = stops_all or _retry_after(receipts) > 0
-                breaker.failure(last.detail, certain=certain)
-            self._mark(claimed, receipts)
+            self._mark(claimed, receipts, answered.unanswered)
 
     def _abandon(self) -> None:
         """Count the message that is being sent as deferred."""
         with self._marking:
             if (claimed := self._claimed) is not None:
-                receipts = self.connections.timed_out(claimed.message)
+                way = self._dispatch.current or self.ways[0]
+                receipts = way.connections.timed_out(claimed.message)
                 # A server that took other messages is slow, and not out of reach.
                 certain = not self.counts[MessageState.SENT]
-                self.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
-                self._mark(claimed, receipts)
+                way.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
+                given = way.name if way.gate.hand_over.done else claimed.unanswered
+                self._mark(claimed, receipts, given)
 
     def _defer_all(self, reason: Sentence) -> None:
         """Count what is due as deferred: nothing can be sent now, by no fault of a server."""
         while self.deadline.left and (claimed := self._claim()):
-            self._mark(claimed, deferred(claimed.message, reason))
+            self._mark(claimed, deferred(claimed.message, reason), claimed.unanswered)
 
-    def _mark(self, claimed: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+    def _mark(
+        self,
+        claimed: QueuedMessage,
+        receipts: tuple[Receipt, ...],
+        unanswered: str | None,
+    ) -> None:
         self._claimed = None
         state = self.queue.record_receipts(
             claimed.number,
             receipts,
             owner=self._owner,
+            unanswered=unanswered or None,
             next_try_at=next_try(
                 claimed.queued_at,
                 claimed.attempts + 1,
                 self.now(),
-                asked=_retry_after(receipts),
+                asked=retry_after(receipts),
             ),
         )
         self.counts[state] += 1
@@ -325,12 +347,3 @@ def _not_configured(claimed: QueuedMessage) -> Sentence:
         project=str(claimed.path),
         number=claimed.number,
     )
-
-
-def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
-    return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
-
-
-def _retry_after(receipts: tuple[Receipt, ...]) -> float:
-    """Return the seconds the server asks to be left alone; 0 if it does not."""
-    return max((receipt.retry_after or 0.0 for receipt in receipts), default=0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -147,6 +147,25 @@ class Interpreter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What is known of a provider of mailboxes.
+
+    Attributes:
+        name: what people call it.
+        host: its server for outgoing mail; ``port`` and ``security`` belong to it.
+        security: as ``SMTP_SECURITY``.
+        wants: what it needs before it takes mail from a program: a password of its own,
+            a switch, another way to sign in.
+    """
+
+    name: str
+    host: str
+    port: int
+    security: str
+    wants: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
@@ -155,6 +174,8 @@ class MailSettings:
     Attributes:
         problems: what is wrong with variables; the fields hold the defaults of these.
         looked_in: the ``.env`` files that could have held a variable, read or absent.
+        provider: whose servers the address of the mailbox chose, or None.
+        others: the ways that take over, in their order, while this one is closed.
     """
 
     transport: str = "smtp"
@@ -176,6 +197,13 @@ class MailSettings:
     mail_dir: Path | None = None
     problems: tuple[Problem, ...] = ()
     looked_in: tuple[Path, ...] = ()
+    provider: Provider | None = None
+    others: tuple[MailSettings, ...] = ()
+
+    @property
+    def ways(self) -> tuple[MailSettings, ...]:
+        """Every way to send, the first one first, each by itself."""
+        return (replace(self, others=()), *self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,9 @@ _CONTENTS = (
     """,
 )
 
+# The way that was given a message and has not answered: no other way may send it again.
+_UNANSWERED = ("ALTER TABLE message ADD COLUMN unanswered TEXT",)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -273,6 +276,7 @@ MIGRATIONS = (
     _RUNNERS,
     _UNLOGGED,
     _CONTENTS,
+    _UNANSWERED,
 )
 
 

@@ -101,6 +101,8 @@ def with_mail_status(run: Run, session: Session) -> Run:
             reason = why_undelivered(messages)
             if status is MailStatus.QUEUED:
                 reason = reason or _why_untried(messages, session)
+            elif status is MailStatus.SENT:
+                reason = _how_sent(messages)
     except StoreError as error:
         # They were safe before; a later run looks again.
         template = N_("the records cannot be read: {error}")
@@ -114,7 +116,7 @@ def _why_untried(messages: Iterable[QueuedMessage], session: Session) -> Sentenc
     for queued in messages:
         if queued.is_claimed(now):
             return Sentence.of(N_("another process is sending it"))
-        if reason := session.outbox.endpoint(queued.message.audience).breaker.reason:
+        if reason := session.outbox.why_closed(queued.message.audience):
             return reason
     return Sentence.of(N_("there was no time left to send it; a later run will"))
 
@@ -138,6 +140,17 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
     return None
 
 
+def _how_sent(messages: Iterable[QueuedMessage]) -> Sentence | None:
+    """Return what is odd about the way a mail came: another one was closed."""
+    details = (
+        recipient.detail
+        for queued in messages
+        if queued.message.audience == RECIPIENTS
+        for recipient in queued.recipients
+    )
+    return next(filter(None, details), None)
+
+
 def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
     """Send reports that cannot be queued: the last resort when records cannot be kept."""
     receipts = session.outbox.send_now(reports, run.path, session.delivery_seconds)
@@ -146,4 +159,5 @@ def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
             return replace(
                 run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail
             )
-    return replace(run, mail_status=MailStatus.SENT)
+    detail = next((r.detail for r in receipts if r.detail), None)
+    return replace(run, mail_status=MailStatus.SENT, mail_reason=detail)

@@ -161,6 +161,8 @@ def _warnings(run: Run) -> Iterator[Sentence]:
     }.get(run.mail_status)
     if template:
         yield Sentence.of(template, reason=run.mail_reason or run.mail_status.value)
+    elif run.mail_status is MailStatus.SENT and run.mail_reason:
+        yield Sentence.of(N_("the report was sent: {reason}"), reason=run.mail_reason)
 
 
 def _as_original(result: ScriptResult) -> ScriptRunDict:

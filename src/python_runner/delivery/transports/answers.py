@@ -103,13 +103,15 @@ _EXCHANGE = {
 }
 _BY_CODE: Table = (
     # RFC 4954: whatever the text, the login is what is wrong.
-    (r"^53[048] ", Cause.TRANSIENT, _ANSWERED),
+    (r"^53[048] ", Cause.CLOSED, _ANSWERED),
     # Refusals of what came before the recipient; servers tend to wait with them until one
     # is named. 503 only says that a step is missing.
-    (r"^(?!503)\d+ [\s\S]*\b(helo|ehlo)\b", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"fully.qualified (host|domain)", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"^501 (5\.\d\.\d )?invalid (domain|host)", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"client host (rejected|\S+ blocked)", Cause.TRANSIENT, _REFUSED_COMPUTER),
+    (r"^(?!503)\d+ [\s\S]*\b(helo|ehlo)\b", Cause.CLOSED, REFUSED_GREETING),
+    (r"fully.qualified (host|domain)", Cause.CLOSED, REFUSED_GREETING),
+    (r"^501 (5\.\d\.\d )?invalid (domain|host)", Cause.CLOSED, REFUSED_GREETING),
+    (r"client host (rejected|\S+ blocked)", Cause.CLOSED, _REFUSED_COMPUTER),
+    # RFC 5321: the service is not available; too many connections or messages, as a rule.
+    (r"^421 ", Cause.CLOSED, _ANSWERED),
     (r"^5\d\d .*sender address rejected", Cause.PERMANENT, REFUSED_SENDER),
     # RFC 1870. A full mailbox (5.2.2) has 552 as well.
     (r"^552 (?!5\.2\.2)|^5\d\d 5\.(3\.4|2\.3)\b", Cause.TOO_LARGE, TOO_LARGE),
@@ -119,8 +121,8 @@ _BY_CODE: Table = (
 #: By whether a token logs in, or a password. RFC 4954, 6: credentials invalid.
 SMTP: dict[bool, Table] = {
     token: (
-        *((pattern, Cause.TRANSIENT, known) for pattern, known in _EXCHANGE.items()),
-        (r"^535 ", Cause.TRANSIENT, template),
+        *((pattern, Cause.CLOSED, known) for pattern, known in _EXCHANGE.items()),
+        (r"^535 ", Cause.CLOSED, template),
         *_BY_CODE,
     )
     for token, template in ((False, _BAD_PASSWORD), (True, _BAD_TOKEN))
@@ -238,9 +240,9 @@ _UNKNOWN_MAILBOX = (
 GRAPH: Table = (
     (_TOO_LARGE_CODE, Cause.TOO_LARGE, TOO_LARGE),
     (r" InvalidAuthenticationToken$", Cause.UNAVAILABLE, _GRAPH_TOKEN),
-    (r" ErrorSendAsDenied$", Cause.TRANSIENT, _NOT_AS),
+    (r" ErrorSendAsDenied$", Cause.CLOSED, _NOT_AS),
     (_DENIED, Cause.UNAVAILABLE, _GRAPH_PERMISSION),
-    (r" ErrorExceededMessageLimit$", Cause.TRANSIENT, _GRAPH_BUSY),
+    (r" ErrorExceededMessageLimit$", Cause.CLOSED, _GRAPH_BUSY),
     (_UNKNOWN_MAILBOX, Cause.UNAVAILABLE, _NO_MAILBOX),
     # Neither taken nor refused.
     (r"^[123]", Cause.UNAVAILABLE, _NOT_GRAPH),

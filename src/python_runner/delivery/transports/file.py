@@ -37,7 +37,7 @@ class FileTransport:
         try:
             self.write(message)
         except OSError as os_error:
-            error = DeliveryError(Cause.TRANSIENT, self.problem(os_error))
+            error = DeliveryError(Cause.CLOSED, self.problem(os_error))
         return receipts_for(message.recipients, error)
 
     def close(self) -> None:

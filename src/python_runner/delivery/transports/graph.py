@@ -15,6 +15,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from python_runner.delivery.transports import always
 from python_runner.delivery.transports.answers import NO_ANSWER_BEFORE, OUTCOME_UNKNOWN
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError, receipt
@@ -60,13 +61,16 @@ class GraphTransport:
         step_timeout: float = CONNECT_SECONDS,
         data_timeout: float = ANSWER_SECONDS,
         now: Callable[[], datetime] = _utc_now,
+        hand_over: Callable[[], None] = always,
     ) -> None:
         """Take the settings; nothing is connected.
 
         Connecting, and a token, may take ``step_timeout`` seconds, and a message
         ``data_timeout``. Giving up too early makes duplicates: it may have been
-        accepted. A date in an answer is compared with ``now``.
+        accepted. A date in an answer is compared with ``now``. ``hand_over`` is
+        called before each message, as for :func:`open_transport`.
         """
+        self._hand_over = hand_over
         self._mailbox = settings.login or ""
         user = quote(self._mailbox, safe="@")
         self._url = f"{settings.graph_url}/v1.0/users/{user}/sendMail"
@@ -148,6 +152,7 @@ class GraphTransport:
             headers=headers,
             body=b64encode(content),
             if_lost=Sentence.of(OUTCOME_UNKNOWN),
+            hand_over=self._hand_over,
         )
         return replace(answer, text=Masker([token]).text(answer.text))
 

@@ -292,7 +292,7 @@ class SmtpConnection:
             if error.cause is not Cause.CONNECTION_LOST:
                 raise
             detail = Sentence.of(answers.OUTCOME_UNKNOWN)
-            raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
+            raise DeliveryError(Cause.ANSWER_LOST, detail) from error
 
     @property
     def _sock(self) -> socket.socket:
