@@ -174,9 +174,10 @@ def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
         yield from error.problems
     except PythonRunnerError as error:
         yield Problem(file, "email_strategy", str(error))
-    if missing := missing_extra(settings.mail):
-        message = missing.in_language(system_language())
-        yield Problem(file, "email_strategy", message)
+    for way in settings.mail.ways:
+        if missing := missing_extra(way):
+            message = missing.in_language(system_language())
+            yield Problem(file, "email_strategy", message)
 
 
 def _script_problems(

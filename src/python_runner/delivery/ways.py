@@ -181,8 +181,9 @@ class Dispatch:
                 keeps it back.
             again: whether ways that are closed are tried all the same.
         """
-        only = [way for way in self.ways if way.name == unanswered]
-        ways = only or self.ways
+        tied = [way for way in self.ways if way.name == unanswered]
+        ways = tied or self.ways
+        only = tied and len(self.ways) > 1
         closed: list[tuple[str, Sentence]] = []
         for number, way in enumerate(ways):
             if way.abandoned or (way.is_closed and not again):
@@ -200,9 +201,9 @@ class Dispatch:
             if receipts is None:
                 return Answered(None, unanswered)
             self.note(way, receipts)
-            if len(ways) == 1 or not is_closed_by(receipts):
+            if len(self.ways) == 1 or not is_closed_by(receipts):
                 maybe = way.name if may_have_arrived(receipts) else None
-                if only and reached_nobody(receipts):
+                if tied and reached_nobody(receipts):
                     # What it answers now says nothing about the first time.
                     maybe = unanswered
                 return Answered(sent_otherwise(receipts, way.name, closed), maybe)
