@@ -78,7 +78,7 @@ CASES = (
     Case(400, "ErrorMessageSizeExceeded", FAILED, "too large"),
     Case(400, "ErrorExceededMessageLimit", DEFERRED, "accepts no more emails"),
     Case(401, "InvalidAuthenticationToken", DEFERRED, "refused the token", stops=True),
-    Case(403, "ErrorAccessDenied", DEFERRED, "permission Mail.Send", stops=True),
+    Case(403, "ErrorAccessDenied", DEFERRED, "Application Mail.Send", stops=True),
     Case(403, "Authorization_RequestDenied", DEFERRED, "RBAC for App", stops=True),
     Case(403, "SomethingNew", DEFERRED, "may not send from the mailbox", stops=True),
     Case(403, "ErrorSendAsDenied", DEFERRED, "Make MAIL_FROM the same"),

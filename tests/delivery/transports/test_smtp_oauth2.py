@@ -383,7 +383,7 @@ def test_a_mailbox_that_may_not_be_opened_surfaces(
     server = serve({"EHLO": EHLO, step: answer})
     (receipt, _) = _send(token_settings(server), message)
     assert receipt.delivery is Delivery.DEFERRED
-    assert "Add-MailboxPermission" in str(receipt.detail)
+    assert "Application SMTP.SendAsApp" in str(receipt.detail)
 
 
 def test_a_password_is_still_called_one() -> None:
