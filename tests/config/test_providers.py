@@ -136,15 +136,8 @@ def test_no_domain_has_two_providers() -> None:
 
 def test_only_microsoft_takes_its_tokens() -> None:
     """The token of an application of Microsoft's goes to no other provider."""
-    found = {
-        row[0] for key in _ROWS if (row := _ROWS[key]) and _is_microsoft_row(row[1])
-    }
+    found = {p.name for a in SERVERS if (p := provider_of(a)) and is_microsoft(p)}
     assert found == {"Outlook.com"}
-
-
-def _is_microsoft_row(host: str) -> bool:
-    provider = next(p for a in SERVERS if (p := provider_of(a)))
-    return is_microsoft(provider) and provider.host == host
 
 
 def test_what_was_chosen_is_told() -> None:

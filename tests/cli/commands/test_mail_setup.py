@@ -12,11 +12,12 @@ import pytest
 from python_runner.cli.admin_letter import admin_letter
 from python_runner.config.env_file import read_env
 from tests.cli.terminal import on_terminal
-from tests.support import Cli
 
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support import Cli
 
 OFFICE = ("--mailbox", "robot@contoso.com", "--administrator", "other")
 SERVER = ("--where", "server")
