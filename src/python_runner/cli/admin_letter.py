@@ -53,7 +53,7 @@ _SEND = N_(
     " the value of the secret with the day it expires, or the certificate's thumbprint."
 )
 _UNDO = N_(
-    "To take it back: Remove-ServicePrincipal -Identity $object; Remove-ManagementScope"
+    "To undo it: Remove-ServicePrincipal -Identity $object; Remove-ManagementScope"
     " $name; then delete the registration."
 )
 _THANKS = N_("Thank you.")

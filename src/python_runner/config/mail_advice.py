@@ -112,9 +112,9 @@ def _personal(answers: Answers) -> Advice:
     return Advice(
         why=Sentence.of(
             N_(
-                "Personal mailboxes of Outlook take no password from programs since"
-                " September 2024. You sign in once yourself, in the browser, and mail"
-                " leaves in your name (MAIL_TRANSPORT=smtp-oauth2). It needs the ID of a"
+                "Personal mailboxes of Outlook accept no password from programs since"
+                " September 2024. You sign in once yourself, in the browser, and email"
+                " is sent in your name (MAIL_TRANSPORT=smtp-oauth2). It needs the ID of a"
                 " registered application that personal accounts may use."
             )
         ),
@@ -131,8 +131,8 @@ def _personal(answers: Answers) -> Advice:
 def _as_user(answers: Answers) -> Advice:
     why = Sentence.of(
         N_(
-            "Without an administrator, you sign in once yourself, and mail leaves in your"
-            " name by Microsoft Graph (MAIL_TRANSPORT=graph). It needs the ID of a"
+            "Without an administrator, you sign in once yourself, and email is sent in"
+            " your name by Microsoft Graph (MAIL_TRANSPORT=graph). It needs the ID of a"
             " registered application whose use your organisation leaves to you; sign in"
             " again when your password changes or after 90 days without a report."
         )

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from python_runner.model import MailSettings
 
 _ORDINARY = N_(
-    "{provider} takes the whole address and the password of the mailbox ({page})"
+    "{provider} accepts the whole address and the password of the mailbox ({page})"
 )
 _APP_PASSWORD = N_(
-    "{provider} takes no account password from programs: create an app password in the"
+    "{provider} accepts no account password from programs: create an app password in the"
     " security settings of the account, where two-step verification must be on as a"
     " rule, and set PASSWORD_MAIL to it ({page})"
 )
@@ -30,17 +30,17 @@ _MAIL_PASSWORD = N_(
     " of the mailbox and set PASSWORD_MAIL to it ({page})"
 )
 _SWITCH = N_(
-    "{provider} takes email from programs once access for mail programs (IMAP, POP,"
+    "{provider} accepts email from programs once access for mail programs (IMAP, POP,"
     " SMTP) is switched on in the settings of the mailbox; with two-step verification it"
-    " wants an app password ({page})"
+    " requires an app password ({page})"
 )
 _LOCAL_PART = N_(
-    "{provider} takes the password of the mailbox, and may know the mailbox by the part"
+    "{provider} accepts the password of the mailbox, and may know the mailbox by the part"
     " before the @ alone: if it refuses the address, set LOGIN_MAIL to that part and"
     " MAIL_FROM to the address ({page})"
 )
 _MICROSOFT = N_(
-    "{provider} takes no password from programs any more, app passwords included: set"
+    "{provider} accepts no password from programs any more, app passwords included: set"
     " MAIL_TRANSPORT=smtp-oauth2 and OAUTH_CLIENT_ID, then sign in once with"
     " python-runner mail login ({page})"
 )

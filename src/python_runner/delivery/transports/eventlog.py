@@ -78,7 +78,7 @@ class EventLogTransport:
     def problem(self, error: OSError) -> Sentence:
         """Return what an error of :meth:`write` means."""
         return Sentence.of(
-            N_("the event log of this computer takes no report: {error}"),
+            N_("the event log of this computer accepts no report: {error}"),
             error=system_error(error),
         )
 
