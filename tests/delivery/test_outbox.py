@@ -114,7 +114,9 @@ def way_of(
     return Way(
         name="smtp",
         endpoint=RECIPIENTS,
-        open=lambda _hand_over: transport(Path()) if callable(transport) else transport,
+        open_transport=lambda _hand_over: (
+            transport(Path()) if callable(transport) else transport
+        ),
         a_minute=a_minute,
     )
 

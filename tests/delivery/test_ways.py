@@ -146,7 +146,7 @@ class Office:
                 Way(
                     name=name,
                     endpoint=name,
-                    open=opened(server),
+                    open_transport=opened(server),
                     local=name == "file",
                 )
                 for name, server in servers.items()

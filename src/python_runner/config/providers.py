@@ -45,7 +45,7 @@ _MICROSOFT = N_(
     " python-runner mail login ({page})"
 )
 _BRIDGE = N_(
-    "{provider} is reached through Proton Mail Bridge, which must run on this computer:"
+    "{provider} is reached through Proton Bridge, which must be active on this computer:"
     " set PASSWORD_MAIL to the password that the bridge shows and SMTP_CA_FILE to the"
     " certificate that it exports ({page})"
 )

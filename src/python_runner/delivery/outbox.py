@@ -16,14 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from python_runner.delivery.connections import Connections, deferred
+from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.endpoints import Endpoints
-from python_runner.delivery.sending import (
-    Connections,
-    Deadline,
-    Drain,
-    deferred,
-    no_thread,
-)
+from python_runner.delivery.sending import Drain, no_thread
 from python_runner.delivery.ways import Dispatch, Gate, OpenWay
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS
@@ -181,7 +177,9 @@ class Outbox:
             name=way.name,
             local=way.local,
             endpoint=self.endpoints.get(way.endpoint, way.a_minute),
-            connections=self._connections(lambda _folder: way.open(gate.begin)),
+            connections=self._connections(
+                lambda _folder: way.open_transport(gate.begin)
+            ),
             gate=gate,
         )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from python_runner.delivery.sending import Deadline
+from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.transports import open_channel
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.delivery.transports.eventlog import EventLogTransport

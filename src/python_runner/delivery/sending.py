@@ -11,19 +11,17 @@ import os
 import threading
 from collections import Counter
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.delivery.connections import deferred
 from python_runner.delivery.ways import (
     Dispatch,
     note_answer,
     reached_nobody,
     retry_after,
 )
-from python_runner.model import RECIPIENTS, Cause
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
@@ -34,122 +32,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from python_runner.delivery.transports import Transport
+    from python_runner.delivery.deadline import Deadline
     from python_runner.delivery.ways import Answered, OpenWay
-    from python_runner.masking import Masker
-    from python_runner.model import Message, Receipt
+    from python_runner.model import Receipt
     from python_runner.records.message_queue import MessageQueue
     from python_runner.records.messages import QueuedMessage
 
 #: Seconds a claim outlives the deadline of its drain: after that its owner is dead.
 _LEASE_MARGIN = 60.0
-#: Seconds a delivery still gets once the runner is asked to stop.
-_LAST_SECONDS = 3.0
-#: Seconds between two looks at whether that is so.
-_SLICE = 0.1
-#: The folder of mails: one transport serves every project.
-_ANYWHERE = Path()
-
-
-@dataclass(slots=True)
-class Deadline:
-    """The moment until which somebody waits for a delivery.
-
-    Attributes:
-        monotonic: the clock, in seconds.
-        end: the moment by that clock; earlier once the runner is asked to stop.
-    """
-
-    monotonic: Callable[[], float]
-    end: float
-
-    @property
-    def left(self) -> float:
-        """Seconds until then; 0 afterwards."""
-        return max(0.0, self.end - self.monotonic())
-
-    def run(self, work: Callable[[], None], stopping: Callable[[], bool]) -> bool:
-        """Do ``work``, which raises nothing, in a thread; return whether it ended.
-
-        Once the runner is asked to stop, only seconds are left.
-
-        Raises:
-            RuntimeError: the system allows no further thread; nothing is done.
-        """
-        # A daemon: a process that is done must not wait for a server that is not.
-        thread = threading.Thread(target=work, name="outbox", daemon=True)
-        thread.start()
-        stopped = False
-        while thread.is_alive() and (moment := self.monotonic()) < self.end:
-            if stopping() and not stopped:
-                stopped = True
-                self.end = min(self.end, moment + _LAST_SECONDS)
-            thread.join(_SLICE)
-        return not thread.is_alive()
-
-
-class Connections:
-    """The transports of one delivery: one for all mails, or one a project for a channel."""
-
-    def __init__(
-        self,
-        open_transport: Callable[[Path], Transport | None],
-        masker: Masker,
-        monotonic: Callable[[], float],
-    ) -> None:
-        """Take what is needed; nothing is opened.
-
-        ``open_transport`` returns None where the configuration of the project in a
-        folder does not name the channel any more. The clock is in seconds.
-        """
-        self._open_transport = open_transport
-        self._masker = masker
-        self._monotonic = monotonic
-        self._transports: dict[Path, Transport] = {}
-        self._began_at = monotonic()
-
-    def send(self, message: Message, folder: Path) -> tuple[Receipt, ...] | None:
-        """Send one message of the project in ``folder``.
-
-        None: there is no transport for it. Whatever a transport raises is a deferral.
-        """
-        self._began_at = self._monotonic()
-        if message.audience == RECIPIENTS:
-            folder = _ANYWHERE
-        try:
-            if folder not in self._transports:
-                transport = self._open_transport(folder)
-                if transport is None:
-                    return None
-                self._transports[folder] = transport
-            receipts = self._transports[folder].send(message)
-        except Exception as error:  # noqa: BLE001 - mail never changes a run
-            detail = Sentence.of(
-                N_("internal error while sending: {error}"), error=repr(error)
-            )
-            receipts = receipts_for(
-                message.recipients, DeliveryError(Cause.INTERNAL, detail)
-            )
-        return tuple(
-            replace(r, detail=r.detail and self._masker.sentence(r.detail))
-            for r in receipts
-        )
-
-    def close(self) -> None:
-        """Close every transport."""
-        for transport in self._transports.values():
-            with suppress(Exception):
-                transport.close()
-
-    def timed_out(self, message: Message) -> tuple[Receipt, ...]:
-        """Return the receipts of a message that is not waited for any longer."""
-        template = N_("the channel had not accepted the report after {seconds} s")
-        if message.audience == RECIPIENTS:
-            template = N_(
-                "the mail server had not accepted the email after {seconds} s"
-            )
-        seconds = round(self._monotonic() - self._began_at)
-        return deferred(message, Sentence.of(template, seconds=seconds))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -325,11 +215,6 @@ class Drain:
             # If it stays, it only takes more room.
             with suppress(StoreError):
                 self.queue.replace_sent(claimed.number, kept)
-
-
-def deferred(message: Message, detail: Sentence) -> tuple[Receipt, ...]:
-    """Return receipts by which nobody has got ``message`` yet."""
-    return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
 
 
 def no_thread(error: RuntimeError) -> Sentence:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from python_runner.delivery.connections import Connections
+    from python_runner.delivery.deadline import Deadline
     from python_runner.delivery.endpoints import Endpoint
-    from python_runner.delivery.sending import Connections, Deadline
     from python_runner.delivery.transports import Transport
     from python_runner.model import Message, Receipt
 
@@ -42,7 +43,7 @@ class Way:
     Attributes:
         name: its entry of ``MAIL_TRANSPORT``.
         endpoint: the name of its server; it holds no password.
-        open: returns its transport; takes what the transport calls before it hands a
+        open_transport: returns its transport; takes what the transport calls before it hands a
             message over.
         a_minute: how many mails its server takes in any minute; None: any number.
         local: whether it needs this computer alone.
@@ -50,7 +51,7 @@ class Way:
 
     name: str
     endpoint: str
-    open: Callable[[Callable[[], None]], Transport | None]
+    open_transport: Callable[[Callable[[], None]], Transport | None]
     a_minute: int | None = None
     local: bool = False
 

@@ -67,7 +67,7 @@ def _ways(mail: MailSettings) -> tuple[Way, ...]:
         Way(
             name=way.transport,
             endpoint=endpoint_name(way),
-            open=partial(open_transport, way),
+            open_transport=partial(open_transport, way),
             a_minute=messages_a_minute(way),
             local=way.transport in LOCAL,
         )

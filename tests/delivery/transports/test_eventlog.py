@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from python_runner.model import Message
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no syslog")
-
 
 @pytest.fixture
 def message() -> Message:
@@ -52,14 +50,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def daemon(place: Path) -> Iterator[socket.socket]:
     """Return the socket of a daemon that takes datagrams."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("Windows has no syslog")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(place))
         listener.settimeout(10)
         yield listener
 
 
-@posix
 def test_syslog_gets_a_report_line_by_line(
     daemon: socket.socket, place: Path, message: Message
 ) -> None:
@@ -76,10 +74,10 @@ def test_syslog_gets_a_report_line_by_line(
     ]
 
 
-@posix
 def test_a_daemon_may_listen_for_connections(place: Path, message: Message) -> None:
     """A record ends with a NUL there."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("Windows has no syslog")
     got = []
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(place))
@@ -100,7 +98,6 @@ def test_a_daemon_may_listen_for_connections(place: Path, message: Message) -> N
     assert b"".join(got).count(b"\0") == 3
 
 
-@posix
 def test_where_no_daemon_listens_the_report_waits(
     place: Path, message: Message
 ) -> None:

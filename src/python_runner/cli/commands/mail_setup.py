@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.admin_letter import admin_letter
-from python_runner.cli.streams import say, show
+from python_runner.cli.streams import say, show, stderr
 from python_runner.config.addresses import address_problems
 from python_runner.config.env_edit import (
     read_text_of,
@@ -174,8 +174,7 @@ def command(
 
 def _has_terminal() -> bool:
     """Say whether questions can be asked and answered."""
-    streams = (sys.stdin, sys.stderr)
-    return all(stream is not None and stream.isatty() for stream in streams)
+    return sys.stdin is not None and sys.stdin.isatty() and stderr().isatty()
 
 
 def _answers(given: Given) -> Answers:
