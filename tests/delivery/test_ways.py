@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +16,22 @@ from python_runner.delivery.outbox import DrainReport, Outbox
 from python_runner.delivery.transports import always
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.delivery.ways import HandOver, Way
-from python_runner.model import Cause, Message, Run, RunStatus
+from python_runner.model import (
+    Cause,
+    MailSettings,
+    Message,
+    Run,
+    RunStatus,
+    Settings,
+)
 from python_runner.records.messages import MessageState
 from python_runner.records.store import Store, open_store
 from python_runner.report.compose import compose
 from python_runner.report.mime import plain_text
 from python_runner.report.render import Report
+from python_runner.runner.outbox import make_outbox
 from python_runner.texts.sentence import Sentence
+from tests.servers.smtp import DEFAULTS, DROP
 from tests.support import GENEROUS, NOW
 
 
@@ -32,6 +41,7 @@ if TYPE_CHECKING:
 
     from python_runner.model import Receipt
     from python_runner.records.messages import QueuedMessage
+    from tests.support import Serve
 
 A, B = "a@example.org", "b@example.org"
 LATER = NOW + timedelta(hours=5)
@@ -172,6 +182,11 @@ def office(store: Store) -> Office:
 CLOSED = [cause for cause in Cause if cause.closes_way and not cause.may_have_arrived]
 
 
+@pytest.mark.fault(
+    "delivery",
+    "A way to send is closed",
+    "The next one of the list sends the report, which says so.",
+)
 @pytest.mark.parametrize("cause", CLOSED)
 def test_the_next_way_takes_over_from_a_closed_one(
     office: Office, cause: Cause
@@ -263,6 +278,11 @@ def test_all_ways_closed(office: Office) -> None:
     assert office.drain(LATER, graph=graph, smtp=smtp).sent == 1
 
 
+@pytest.mark.fault(
+    "delivery",
+    "One of several ways to send loses its answer",
+    "No other way sends the report again.",
+)
 @pytest.mark.parametrize("cause", [c for c in Cause if c.may_have_arrived])
 def test_a_lost_answer_ties_a_message_to_its_way(office: Office, cause: Cause) -> None:
     """What may have arrived is sent again by the same way alone, however long that takes."""
@@ -310,6 +330,11 @@ def test_ways_in_another_order(office: Office) -> None:
     assert [m.message_id[1:2] for m in graph.taken] == ["1", "1"]
 
 
+@pytest.mark.fault(
+    "delivery",
+    "One of several ways to send hangs",
+    "The next one sends the report, and the first one cannot any more.",
+)
 def test_a_way_that_hangs_is_left_for_the_next(office: Office) -> None:
     """One that hangs before it has the message never gets it: another way has taken over."""
     office.queue("1", "2")
@@ -423,3 +448,35 @@ def test_the_line_is_in_the_language_of_the_mail(office: Office) -> None:
     assert "Ce rapport a été envoyé par smtp" in text
     assert text.splitlines()[-1].endswith("</script>).")
     assert b"<script>" not in mail.content.partition(b"text/html")[2]
+
+
+def test_real_transports_follow_each_other(
+    office: Office, serve: Serve, mail_settings: Serve, tmp_path: Path
+) -> None:
+    """A server that loses its answer keeps its message; one that refuses logins does not."""
+    mails = tmp_path / "mails"
+    file = MailSettings(transport="file", mail_dir=mails)
+
+    def drain(now: datetime, **answers: str) -> DrainReport:
+        server = serve({"EHLO": DEFAULTS["EHLO"], **answers})
+        first = mail_settings(server, login="robot@example.org", password="pw")
+        settings = Settings(
+            home=tmp_path, mail=replace(first, others=(file,)), environ={}
+        )
+        outbox = make_outbox(
+            office.store, settings, {}, now=lambda: now, stopping=lambda: False
+        )
+        return outbox.drain(30.0)
+
+    office.queue("1")
+    assert drain(NOW, **{".": DROP}).deferred == 1
+    assert office.message("1").unanswered == "smtp"
+    assert drain(LATER, AUTH="535 5.7.8 no").deferred == 1
+    assert not mails.exists()
+    office.queue("2")
+    assert drain(LATER, AUTH="535 5.7.8 no").sent == 1
+    assert len([*mails.iterdir()]) == 1
+    assert "by file, because smtp is unavailable" in str(office.details("2"))
+    assert drain(LATER + timedelta(hours=9)).sent == 1
+    assert office.message("1").state is MessageState.SENT
+    assert len([*mails.iterdir()]) == 1
