@@ -58,6 +58,9 @@ ALONE = {
     "smtplib": {"delivery"},
     "urllib.request": {"delivery"},
     "msal": {"delivery"},
+    "msal_extensions": {"delivery"},
+    "http.server": {"delivery"},
+    "socketserver": {"delivery"},
     # Only the library itself can judge the addresses of its services.
     "apprise": {"delivery", "config"},
     "jinja2": {"report"},

@@ -18,6 +18,7 @@ ALLOWED = {
     "files.py": "is the module",
     "cli/streams.py": "the null device",
     "cli/commands/mail.py": "standard output",
+    "cli/commands/mail_login.py": "an address, in the browser",
     "cli/commands/demo.py": "what it has made itself, a moment ago",
     "config/foreign_packages.py": "what installers noted of packages",
     "delivery/heartbeat.py": "an address",

@@ -290,21 +290,16 @@ def test_a_certificate_stands_in_for_the_secret(tmp_path: Path) -> None:
         ({"MAIL_TRANSPORT": "file"}, ["MAIL_DIR"]),
         (
             {"MAIL_TRANSPORT": "graph", "PASSWORD_MAIL": "pw"},
-            [
-                "LOGIN_MAIL",
-                "OAUTH_TENANT_ID",
-                "OAUTH_CLIENT_ID",
-                "OAUTH_CLIENT_SECRET",
-            ],
+            ["LOGIN_MAIL", "OAUTH_CLIENT_ID"],
         ),
         (
             {"MAIL_TRANSPORT": "smtp-oauth2", "MAIL_FROM": "a@b.fr"},
-            [
-                "LOGIN_MAIL",
-                "OAUTH_TENANT_ID",
-                "OAUTH_CLIENT_ID",
-                "OAUTH_CLIENT_SECRET",
-            ],
+            ["LOGIN_MAIL", "OAUTH_CLIENT_ID"],
+        ),
+        # An application signs in at its own organisation.
+        (
+            OAUTH | {"MAIL_TRANSPORT": "graph", "OAUTH_TENANT_ID": ""},
+            ["OAUTH_TENANT_ID"],
         ),
     ],
 )
@@ -318,6 +313,37 @@ def test_what_a_transport_lacks_is_named(
         require_mail(mail)
 
     assert "not set: " + ", ".join(missing) + ";" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("login", "tenant"),
+    [
+        ("ann@contoso.com", "organizations"),
+        ("ann@outlook.com", "consumers"),
+        ("Ann@Hotmail.FR", "consumers"),
+        ("ann@live.co.uk", "consumers"),
+        ("ann@hotmail.com.br", "consumers"),
+        ("ann@msn.com", "consumers"),
+        ("ann@live.contoso.com", "organizations"),
+        ("ann@notoutlook.com", "organizations"),
+        ("ann@outlook.com.evil.example", "organizations"),
+    ],
+)
+def test_whose_account_signs_in_follows_from_its_address(
+    tmp_path: Path, login: str, tenant: str
+) -> None:
+    """A user needs no id of an organisation; what is set counts before that."""
+    environ = OAUTH | {"MAIL_TRANSPORT": "graph", "LOGIN_MAIL": login}
+    del environ["OAUTH_CLIENT_SECRET"]
+    mail = load_settings(environ=environ, folder=tmp_path).mail
+    assert mail.as_user
+    assert mail.oauth_tenant == "contoso.example"
+    del environ["OAUTH_TENANT_ID"]
+    mail = load_settings(environ=environ, folder=tmp_path).mail
+    assert mail.oauth_tenant == tenant
+    require_mail(mail)
+    by_secret = environ | {"OAUTH_CLIENT_SECRET": "canary-7392"}
+    assert not load_settings(environ=by_secret, folder=tmp_path).mail.as_user
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,13 @@ import pytest
 from python_runner.model import (
     MailSettings,
 )
+from tests.servers.identity import FakeIdentity
 
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from tests.servers.authority import Authority
 
@@ -63,6 +65,10 @@ def graph_error(status: int, code: str, **headers: str) -> Reply:
     return Reply(status, document, names)
 
 
+def _fields(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}
+
+
 class FakeCloud:
     """Microsoft's identity provider and Graph, for one tenant, over real HTTPS.
 
@@ -98,6 +104,10 @@ class FakeCloud:
         self.asked: list[str] = []
         self.mails: list[tuple[str, bytes]] = []
         self.connections = 0
+        #: Where users sign in.
+        self.identity = FakeIdentity(self.CLIENT)
+        #: Mailboxes from which the user may send as well.
+        self.shared: set[str] = set()
         self.stopping = threading.Event()
         self._server = _CloudServer(self, tls)
         self.port: int = self._server.server_address[1]
@@ -132,31 +142,50 @@ class FakeCloud:
         }
         return MailSettings(**(values | changes))
 
+    def user_settings(self, folder: Path, **changes: Any) -> MailSettings:
+        """Return settings of a user who signs in here; ``folder`` keeps the sign-in."""
+        values: dict[str, Any] = {
+            "oauth_secret": None,
+            "oauth_tenant": "organizations",
+            "smtp_scope": f"{self.url}/SMTP.Send",
+            "sign_in_folder": folder,
+        }
+        return self.settings(**(values | changes))
+
     def answer(self, path: str, headers: Any, body: bytes) -> Reply:
         """Return what is answered to one request."""
+        path, _, query = path.partition("?")
         parts = path.strip("/").split("/")
+        if parts[-1] == "authorize":
+            return Reply(200, self.identity.page(parts[0], _fields(query)))
+        if parts[-1] == "devicecode":
+            return Reply(*self.identity.device(parts[0], _fields(body.decode())))
         if parts[-1] == "openid-configuration":
             return self.discovery or self._addresses(parts[0])
         if parts[-1] == "token":
-            return self._token(parts[0], parse_qs(body.decode()), headers)
+            return self._token(parts[0], parse_qs(body.decode()))
         if parts[-1] == "sendMail":
             return self._mail(unquote(parts[-2]), headers, body)
         return Reply(404, "<html>nothing here</html>")
 
     def _addresses(self, tenant: str) -> Reply:
-        if tenant != self.TENANT:
+        if tenant not in {self.TENANT, "organizations", "consumers", "common"}:
             return aadsts(90002, 400, "invalid_tenant")
         place = f"{self.url}/{tenant}"
         addresses = {
             "issuer": f"{place}/v2.0",
             "authorization_endpoint": f"{place}/oauth2/v2.0/authorize",
             "token_endpoint": f"{place}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{place}/oauth2/v2.0/devicecode",
         }
         return Reply(200, addresses)
 
-    def _token(self, tenant: str, form: dict[str, list[str]], headers: Any) -> Reply:
+    def _token(self, tenant: str, form: dict[str, list[str]]) -> Reply:
         if self.token_replies:
             return self.token_replies.pop(0)
+        if form["grant_type"] != ["client_credentials"]:
+            fields = {name: values[0] for name, values in form.items()}
+            return Reply(*self.identity.token(fields))
         if form["client_id"] != [self.CLIENT]:
             return aadsts(700016, 400, "unauthorized_client")
         if "client_assertion" in form:
@@ -164,7 +193,6 @@ class FakeCloud:
                 return aadsts(700027)
         elif form.get("client_secret") != [self.secret]:
             return aadsts(7000215)
-        assert form["grant_type"] == ["client_credentials"], headers
         token = f"token-{len(self.tokens)}." + "x" * 1500
         self.tokens[token] = form["scope"][0]
         document = {
@@ -186,6 +214,11 @@ class FakeCloud:
     def _mail(self, mailbox: str, headers: Any, body: bytes) -> Reply:
         kind, _, token = headers["Authorization"].partition(" ")
         scope = self.tokens.get(token)
+        if token in self.identity.access_tokens:
+            allowed = self._allowed(mailbox, token)
+            if isinstance(allowed, Reply):
+                return allowed
+            mailbox, scope = allowed, f"{self.url}/.default"
         if kind != "Bearer" or token in self.revoked or scope is None:
             return graph_error(401, "InvalidAuthenticationToken")
         if scope != f"{self.url}/.default":
@@ -195,6 +228,18 @@ class FakeCloud:
         assert headers["Content-Type"] == "text/plain"
         self.mails.append((mailbox, base64.b64decode(body, validate=True)))
         return Reply(202, "")
+
+    def _allowed(self, mailbox: str, token: str) -> str | Reply:
+        """Return the mailbox from which a user sends, or the refusal."""
+        account = self.identity.holder(token, f"{self.url}/Mail.Send")
+        if account is None:
+            return graph_error(401, "InvalidAuthenticationToken")
+        if mailbox == "me":
+            return account
+        granted = self.identity.holder(token, f"{self.url}/Mail.Send.Shared")
+        if not granted or mailbox not in self.shared:
+            return graph_error(403, "ErrorAccessDenied")
+        return mailbox
 
 
 class _CloudServer(ThreadingHTTPServer):

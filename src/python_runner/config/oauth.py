@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from python_runner.config.reading import LONGEST, why_no_file
 from python_runner.files import expanded, is_file, read_regular
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import translate as _
 
 
@@ -20,21 +21,31 @@ if TYPE_CHECKING:
 class Cloud(NamedTuple):
     """Addresses that belong together in one of Microsoft's clouds.
 
-    Tokens for SMTP name Exchange Online by ``outlook``.
+    Tokens for SMTP name Exchange Online by ``outlook``; what a user grants for it begins
+    with ``delegated``.
     """
 
     graph: str
     outlook: str
+    delegated: str
 
 
 DEFAULT_AUTHORITY = "https://login.microsoftonline.com"
-_WORLDWIDE = Cloud("https://graph.microsoft.com", "https://outlook.office365.com")
+_WORLDWIDE = Cloud(
+    "https://graph.microsoft.com",
+    "https://outlook.office365.com",
+    "https://outlook.office.com",
+)
 _CLOUDS = {
     "https://login.microsoftonline.us": Cloud(
-        "https://graph.microsoft.us", "https://outlook.office365.us"
+        "https://graph.microsoft.us",
+        "https://outlook.office365.us",
+        "https://outlook.office365.us",
     ),
     "https://login.partner.microsoftonline.cn": Cloud(
-        "https://microsoftgraph.chinacloudapi.cn", "https://partner.outlook.cn"
+        "https://microsoftgraph.chinacloudapi.cn",
+        "https://partner.outlook.cn",
+        "https://partner.outlook.cn",
     ),
 }
 
@@ -42,6 +53,20 @@ _CLOUDS = {
 def cloud_of(authority: str) -> Cloud:
     """Return the cloud of ``authority``; an unknown one signs in for the worldwide."""
     return _CLOUDS.get(authority.lower(), _WORLDWIDE)
+
+
+#: Domains of Microsoft's personal mailboxes: outlook.com, hotmail.fr, live.co.uk.
+_PERSONAL = lazy_pattern(
+    r"(?:.*@)?(?:(?:outlook|hotmail|live)\.(?:com|[a-z]{2}|com?\.[a-z]{2})"
+    r"|msn\.com|windowslive\.com)"
+)
+#: The accounts that may sign in: of any organisation, or personal ones.
+ORGANISATIONS, PERSONAL = "organizations", "consumers"
+
+
+def tenant_of(login: str) -> str:
+    """Return whose accounts an address belongs to, where no variable says so."""
+    return PERSONAL if _PERSONAL.fullmatch(login.lower()) else ORGANISATIONS
 
 
 def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,12 @@ import platformdirs
 
 from python_runner.config.addresses import is_sender
 from python_runner.config.env_file import EnvFile, read_env
-from python_runner.config.oauth import DEFAULT_AUTHORITY, cloud_of, oauth_problems
+from python_runner.config.oauth import (
+    DEFAULT_AUTHORITY,
+    cloud_of,
+    oauth_problems,
+    tenant_of,
+)
 from python_runner.config.providers import is_microsoft, provider_of
 from python_runner.config.reading import is_there, why_no_file
 from python_runner.exceptions import (
@@ -34,7 +39,7 @@ from python_runner.files import (
     why_unseen,
 )
 from python_runner.masking import Masker
-from python_runner.model import MailSettings, Settings
+from python_runner.model import TOKEN_TRANSPORTS, MailSettings, Settings
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import translate as _
@@ -47,7 +52,6 @@ if TYPE_CHECKING:
     from python_runner.model import Provider
 
 TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file", "eventlog")
-_OAUTH = ("smtp-oauth2", "graph")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
@@ -153,6 +157,11 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
     cloud = cloud_of(authority)
     provider = None if text("SMTP_HOST") else provider_of(login, text("MAIL_FROM"))
     first, *others = transports(variables.get("MAIL_TRANSPORT") or "smtp")
+    secret, certificate = text("OAUTH_CLIENT_SECRET"), path("OAUTH_CLIENT_CERTIFICATE")
+    tenant = text("OAUTH_TENANT_ID")
+    if not (tenant or secret or certificate):
+        # Who signs in as a user need not know the organisation's id.
+        tenant = tenant_of(login or "")
     mail = MailSettings(
         transport=first,
         login=login,
@@ -163,14 +172,16 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         smtp_security=variables.get("SMTP_SECURITY") or "starttls",
         smtp_ca_file=path("SMTP_CA_FILE"),
         smtp_helo=text("SMTP_HELO"),
-        oauth_tenant=text("OAUTH_TENANT_ID"),
+        oauth_tenant=tenant,
         oauth_client=text("OAUTH_CLIENT_ID"),
-        oauth_secret=text("OAUTH_CLIENT_SECRET"),
-        oauth_certificate=path("OAUTH_CLIENT_CERTIFICATE"),
+        oauth_secret=secret,
+        oauth_certificate=certificate,
         oauth_authority=authority,
         outlook_url=cloud.outlook,
+        smtp_scope=f"{cloud.delegated}/SMTP.Send",
         graph_url=(text("GRAPH_URL") or cloud.graph).rstrip("/"),
         mail_dir=path("MAIL_DIR"),
+        sign_in_folder=state_folder(variables) / "sign-in",
     )
     ways = [
         _with_provider(replace(mail, transport=name), provider, variables)
@@ -320,12 +331,11 @@ def missing_variables(way: MailSettings) -> list[str]:
         needed = {}
     elif way.transport == "file":
         needed = {"MAIL_DIR": way.mail_dir}
-    elif way.transport in _OAUTH:
+    elif way.transport in TOKEN_TRANSPORTS:
         needed = {
             "LOGIN_MAIL": way.login,
             "OAUTH_TENANT_ID": way.oauth_tenant,
             "OAUTH_CLIENT_ID": way.oauth_client,
-            "OAUTH_CLIENT_SECRET": way.oauth_secret or way.oauth_certificate,
         }
     else:
         needed = {"LOGIN_MAIL": way.sender}

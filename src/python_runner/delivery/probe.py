@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
+    from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
 
     #: Each goes on where the last one ended, and says what it found.
@@ -163,7 +164,12 @@ def _graph_steps(
         )
 
     longest = max(timeout, _DATA_TIMEOUT)
-    transport = GraphTransport(settings, step_timeout=timeout, data_timeout=longest)
+    transport = GraphTransport(
+        settings,
+        step_timeout=timeout,
+        data_timeout=longest,
+        tokens=_new_tokens(settings, timeout),
+    )
     with closing(transport):
         yield "TOKEN", partial(_after, transport.authorize, _token_given(settings))
         yield "GRAPH", submit
@@ -175,11 +181,7 @@ def _smtp_steps(
     tokens = None
     with ExitStack() as stack:
         if settings.transport == "smtp-oauth2":
-            from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
-
-            tokens = stack.enter_context(
-                closing(Tokens(settings, step_timeout=timeout))
-            )
+            tokens = stack.enter_context(closing(_new_tokens(settings, timeout)))
             yield "TOKEN", partial(_after, tokens.get, _token_given(settings))
         connection = SmtpConnection(
             settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
@@ -218,7 +220,19 @@ def _after(step: Callable[[], object], found: Sentence) -> Sentence:
     return found
 
 
+def _new_tokens(settings: MailSettings, timeout: float) -> Tokens:
+    """Return tokens that are asked for now: what a run needs tomorrow is tested."""
+    from python_runner.delivery.transports.tokens import open_tokens  # noqa: PLC0415
+
+    return open_tokens(settings, step_timeout=timeout, renewed=True)
+
+
 def _token_given(settings: MailSettings) -> Sentence:
+    if settings.as_user:
+        template = N_("{authority} renewed the sign-in of {login}")
+        return Sentence.of(
+            template, authority=settings.oauth_authority, login=settings.login
+        )
     return Sentence.of(
         N_("{authority} issued a token to the application {client}"),
         authority=settings.oauth_authority,

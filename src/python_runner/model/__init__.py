@@ -15,6 +15,7 @@ from python_runner.model.history import (
 from python_runner.model.mailbox import Mailbox, parse_mailbox
 from python_runner.model.message import RECIPIENTS, Cause, Delivery, Message, Receipt
 from python_runner.model.project import (
+    TOKEN_TRANSPORTS,
     EmailStrategy,
     Interpreter,
     MailSettings,
@@ -41,7 +42,7 @@ from python_runner.model.run import (
 
 
 __all__ = [
-    "RECIPIENTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
+    "RECIPIENTS", "TOKEN_TRANSPORTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",

@@ -146,6 +146,10 @@ class Interpreter:
     stamp: str | None = None
 
 
+#: The transports that need a token of Microsoft's.
+TOKEN_TRANSPORTS = frozenset({"smtp-oauth2", "graph"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """What is known of a provider of mailboxes.
@@ -172,6 +176,8 @@ class MailSettings:
     ``repr`` shows neither password nor secret, because settings end up in tracebacks.
 
     Attributes:
+        smtp_scope: what a user grants so that mail leaves by SMTP in that user's name.
+        sign_in_folder: local folder of what ``mail login`` keeps; None: nowhere.
         problems: what is wrong with variables; the fields hold the defaults of these.
         looked_in: the ``.env`` files that could have held a variable, read or absent.
         provider: whose servers the address of the mailbox chose, or None.
@@ -193,8 +199,10 @@ class MailSettings:
     oauth_certificate: Path | None = None
     oauth_authority: str = "https://login.microsoftonline.com"
     outlook_url: str = "https://outlook.office365.com"
+    smtp_scope: str = "https://outlook.office.com/SMTP.Send"
     graph_url: str = "https://graph.microsoft.com"
     mail_dir: Path | None = None
+    sign_in_folder: Path | None = None
     problems: tuple[Problem, ...] = ()
     looked_in: tuple[Path, ...] = ()
     provider: Provider | None = None
@@ -204,6 +212,12 @@ class MailSettings:
     def ways(self) -> tuple[MailSettings, ...]:
         """Every way to send, the first one first, each by itself."""
         return (replace(self, others=()), *self.others)
+
+    @property
+    def as_user(self) -> bool:
+        """Whether mail leaves in the name of the user who did ``mail login``."""
+        proof = self.oauth_secret or self.oauth_certificate
+        return self.transport in TOKEN_TRANSPORTS and not proof
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -478,6 +478,8 @@ class _ProjectRun:
             )
             context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():
+            self._keep_signed_in()
+        with context.as_warning():
             given_up = unannounced_reports(session)
         run, reports = self._with_reports(run, given_up)
         with context.as_warning():
@@ -507,6 +509,21 @@ class _ProjectRun:
         run = self._with_warnings(run)
         session.notify(RunEnded(project=context.project, run=run))
         return run
+
+    def _keep_signed_in(self) -> None:
+        """Let the sign-in of ``mail login`` not end of disuse, and tell where it has."""
+        context, session = self.context, self.context.session
+        mail = session.settings.mail
+        if not mail.as_user or not session.may_mail(context.project):
+            return
+        # Imported here because only users who signed in need it.
+        from python_runner.delivery.sign_in.renewal import keep_alive  # noqa: PLC0415
+
+        notice = keep_alive(
+            mail, session.now(), stopping=lambda: session.stop.requested
+        )
+        if notice:
+            context.warn(notice)
 
     def _made(
         self,

@@ -14,7 +14,7 @@ import pytest
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.graph import GraphTransport
 from python_runner.delivery.transports.https import HttpsClient
-from python_runner.delivery.transports.tokens import Tokens
+from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.model import Delivery, MailSettings
 from tests.support import GENEROUS
 
@@ -29,7 +29,7 @@ TOO_LONG = ".".join(["a" * 60] * 5)
 
 
 def _detail(settings: MailSettings) -> str:
-    tokens = Tokens(settings, step_timeout=2)
+    tokens = ApplicationTokens(settings, step_timeout=2)
     with closing(tokens), pytest.raises(DeliveryError) as caught:
         tokens.get()
     assert caught.value.cause.delivery is Delivery.DEFERRED
@@ -280,7 +280,7 @@ def test_what_is_near_needs_no_proxy(
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{office.port}")
     monkeypatch.setenv("NO_PROXY", "localhost")
     settings = cloud.settings(smtp_ca_file=authority.file)
-    with closing(Tokens(settings)) as tokens:
+    with closing(ApplicationTokens(settings)) as tokens:
         tokens.get()
     assert office.heard == []
 

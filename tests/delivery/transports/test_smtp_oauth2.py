@@ -14,7 +14,7 @@ import pytest
 from python_runner.delivery.transports import open_transport
 from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.tokens import Tokens
+from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.model import Delivery
 from tests.support import GENEROUS
 
@@ -32,7 +32,7 @@ COMPLAINT = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()
 
 
 def _send(settings: MailSettings, *messages: Message) -> tuple[Receipt, ...]:
-    tokens = Tokens(settings, step_timeout=5)
+    tokens = ApplicationTokens(settings, step_timeout=5)
     with closing(SmtpTransport(settings, step_timeout=5, tokens=tokens)) as transport:
         return tuple(r for message in messages for r in transport.send(message))
 
@@ -403,7 +403,9 @@ def test_silence_has_an_end(
     cloud.token_replies = [cloud.reply(silent=True)] * 9
     mail = token_settings(serve({"EHLO": EHLO}))
     start = time.monotonic()
-    with closing(SmtpTransport(mail, tokens=Tokens(mail, step_timeout=0.5))) as smtp:
+    with closing(
+        SmtpTransport(mail, tokens=ApplicationTokens(mail, step_timeout=0.5))
+    ) as smtp:
         for _ in range(3):
             assert smtp.send(message)[0].delivery is Delivery.DEFERRED
     assert time.monotonic() - start < GENEROUS

@@ -8,7 +8,7 @@ import pytest
 
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import token_error
-from python_runner.delivery.transports.tokens import Tokens
+from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.masking import Masker
 from python_runner.model import Delivery, MailSettings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _get(settings: MailSettings, **options: Any) -> str:
-    tokens = Tokens(settings, **({"step_timeout": 5.0} | options))
+    tokens = ApplicationTokens(settings, **({"step_timeout": 5.0} | options))
     try:
         return tokens.get()
     finally:
@@ -54,7 +54,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(
     cloud: Any, authority: Any
 ) -> None:
     """One hour's token is asked for once; one that ends within minutes is not used."""
-    tokens = Tokens(cloud.settings(smtp_ca_file=authority.file))
+    tokens = ApplicationTokens(cloud.settings(smtp_ca_file=authority.file))
     first, second = tokens.get(), tokens.get()
     assert first == second
     tokens.proven = True

@@ -19,7 +19,7 @@ from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.graph import GraphTransport
 from python_runner.delivery.transports.memory import MemoryTransport
 from python_runner.delivery.transports.smtp import SmtpTransport
-from python_runner.delivery.transports.tokens import Tokens
+from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.model import Delivery, MailSettings
 from python_runner.report.mime import plain_text
 from tests.support import GENEROUS
@@ -71,7 +71,9 @@ def _smtp_oauth2(request: pytest.FixtureRequest) -> Case:
     settings = request.getfixturevalue("token_settings")(server)
 
     def open_() -> Transport:
-        return SmtpTransport(settings, step_timeout=0.7, tokens=Tokens(settings))
+        return SmtpTransport(
+            settings, step_timeout=0.7, tokens=ApplicationTokens(settings)
+        )
 
     return _over_smtp(server, open_)
 

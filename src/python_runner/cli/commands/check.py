@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
 from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
-from python_runner.config.settings import load_settings
+from python_runner.config.settings import can_mail, load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import Problem
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
@@ -30,6 +31,7 @@ from python_runner.files import (
     may_write_in,
 )
 from python_runner.records.outputs import private_logs
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -68,6 +70,7 @@ def command(
     warnings += package_problems(current_folder())
     warnings += as_problems(settings.warnings)
     warnings += (warning for one in examined for warning in one.warnings)
+    warnings += sign_in_problems(settings)
     told = {problem.key for one in examined for problem in one.problems}
     # Wrong for all that, though no project of these mails anything.
     warnings += (p for p in settings.mail.problems if p.key not in told)
@@ -101,6 +104,18 @@ def permission_problems(
     yield from unwritable(folders, settings)
     for file in dict.fromkeys(secret):
         yield from permissions.readable_secrets(file)
+
+
+def sign_in_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield what keeps mail from leaving in the name of a user, or soon will."""
+    mail = settings.mail
+    if not mail.as_user or not can_mail(mail):
+        return
+    from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
+
+    if found := notice(mail, datetime.now().astimezone()):
+        message = found.in_language(system_language())
+        yield Problem(_("environment"), "LOGIN_MAIL", message)
 
 
 def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]:

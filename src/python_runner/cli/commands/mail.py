@@ -1,4 +1,4 @@
-"""``python-runner mail``: test the settings, and look after the outbox."""
+"""``python-runner mail``: test the settings, sign in, look after the outbox."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 
 from python_runner.cli.candidates import completer, reports, undelivered_reports
 from python_runner.cli.commands import mail_setup
+from python_runner.cli.commands.mail_login import login, logout
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, stdout
@@ -49,9 +50,13 @@ if TYPE_CHECKING:
 FLUSH_SECONDS = 600.0
 
 
-@click.group(help=_("Test the mail settings; manage the outbox."))
+@click.group(help=_("Test the mail settings; sign in to Outlook; manage the outbox."))
 def command() -> None:
     """Group the commands about mail."""
+
+
+command.add_command(login)
+command.add_command(logout)
 
 
 @command.command(

@@ -14,10 +14,12 @@ from python_runner.cli.lookup import chosen_projects, open_records
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
-from python_runner.config.settings import load_settings
+from python_runner.cli.wording import labelled
+from python_runner.config.settings import can_mail, load_settings
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.files import is_folder
 from python_runner.model import Run, RunStatus
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import usual_duration
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import ProjectState
+    from python_runner.model import MailSettings, ProjectState
     from python_runner.records.store import Store
 
 
@@ -166,12 +168,55 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
                 say(_("{path} is not a folder"), err=True, path=folder)
                 code = EXIT_USAGE
     if as_json:
-        show_document({"projects": [status.to_document() for status in statuses]})
+        document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
+        if sign_in := _sign_in_document(settings.mail):
+            document["sign_in"] = sign_in
+        show_document(document)
     elif statuses:
         _print(statuses)
     elif not folders:
         show(_("No runs are recorded; run `python-runner run`."))
+    if not as_json and (notice := _sign_in_notice(settings.mail)):
+        say(labelled(_("warning"), notice), err=True, colour="yellow")
     return code
+
+
+def _sign_in_notice(mail: MailSettings) -> str | None:
+    """Return what people have to do so that reports can leave in a user's name."""
+    if not mail.as_user or not can_mail(mail):
+        return None
+    from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
+
+    found = notice(mail, datetime.now().astimezone())
+    return found.in_language(system_language()) if found else None
+
+
+def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
+    """Return what is known of a user's sign-in; None where none is needed."""
+    if not mail.as_user or not can_mail(mail):
+        return None
+    from python_runner.delivery.sign_in.facts import (  # noqa: PLC0415 - seldom used
+        NotSignedIn,
+        read_facts,
+    )
+
+    try:
+        facts = read_facts(mail)
+    except NotSignedIn:
+        moments: dict[str, str | None] = {}
+    else:
+        ended = facts.ended_at
+        moments = {
+            "renewed_at": facts.renewed_at.isoformat(),
+            "ends_at": facts.ends_at.isoformat(),
+            "ended_at": ended.isoformat() if ended else None,
+        }
+    names = ("renewed_at", "ends_at", "ended_at")
+    return {
+        "account": mail.login,
+        **{name: moments.get(name) for name in names},
+        "notice": _sign_in_notice(mail),
+    }
 
 
 def _status(store: Store, home: Path, folder: Path, masker: Masker) -> _Status:

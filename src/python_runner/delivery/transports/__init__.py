@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Protocol
 
 from python_runner.installation import extra_command
+from python_runner.model import TOKEN_TRANSPORTS
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -66,9 +67,10 @@ def open_transport(
 
         if name == "smtp":
             return SmtpTransport(settings, hand_over=hand_over)
-        from python_runner.delivery.transports.tokens import Tokens  # noqa: PLC0415
+        from python_runner.delivery.transports.tokens import open_tokens  # noqa: PLC0415
 
-        return SmtpTransport(settings, tokens=Tokens(settings), hand_over=hand_over)
+        tokens = open_tokens(settings)
+        return SmtpTransport(settings, tokens=tokens, hand_over=hand_over)
     if name == "graph":
         from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
@@ -102,21 +104,24 @@ def endpoint_name(settings: MailSettings) -> str:
 
 def messages_a_minute(settings: MailSettings) -> int | None:
     """Return how many messages a minute the service takes from a mailbox; None: any number."""
-    tokens = settings.transport in {"smtp-oauth2", "graph"}
+    tokens = settings.transport in TOKEN_TRANSPORTS
     exchange = settings.transport == "smtp" and _EXCHANGE.search(settings.smtp_host)
     return EXCHANGE_A_MINUTE if tokens or exchange else None
 
 
 def missing_extra(settings: MailSettings) -> Sentence | None:
     """Return what to install for the way that ``settings`` name first, or None."""
-    if settings.transport not in {"smtp-oauth2", "graph"} or find_spec("msal"):
+    needed = ("msal", "msal_extensions") if settings.as_user else ("msal",)
+    missing = [name for name in needed if not find_spec(name)]
+    if settings.transport not in TOKEN_TRANSPORTS or not missing:
         return None
     return Sentence.of(
         N_(
-            "MAIL_TRANSPORT={transport} needs the package msal, which is not installed:"
-            " {command}"
+            "MAIL_TRANSPORT={transport} needs the package {package}, which is not"
+            " installed: {command}"
         ),
         transport=settings.transport,
+        package=missing[0].replace("_", "-"),
         command=extra_command("outlook"),
     )
 

@@ -76,14 +76,20 @@ def unavailable(template: str, /, **values: object) -> DeliveryError:
 
 
 def smtp_error(
-    code: int, text: str, *, token: bool = False, refused: str | None = None
+    code: int,
+    text: str,
+    *,
+    token: bool = False,
+    refused: str | None = None,
+    table: answers.Table | None = None,
 ) -> DeliveryError:
-    """Return what a mail server's refusal means.
+    """Return what a mail server's refusal means, by the rows of ``table``.
 
-    ``token``: the login is made with one, not with a password. ``refused`` is the
-    template for a permanent refusal that no row explains; default: the answer alone.
+    Default are the rows for a password, or (``token``) for that of an application.
+    ``refused`` is the template for a permanent refusal that no row explains; default:
+    the answer alone.
     """
-    cause, template = _look_up(answers.SMTP[token], f"{code} {text}")
+    cause, template = _look_up(table or answers.SMTP[token], f"{code} {text}")
     if cause is Cause.PERMANENT and refused:
         template = refused
     return DeliveryError(cause, Sentence.of(template, answer=quoted(f"{code} {text}")))
@@ -91,7 +97,7 @@ def smtp_error(
 
 def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryError:
     """Return why an answer from ``host`` to a request for a token holds none."""
-    description = _oauth_description(text)
+    description = oauth_description(text)
     number = re.search(r"AADSTS[0-9]+", description)
     kind = number[0] if number else "other" if description else ""
     cause, template = _look_up(answers.ENTRA, f"{status} {kind}")
@@ -102,8 +108,13 @@ def token_error(status: int, text: str, host: str, masker: Masker) -> DeliveryEr
     return DeliveryError(cause, Sentence.of(template, host=host, answer=quoted(answer)))
 
 
-def graph_error(answer: Answer, mailbox: str, now: datetime) -> DeliveryError:
-    """Return what a refusal of Microsoft Graph means.
+def graph_error(
+    answer: Answer,
+    mailbox: str,
+    now: datetime,
+    table: answers.Table = answers.GRAPH,
+) -> DeliveryError:
+    """Return what a refusal of Microsoft Graph means, by the rows of ``table``.
 
     A date in ``Retry-After`` is compared with ``now``, which is aware.
     """
@@ -114,7 +125,7 @@ def graph_error(answer: Answer, mailbox: str, now: datetime) -> DeliveryError:
         said = f"{code}: {message}"
     except (ValueError, TypeError, KeyError):
         pass
-    cause, template = _look_up(answers.GRAPH, f"{status} {code}")
+    cause, template = _look_up(table, f"{status} {code}")
     detail = Sentence.of(template, answer=quoted(f"{status} {said}"), mailbox=mailbox)
     return DeliveryError(cause, detail, retry_after=_retry_after(answer, now))
 
@@ -175,7 +186,7 @@ def _look_up(table: answers.Table, answer: str) -> tuple[Cause, str]:
     )
 
 
-def _oauth_description(text: str) -> str:
+def oauth_description(text: str) -> str:
     """Return what OAuth calls the description of an error; empty if there is none."""
     try:
         error = json.loads(text)

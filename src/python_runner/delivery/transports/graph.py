@@ -15,7 +15,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from python_runner.delivery.transports import always
+from python_runner.delivery.transports import always, answers, user_answers
 from python_runner.delivery.transports.answers import NO_ANSWER_BEFORE, OUTCOME_UNKNOWN
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError, receipt
@@ -26,7 +26,7 @@ from python_runner.delivery.transports.https import (
     HttpsClient,
 )
 from python_runner.delivery.transports.size_limit import shrink_to_fit
-from python_runner.delivery.transports.tokens import Tokens
+from python_runner.delivery.transports.tokens import open_tokens
 from python_runner.masking import Masker
 from python_runner.model import Cause
 from python_runner.texts.sentence import Sentence
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from python_runner.delivery.transports.explain import Answer
+    from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
 
 _ACCEPTED = 202
@@ -61,20 +62,21 @@ class GraphTransport:
         step_timeout: float = CONNECT_SECONDS,
         data_timeout: float = ANSWER_SECONDS,
         now: Callable[[], datetime] = _utc_now,
+        tokens: Tokens | None = None,
         hand_over: Callable[[], None] = always,
     ) -> None:
         """Take the settings; nothing is connected.
 
         Connecting, and a token, may take ``step_timeout`` seconds, and a message
         ``data_timeout``. Giving up too early makes duplicates: it may have been
-        accepted. A date in an answer is compared with ``now``. ``hand_over`` is
-        called before each message, as for :func:`open_transport`.
+        accepted. A date in an answer is compared with ``now``. ``tokens`` are closed with
+        the transport; None: those of the settings. ``hand_over`` is called before each
+        message, as for :func:`open_transport`.
         """
         self._hand_over = hand_over
-        self._mailbox = settings.login or ""
-        user = quote(self._mailbox, safe="@")
-        self._url = f"{settings.graph_url}/v1.0/users/{user}/sendMail"
-        self._tokens = Tokens(settings, step_timeout=step_timeout)
+        self._mailbox, place = _sending_mailbox(settings)
+        self._url = f"{settings.graph_url}/v1.0/{place}/sendMail"
+        self._tokens = tokens or open_tokens(settings, step_timeout=step_timeout)
         self._client = HttpsClient(
             settings.smtp_ca_file,
             "GRAPH_URL",
@@ -125,7 +127,8 @@ class GraphTransport:
             self._tokens.forget()
             answer = self._ask(content)
         if answer.status_code != _ACCEPTED:
-            raise graph_error(answer, self._mailbox, self._now())
+            table = user_answers.GRAPH if self._tokens.as_user else answers.GRAPH
+            raise graph_error(answer, self._mailbox, self._now(), table)
         self._tokens.proven = True
         return f"{answer.status_code} {answer.text}".strip()
 
@@ -155,6 +158,20 @@ class GraphTransport:
             hand_over=self._hand_over,
         )
         return replace(answer, text=Masker([token]).text(answer.text))
+
+
+def _sending_mailbox(settings: MailSettings) -> tuple[str, str]:
+    """Return the mailbox that sends, and its place below the address of Graph."""
+    mailbox = settings.login or ""
+    if settings.as_user:
+        # Imported here: what is kept of a sign-in needs more than an application does.
+        from python_runner.delivery.sign_in.facts import shared_mailbox  # noqa: PLC0415
+
+        shared = shared_mailbox(settings)
+        if shared is None:
+            return mailbox, "me"
+        mailbox = shared
+    return mailbox, f"users/{quote(mailbox, safe='@')}"
 
 
 def addressed(content: bytes, recipients: Collection[str]) -> bytes:

@@ -11,7 +11,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
-from python_runner.delivery.transports import answers
+from python_runner.delivery.transports import answers, user_answers
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import (
@@ -353,8 +353,14 @@ class SmtpConnection:
             raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
 
     def _error(self, code: int, text: str, refused: str | None = None) -> DeliveryError:
-        token = self._tokens is not None
-        return smtp_error(code, text, token=token, refused=refused)
+        tokens = self._tokens
+        return smtp_error(
+            code,
+            text,
+            token=tokens is not None,
+            refused=refused,
+            table=user_answers.SMTP if tokens and tokens.as_user else None,
+        )
 
     def _masked(self, answer: bytes | str) -> str:
         """Return an answer as text; a server that repeats a secret is not quoted."""

@@ -1,33 +1,28 @@
-"""Tokens for an application that signs in by itself, with a secret or a certificate.
+"""Tokens with which mail is handed to Microsoft's services.
 
-They live in memory, as long as one drain: a token is one short request, a file with
-one would be one more secret to guard.
+An application that signs in by itself, with a secret or a certificate, has its tokens in
+memory, as long as one drain: a token is one short request, a file with one would be one
+more secret to guard. Those of a user come from ``delivery.sign_in``.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol
 
 from python_runner.delivery.transports import missing_extra
 from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import quoted, token_error
-from python_runner.delivery.transports.https import CONNECT_SECONDS, HttpsClient
+from python_runner.delivery.transports.https import CONNECT_SECONDS
+from python_runner.delivery.transports.msal_client import MsalHttpClient
 from python_runner.files import read_regular
-from python_runner.masking import Masker
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from python_runner.delivery.transports.explain import Answer
     from python_runner.model import MailSettings
 
-_OK = 200
 #: Bytes that a certificate with its key may have.
 _LONGEST = 1_000_000
 #: What a token is for, by transport.
@@ -37,13 +32,54 @@ _RESOURCES = {
 }
 
 
-class Tokens:
-    """The tokens of one drain; msal keeps them and renews them in time.
+class Tokens(Protocol):
+    """The tokens of one drain.
 
     Attributes:
         proven: whether a server has accepted the present token: only then may another
             one be accepted where it is not any more.
+        as_user: whether they are a user's, not an application's.
     """
+
+    proven: bool
+    as_user: bool
+
+    def get(self) -> str:
+        """Return a token that is good for some minutes still.
+
+        Raises:
+            DeliveryError: there is none.
+        """
+
+    def forget(self) -> None:
+        """Drop the present token: the server does not accept it any more."""
+
+    def close(self) -> None:
+        """Close the connection; may be called more than once."""
+
+
+def open_tokens(
+    settings: MailSettings,
+    *,
+    step_timeout: float = CONNECT_SECONDS,
+    renewed: bool = False,
+) -> Tokens:
+    """Return the tokens of the application or of the user; nothing is asked for.
+
+    Connecting and each answer may take ``step_timeout`` seconds. ``renewed`` asks for a
+    token even where one is left from before.
+    """
+    if settings.as_user:
+        from python_runner.delivery.sign_in.renewal import UserTokens  # noqa: PLC0415
+
+        return UserTokens(settings, step_timeout=step_timeout, renewed=renewed)
+    return ApplicationTokens(settings, step_timeout=step_timeout)
+
+
+class ApplicationTokens:
+    """The tokens of an application; msal keeps them and renews them in time."""
+
+    as_user = False
 
     def __init__(
         self, settings: MailSettings, *, step_timeout: float = CONNECT_SECONDS
@@ -56,7 +92,7 @@ class Tokens:
         self._token = ""
         self._settings = settings
         self._scope = f"{_RESOURCES[settings.transport](settings)}/.default"
-        self._client = _MsalHttpClient(settings, step_timeout)
+        self._client = MsalHttpClient(settings, step_timeout, token_error)
         self._application: Any = None
 
     def get(self) -> str:
@@ -140,52 +176,3 @@ def _private_key(pem: str) -> str:
     if not found:
         raise ValueError("no private key in it")
     return found[0]
-
-
-class _MsalHttpClient:
-    """The HTTP client msal uses; an answer that is no success raises, and msal sees none."""
-
-    def __init__(self, settings: MailSettings, timeout: float) -> None:
-        self._masker = Masker([settings.oauth_secret] if settings.oauth_secret else [])
-        self._https = HttpsClient(
-            settings.smtp_ca_file,
-            "OAUTH_AUTHORITY",
-            step_timeout=timeout,
-            data_timeout=timeout,
-        )
-
-    def get(self, url: str, **options: Any) -> Answer:
-        return self._ask("GET", url, options, {}, None)
-
-    def post(self, url: str, **options: Any) -> Answer:
-        data = options.get("data") or {}
-        body = data if isinstance(data, str) else urlencode(data)
-        form = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._ask("POST", url, options, form, body.encode())
-
-    def close(self) -> None:
-        self._https.close()
-
-    def _ask(
-        self,
-        method: str,
-        url: str,
-        options: Mapping[str, Any],
-        headers: dict[str, str],
-        body: bytes | None,
-    ) -> Answer:
-        if params := options.get("params"):
-            url = f"{url}?{urlencode(params)}"
-        headers |= options.get("headers") or {}
-        answer = self._https.request(method, url, headers=headers, body=body)
-        if answer.status_code == _OK and _is_document(answer.text):
-            return answer
-        host = urlsplit(url).hostname or ""
-        raise token_error(answer.status_code, answer.text, host, self._masker)
-
-
-def _is_document(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text), dict)
-    except ValueError:
-        return False

@@ -1,0 +1,1 @@
+"""Mail in the name of a user who signed in once: signing in, what is kept, renewing it."""
