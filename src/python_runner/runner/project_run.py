@@ -513,8 +513,8 @@ class _ProjectRun:
     def _keep_signed_in(self) -> None:
         """Let the sign-in of ``mail login`` not end of disuse, and tell where it has."""
         context, session = self.context, self.context.session
-        mail = session.settings.mail
-        if not mail.as_user or not session.may_mail(context.project):
+        mail = session.settings.mail.users_way
+        if mail is None or not session.may_mail(context.project):
             return
         # Imported here because only users who signed in need it.
         from python_runner.delivery.sign_in.renewal import keep_alive  # noqa: PLC0415

@@ -214,7 +214,7 @@ def test_a_logout_leaves_nothing(
 
 
 @pytest.mark.fault(
-    "mail",
+    "delivery",
     "The sign-in of `mail login` has ended: unused, revoked, a changed password, a policy",
     "The report waits, and the run, the channels, `status`, `check` and `mail flush` say"
     " how to sign in again.",

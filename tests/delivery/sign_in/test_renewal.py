@@ -345,7 +345,7 @@ def test_processes_that_renew_at_once_lose_nothing(
 @pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.fault(
-    "mail",
+    "delivery",
     "A process is killed while it signs in or renews a sign-in",
     "The next one renews it: no token that was good is lost.",
 )
@@ -369,7 +369,7 @@ def test_a_kill_at_any_step_loses_no_sign_in(
 
 
 @pytest.mark.fault(
-    "mail",
+    "delivery",
     "What is kept of a sign-in is damaged, gone, or another account's",
     "Reports wait, and a sentence says how to sign in again.",
 )

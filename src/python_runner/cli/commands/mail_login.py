@@ -124,7 +124,7 @@ def _checked(settings: Settings) -> MailSettings:
     Raises:
         PythonRunnerError: they lack something, or say that an application signs in.
     """
-    mail = settings.mail
+    mail = settings.mail.users_way or settings.mail
     if mail.transport not in TOKEN_TRANSPORTS and not mail.problems:
         message = _(
             "MAIL_TRANSPORT is {transport}, which needs no sign-in: set it to graph or"
