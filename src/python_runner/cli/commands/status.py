@@ -169,14 +169,16 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
                 code = EXIT_USAGE
     if as_json:
         document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
-        if sign_in := _sign_in_document(settings.mail):
+        if sign_in := _sign_in_document(settings.mail.users_way or settings.mail):
             document["sign_in"] = sign_in
         show_document(document)
     elif statuses:
         _print(statuses)
     elif not folders:
         show(_("No runs are recorded; run `python-runner run`."))
-    if not as_json and (notice := _sign_in_notice(settings.mail)):
+    if not as_json and (
+        notice := _sign_in_notice(settings.mail.users_way or settings.mail)
+    ):
         say(labelled(_("warning"), notice), err=True, colour="yellow")
     return code
 
