@@ -266,7 +266,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("needs the right to mount a disk")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    # Nobody waits for a process that still looks at it.
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture

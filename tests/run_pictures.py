@@ -57,22 +57,26 @@ PROJECTS = {
 class Scene:
     """A picture: the command's arguments, and what is typed and when it is drawn.
 
+    The screen is drawn at its end, or as soon as it shows certain words.
+
     Attributes:
         keys: Ctrl-C, each with the second at which it is typed.
-        moment: the second at which the screen is drawn; None for its end.
+        words: these, in any language.
         beside: whether a run of the first project is active meanwhile.
     """
 
     arguments: tuple[str, ...]
     keys: tuple[float, ...] = ()
-    moment: float | None = None
+    words: tuple[str, ...] = ()
     beside: bool = False
 
 
 SCENES = {
     "run-success": Scene(("run", "stock")),
     "run-parallel": Scene(("run", "--jobs", "3", "sales", "stock", "upload")),
-    "run-retries": Scene(("run", "upload"), moment=3.4),
+    "run-retries": Scene(
+        ("run", "upload"), words=("next attempt", "prochaine tentative")
+    ),
     "run-stopped": Scene(("run", "backup", "sales", "stock"), keys=(3.0, 5.0)),
     "run-skipped": Scene(("run", "backup", "stock"), beside=True),
 }
@@ -127,7 +131,7 @@ def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
     )
     os.close(slave)
     written, begin, keys = b"", time.monotonic(), list(scene.keys)
-    while scene.moment is None or time.monotonic() - begin < scene.moment:
+    while not any(words.encode() in written for words in scene.words):
         if keys and time.monotonic() - begin > keys[0]:
             os.write(master, b"\x03")
             del keys[0]
@@ -141,7 +145,7 @@ def screen_of(scene: Scene, folder: Path, language: str) -> pyte.Screen:
     screen = pyte.Screen(COLUMNS, ROWS)
     typed = f"$ {' '.join(command)}\r\n".encode()
     pyte.ByteStream(screen).feed(typed + as_drawn(written).replace(b"^C", b""))
-    if scene.moment is not None:
+    if scene.words:
         child.terminate()
         while select.select([master], [], [], 5)[0]:
             try:

@@ -19,10 +19,18 @@ if TYPE_CHECKING:
 REPORTS = {"email.message", "jinja2", "zipfile", "python_runner.report"}
 DELIVERY = {"apprise", "markdown", "msal", "requests", "smtplib", "ssl", "http.client"}
 SELDOM = REPORTS | DELIVERY | {"asyncio", "psutil", "tomllib", "dotenv"}
+#: What only another way to work needs: several scripts at once, secrets in the
+#: environment, a folder that is removed, `run -v`, a series that is a graph.
+OTHER = {"logging", "concurrent.futures", "html", "shutil", "platformdirs", "graphlib"}
+OTHER |= {"difflib", "click.shell_completion", "python_runner.cli.follow"}
+#: What brings the lines of the sockets with it, where nobody connects.
+OTHER |= set() if sys.platform == "win32" else {"socket"}
 #: A run's lock tells when its runner was started: only Linux says so in a file.
 RUN = SELDOM - (set() if sys.platform == "linux" else {"psutil"})
 #: What a failed script needs.
 TRACEBACKS = {"python_runner.tracebacks.cause", "python_runner.tracebacks.source"}
+#: What starts scripts, and what a run does with them.
+STARTS = {"subprocess", "python_runner.execution", "python_runner.runner", "hashlib"}
 #: What ``--version`` can do without.
 QUICK = {"click", "typing", "re", "dataclasses", "gettext", "python_runner.texts"}
 #: What reads a configuration, keeps records or runs a script.
@@ -73,14 +81,14 @@ def _modules(arguments: list[str] | tuple[str, ...], folder: Path) -> set[str]:
         pytest.param(("-m", "python_runner", "--help"), WORK | SELDOM, 120, id="help"),
         pytest.param(
             ("-m", "python_runner", "history"),
-            SELDOM | TRACEBACKS,
-            280,
+            SELDOM | TRACEBACKS | OTHER | STARTS,
+            195,
             id="history",
         ),
         pytest.param(
             ("-m", "python_runner", "run", "project_1"),
-            RUN | TRACEBACKS,
-            320,
+            RUN | TRACEBACKS | OTHER,
+            270,
             id="run",
         ),
     ],

@@ -33,7 +33,7 @@ LAYERS = (
     {"runner"},
     {"delivery"},
     {"report", "config"},
-    {"records", "execution", "policy", "trends"},
+    {"records", "execution", "policy", "trends", "days_off"},
     {"tracebacks"},
     {"model"},
     {"output_text"},
@@ -41,9 +41,9 @@ LAYERS = (
     {"exceptions"},
     {
         *("texts", "files", "channels", "secret_values", "exit_codes"),
-        *("installation", "version", "waiting"),
+        *("computer", "installation", "version", "waiting"),
     },
-    {"patterns"},
+    {"patterns", "facts"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

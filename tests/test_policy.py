@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -259,6 +260,7 @@ BAD = run(RunStatus.FAILURE)
         ([run(RunStatus.STOPPED), run(RunStatus.NOT_STARTED)], None, 143),
         ([BAD, run(RunStatus.NOT_STARTED)], None, 2),
         ([OK, run(RunStatus.SKIPPED)], None, 3),
+        ([OK, replace(run(RunStatus.SKIPPED), day_off=True)], None, 0),
         ([BAD, run(RunStatus.SKIPPED)], None, 1),
         ([OK, run(mail=MailStatus.FAILED)], None, 4),
         ([OK, run(mail=MailStatus.QUEUED)], None, 0),

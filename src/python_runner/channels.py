@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 from python_runner.patterns import lazy_pattern
@@ -39,6 +38,8 @@ def _channel_digest(url: str) -> str:
     scheme, authority = _scheme_and_authority(url)
     user, at, host = authority.rpartition("@")
     rest = _PASSWORD.sub("", url[len(scheme) + len("://") + len(authority) :])
+    import hashlib  # noqa: PLC0415 - few projects have channels
+
     identity = f"{scheme.lower()}://{user.partition(':')[0]}{at}{host}{rest}"
     return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 

@@ -18,8 +18,9 @@ What happens to a script is never an exception: it is a result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:

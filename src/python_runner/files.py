@@ -13,7 +13,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import shutil
 import stat
 import sys
 import time
@@ -700,6 +699,8 @@ def _remove(path: Path) -> None:
     if path.is_symlink() or not is_folder(path):
         _unlink(path)
         return
+    import shutil  # noqa: PLC0415 - most commands remove no folder
+
     errors: list[OSError] = []
 
     def go_on(delete: Callable[[Path], object], name: str, error: object) -> None:

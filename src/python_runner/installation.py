@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,6 +49,8 @@ def own_command() -> str:
     started = sys.argv[0]
     if Path(started).stem != COMMAND:
         return f"{shell_word(sys.executable)} -m python_runner"
+    import shutil  # noqa: PLC0415 - seldom needed
+
     found = shutil.which(COMMAND)
     if found and _same_program(found, started):
         return COMMAND

@@ -8,7 +8,6 @@ nothing but colour codes and other characters that nobody sees, can.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 import unicodedata
@@ -371,6 +370,8 @@ def _parts(secret: str) -> Iterator[str]:
 
 def _text_forms(value: str) -> Iterator[str]:
     """Yield the ways in which programs write a value."""
+    import html  # noqa: PLC0415 - takes longer than a command without secrets may
+
     written = {value, html.escape(value), html.escape(value, quote=False)}
     # A list that is printed, and a message that quotes what was printed.
     for _ in range(2):
@@ -399,6 +400,8 @@ def _escaped(text: str) -> Iterator[str]:
 
 def _other_quotes(value: str) -> Iterator[str]:
     """Yield the text as other writers than Python's own quote and escape it."""
+    import html  # noqa: PLC0415 - as above
+
     # Jinja, Django, PHP and XML have numbers or names for the quotes.
     markup = html.escape(value, quote=False)
     for double in ('"', "&#34;", "&quot;"):

@@ -6,7 +6,6 @@ Every function here gets all it needs as arguments, so that a table can test it.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
 from heapq import heappop, heappush
 from itertools import islice
@@ -22,6 +21,7 @@ from python_runner.exit_codes import (
     EXIT_TERMINATED,
     EXIT_USAGE,
 )
+from python_runner.facts import dataclass
 from python_runner.model import (
     EmailStrategy,
     MailStatus,
@@ -212,7 +212,8 @@ def exit_code(
     a skipped project, which outweighs a lost report, which outweighs a lost document
     (``--json``). ``signal`` is the name of the
     signal that stopped the runner; a run that was stopped without one counts as if there
-    had been SIGTERM; ``given_up`` tells that the report of an earlier run
+    had been SIGTERM. A project that does not run on this day is as it should be.
+    ``given_up`` tells that the report of an earlier run
     was given up meanwhile.
     """
     if signal is not None:
@@ -225,7 +226,10 @@ def exit_code(
         (RunStatus.STOPPED in statuses, EXIT_TERMINATED),
         (RunStatus.NOT_STARTED in statuses, EXIT_USAGE),
         (statuses - {RunStatus.SUCCESS, RunStatus.SKIPPED}, EXIT_FAILURE),
-        (RunStatus.SKIPPED in statuses, EXIT_SKIPPED),
+        (
+            any(run.status is RunStatus.SKIPPED and not run.day_off for run in runs),
+            EXIT_SKIPPED,
+        ),
         (given_up, EXIT_REPORT),
         (document_lost, EXIT_DOCUMENT),
     )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Comparison, Outcome, Streak
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Future
 
 _T = TypeVar("_T")
 #: Seconds after which a wait of the main thread looks up. Windows runs no signal handler
@@ -24,6 +24,8 @@ def wait_for_any(futures: Iterable[Future[_T]]) -> set[Future[_T]]:
 
     May return an empty set on Windows, after :data:`WAKE_SECONDS`.
     """
+    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - see start()
+
     return wait(futures, WAKE_SECONDS, return_when=FIRST_COMPLETED).done
 
 
@@ -31,7 +33,9 @@ def wait_for_all(futures: Iterable[Future[_T]]) -> None:
     """Return when all ``futures`` are done."""
     pending = set(futures)
     while pending:
-        pending = wait(pending, WAKE_SECONDS, return_when=ALL_COMPLETED).not_done
+        from concurrent.futures import wait  # noqa: PLC0415 - see start()
+
+        pending = wait(pending, WAKE_SECONDS).not_done
 
 
 # Not an executor: one that gets no thread raises, and keeps what it was given for the
@@ -45,8 +49,18 @@ def start(work: Callable[[], _T], name: str) -> Future[_T]:
         RuntimeError: the system allows no further thread; nothing is done.
         MemoryError: it has no memory for one; likewise.
     """
+    # Brings logging with it, and most runs have one thread.
+    from concurrent.futures import Future  # noqa: PLC0415
+
     future: Future[_T] = Future()
-    Thread(target=_complete, args=(future, work), name=name).start()
+
+    def complete() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
+            future.set_exception(error)
+
+    Thread(target=complete, name=name).start()
     return future
 
 
@@ -54,28 +68,35 @@ def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:
     """Do all ``jobs``, at most ``most`` at the same time; return their results in order.
 
     Where the system allows fewer threads, the calling one takes part. What a job raises
-    is raised when all are done.
+    is raised when all are done: of several errors the first job's.
     """
-    futures: list[Future[_T]] = [Future() for _ in jobs]
-    waiting = deque(zip(futures, jobs, strict=True))
+    results: dict[int, _T] = {}
+    errors: dict[int, BaseException] = {}
+    waiting = deque(enumerate(jobs))
+    threads: list[Thread] = []
 
     def work() -> None:
         # Each entry is taken by one thread: a deque's methods are atomic.
-        with suppress(IndexError):
-            while True:
-                _complete(*waiting.popleft())
+        while waiting:
+            with suppress(IndexError):
+                do(*waiting.popleft())
+
+    def do(place: int, job: Callable[[], _T]) -> None:
+        try:
+            results[place] = job()
+        except BaseException as error:  # noqa: BLE001 - raised when all are done
+            errors[place] = error
 
     try:
         for _ in range(min(most, len(jobs))):
-            start(work, name)
+            thread = Thread(target=work, name=name)
+            thread.start()
+            threads.append(thread)
     except (RuntimeError, MemoryError):
         work()
-    wait_for_all(futures)
-    return [future.result() for future in futures]
-
-
-def _complete(future: Future[_T], work: Callable[[], _T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
-        future.set_exception(error)
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(WAKE_SECONDS)
+    for place in sorted(errors):
+        raise errors[place]
+    return [results[place] for place in range(len(jobs))]

@@ -40,9 +40,9 @@ def test_the_version_is_the_same_with_nothing_loaded(
     """The short way says what the command says, and leaves a lost stream to it."""
     monkeypatch.setattr("sys.argv", ["python-runner", "--version"])
     main()
-    shortly = capfd.readouterr().out
+    shortly = capfd.readouterr().out.splitlines()
     assert run_app(["--version"]) == 0
-    assert capfd.readouterr().out == shortly != ""
+    assert capfd.readouterr().out.splitlines() == shortly != []
 
     monkeypatch.setattr("sys.stdout", None)
     with pytest.raises(SystemExit) as ended:

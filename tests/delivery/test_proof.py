@@ -86,21 +86,18 @@ def queue_reports(home: Path) -> None:
 def die_before_statement(number: int) -> None:
     """Let this process be killed before its ``number``-th SQL statement."""
     statements = itertools.count(1)
-
-    class Traced(sqlite3.Connection):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options)
-            self.set_trace_callback(self.count)
-
-        @staticmethod
-        def count(_statement: str) -> None:
-            if next(statements) == number:
-                os.kill(os.getpid(), KILL)
-
     connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **options: connect(  # type: ignore[assignment]
-        *args, factory=Traced, **options
-    )
+
+    def count(_statement: str) -> None:
+        if next(statements) == number:
+            os.kill(os.getpid(), KILL)
+
+    def traced(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **options)
+        connection.set_trace_callback(count)
+        return connection
+
+    sqlite3.connect = traced  # type: ignore[assignment]
 
 
 def deliver(home: Path, port: int, ca_file: Path, now: datetime) -> None:

@@ -117,9 +117,9 @@ def test_what_an_output_can_explain(exit_code: int | None, ending: Ending) -> No
 @pytest.mark.parametrize(
     ("hint", "expected"),
     [
-        (Hint.LOGGED, "exit code 2; logged before: KeyError: 1"),
-        (Hint.BACKGROUND, "exit code 2; in the background: KeyError: 1"),
-        (Hint.LAST_LINE, "exit code 2; last line: KeyError: 1"),
+        (Hint.LOGGED, "logged before: KeyError: 1 (exit code 2)"),
+        (Hint.BACKGROUND, "in the background: KeyError: 1 (exit code 2)"),
+        (Hint.LAST_LINE, "last line: KeyError: 1 (exit code 2)"),
         (None, "exit code 2"),
     ],
 )

@@ -235,7 +235,7 @@ def test_handled_and_exit_code(tmp_path: Path, written: Callable[[str], str]) ->
     """)
     attempt = run_command(make_command(tmp_path, script))
     assert attempt.exit_code == 5
-    expected = "exit code 5; logged before: ZeroDivisionError: division by zero"
+    expected = "logged before: ZeroDivisionError: division by zero (exit code 5)"
     assert str(attempt.reason) == expected
     assert attempt.traceback is not None
     assert attempt.traceback.exception is None

@@ -357,6 +357,17 @@ def test_an_idle_interpreter_ends_with_its_runner(way: str, tmp_path: Path) -> N
     assert not (tmp_path / "main.log").exists()
 
 
+def test_an_interpreter_that_cannot_be_started_is_not_held(tmp_path: Path) -> None:
+    """The script itself says why; nothing of the attempt to hold it is left."""
+    command = written(tmp_path, "print('ran')")
+    command = replace(command, argv=(str(tmp_path / "none.exe"), *command.argv[1:]))
+    with pool_of([command]) as pool:
+        pool.prepare([command])
+        assert pool.trusted is False
+        assert run_command(command, warm=pool).outcome is Outcome.NOT_STARTED
+    assert processes_of(tmp_path) == []
+
+
 @pytest.mark.parametrize("flag", ["-I", "-E", "-S"])
 def test_an_interpreter_that_cannot_be_held_starts_no_script_early(
     flag: str, tmp_path: Path

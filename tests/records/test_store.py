@@ -666,3 +666,18 @@ def test_every_run_counts_but_the_skipped(store: Store, status: RunStatus) -> No
 
     counted = Outcome.SUCCESS if status is RunStatus.SKIPPED else outcome
     assert store.last_outcomes(PROJECT) == {"main.py": counted}
+
+
+def test_a_wait_for_the_next_attempt_is_known(store: Store) -> None:
+    """From the end of an attempt to the beginning of the next one."""
+    begin(store, "a", "main.py")
+    store.begin_attempt("a", 1, NOW)
+    until = NOW + timedelta(seconds=30)
+
+    store.end_attempt("a", 1, an_attempt(Outcome.FAILURE), until)
+    (waiting,) = store.open_runs()
+    store.begin_attempt("a", 1, until)
+    (running,) = store.open_runs()
+
+    assert waiting.scripts[0].waits_until == until
+    assert running.scripts[0].waits_until is None

@@ -122,7 +122,7 @@ def test_the_cause_stands_before_any_success(
 @pytest.mark.parametrize(
     ("count", "bad", "counts", "fold"),
     [
-        (1, [1], "1 script failed", ""),
+        (1, [1], "1 script", ""),
         (3, [2], "1 of 3 scripts failed", ""),
         (6, [1], "1 of 6 scripts failed", ""),
         (7, [7], "1 of 7 scripts failed", "✔ 6 others succeeded"),
@@ -337,3 +337,80 @@ def test_what_to_do_next_can_be_pasted(
     refused = make_run(status=RunStatus.NOT_STARTED, error=Sentence.of("wrong"))
     assert told(refused) == [f"python-runner check {shown}"]
     assert told(make_run(good)) == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_reason_with_the_outcome_in_it_stands_for_both(
+    *, language: str, others: int, make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """``timed out after 45 s`` follows no ``timed out``, in row, details or sentence."""
+    reason = Sentence.of("timed out after {limit}", limit="45 s")
+    late = make_result("late.py", Outcome.TIMEOUT, reason=reason)
+    results = [late, *(make_result(f"{n}.py", number=2 + n) for n in range(others))]
+    context = replace(ENGLISH, language=language, tails={"late.py": "begins"})
+    report = render(make_run(*results), context)
+
+    words = {"en": "timed out after 45 s", "fr": "délai dépassé après 45 s"}[language]
+    word = words.partition(" a")[0]
+    for body in bodies(report):
+        # The sentence at the top, the row and the heading of the details.
+        assert body.count(words) == 3
+        told = body.count(word) - 3
+        assert told == others, "only the counts of several scripts say it as well"
+        assert "45 s, " not in body
+
+
+@pytest.mark.parametrize("status", [RunStatus.STOPPED, RunStatus.INTERRUPTED])
+def test_a_title_and_its_cause_say_different_things(
+    status: RunStatus, make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """What the status says is no cause."""
+    reason = Sentence.of(f"{status.word} together with its run")
+    result = make_result("a.py", Outcome(status.value), reason=reason)
+    report = render(make_run(result, status=status), ENGLISH)
+
+    top = report.text.partition("\n")[0]
+    assert top == f"✖ {status.word.capitalize()}: a.py"
+
+
+def test_scripts_skipped_for_one_reason_share_one_row(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """The reason is said once, and a few of them are named."""
+    reason = Sentence.of('a.py failed, and on_failure is "stop"')
+    skipped = [
+        make_result(f"{name}.py", Outcome.SKIPPED, number=number, reason=reason)
+        for number, name in enumerate("bcd", 2)
+    ]
+    first = failed(make_result, "a.py", "KeyError: 'a'")
+    report = render(make_run(first, *skipped), ENGLISH)
+
+    for body in bodies(report):
+        assert body.count("on_failure") == 1
+        assert "○ b.py, c.py, d.py skipped" in body
+
+
+def test_that_an_error_is_new_is_no_reason_for_details(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """A row with exit code 3 has said all; what a script wrote is a reason for them."""
+    reason = Sentence.of("exit code {code}", code=3)
+    results = [
+        make_result(
+            f"{name}.py",
+            Outcome.FAILURE,
+            number=number,
+            reason=reason,
+            traceback=Traceback(text="", exception=None),
+        )
+        for number, name in enumerate("abc", 1)
+    ]
+    context = replace(
+        ENGLISH,
+        tails={"a.py": "", "b.py": "", "c.py": "wrote"},
+        comparisons={f"{name}.py": Comparison(new=True) for name in "abc"},
+    )
+    for body in bodies(render(make_run(*results), context)):
+        assert [body.count(f"✖ {name}.py") for name in "abc"] == [1, 1, 2]
+        assert body.count("new error") == 2, "at the top, and in the details"

@@ -368,6 +368,25 @@ def test_the_traceback_is_not_shown_twice(failed_run: Run) -> None:
     assert "End of the output" not in only.text
 
 
+@pytest.mark.parametrize("after", ["", "goodbye"])
+def test_an_end_that_begins_in_the_traceback_does_not_repeat_it(
+    make_result: MakeResult, make_run: MakeRun, after: str
+) -> None:
+    """Of a traceback longer than what is read of an output nothing is shown twice."""
+    frames = [
+        f'  File "/p/a.py", line {n}, in f{n}\n    call_of_line({n})' for n in range(60)
+    ]
+    text = "\n".join(["Traceback (most recent call last):", *frames, "E: leaf"])
+    traceback = Traceback(text=text, exception="E: leaf")
+    run = make_run(make_result("a.py", Outcome.FAILURE, traceback=traceback))
+    for begin in (len(text) - 500, text.find("    call_of_line(40)")):
+        tail = f"{text[begin:]}\n{after}"
+        report = _render(run, tails={"a.py": tail})
+        assert report.text.count("call_of_line(55)") == 1
+        assert ("End of the output" in report.text) == bool(after)
+        assert report.text.count("goodbye") == bool(after)
+
+
 @pytest.mark.parametrize(
     ("traceback", "place"),
     [
@@ -850,7 +869,7 @@ def test_the_frames_of_the_project_stand_out(
     tail = "".join(f"row {n}\n" for n in range(60)) + text
     run = replace(make_run(result), path=Path("/jobs/p"))
     report = _render(run, tails={"a.py": tail}, attach=True)
-    assert '> File "/jobs/p/load.py", line 3, in load\n>   read(name)\n' in report.text
+    assert '> File "load.py", line 3, in load\n>   read(name)\n' in report.text
     assert "[1 frame of pandas]" in report.text
     assert "^^^" not in report.text
     assert report.html.count("<strong>&gt;") == 2

@@ -212,6 +212,29 @@ def test_no_output_makes_a_mail_too_large(
     assert b"KeyError: 'montant'" in packed
 
 
+def test_what_was_printed_before_a_long_traceback_is_reported(
+    make_project: MakeProject, mail_dir: Path
+) -> None:
+    """A traceback takes no room from the output that stands above it."""
+    deep = (
+        "print('order 7 is read')\n"
+        "def one(n): return two(n - 1) if n else {}['montant']\n"
+        "def two(n): return one(n)\n"
+        "one(60)\n"
+    )
+    folder = make_project(
+        sources={"main.py": deep}, recipients=ANN, email_strategy="all"
+    )
+    with open_session(load_settings()) as session:
+        run_project(load_project(folder), session)
+    (mail,) = mails(mail_dir)
+    part = mail.get_body(("plain",))
+    assert part is not None
+    body = part.get_content()
+    assert "order 7 is read" in body
+    assert body.count("in <module>") == 1
+
+
 def test_without_records_a_report_says_nothing_of_the_past(
     make_project: MakeProject, mail_dir: Path
 ) -> None:

@@ -991,3 +991,19 @@ def test_never_raises(text: str, ending: Ending) -> None:
         assert set(found.text) <= set(text)
         if found.file:
             assert f'{found.file}", line {found.line}' in text or found.line == 3
+
+
+def test_an_abort_of_windows_has_a_place() -> None:
+    """Windows has no signals: exit code 3 is all that it says of ``abort``."""
+    text = (
+        "double free or corruption\nFatal Python error: Aborted\n\n"
+        "Current thread 0x00000024 (most recent call first):\n"
+        '  File "/p/main.py", line 2 in end\n  File "/p/main.py", line 3 in <module>\n'
+    )
+    found = read_cause(text, Ending.CODE, project_at("/p")).traceback
+    assert found
+    assert (found.exception or "").startswith("Fatal Python error: Aborted: double")
+    assert (found.file, found.line) == ("main.py", 2)
+    # What somebody else said afterwards was the end.
+    later = read_cause(f"{text}it failed\n", Ending.CODE, project_at("/p"))
+    assert not later.traceback or later.traceback.exception is None

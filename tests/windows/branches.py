@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[2] / "src" / "python_runner"
 #: Functions with lines that no test under wine runs, each with the reason.
 NOT_RUN: Mapping[str, str] = {
+    "execution/held_windows.py:request_fork": (
+        "nothing calls it there: it is the twin of a function that forks"
+    ),
+    "execution/held_windows.py:adopt": (
+        "nothing calls it there: it is the twin of a function that takes a fork over"
+    ),
     "runner/signals.py:handle": (
         "its last line follows a wait that ends with the process: Windows ends it"
     ),

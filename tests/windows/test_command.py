@@ -288,7 +288,10 @@ def test_a_process_behind_the_redirector_is_told_once(
         ("os._exit(-77)", "exit code -77"),
         ("sys.exit(0x800401F3 - 2**32)", "exit code -2147221005 (0x800401F3)"),
         ("os._exit(2**31 - 1)", "exit code 2147483647"),
-        ("windll.ntdll.RtlExitUserProcess(0xC0000005)", "(STATUS_ACCESS_VIOLATION)"),
+        (
+            "windll.ntdll.RtlExitUserProcess(0xC0000005)",
+            "(0xC0000005, STATUS_ACCESS_VIOLATION)",
+        ),
         ("windll.kernel32.ExitProcess(0xC000013A)", "(STATUS_CONTROL_C_EXIT)"),
     ],
 )

@@ -14,8 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from click.shell_completion import CompletionItem
-
 from python_runner.installation import shell_word
 
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import click
+    from click.shell_completion import CompletionItem
 
     from python_runner.records.store import Store
 
@@ -48,6 +47,10 @@ def completer(candidates: Candidates, *, folders: bool = False) -> Completer:
     def complete(
         ctx: click.Context, _param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from click.shell_completion import (  # noqa: PLC0415 - for shells only
+            CompletionItem,
+        )
+
         found: dict[str, str] = {}
 
         def look() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,11 @@ from python_runner.execution.interpreters import (
 )
 from python_runner.execution.preload import import_problems
 from python_runner.execution.script_sources import source_problems
+from python_runner.facts import dataclass
 from python_runner.files import is_file
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
-from python_runner.runner.context import configuration_warnings
+from python_runner.runner.context import configuration_warnings, day_off_of
 from python_runner.runner.session import local_now
 from python_runner.runner.unexpected import explain
 from python_runner.texts.formats import Formats
@@ -117,6 +118,7 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
         problems += _mail_problems(settings, file)
     warnings = [
         *configuration_warnings(project, settings),
+        *day_off_of(project, local_now())[1],
         *_preload_warnings(project, [*found.values()], command, settings),
     ]
     warnings = [*map(masker.sentence, warnings)]

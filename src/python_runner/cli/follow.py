@@ -5,14 +5,17 @@ from __future__ import annotations
 import codecs
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.records.output_reader import OutputReader
+from python_runner.records.outputs import with_translated_attempts
 from python_runner.runner.events import ScriptEnded, ScriptStarted
 from python_runner.texts.carriage_returns import SettledLines
 from python_runner.texts.sanitize import OutputCleaner
+from python_runner.texts.sentence import system_language
 from python_runner.waiting import WAKE_SECONDS
 
 
@@ -102,8 +105,14 @@ class OutputFollower:
 def settled_text(blocks: Iterable[bytes]) -> Iterator[str]:
     r"""Yield whole lines of output, as they stood at their end; none of it empty.
 
-    Bytes that are not UTF-8 become ``\xNN``.
+    Bytes that are not UTF-8 become ``\xNN``. What begins a further attempt is in the
+    system's language.
     """
+    for text in _settled_lines(blocks):
+        yield with_translated_attempts(text, system_language())
+
+
+def _settled_lines(blocks: Iterable[bytes]) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     lines = SettledLines()
     for block in blocks:

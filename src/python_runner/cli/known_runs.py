@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from python_runner.cli.lookup import past_masker
+from python_runner.facts import dataclass
 from python_runner.model import MailStatus, OpenRun, Outcome, Run, RunStatus
 from python_runner.records.outputs import as_kept
-from python_runner.runner.recovery import known_end, was_interrupted
 
 
 if TYPE_CHECKING:
@@ -118,6 +117,12 @@ def known(run: Run | OpenRun, store: Store, home: Path) -> KnownRun:
             outcomes=tuple(result.outcome for result in run.scripts),
             mail=run.mail_status,
         )
+    # What tells whether a runner is alive is much, and most runs have ended.
+    from python_runner.runner.recovery import (  # noqa: PLC0415
+        known_end,
+        was_interrupted,
+    )
+
     status, mail = None, MailStatus.NONE
     outcomes: list[Outcome | None] = [script.outcome for script in run.scripts]
     interrupted = False

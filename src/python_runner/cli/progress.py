@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from python_runner.cli import wording
 from python_runner.cli.live_lines import LiveLines, broken
+from python_runner.facts import dataclass
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.events import (
     AttemptEnded,
     RunEnded,
     RunStarted,
+    RunStopping,
     ScriptEnded,
     ScriptStarted,
 )
@@ -157,16 +159,11 @@ class _Board:
                 if running := self.running.get((run_id, event.number)):
                     running.waits, running.until = event, now + event.wait
                 yield event
-            case ScriptEnded(result=result):
-                self.running.pop((result.run_id, result.number), None)
-                self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
-                if result.outcome is Outcome.STOPPED:
-                    self._stopped.add(result.run_id)
-                if result.attempts:
-                    yield from self._told(result.run_id)
-                    yield event
-                else:
-                    self._held.setdefault(result.run_id, []).append(event)
+            case RunStopping(run_id=run_id):
+                self._stopped.add(run_id)
+                yield event
+            case ScriptEnded():
+                yield from self._ended(event)
             case RunEnded(run=run):
                 if any(result.attempts for result in run.scripts) or not run.error:
                     yield from self._told(run.run_id)
@@ -174,6 +171,22 @@ class _Board:
                 self._held.pop(run.run_id, None)
                 self.done.pop(run.run_id, None)
                 yield event
+
+    def _ended(self, event: ScriptEnded) -> Iterator[ScriptEnded | _Unstarted]:
+        result = event.result
+        self.running.pop((result.run_id, result.number), None)
+        self.done[result.run_id] = self.done.get(result.run_id, 0) + 1
+        if result.outcome is Outcome.STOPPED:
+            self._stopped.add(result.run_id)
+        if result.attempts:
+            yield from self._told(result.run_id)
+            yield event
+        else:
+            self._held.setdefault(result.run_id, []).append(event)
+
+    def count(self, run_id: str) -> int:
+        """Return how many scripts of a run are under way."""
+        return sum(run == run_id for run, _number in self.running)
 
     def _told(self, run_id: str) -> Iterator[ScriptEnded | _Unstarted]:
         held = self._held.pop(run_id, [])
@@ -224,6 +237,12 @@ class _Shown(Progress):
     def _print(self, lines: str) -> None:
         self._stream.put(lines)
 
+    def _stopping(self, news: RunStopping) -> Iterator[Line]:
+        """Yield the line about a run that somebody stops from elsewhere."""
+        if count := self._board.count(news.run_id):
+            line = wording.stopping_line(count, urgent=news.urgent, elsewhere=True)
+            yield [(wording.joined(flat(news.project.name), line), "yellow")]
+
     def _lines(self, news: Event | _Unstarted) -> Iterator[Line]:
         """Yield the lines about news."""
         raise NotImplementedError
@@ -246,6 +265,8 @@ class PlainLines(_Shown):
             case _Unstarted():
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
                 yield [(wording.joined(flat(news.project), line), "dim")]
+            case RunStopping():
+                yield from self._stopping(news)
             case RunEnded(run=run):
                 yield from _end(run)
             case _:
@@ -337,6 +358,8 @@ class LiveView(_Shown):
                 if self._mixed:
                     line = wording.joined(flat(news.project), line)
                 yield [(f"  ○ {'':{_DURATION}}  {line}", "dim")]
+            case RunStopping():
+                yield from self._stopping(news)
             case RunEnded(run=run):
                 yield from _end(run)
             case _:
@@ -359,11 +382,13 @@ class LiveView(_Shown):
         if len(result.attempts) > 1:
             line.append((f"  {wording.attempts(len(result.attempts))}", "yellow"))
         if not result.succeeded:
-            line.append((f"  {wording.outcome_word(result.outcome)}", colour))
-            # A stop is told once for all; what an output ends with stands above.
-            known = result.outcome is Outcome.STOPPED
-            above = known or (self._verbose and result.ended_by)
-            if reason := "" if above else wording.why_beside(result):
+            outcome, reason = wording.outcome_and_why(result)
+            if result.outcome is Outcome.STOPPED:
+                # That is told once for all.
+                outcome, reason = wording.outcome_word(result.outcome), ""
+            line.append((f"  {outcome}", colour))
+            # What an output ends with stands above.
+            if reason and not (self._verbose and result.ended_by):
                 line.append((f"  {reason}", None))
         return line
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from python_runner.cli import wording
 from python_runner.cli.streams import say, stderr
+from python_runner.facts import dataclass
 from python_runner.installation import own_command, shell_word
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.delivery import given_up_notice
@@ -55,11 +56,13 @@ class Summary:
 
     def _show(self, run: Run) -> None:
         skipped = run.status is RunStatus.SKIPPED
-        if self.quiet and skipped:
+        if self.quiet and skipped and not run.day_off:
             say(wording.skipped_line(run), err=True, colour="yellow")
         if run.error and not skipped:
             words = clean(run.error.in_language(system_language()))
-            self._begin(wording.joined(_("error"), flat(run.project), words), "red")
+            # A sentence that names the folder names the project.
+            names = [] if str(run.path) in words else [flat(run.project)]
+            self._begin(wording.joined(_("error"), *names, words), "red")
         for warning in run.warnings:
             if warning not in self.said:
                 text = flat(wording.joined(run.project, wording.say(warning)))
@@ -147,6 +150,12 @@ def show_undelivered(
         if queued.run_id not in own:
             notice = wording.say(given_up_notice(queued))
             say(flat(wording.joined(queued.project, notice)), err=True, colour="yellow")
+
+
+def show_written(runs: Iterable[Run], *, err: bool) -> None:
+    """Print where the reports are that became files."""
+    for line in wording.written_lines(runs):
+        say(line, err=err, colour="dim")
 
 
 def show_last_line(runs: Sequence[Run], seconds: float, *, err: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from python_runner.cli.known_runs import masker_of
 from python_runner.cli.lookup import chosen_projects, find_run
 from python_runner.cli.streams import say, show, show_pieces
 from python_runner.exceptions import PythonRunnerError
+from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.outputs import OutputFile, kept_outputs, private_logs

@@ -15,7 +15,6 @@ import errno
 import io
 import json
 import os
-import shutil
 import sys
 import threading
 import time
@@ -134,6 +133,8 @@ class Stream(io.TextIOBase):
     @property
     def size(self) -> tuple[int, int]:
         """The columns and lines of the terminal, as far as they are known."""
+        import shutil  # noqa: PLC0415 - a pipe has no size
+
         columns, lines = shutil.get_terminal_size((_COLUMNS, _LINES))
         # That is the size of stdout, which may be another one.
         with suppress(OSError, ValueError, AttributeError):

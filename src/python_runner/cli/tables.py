@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import show_pieces, stdout
+from python_runner.facts import dataclass
 from python_runner.texts.sanitize import flat
 from python_runner.texts.wrapping import shortened, width
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
-from python_runner.records.messages import MessageState
+from python_runner.records.messages import MessageState, came_otherwise
 from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
-from python_runner.texts.sentence import N_, system_language
+from python_runner.texts.sentence import N_, after_word, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.tracebacks.names import short_exception
 
@@ -123,7 +124,11 @@ def run_reason(run: Run) -> str:
     if not run.failed_scripts:
         return ""
     first, *others = run.failed_scripts
-    reason = labelled(first.script, why(first) or outcome_word(first.outcome))
+    said = why(first)
+    reason = labelled(first.script, said or outcome_word(first.outcome))
+    if after_word(said, _(run.status.word)) is not None:
+        # The status stands beside it.
+        reason = flat(first.script)
     if first.place:
         reason += f" ({flat(first.place)})"
     if others:
@@ -156,10 +161,10 @@ def why_beside(result: ScriptResult | Attempt) -> str:
     word = outcome_word(result.outcome)
     reason = why(result) if isinstance(result, ScriptResult) else why_again(result)
     # That of a failure is the script's own sentence.
-    own = result.outcome is not Outcome.FAILURE
-    if own and f"{reason} ".startswith(f"{word} "):
-        return reason.removeprefix(word).lstrip()
-    return reason
+    if result.outcome is Outcome.FAILURE:
+        return reason
+    rest = after_word(reason, word)
+    return reason if rest is None else rest
 
 
 def outcome_and_why(result: ScriptResult) -> tuple[str, str]:
@@ -212,6 +217,14 @@ def again_line(event: AttemptEnded) -> str:
     return words.format(attempt=event.attempt, total=total, time=wait)
 
 
+def next_attempt(when: datetime, now: datetime) -> str:
+    """Return when the next attempt of a script begins that waits for it."""
+    local = when.astimezone()
+    today = local.date() == now.astimezone().date()
+    moment = f"{local:%H:%M:%S}" if today else formats().moment(when)
+    return _("next attempt at {moment}").format(moment=moment)
+
+
 def run_line(run: Run, *, named: bool = True) -> str:
     """Return the line about a run that has ended, its id last where it is ``named``."""
     parts = [flat(joined(run.project, _(run.status.word)))]
@@ -219,10 +232,30 @@ def run_line(run: Run, *, named: bool = True) -> str:
         parts.append(_scripts(run))
     parts.append(duration(run.duration))
     if run.mail_status in _REPORT_WORDS:
-        parts.append(_(_REPORT_WORDS[run.mail_status]))
+        parts.append(_report(run))
     if named:
         parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
     return _POINT.join(parts)
+
+
+def _report(run: Run) -> str:
+    """Return what became of a run's report; a file was not sent to anybody."""
+    return _("report written") if written(run) else _(_REPORT_WORDS[run.mail_status])
+
+
+def written(run: Run) -> Path | None:
+    """Return the file that a run's report became; None where it was sent, or waits."""
+    sent = run.mail_status is MailStatus.SENT
+    file = run.mail_reason.values.get("file") if sent and run.mail_reason else None
+    return Path(str(file)) if file else None
+
+
+def written_lines(runs: Iterable[Run]) -> list[str]:
+    """Return the folders of the reports that became files: their names are long."""
+    files = [file for run in runs if (file := written(run))]
+    folders = dict.fromkeys(flat(str(file.parent)) for file in files)
+    label = _("report: {path}") if len(files) == 1 else _("reports: {path}")
+    return [label.format(path=folder) for folder in folders]
 
 
 def _scripts(run: Run) -> str:
@@ -276,7 +309,7 @@ def skipped_line(run: Run) -> str:
     since, run_id = str(values.get("since", "")), str(values.get("run_id", ""))
     if not since:
         parts = [_(run.status.word), *([say(run.error)] if run.error else [])]
-        return flat(joined(run.project, ", ".join(parts)))
+        return flat(joined(run.project, *parts))
     with suppress(ValueError):
         begin = datetime.fromisoformat(since)
         since = formats().moment(begin)
@@ -311,14 +344,18 @@ def unstarted_line(
         shown = _("{names} and {count} more").format(
             names=", ".join(names[:_NAMED]), count=len(names) - _NAMED
         )
-    word, reason = outcome_word(results[0].outcome), why_beside(results[0])
+    form = formats().ngettext("{scripts} skipped", "{scripts} skipped", len(results))
+    word, reason = form.format(scripts="").strip(), why_beside(results[0])
     if columns:
         return f"{shown}  {word}  {reason}"
     return f"{joined(shown, word)} - {reason}"
 
 
-def stopping_line(count: int, *, urgent: bool) -> str:
-    """Return what is said once to who asked to stop ``count`` scripts, and once more."""
+def stopping_line(count: int, *, urgent: bool, elsewhere: bool = False) -> str:
+    """Return what is said once to who asked to stop ``count`` scripts, and once more.
+
+    Or, where somebody asked ``elsewhere``, to who looks on.
+    """
     if not count:
         return _("stopping")
     words = formats().ngettext(
@@ -326,6 +363,12 @@ def stopping_line(count: int, *, urgent: bool) -> str:
         "stopping {count} scripts, again to kill",
         count,
     )
+    if elsewhere:
+        words = formats().ngettext(
+            "stopping {count} script, as `python-runner stop` asked",
+            "stopping {count} scripts, as `python-runner stop` asked",
+            count,
+        )
     if urgent:
         words = formats().ngettext(
             "killing {count} script", "killing {count} scripts", count
@@ -337,9 +380,9 @@ def undelivered(run: Run) -> str | None:
     """Return why a report has not reached everybody, or not as it was meant to; else None."""
     if run.mail_status not in _REPORT_WORDS:
         return None
-    if run.mail_status is MailStatus.SENT and run.mail_reason is None:
+    if run.mail_status is MailStatus.SENT and not came_otherwise(run.mail_reason):
         return None
-    line = _(_REPORT_WORDS[run.mail_status])
+    line = _report(run)
     if run.mail_reason:
         line = labelled(line, formats().say(run.mail_reason))
     return line

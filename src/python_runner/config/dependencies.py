@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 from python_runner.texts.sentence import translate as _
@@ -22,7 +20,7 @@ def dependency_problems(scripts: Sequence[Script]) -> Iterator[tuple[int, str]]:
         for needed in script.needs:
             if message := _bad_need(script.name, needed, names):
                 yield place, message
-    for cycle in _cycles(scripts):
+    for cycle in _cycles(scripts) if any(script.needs for script in scripts) else ():
         message = _("circular dependency: {cycle}")
         yield names.index(cycle[0]), message.format(cycle=" -> ".join(cycle))
 
@@ -32,6 +30,8 @@ def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
         return _("{script} depends on itself: {script} -> {script}").format(script=name)
     if needed in names:
         return None
+    import difflib  # noqa: PLC0415 - for misspelt names only
+
     if close := difflib.get_close_matches(needed, names, n=1):
         message = _("there is no script {name}; did you mean {close}?")
         return message.format(name=needed, close=close[0])
@@ -41,6 +41,8 @@ def _bad_need(name: str, needed: str, names: Sequence[str]) -> str | None:
 
 def _cycles(scripts: Sequence[Script]) -> Iterator[list[str]]:
     """Yield the names along each cycle of several scripts, the first again at the end."""
+    from graphlib import CycleError, TopologicalSorter  # noqa: PLC0415 - few series are graphs
+
     graph = {script.name: {*script.needs} - {script.name} for script in scripts}
     while True:
         try:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from python_runner.config.reading import read_text
+from python_runner.facts import dataclass
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import (
     holds_own_secret,

@@ -188,6 +188,14 @@ class ExecConfig(Struct, kw_only=True):
         Literal["en", "fr"] | None,
         _expects(N_('"en" or "fr"'), "Language of the reports."),
     ] = None
+    not_on: Annotated[
+        list[_NonEmpty],
+        _expects(
+            N_('a list of days such as "weekend", "holidays:FR" or an .ics file'),
+            'Days without runs: "weekend", "holidays:FR" (a country, or a region such as'
+            " DE-BY), or the path of an .ics file, relative to the project.",
+        ),
+    ] = []
     heartbeat_url: Annotated[
         _NonEmpty | None,
         _expects(

@@ -48,7 +48,7 @@ def _distance(key: str, known: str) -> int | None:
     slips = min(_slips(whole, right), _slips(*singular))
     if slips == 0:
         return 0
-    if len(right) <= _SHORT:
+    if len(known) <= _SHORT:
         return slips if _is_slip_in_short(whole, right) else None
     if slips == 1:
         return slips

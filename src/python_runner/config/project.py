@@ -6,7 +6,7 @@ import json
 import os
 import re
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +29,14 @@ from python_runner.config.validation import (
     check_struct,
     check_texts,
     convert,
+    struct_fields,
 )
 from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingConfigurationVariable,
 )
+from python_runner.facts import dataclass
 from python_runner.files import absolute, is_file, is_folder, why_unseen
 from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names
@@ -53,13 +55,16 @@ if TYPE_CHECKING:
 CONFIG_FILE = "exec_config.json"
 #: Keys whose converted value is the field of that name, as it is.
 _SAME_NAME = {field.name for field in fields(Project)} & {
-    field.encode_name for field in msgspec.structs.fields(ExecConfig)
+    field.encode_name for field in struct_fields(ExecConfig)
 } - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
-    "preload"
+    "preload",
+    "not_on",
 }
+#: Characters of a pattern that stands for folders.
+WILDCARDS = frozenset("*?[")
 #: The keys that every file has, in the order in which `load_config` returns them.
 REQUIRED_KEYS = tuple(
-    field.encode_name for field in msgspec.structs.fields(ExecConfig) if field.required
+    field.encode_name for field in struct_fields(ExecConfig) if field.required
 )
 
 
@@ -71,6 +76,10 @@ def config_path(folder: Path) -> Path:
             may look.
     """
     path = folder / CONFIG_FILE
+    if WILDCARDS & set(str(folder)) and not is_folder(folder):
+        message = _("no folder with an {file} matches {pattern}")
+        message = message.format(file=CONFIG_FILE, pattern=folder)
+        raise ConfigurationNotFound(message + how_to_write(str(folder)))
     if reason := why_unseen(path):
         message = _("{file} cannot be looked at: {reason}")
         raise ConfigurationNotFound(
@@ -305,6 +314,7 @@ def _build(
     if good.get("preload") and not good.get("warm"):
         template = N_('has no effect without "warm": true')
         findings.warn("preload", Sentence.of(template))
+    days = _days(good.get("not_on", ()), findings)
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
@@ -317,12 +327,25 @@ def _build(
             "python_command": tuple(command) if isinstance(command, list) else command,
             "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
             "preload": tuple(good.get("preload", ())),
+            "not_on": days,
             "channels": channels,
             "heartbeat_url": heartbeat,
             "env": from_file | dict(good.get("env", {})),
             "warnings": (*env_file.warnings, *address_warnings(channels, heartbeat)),
         },
     )
+
+
+def _days(entries: Sequence[str], findings: Findings) -> tuple[str, ...]:
+    """Return the days without runs, or none where one of them is wrong."""
+    if not entries:
+        return ()
+    from python_runner.days_off import entry_problems  # noqa: PLC0415 - few have any
+
+    problems = dict(entry_problems(entries))
+    for place, problem in problems.items():
+        findings.add(f"not_on[{place}]", problem.in_language(system_language()))
+    return () if problems else tuple(entries)
 
 
 def _env_file(folder: Path, good: Mapping[str, Any], findings: Findings) -> EnvFile:

@@ -9,11 +9,9 @@ from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING
 
-import platformdirs
-
+from python_runner.computer import host_name
 from python_runner.config.addresses import is_sender
 from python_runner.config.env_file import EnvFile, read_env
 from python_runner.config.oauth import (
@@ -136,6 +134,8 @@ def state_folder(variables: Mapping[str, str]) -> Path:
     """Return the folder of records, outbox and locks."""
     if home := variables.get("PYTHON_RUNNER_HOME"):
         return expanded(home)
+    import platformdirs  # noqa: PLC0415 - the variable spares it
+
     try:
         return platformdirs.user_state_path("python-runner", appauthor=False)
     except RuntimeError:
@@ -346,4 +346,4 @@ def missing_variables(way: MailSettings) -> list[str]:
 
 def sender_address(mail: MailSettings) -> str:
     """Return the address mails come from; a file drop needs no mailbox."""
-    return mail.sender or f"python-runner@{gethostname()}"
+    return mail.sender or f"python-runner@{host_name()}"

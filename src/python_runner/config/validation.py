@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,6 +19,7 @@ import msgspec
 from python_runner.config.near_keys import is_comment, nearest_key
 from python_runner.config.units import parse_unit
 from python_runner.exceptions import Problem
+from python_runner.facts import dataclass
 from python_runner.masking import MASK, Masker
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name
@@ -47,6 +49,8 @@ _ODD_PATH = lazy_pattern(r"[\b\t\n\f\r]")
 _PATH_KEYS = lazy_pattern(
     r"scripts\[\d+\](?:\.path)?|python_command(?:\[0\])?|env_file|working_directory"
 )
+#: What a kind of ``Struct`` holds: reading the types of all its fields takes a while.
+struct_fields = cache(msgspec.structs.fields)
 #: Longest rendering of a wrong value inside a message, in characters.
 _FOUND_LENGTH = 60
 #: Keys that one sentence names.
@@ -117,7 +121,7 @@ def check_struct(
     """
     fields = {
         f.encode_name: f
-        for f in msgspec.structs.fields(kind)
+        for f in struct_fields(kind)
         if only is None or f.encode_name in only
     }
     unknown = {key: value for key, value in raw.items() if key not in fields}
@@ -201,6 +205,8 @@ def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
         # A wrong item may have been noted with its list.
         if printable(key) in noted:
             continue
+        if can_be_passed(text) and not _looks_broken(key, text):
+            continue
         found = MASK if _is_secret(key) else _shown(text, findings)
         if not can_be_passed(text):
             message = _(
@@ -213,8 +219,15 @@ def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
                 findings.warn(key, Sentence.of(_BROKEN, found=found))
             else:
                 findings.add(key, _(_BROKEN).format(found=found))
-        elif _PATH_KEYS.fullmatch(key) and _ODD_PATH.search(text):
+        else:
             findings.warn(key, Sentence.of(_BROKEN, found=found))
+
+
+def _looks_broken(key: str, text: str) -> bool:
+    """Say whether a text looks like a path whose backslashes were not doubled."""
+    if _BROKEN_PATH.match(text):
+        return True
+    return bool(_ODD_PATH.search(text) and _PATH_KEYS.fullmatch(key))
 
 
 def _texts_in(

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
 from python_runner.config.keys import ExecConfig
 from python_runner.config.project import (
     CONFIG_FILE,
-    how_to_write,
+    WILDCARDS,
     usable_addresses,
     variables_of,
 )
 from python_runner.config.reading import is_there, read_toml
-from python_runner.config.validation import Findings, check_struct, check_texts
+from python_runner.config.validation import (
+    Findings,
+    check_struct,
+    check_texts,
+    struct_fields,
+)
 from python_runner.exceptions import InvalidConfiguration
+from python_runner.facts import dataclass
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
-from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 WORKSPACE_FILE = "python-runner.toml"
-_WILDCARDS = frozenset("*?[")
 #: Keys of a project that may have a default for all: the optional ones.
 _DEFAULTS = frozenset(
-    f.encode_name for f in msgspec.structs.fields(ExecConfig) if not f.required
+    f.encode_name for f in struct_fields(ExecConfig) if not f.required
 ) - {"$schema"}
 
 
@@ -92,7 +95,7 @@ def load_workspace(folder: Path) -> Workspace | None:
         only=_DEFAULTS,
     )
     usable_addresses(defaults, findings, "defaults.")
-    projects = tuple(_expand(folder, good.get("projects", ()), findings))
+    projects = tuple(_expand(folder, good.get("projects", ())))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)
     return Workspace(
@@ -100,19 +103,17 @@ def load_workspace(folder: Path) -> Workspace | None:
     )
 
 
-def _expand(folder: Path, patterns: list[str], findings: Findings) -> Iterator[Path]:
-    """Yield the folders: as named, or those with a configuration a pattern matches."""
+def _expand(folder: Path, patterns: list[str]) -> Iterator[Path]:
+    """Yield the folders: as named, or those with a configuration a pattern matches.
+
+    A pattern that matches nothing is yielded itself.
+    """
     seen: set[Path] = set()
-    for place, pattern in enumerate(patterns):
-        if not _WILDCARDS & set(pattern):
-            found = [folder / pattern]
-        else:
-            found = _matches(folder, pattern)
-            if not found:
-                message = _("no folder with an {file} matches {pattern}").format(
-                    file=CONFIG_FILE, pattern=pattern
-                )
-                findings.add(f"projects[{place}]", message + how_to_write(pattern))
+    for pattern in patterns:
+        found = _matches(folder, pattern) if WILDCARDS & set(pattern) else []
+        # A share that does not answer keeps no other project from running: a pattern
+        # without a match stands for a project, which cannot be read.
+        found = found or [folder / pattern]
         for project in found:
             if project not in seen:
                 seen.add(project)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.circuit_breaker import CircuitBreaker
 from python_runner.delivery.rate_limiter import RateLimiter
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:

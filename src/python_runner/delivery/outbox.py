@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.sending import Drain, no_thread
 from python_runner.delivery.ways import Dispatch, Gate, OpenWay
+from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS
 from python_runner.records.messages import MessageState

@@ -6,7 +6,6 @@ import socket
 import time
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +15,7 @@ from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.delivery.transports.eventlog import EventLogTransport
 from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.smtp_connection import SmtpConnection
+from python_runner.facts import dataclass
 from python_runner.model import Cause
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.render import Report, render_notice

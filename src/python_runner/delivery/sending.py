@@ -11,7 +11,7 @@ import os
 import threading
 from collections import Counter
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from python_runner.delivery.ways import (
     reached_nobody,
     retry_after,
 )
+from python_runner.facts import dataclass
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.facts import dataclass
 from python_runner.model import Cause, Delivery
 from python_runner.texts.sentence import N_, Sentence
 
@@ -331,16 +332,19 @@ def sent_otherwise(
     """Return receipts that say by which way a message came, and why not by another."""
     if not closed:
         return receipts
-    why = Sentence.of(
-        N_("by {way}, because {closed}"), way=way, closed=closed_sentence(closed)
-    )
+    reasons = closed_sentence(closed)
+    why = Sentence.of(N_("by {way}, because {closed}"), way=way, closed=reasons)
 
     def noted(receipt: Receipt) -> Receipt:
         if receipt.delivery is not Delivery.SENT:
             return receipt
         if receipt.detail is None:
             return replace(receipt, detail=why)
-        both = Sentence.of(N_("{one}; {other}"), one=why, other=receipt.detail)
+        # Who looks for the file that a report became finds it here as well.
+        other = receipt.detail
+        file = {"file": other.values["file"]} if "file" in other.values else {}
+        file["closed"] = reasons
+        both = Sentence.of(N_("{one}; {other}"), one=why, other=other, **file)
         return replace(receipt, detail=both)
 
     return tuple(map(noted, receipts))

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.execution.disk import disk_full, free_space, punch_hole
+from python_runner.facts import dataclass
 from python_runner.files import (
     FILE_MODE,
     PRIVATE_FILE_MODE,
@@ -203,6 +204,8 @@ class FileCapture:
             content = self._read(start, size)
         except OSError:
             return ""
+        if not content:
+            return ""
         if start > self._start:
             content = content[self._masker.ended(content) :]
         text = b"".join(self._readable.text().blocks([content]))
@@ -236,7 +239,7 @@ class FileCapture:
             self._write_again(parts)
         elif moved:
             self._append(parts)
-        elif len(parts) > 1 or self._must_change(size):
+        elif len(parts) > 1 or (size > self._start and self._must_change(size)):
             self._rewrite(parts)
 
     def _has_its_name(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,12 @@ def free_space(folder: Path) -> int:
     Raises:
         OSError: the folder cannot be asked.
     """
-    return shutil.disk_usage(folder).free
+    if sys.platform == "win32":
+        import shutil  # noqa: PLC0415 - asks Windows itself
+
+        return shutil.disk_usage(folder).free
+    system = os.statvfs(folder)
+    return system.f_bavail * system.f_frsize
 
 
 if sys.platform == "win32":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import signal
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_runner.execution.interpreter_version import NOT_FOUND
+from python_runner.facts import dataclass
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error
@@ -157,9 +157,9 @@ _MOST_NAMED = 10
 
 #: Each has a value of its own, by which a report knows what it shows.
 _HINTS = {
-    Hint.LOGGED: N_("exit code {code}; logged before: {logged}"),
-    Hint.BACKGROUND: N_("exit code {code}; in the background: {background}"),
-    Hint.LAST_LINE: N_("exit code {code}; last line: {line}"),
+    Hint.LOGGED: N_("logged before: {logged} (exit code {code})"),
+    Hint.BACKGROUND: N_("in the background: {background} (exit code {code})"),
+    Hint.LAST_LINE: N_("last line: {line} (exit code {code})"),
 }
 
 _START_FAILURES = {
@@ -277,7 +277,7 @@ def _span(seconds: float) -> str:
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
+    return f"{seconds:.15g} s"
 
 
 def start_failure(error: BaseException, program: str, folder: str = "") -> Sentence:

@@ -69,10 +69,6 @@ class HeldProcess:
         message = {"handle": handle, "cwd": command.cwd, "numbers": [1]}
         channel.send(message)
 
-    def runs(self) -> bool:
-        """Say whether it has not ended."""
-        return self.process.poll() is None
-
     def end(self) -> None:
         """Kill it and what it has started; it is no script's and never will be."""
         self.kill()

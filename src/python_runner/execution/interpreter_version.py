@@ -8,10 +8,10 @@ import subprocess
 import sys
 from ast import literal_eval
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Interpreter
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -317,6 +316,8 @@ def _which(command: str, environ: Mapping[str, str]) -> Path | None:
     if sys.platform == "win32":
         return which_on_windows(command, folders or "")
     # Without a PATH, which() would fall back on the runner's own.
+    import shutil  # noqa: PLC0415 - few projects name a bare command
+
     found = shutil.which(command, path=folders or os.devnull)
     return absolute(Path(found)) if found else None
 

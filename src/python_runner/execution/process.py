@@ -6,7 +6,7 @@ import re
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +19,7 @@ from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.process_names import named
 from python_runner.execution.stop import StopRequest, nap
+from python_runner.facts import dataclass
 from python_runner.model import Attempt, Outcome
 from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.endings import Cause
@@ -219,9 +220,8 @@ def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Atte
     finally:
         capture.close()
     attempt = _attempt(command, started_at, watched, text, capture.warnings)
-    return replace(
-        attempt, output=str(capture.elsewhere) if capture.elsewhere else None
-    )
+    elsewhere = capture.elsewhere
+    return replace(attempt, output=str(elsewhere)) if elsewhere else attempt
 
 
 def _run(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.masking import MASK, Masker
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name, secret_values

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tokenize
 import zipfile
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.files import reading
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.execution.environment import STARTUP, python_version
 from python_runner.execution.hold_channel import Channel
+from python_runner.facts import dataclass
 from python_runner.texts.sentence import N_, Sentence
 
 

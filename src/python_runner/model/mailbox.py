@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from python_runner.facts import dataclass
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import CONTROLS, INVISIBLE, REORDERING, SURROGATES
 

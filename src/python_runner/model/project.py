@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
+from python_runner.facts import dataclass
 from python_runner.secret_values import secret_values
 
 
@@ -88,6 +89,7 @@ class Project:
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         warm: whether the interpreter of the next script is started ahead.
         preload: names of modules that it imports then.
+        not_on: days without runs, as configured; see :mod:`python_runner.days_off`.
         env: variables for all scripts.
         env_file: the file, as configured, that some of them come from, or None.
         log_rotation_days: calendar days one log file covers.
@@ -113,6 +115,7 @@ class Project:
     overlap: Overlap = Overlap.SKIP
     warm: bool = False
     preload: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_file: str | None = None
     log_rotation_days: int = 3

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.texts.sentence import N_
 
@@ -62,7 +63,7 @@ class RunStatus(StrEnum):
     FAILURE = "failure"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
-    #: Another run of the same project was active.
+    #: Another run of the same project was active, or it does not run on that day.
     SKIPPED = "skipped"
     #: The project could not be run at all: configuration, interpreter.
     NOT_STARTED = "not_started"
@@ -317,8 +318,11 @@ class Run:
         duration: seconds, by a monotonic clock.
         scripts: one result per script, in the order of the series.
         error: why the run did not take place, or None.
+        day_off: whether it was skipped because its project does not run on that day;
+            the records do not keep it.
         warnings: what went wrong beside the scripts: a log that could not be written.
-        mail_reason: why the report has not reached everybody, where that is known.
+        mail_reason: why the report has not reached everybody, where that is known; of
+            one that became a file, where that is.
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: as ``3.11.9``, or None if unknown.
     """
@@ -331,6 +335,7 @@ class Run:
     duration: float
     scripts: tuple[ScriptResult, ...] = ()
     error: Sentence | None = None
+    day_off: bool = False
     warnings: tuple[Sentence, ...] = ()
     mail_status: MailStatus = MailStatus.NONE
     mail_reason: Sentence | None = None
@@ -372,6 +377,7 @@ class OpenScript:
         number: its place in the series, from 1.
         outcome: how it ended; None while it is planned or runs.
         started_at: when its first attempt began; None while it is planned.
+        waits_until: when its next attempt begins; None while one runs.
         output: file with the captured output; None while it is planned.
     """
 
@@ -379,6 +385,7 @@ class OpenScript:
     number: int
     outcome: Outcome | None = None
     started_at: datetime | None = None
+    waits_until: datetime | None = None
     output: Path | None = None
 
 

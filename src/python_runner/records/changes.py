@@ -118,7 +118,8 @@ def begin_attempt(
     connection.execute(
         """
         UPDATE result SET
-            state = 'running', started_at = coalesce(started_at, ?), output = ?
+            state = 'running', started_at = coalesce(started_at, ?), output = ?,
+            waits_until = NULL
         WHERE run = ? AND number = ? AND state IN ('planned', 'running')
         """,
         (rows.from_time(started_at), output and rows.from_path(output), run, number),
@@ -126,14 +127,22 @@ def begin_attempt(
 
 
 def end_attempt(
-    connection: Connection, run: int, number: int, attempt: Attempt
+    connection: Connection,
+    run: int,
+    number: int,
+    attempt: Attempt,
+    waits_until: datetime | None,
 ) -> None:
-    """Add a script's next attempt."""
+    """Add a script's next attempt, and until when the script waits for one more."""
     (last,) = connection.execute(
         "SELECT coalesce(max(attempt), 0) FROM attempt WHERE run = ? AND number = ?",
         (run, number),
     ).fetchone()
     _write_attempt(connection, run, number, last + 1, attempt)
+    connection.execute(
+        "UPDATE result SET waits_until = ? WHERE run = ? AND number = ?",
+        (waits_until and rows.from_time(waits_until), run, number),
+    )
 
 
 def end_script(connection: Connection, run: int, result: ScriptResult) -> None:

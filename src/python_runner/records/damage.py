@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.files import (
     move,
     patiently,
@@ -80,6 +79,8 @@ def set_aside_if_damaged(path: Path, now: datetime) -> SetAside | None:
 
 def _set_aside(path: Path, now: datetime) -> SetAside:
     aside = _free_name(path, f"{now:%Y-%m-%d_%H-%M-%S}")
+    import shutil  # noqa: PLC0415 - records are seldom damaged
+
     kept = path.exists() and is_filled(write_ahead_log(path)) and _is_sound_alone(path)
     if kept:
         # Another file: whoever has the former one open sees that it is gone.

@@ -9,13 +9,12 @@ inheritance; there the runner's Job Object ends its scripts with it.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
 
+from python_runner.facts import dataclass
 from python_runner.files import (
     PRIVATE_FILE_MODE,
     is_held,
@@ -459,6 +459,8 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
 def state_name(project: Path) -> str:
     """Return the name of what the state folder holds of a project, alone of all."""
+    import hashlib  # noqa: PLC0415 - what only reads records needs no lock
+
     resolved = real_folder(project)
     digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
     name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]

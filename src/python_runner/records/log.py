@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.files import (
     appending,
     is_diverted,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Attempt, Outcome, ScriptResult, Traceback
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.characters import CONTROLS, REORDERING, SURROGATES, escape

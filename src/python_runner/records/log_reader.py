@@ -6,14 +6,13 @@ keep a log open, since Windows would refuse to set it aside.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import merge
 from operator import attrgetter
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
+from python_runner.facts import dataclass
 from python_runner.files import reading
 from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives
@@ -110,6 +109,8 @@ def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
 
 def _first_line(file: BinaryIO) -> str:
     """Return what tells a log from any other one: no two lines are alike."""
+    import hashlib  # noqa: PLC0415 - only a run reads on from a place
+
     line, _, _ = file.read(_FIRST_LINE).partition(b"\n")
     return hashlib.sha256(line).hexdigest()[:32] if line else ""
 

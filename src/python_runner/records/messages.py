@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Message
 from python_runner.records import rows
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from sqlite3 import Connection, Row
 
@@ -115,6 +115,16 @@ class RunMail:
     message_id: str
     subject: str
     run_started_at: datetime
+
+
+def where_written(details: Iterable[Sentence | None]) -> Sentence | None:
+    """Return the first of these answers that names the file a message was written to."""
+    return next((d for d in details if d and "file" in d.values), None)
+
+
+def came_otherwise(detail: Sentence | None) -> bool:
+    """Say whether an answer names the ways that were closed when another one sent."""
+    return detail is not None and "closed" in detail.values
 
 
 def load(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.files import reading
 from python_runner.output_text import OutputText
 from python_runner.texts.excerpt import left_out

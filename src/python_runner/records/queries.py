@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import (
     Interpreter,
     Outcome,

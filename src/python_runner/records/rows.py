@@ -323,6 +323,9 @@ def _to_open_script(row: Row) -> OpenScript:
         number=row["number"],
         outcome=to_outcome(row["state"]) if ended else None,
         started_at=to_time(row["started_at"]) if begun else None,
+        waits_until=None
+        if ended or row["waits_until"] is None
+        else to_time(row["waits_until"]),
         output=_path(row["output"]) if row["output"] else None,
     )
 

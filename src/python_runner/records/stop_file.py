@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from python_runner.facts import dataclass
 from python_runner.files import PRIVATE_FILE_MODE, read_regular, replacing
 
 

@@ -167,11 +167,17 @@ class Store:
             run = changes.run_key(connection, run_id)
             changes.begin_attempt(connection, run, number, started_at, output)
 
-    def end_attempt(self, run_id: str, number: int, attempt: Attempt) -> None:
-        """Record what came of a script's next attempt."""
+    def end_attempt(
+        self,
+        run_id: str,
+        number: int,
+        attempt: Attempt,
+        waits_until: datetime | None = None,
+    ) -> None:
+        """Record what came of a script's next attempt, and when one more begins."""
         with self._database.write() as connection:
             run = changes.run_key(connection, run_id)
-            changes.end_attempt(connection, run, number, attempt)
+            changes.end_attempt(connection, run, number, attempt, waits_until)
 
     def end_script(self, result: ScriptResult) -> None:
         """Record a script's end; an end once recorded stays."""

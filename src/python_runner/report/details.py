@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: Lines shown of the end of an output that is attached as well.
 TAIL_LINES = 20
+
+#: Characters at the beginning of an output's end that are looked for in a traceback.
+_LIKENESS = 60
 
 _HAS_FRAMES = re.compile(
     'File "|[╭+]──|Traceback \\(|Fatal Python error: |Windows fatal exception: '
@@ -59,9 +62,9 @@ def details_of(
         # The message of sys.exit() is no traceback, but a part of the output.
         told = traceback.exception if traceback else ""
         trace = "" if trace in tail or trace == told else trace
-    elif trace in tail:
+    elif parts := _around(trace, tail):
         # The report shows it above the output, and need not show it twice.
-        before, _found, after = tail.rpartition(trace)
+        before, after = parts
         tail = before.rstrip()
         tail_title = _("Output before the traceback")
         if after.strip():
@@ -69,6 +72,9 @@ def details_of(
             tail = f"{tail}\n{above}\n{after.strip()}"
             tail_title = _("End of the output")
     tail = _CARETS.sub(r"\1", tail.strip("\n"))
+    if tail == (traceback.exception if traceback else None):
+        # The cause is all that it printed.
+        tail = ""
     # Bounded first: what is folded afterwards never grows.
     kept_trace = cut_middle(trace, limit, language)
     room = max(limit - len(kept_trace.encode()), limit // 4)
@@ -86,6 +92,24 @@ def details_of(
         tail_title=tail_title,
         whole=whole and result.script not in context.partial,
     )
+
+
+def _around(trace: str, tail: str) -> tuple[str, str] | None:
+    """Return what stands before and after a traceback in the end of an output, or None.
+
+    The end may begin within a long traceback.
+    """
+    if trace in tail:
+        before, _, after = tail.rpartition(trace)
+        return before, after
+    # As many characters as a chance likeness does not have.
+    begin = tail[:_LIKENESS]
+    place = trace.find(begin) if len(begin) == _LIKENESS else -1
+    while place >= 0:
+        if tail.startswith(rest := trace[place:]):
+            return "", tail.removeprefix(rest)
+        place = trace.find(begin, place + 1)
+    return None
 
 
 def _logged(trace: str, result: ScriptResult) -> str:

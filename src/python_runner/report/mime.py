@@ -9,7 +9,6 @@ import hashlib
 import re
 import zipfile
 from base64 import b64encode
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -19,6 +18,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
+from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.texts.sentence import N_

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from python_runner.facts import dataclass
 from python_runner.report.subject import SUBJECT, subject_of
 from python_runner.report.summary import LINE
 from python_runner.report.view import GOOD, MARKS, Limits, RunView, moment_of, view_run
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 SCRIPT_BYTES = 64 * 1024
 #: Bytes of a failed script's output, its end, that are part of them.
 TAIL_BYTES = 8_000
+#: Longest traceback that is read beside them.
+MOST_TRACE_BYTES = 24_000
 #: Bytes of text and HTML together: base64 makes 1 MiB of them, the size of a mail that
 #: no server refuses.
 REPORT_BYTES = 740 * 1024

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import history
 from python_runner.texts.sanitize import clean, one_line
+from python_runner.texts.sentence import after_word
 from python_runner.tracebacks.names import short_exception
 
 
@@ -63,40 +64,55 @@ def summary(
     run: Run, comparisons: Mapping[str, Comparison], formats: Formats
 ) -> Summary:
     """Return what a report of ``run`` says first."""
-    blamed = _blamed(run)
+    to_blame = blamed(run)
     recovered = recoveries(run, comparisons)
     status = formats.gettext(run.status.word).capitalize()
     cause, places = "", []
     if run.status is RunStatus.SUCCESS and recovered:
         status = formats.gettext("Recovered")
-        blamed = tuple(r for r in run.scripts if r.script in recovered)
-        cause = history(recovered[blamed[0].script], formats)
-    elif blamed:
-        cause = one_line(headline(blamed[0], formats), _CAUSE)
-        compared = comparisons.get(blamed[0].script, Comparison())
-        places = [place(blamed[0].last_traceback, formats), history(compared, formats)]
+        to_blame = tuple(r for r in run.scripts if r.script in recovered)
+        cause = history(recovered[to_blame[0].script], formats)
+    elif to_blame:
+        cause = one_line(headline(to_blame[0], formats), _CAUSE)
+        if after_word(cause, formats.gettext(run.status.word)) is not None:
+            # The title has said it.
+            cause = ""
+        compared = comparisons.get(to_blame[0].script, Comparison())
+        places = [
+            place(to_blame[0].last_traceback, formats),
+            history(compared, formats),
+        ]
     elif len(said := clean(formats.say(run.error)).strip()) <= LINE:
         # Several problems, one a line, are more than a sentence at the top can say.
         cause = "" if "\n" in said else said
     return Summary(
-        title=_title(status, blamed, formats),
+        title=_title(status, to_blame, formats),
         cause=cause,
         place=" · ".join(filter(None, places)),
-        counts=counts(run, formats) if run.scripts else "",
+        counts=_counts(run, to_blame, formats),
     )
 
 
-def _blamed(run: Run) -> tuple[ScriptResult, ...]:
+def blamed(run: Run) -> tuple[ScriptResult, ...]:
     """Return the scripts that the run's end is about; none where it never began."""
     if outcome := _CUT_SHORT.get(run.status):
         return tuple(r for r in run.scripts if r.outcome is outcome)
     return own_failures(run) if run.status is RunStatus.FAILURE else ()
 
 
-def _title(status: str, blamed: tuple[ScriptResult, ...], formats: Formats) -> str:
-    if not blamed:
+def _counts(run: Run, to_blame: tuple[ScriptResult, ...], formats: Formats) -> str:
+    """Return how many scripts ended how; how the only one did, the title has said."""
+    if not run.scripts:
+        return ""
+    if to_blame and len(run.scripts) == 1:
+        return _scripts(1, 1, formats)
+    return counts(run, formats)
+
+
+def _title(status: str, to_blame: tuple[ScriptResult, ...], formats: Formats) -> str:
+    if not to_blame:
         return status
-    script, others = shortened(blamed[0].script, _NAME), len(blamed) - 1
+    script, others = shortened(to_blame[0].script, _NAME), len(to_blame) - 1
     if not others:
         template = formats.gettext("{status}: {script}")
         return template.format(status=status, script=script)
@@ -182,6 +198,19 @@ def headline(result: ScriptResult, formats: Formats) -> str:
     if result.reason:
         return one_line(formats.say(result.reason), LINE)
     return formats.gettext(result.outcome.word)
+
+
+def outcome_and_why(result: ScriptResult, formats: Formats) -> tuple[str, str]:
+    """Return the word for an outcome, and apart from it why it is not a success.
+
+    A reason that begins with the word, as ``timed out after 45 s``, stands for both.
+    """
+    word, reason = formats.gettext(result.outcome.word), headline(result, formats)
+    # That of a failure may be the script's own sentence.
+    own = result.outcome is Outcome.FAILURE
+    if result.succeeded or own or after_word(reason, word) is None:
+        return word, "" if result.succeeded else reason
+    return reason, ""
 
 
 def place(traceback: Traceback | None, formats: Formats) -> str:

@@ -5,9 +5,10 @@ All decisions about content are made here; the templates only arrange it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.installation import shell_word
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.policy import reported_scripts
@@ -21,8 +22,10 @@ from python_runner.report.details import details_of
 from python_runner.report.summary import (
     BRIEF,
     LINE,
-    headline,
+    blamed,
+    counted,
     others,
+    outcome_and_why,
     place,
     shortened,
     summary,
@@ -69,7 +72,8 @@ class ScriptView:
     """One script as a report shows it; empty strings are left out.
 
     Attributes:
-        status: its outcome in a word and, where it failed so before, how often.
+        status: its outcome in a word, or the reason that has it, and, where it failed so
+            before, how often.
         brief: what went wrong, in its row; ``where`` is the file and line behind it.
         exception: what went wrong, in its details: in full, unless they show it in full.
     """
@@ -110,7 +114,8 @@ class Fold:
     """Scripts that ended alike, in one line.
 
     Attributes:
-        words: ``29 others succeeded``; empty where the counts have said it.
+        words: ``29 others succeeded``, or the names of a few that did not; empty where
+            the counts have said it.
         reason: why, where they did not succeed.
         label: the word for how they ended, before their names.
         names: those that are named, with their durations; a report lists them last.
@@ -253,9 +258,9 @@ def _fold(
 ) -> tuple[list[ScriptResult], list[list[ScriptResult]]]:
     """Return the results that have a row each, and groups that share one line.
 
-    A group are the scripts of which nothing is to be said but that they succeeded, or
-    that were not started for one reason, where there are many. Of a run that never
-    began, the reason has been told at the top.
+    A group are the scripts of which nothing is to be said but that they succeeded, where
+    there are many, or that were not started for one reason, which is said once. Of a run
+    that never began, the reason has been told at the top.
     """
 
     def is_plain(result: ScriptResult) -> bool:
@@ -268,7 +273,8 @@ def _fold(
     folded = [
         group
         for (_outcome, reason), group in groups.items()
-        if len(group) > _MOST_ROWS or (_never_began(run) and reason == str(run.error))
+        if len(group) > (_MOST_ROWS if group[0].succeeded else 1)
+        or (_never_began(run) and reason == str(run.error))
     ]
     in_groups = {id(result) for group in folded for result in group}
     rows = [result for result in results if id(result) not in in_groups]
@@ -320,13 +326,19 @@ def _view_fold(
     kind = _KINDS.get(first.outcome, BAD)
     told = count == len(run.scripts)
     reason = "" if _never_began(run) or first.succeeded else formats.say(first.reason)
+    word = formats.gettext(first.outcome.word)
+    names = tuple(_name_in_list(result, formats) for result in shown)
+    words = "" if told else others(first.outcome, count, formats)
+    if words and not first.succeeded and count <= _MOST_ROWS:
+        named = one_line(", ".join(names), LINE)
+        words, names = counted(first.outcome, count, named, formats), ()
     return Fold(
         kind=kind,
         mark=MARKS[kind],
-        words="" if told else others(first.outcome, count, formats),
+        words=words,
         reason=one_line(reason, LINE),
-        label=formats.gettext(first.outcome.word).capitalize(),
-        names=tuple(_name_in_list(result, formats) for result in shown),
+        label=word.capitalize(),
+        names=names,
     )
 
 
@@ -387,27 +399,28 @@ def _view_script(
     traceback = result.last_traceback if failed else None
     details = details_of(run, result, context, limits.details)
     comparison = context.comparisons.get(result.script, Comparison())
-    word = formats.gettext(result.outcome.word)
+    word, why = outcome_and_why(result, formats)
     again = recurrence(comparison, formats)
     # The sentence at the top has said it of the only script.
     brief = kind == BAD and len(run.scripts) > 1
-    reason = _reason(result, formats, limits)
-    return ScriptView(
+    told_at_top = failed and result in blamed(run)[:1]
+    reason = _reason(result, formats, limits) if why else ""
+    bare = ScriptView(
         name=one_line(result.script, LINE),
         kind=kind,
         mark=MARKS[kind],
         status=f"{word}, {again}" if again else word,
-        duration=formats.duration(result.duration) if result.attempts else "",
+        duration=_duration(result, formats),
         attempts=len(result.attempts),
         failed=failed,
-        brief=one_line(headline(result, formats), BRIEF) if brief else "",
+        brief=one_line(why, BRIEF) if brief else "",
         where=_where(traceback) if brief else "",
         usual=usual_duration(comparison, formats),
         unusual=unusual_duration(comparison, formats),
         exception=_exception(result, details, limits),
         place=place(traceback, formats),
         reason=reason,
-        history=history(comparison, formats),
+        history="",
         traceback=details.trace,
         traceback_title=details.trace_title,
         tail=details.tail,
@@ -418,6 +431,18 @@ def _view_script(
         and result.script in context.tails,
         warnings=_sentences(result.warnings, formats, limits),
     )
+    if told_at_top or (comparison.new and not bare.detailed):
+        # That an error is new is no reason for details.
+        return bare
+    return replace(bare, history=history(comparison, formats))
+
+
+def _duration(result: ScriptResult, formats: Formats) -> str:
+    """Return how long a script took, where the reason of its end does not say it."""
+    if not result.attempts:
+        return ""
+    told = result.outcome is Outcome.TIMEOUT and len(result.attempts) == 1
+    return "" if told and result.reason else formats.duration(result.duration)
 
 
 def _output(result: ScriptResult, context: ReportContext, limits: Limits) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
+from python_runner.config.project import CONFIG_FILE
 from python_runner.execution.environment import withheld_variables
+from python_runner.facts import dataclass
 from python_runner.model import Outcome, ScriptResult
 from python_runner.model.script_names import mask_names
 from python_runner.records.outputs import private_logs
@@ -125,6 +127,26 @@ class RunContext:
             started_at=self.session.now(),
             reason=self.masker.sentence(reason),
         )
+
+
+def day_off_of(
+    project: Project, now: datetime
+) -> tuple[Sentence | None, tuple[Sentence, ...]]:
+    """Return why a project does not run on a day, or None if it does, and warnings.
+
+    The warnings name the days of ``not_on`` that could not be asked: they exclude none.
+    """
+    if not project.not_on:
+        return None, ()
+    from python_runner.days_off import day_off  # noqa: PLC0415 - few projects have any
+
+    day = now.astimezone().date()
+    found = day_off(project.not_on, project.path, day, project.language)
+    template = N_("{file}: {key}: {problem}")
+    return found.reason, tuple(
+        Sentence.of(template, file=CONFIG_FILE, key=f"not_on[{place}]", problem=problem)
+        for place, problem in found.problems
+    )
 
 
 def configuration_warnings(project: Project, settings: Settings) -> Iterator[Sentence]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import RECIPIENTS, Delivery, MailStatus, Run
+from python_runner.records.messages import came_otherwise, where_written
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -102,7 +103,7 @@ def with_mail_status(run: Run, session: Session) -> Run:
             if status is MailStatus.QUEUED:
                 reason = reason or _why_untried(messages, session)
             elif status is MailStatus.SENT:
-                reason = _how_sent(messages)
+                reason = _how_sent(r.detail for m in messages for r in m.recipients)
     except StoreError as error:
         # They were safe before; a later run looks again.
         template = N_("the records cannot be read: {error}")
@@ -140,15 +141,10 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
     return None
 
 
-def _how_sent(messages: Iterable[QueuedMessage]) -> Sentence | None:
-    """Return what is odd about the way a mail came: another one was closed."""
-    details = (
-        recipient.detail
-        for queued in messages
-        if queued.message.audience == RECIPIENTS
-        for recipient in queued.recipients
-    )
-    return next(filter(None, details), None)
+def _how_sent(details: Iterable[Sentence | None]) -> Sentence | None:
+    """Return why a mail came another way, else which file it became, else None."""
+    said = [*details]
+    return next(filter(came_otherwise, said), None) or where_written(said)
 
 
 def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
@@ -159,5 +155,5 @@ def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
             return replace(
                 run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail
             )
-    detail = next((r.detail for r in receipts if r.detail), None)
-    return replace(run, mail_status=MailStatus.SENT, mail_reason=detail)
+    how = _how_sent(receipt.detail for receipt in receipts)
+    return replace(run, mail_status=MailStatus.SENT, mail_reason=how)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ class AttemptEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunStopping:
+    """Somebody asked elsewhere that this run stop, or, where ``urgent``, be killed."""
+
+    run_id: str
+    project: Project
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScriptEnded:
     """A script ended, or will not be started."""
 
@@ -65,4 +75,4 @@ class RunEnded:
 
 
 #: The events of a run, in the order in which a listener gets them.
-Event = RunStarted | ScriptStarted | AttemptEnded | ScriptEnded | RunEnded
+Event = RunStarted | ScriptStarted | AttemptEnded | RunStopping | ScriptEnded | RunEnded

@@ -38,9 +38,11 @@ class RunHeartbeat:
     def end(self, run: Run) -> None:
         """Report how this run, or an earlier one that died, ended; return at once.
 
-        A skipped run is not reported: the project's heartbeat is the active run's.
+        A run that was skipped for an active one is not reported: the project's heartbeat
+        is that one's. A day off is a success: whoever waits for the ping need not worry.
         """
-        if self._heartbeat is None or run.status is RunStatus.SKIPPED:
+        skipped = run.status is RunStatus.SKIPPED and not run.day_off
+        if self._heartbeat is None or skipped:
             return
         # Imported here because few projects have a heartbeat.
         from python_runner.runner.rendering import render_ping  # noqa: PLC0415
@@ -48,7 +50,7 @@ class RunHeartbeat:
         self._heartbeat.end(
             run.run_id,
             render_ping(run, self._context),
-            success=run.status is RunStatus.SUCCESS,
+            success=run.status is RunStatus.SUCCESS or run.day_off,
             language=self._context.project.language,
         )
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from itertools import count
-from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
+from python_runner.facts import dataclass
 from python_runner.files import exists, resolved
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.policy import run_status
@@ -103,7 +104,7 @@ def read_log_news(
         return LogNews()
     ids = dict.fromkeys((*filter(None, map(run_id_of, news)), *ended))
     missed = ids.keys() - store.newest_first(ids)
-    wanted, here = missed.union(open_runs), gethostname()
+    wanted, here = missed.union(open_runs), host_name()
     lines: defaultdict[str, list[LogLine]] = defaultdict(list)
     for text in news:
         if run_id_of(text) in wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,6 +19,7 @@ from python_runner.execution.interpreter_version import (
 )
 from python_runner.execution.interpreters import find_command
 from python_runner.execution.stop import StopRequest
+from python_runner.facts import dataclass
 from python_runner.model import (
     Interpreter,
     MailStatus,
@@ -32,7 +33,7 @@ from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext, new_run_id
+from python_runner.runner.context import RunContext, day_off_of, new_run_id
 from python_runner.runner.delivery import (
     deliver,
     drain,
@@ -41,7 +42,7 @@ from python_runner.runner.delivery import (
     unannounced_reports,
     with_mail_status,
 )
-from python_runner.runner.events import RunEnded, RunStarted, ScriptEnded
+from python_runner.runner.events import RunEnded, RunStarted, RunStopping, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import (
@@ -86,19 +87,23 @@ def run_configured(
     defaults: Mapping[str, Any],
     only: Sequence[str] = (),
     resume: bool = False,
+    any_day: bool = False,
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
     What keeps it from being run becomes a run that was not started. Where the project
     is silent the optional keys ``defaults`` of ``python-runner.toml`` hold. The scripts
     named in ``only`` are run, or all; with ``resume`` those that have not succeeded,
-    and None is returned where there is none.
+    and None is returned where there is none; with ``any_day`` also on the days on which
+    the project does not run.
     """
     masker = session.masker()
     try:
         configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
+        if any_day:
+            project = replace(project, not_on=())
         try:
             return run_project(project, session, resume=resume)
         except PythonRunnerError as error:
@@ -108,7 +113,7 @@ def run_configured(
         reason = explain(error, session.settings.home, session.now(), masker)
         return Run(
             run_id=new_run_id(),
-            project=folder.name,
+            project=folder.name or str(folder),
             path=folder,
             status=RunStatus.NOT_STARTED,
             started_at=session.now(),
@@ -228,6 +233,7 @@ class _ProjectRun:
 
     Attributes:
         recovery: what is known of earlier runs, once they are recovered.
+        day_off: whether the project does not run on this day.
         begun: whether the records, the log and people may know of it.
         told: whether it is reported to people.
         ended: the run as it was recorded with its reports, once it was.
@@ -241,6 +247,7 @@ class _ProjectRun:
     recorder: RunRecorder = field(init=False)
     recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
+    day_off: bool = False
     begun: bool = False
     told: bool = True
     ended: Run | None = None
@@ -256,6 +263,10 @@ class _ProjectRun:
     def run(self, *, resume: bool) -> Run | None:
         """Run the series, and end the run together with its reports."""
         context, session = self.context, self.context.session
+        if reason := self._why_not_today():
+            # Nobody waits for a report of it.
+            self.day_off, self.told = True, False
+            return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
         interpreter = _find_interpreter(context)
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
@@ -277,6 +288,17 @@ class _ProjectRun:
         with context.as_warning():
             self.told = not self._skip_is_told()
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
+
+    def _why_not_today(self) -> Sentence | None:
+        """Return why the project does not run on this day; None if it does.
+
+        An entry that cannot be asked is a warning: the scripts run.
+        """
+        context = self.context
+        reason, warnings = day_off_of(context.project, context.started_at)
+        for warning in warnings:
+            context.warn(warning)
+        return reason
 
     def _skip_is_told(self) -> bool:
         """Say whether people know that runs are skipped for the one that is active."""
@@ -308,13 +330,20 @@ class _ProjectRun:
         context, session = self.context, self.context.session
         self._begin(interpreter)
         wish = stop_file(self.lock.path)
-        with watching(wish, context.run_id, session.stop):
+        with watching(wish, context.run_id, session.stop, self._tell_of_stop):
             with context.as_warning():
                 self._send_waiting_reports()
             results = self._run_series(interpreter)
         with context.as_warning():
             delete_old_outputs(context)
         return self._end(run_status(results, stopped=session.stop.requested), results)
+
+    def _tell_of_stop(self, urgent: bool) -> None:
+        context = self.context
+        stopping = RunStopping(
+            run_id=context.run_id, project=context.project, urgent=urgent
+        )
+        context.session.notify(stopping)
 
     def end_by(self, error: Exception) -> Run:
         """End the run because of an error: what has not ended is not started.
@@ -541,6 +570,7 @@ class _ProjectRun:
             duration=time.monotonic() - self.started,
             scripts=tuple(results),
             error=context.masker.sentence(error) if error else None,
+            day_off=self.day_off,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
         )

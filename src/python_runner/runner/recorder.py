@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from socket import gethostname
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, OpenScript, RunStatus
 from python_runner.records.log import LogFile, Shortened
@@ -91,10 +91,15 @@ class RunRecorder:
             lambda store: store.begin_attempt(run_id, number, self._now(), output)
         )
 
-    def end_attempt(self, number: int, attempt: Attempt) -> None:
-        """Record what came of an attempt."""
+    def end_attempt(self, number: int, attempt: Attempt, wait: float) -> None:
+        """Record what came of an attempt; the next one begins in ``wait`` seconds."""
         run_id = self._context.run_id
-        self._record(lambda store: store.end_attempt(run_id, number, attempt))
+        try:
+            next_at: datetime | None = self._now() + timedelta(seconds=wait)
+        except OverflowError:
+            # Later than the calendar has days.
+            next_at = None
+        self._record(lambda store: store.end_attempt(run_id, number, attempt, next_at))
 
     def end_script(self, result: ScriptResult) -> None:
         """Record a script's end, and add its line to the log."""
@@ -117,7 +122,7 @@ class RunRecorder:
             line = log_line_of_skipped(
                 run_id,
                 self._context.masker.sentence(reason),
-                host=gethostname(),
+                host=host_name(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )
@@ -157,7 +162,7 @@ class RunRecorder:
 
     def log_late(self, run: Run, numbers: Collection[int]) -> None:
         """Add the lines that the log refused when ``run`` ended, with its own times."""
-        context, host = self._context, gethostname()
+        context, host = self._context, host_name()
         verbose = context.project.include_traceback
         late = {}
         if WHOLE_LINE in numbers:
@@ -181,7 +186,7 @@ class RunRecorder:
         lines = {
             (result.run_id, result.number): log_line_of(
                 result,
-                host=gethostname(),
+                host=host_name(),
                 now=self._now(),
                 include_traceback=self._context.project.include_traceback,
             )

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from socket import gethostname
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.capture import Readable, put_away
@@ -24,6 +24,7 @@ from python_runner.execution.orphans import (
     process_start,
     scripts_of,
 )
+from python_runner.facts import dataclass
 from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
@@ -79,7 +80,7 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
     """
     return Holder(
         pid=os.getpid(),
-        host=gethostname(),
+        host=host_name(),
         run_id=context.run_id,
         started_at=context.started_at,
         process_start=process_start(os.getpid()),
@@ -154,7 +155,7 @@ def living_runner(context: RunContext, lock: FileLock) -> Holder | None:
 def _runner_of(run: OpenRun) -> Holder:
     return Holder(
         pid=run.runner,
-        host=gethostname(),
+        host=host_name(),
         run_id=run.run_id,
         started_at=run.started_at,
         process_start=run.runner_start,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from socket import gethostname
 from typing import TYPE_CHECKING
 
+from python_runner.computer import host_name
 from python_runner.config.project import CONFIG_FILE
 from python_runner.config.settings import sender_address
 from python_runner.files import is_file
@@ -17,7 +17,12 @@ from python_runner.records.outputs import read_ends, read_tail, with_translated_
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.context import ReportContext
 from python_runner.report.mime import zip_files, zip_name
-from python_runner.report.render import MOST_SCRIPTS, TAIL_BYTES, render
+from python_runner.report.render import (
+    MOST_SCRIPTS,
+    MOST_TRACE_BYTES,
+    TAIL_BYTES,
+    render,
+)
 from python_runner.runner.report_history import load_history
 from python_runner.texts.sanitize import cut_middle
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import Message, Run
+    from python_runner.model import Message, Run, ScriptResult
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
 
@@ -111,14 +116,17 @@ def _without_secrets(
     # since the run.
     run = run.masked(masker)
     outputs = _outputs(run)
+    limits = {result.script: _tail_bytes(result) for result in run.failed_scripts}
     return run, replace(
         context,
         tails={
-            script: with_translated_attempts(masker.text(_tail(path)), context.language)
+            script: with_translated_attempts(
+                masker.text(_tail(path, limits[script])), context.language
+            )
             for script, path in outputs.items()
         },
-        partial=[s for s, path in outputs.items() if _size(path) > TAIL_BYTES],
-        host=gethostname(),
+        partial=[s for s, path in outputs.items() if _size(path) > limits[s]],
+        host=host_name(),
         # The library also runs scripts of a folder without a configuration.
         command=own_command() if is_file(run.path / CONFIG_FILE) else "",
     )
@@ -128,9 +136,20 @@ def _outputs(run: Run) -> dict[str, Path]:
     return {r.script: r.output for r in run.failed_scripts if r.output}
 
 
-def _tail(output: Path) -> str:
+def _tail_bytes(result: ScriptResult) -> int:
+    """Return how much of the end of an output is read.
+
+    What stands there of the traceback is shown but once: what was printed before it has
+    as much room as in an output without one.
+    """
+    traceback = result.last_traceback
+    size = len(traceback.text.encode()) if traceback else 0
+    return TAIL_BYTES + (size if size <= MOST_TRACE_BYTES else 0)
+
+
+def _tail(output: Path, limit: int) -> str:
     try:
-        return read_tail(output, TAIL_BYTES)
+        return read_tail(output, limit)
     except OSError:
         # Kept elsewhere or not at all; the attempt's warnings say so.
         return ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.model import Incident, RunStatus
 from python_runner.policy import INCIDENT
 from python_runner.records.store import StoreError

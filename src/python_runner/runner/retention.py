@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.records import outputs
 from python_runner.records.messages import CONTENT_DAYS
 from python_runner.records.store import StoreError

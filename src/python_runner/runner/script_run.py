@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from python_runner.execution.environment import (
 )
 from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
+from python_runner.facts import dataclass
 from python_runner.files import make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
@@ -162,8 +163,8 @@ class ScriptRun:
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
                 return
-            self.recorder.end_attempt(number, attempts[-1])
             wait = retry_wait(script.retry_delay, len(attempts))
+            self.recorder.end_attempt(number, attempts[-1], wait)
             ended = AttemptEnded(
                 run_id=self.context.run_id,
                 project=self.context.project,

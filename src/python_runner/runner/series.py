@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from python_runner.execution.exit_reasons import start_failure
+from python_runner.facts import dataclass
 from python_runner.model import Outcome
 from python_runner.policy import Schedule
 from python_runner.waiting import start, wait_for_all, wait_for_any

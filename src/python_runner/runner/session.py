@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +13,7 @@ from python_runner.config.settings import load_settings, state_folder
 from python_runner.delivery.outbox import Outbox
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.stop import StopRequest
+from python_runner.facts import dataclass
 from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy

@@ -9,8 +9,10 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Self
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from python_runner.records.stop_file import forget_wish, read_wish
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from python_runner.execution.stop import StopRequest
@@ -20,15 +20,17 @@ INTERVAL = 0.5
 
 
 @contextmanager
-def watching(file: Path, run_id: str, stop: StopRequest) -> Iterator[None]:
+def watching(
+    file: Path, run_id: str, stop: StopRequest, told: Callable[[bool], object]
+) -> Iterator[None]:
     """Request the stop of a run once ``file`` asks for it, as long as the block lasts.
 
-    A request that means another run is none. Where the system allows no further thread
+    ``told`` is called then, with whether its scripts are to be killed. A request that means another run is none. Where the system allows no further thread
     the run goes on without being asked.
     """
     ended = threading.Event()
     thread = threading.Thread(
-        target=_watch, args=(file, run_id, stop, ended), name="stop", daemon=True
+        target=_watch, args=(file, run_id, stop, told, ended), name="stop", daemon=True
     )
     with suppress(RuntimeError):
         thread.start()
@@ -39,7 +41,13 @@ def watching(file: Path, run_id: str, stop: StopRequest) -> Iterator[None]:
         forget_wish(file)
 
 
-def _watch(file: Path, run_id: str, stop: StopRequest, ended: threading.Event) -> None:
+def _watch(
+    file: Path,
+    run_id: str,
+    stop: StopRequest,
+    told: Callable[[bool], object],
+    ended: threading.Event,
+) -> None:
     asked = False
     while not ended.wait(INTERVAL):
         # Most looks find nothing.
@@ -48,7 +56,10 @@ def _watch(file: Path, run_id: str, stop: StopRequest, ended: threading.Event) -
             continue
         if not asked:
             asked = True
-            stop.request()
-        if wish.kill:
+            stop.request(kill=wish.kill)
+            told(wish.kill)
+        elif wish.kill:
             stop.request(kill=True)
+            told(True)
+        if wish.kill:
             return

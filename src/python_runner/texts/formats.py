@@ -6,9 +6,9 @@ Babel, which knows all of them, takes 30 MB. The tests compare the two.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.texts.sentence import catalogue, grouped
 
 

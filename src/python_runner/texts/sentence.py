@@ -11,10 +11,12 @@ import gettext
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:
@@ -64,6 +66,13 @@ def translate(message: str) -> str:
     return catalogue(system_language()).gettext(message)
 
 
+def after_word(text: str, word: str) -> str | None:
+    """Return what follows ``word`` in ``text``; None where it does not begin with it."""
+    if not f"{text} ".startswith(f"{word} "):
+        return None
+    return text.removeprefix(word).lstrip()
+
+
 #: Between groups of three digits; French has the narrow no-break space.
 _GROUP = {"fr": "\u202f"}
 
@@ -76,14 +85,22 @@ def grouped(digits: str, language: str) -> str:
 #: A value of a sentence that is a moment, as the log writes it, and its order elsewhere.
 _MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)")
 _MOMENTS = {"fr": r"\3/\2/\1\4"}
+#: And one that is a time span with a fraction.
+_SPAN = re.compile(r"(\d+)\.(\d+ (?:s|min|h))")
+_SPANS = {"fr": r"\1,\2"}
 
 
 def _shown(value: object, language: str) -> object:
     """Return a value as a sentence in ``language`` shows it."""
     if isinstance(value, Sentence):
         return value.in_language(language)
-    if isinstance(value, str) and language in _MOMENTS and _MOMENT.fullmatch(value):
-        return _MOMENT.sub(_MOMENTS[language], value)
+    if isinstance(value, str) and language in _MOMENTS:
+        value = (
+            _MOMENT.sub(_MOMENTS[language], value)
+            if _MOMENT.fullmatch(value)
+            else value
+        )
+        value = _SPAN.sub(_SPANS[language], value) if _SPAN.fullmatch(value) else value
     return value
 
 

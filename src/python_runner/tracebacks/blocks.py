@@ -8,9 +8,10 @@ together cost one look at each of its lines.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:

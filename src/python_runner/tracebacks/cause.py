@@ -24,6 +24,7 @@ from python_runner.tracebacks.exit_messages import (
     tells_error,
 )
 from python_runner.tracebacks.lines import Output, output_of
+from python_runner.tracebacks.native import native_words
 from python_runner.tracebacks.origins import (
     Origin,
     origin_of,
@@ -60,6 +61,8 @@ _CONTINUATION = re.compile(
 )
 #: Lines at the end in which a command may say that, at most.
 _USAGE_LINES = 10
+#: What faulthandler writes where a process calls ``abort``.
+_ABORTED = "Fatal Python error: Aborted"
 #: Above the frames of another process that a message quotes, as Dask does.
 _QUOTED = re.compile(r"\s*(?:Remote )?Traceback:?\s*$")
 
@@ -141,6 +144,10 @@ class _Search:
     def beside_a_code(self) -> Cause:
         """Return what stands near the end of a script that chose its exit code."""
         for chain in chains_from_the_end(self.output):
+            ends = chain.last.end >= len(self.output.lines)
+            if ends and chain.last.exception == _ABORTED:
+                # Windows has no signals: a process that aborts ends with exit code 3.
+                return _crash(self.output, self.project)
             if len(self.output.lines) - chain.last.end > NEAR:
                 break
             self._note(chain, origin_of(chain, self.project))
@@ -230,7 +237,7 @@ class _Search:
 
     def _goes_on(self, lines: list[str]) -> bool:
         """Whether lines behind a handled exception are no more than its message."""
-        said = [line for line in lines if line.strip()]
+        said = [line for line in lines if re.search(r"\w", line)]
         if all(_CONTINUATION.match(line) or is_light(line) for line in said):
             return True
         source = self.source
@@ -251,8 +258,20 @@ class _Search:
         frames = [self._quoted_frames(chain), *(block.frames for block in blocks)]
         places = (place_of(found, self.project) for found in frames)
         place = next(filter(None, places), None)
-        said = _exception(self.output, chain.last, self.end)
+        end = self._end_of_message(chain)
+        said = _exception(self.output, chain.last, end)
         return _with_place(text, said, place)
+
+    def _end_of_message(self, chain: Chain) -> int:
+        """Return where the message of a chain ends, without what the script prints."""
+        end, lines = self.end, self.output.lines
+        if self.source is None:
+            return end
+        while end > chain.last.end and (
+            not lines[end - 1].strip() or self.source.printed(lines[end - 1])
+        ):
+            end -= 1
+        return end
 
     def _quoted_frames(self, chain: Chain) -> tuple[Frame, ...]:
         """Return the frames of another process that the message of an exception quotes."""
@@ -269,6 +288,10 @@ def _crash(output: Output, project: Project) -> Cause:
         if chain.last.kind is Kind.FATAL:
             text = chain_text(output, chain, chain.last.end)
             said = chain.last.exception
+            if words := native_words(output.lines[: chain.start]):
+                start, gist = words
+                text = "\n".join([*output.lines[start : chain.start], text])
+                said = f"{said}: {gist}"
             return Cause(_traceback(text, said, chain.last.frames, project))
     return Cause()
 
@@ -287,6 +310,9 @@ def _exception(output: Output, block: Block, end: int) -> str:
     message = [line.strip() for line in output.lines[block.error + 1 : end]]
     if inner := _error_of_a_cell(message):
         return f"{said.partition(':')[0]}: {inner}"
+    if message and message[0].startswith(": "):
+        # Java's own words, below those of py4j.
+        return f"{said} {message[0][2:]}"
     if not said.endswith(":"):
         return said
     paragraph: list[str] = []

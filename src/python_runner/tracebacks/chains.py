@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
 from python_runner.tracebacks.blocks import HEADER, Block, block_at
 from python_runner.tracebacks.boxes import box_at
 from python_runner.tracebacks.notebooks import cell_block_at

@@ -30,8 +30,9 @@ _NAMED = 3
 def excerpt(text: str, folder: str, language: str) -> str:
     """Return what people need of a traceback.
 
-    The frames of the project begin with :data:`MARK`, those of libraries become one line
-    that counts them, and what is repeated stands there once. A text without frames of
+    The frames of the project begin with :data:`MARK` and name their files as the project
+    does, those of libraries become one line that counts them, and what is repeated stands
+    there once. A text without frames of
     the project keeps all of its frames.
 
     Args:
@@ -49,7 +50,7 @@ def excerpt(text: str, folder: str, language: str) -> str:
     ):
         members = list(group)
         if own:
-            lines += (_marked(line) for part in members for line in part.lines)
+            lines += (line for part in members for line in _own_lines(part, folder))
         elif foreign:
             lines.append(_folded(members, formats))
         else:
@@ -99,6 +100,13 @@ def _is_own(part: Part, folder: str) -> bool:
     path = part.file
     absolute = path[:1] in {"/", "\\"} or path[1:2] == ":"
     return absolute and inside(path, folder) is not None
+
+
+def _own_lines(part: Part, folder: str) -> Iterator[str]:
+    """Yield the lines of a frame of the project: its file as one finds it from there."""
+    first, *others = part.lines
+    yield _marked(first.replace(part.file, inside(part.file, folder) or part.file, 1))
+    yield from map(_marked, others)
 
 
 def _marked(line: str) -> str:

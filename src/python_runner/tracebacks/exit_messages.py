@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:
@@ -19,12 +20,19 @@ _MESSAGE_LINES = 500
 #: A line that a logger wrote is no part of a message below it: time, or level.
 _LOGGED = re.compile(
     r"\W*\d{4}-\d\d-\d\d[T ]\d\d:|\W*(?:\d\d[/.]\d\d[/.]\d{2,4},? )?\d\d:\d\d:\d\d\b"
-    r"|\s*\W{0,3}(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\b"
+    r"|\s*\W{0,3}(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
+    r"|[IWEF]\d{4} \d\d:\d\d:\d\d"
 )
-_LEVEL = re.compile(r"\b(DEBUG|INFO|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b")
+_LEVEL = re.compile(
+    r"\b(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
+)
+#: absl and glog write the first letter of a level, then month and day.
+_LETTER = re.compile(r"[IWEF](?=\d{4} \d\d:)")
+_LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 #: Characters of a logged line in which its level is looked for, and levels by their weight.
 _LEVEL_WITHIN = 100
-_LIGHT = frozenset({"DEBUG", "INFO"})
+_LIGHT = frozenset({"TRACE", "DEBUG", "INFO", "NOTICE", "SUCCESS"})
+_WARNINGS = frozenset({"WARN", "WARNING"})
 _GRAVE = frozenset({"ERROR", "CRITICAL", "FATAL"})
 #: Lines above the last one in which an error that was logged is looked for.
 _ERRORS_WITHIN = 50
@@ -32,8 +40,9 @@ _ERRORS_WITHIN = 50
 _HINT_LINES = 10
 #: A line that says what was wrong, as commands do.
 _ERROR = re.compile(
-    r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur)(?: fatale)?\s?: "
-    r"|can't open file )",
+    r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur|fehler)(?: fatale)?\s?: "
+    r"|(?:fatal|failed|failure|échec)\s?: (?!\d)"
+    r"|can't open file |(?:\w+\.)*[A-Z]\w*(?:Error|Exception): |\[(?:Errno|WinError) -?\d+\] )",
     re.IGNORECASE,
 )
 #: Words of last words that tell of trouble themselves.
@@ -114,7 +123,7 @@ def _error_above(
         headline: of them.
         said: whether the script may have ended with these words.
     """
-    if is_light(headline):
+    if _is_less_than_error(headline):
         near = range(len(lines) - 1, max(len(lines) - _ERRORS_WITHIN, 0) - 1, -1)
         return next((n for n in near if is_grave(lines[n])), None)
     if said:
@@ -149,6 +158,11 @@ def is_light(line: str) -> bool:
     return is_logged(line) and _level_of(line) in _LIGHT
 
 
+def _is_less_than_error(line: str) -> bool:
+    """Whether a logger wrote a line with a level below an error's."""
+    return is_logged(line) and _level_of(line) in _LIGHT | _WARNINGS
+
+
 def is_grave(line: str) -> bool:
     """Whether a logger wrote a line as an error."""
     return is_logged(line) and _level_of(line) in _GRAVE
@@ -160,6 +174,8 @@ def _goes_on(record: str, below: list[str]) -> bool:
 
 
 def _level_of(line: str) -> str:
+    if letter := _LETTER.match(line):
+        return _LETTERS[letter[0]]
     match = _LEVEL.search(line, 0, _LEVEL_WITHIN)
     return match[1] if match else ""
 
@@ -182,7 +198,7 @@ def last_line(lines: list[str]) -> str:
     """
     lines = _without_boxes(_without_warnings(lines[-_ERRORS_WITHIN:]))
     line = next((line for line in reversed(lines) if line.strip()), "")
-    return ((is_light(line) and _last_error(lines)) or line).strip()
+    return ((_is_less_than_error(line) and _last_error(lines)) or line).strip()
 
 
 def _headline(lines: list[str]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from python_runner.facts import dataclass
 from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.json_lines import without_json_lines
 

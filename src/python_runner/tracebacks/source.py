@@ -11,8 +11,10 @@ import builtins
 import re
 import textwrap
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:

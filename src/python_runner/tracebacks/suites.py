@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from python_runner.facts import dataclass
 from python_runner.tracebacks.blocks import Frame, frame_in
 
 
@@ -57,14 +57,16 @@ def _pytest(lines: list[str]) -> FailedTests | None:
         return None
     if not said:
         return None
+    # Errors stand above failures in the output, and are worth more.
+    said.reverse()
+    said.sort(key=lambda line: line.startswith("FAILED "))
     start = number
     for above in range(number - 1, -1, -1):
         if _PYTEST_SECTIONS.match(lines[above]):
             start = above
-            # Errors stand above failures, and are worth more.
             if " ERRORS " in lines[above]:
                 break
-    return FailedTests(start, _with_others(said[::-1]), _pytest_frames(lines, start))
+    return FailedTests(start, _with_others(said), _pytest_frames(lines, start))
 
 
 def _pytest_frames(lines: list[str], start: int) -> tuple[Frame, ...]:

@@ -10,6 +10,8 @@ from python_runner.model import (
     Outcome,
 )
 from tests.support import (
+    BAD,
+    GOOD,
     SERIES,
     Cli,
     MakeProject,
@@ -178,3 +180,31 @@ def test_follow_ends_quietly_with_ctrl_c(
 
     assert (rest, errors, process.returncode) == ("", "", 130)
     assert " running " in cli("history", patient).stdout
+
+
+def test_a_silent_script_is_told_apart_from_no_answer(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Nothing on stdout, where programs read, and a sentence beside it."""
+    folder = make_project(sources={"a.py": "", "b.py": GOOD, "c.py": ""})
+    assert cli("run", folder).returncode == 0
+
+    one = cli("output", folder, "a.py")
+    every = cli("output", folder)
+
+    assert (one.stdout, one.returncode) == ("", 0)
+    assert one.stderr == "a.py printed nothing.\n"
+    assert every.stderr == "a.py printed nothing.\nc.py printed nothing.\n"
+    assert every.stdout.count("==> ") == 3
+
+
+def test_further_attempts_begin_in_the_readers_language(
+    cli: Cli, make_project: MakeProject
+) -> None:
+    """Also where the output is shown as it comes."""
+    folder = make_project(sources={"a.py": BAD}, retries=1, retry_delay="1s")
+    verbose = cli("run", "-v", folder, LANGUAGE="fr").stdout
+
+    for text in (verbose, cli("output", folder, LANGUAGE="fr").stdout):
+        assert "--- tentative 2 sur 2 ---\n" in text
+    assert "--- attempt 2 of 2 ---\n" in cli("output", folder).stdout

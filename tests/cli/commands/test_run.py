@@ -145,16 +145,18 @@ def test_projects_of_the_workspace_run_without_arguments(
 ) -> None:
     """python-runner.toml lists the projects and common defaults."""
     make_project("shared/a")
-    make_project("shared/b", sources={"slow.py": "import time; time.sleep(60)"})
+    make_project("shared/b", sources={"b.py": "import os; exit(int(os.environ['N']))"})
     (tmp_path / "python-runner.toml").write_text(
-        'projects = ["shared/*"]\n[defaults]\ntimeout = "1s"\n', encoding="utf-8"
+        'projects = ["gone/*", "shared/*"]\n[defaults.env]\nN = "7"\n', encoding="utf-8"
     )
 
     done = cli("run")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "a: main.py: succeeded" in done.stdout
-    assert "b: slow.py: timed out" in done.stdout
+    assert "exit code 7" in done.stdout
+    # A share that does not answer is told, and keeps no other project from running.
+    assert "no folder with an exec_config.json matches" in done.stderr
 
 
 def test_jobs_run_projects_side_by_side(cli: Cli, make_project: MakeProject) -> None:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from python_runner.model import Message, OpenRun, OpenScript, Outcome, Run, RunStatus
-from tests.support import BAD, GOOD, TODAY, Cli, MakeProject, keep, last_run_id
+from tests.support import (
+    BAD,
+    GOOD,
+    TODAY,
+    Cli,
+    MakeProject,
+    keep,
+    last_run_id,
+    started,
+    wait_until,
+)
 
 
 if TYPE_CHECKING:
@@ -161,3 +171,24 @@ def test_which_projects_are_told(cli: Cli, store: Store, tmp_path: Path) -> None
     assert done.returncode == 2
     assert f"{tmp_path / 'nowhere'} is not a folder" in done.stderr
     assert rows(done.stdout)[1][0] == "other"
+
+
+def test_a_script_between_two_attempts_waits(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """``status`` and ``show`` say so, and until when: it does not run."""
+    folder = make_project(
+        sources={"busy.py": BAD, "z.py": GOOD}, retries=1, retry_delay="1h"
+    )
+
+    def waits() -> bool:
+        return "next attempt at " in cli("status", folder).stdout
+
+    with started(tmp_path, "run", folder):
+        wait_until(waits)
+        status, shown = (cli(name, folder).stdout for name in ("status", "show"))
+        french = cli("show", folder, LANGUAGE="fr").stdout
+
+    assert re.search(r"busy\.py, next attempt at .*\d\d:\d\d:\d\d", status)
+    assert re.search(r"busy\.py +waiting +next attempt at .*\d\d:\d\d:\d\d", shown)
+    assert re.search(r"busy\.py +en attente +prochaine tentative à .*\d\d:\d\d", french)

@@ -111,19 +111,22 @@ def test_now_kills_at_once() -> None:
 def test_the_watcher_hears_its_own_run_alone(tmp_path: Path) -> None:
     """A request for another run, or what is none, stops nothing; the file goes."""
     file = tmp_path / "p.stop"
+    told: list[bool] = []
     for content in (b"", b"{", b"[]", b'{"run_id": 1}', b'{"run_id": "other"}'):
         file.write_bytes(content)
         stop = StopRequest()
-        with stop_watch.watching(file, "mine", stop):
+        with stop_watch.watching(file, "mine", stop, told.append):
             assert not stop.wait(2 * stop_watch.INTERVAL)
         assert not file.exists()
     stop = StopRequest()
-    with stop_watch.watching(file, "mine", stop):
+    assert told == []
+    with stop_watch.watching(file, "mine", stop, told.append):
         write_wish(file, StopWish("mine"))
         assert stop.wait(60)
         assert not stop.urgent
         write_wish(file, StopWish("mine", kill=True))
-        wait_until(lambda: stop.urgent)
+        wait_until(lambda: told == [False, True])
+        assert stop.urgent
 
 
 def test_a_wish_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ CASES = (
     Case(403, "ErrorAccessDenied", DEFERRED, "Application Mail.Send", stops=True),
     Case(403, "Authorization_RequestDenied", DEFERRED, "RBAC for App", stops=True),
     Case(403, "SomethingNew", DEFERRED, "may not send from the mailbox", stops=True),
-    Case(403, "ErrorSendAsDenied", DEFERRED, "Make MAIL_FROM the same"),
+    Case(403, "ErrorSendAsDenied", DEFERRED, "Unset MAIL_FROM"),
     Case(404, "ErrorInvalidUser", DEFERRED, "LOGIN_MAIL must be", stops=True),
     Case(404, "MailboxNotEnabledForRESTAPI", DEFERRED, "LOGIN_MAIL must", stops=True),
     Case(404, "UnknownError", DEFERRED, "check GRAPH_URL", stops=True),

@@ -138,7 +138,7 @@ def test_a_real_server_refuses_a_foreign_mailbox(
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert mailbox.logins == [False]
     detail = str(receipts[0].detail)
-    assert "New-ServicePrincipal" in detail
+    assert "Application SMTP.SendAsApp" in detail
     assert '535 5.7.8 Authentication credentials invalid {"status":"400"' in detail
 
 

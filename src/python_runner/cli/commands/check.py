@@ -178,7 +178,8 @@ def _as_dict(problem: Problem) -> dict[str, str]:
 
 
 def _print(examined: Sequence[Examination], settings: Settings) -> None:
-    names = Counter(one.folder.name for one in examined)
+    # A root has no name.
+    names = Counter(one.folder.name for one in examined if one.folder.name)
     shown = [
         one.folder.name if names[one.folder.name] == 1 else str(one.folder)
         for one in examined
@@ -191,6 +192,12 @@ def _print(examined: Sequence[Examination], settings: Settings) -> None:
             show("✓ {name}  {checked}", colour="green", **values, checked=text)
             continue
         count = len(one.problems)
+        if all(Path(problem.file) == one.folder for problem in one.problems):
+            # Each of them names the folder.
+            for problem in one.problems:
+                brief = _brief(problem, one.folder)
+                show("✗ {name}  {problem}", colour="red", **values, problem=brief)
+            continue
         problems = formats().ngettext(
             "{count} problem in {folder}",
             "{count} problems in {folder}",

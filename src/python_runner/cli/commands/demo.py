@@ -8,7 +8,6 @@ import os
 import re
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,7 @@ from python_runner.cli.streams import say, stdout
 from python_runner.config.project import load_project
 from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.installation import own_command, shell_word
-from python_runner.model import MailSettings, MailStatus, Run, Settings
-from python_runner.runner.events import RunEnded
+from python_runner.model import MailSettings, Settings
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import open_session
 from python_runner.texts.sanitize import flat, one_line
@@ -28,7 +26,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from python_runner.runner.events import Event
+    from python_runner.model import Run
 
 HOME_VARIABLE = "PYTHON_RUNNER_HOME"
 #: Characters of a line of the log that are shown where there is no terminal.
@@ -100,14 +98,7 @@ def run_demo(folder: Path, projects: list[Path]) -> list[Run]:
         environ=dict(os.environ),
     )
     progress = _progress()
-
-    def listener(event: Event) -> None:
-        if isinstance(event, RunEnded):
-            # The mail becomes a file: nobody is to read that it was sent.
-            event = replace(event, run=replace(event.run, mail_status=MailStatus.NONE))
-        progress(event)
-
-    with open_session(settings, listener=listener) as session, progress:
+    with open_session(settings, listener=progress) as session, progress:
         return [run_project(load_project(project), session) for project in projects]
 
 

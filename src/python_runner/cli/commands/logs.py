@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from python_runner.config.project import bare_project
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS
+from python_runner.facts import dataclass
 from python_runner.files import absolute, exists, is_folder
 from python_runner.installation import shell_word
 from python_runner.model import Outcome

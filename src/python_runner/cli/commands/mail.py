@@ -85,7 +85,10 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
         raise click.UsageError(message)
     reached = [_test_way(way, recipient, masker, mail.ways) for way in mail.ways]
     if all(reached):
-        say(_("The test email to {recipient} has been sent."), recipient=recipient)
+        done = _("The test email to {recipient} has been sent.")
+        if mail.ways[-1].transport == "file":
+            done = _("The test email to {recipient} has been written to a file.")
+        say(done, recipient=recipient)
     return EXIT_SUCCESS if all(reached) else EXIT_FAILURE
 
 
@@ -228,8 +231,9 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         report = outbox.drain(FLUSH_SECONDS)
         left = store.messages.newest(UNDELIVERED)
     claimed = [queued for queued in left if queued.is_claimed(local_now())]
+    counts = _("{sent} sent, {waiting} waiting, {given_up} given up")
     say(
-        _("{sent} sent, {waiting} waiting, {given_up} given up"),
+        counts if left or report.sent else _("No report is waiting."),
         sent=report.sent,
         waiting=max(report.remaining - len(claimed), 0),
         given_up=sum(queued.state is MessageState.FAILED for queued in left),

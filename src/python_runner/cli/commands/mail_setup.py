@@ -330,6 +330,8 @@ def _tell_what_is_open(
 def _show_next_steps(advice: Advice, recipient: str) -> None:
     show()
     show(_("Then, in this order:"))
+    # They are to be copied, and no terminal breaks them.
+    line, command = "  {command} {rest}", own_command()
     if advice.sign_in:
-        show("  {command} {rest}", command=own_command(), rest=advice.sign_in)
-    show("  {command} mail test --to {to}", command=own_command(), to=recipient)
+        say(line, command=command, rest=advice.sign_in, whole=True)
+    say(line, command=command, rest=f"mail test --to {recipient}", whole=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
+from python_runner.facts import dataclass
 from python_runner.files import exists
 from python_runner.model import OpenRun
 from python_runner.records.output_reader import OutputReader
@@ -212,6 +212,14 @@ def show_outputs(look: Callable[[], _View], *, several: bool, masker: Masker) ->
     return bool(shown) and all(shown.values())
 
 
+def _show_silent(output: _Output, masker: Masker) -> None:
+    """Say that a script printed nothing, or nothing yet."""
+    message = _("{script} printed nothing.")
+    if not output.ended:
+        message = _("{script} has printed nothing so far.")
+    say(message, err=True, script=flat(masker.text(output.script)))
+
+
 def _show(
     output: _Output, look: Callable[[], _View], *, whole_lines: bool, masker: Masker
 ) -> bool:
@@ -231,7 +239,7 @@ def _show(
         message = _("{script}: its output is not kept any more ({path})")
         say(message, err=True, script=masker.text(output.script), path=output.file)
         return False
-    last = "\n"
+    last = ""
     reader = OutputReader(output.file, masker)
     blocks = reader.follow(going_on, partial(time.sleep, _INTERVAL), unreadable)
     # With its colours, wherever it goes.
@@ -241,6 +249,8 @@ def _show(
         stdout().write(text)
         last = text[-1:] or last
     stdout().write(cleaner.end())
-    if whole_lines and last != "\n":
+    if not last:
+        _show_silent(output, masker)
+    elif whole_lines and last != "\n":
         show()
     return True

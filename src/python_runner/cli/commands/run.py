@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,14 @@ import click
 from python_runner.cli import wording
 from python_runner.cli.candidates import completer, scripts_of_projects
 from python_runner.cli.errors import show_unexpected
-from python_runner.cli.follow import OutputFollower
 from python_runner.cli.parameters import at_least
 from python_runner.cli.progress import LiveView, PlainLines, Progress, told_of_stop
-from python_runner.cli.run_summary import Summary, show_last_line, show_undelivered
+from python_runner.cli.run_summary import (
+    Summary,
+    show_last_line,
+    show_undelivered,
+    show_written,
+)
 from python_runner.cli.streams import deliver_document, say, show, stderr, stdout
 from python_runner.cli.targets import (
     env_file_option,
@@ -31,17 +34,23 @@ from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.interpreters import find_command, find_script
 from python_runner.execution.process import become_subreaper
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext
+from python_runner.runner.context import RunContext, day_off_of
 from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
 from python_runner.runner.selection import require_records, select, unfinished
-from python_runner.runner.session import ignore, open_session, read_settings
+from python_runner.runner.session import (
+    ignore,
+    local_now,
+    open_session,
+    read_settings,
+)
 from python_runner.runner.signals import StopSignals
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
@@ -51,6 +60,7 @@ from python_runner.waiting import do_all
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from python_runner.cli.follow import OutputFollower
     from python_runner.cli.streams import Stream
     from python_runner.config.workspace import Workspace
     from python_runner.model import Project, Run, Script, Settings
@@ -68,6 +78,7 @@ class Options:
     jobs: int
     only: tuple[str, ...]
     resume: bool
+    any_day: bool
     dry_run: bool
     no_mail: bool
     as_json: bool
@@ -102,6 +113,11 @@ class Options:
     is_flag=True,
     help=_("Run the scripts that did not succeed when they last ran."),
 )
+@click.option(
+    "--any-day",
+    is_flag=True,
+    help=_("Run also on the days that not_on excludes."),
+)
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
@@ -125,6 +141,8 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     done = run_all(targets, settings, options)
     runs, given_up, signal_name = done.runs, done.given_up, done.signal
     with _beside_the_runs(settings):
+        if not options.quiet:
+            show_written(runs, err=options.as_json)
         show_failures(done, settings, options)
     with _beside_the_runs(settings):
         show_undelivered(runs, given_up)
@@ -175,10 +193,10 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         become_subreaper()
     with _beside_the_runs(settings):
         progress = _progress(options, len(targets.projects))
-    follow = OutputFollower(progress, stream.coloured, settings.secrets)
+    follow = _follower(progress, stream, settings) if options.verbose else None
 
     def listener(event: Event) -> None:
-        if not options.verbose:
+        if follow is None:
             progress(event)
         elif isinstance(event, ScriptEnded):
             # All of the output stands above what is said of its end.
@@ -214,7 +232,7 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         with _beside_the_runs(settings):
             names = typed_names(runs, session.store)
     name = signals.received.name if signals.received else None
-    if name is None:
+    if follow and name is None:
         with _beside_the_runs(settings):
             follow.finish()
     return _Done(
@@ -224,6 +242,12 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
         names=names,
         shown=progress.shown,
     )
+
+
+def _follower(progress: Progress, stream: Stream, settings: Settings) -> OutputFollower:
+    from python_runner.cli.follow import OutputFollower  # noqa: PLC0415 - -v only
+
+    return OutputFollower(progress, stream.coloured, settings.secrets)
 
 
 def typed_names(runs: Iterable[Run], store: Store | None) -> dict[str, str]:
@@ -306,7 +330,12 @@ def _run_one(
 ) -> Run | None:
     """Run one project; return None where there is nothing to resume."""
     run = run_configured(
-        folder, session, defaults=defaults, only=options.only, resume=options.resume
+        folder,
+        session,
+        defaults=defaults,
+        only=options.only,
+        resume=options.resume,
+        any_day=options.any_day,
     )
     if run is None and not options.quiet:
         progress.tell(_nothing_to_resume(folder))
@@ -332,6 +361,8 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
                 if plan is None:
                     show(_nothing_to_resume(folder))
                 else:
+                    if not options.any_day:
+                        _print_day_off(project)
                     _print_plan(plan, settings, masker)
             except PythonRunnerError as error:
                 say(masker.text(str(error)), err=True)
@@ -362,6 +393,16 @@ def _remaining(project: Project, session: Session) -> Project | None:
     return unfinished(project, store, unrecorded_outcomes(context, store))
 
 
+def _print_day_off(project: Project) -> None:
+    """Say where the series would not run today."""
+    reason, warnings = day_off_of(project, local_now())
+    for warning in warnings:
+        say(wording.labelled(_("warning"), wording.say(warning)), err=True)
+    if reason:
+        words = _("skipped today: {reason}").format(reason=wording.say(reason))
+        show(flat(wording.joined(project.name, words)))
+
+
 def _print_plan(project: Project, settings: Settings, masker: Masker) -> None:
     command = find_command(
         project.python_command, project.path, environ=settings.environ
@@ -377,7 +418,10 @@ def _plan_line(project: Project, script: Script) -> str:
     if file is None:
         parts.append(_("(not found)"))
     if script.timeout:
-        parts.append(_("at most {time}").format(time=wording.duration(script.timeout)))
+        limit = wording.duration(script.timeout)
+        if script.timeout >= 1 and script.timeout == int(script.timeout):
+            limit = wording.formats().whole_duration(script.timeout)
+        parts.append(_("at most {time}").format(time=limit))
     if script.retries:
         retries = wording.formats().ngettext(
             "up to {count} retry", "up to {count} retries", script.retries

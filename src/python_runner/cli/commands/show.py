@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import webbrowser
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import absolute, replacing
 from python_runner.installation import shell_word
 from python_runner.model import Outcome, Run
+from python_runner.records.messages import where_written
 from python_runner.records.outputs import as_kept
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
@@ -86,6 +89,7 @@ def command(
     with open_records(settings) as store:
         found = known(find_run(store, chosen), store, settings.home)
         run_id = store.short_ids([found.facts.run_id])[found.facts.run_id]
+        messages = store.messages.of_run(found.facts.run_id)
     masker = past_masker(settings, found.facts.path)
     if flags["opens"] and page is None:
         page = settings.home / _PAGE
@@ -98,7 +102,8 @@ def command(
     elif page is not None:
         say(_("{path} was written."), path=page)
     elif isinstance(found.facts, Run):
-        run = as_kept(found.facts).masked(masker)
+        written = where_written(r.detail for m in messages for r in m.recipients)
+        run = as_kept(replace(found.facts, mail_reason=written)).masked(masker)
         _show_run(run, run_id, verbose=flags["verbose"])
     else:
         _show_open_run(found.facts, found, masker)
@@ -185,15 +190,17 @@ def _show_open_run(run: OpenRun, found: KnownRun, masker: Masker) -> None:
 def _open_cells(
     script: OpenScript, outcome: Outcome | None, masker: Masker
 ) -> list[Cell]:
-    mark, colour = ("○", "dim")
-    word = _("planned")
+    mark, colour, word, remark = "○", "dim", _("planned"), ""
     if outcome is not None:
         mark, colour = wording.outcome_mark(outcome)
         word = wording.outcome_word(outcome)
+    elif script.waits_until is not None:
+        mark, colour, word = ">", "yellow", _("waiting")
+        remark = wording.next_attempt(script.waits_until, datetime.now().astimezone())
     elif script.started_at is not None:
         mark, colour, word = ">", "cyan", _("running")
     name = Cell(masker.text(script.script))
-    return [Cell("  " + mark, colour), name, Cell(""), Cell(word, colour), Cell("")]
+    return [Cell("  " + mark, colour), name, Cell(""), Cell(word, colour), Cell(remark)]
 
 
 def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
@@ -218,6 +225,8 @@ def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:
     yield from _identity(run)
     if run.interpreter and verbose:
         yield "  " + labelled(_("interpreter"), _interpreter(run))
+    for line in wording.written_lines([run]):
+        yield f"  {line}"
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import can_mail, load_settings
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.model import Run, RunStatus
 from python_runner.texts.sentence import system_language
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import MailSettings, ProjectState
+    from python_runner.model import MailSettings, OpenScript, ProjectState
     from python_runner.records.store import Store
 
 
@@ -101,12 +102,12 @@ class _Status:
         return ""
 
     @property
-    def scripts(self) -> list[str]:
-        """Names of the scripts that run now."""
+    def begun(self) -> list[OpenScript]:
+        """The scripts that run now, or wait for their next attempt."""
         if self.running is None or isinstance(self.running.facts, Run):
             return []
         return [
-            self.masker.text(script.script)
+            replace(script, script=self.masker.text(script.script))
             for script in self.running.facts.scripts
             if script.outcome is None and script.started_at is not None
         ]
@@ -134,7 +135,7 @@ class _Status:
             "running": {
                 "run_id": running.facts.run_id,
                 "started_at": running.facts.started_at.isoformat(),
-                "scripts": self.scripts,
+                "scripts": [script.script for script in self.begun],
             }
             if running
             else None,
@@ -308,9 +309,15 @@ def _since(status: _Status, now: datetime) -> Cell:
 
 
 def _running(status: _Status, now: datetime) -> Cell:
-    """Return what runs now, and for how long."""
+    """Return what runs now, and for how long, or until when all that has begun waits."""
     if status.running is None:
         return Cell("")
     begun = status.running.facts.started_at
     words = wording.duration(max(0.0, (now - begun).total_seconds()))
-    return Cell(", ".join((*status.scripts[:1], words)), "cyan")
+    first = min(status.begun, key=lambda s: s.waits_until is not None, default=None)
+    if first and first.waits_until:
+        words = wording.next_attempt(first.waits_until, now)
+    names = [first.script] if first else []
+    return Cell(
+        ", ".join((*names, words)), "yellow" if first and first.waits_until else "cyan"
+    )

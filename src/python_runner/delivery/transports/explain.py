@@ -6,13 +6,13 @@ import json
 import re
 import socket
 import ssl
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports import answers
 from python_runner.delivery.transports.bounded import EndlessAnswer
 from python_runner.delivery.transports.errors import DeliveryError
+from python_runner.facts import dataclass
 from python_runner.model import Cause
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_, Sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import SMTP
 from typing import TYPE_CHECKING
@@ -33,12 +34,14 @@ class FileTransport:
 
     def send(self, message: Message) -> tuple[Receipt, ...]:
         """Write ``message`` as one file, whole or not at all."""
-        error: DeliveryError | None = None
         try:
-            self.write(message)
+            file = self.write(message)
         except OSError as os_error:
             error = DeliveryError(Cause.CLOSED, self.problem(os_error))
-        return receipts_for(message.recipients, error)
+            return receipts_for(message.recipients, error)
+        detail = Sentence.of(N_("written to {file}"), file=str(file))
+        receipts = receipts_for(message.recipients, None)
+        return tuple(replace(receipt, detail=detail) for receipt in receipts)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""

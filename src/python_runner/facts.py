@@ -1,0 +1,126 @@
+"""Data classes that are made quickly: a command loads some eighty and uses half of them.
+
+The decorator of the standard library writes and compiles up to six methods for each class,
+which takes longer than all else that a module does. Here the classes share what does the
+same in each, and the ``__init__`` of a class is compiled when its first object is made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+
+__all__ = ["dataclass"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from dataclasses import dataclass
+else:
+
+    def dataclass(
+        *, frozen: bool = False, eq: bool = True, **options: Any
+    ) -> Callable[[type], type]:
+        """Make a data class, as the decorator of that name in ``dataclasses`` does.
+
+        Returns:
+            What takes the class, and returns one that ``dataclasses`` knows as its own
+            (``fields``, ``replace``). Its objects cannot be ordered.
+        """
+
+        def make(own: type) -> type:
+            bare = dataclasses.dataclass(init=False, repr=False, eq=False, **options)
+            cls = bare(own)
+            methods: dict[str, Any] = {"__init__": _first_init(cls), "__repr__": _repr}
+            if eq:
+                methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
+            if frozen:
+                methods |= _FROZEN
+            for name, method in methods.items():
+                if name not in own.__dict__:
+                    setattr(cls, name, method)
+            return cls
+
+        return make
+
+
+def _first_init(cls: Any) -> Callable[..., None]:
+    """Return the ``__init__`` of a class without objects: it puts the real one there."""
+
+    def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
+        cls.__init__ = _init(cls)
+        cls.__init__(self, *args, **values)
+
+    return __init__
+
+
+def _init(cls: Any) -> Callable[..., None]:
+    """Compile the ``__init__`` that sets the fields of ``cls``."""
+    namespace: dict[str, Any] = {"_put": object.__setattr__, "_new": object()}
+    places, names, lines = ["self"], list[str](), list[str]()
+    for field in dataclasses.fields(cls):
+        argument = value = field.name
+        if field.default is not dataclasses.MISSING:
+            namespace[f"_default_{field.name}"] = field.default
+            argument += f"=_default_{field.name}"
+        elif field.default_factory is not dataclasses.MISSING:
+            namespace[f"_make_{field.name}"] = field.default_factory
+            argument += "=_new"
+            value = f"_make_{field.name}() if {value} is _new else {value}"
+        if field.init:
+            (names if field.kw_only else places).append(argument)
+            lines.append(f" _put(self, {field.name!r}, {value})\n")
+    if hasattr(cls, "__post_init__"):
+        lines.append(" self.__post_init__()\n")
+    arguments = ", ".join([*places, *(["*", *names] if names else [])])
+    exec(f"def __init__({arguments}):\n{''.join(lines)}", namespace)  # noqa: S102
+    made: Callable[..., None] = namespace["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    return made
+
+
+def _values(self: Any) -> tuple[Any, ...]:
+    return tuple([getattr(self, field.name) for field in dataclasses.fields(self)])
+
+
+def _repr(self: Any) -> str:
+    shown = [field.name for field in dataclasses.fields(self) if field.repr]
+    values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+    return f"{type(self).__qualname__}({values})"
+
+
+def _eq(self: Any, other: object) -> Any:
+    if type(other) is not type(self):
+        return NotImplemented
+    return _compared(self) == _compared(other)
+
+
+def _hash(self: Any) -> int:
+    return hash(_compared(self))
+
+
+def _compared(self: Any) -> tuple[Any, ...]:
+    fields = [field for field in dataclasses.fields(self) if field.compare]
+    return tuple([getattr(self, field.name) for field in fields])
+
+
+def _refuse_set(_self: Any, name: str, _value: object) -> None:
+    raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+def _refuse_delete(_self: Any, name: str) -> None:
+    raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
+
+
+def _restore(self: Any, state: tuple[Any, ...]) -> None:
+    for field, value in zip(dataclasses.fields(self), state, strict=True):
+        object.__setattr__(self, field.name, value)
+
+
+#: Methods of a class whose objects never change; they can be pickled.
+_FROZEN: dict[str, Any] = {
+    "__setattr__": _refuse_set,
+    "__delattr__": _refuse_delete,
+    "__getstate__": _values,
+    "__setstate__": _restore,
+}
