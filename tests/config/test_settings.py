@@ -195,6 +195,9 @@ def test_each_cloud_has_its_addresses(
     """One variable chooses a cloud; what is set wins."""
     mail = load_settings(environ=environ, folder=tmp_path).mail
 
+    # What a user grants has another name in the worldwide cloud.
+    delegated = outlook.replace("outlook.office365.com", "outlook.office.com")
+    assert mail.smtp_scope == f"{delegated}/SMTP.Send"
     assert (mail.oauth_authority, mail.graph_url, mail.outlook_url) == (
         authority,
         graph,

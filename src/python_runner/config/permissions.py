@@ -43,7 +43,9 @@ def parts_of_project(folder: Path) -> Iterator[Path]:
 def parts_of_state(home: Path) -> Iterator[Path]:
     """Yield what lies in the state folder ``home``."""
     yield home
-    yield from (home / name for name in ("locks", "outputs", "records.sqlite3"))
+    yield from (
+        home / name for name in ("locks", "outputs", "records.sqlite3", "sign-in")
+    )
 
 
 def what_is_run(

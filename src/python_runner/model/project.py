@@ -217,15 +217,15 @@ class MailSettings:
         return (replace(self, others=()), *self.others)
 
     @property
-    def users_way(self) -> MailSettings | None:
-        """The first way that sends in the name of the user who did ``mail login``."""
-        return next((way for way in self.ways if way.as_user), None)
-
-    @property
     def as_user(self) -> bool:
         """Whether mail leaves in the name of the user who did ``mail login``."""
         proof = self.oauth_secret or self.oauth_certificate
         return self.transport in TOKEN_TRANSPORTS and not proof
+
+    @property
+    def user_ways(self) -> tuple[MailSettings, ...]:
+        """The ways by which mail leaves in the name of that user."""
+        return tuple(way for way in self.ways if way.as_user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

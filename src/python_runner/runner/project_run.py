@@ -542,14 +542,14 @@ class _ProjectRun:
     def _keep_signed_in(self) -> None:
         """Let the sign-in of ``mail login`` not end of disuse, and tell where it has."""
         context, session = self.context, self.context.session
-        mail = session.settings.mail.users_way
-        if mail is None or not session.may_mail(context.project):
+        ways = session.settings.mail.user_ways
+        if not ways or not session.may_mail(context.project):
             return
         # Imported here because only users who signed in need it.
         from python_runner.delivery.sign_in.renewal import keep_alive  # noqa: PLC0415
 
         notice = keep_alive(
-            mail, session.now(), stopping=lambda: session.stop.requested
+            ways[0], session.now(), stopping=lambda: session.stop.requested
         )
         if notice:
             context.warn(notice)

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.transports import open_transport
+from python_runner.delivery.transports import open_transport, user_answers
 from python_runner.delivery.transports.explain import smtp_error
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.model import Delivery
+from tests.servers.identity import sign_in
 from tests.support import GENEROUS
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from python_runner.model import MailSettings, Message, Receipt
 
@@ -64,7 +66,9 @@ class _Mailbox:
 
         user, token, _, end = base64.b64decode(args[1]).decode().split("\1")
         bearer = token.removeprefix("auth=Bearer ")
-        right = user == f"user={LOGIN}" and bearer in self.cloud.tokens and not end
+        scope = f"{self.cloud.url}/SMTP.Send"
+        known = bearer in self.cloud.tokens or self.cloud.identity.holder(bearer, scope)
+        right = user == f"user={LOGIN}" and bool(known) and not end
         self.logins.append(right)
         if right:
             return AuthResult(success=True, auth_data=user)
@@ -121,6 +125,50 @@ def test_a_real_server_receives_the_very_bytes(
     assert mailbox.contents == [message.content] * 2
     assert mailbox.logins == [True]
     assert list(cloud.tokens.values()) == ["https://outlook.office365.com/.default"]
+
+
+def test_a_real_server_takes_a_user_who_signed_in(
+    cloud: Any,
+    authority: Any,
+    message: Message,
+    tmp_path: Path,
+) -> None:
+    """In the user's own name; a token of before that it refuses is renewed."""
+    with _real_server(cloud, authority.context()) as (mailbox, server):
+        mail = cloud.user_settings(
+            tmp_path / "sign-in",
+            transport="smtp-oauth2",
+            smtp_ca_file=authority.file,
+            smtp_host="localhost",
+            smtp_port=server.port,
+        )
+        sign_in(mail, cloud)
+        with closing(open_transport(mail)) as transport:
+            receipts = transport.send(message)
+        cloud.identity.access_tokens.clear()
+        with closing(open_transport(mail)) as transport:
+            receipts += transport.send(message)
+    assert {receipt.delivery for receipt in receipts} == {Delivery.SENT}
+    assert mailbox.logins == [True, False, True]
+    assert cloud.identity.renewals == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("5.7.3 Authentication unsuccessful", "python-runner mail login --status"),
+        (
+            "5.7.60 SMTP; not permitted: SendAsDenied",
+            "'Send as' on that mailbox to the",
+        ),
+    ],
+)
+def test_a_refused_user_is_told_what_a_user_can_do(text: str, said: str) -> None:
+    """No word of an application's rights, which are an administrator's to give."""
+    error = smtp_error(535, text, token=True, table=user_answers.SMTP)
+    assert error.cause.delivery is Delivery.DEFERRED
+    assert said in str(error.detail)
+    assert text.rpartition(" ")[2] in str(error.detail)
 
 
 def test_a_real_server_refuses_a_foreign_mailbox(

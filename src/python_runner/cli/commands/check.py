@@ -109,7 +109,7 @@ def permission_problems(
 def sign_in_problems(settings: Settings) -> Iterator[Problem]:
     """Yield what keeps mail from leaving in the name of a user, or soon will."""
     mail = settings.mail
-    if not mail.as_user or not can_mail(mail):
+    if not mail.user_ways or not can_mail(mail):
         return
     from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
 

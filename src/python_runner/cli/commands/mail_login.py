@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import webbrowser
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from python_runner.cli.wording import formats, labelled
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.delivery.transports import missing_extra
 from python_runner.delivery.transports.errors import DeliveryError
-from python_runner.exceptions import PythonRunnerError
+from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS
 from python_runner.masking import Masker
 from python_runner.model import TOKEN_TRANSPORTS
@@ -27,6 +27,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from python_runner.delivery.sign_in.facts import SignIn
@@ -68,22 +69,19 @@ def login(
     if status and (device_code or in_file):
         raise click.UsageError(_("--status goes with no other option"))
     settings = load_settings(env_file)
-    mail = _checked(settings)
+    first, *others = _checked(settings)
     if status:
-        return _show_status(mail)
-    from python_runner.delivery.sign_in.login import Login  # noqa: PLC0415 - seldom used
-
+        return _show_status(first)
     try:
-        with Login(mail, in_file=in_file) as attempt:
-            if device_code:
-                facts = attempt.by_device_code(_tell_code)
-            else:
-                say(_("Sign in as {login}."), login=mail.login)
-                facts = attempt.in_browser(_open_browser, language=system_language())
+        facts = _sign_in(first, device_code=device_code, in_file=in_file)
+        for way in others:
+            # The one grant may be enough for all.
+            if not _has_token(way):
+                facts = _sign_in(way, device_code=device_code, in_file=in_file)
     except DeliveryError as error:
         return _refused(error, settings)
     say(_("Signed in as {account}."), colour="green", account=facts.account)
-    _say_place(mail, facts)
+    _say_place(first, facts)
     say(_("Reports leave in the name of this account: `python-runner mail test`."))
     return EXIT_SUCCESS
 
@@ -96,7 +94,7 @@ def login(
 def logout(env_file: Path | None) -> int:
     """Delete what is kept of a sign-in; 0 also where nothing was."""
     settings = load_settings(env_file)
-    mail = _checked(settings)
+    mail = _checked(settings)[0]
     from python_runner.delivery.sign_in.keeping import Keeper  # noqa: PLC0415
 
     keeper = Keeper(mail)
@@ -118,30 +116,51 @@ def logout(env_file: Path | None) -> int:
     return EXIT_SUCCESS
 
 
-def _checked(settings: Settings) -> MailSettings:
-    """Return the mail settings if a user signs in with them.
+def _sign_in(way: MailSettings, *, device_code: bool, in_file: bool) -> SignIn:
+    from python_runner.delivery.sign_in.login import Login  # noqa: PLC0415 - seldom used
+
+    with Login(way, in_file=in_file) as attempt:
+        if device_code:
+            return attempt.by_device_code(_tell_code)
+        say(_("Sign in as {login}."), login=way.login)
+        return attempt.in_browser(_open_browser, language=system_language())
+
+
+def _has_token(way: MailSettings) -> bool:
+    from python_runner.delivery.transports.tokens import open_tokens  # noqa: PLC0415
+
+    with closing(open_tokens(way)) as tokens, suppress(DeliveryError):
+        return bool(tokens.get())
+    return False
+
+
+def _checked(settings: Settings) -> Sequence[MailSettings]:
+    """Return the ways by which mail leaves in a user's name: one at the least.
 
     Raises:
-        PythonRunnerError: they lack something, or say that an application signs in.
+        PythonRunnerError: there is none, or they lack something.
     """
-    mail = settings.mail.users_way or settings.mail
-    if mail.transport not in TOKEN_TRANSPORTS and not mail.problems:
+    mail = settings.mail
+    if mail.user_ways:
+        require_mail(mail, for_run=False)
+        for way in mail.user_ways:
+            if missing := missing_extra(way):
+                raise PythonRunnerError(missing.in_language(system_language()))
+        return mail.user_ways
+    if mail.problems:
+        raise InvalidConfiguration(mail.problems)
+    if mail.transport not in TOKEN_TRANSPORTS:
         message = _(
             "MAIL_TRANSPORT is {transport}, which needs no sign-in: set it to graph or"
             " smtp-oauth2"
         )
         raise PythonRunnerError(message.format(transport=mail.transport))
-    if not mail.as_user and not mail.problems:
-        raise PythonRunnerError(
-            _(
-                "an application signs in by itself here: unset OAUTH_CLIENT_SECRET and"
-                " OAUTH_CLIENT_CERTIFICATE to sign in as a user"
-            )
+    raise PythonRunnerError(
+        _(
+            "an application signs in by itself here: unset OAUTH_CLIENT_SECRET and"
+            " OAUTH_CLIENT_CERTIFICATE to sign in as a user"
         )
-    require_mail(mail, for_run=False)
-    if missing := missing_extra(mail):
-        raise PythonRunnerError(missing.in_language(system_language()))
-    return mail
+    )
 
 
 def _show_status(mail: MailSettings) -> int:

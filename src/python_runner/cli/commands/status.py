@@ -170,23 +170,21 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
                 code = EXIT_USAGE
     if as_json:
         document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
-        if sign_in := _sign_in_document(settings.mail.users_way or settings.mail):
+        if sign_in := _sign_in_document(settings.mail):
             document["sign_in"] = sign_in
         show_document(document)
     elif statuses:
         _print(statuses)
     elif not folders:
         show(_("No runs are recorded; run `python-runner run`."))
-    if not as_json and (
-        notice := _sign_in_notice(settings.mail.users_way or settings.mail)
-    ):
+    if not as_json and (notice := _sign_in_notice(settings.mail)):
         say(labelled(_("warning"), notice), err=True, colour="yellow")
     return code
 
 
 def _sign_in_notice(mail: MailSettings) -> str | None:
     """Return what people have to do so that reports can leave in a user's name."""
-    if not mail.as_user or not can_mail(mail):
+    if not mail.user_ways or not can_mail(mail):
         return None
     from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
 
@@ -196,7 +194,7 @@ def _sign_in_notice(mail: MailSettings) -> str | None:
 
 def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
     """Return what is known of a user's sign-in; None where none is needed."""
-    if not mail.as_user or not can_mail(mail):
+    if not mail.user_ways or not can_mail(mail):
         return None
     from python_runner.delivery.sign_in.facts import (  # noqa: PLC0415 - seldom used
         NotSignedIn,
@@ -204,7 +202,7 @@ def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
     )
 
     try:
-        facts = read_facts(mail)
+        facts = read_facts(mail.user_ways[0])
     except NotSignedIn:
         moments: dict[str, str | None] = {}
     else:

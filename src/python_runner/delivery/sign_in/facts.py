@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from python_runner.delivery.sign_in.errors import again, reason_of
+from python_runner.facts import dataclass
 from python_runner.files import read_regular
 from python_runner.model import parse_mailbox
 from python_runner.texts.sentence import N_, Sentence
@@ -166,12 +166,13 @@ def notice(mail: MailSettings, now: datetime) -> Sentence | None:
 
     Nothing is asked of a server, and no token is read.
     """
-    if not mail.as_user:
-        return None
-    try:
-        return read_facts(mail).notice(now)
-    except NotSignedIn as error:
-        return error.detail
+    # All ways of a user need the same sign-in.
+    for way in mail.user_ways[:1]:
+        try:
+            return read_facts(way).notice(now)
+        except NotSignedIn as error:
+            return error.detail
+    return None
 
 
 def shared_mailbox(mail: MailSettings) -> str | None:

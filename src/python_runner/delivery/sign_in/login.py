@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +20,7 @@ from python_runner.delivery.transports.errors import DeliveryError
 from python_runner.delivery.transports.explain import quoted
 from python_runner.delivery.transports.https import CONNECT_SECONDS
 from python_runner.delivery.transports.msal_client import MsalHttpClient
+from python_runner.facts import dataclass
 from python_runner.model import Cause
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_, Sentence
