@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.curves import Curve
+from benchmarks.timing import Start, run
 from benchmarks.worlds import NOW, World, make_log, make_outputs, make_records, sleepers
 from python_runner.masking import Masker
 from python_runner.model import OnFailure, Outcome, Script, ScriptResult
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _QUICK = 10
 _REPEATS = 5
 _BLOCK = 65536
+#: What is measured on the disk: it is too large, or the wait for the disk is its point.
+_ON_DISK = {"records", "lanes", "processes"}
 _LINE = b"2026-11-23 row 17 of 4711 imported from sales_2026.csv\n"
 
 
@@ -197,6 +200,26 @@ def folders(root: Path, sizes: Sizes) -> Curve:
     return curve
 
 
+def lanes(root: Path, sizes: Sizes) -> Curve:
+    """200 scripts that do nothing, so many at a time: never slower than one at a time."""
+    curve = Curve("lanes", "at a time", (1, 4, 16))
+    world, count = World(root), sizes(200)[0]
+    projects = {
+        size: world.project(f"p{size}", count, max_parallel=size)
+        for size in curve.sizes
+    }
+    rounds = [
+        {n: world.run("run", "--quiet", folder) for n, folder in projects.items()}
+        for _ in range(_REPEATS)
+    ]
+    for size in curve.sizes:
+        wall = statistics.median(one[size].seconds / one[1].seconds for one in rounds)
+        cpu = statistics.median(one[size].cpu / one[1].cpu for one in rounds)
+        curve.add("wall: times", wall)
+        curve.add("CPU times", cpu)
+    return curve
+
+
 def processes(root: Path, sizes: Sizes) -> Curve:
     """32 projects of 5 scripts that sleep, eight at a time, beside sleeping processes."""
     curve = Curve("processes", "sleeping processes", (0, *sizes(200, 2000)))
@@ -206,9 +229,14 @@ def processes(root: Path, sizes: Sizes) -> Curve:
         world.project(f"p{n}", scripts, f"sleep {seconds}\n") for n in range(count)
     ]
     ideal = count * scripts * seconds / jobs
+    # The same chains, with nothing kept: what this machine makes of them.
+    loop = f'printf "%s\\n" "$@" | xargs -P {jobs} -I{{}} sh -c \'cd {{}}; for s in s*.py; do sh $s; done\''
+    reference = Start(command=["sh", "-c", loop, "sh", *map(str, projects)])
     for size in curve.sizes:
         with sleepers(size):
+            shell = run(reference, root, 300.0)
             done = world.run("run", "--quiet", "--jobs", jobs, *projects)
+        curve.add(f"xargs -P {jobs}, wall: times the ideal", shell.seconds / ideal)
         world.run("history", "--json", "--limit", count)
         runs = json.loads((root / "out").read_text(encoding="utf-8"))["runs"]
         lasted = [one["duration_seconds"] for run in runs for one in run["scripts"]]
@@ -224,21 +252,26 @@ def readers(root: Path, sizes: Sizes) -> Curve:
     curve = Curve("readers", "scripts", sizes(100, 400))
     world = World(root)
     make_records(world.home, sizes(100_000)[0])
+    looks = {
+        "output --follow": ("output", "--follow"),
+        "history of all": ("history", "--limit", 100_000, "--json"),
+        # What any other process costs on this machine.
+        "--version": ("--version",),
+    }
     for size in curve.sizes:
         folder = world.project(f"p{size}", size, "echo hi; sleep 0.01\n")
-        alone = _wall(world, folder)
-        with world.beside("output", "--follow", folder):
-            curve.add("output --follow: times", _wall(world, folder) / alone)
-        with world.beside("history", "--limit", 100_000, "--json"):
-            curve.add("history of all: times", _wall(world, folder) / alone)
-        with world.beside("--version"):
-            # What any other process costs on this machine.
-            curve.add("--version: times", _wall(world, folder) / alone)
+        for name, look in looks.items():
+            place = [folder] if name == "output --follow" else []
+            walls, cpus = [], []
+            for _ in range(_REPEATS):
+                alone = world.run("run", "--quiet", folder)
+                with world.beside(*look, *place):
+                    watched = world.run("run", "--quiet", folder)
+                walls.append(watched.seconds / alone.seconds)
+                cpus.append(watched.cpu / alone.cpu)
+            curve.add(f"{name}: times", statistics.median(walls))
+            curve.add(f"{name}: CPU times", statistics.median(cpus))
     return curve
-
-
-def _wall(world: World, folder: Path) -> float:
-    return world.run("run", "--quiet", folder).seconds
 
 
 CURVES: dict[str, Callable[[Path, Sizes], Curve]] = {
@@ -251,6 +284,7 @@ CURVES: dict[str, Callable[[Path, Sizes], Curve]] = {
         scheduler,
         masking,
         folders,
+        lanes,
         processes,
         readers,
     )
@@ -261,6 +295,6 @@ def measure(name: str, sizes: Sizes) -> Curve:
     """Measure one curve in a folder of its own, which is removed."""
     memory = Path("/dev/shm")  # noqa: S108 - the folder made in it is private
     # What is measured is processor time and memory: no disk is needed for that.
-    place = memory if os.access(memory, os.W_OK) and name != "records" else None
+    place = memory if os.access(memory, os.W_OK) and name not in _ON_DISK else None
     with tempfile.TemporaryDirectory(prefix="growth-", dir=place) as made:
         return CURVES[name](Path(made), sizes)

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from python_runner.masking import Masker
+from python_runner.masking import Forms, Masker
 from python_runner.model import Outcome, Traceback
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import Sentence
@@ -451,3 +451,63 @@ def test_each_long_line_of_a_secret_of_two_lines_is_masked() -> None:
     first, second = "0123456789abcdef", "fedcba9876543210"
     masker = Masker([f"{first}\n{second}"])
     assert masker.text(f"<{first}> <{second}>") == "<***> <***>"
+
+
+#: More forms than are looked for one by one, among them short ones and such as begin alike.
+MANY = [
+    *(
+        form
+        for n in range(200)
+        for form in (f"pa/ss&{n}", f"{n:04x}", f"é☃{n}", f"pa{n}")
+    ),
+    *("abc", "abcdefg", "abcdefgh", "bcdefghi", "x", "\ud800abcdef", "p\udce9ssword"),
+]
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(MANY),
+            st.builds(
+                lambda form, n: form[:n], st.sampled_from(MANY), st.integers(0, 9)
+            ),
+            st.text(st.characters(), max_size=9),
+        ),
+        max_size=6,
+    ).map("".join)
+)
+def test_many_forms_are_found_as_each_by_itself(text: str) -> None:
+    """Which may be there is seen at once; none that is there is overlooked."""
+    forms = Forms(MANY)
+    perhaps = set(forms.perhaps_in(text))
+    assert {form for form in MANY if form in text} <= perhaps <= set(MANY)
+    data = text.encode("utf-8", "surrogatepass")
+    raw = [form.encode("utf-8", "surrogatepass") for form in MANY]
+    assert {form for form in raw if form in data} <= set(Forms(raw).perhaps_in(data))
+    for given_forms, whole in ((MANY, text), (raw, data)):
+        begun = (
+            size
+            for form in given_forms
+            for size in range(1, len(form))
+            if whole.endswith(form[:size])  # type: ignore[arg-type]
+        )
+        assert Forms(given_forms).begun(whole) == max(begun, default=0)  # type: ignore[type-var]
+
+
+def test_of_many_forms_those_are_looked_for_that_may_be_there() -> None:
+    """Output without any costs the same with one secret and with thousands."""
+    values = [f"pass/word-{number:05}&{number * 7919}" for number in range(1000)]
+    masker = Masker(values)
+    line = b"2026-11-23 row 17 of 4711 imported from sales_2026.csv\n" * 1000
+    looked_for: list[bytes] = []
+
+    class Watched(bytes):
+        def find(self, form: bytes, *places: int) -> int:  # type: ignore[override]
+            looked_for.append(form)
+            return super().find(form, *places)
+
+    assert masker.part(Watched(line)) == (line, b"")
+    assert len(looked_for) < 100
+    masked, rest = masker.part(Watched(line + values[17].encode() + b"\n"))
+    assert (masked, rest) == (line + b"***\n", b"")
+    assert 0 < len(set(looked_for)) < 500

@@ -8,26 +8,8 @@ from functools import partial
 
 import pytest
 
-from python_runner.waiting import do_all, start
-from tests.support import allow_threads
-
-
-def test_work_is_done_in_a_thread_of_its_own() -> None:
-    """Its result, or what it raises, is the future's."""
-    assert start(threading.current_thread, "name").result().name == "name"
-    with pytest.raises(ZeroDivisionError):
-        start(lambda: 1 // 0, "name").result()
-
-
-def test_without_a_thread_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even later: who is told that work was refused will not expect its effects."""
-    done: list[int] = []
-    with monkeypatch.context() as patch:
-        allow_threads(patch, 0)
-        with pytest.raises(RuntimeError, match="can't start new thread"):
-            start(lambda: done.append(1), "name")
-    start(lambda: done.append(2), "name").result()
-    assert done == [2]
+from python_runner.waiting import Workers, do_all
+from tests.support import GENEROUS, allow_threads
 
 
 @pytest.mark.parametrize("allowed", range(5))
@@ -72,3 +54,61 @@ def test_what_a_job_raises_keeps_no_other_from_being_done() -> None:
     with pytest.raises(ZeroDivisionError):
         do_all([lambda: 1 // 0, lambda: done.append(1)], 1, "job")
     assert done == [1]
+
+
+def test_workers_are_no_more_than_what_is_done_at_the_same_time() -> None:
+    """Each does one piece of work after the other; what they did is told once each."""
+    threads: set[threading.Thread] = set()
+
+    def work(number: int) -> int:
+        threads.add(threading.current_thread())
+        return number
+
+    done: list[int] = []
+    with Workers[int]("worker") as workers:
+        running = {workers.start(partial(work, number)) for number in range(3)}
+        for number in range(3, 60):
+            while len(running) == 3:
+                ended = workers.wait()
+                running -= {*ended}
+                done += [future.result() for future in ended]
+            running.add(workers.start(partial(work, number)))
+    done += [future.result() for future in running]
+
+    assert sorted(done) == list(range(60))
+    assert len(threads) <= 3
+    for thread in threads:
+        thread.join(GENEROUS)
+        assert not thread.is_alive()
+
+
+def test_what_no_worker_can_do_is_not_done_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without a further thread it is refused; a thread that has nothing to do takes it."""
+    done: list[int] = []
+    held = threading.Event()
+    with Workers[object]("worker") as workers:
+        first = workers.start(lambda: held.wait(GENEROUS))
+        with monkeypatch.context() as patch:
+            allow_threads(patch, 0)
+            with pytest.raises(RuntimeError, match="can't start new thread"):
+                workers.start(lambda: done.append(1))
+            held.set()
+            while not (ended := workers.wait()):
+                pass
+            assert ended == [first]
+            workers.start(lambda: done.append(2)).result()
+    assert done == [2]
+
+
+def test_what_work_raises_ends_no_worker() -> None:
+    """It is raised where the result is wanted."""
+    with Workers[object]("worker") as workers:
+        with pytest.raises(ZeroDivisionError):
+            workers.start(lambda: 1 // 0).result()
+        while not workers.wait():
+            pass
+        threads = threading.active_count()
+        assert workers.start(lambda: 7).result() == 7
+        assert threading.active_count() == threads

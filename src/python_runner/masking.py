@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import unicodedata
 from base64 import b64encode
 from bisect import bisect_right
+from collections import Counter, defaultdict
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
+from functools import cached_property, lru_cache
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from python_runner.patterns import lazy_pattern
@@ -66,6 +69,11 @@ _COLOUR_DATA = lazy_pattern(_COLOUR.encode())
 _BEGUN_SEQUENCE = lazy_pattern(
     rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z"
 )
+#: Bytes of a group by which forms are looked for, and forms from which on they are.
+_GROUP = 4
+_MANY = 128
+#: Bytes that hold one whole group, wherever the groups begin.
+_WINDOW = 2 * _GROUP - 1
 #: Bytes of a sequence that is looked for at the end of a block.
 _SEQUENCE_BYTES = 4096
 #: Bytes of unseen characters for each byte of a secret that are reckoned with there.
@@ -75,21 +83,17 @@ _DENSITY = 64
 class Masker:
     """Replaces known secrets, in plain and in encoded form, by ``***``.
 
-    The work is in proportion to the text and to the forms, whatever both hold. Finding
-    nothing costs less than a millisecond per form and megabyte; a secret has five forms
-    or, with special characters, some sixty. It can be pickled.
+    The work is in proportion to the text, whatever it holds and however many secrets
+    there are: a secret has five forms or, with special characters, some sixty. It can be
+    pickled.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Take the secrets; those of fewer than four characters are left out."""
         values = dict.fromkeys(part for secret in secrets for part in _parts(secret))
-        self._texts = _longest_first(form for v in values for form in _text_forms(v))
-        self._data = _longest_first(
-            form for v in values for form in (*map(_bytes, _text_forms(v)), *_pages(v))
-        )
-        #: Forms as they are where each run of blanks is shown as one; none has one: ().
-        blanks = any(re.search(r"\s", value) for value in values)
-        self._flat = _longest_first(map(_flat, self._texts)) if blanks else ()
+        #: The third: as forms are where each run of blanks is shown as one; none has
+        #: one: empty.
+        self._texts, self._data, self._flat = _forms(tuple(values))
 
     def text(self, text: str) -> str:
         """Return ``text`` without the secrets, even if only its look holds one."""
@@ -190,15 +194,14 @@ class Masker:
         """Return how many bytes at the end may be the beginning of a secret."""
         if not self._data:
             return 0
-        plain = max(_overlap(data, form) for form in self._data)
+        plain = self._data.begun(data)
         tail = data[-self._reach :]
         if not _UNSEEN_MARK.search(tail):
             return plain
         begun = _BEGUN_SEQUENCE.search(tail, max(0, len(tail) - _SEQUENCE_BYTES))
         complete = tail[: begun.start()] if begun else tail
         shown = _UNSEEN_DATA.sub(b"", complete)
-        seen = max(_overlap(shown, form) for form in self._data)
-        if seen:
+        if seen := self._data.begun(shown):
             start = _Places(complete, _UNSEEN_DATA).of(len(shown) - seen)
         else:
             # Half a sequence would show as text.
@@ -208,8 +211,7 @@ class Masker:
     @property
     def _reach(self) -> int:
         """How far a secret may reach, with what shows as nothing inside of it."""
-        longest = len(self._data[0]) if self._data else 0
-        return longest * _DENSITY + _SEQUENCE_BYTES
+        return self._data.longest * _DENSITY + _SEQUENCE_BYTES
 
     def begun(self, data: bytes) -> int:
         """Return how many bytes at the end may be the beginning of a secret."""
@@ -221,8 +223,8 @@ class Masker:
             return 0
         head = data[: self._reach]
         shown = _UNSEEN_DATA.sub(b"", head)
-        turned = shown[: len(self._data[0])][::-1]
-        end = max(_overlap(turned, form[::-1]) for form in self._data)
+        turned = shown[: self._data.longest][::-1]
+        end = max(_overlap(turned, form[::-1]) for form in self._data.all)
         if end and len(shown) != len(head):
             end = _Places(head, _UNSEEN_DATA).of(end - 1) + 1
         # Never to the middle of a whole one.
@@ -246,6 +248,102 @@ def _texts(fact: Any) -> list[str]:
         elif is_dataclass(value) and not isinstance(value, type):
             rest += [getattr(value, field.name) for field in fields(value)]
     return texts
+
+
+class Forms(Generic[Text]):
+    """Ways in which secrets are written, and which of them a text may hold.
+
+    There may be thousands, of which most texts hold none. A text is taken apart into
+    groups of four bytes, at every fourth place. Of seven bytes of a form one such group
+    is a part, wherever the form begins. So one look at each group of the text tells
+    which forms are worth looking for, however many there are.
+
+    Attributes:
+        all: the longest first.
+    """
+
+    def __init__(self, forms: Iterable[Text]) -> None:
+        self.all: tuple[Text, ...] = tuple(
+            sorted(dict.fromkeys(forms), key=len, reverse=True)
+        )
+
+    def __bool__(self) -> bool:
+        """Say whether there is any."""
+        return bool(self.all)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave out what can be found again from the forms."""
+        return Forms, (self.all,)
+
+    @property
+    def longest(self) -> int:
+        """The length of the longest form; 0 without any."""
+        return len(self.all[0]) if self.all else 0
+
+    @cached_property
+    def _groups(self) -> tuple[list[Text], dict[int, list[Text]]]:
+        """The forms that are too short for it, and the others by their groups."""
+        encoded = {form: _encoded(form) for form in self.all}
+        short = [form for form, data in encoded.items() if len(data) < _WINDOW]
+        windows = {f: _windows(d) for f, d in encoded.items() if len(d) >= _WINDOW}
+        # Secrets may begin or end alike: what few have in common tells more.
+        counts = Counter(g for some in windows.values() for w in some for g in w)
+        by_group: defaultdict[int, list[Text]] = defaultdict(list)
+        for form, some in windows.items():
+            for group in min(some, key=lambda w: max(counts[g] for g in w)):
+                by_group[group].append(form)
+        return short, dict(by_group)
+
+    @cached_property
+    def _heads(self) -> tuple[dict[Text, list[Text]], set[Text]]:
+        """The forms by their first characters, and the beginnings shorter than that."""
+        heads: defaultdict[Text, list[Text]] = defaultdict(list)
+        starts: set[Text] = set()
+        for form in self.all:
+            heads[form[:_GROUP]].append(form)
+            starts |= {form[:size] for size in range(1, min(_GROUP, len(form)))}
+        return dict(heads), starts
+
+    def perhaps_in(self, text: Text) -> Iterable[Text]:
+        """Return the forms that ``text`` may hold; those left out it does not."""
+        if len(self.all) < _MANY:
+            return self.all
+        short, by_group = self._groups
+        data = _encoded(text)
+        view = memoryview(data)[: len(data) // _GROUP * _GROUP].cast("I")
+        perhaps = list(short)
+        for group in by_group.keys() & set(view):
+            perhaps += by_group[group]
+        return dict.fromkeys(perhaps)
+
+    def begun(self, data: Text) -> int:
+        """Return how long the longest beginning of a form is that ends ``data``."""
+        heads, starts = self._heads
+        for place in range(max(0, len(data) - self.longest + 1), len(data)):
+            head = data[place : place + _GROUP]
+            if head in starts:
+                return len(data) - place
+            for form in heads.get(head, ()):
+                if len(form) > len(data) - place and form.startswith(data[place:]):
+                    return len(data) - place
+        return 0
+
+
+def _windows(data: bytes) -> list[list[int]]:
+    """Return the groups at the start, in the middle and at the end of a form."""
+    last = len(data) - _WINDOW
+    return [
+        [
+            int.from_bytes(data[place : place + _GROUP], sys.byteorder)
+            for place in range(start, start + _GROUP)
+        ]
+        for start in (0, last // 2, last)
+    ]
+
+
+def _encoded(text: str | bytes) -> bytes:
+    """Return bytes in which each part of a text is as it is alone."""
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
 
 
 class _Places:
@@ -287,14 +385,16 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def _spans(text: Text, forms: tuple[Text, ...], end: int) -> list[Found]:
+def _spans(text: Text, forms: Forms[Text], end: int) -> list[Found]:
     """Return where forms are that begin before ``end``: the first, of these the longest.
 
-    Each form is looked for by itself, which takes linear time whatever the text holds; a
-    pattern of all would try every form at every place.
+    Each form that may be there is looked for by itself, which takes linear time whatever
+    the text holds; a pattern of all would try every form at every place.
     """
     nearest = [
-        (start, -len(form), form) for form in forms if (start := text.find(form)) >= 0
+        (start, -len(form), form)
+        for form in forms.perhaps_in(text)
+        if (start := text.find(form)) >= 0
     ]
     heapify(nearest)
     found: list[Found] = []
@@ -353,8 +453,18 @@ def _overlap(data: bytes, form: bytes) -> int:
     return 0
 
 
-def _longest_first(forms: Iterable[Any]) -> tuple[Any, ...]:
-    return tuple(sorted(dict.fromkeys(forms), key=len, reverse=True))
+#: The secrets of a process seldom differ, and many look for them.
+@lru_cache(maxsize=8)
+def _forms(values: tuple[str, ...]) -> tuple[Forms[str], Forms[bytes], Forms[str]]:
+    """Return the forms of some values: in texts, in bytes, and in texts of one line."""
+    written = {form for value in values for form in _text_forms(value)}
+    pages = (form for value in values for form in _pages(value))
+    blanks = any(re.search(r"\s", value) for value in values)
+    return (
+        Forms(written),
+        Forms((*map(_bytes, written), *pages)),
+        Forms(map(_flat, written) if blanks else ()),
+    )
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, unquote_plus
 
@@ -27,6 +28,9 @@ OWN_SECRETS = frozenset({"PASSWORD_MAIL", "OAUTH_CLIENT_SECRET"})
 _HELD = 8
 #: Characters of the longest password that is looked for inside a value.
 _LONGEST = 4096
+#: Variables whose secrets are remembered: each project looks at the same environment,
+#: several times.
+_REMEMBERED = 4096
 
 
 def _words(text: str) -> frozenset[str]:
@@ -152,6 +156,7 @@ def holds_own_secret(value: str, own: Iterable[str]) -> bool:
     )
 
 
+@lru_cache(_REMEMBERED)
 def is_secret_name(name: str) -> bool:
     """Say whether a variable's name tells that its value is secret."""
     words = _name_words(name)
@@ -222,9 +227,13 @@ def secret_values(*environments: Mapping[str, str]) -> Iterator[str]:
     """
     for variables in environments:
         for name, value in variables.items():
-            if is_secret_name(name) and not _KEY_FILE.fullmatch(value.strip()):
-                yield value
-            yield from secrets_inside(name, value)
+            yield from _secrets_of(name, value)
+
+
+@lru_cache(_REMEMBERED)
+def _secrets_of(name: str, value: str) -> tuple[str, ...]:
+    own = is_secret_name(name) and not _KEY_FILE.fullmatch(value.strip())
+    return (*([value] if own else ()), *secrets_inside(name, value))
 
 
 #: The part of an address behind a user and a password: a host, or several.

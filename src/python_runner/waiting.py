@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections import deque
 from contextlib import suppress
-from threading import Thread
-from typing import TYPE_CHECKING, TypeVar
+from queue import Empty, SimpleQueue
+from threading import Semaphore, Thread
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 
 if TYPE_CHECKING:
@@ -19,49 +20,87 @@ _T = TypeVar("_T")
 WAKE_SECONDS = 0.2 if sys.platform == "win32" else None
 
 
-def wait_for_any(futures: Iterable[Future[_T]]) -> set[Future[_T]]:
-    """Return the futures that are done, at the latest when the first one is.
-
-    May return an empty set on Windows, after :data:`WAKE_SECONDS`.
-    """
-    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - see start()
-
-    return wait(futures, WAKE_SECONDS, return_when=FIRST_COMPLETED).done
-
-
 def wait_for_all(futures: Iterable[Future[_T]]) -> None:
     """Return when all ``futures`` are done."""
     pending = set(futures)
     while pending:
-        from concurrent.futures import wait  # noqa: PLC0415 - see start()
+        from concurrent.futures import wait  # noqa: PLC0415 - see Workers
 
         pending = wait(pending, WAKE_SECONDS).not_done
 
 
-# Not an executor: one that gets no thread raises, and keeps what it was given for the
-# next thread it gets.
+class Workers(Generic[_T]):
+    """Threads that do one piece of work after the other.
 
-
-def start(work: Callable[[], _T], name: str) -> Future[_T]:
-    """Do ``work`` in a thread of its own.
-
-    Raises:
-        RuntimeError: the system allows no further thread; nothing is done.
-        MemoryError: it has no memory for one; likewise.
+    One is started when there is work and all others have some. A context, whose end
+    waits for none of them: each ends with its work. Not an executor: one that gets no
+    thread raises, and keeps what it was given for the next thread it gets.
     """
-    # Brings logging with it, and most runs have one thread.
-    from concurrent.futures import Future  # noqa: PLC0415
 
-    future: Future[_T] = Future()
+    def __init__(self, name: str) -> None:
+        """Start none yet; ``name`` is that of each."""
+        self._name = name
+        self._waiting: SimpleQueue[tuple[Future[_T], Callable[[], _T]] | None]
+        self._waiting = SimpleQueue()
+        #: A worker counts as idle from its last work's end, and until it gets another.
+        self._idle = Semaphore(0)
+        self._threads = 0
+        self._done: SimpleQueue[Future[_T]] = SimpleQueue()
 
-    def complete() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
-            future.set_exception(error)
+    def __enter__(self) -> Self:
+        """Return the workers."""
+        return self
 
-    Thread(target=complete, name=name).start()
-    return future
+    def __exit__(self, *_exc: object) -> None:
+        """Let each thread end when its work is done."""
+        for _ in range(self._threads):
+            self._waiting.put(None)
+
+    def start(self, work: Callable[[], _T]) -> Future[_T]:
+        """Let a thread do ``work`` at once; called by one thread.
+
+        Raises:
+            RuntimeError: the system allows no further thread; nothing is done.
+            MemoryError: it has no memory for one; likewise.
+        """
+        # Brings logging with it, and most runs have one thread.
+        from concurrent.futures import Future  # noqa: PLC0415
+
+        future: Future[_T] = Future()
+        if self._idle.acquire(blocking=False):
+            self._waiting.put((future, work))
+        else:
+            # Before: an interruption in between would leave a thread without an end.
+            self._threads += 1
+            Thread(target=self._run, args=(future, work), name=self._name).start()
+        return future
+
+    def wait(self) -> list[Future[_T]]:
+        """Return what has been done since the last call, at the latest when one is.
+
+        May return an empty list on Windows, after :data:`WAKE_SECONDS`.
+        """
+        done = []
+        with suppress(Empty):
+            done.append(self._done.get(timeout=WAKE_SECONDS))
+            while True:
+                done.append(self._done.get_nowait())
+        return done
+
+    def _run(self, future: Future[_T], work: Callable[[], _T]) -> None:
+        item: tuple[Future[_T], Callable[[], _T]] | None = future, work
+        while item is not None:
+            future, work = item
+            # Whoever is told of the end may have work for this thread.
+            future.add_done_callback(lambda _future: self._idle.release())
+            future.add_done_callback(self._done.put)
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - raised where it is wanted
+                future.set_exception(error)
+            # What was done is not kept until there is more to do.
+            del future, work, item
+            item = self._waiting.get()
 
 
 def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:

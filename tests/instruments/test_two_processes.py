@@ -66,7 +66,7 @@ RECOVERING = {
 }
 #: Steps at the end of a run; it holds the lock until it lets go of it.
 ENDING = {
-    "last-script": f"{RECORDER}.end_script@after",
+    "last-script": f"{RECORDER}.end_scripts@after",
     "ending": f"{RECORDER}.end_run@before",
     "ended": f"{RECORDER}.end_run@after",
     "delivering": f"{RUN}:deliver@before",

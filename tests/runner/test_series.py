@@ -35,7 +35,7 @@ from tests.support import GENEROUS, wait_until
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from python_runner.model import Run, ScriptResult
@@ -522,10 +522,67 @@ def test_a_place_that_is_free_is_taken_while_a_script_runs(
         max_parallel=2,
         execute=execute,
         not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
-        record=lambda result: recorded.append(result.script),
+        record=lambda ended: recorded.extend(result.script for result in ended),
         stopping=lambda: False,
     ).run()
 
     assert seen == [True]
     assert recorded[0] == "second.py"
     assert [result.script for result in results] == [s.name for s in scripts]
+
+
+def test_what_ends_meanwhile_is_recorded_at_once(make_result: MakeResult) -> None:
+    """While one end waits for the disk others come: they wait for it once, together."""
+    begun = threading.Barrier(8)
+    ended = threading.Semaphore(0)
+
+    def execute(script: Script) -> ScriptResult:
+        begun.wait(GENEROUS)
+        if script.name != "0.py":
+            # Its end lies before that of what is being recorded.
+            assert recording.wait(GENEROUS)
+        ended.release()
+        return make_result(script.name)
+
+    recording = threading.Event()
+    recorded: list[list[str]] = []
+
+    def record(results: Sequence[ScriptResult]) -> None:
+        recorded.append([result.script for result in results])
+        recording.set()
+        if len(recorded) == 1:
+            for _ in range(8):
+                assert ended.acquire(timeout=GENEROUS)
+            # What is left of their threads is to tell that they are done.
+            time.sleep(0.1)
+
+    Series(
+        scripts=[Script(name=f"{n}.py", path=f"{n}.py") for n in range(8)],
+        on_failure=OnFailure.CONTINUE,
+        max_parallel=8,
+        execute=execute,
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=record,
+        stopping=lambda: False,
+    ).run()
+
+    assert recorded[0] == ["0.py"]
+    assert sorted(name for group in recorded for name in group) == [
+        f"{n}.py" for n in range(8)
+    ]
+    assert len(recorded) < 8
+
+
+def test_what_is_skipped_is_recorded_at_once(make_result: MakeResult) -> None:
+    """Thousands of scripts that are not started cost one transaction."""
+    recorded: list[int] = []
+    Series(
+        scripts=[Script(name=f"{n}.py", path=f"{n}.py") for n in range(1000)],
+        on_failure=OnFailure.STOP,
+        max_parallel=1,
+        execute=lambda script: make_result(script.name, Outcome.FAILURE),
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=lambda results: recorded.append(len(results)),
+        stopping=lambda: False,
+    ).run()
+    assert recorded == [1, 999]

@@ -261,14 +261,14 @@ def waiting(home: Path) -> list[str]:
 @pytest.mark.parametrize(
     "where",
     [
-        "project_run.RunRecorder.end_script",
+        "project_run.RunRecorder.end_scripts",
         "project_run.RunRecorder.end_run",
         "project_run.run_status",
         "recorder.LogFile.write",
         "recorder.log_line_of",
         "session.Store.begin_run",
         "session.Store.begin_attempt",
-        "session.Store.end_script",
+        "session.Store.end_scripts",
         "session.Store.end_run",
     ],
 )

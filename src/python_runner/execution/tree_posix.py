@@ -335,7 +335,7 @@ class Tree:
             Whether one was found.
         """
         SUBREAPER.reap()
-        return any(self._look(pid, {}, kill=kill) for pid in reversed(_own_children()))
+        return any(self._look(pid, {}, kill=kill) for pid in reversed(_main_children()))
 
     def _is_older(self, pid: int) -> bool:
         """Say whether a process began before the script, so that it is no descendant."""
@@ -495,11 +495,11 @@ class _Subreaper:
         return 0
 
     def adopted(self) -> set[int]:
-        """Return this process's children that are no scripts.
+        """Return the processes that this one has adopted.
 
         The kernel's list may miss one while another ends: it is read twice.
         """
-        children = {*_own_children(), *_own_children()}
+        children = {*_main_children(), *_main_children()}
         with self._lock:
             return children - self._scripts.keys() - self._held
 
@@ -522,7 +522,7 @@ class _Subreaper:
         with self._lock:
             # While a script is just being started, its process is not known yet.
             if self._all_known():
-                for pid in set(_own_children()) - self._scripts.keys() - self._held:
+                for pid in set(_main_children()) - self._scripts.keys() - self._held:
                     with suppress(ChildProcessError):
                         os.waitpid(pid, os.WNOHANG)
 
@@ -582,14 +582,18 @@ def _ticks(pid: int) -> int:
         return int((file.read(4096) or b"").rpartition(b")")[2].split()[19])
 
 
-def _own_children() -> list[int]:
-    """Return this process's children, on Linux; nothing elsewhere."""
-    pids: list[int] = []
+def _main_children() -> list[int]:
+    """Return the children of the main thread, on Linux; nothing elsewhere.
+
+    Whatever this process adopts is among them: it goes to the first thread that lives.
+    What another thread has started is that thread's as long as it lives.
+    """
     with suppress(OSError):
-        for thread in os.listdir("/proc/self/task"):  # noqa: PTH208
-            with suppress(OSError), open(f"/proc/self/task/{thread}/children") as file:  # noqa: PTH123
-                pids += map(int, file.read().split())
-    return pids
+        me = os.getpid()
+        # Read when each script ends: without a buffer the kernel is asked less.
+        with open(f"/proc/self/task/{me}/children", "rb", buffering=0) as file:  # noqa: PTH123
+            return list(map(int, file.readall().split()))
+    return []
 
 
 def _set_subreaper(value: int) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import (
     is_held,
+    open_regular,
     opened,
     private_file,
     private_folder,
@@ -25,6 +26,7 @@ from python_runner.files import (
     remove,
     set_mode,
 )
+from python_runner.records.group_sync import GroupSync
 from python_runner.records.network import is_remote
 from python_runner.records.rows import project_key
 from python_runner.records.write_lock import Occupied, WriteLock
@@ -74,7 +76,9 @@ _UNREADABLE = frozenset(
 class StoreError(PythonRunnerError):
     """The records cannot be read or written; ``reason`` is one sentence that says why.
 
-    Nothing is half done: the transaction that met the error has been undone.
+    Nothing is half done: the transaction that met the error has been undone. One that the
+    disk failed to take after several were written together is there, and a power cut may
+    undo it.
     """
 
     def __init__(self, reason: Sentence) -> None:
@@ -103,6 +107,10 @@ class Database:
         self._lock = threading.RLock()
         #: Held by whoever writes, in whichever process.
         self._writing = WriteLock(path)
+        #: Transactions that are under way or wait for their turn, and what guards that.
+        self._turns, self._counting = 0, threading.Lock()
+        #: Brings commits to the disk outside of the turns; None where SQLite does alone.
+        self._together: GroupSync | None = None
         #: Whether the last transaction has waited in vain.
         self._waited = False
         #: Whether the file is being opened.
@@ -132,6 +140,24 @@ class Database:
             path = self.path.with_name(self.path.name + companion)
             with suppress(OSError):
                 self._companions[path] = path.stat()
+        self._open_log()
+
+    def _open_log(self) -> None:
+        """Open the write-ahead log, to bring it to the disk without SQLite.
+
+        SQLite's locks are on other files. It is the very file that SQLite writes: nobody
+        removes it as long as the records are open.
+        """
+        self._close_log()
+        if sys.platform == "linux" and self._wal and not self._connection.refusal:
+            with suppress(OSError):
+                descriptor = open_regular(write_ahead_log(self.path))
+                self._together = GroupSync(descriptor, os.fdatasync)
+
+    def _close_log(self) -> None:
+        together, self._together = self._together, None
+        if together:
+            together.close()
 
     def _use_write_ahead_log(self) -> None:
         """Turn records with another journal into such with a write-ahead log, or back.
@@ -203,6 +229,7 @@ class Database:
                     self._empty_write_ahead_log()
                 self._connection.close()
             self._connection.close()
+            self._close_log()
             self._writing.close()
 
     def _empty_write_ahead_log(self, way: str = "PASSIVE") -> None:
@@ -221,19 +248,28 @@ class Database:
                 a kill, but a power cut only with the next that is synced.
 
         Raises:
-            StoreError: nothing of the transaction has been kept.
+            StoreError: nothing of the transaction has been kept, or a power cut may undo
+                it.
         """
-        with self._lock, translated(self.path):
-            self._open_anew_if_gone()
-            self._require_writable()
-            with self._alone(self._patience):
-                self._sync(wanted=synced)
-                with self._transaction(_WRITE) as connection:
-                    yield connection
-                self._written = True
-                self._writes += 1
-                if self._writes >= _WRITES:
-                    self._empty_write_ahead_log()
+        with translated(self.path):
+            together, commit = None, 0
+            with self._turn():
+                self._open_anew_if_gone()
+                self._require_writable()
+                with self._alone(self._patience):
+                    # Whoever waits for its turn does not wait for the disk as well.
+                    together = self._together if synced and self._turns > 1 else None
+                    self._sync(wanted=synced and together is None)
+                    with self._transaction(_WRITE) as connection:
+                        yield connection
+                    if together:
+                        commit = together.commit()
+                    self._written = True
+                    self._writes += 1
+                    if self._writes >= _WRITES:
+                        self._empty_write_ahead_log()
+            if together:
+                together.wait(commit)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -242,10 +278,22 @@ class Database:
         Raises:
             StoreError: the records cannot be read.
         """
-        with self._lock, translated(self.path):
+        with self._turn(), translated(self.path):
             self._open_anew_if_gone()
             with self._transaction(_READ) as connection:
                 yield connection
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the connection alone for the block, when it is this thread's turn."""
+        with self._counting:
+            self._turns += 1
+        try:
+            with self._lock:
+                yield
+        finally:
+            with self._counting:
+                self._turns -= 1
 
     def copy_to(self, target: sqlite3.Connection) -> None:
         """Copy everything as it is at one moment, while others may write.

@@ -7,6 +7,7 @@ import re
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -175,15 +176,18 @@ def delete_old_outputs(
     if oldest.microsecond:
         oldest += timedelta(seconds=1)
     first = oldest.isoformat("_", "seconds").replace(":", "-")
-    old: list[Path] = []
     runs = logs / "runs"
-    for folder in () if is_diverted(runs) else _run_folders(runs):
-        stamp, _, run_id = folder.name.rpartition("_")
-        if stamp < first and _is_stamp(stamp) and run_id not in keep:
-            old.append(folder)
+    old = [] if is_diverted(runs) else _run_folders(runs, before=first)
     # Always the same ones would keep all others, where those can never be removed.
     first_of_old = int(now.timestamp()) % len(old) if len(old) > _DELETED_AT_MOST else 0
-    chosen = [*old[first_of_old:], *old[:first_of_old]][:_DELETED_AT_MOST]
+    # Only as many are looked at closely as are removed.
+    gone = (
+        folder
+        for folder in chain(old[first_of_old:], old[:first_of_old])
+        for stamp, _, run_id in [folder.name.rpartition("_")]
+        if _is_stamp(stamp) and run_id not in keep
+    )
+    chosen = list(islice(gone, _DELETED_AT_MOST))
     # It refuses links and junctions, here and further down.
     refused = [error for error in remove_all(chosen).values() if not is_held(error)]
     if refused and stays is not None:
@@ -191,12 +195,15 @@ def delete_old_outputs(
     return sum(not exists(folder) for folder in chosen)
 
 
-def _run_folders(runs: Path) -> list[Path]:
+def _run_folders(runs: Path, before: str = "~") -> list[Path]:
+    """Return the folders of runs whose names stand before a text: all, without one."""
     with suppress(OSError), os.scandir(runs) as entries:
         return [
             runs / entry.name
             for entry in entries
-            if _RUN_FOLDER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            if entry.name < before
+            and _RUN_FOLDER.fullmatch(entry.name)
+            and entry.is_dir(follow_symlinks=False)
         ]
     return []
 

@@ -181,9 +181,14 @@ class Store:
 
     def end_script(self, result: ScriptResult) -> None:
         """Record a script's end; an end once recorded stays."""
+        self.end_scripts([result])
+
+    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
+        """Record the ends of several scripts in one transaction."""
         with self._database.write() as connection:
-            run = changes.run_key(connection, result.run_id)
-            changes.end_script(connection, run, result)
+            for result in results:
+                run = changes.run_key(connection, result.run_id)
+                changes.end_script(connection, run, result)
 
     def end_run(
         self,

@@ -466,18 +466,19 @@ class _ProjectRun:
                 max_parallel=project.max_parallel,
                 execute=scripts.execute,
                 not_started=context.not_started,
-                record=self._end_script,
+                record=self._end_scripts,
                 stopping=lambda: context.session.stop.requested,
                 prepare=scripts.prepare if pool else None,
             ).run()
 
-    def _end_script(self, result: ScriptResult) -> None:
-        self.results[result.script] = result
+    def _end_scripts(self, results: Sequence[ScriptResult]) -> None:
+        self.results |= {result.script: result for result in results}
         with self.context.as_warning():
-            self.recorder.end_script(result)
-        self.context.session.notify(
-            ScriptEnded(project=self.context.project, result=result)
-        )
+            self.recorder.end_scripts(results)
+        for result in results:
+            self.context.session.notify(
+                ScriptEnded(project=self.context.project, result=result)
+            )
 
     def _end(
         self,

@@ -101,10 +101,13 @@ class RunRecorder:
             next_at = None
         self._record(lambda store: store.end_attempt(run_id, number, attempt, next_at))
 
-    def end_script(self, result: ScriptResult) -> None:
-        """Record a script's end, and add its line to the log."""
-        self._record(lambda store: store.end_script(result))
-        self._add_lines([result])
+    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
+        """Record the ends of scripts, and add their lines to the log.
+
+        Of scripts that end at the same time: the disk is waited for once.
+        """
+        self._record(lambda store: store.end_scripts(results))
+        self._add_lines(results)
 
     def log_unstarted(
         self,

@@ -10,7 +10,7 @@ from python_runner.execution.exit_reasons import start_failure
 from python_runner.facts import dataclass
 from python_runner.model import Outcome
 from python_runner.policy import Schedule
-from python_runner.waiting import start, wait_for_all, wait_for_any
+from python_runner.waiting import Workers, wait_for_all
 
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Series:
         execute: runs one script to its end, whatever happens; called in a thread that
             no KeyboardInterrupt reaches.
         not_started: makes the result of a script without any attempt.
-        record: takes each result as it arrives, always in the calling thread.
+        record: takes the results as they arrive, always in the calling thread; several
+            where they have arrived at the same time.
         stopping: whether no further script may start.
         prepare: is told which scripts are likely to start next, whenever that changes.
     """
@@ -39,7 +40,7 @@ class Series:
     max_parallel: int
     execute: Callable[[Script], ScriptResult]
     not_started: Callable[[Script, Sentence, Outcome], ScriptResult]
-    record: Callable[[ScriptResult], None]
+    record: Callable[[Sequence[ScriptResult]], None]
     stopping: Callable[[], bool]
     prepare: Callable[[Sequence[Script]], None] | None = None
 
@@ -50,19 +51,22 @@ class Series:
         )
         results: dict[str, ScriptResult] = {}
         running: set[Future[ScriptResult]] = set()
+        workers: Workers[ScriptResult] = Workers("script")
 
-        def keep(result: ScriptResult) -> None:
-            results[result.script] = result
-            schedule.end(result)
-            self.record(result)
+        def keep(ended: Sequence[ScriptResult]) -> None:
+            for result in ended:
+                results[result.script] = result
+                schedule.end(result)
+            self.record(ended)
 
         try:
-            self._run(schedule, running, keep)
+            with workers:
+                self._run(schedule, workers, running, keep)
         finally:
             # Empty, but for an error: what still runs then is told as it ends.
             wait_for_all(running)
             for future in running:
-                keep(future.result())
+                keep([future.result()])
         return tuple(results[script.name] for script in self.scripts)
 
     @property
@@ -73,27 +77,34 @@ class Series:
     def _run(
         self,
         schedule: Schedule,
+        workers: Workers[ScriptResult],
         running: set[Future[ScriptResult]],
-        keep: Callable[[ScriptResult], None],
+        keep: Callable[[Sequence[ScriptResult]], None],
     ) -> None:
         while True:
             step = schedule.next(stopping=self.stopping())
-            for script, reason in step.skip:
-                keep(self.not_started(script, reason, Outcome.SKIPPED))
+            if step.skip:
+                keep(
+                    [
+                        self.not_started(script, reason, Outcome.SKIPPED)
+                        for script, reason in step.skip
+                    ]
+                )
             for script in step.start:
                 if self._in_sequence:
-                    keep(self.execute(script))
+                    keep([self.execute(script)])
                     continue
                 try:
-                    running.add(start(partial(self.execute, script), "script"))
+                    running.add(workers.start(partial(self.execute, script)))
                 except (RuntimeError, MemoryError) as error:
                     reason = start_failure(error, script.path)
-                    keep(self.not_started(script, reason, Outcome.NOT_STARTED))
+                    keep([self.not_started(script, reason, Outcome.NOT_STARTED)])
             if self.prepare and running:
                 self.prepare(schedule.upcoming(self.max_parallel))
             if running:
-                for future in wait_for_any(running):
-                    running.remove(future)
-                    keep(future.result())
+                if done := workers.wait():
+                    ended = [future.result() for future in done]
+                    running.difference_update(done)
+                    keep(ended)
             elif not step.start and not step.skip:
                 return
