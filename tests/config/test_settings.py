@@ -13,6 +13,7 @@ from python_runner import (
     MissingEnvironmentVariable,
 )
 from python_runner.config.settings import (
+    TRANSPORTS,
     can_mail,
     env_file_places,
     load_settings,
@@ -491,3 +492,63 @@ def test_the_folder_of_the_mails_is_no_file(tmp_path: Path) -> None:
     for name, problems in (("file", 1), ("missing", 0), (".", 0)):
         environ = {"MAIL_TRANSPORT": "file", "MAIL_DIR": str(tmp_path / name)}
         assert len(load_settings(environ=environ).mail.problems) == problems
+
+
+@pytest.mark.parametrize(
+    ("value", "ways"),
+    [
+        ("graph,smtp,file", ["graph", "smtp", "file"]),
+        (" smtp , eventlog ", ["smtp", "eventlog"]),
+        ("smtp", ["smtp"]),
+        ("", ["smtp"]),
+    ],
+)
+def test_ways_in_their_order(value: str, ways: list[str]) -> None:
+    """Several are separated by commas; spaces around them do not count."""
+    mail = load_settings(environ={"MAIL_TRANSPORT": value}).mail
+    assert [way.transport for way in mail.ways] == ways
+    assert all(way.others == () for way in mail.ways)
+
+
+@pytest.mark.parametrize(
+    "value", ["smtp,", ",", "smtp,,file", "smtp,smtp", "smtp,mail", "SMTP", "smtp;file"]
+)
+def test_an_unknown_empty_or_repeated_way_names_those_known(value: str) -> None:
+    """Nothing is guessed: the message lists what may stand there."""
+    problems = load_settings(environ={"MAIL_TRANSPORT": value}).mail.problems
+    assert {problem.key for problem in problems} == {"MAIL_TRANSPORT"}
+    for name in TRANSPORTS:
+        assert name in str(problems)
+
+
+def test_every_way_has_what_it_needs() -> None:
+    """Variables that any of them lacks are named, each once."""
+    environ = {"MAIL_TRANSPORT": "graph,smtp-oauth2,file,eventlog"}
+    with pytest.raises(MissingEnvironmentVariable) as error:
+        require_mail(load_settings(environ=environ).mail)
+    for name in ("LOGIN_MAIL", "OAUTH_CLIENT_ID", "MAIL_DIR"):
+        assert str(error.value).count(name) == 1
+    require_mail(load_settings(environ={"MAIL_TRANSPORT": "eventlog"}).mail)
+
+
+def test_the_address_chooses_the_server_of_smtp_alone() -> None:
+    """A named server wins; a token of Microsoft's goes to no other provider."""
+
+    def ways(**environ: str) -> list[tuple[str, int, str]]:
+        given = {"MAIL_TRANSPORT": "smtp,smtp-oauth2", "LOGIN_MAIL": "ann@orange.fr"}
+        mail = load_settings(environ=given | environ).mail
+        return [(w.smtp_host, w.smtp_port, w.smtp_security) for w in mail.ways]
+
+    office = ("smtp.office365.com", 587, "starttls")
+    assert ways() == [("smtp.orange.fr", 465, "tls"), office]
+    assert (
+        ways(LOGIN_MAIL="Ann@Hotmail.FR")
+        == [("smtp-mail.outlook.com", 587, "starttls")] * 2
+    )
+    assert ways(LOGIN_MAIL="ann@contoso.com") == [office] * 2
+    assert ways(SMTP_HOST="relay.lan") == [("relay.lan", 587, "starttls")] * 2
+    assert ways(SMTP_PORT="587", SMTP_SECURITY="starttls")[0] == (
+        "smtp.orange.fr",
+        587,
+        "starttls",
+    )

@@ -182,5 +182,5 @@ def test_a_channel_that_is_down_lets_the_others_work(
     assert web.paths().count("/shut") == 2
     assert web.paths().count("/alive") == 4
     box.endpoints.reset()
-    assert not box.endpoint(channel_audience(shut)).breaker.is_open
+    assert not box.endpoints[channel_audience(shut)].breaker.is_open
     assert box.idle_seconds < 30

@@ -18,7 +18,7 @@ from python_runner import Runner
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.delivery.circuit_breaker import CircuitBreaker
-from python_runner.model import RECIPIENTS, MailStatus, RunStatus
+from python_runner.model import MailStatus, RunStatus
 from python_runner.runner.delivery import drain_again, with_mail_status
 from python_runner.runner.events import RunStarted, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
@@ -380,7 +380,8 @@ def _claim(session: Session) -> None:
 
 def _open_breaker(session: Session) -> None:
     reason = Sentence.of("the relay is down")
-    session.outbox.endpoint(RECIPIENTS).breaker.failure(reason, certain=True)
+    for way in session.outbox.mail_ways or ():
+        session.outbox.endpoints[way.endpoint].breaker.failure(reason, certain=True)
 
 
 def _close_records(session: Session) -> None:

@@ -19,6 +19,7 @@ from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.outbox import DrainReport, Outbox
 from python_runner.delivery.transports import EXCHANGE_A_MINUTE, messages_a_minute
 from python_runner.delivery.transports.memory import MemoryTransport
+from python_runner.delivery.ways import Way
 from python_runner.masking import Masker
 from python_runner.model import (
     RECIPIENTS,
@@ -101,7 +102,22 @@ def outbox_of(
         now=lambda: now,
         stopping=stopping,
         endpoints=endpoints or Endpoints(),
-        mails_a_minute=EXCHANGE_A_MINUTE,
+        mail_ways=(way_of(transport, EXCHANGE_A_MINUTE),),
+    )
+
+
+def way_of(
+    transport: Transport | Callable[[Path], Transport | None],
+    a_minute: int | None = None,
+) -> Way:
+    """Return the one way by which mails leave through ``transport``."""
+    return Way(
+        name="smtp",
+        endpoint=RECIPIENTS,
+        open_transport=lambda _hand_over: (
+            transport(Path()) if callable(transport) else transport
+        ),
+        a_minute=a_minute,
     )
 
 
@@ -599,7 +615,7 @@ def test_the_own_report_leaves_first_and_the_others_take_their_time_only(
     slow = Slow(clock, seconds)
     outbox = replace(
         outbox_of(store, slow, endpoints=Endpoints(clock.monotonic, clock.sleep)),
-        mails_a_minute=None,
+        mail_ways=(way_of(slow),),
     )
     report = outbox.drain(60, own=["own"], others_seconds=15)
     order = [message.message_id for message in slow.messages]
@@ -652,7 +668,7 @@ def test_a_relay_without_a_limit_takes_all_at_once(store: Store) -> None:
         outbox_of(
             store, MemoryTransport(), endpoints=Endpoints(clock.monotonic, clock.sleep)
         ),
-        mails_a_minute=None,
+        mail_ways=(way_of(MemoryTransport()),),
     )
     assert outbox.drain(15).sent == EXCHANGE_A_MINUTE * 2
     assert clock.naps == []

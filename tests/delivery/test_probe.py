@@ -148,9 +148,14 @@ def test_a_way_with_a_token_has_a_step_more(
     [
         ({}, {"oauth_secret": "wrong"}, "TOKEN", "refuses OAUTH_CLIENT_SECRET"),
         ({}, {"oauth_tenant": "elsewhere"}, "TOKEN", "OAUTH_TENANT_ID"),
-        ({"AUTH": "535 5.7.3 no"}, {}, "AUTH", "New-ServicePrincipal"),
+        ({"AUTH": "535 5.7.3 no"}, {}, "AUTH", "Application SMTP.SendAsApp"),
         ({"EHLO": "250-fake\r\n250 AUTH PLAIN"}, {}, "AUTH", "accepts no token"),
-        ({".": "430 4.2.0 STOREDRV; mailbox logon failure"}, {}, "DATA", "FullAccess"),
+        (
+            {".": "430 4.2.0 STOREDRV; mailbox logon failure"},
+            {},
+            "DATA",
+            "Application SMTP.SendAsApp",
+        ),
     ],
 )
 def test_the_step_where_a_token_fails_is_named(

@@ -176,9 +176,10 @@ def _mail_problems(settings: Settings, file: str) -> Iterator[Problem]:
         yield from error.problems
     except PythonRunnerError as error:
         yield Problem(file, "email_strategy", str(error))
-    if missing := missing_extra(settings.mail):
-        message = missing.in_language(system_language())
-        yield Problem(file, "email_strategy", message)
+    for way in settings.mail.ways:
+        if missing := missing_extra(way):
+            message = missing.in_language(system_language())
+            yield Problem(file, "email_strategy", message)
 
 
 def _script_problems(
@@ -280,7 +281,9 @@ def _told(project: Project, settings: Settings, formats: Formats) -> Iterator[st
         if more:
             who = _("{names} and {count} more").format(names=who, count=more)
         message = _("email to {names} by {transport}")
-        yield message.format(names=who, transport=settings.mail.transport)
+        yield message.format(
+            names=who, transport=", ".join(way.transport for way in settings.mail.ways)
+        )
     if count := len(project.channels):
         channels = formats.ngettext("{count} channel", "{count} channels", count)
         yield channels.format(count=count)

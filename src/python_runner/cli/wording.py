@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
-from python_runner.records.messages import MessageState
+from python_runner.records.messages import MessageState, came_otherwise
 from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import flat
@@ -377,10 +377,12 @@ def stopping_line(count: int, *, urgent: bool, elsewhere: bool = False) -> str:
 
 
 def undelivered(run: Run) -> str | None:
-    """Return why a report has not reached everybody; None where it has, or none was due."""
-    if run.mail_status not in {MailStatus.QUEUED, MailStatus.FAILED}:
+    """Return why a report has not reached everybody, or not as it was meant to; else None."""
+    if run.mail_status not in _REPORT_WORDS:
         return None
-    line = _(_REPORT_WORDS[run.mail_status])
+    if run.mail_status is MailStatus.SENT and not came_otherwise(run.mail_reason):
+        return None
+    line = _report(run)
     if run.mail_reason:
         line = labelled(line, formats().say(run.mail_reason))
     return line

@@ -10,8 +10,8 @@ from python_runner.texts.sentence import translate as _
 _PARTS = (
     (
         N_(
-            "Settings of Python Runner: fill in the values, and let nobody else read"
-            " this file"
+            "Settings of Python Runner: fill in the values, or let python-runner mail setup"
+            " do it, and let nobody else read this file"
         ),
         "",
     ),
@@ -25,13 +25,18 @@ _PARTS = (
     ),
     (
         N_(
-            "Mail server, if it is not Outlook's; without LOGIN_MAIL it needs no password"
+            "Mail server, if the address does not choose it; without LOGIN_MAIL it needs"
+            " no password"
         ),
         "#SMTP_HOST=smtp.example.org\n#SMTP_PORT=587\n#SMTP_SECURITY=starttls\n",
     ),
     (
         N_("To try without sending: each email becomes a file in this folder"),
         "#MAIL_TRANSPORT=file\n#MAIL_DIR=mails\n",
+    ),
+    (
+        N_("Several ways to send: the next one takes over while one is closed"),
+        "#MAIL_TRANSPORT=smtp,eventlog\n",
     ),
     (
         N_(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -112,9 +113,17 @@ def _certificate_problems(file: Path) -> Iterator[str]:
         yield why_no_file(file)
         return
     try:
-        text = read_regular(file, LONGEST).decode()
-    except (OSError, UnicodeDecodeError):
-        text = ""
+        data = read_regular(file, LONGEST)
+    except OSError:
+        data = b""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        # What ``>`` of Windows PowerShell writes.
+        message = _(
+            "{path} is written in UTF-16: write it again with Set-Content -Encoding ascii"
+        )
+        yield message.format(path=file)
+        return
+    text = data.decode("utf-8", "replace")
     if "-----BEGIN ENCRYPTED PRIVATE KEY" in text:
         message = _("the private key in {path} must not be encrypted")
         yield message.format(path=file)

@@ -104,6 +104,12 @@ def read_text(path: Path) -> str:
         raise _wrong(path, _not_utf8(data, error)) from error
 
 
+def encoding_of(path: Path) -> str:
+    """Return in which encoding to write what takes the place of a file, there or not."""
+    data = _bytes_of(path) if is_file(path) else b""
+    return next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
+
+
 def _bytes_of(path: Path) -> bytes:
     try:
         return read_regular(path, LONGEST)

@@ -20,6 +20,7 @@ from python_runner.config.oauth import (
     oauth_problems,
     tenant_of,
 )
+from python_runner.config.providers import is_microsoft, provider_of
 from python_runner.config.reading import is_there, why_no_file
 from python_runner.exceptions import (
     ConfigurationNotFound,
@@ -46,7 +47,9 @@ from python_runner.texts.system_errors import translated
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file")
+    from python_runner.model import Provider
+
+TRANSPORTS = ("smtp", "smtp-oauth2", "graph", "file", "eventlog")
 SECURITIES = ("starttls", "tls", "none")
 _HIGHEST_PORT = 65535
 #: A name, or an address in brackets: one word on the line of a command.
@@ -152,13 +155,15 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
     login = text("LOGIN_MAIL")
     authority = (text("OAUTH_AUTHORITY") or DEFAULT_AUTHORITY).rstrip("/")
     cloud = cloud_of(authority)
+    provider = None if text("SMTP_HOST") else provider_of(login, text("MAIL_FROM"))
+    first, *others = transports(variables.get("MAIL_TRANSPORT") or "smtp")
     secret, certificate = text("OAUTH_CLIENT_SECRET"), path("OAUTH_CLIENT_CERTIFICATE")
     tenant = text("OAUTH_TENANT_ID")
     if not (tenant or secret or certificate):
         # Who signs in as a user need not know the organisation's id.
         tenant = tenant_of(login or "")
-    return MailSettings(
-        transport=variables.get("MAIL_TRANSPORT") or "smtp",
+    mail = MailSettings(
+        transport=first,
         login=login,
         password=text("PASSWORD_MAIL"),
         sender=text("MAIL_FROM") or login,
@@ -178,17 +183,49 @@ def _mail_settings(variables: Mapping[str, str]) -> MailSettings:
         mail_dir=path("MAIL_DIR"),
         sign_in_folder=state_folder(variables) / "sign-in",
     )
+    ways = [
+        _with_provider(replace(mail, transport=name), provider, variables)
+        for name in (first, *others)
+    ]
+    return replace(ways[0], others=tuple(ways[1:]))
+
+
+def transports(text: str) -> list[str]:
+    """Return the entries of ``MAIL_TRANSPORT``; an empty one where there is nothing."""
+    return [entry.strip() for entry in text.split(",")]
+
+
+def _with_provider(
+    mail: MailSettings, provider: Provider | None, variables: Mapping[str, str]
+) -> MailSettings:
+    """Return one way with the server that the address of the mailbox chooses.
+
+    Tokens are Microsoft's, and no other provider takes them.
+    """
+    if (
+        provider is None
+        or mail.transport not in {"smtp", "smtp-oauth2"}
+        or (mail.transport == "smtp-oauth2" and not is_microsoft(provider))
+    ):
+        return mail
+    return replace(
+        mail,
+        smtp_host=provider.host,
+        smtp_port=int(variables.get("SMTP_PORT") or provider.port),
+        smtp_security=variables.get("SMTP_SECURITY") or provider.security,
+        provider=provider,
+    )
 
 
 def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the name of each variable that is wrong, and what is wrong with it."""
-    for name, default, known in (
-        ("MAIL_TRANSPORT", "smtp", TRANSPORTS),
-        ("SMTP_SECURITY", "starttls", SECURITIES),
-    ):
-        if (found := variables.get(name) or default) not in known:
-            message = _("expected one of {known}, found {found}")
-            yield name, message.format(known=", ".join(known), found=found)
+    yield from _transport_problems(variables.get("MAIL_TRANSPORT") or "smtp")
+    if (found := variables.get("SMTP_SECURITY") or "starttls") not in SECURITIES:
+        message = _("expected one of {known}, found {found}")
+        yield (
+            "SMTP_SECURITY",
+            message.format(known=", ".join(SECURITIES), found=found),
+        )
     host = variables.get("SMTP_HOST") or ""
     if host and not _is_host(host):
         message = _("expected the name of a server and nothing else, found {found}")
@@ -213,6 +250,20 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     if folder and exists(expanded(folder)) and not is_folder(expanded(folder)):
         yield "MAIL_DIR", _("{path} is not a folder").format(path=folder)
     yield from oauth_problems(variables)
+
+
+def _transport_problems(text: str) -> Iterator[tuple[str, str]]:
+    ways, known = transports(text), ", ".join(TRANSPORTS)
+    for found in dict.fromkeys(ways):
+        if found not in TRANSPORTS:
+            message = _("expected one of {known}, found {found}")
+            if len(ways) > 1:
+                message = _("expected some of {known}, with commas, found {found}")
+            shown = found or _("an empty entry")
+            yield "MAIL_TRANSPORT", message.format(known=known, found=shown)
+        elif ways.count(found) > 1:
+            message = _("{found} is named more than once; known are {known}")
+            yield "MAIL_TRANSPORT", message.format(found=found, known=known)
 
 
 def _is_host(text: str) -> bool:
@@ -268,19 +319,28 @@ def can_mail(mail: MailSettings) -> bool:
 
 
 def _missing(mail: MailSettings) -> list[str]:
+    """Return the variables that its ways lack, each once."""
+    names = (name for way in mail.ways for name in missing_variables(way))
+    return list(dict.fromkeys(names))
+
+
+def missing_variables(way: MailSettings) -> list[str]:
+    """Return the variables that one way lacks."""
     needed: dict[str, object]
-    if mail.transport == "file":
-        needed = {"MAIL_DIR": mail.mail_dir}
-    elif mail.transport in TOKEN_TRANSPORTS:
+    if way.transport == "eventlog":
+        needed = {}
+    elif way.transport == "file":
+        needed = {"MAIL_DIR": way.mail_dir}
+    elif way.transport in TOKEN_TRANSPORTS:
         needed = {
-            "LOGIN_MAIL": mail.login,
-            "OAUTH_TENANT_ID": mail.oauth_tenant,
-            "OAUTH_CLIENT_ID": mail.oauth_client,
+            "LOGIN_MAIL": way.login,
+            "OAUTH_TENANT_ID": way.oauth_tenant,
+            "OAUTH_CLIENT_ID": way.oauth_client,
         }
     else:
-        needed = {"LOGIN_MAIL": mail.sender}
-        if mail.login or not mail.sender:
-            needed["PASSWORD_MAIL"] = mail.password
+        needed = {"LOGIN_MAIL": way.sender}
+        if way.login or not way.sender:
+            needed["PASSWORD_MAIL"] = way.password
     return [name for name, value in needed.items() if not value]
 
 

@@ -11,19 +11,16 @@ the same time, and none waits for another's server.
 from __future__ import annotations
 
 import math
-from contextlib import closing
+from contextlib import ExitStack
 from dataclasses import field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from python_runner.delivery.connections import Connections, deferred
+from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.endpoints import Endpoints
-from python_runner.delivery.sending import (
-    Connections,
-    Deadline,
-    Drain,
-    deferred,
-    no_thread,
-)
+from python_runner.delivery.sending import Drain, no_thread
+from python_runner.delivery.ways import Dispatch, Gate, OpenWay
 from python_runner.facts import dataclass
 from python_runner.masking import Masker
 from python_runner.model import RECIPIENTS
@@ -33,12 +30,12 @@ from python_runner.waiting import do_all
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from python_runner.delivery.endpoints import Endpoint
     from python_runner.delivery.transports import Transport
+    from python_runner.delivery.ways import Way
     from python_runner.model import Message, Receipt
     from python_runner.records.store import Store
 
@@ -77,10 +74,9 @@ class Outbox:
         masker: takes secrets out of what servers and libraries say.
         stopping: whether the runner is asked to stop; only seconds are left then.
         endpoints: what is known of the servers.
-        mail_endpoint: the name of the mails' endpoint; None while mails cannot leave,
-            because their transport lacks variables. They stay queued then.
-        mails_a_minute: how many mails that endpoint takes in any minute; None: any
-            number.
+        mail_ways: the ways by which mails leave, in their order. There is none while
+            mails cannot leave, because variables are missing or wrong: they stay queued
+            then. None: they leave by what ``open_transport`` returns.
     """
 
     store: Store | None
@@ -89,19 +85,28 @@ class Outbox:
     masker: Masker = field(default_factory=Masker)
     stopping: Callable[[], bool] = lambda: False
     endpoints: Endpoints = field(default_factory=Endpoints)
-    mail_endpoint: str | None = RECIPIENTS
-    mails_a_minute: int | None = None
+    mail_ways: Sequence[Way] | None = None
 
     @property
     def idle_seconds(self) -> float:
         """Seconds since the last drain ended."""
         return self.endpoints.monotonic() - self.endpoints.used_at
 
-    def endpoint(self, audience: str) -> Endpoint:
-        """Return what is known of the server that takes an audience's messages."""
-        if audience != RECIPIENTS:
-            return self.endpoints[audience]
-        return self.endpoints.get(self.mail_endpoint or "", self.mails_a_minute)
+    def why_closed(self, audience: str) -> Sentence | None:
+        """Return why nothing leaves for an audience now, where a server has said so."""
+        return next(
+            (
+                r
+                for name in self._names(audience)
+                if (r := self.endpoints[name].breaker.reason)
+            ),
+            None,
+        )
+
+    def _names(self, audience: str) -> Iterable[str]:
+        if audience != RECIPIENTS or self.mail_ways is None:
+            return (audience,)
+        return (way.endpoint for way in self.mail_ways)
 
     def drain(
         self,
@@ -132,7 +137,7 @@ class Outbox:
         jobs = [
             partial(self._drain_audience, audience, start + deadline_seconds, drain_of)
             for audience in self.store.messages.due_audiences(self.now())
-            if audience != RECIPIENTS or self.mail_endpoint
+            if audience != RECIPIENTS or self.mail_ways != ()
         ]
         drains = do_all(jobs, _MOST_AT_ONCE, "outbox")
         counts = [drain.counts for drain in drains if drain]
@@ -161,49 +166,67 @@ class Outbox:
         monotonic = self.endpoints.monotonic
         return Deadline(monotonic, monotonic() + seconds)
 
-    def _connections(self, audience: str) -> Connections:
-        return Connections(
-            partial(self.open_transport, audience),
-            self.masker,
-            self.endpoints.monotonic,
+    def _open_ways(self, audience: str) -> tuple[OpenWay, ...]:
+        if audience == RECIPIENTS and self.mail_ways is not None:
+            return tuple(map(self._open_way, self.mail_ways))
+        connections = self._connections(partial(self.open_transport, audience))
+        return (OpenWay(endpoint=self.endpoints[audience], connections=connections),)
+
+    def _open_way(self, way: Way) -> OpenWay:
+        gate = Gate()
+        return OpenWay(
+            name=way.name,
+            local=way.local,
+            endpoint=self.endpoints.get(way.endpoint, way.a_minute),
+            connections=self._connections(
+                lambda _folder: way.open_transport(gate.begin)
+            ),
+            gate=gate,
         )
+
+    def _connections(self, opener: Callable[[Path], Transport | None]) -> Connections:
+        return Connections(opener, self.masker, self.endpoints.monotonic)
 
     def _drain_audience(
         self, audience: str, end: float, drain_of: Callable[..., Drain]
     ) -> Drain | None:
         """Send what is due for one audience; None if nothing could be tried."""
         deadline = Deadline(self.endpoints.monotonic, end)
-        endpoint = self.endpoint(audience)
-        if endpoint.breaker.is_open or not endpoint.lock.acquire(timeout=deadline.left):
+        ways = self._open_ways(audience)
+        # One delivery at a time for all ways: that of the first one stands for it.
+        lock = ways[0].endpoint.lock
+        if all(way.is_closed for way in ways) or not lock.acquire(
+            timeout=deadline.left
+        ):
             return None
         try:
-            drain = drain_of(
-                audience=audience,
-                endpoint=endpoint,
-                connections=self._connections(audience),
-                deadline=deadline,
-            )
+            drain = drain_of(audience=audience, ways=ways, deadline=deadline)
             drain.run(self.stopping)
             return drain
         finally:
             self.endpoints.used_at = self.endpoints.monotonic()
-            endpoint.lock.release()
+            lock.release()
 
     def _send_one(
         self, message: Message, folder: Path, deadline: Deadline
     ) -> tuple[Receipt, ...]:
-        lock = self.endpoint(message.audience).lock
-        connections = self._connections(message.audience)
+        ways = self._open_ways(message.audience)
+        if not ways:
+            return deferred(message, Sentence.of(N_("no email can be sent")))
+        dispatch = Dispatch(ways=ways, deadline=deadline, note=lambda *_: None)
         answers: list[tuple[Receipt, ...]] = []
 
         def send() -> None:
-            with closing(connections):
-                receipts = connections.send(message, folder)
+            with ExitStack() as stack:
+                for way in ways:
+                    stack.callback(way.close)
+                receipts = dispatch.send(message, folder, again=True).receipts
                 if receipts is None:
                     detail = Sentence.of(N_("the channel did not accept the report"))
                     receipts = deferred(message, detail)
                 answers.append(receipts)
 
+        lock = ways[0].endpoint.lock
         if lock.acquire(timeout=deadline.left):
             try:
                 deadline.run(send, self.stopping)
@@ -211,4 +234,5 @@ class Outbox:
                 return deferred(message, no_thread(error))
             finally:
                 lock.release()
-        return answers[0] if answers else connections.timed_out(message)
+        way = dispatch.current or ways[0]
+        return answers[0] if answers else way.connections.timed_out(message)

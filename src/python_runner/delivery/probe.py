@@ -9,9 +9,10 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from python_runner.delivery.sending import Deadline
+from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.transports import open_channel
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.delivery.transports.eventlog import EventLogTransport
 from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.smtp_connection import SmtpConnection
 from python_runner.facts import dataclass
@@ -56,7 +57,7 @@ class Step:
     Attributes:
         name: ``DNS``, ``TCP``, ``TLS``, ``AUTH``, ``MAIL``, ``RCPT``, ``DATA``, with
             ``TOKEN`` before them where a token logs in; ``TOKEN`` and ``GRAPH`` for
-            Microsoft Graph; ``FILE`` for a drop folder.
+            Microsoft Graph; ``FILE`` for a drop folder; ``LOG`` for the event log.
         ok: whether it went well; the last step is the first that did not.
         detail: what was found, or what is wrong and what to do.
     """
@@ -75,7 +76,7 @@ def probe(
     step_timeout: float = 30.0,
     whole_seconds: float = _WHOLE_SECONDS,
 ) -> Iterator[Step]:
-    """Send a test mail to ``recipient`` and yield each step as it is done.
+    """Send a test mail to ``recipient`` by one way and yield each step as it is done.
 
     ``now`` is aware, and gives the mail its date and identity. Each step may take
     ``step_timeout`` seconds, and all of them ``whole_seconds``. The mail is in ``language``; the steps can be translated.
@@ -83,6 +84,9 @@ def probe(
     message = _test_message(settings, recipient, now, language)
     if settings.transport == "file":
         yield _write(FileTransport(settings.mail_dir), message)
+        return
+    if settings.transport == "eventlog":
+        yield _write_log(EventLogTransport(), message)
         return
     deadline = _deadline(whole_seconds)
     steps = _graph_steps if settings.transport == "graph" else _smtp_steps
@@ -267,6 +271,15 @@ def _write(folder: FileTransport, message: Message) -> Step:
         return Step("FILE", ok=False, detail=folder.problem(error))
     detail = Sentence.of(N_("written: {file}"), file=str(file))
     return Step("FILE", ok=True, detail=detail)
+
+
+def _write_log(log: EventLogTransport, message: Message) -> Step:
+    try:
+        log.write(message)
+    except OSError as error:
+        return Step("LOG", ok=False, detail=log.problem(error))
+    detail = N_("written to the event log of this computer")
+    return Step("LOG", ok=True, detail=Sentence.of(detail))
 
 
 def _test_message(

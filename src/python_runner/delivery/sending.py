@@ -10,14 +10,19 @@ import math
 import os
 import threading
 from collections import Counter
-from contextlib import closing, suppress
-from dataclasses import field, replace
-from pathlib import Path
+from contextlib import ExitStack, suppress
+from dataclasses import field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from python_runner.delivery.transports.errors import DeliveryError, receipts_for
+from python_runner.delivery.connections import deferred
+from python_runner.delivery.ways import (
+    Dispatch,
+    note_answer,
+    reached_nobody,
+    retry_after,
+)
 from python_runner.facts import dataclass
-from python_runner.model import RECIPIENTS, Cause, Delivery
 from python_runner.policy import next_try
 from python_runner.records.messages import MessageState
 from python_runner.records.store import StoreError
@@ -25,125 +30,17 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
 
-    from python_runner.delivery.endpoints import Endpoint
-    from python_runner.delivery.transports import Transport
-    from python_runner.masking import Masker
-    from python_runner.model import Message, Receipt
+    from python_runner.delivery.deadline import Deadline
+    from python_runner.delivery.ways import Answered, OpenWay
+    from python_runner.model import Receipt
     from python_runner.records.message_queue import MessageQueue
     from python_runner.records.messages import QueuedMessage
 
 #: Seconds a claim outlives the deadline of its drain: after that its owner is dead.
 _LEASE_MARGIN = 60.0
-#: Seconds a delivery still gets once the runner is asked to stop.
-_LAST_SECONDS = 3.0
-#: Seconds between two looks at whether that is so.
-_SLICE = 0.1
-#: The folder of mails: one transport serves every project.
-_ANYWHERE = Path()
-
-
-@dataclass(slots=True)
-class Deadline:
-    """The moment until which somebody waits for a delivery.
-
-    Attributes:
-        monotonic: the clock, in seconds.
-        end: the moment by that clock; earlier once the runner is asked to stop.
-    """
-
-    monotonic: Callable[[], float]
-    end: float
-
-    @property
-    def left(self) -> float:
-        """Seconds until then; 0 afterwards."""
-        return max(0.0, self.end - self.monotonic())
-
-    def run(self, work: Callable[[], None], stopping: Callable[[], bool]) -> bool:
-        """Do ``work``, which raises nothing, in a thread; return whether it ended.
-
-        Once the runner is asked to stop, only seconds are left.
-
-        Raises:
-            RuntimeError: the system allows no further thread; nothing is done.
-        """
-        # A daemon: a process that is done must not wait for a server that is not.
-        thread = threading.Thread(target=work, name="outbox", daemon=True)
-        thread.start()
-        stopped = False
-        while thread.is_alive() and (moment := self.monotonic()) < self.end:
-            if stopping() and not stopped:
-                stopped = True
-                self.end = min(self.end, moment + _LAST_SECONDS)
-            thread.join(_SLICE)
-        return not thread.is_alive()
-
-
-class Connections:
-    """The transports of one delivery: one for all mails, or one a project for a channel."""
-
-    def __init__(
-        self,
-        open_transport: Callable[[Path], Transport | None],
-        masker: Masker,
-        monotonic: Callable[[], float],
-    ) -> None:
-        """Take what is needed; nothing is opened.
-
-        ``open_transport`` returns None where the configuration of the project in a
-        folder does not name the channel any more. The clock is in seconds.
-        """
-        self._open_transport = open_transport
-        self._masker = masker
-        self._monotonic = monotonic
-        self._transports: dict[Path, Transport] = {}
-        self._began_at = monotonic()
-
-    def send(self, message: Message, folder: Path) -> tuple[Receipt, ...] | None:
-        """Send one message of the project in ``folder``.
-
-        None: there is no transport for it. Whatever a transport raises is a deferral.
-        """
-        self._began_at = self._monotonic()
-        if message.audience == RECIPIENTS:
-            folder = _ANYWHERE
-        try:
-            if folder not in self._transports:
-                transport = self._open_transport(folder)
-                if transport is None:
-                    return None
-                self._transports[folder] = transport
-            receipts = self._transports[folder].send(message)
-        except Exception as error:  # noqa: BLE001 - mail never changes a run
-            receipts = deferred(
-                message,
-                Sentence.of(
-                    N_("internal error while sending: {error}"), error=repr(error)
-                ),
-            )
-        return tuple(
-            replace(r, detail=r.detail and self._masker.sentence(r.detail))
-            for r in receipts
-        )
-
-    def close(self) -> None:
-        """Close every transport."""
-        for transport in self._transports.values():
-            with suppress(Exception):
-                transport.close()
-
-    def timed_out(self, message: Message) -> tuple[Receipt, ...]:
-        """Return the receipts of a message that is not waited for any longer."""
-        template = N_("the channel had not accepted the report after {seconds} s")
-        if message.audience == RECIPIENTS:
-            template = N_(
-                "the mail server had not accepted the email after {seconds} s"
-            )
-        seconds = round(self._monotonic() - self._began_at)
-        return deferred(message, Sentence.of(template, seconds=seconds))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,6 +49,7 @@ class Drain:
 
     Attributes:
         now: the clock of the records.
+        ways: by which they leave, in their order.
         deadline: when the caller stops waiting.
         own: the runs whose messages leave first.
         others_end: the moment, by the deadline's clock, until which the messages of other
@@ -163,8 +61,7 @@ class Drain:
     queue: MessageQueue
     audience: str
     now: Callable[[], datetime]
-    endpoint: Endpoint
-    connections: Connections
+    ways: Sequence[OpenWay]
     deadline: Deadline
     own: Collection[str] = ()
     others_end: float = math.inf
@@ -175,6 +72,12 @@ class Drain:
     #: The message that is being sent; None once either thread has marked it.
     _claimed: QueuedMessage | None = None
     _marking: threading.Lock = field(default_factory=threading.Lock)
+    _dispatch: Dispatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dispatch = Dispatch(
+            ways=self.ways, deadline=self.deadline, note=self._note
+        )
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Send what is due until the deadline; less once the runner is asked to stop.
@@ -192,7 +95,9 @@ class Drain:
 
     def _send_all(self) -> None:
         try:
-            with closing(self.connections):
+            with ExitStack() as stack:
+                for way in self.ways:
+                    stack.callback(way.close)
                 # A run has one message for each audience.
                 for _ in self.own:
                     if not self._send_next(self.own):
@@ -205,9 +110,10 @@ class Drain:
 
     def _send_next(self, run_ids: Collection[str] = ()) -> bool:
         """Send the next message that is due; False if there is none, or no time for it."""
+        way = next((way for way in self.ways if not way.is_closed), None)
         if (
-            self.endpoint.breaker.is_open
-            or not self.endpoint.limiter.wait(self.deadline.end)
+            way is None
+            or not way.endpoint.limiter.wait(self.deadline.end)
             or (claimed := self._claim(run_ids)) is None
         ):
             return False
@@ -224,69 +130,75 @@ class Drain:
         )
         return self._claimed
 
-    def _send(self, claimed: QueuedMessage) -> tuple[Receipt, ...] | None:
-        """Send; wait and send once more if the server asks for that and time allows."""
-        limiter, end = self.endpoint.limiter, self.deadline.end
-        limiter.count()
-        receipts = self.connections.send(claimed.message, claimed.path)
-        wait = _retry_after(receipts or ())
-        if (
-            wait
-            and _reached_nobody(receipts or ())
-            and limiter.pause(wait, end)
-            and limiter.wait(end)
-        ):
-            limiter.count()
-            return self.connections.send(claimed.message, claimed.path)
-        return receipts
+    def _send(self, claimed: QueuedMessage) -> Answered:
+        several = len(self.ways) > 1
+        return self._dispatch.send(
+            claimed.message,
+            claimed.path,
+            unanswered=claimed.unanswered,
+            record=partial(self._hand_over, claimed) if several else lambda _way: True,
+        )
 
-    def _conclude(
-        self, claimed: QueuedMessage, receipts: tuple[Receipt, ...] | None
-    ) -> None:
-        breaker = self.endpoint.breaker
+    def _hand_over(self, claimed: QueuedMessage, way: str) -> bool:
+        """Write down which way is given a message; False if it is not this drain's any more.
+
+        A crash from here on leaves it to that way alone.
+        """
+        with suppress(StoreError):
+            return self.queue.hand_over(claimed.number, way, owner=self._owner)
+        return True
+
+    def _note(self, way: OpenWay, receipts: Sequence[Receipt]) -> None:
         with self._marking:
+            # A message that was abandoned has been counted.
+            if self._claimed is not None or not reached_nobody(receipts):
+                note_answer(way, receipts)
+
+    def _conclude(self, claimed: QueuedMessage, answered: Answered) -> None:
+        with self._marking:
+            receipts = answered.receipts
             if receipts is None:
                 # Not the server's failure: another project may still name the channel.
                 receipts = deferred(claimed.message, _not_configured(claimed))
-            elif not _reached_nobody(receipts):
-                breaker.success()
-            elif self._claimed is None:
+            elif self._claimed is None and reached_nobody(receipts):
                 # It was abandoned, and that has been marked.
                 return
-            else:
-                last = receipts[-1]
-                stops_all = last.cause is not None and last.cause.stops_all
-                # A server that asks for a wait means every message.
-                certain = stops_all or _retry_after(receipts) > 0
-                breaker.failure(last.detail, certain=certain)
-            self._mark(claimed, receipts)
+            self._mark(claimed, receipts, answered.unanswered)
 
     def _abandon(self) -> None:
         """Count the message that is being sent as deferred."""
         with self._marking:
             if (claimed := self._claimed) is not None:
-                receipts = self.connections.timed_out(claimed.message)
+                way = self._dispatch.current or self.ways[0]
+                receipts = way.connections.timed_out(claimed.message)
                 # A server that took other messages is slow, and not out of reach.
                 certain = not self.counts[MessageState.SENT]
-                self.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
-                self._mark(claimed, receipts)
+                way.endpoint.breaker.failure(receipts[-1].detail, certain=certain)
+                given = way.name if way.gate.hand_over.done else claimed.unanswered
+                self._mark(claimed, receipts, given)
 
     def _defer_all(self, reason: Sentence) -> None:
         """Count what is due as deferred: nothing can be sent now, by no fault of a server."""
         while self.deadline.left and (claimed := self._claim()):
-            self._mark(claimed, deferred(claimed.message, reason))
+            self._mark(claimed, deferred(claimed.message, reason), claimed.unanswered)
 
-    def _mark(self, claimed: QueuedMessage, receipts: tuple[Receipt, ...]) -> None:
+    def _mark(
+        self,
+        claimed: QueuedMessage,
+        receipts: tuple[Receipt, ...],
+        unanswered: str | None,
+    ) -> None:
         self._claimed = None
         state = self.queue.record_receipts(
             claimed.number,
             receipts,
             owner=self._owner,
+            unanswered=unanswered or None,
             next_try_at=next_try(
                 claimed.queued_at,
                 claimed.attempts + 1,
                 self.now(),
-                asked=_retry_after(receipts),
+                asked=retry_after(receipts),
             ),
         )
         self.counts[state] += 1
@@ -306,11 +218,6 @@ class Drain:
                 self.queue.replace_sent(claimed.number, kept)
 
 
-def deferred(message: Message, detail: Sentence) -> tuple[Receipt, ...]:
-    """Return receipts by which nobody has got ``message`` yet."""
-    return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
-
-
 def no_thread(error: RuntimeError) -> Sentence:
     """Return why nothing is sent while the system allows no further thread."""
     template = N_("the report could not be sent now: {error}")
@@ -326,12 +233,3 @@ def _not_configured(claimed: QueuedMessage) -> Sentence:
         project=str(claimed.path),
         number=claimed.number,
     )
-
-
-def _reached_nobody(receipts: tuple[Receipt, ...]) -> bool:
-    return all(receipt.delivery is Delivery.DEFERRED for receipt in receipts)
-
-
-def _retry_after(receipts: tuple[Receipt, ...]) -> float:
-    """Return the seconds the server asks to be left alone; 0 if it does not."""
-    return max((receipt.retry_after or 0.0 for receipt in receipts), default=0.0)

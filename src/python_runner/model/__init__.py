@@ -22,6 +22,7 @@ from python_runner.model.project import (
     OnFailure,
     Overlap,
     Project,
+    Provider,
     Script,
     Settings,
     StrategyName,
@@ -44,6 +45,6 @@ __all__ = [
     "RECIPIENTS", "TOKEN_TRANSPORTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
-    "ProjectState", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
+    "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "Traceback", "parse_mailbox",
 ]  # fmt: skip

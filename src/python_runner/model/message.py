@@ -58,9 +58,16 @@ class Cause(StrEnum):
     TOO_LARGE = "too_large"
     #: The connection broke off; another one may work.
     CONNECTION_LOST = "connection_lost"
+    #: The connection broke off after the whole message: it may have arrived.
+    ANSWER_LOST = "answer_lost"
     #: The service has the message and does not answer: it may have arrived, and nothing
     #: else is sent for now.
     NO_ANSWER = "no_answer"
+    #: Nothing is taken now, whatever the message: the account may not send, its limit is
+    #: reached, a folder cannot be written to.
+    CLOSED = "closed"
+    #: A mistake of ours, before the message was handed over.
+    INTERNAL = "internal"
     #: No message can leave now: no network, no trust, no login, no permission.
     UNAVAILABLE = "unavailable"
 
@@ -74,6 +81,21 @@ class Cause(StrEnum):
     def stops_all(self) -> bool:
         """Whether no other message can leave now, whoever it is for."""
         return self in {Cause.NO_ANSWER, Cause.UNAVAILABLE}
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the message was handed over, and nobody knows what became of it."""
+        return self in {Cause.ANSWER_LOST, Cause.NO_ANSWER}
+
+    @property
+    def closes_way(self) -> bool:
+        """Whether another way may take over the message: this one has not got it."""
+        return self in {
+            Cause.UNAVAILABLE,
+            Cause.CONNECTION_LOST,
+            Cause.CLOSED,
+            Cause.INTERNAL,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

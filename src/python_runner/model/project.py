@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -154,6 +154,25 @@ TOKEN_TRANSPORTS = frozenset({"smtp-oauth2", "graph"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """What is known of a provider of mailboxes.
+
+    Attributes:
+        name: what people call it.
+        host: its server for outgoing mail; ``port`` and ``security`` belong to it.
+        security: as ``SMTP_SECURITY``.
+        wants: what it needs before it takes mail from a program: a password of its own,
+            a switch, another way to sign in.
+    """
+
+    name: str
+    host: str
+    port: int
+    security: str
+    wants: Sentence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
     """How mail leaves this machine; see the environment in the reference.
 
@@ -164,6 +183,8 @@ class MailSettings:
         sign_in_folder: local folder of what ``mail login`` keeps; None: nowhere.
         problems: what is wrong with variables; the fields hold the defaults of these.
         looked_in: the ``.env`` files that could have held a variable, read or absent.
+        provider: whose servers the address of the mailbox chose, or None.
+        others: the ways that take over, in their order, while this one is closed.
     """
 
     transport: str = "smtp"
@@ -187,6 +208,13 @@ class MailSettings:
     sign_in_folder: Path | None = None
     problems: tuple[Problem, ...] = ()
     looked_in: tuple[Path, ...] = ()
+    provider: Provider | None = None
+    others: tuple[MailSettings, ...] = ()
+
+    @property
+    def ways(self) -> tuple[MailSettings, ...]:
+        """Every way to send, the first one first, each by itself."""
+        return (replace(self, others=()), *self.others)
 
     @property
     def as_user(self) -> bool:
@@ -197,7 +225,7 @@ class MailSettings:
     @property
     def user_ways(self) -> tuple[MailSettings, ...]:
         """The ways by which mail leaves in the name of that user."""
-        return (self,) if self.as_user else ()
+        return tuple(way for way in self.ways if way.as_user)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,6 +169,7 @@ class MessageQueue:
         *,
         owner: str,
         next_try_at: datetime | None,
+        unanswered: str | None = None,
     ) -> MessageState:
         """Write the answers for a claimed message and end the claim.
 
@@ -180,6 +181,7 @@ class MessageQueue:
             receipts: at most one answer per recipient.
             owner: who claimed it.
             next_try_at: when those who wait are tried again; None gives them up.
+            unanswered: the way that may have delivered it to those who wait, or None.
 
         Returns:
             Where the message is now.
@@ -202,7 +204,26 @@ class MessageQueue:
             )
             if next_try_at is None:
                 _give_up(connection, number)
+            connection.execute(
+                "UPDATE message SET unanswered = ? WHERE id = ? AND unanswered IS NOT ?",
+                (unanswered, number, unanswered),
+            )
             return _update_state(connection, number, owner, next_try_at)
+
+    def hand_over(self, number: int, way: str, *, owner: str) -> bool:
+        """Write down that ``way`` is given a claimed message, before it is.
+
+        False: it was dropped, or somebody else has claimed it since.
+        """
+        with self._database.write() as connection:
+            given = connection.execute(
+                """
+                UPDATE message SET unanswered = ?
+                WHERE id = ? AND owner = ? AND state = 'queued'
+                """,
+                (way, number, owner),
+            ).rowcount
+            return given > 0
 
     def replace_sent(self, number: int, content: bytes) -> None:
         """Keep ``content`` of a message that everybody has got, instead of all of it."""

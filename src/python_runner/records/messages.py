@@ -39,7 +39,7 @@ CONTENT_DAYS = 30
 #: What is read of each message, its content aside.
 _COLUMNS = """
     message.id, audience, message_id, sender, subject, queued_at, attempts, state,
-    next_try_at, leased_until
+    next_try_at, leased_until, unanswered
 """
 
 
@@ -78,6 +78,8 @@ class QueuedMessage:
         next_try_at: not before then, while it is queued.
         leased_until: until then it belongs to the process that is sending it, or was
             when it died; None where nobody has claimed it.
+        unanswered: the way that was given it and has not answered: it may have arrived,
+            and no other way may send it. None: there is none.
     """
 
     number: int
@@ -92,6 +94,7 @@ class QueuedMessage:
     attempts: int
     next_try_at: datetime
     leased_until: datetime | None = None
+    unanswered: str | None = None
 
     def is_claimed(self, now: datetime) -> bool:
         """Say whether another process may be sending it now."""
@@ -117,6 +120,11 @@ class RunMail:
 def where_written(details: Iterable[Sentence | None]) -> Sentence | None:
     """Return the first of these answers that names the file a message was written to."""
     return next((d for d in details if d and "file" in d.values), None)
+
+
+def came_otherwise(detail: Sentence | None) -> bool:
+    """Say whether an answer names the ways that were closed when another one sent."""
+    return detail is not None and "closed" in detail.values
 
 
 def load(
@@ -178,4 +186,5 @@ def _to_message(row: Row, recipients: tuple[Recipient, ...]) -> QueuedMessage:
         attempts=row["attempts"],
         next_try_at=rows.to_time(row["next_try_at"]),
         leased_until=rows.to_time(leased) if (leased := row["leased_until"]) else None,
+        unanswered=row["unanswered"],
     )

@@ -34,6 +34,8 @@ _MICROSECOND = timedelta(microseconds=1)
 
 #: Stands for a text of the records that cannot be read any more.
 DAMAGED = Sentence.of(N_("(this text is damaged in the records)"))
+#: How deep sentences lie in each other: what stands deeper is English, or damaged.
+DEEPEST = 10
 #: A value's place in a sentence.
 _NAME = lazy_pattern(r"\{([a-z_]+)\}")
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
@@ -151,7 +153,7 @@ def to_texts(column: str | None) -> tuple[Sentence, ...]:
     return tuple(map(_to_sentence, sentences))
 
 
-def _to_sentence(loaded: Any) -> Sentence:
+def _to_sentence(loaded: Any, depth: int = DEEPEST) -> Sentence:
     """Return the sentence that was loaded from JSON; what is none is damaged.
 
     A template of ours has nothing but names in its braces. Anything else could reach
@@ -160,7 +162,7 @@ def _to_sentence(loaded: Any) -> Sentence:
     match loaded:
         case {"template": str(template), "values": dict(values), **rest}:
             plural = rest.pop("plural", None)
-            values = {name: _to_value(value) for name, value in values.items()}
+            values = {name: _to_value(v, depth) for name, v in values.items()}
             if rest or DAMAGED in values.values() or not _fits(template, values):
                 return DAMAGED
             if plural is None:
@@ -172,19 +174,15 @@ def _to_sentence(loaded: Any) -> Sentence:
             return DAMAGED
 
 
-def _to_value(loaded: Any) -> object:
-    """Return a value of a sentence, which may be a sentence with plain values."""
+def _to_value(loaded: Any, depth: int) -> object:
+    """Return a value of a sentence, which may be a sentence with values of its own."""
     match loaded:
-        case {"values": dict(values)} if not _nested(values):
-            return _to_sentence(loaded)
+        case {"values": dict()} if depth:
+            return _to_sentence(loaded, depth - 1)
         case dict() | list():
             return DAMAGED
         case _:
             return loaded
-
-
-def _nested(values: Mapping[str, object]) -> bool:
-    return any(isinstance(value, (dict, list)) for value in values.values())
 
 
 def _fits(template: str, values: Mapping[str, object]) -> bool:
@@ -194,7 +192,7 @@ def _fits(template: str, values: Mapping[str, object]) -> bool:
     return names <= values.keys() and not {"{", "}"} & set(_NAME.sub("", text))
 
 
-def _sentence(text: Sentence, depth: int = 1) -> dict[str, Any]:
+def _sentence(text: Sentence, depth: int = DEEPEST) -> dict[str, Any]:
     plural = {"plural": text.plural} if text.plural else {}
     values = {
         # Deeper ones become English.

@@ -266,6 +266,9 @@ _CONTENTS = (
 # When the next attempt of a script begins that waits for it; of one that runs, nothing.
 _WAITS = ("ALTER TABLE result ADD COLUMN waits_until INTEGER",)
 
+# The way that was given a message and has not answered: no other way may send it again.
+_UNANSWERED = ("ALTER TABLE message ADD COLUMN unanswered TEXT",)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -277,6 +280,7 @@ MIGRATIONS = (
     _UNLOGGED,
     _CONTENTS,
     _WAITS,
+    _UNANSWERED,
 )
 
 

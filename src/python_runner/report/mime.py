@@ -13,18 +13,21 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
 from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
-from python_runner.texts.sanitize import cut_middle
+from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from python_runner.texts.sentence import Sentence
 
 #: Header of a message for a channel: the run's status, which services show by colour.
 STATUS_HEADER = "X-Python-Runner-Status"
@@ -173,10 +176,25 @@ def without_attachment(content: bytes) -> bytes | None:
     return _with_parts(mail, _content(mail, "plain"), _content(mail, "html"))
 
 
-def _with_parts(mail: EmailMessage, text: str, html: str) -> bytes:
+def with_line(content: bytes, line: Sentence) -> bytes:
+    """Return a message with one more line at its end, in its language; the rest stays."""
+    mail = message_from_bytes(content, EmailMessage, policy=POLICY)
+    note = clean(line.in_language(_language(mail))).replace("\n", " ")
+    text = f"{_content(mail, 'plain').rstrip()}\n\n{note}\n"
+    page = _content(mail, "html").replace("</body>", f"<p>{escape(note)}</p>\n</body>")
+    kept = [
+        Attachment(str(part.get_filename("")), part.get_content())
+        for part in mail.iter_attachments()
+    ]
+    return _with_parts(mail, text, page, next(iter(kept), None))
+
+
+def _with_parts(
+    mail: EmailMessage, text: str, html: str, attachment: Attachment | None = None
+) -> bytes:
     language, boundary = _language(mail), str(mail.get_boundary("")).rstrip("_")
     mail.clear_content()
-    set_parts(mail, text, html, language=language, boundary=boundary)
+    set_parts(mail, text, html, attachment, language=language, boundary=boundary)
     return mail.as_bytes()
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import RECIPIENTS, Delivery, MailStatus, Run
-from python_runner.records.messages import where_written
+from python_runner.records.messages import came_otherwise, where_written
 from python_runner.records.store import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -100,10 +100,10 @@ def with_mail_status(run: Run, session: Session) -> Run:
             status = kept.mail_status
             messages = session.store.messages.of_run(run.run_id)
             reason = why_undelivered(messages)
-            if status is MailStatus.SENT:
-                reason = where_written(r.detail for m in messages for r in m.recipients)
             if status is MailStatus.QUEUED:
                 reason = reason or _why_untried(messages, session)
+            elif status is MailStatus.SENT:
+                reason = _how_sent(r.detail for m in messages for r in m.recipients)
     except StoreError as error:
         # They were safe before; a later run looks again.
         template = N_("the records cannot be read: {error}")
@@ -117,7 +117,7 @@ def _why_untried(messages: Iterable[QueuedMessage], session: Session) -> Sentenc
     for queued in messages:
         if queued.is_claimed(now):
             return Sentence.of(N_("another process is sending it"))
-        if reason := session.outbox.endpoint(queued.message.audience).breaker.reason:
+        if reason := session.outbox.why_closed(queued.message.audience):
             return reason
     return Sentence.of(N_("there was no time left to send it; a later run will"))
 
@@ -141,6 +141,12 @@ def why_undelivered(messages: Iterable[QueuedMessage]) -> Sentence | None:
     return None
 
 
+def _how_sent(details: Iterable[Sentence | None]) -> Sentence | None:
+    """Return why a mail came another way, else which file it became, else None."""
+    said = [*details]
+    return next(filter(came_otherwise, said), None) or where_written(said)
+
+
 def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
     """Send reports that cannot be queued: the last resort when records cannot be kept."""
     receipts = session.outbox.send_now(reports, run.path, session.delivery_seconds)
@@ -149,5 +155,5 @@ def _send_now(run: Run, reports: Sequence[Message], session: Session) -> Run:
             return replace(
                 run, mail_status=MailStatus.FAILED, mail_reason=receipt.detail
             )
-    written = where_written(receipt.detail for receipt in receipts)
-    return replace(run, mail_status=MailStatus.SENT, mail_reason=written)
+    how = _how_sent(receipt.detail for receipt in receipts)
+    return replace(run, mail_status=MailStatus.SENT, mail_reason=how)

@@ -15,13 +15,14 @@ from python_runner.config.settings import can_mail
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.delivery.outbox import Outbox
 from python_runner.delivery.transports import (
+    LOCAL,
     endpoint_name,
     messages_a_minute,
     open_channel,
     open_transport,
 )
+from python_runner.delivery.ways import Way
 from python_runner.masking import Masker
-from python_runner.model import RECIPIENTS
 
 
 if TYPE_CHECKING:
@@ -51,22 +52,33 @@ def make_outbox(
     """
     return Outbox(
         store=store,
-        open_transport=partial(_open_transport, settings.mail, defaults),
+        open_transport=partial(_open_channel, defaults),
         now=now,
         masker=Masker(settings.secrets),
         stopping=stopping,
         endpoints=endpoints or Endpoints(),
-        mail_endpoint=endpoint_name(settings.mail) if can_mail(settings.mail) else None,
-        mails_a_minute=messages_a_minute(settings.mail),
+        mail_ways=_ways(settings.mail) if can_mail(settings.mail) else (),
     )
 
 
-def _open_transport(
-    settings: MailSettings, defaults: Mapping[str, Any], audience: str, folder: Path
+def _ways(mail: MailSettings) -> tuple[Way, ...]:
+    """Return the ways by which mails leave, in their order."""
+    return tuple(
+        Way(
+            name=way.transport,
+            endpoint=endpoint_name(way),
+            open_transport=partial(open_transport, way),
+            a_minute=messages_a_minute(way),
+            local=way.transport in LOCAL,
+        )
+        for way in mail.ways
+    )
+
+
+def _open_channel(
+    defaults: Mapping[str, Any], audience: str, folder: Path
 ) -> Transport | None:
-    """Return the mails' transport, or that of the channel the project in folder names."""
-    if audience == RECIPIENTS:
-        return open_transport(settings)
+    """Return the transport of the channel that the project in ``folder`` names."""
     for url in configured_channels(folder, defaults):
         if channel_audience(url) == audience:
             return open_channel(url)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypedDict
 
 from python_runner.model import MailStatus
+from python_runner.records.messages import came_otherwise
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -161,6 +162,8 @@ def _warnings(run: Run) -> Iterator[Sentence]:
     }.get(run.mail_status)
     if template:
         yield Sentence.of(template, reason=run.mail_reason or run.mail_status.value)
+    elif run.mail_status is MailStatus.SENT and came_otherwise(run.mail_reason):
+        yield Sentence.of(N_("the report was sent: {reason}"), reason=run.mail_reason)
 
 
 def _as_original(result: ScriptResult) -> ScriptRunDict:

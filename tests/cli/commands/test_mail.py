@@ -14,6 +14,7 @@ import pytest
 
 from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
 from python_runner.records.store import Store, open_store
+from python_runner.report.mime import plain_text
 from python_runner.texts.sentence import Sentence
 from tests.support import (
     COMMAND,
@@ -360,3 +361,48 @@ def test_what_became_secret_later_is_printed_by_no_command(
     assert "Traceback" not in done.stderr
     assert "--grep" in arguments or said
     assert not [line for line in said if secret in line]
+
+
+def test_each_way_is_tested_and_told(cli: Cli, tmp_path: Path) -> None:
+    """One that fails is named with its step; the others are tried all the same."""
+    ways = {
+        "MAIL_TRANSPORT": "smtp,file",
+        "MAIL_FROM": "robot@example.org",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": "9",
+        "MAIL_DIR": "mails",
+    }
+    done = cli("mail", "test", **ways)
+    assert done.returncode == 1
+    assert "Way 1 of 2: smtp" in done.stdout
+    assert "TCP    failed" in done.stderr
+    assert "Way 2 of 2: file" in done.stdout
+    assert "FILE   OK" in done.stdout
+    assert len([*(tmp_path / "mails").glob("*.eml")]) == 1
+    assert "has been sent" not in done.stdout
+
+
+def test_a_report_that_came_another_way_says_so(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """On the terminal, in the outbox and in the mail; the run is none the worse for it."""
+    folder = make_project(
+        sources={"a.py": GOOD}, recipients=["a@e.org"], email_strategy="all"
+    )
+    ways = {
+        "MAIL_TRANSPORT": "smtp,file",
+        "MAIL_FROM": "robot@example.org",
+        "SMTP_HOST": "127.0.0.1",
+        "SMTP_PORT": "9",
+        "MAIL_DIR": str(tmp_path / "mails"),
+    }
+    done = cli("run", folder, **ways)
+    assert done.returncode == 0, done.stderr
+    why = "by file, because smtp is unavailable (127.0.0.1 does not answer on port 9"
+    assert why in done.stderr
+    listed = cli("mail", "list", "--all", **ways).stdout
+    assert why in listed
+    (mail,) = (tmp_path / "mails").glob("*.eml")
+    assert "This report was sent by file" in plain_text(mail.read_bytes())
+    french = cli("mail", "list", "--all", **ways, LANGUAGE="fr").stdout
+    assert "par file, parce que smtp est indisponible" in french

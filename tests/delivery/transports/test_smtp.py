@@ -406,7 +406,7 @@ def test_a_server_that_takes_no_password_gets_none(
         ),
         (
             "430 4.2.0 STOREDRV; mailbox logon failure; message context [..]",
-            "Add-MailboxPermission",
+            "Application SMTP.SendAsApp",
         ),
         (
             "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded",

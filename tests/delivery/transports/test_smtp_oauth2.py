@@ -186,7 +186,7 @@ def test_a_real_server_refuses_a_foreign_mailbox(
     assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
     assert mailbox.logins == [False]
     detail = str(receipts[0].detail)
-    assert "New-ServicePrincipal" in detail
+    assert "Application SMTP.SendAsApp" in detail
     assert '535 5.7.8 Authentication credentials invalid {"status":"400"' in detail
 
 
@@ -431,7 +431,7 @@ def test_a_mailbox_that_may_not_be_opened_surfaces(
     server = serve({"EHLO": EHLO, step: answer})
     (receipt, _) = _send(token_settings(server), message)
     assert receipt.delivery is Delivery.DEFERRED
-    assert "Add-MailboxPermission" in str(receipt.detail)
+    assert "Application SMTP.SendAsApp" in str(receipt.detail)
 
 
 def test_a_password_is_still_called_one() -> None:

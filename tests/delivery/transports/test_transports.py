@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,14 @@ import pytest
 
 from python_runner.delivery.transports import open_transport
 from python_runner.delivery.transports.channel import ChannelTransport
+from python_runner.delivery.transports.eventlog import EventLogTransport, lines
 from python_runner.delivery.transports.file import FileTransport
 from python_runner.delivery.transports.graph import GraphTransport
 from python_runner.delivery.transports.memory import MemoryTransport
 from python_runner.delivery.transports.smtp import SmtpTransport
 from python_runner.delivery.transports.tokens import ApplicationTokens
 from python_runner.model import Delivery, MailSettings
+from python_runner.report.mime import plain_text
 from tests.support import GENEROUS
 
 
@@ -108,6 +112,39 @@ def _file(request: pytest.FixtureRequest) -> Case:
     )
 
 
+def _eventlog(request: pytest.FixtureRequest) -> Case:
+    if sys.platform == "win32":
+        pytest.skip("what the Event Log holds is not read here")
+    folder = request.getfixturevalue("tmp_path_factory").mktemp("log")
+    daemon = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    request.addfinalizer(daemon.close)
+    daemon.bind(str(folder / "log"))
+    daemon.setblocking(False)
+
+    def received() -> list[bytes]:
+        got: list[list[bytes]] = []
+        with suppress(BlockingIOError):
+            while True:
+                line = daemon.recv(4096).partition(b"]: ")[2]
+                if line.endswith(b">"):
+                    # The subject and the identity, which no text of a report has.
+                    got.append([])
+                else:
+                    got[-1].append(line)
+        return [b"\n".join(said) for said in got]
+
+    def stored(content: bytes) -> bytes:
+        _first, *text = lines("", plain_text(content), "")
+        return "\n".join(text).encode()
+
+    return Case(
+        open=lambda: EventLogTransport((folder / "log",)),
+        received=received,
+        shut_down=(folder / "log").unlink,
+        stored=stored,
+    )
+
+
 def _memory(_request: pytest.FixtureRequest) -> Case:
     answers: dict[str, Delivery] = {}
     transports: list[MemoryTransport] = []
@@ -147,6 +184,7 @@ WAYS = {
     "smtp-oauth2": _smtp_oauth2,
     "graph": _graph,
     "file": _file,
+    "eventlog": _eventlog,
     "memory": _memory,
     "channel": _channel,
 }

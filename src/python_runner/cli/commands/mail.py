@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli.candidates import completer, reports, undelivered_reports
+from python_runner.cli.commands import mail_setup
 from python_runner.cli.commands.mail_login import login, logout
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.parameters import at_least
@@ -18,6 +19,7 @@ from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.cli.wording import formats, labelled, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
+from python_runner.config.providers import described
 from python_runner.config.settings import load_settings, require_mail, sender_address
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.delivery.probe import probe, probe_channel
@@ -38,9 +40,9 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from python_runner.model import Settings
+    from python_runner.model import MailSettings, Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
@@ -78,24 +80,45 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
     settings = load_settings(env_file)
     mail, masker = settings.mail, Masker(settings.secrets)
     require_mail(mail, for_run=False)
-    if missing := missing_extra(mail):
-        raise PythonRunnerError(missing.in_language(system_language()))
     recipient = recipient or sender_address(mail)
     for _place, message in address_problems([recipient]):
         raise click.UsageError(message)
-    reached = True
+    reached = [_test_way(way, recipient, masker, mail.ways) for way in mail.ways]
+    if all(reached):
+        done = _("The test email to {recipient} has been sent.")
+        if mail.ways[-1].transport == "file":
+            done = _("The test email to {recipient} has been written to a file.")
+        say(done, recipient=recipient)
+    return EXIT_SUCCESS if all(reached) else EXIT_FAILURE
+
+
+def _test_way(
+    way: MailSettings, recipient: str, masker: Masker, ways: Sequence[MailSettings]
+) -> bool:
+    """Test one way, step by step, under its name where there are several."""
     language = system_language()
-    for step in probe(mail, recipient, now=local_now(), language=language):
+    if len(ways) > 1:
+        number = ways.index(way) + 1
+        say(
+            _("Way {number} of {count}: {way}"),
+            number=number,
+            count=len(ways),
+            way=way.transport,
+        )
+    if missing := missing_extra(way):
+        if len(ways) == 1:
+            raise PythonRunnerError(missing.in_language(language))
+        say(missing.in_language(language), err=True)
+        return False
+    if chosen := described(way):
+        say(chosen.in_language(language))
+    reached = True
+    for step in probe(way, recipient, now=local_now(), language=language):
         word = _("OK") if step.ok else _("failed")
         detail = masker.text(step.detail.in_language(language))
         say(f"{step.name:<6} {word:<8} {detail}", err=not step.ok)
         reached = reached and step.ok
-    if reached:
-        done = _("The test email to {recipient} has been sent.")
-        if step.name == "FILE":
-            done = _("The test email to {recipient} has been written to a file.")
-        say(done, recipient=recipient)
-    return EXIT_SUCCESS if reached else EXIT_FAILURE
+    return reached
 
 
 def _test_channels(folder: Path) -> int:
@@ -254,6 +277,9 @@ def drop(number: int, env_file: Path | None) -> int:
             raise PythonRunnerError(message.format(number=number))
     say(_("Report {number} is dropped."), number=number)
     return EXIT_SUCCESS
+
+
+command.add_command(mail_setup.command, "setup")
 
 
 def _without_content(queued: QueuedMessage) -> str:

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from python_runner.delivery.sending import Deadline
+from python_runner.delivery.deadline import Deadline
 from python_runner.delivery.sign_in.errors import SignInError, renewal_error
 from python_runner.delivery.sign_in.facts import (
     NotSignedIn,

@@ -16,6 +16,8 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from python_runner.model import MailSettings, Message, Receipt
 
 #: Where a mailbox of Exchange Online or of Outlook sends, in any of Microsoft's clouds, and
@@ -24,6 +26,8 @@ _EXCHANGE = re.compile(
     r"(?:^|\.|-mail\.)(?:office365|outlook|outlook\.office)\.[a-z]+\.?$", re.IGNORECASE
 )
 EXCHANGE_A_MINUTE = 30
+#: Transports that need this computer alone.
+LOCAL = ("file", "eventlog")
 
 
 class Transport(Protocol):
@@ -36,11 +40,22 @@ class Transport(Protocol):
         """Close whatever is open; may be called more than once."""
 
 
-def open_transport(settings: MailSettings) -> Transport:
+def always() -> None:
+    """Let every message be handed over."""
+
+
+def open_transport(
+    settings: MailSettings, hand_over: Callable[[], None] = always
+) -> Transport:
     """Return the transport that ``settings`` name; nothing is connected yet.
 
     A transport lives for one drain: what keeps it from working (no network, a refused
     password) is found out once and answers every later message of the drain.
+
+    Args:
+        settings: one way to send; those that may take over do not count.
+        hand_over: called right before a server gets a whole message: from then on it may
+            arrive. A :class:`DeliveryError` that it raises keeps the message back.
 
     Raises:
         KeyError: there is no transport of that name.
@@ -51,18 +66,23 @@ def open_transport(settings: MailSettings) -> Transport:
         from python_runner.delivery.transports.smtp import SmtpTransport  # noqa: PLC0415
 
         if name == "smtp":
-            return SmtpTransport(settings)
+            return SmtpTransport(settings, hand_over=hand_over)
         from python_runner.delivery.transports.tokens import open_tokens  # noqa: PLC0415
 
-        return SmtpTransport(settings, tokens=open_tokens(settings))
+        tokens = open_tokens(settings)
+        return SmtpTransport(settings, tokens=tokens, hand_over=hand_over)
     if name == "graph":
         from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
 
-        return GraphTransport(settings)
+        return GraphTransport(settings, hand_over=hand_over)
     if name == "file":
         from python_runner.delivery.transports.file import FileTransport  # noqa: PLC0415
 
         return FileTransport(settings.mail_dir)
+    if name == "eventlog":
+        from python_runner.delivery.transports.eventlog import EventLogTransport  # noqa: PLC0415
+
+        return EventLogTransport()
     if name == "memory":
         from python_runner.delivery.transports.memory import MemoryTransport  # noqa: PLC0415
 
@@ -77,6 +97,8 @@ def endpoint_name(settings: MailSettings) -> str:
         place = settings.graph_url
     elif settings.transport == "file":
         place = str(settings.mail_dir)
+    elif settings.transport == "eventlog":
+        place = "this computer"
     return f"{settings.transport} {settings.login or settings.sender} {place}"
 
 
@@ -88,7 +110,7 @@ def messages_a_minute(settings: MailSettings) -> int | None:
 
 
 def missing_extra(settings: MailSettings) -> Sentence | None:
-    """Return what to install for the transport that ``settings`` name, or None."""
+    """Return what to install for the way that ``settings`` name first, or None."""
     needed = ("msal", "msal_extensions") if settings.as_user else ("msal",)
     missing = [name for name in needed if not find_spec(name)]
     if settings.transport not in TOKEN_TRANSPORTS or not missing:

@@ -43,12 +43,13 @@ _BAD_PASSWORD = N_(
     " locked, only one attempt is made each time reports are sent ({answer})"
 )
 _BAD_TOKEN = N_(
-    "the server refused the token of the application. Check that LOGIN_MAIL is the"
-    " address of the mailbox, and let an administrator make sure that the application"
-    " has SMTP.SendAsApp of Office 365 Exchange Online with admin consent, and that it"
-    " is registered in Exchange PowerShell: New-ServicePrincipal with the object id of"
-    " the enterprise application, Add-MailboxPermission with FullAccess. Changes may"
-    " take two hours ({answer})"
+    "the server refused the token of the application. LOGIN_MAIL must be"
+    " the sign-in name (user principal name) of the mailbox. An"
+    " administrator checks in Exchange PowerShell that the application has"
+    " the role 'Application SMTP.SendAsApp' for this mailbox:"
+    " Test-ServicePrincipalAuthorization must show it with InScope True."
+    " Wait 30 minutes after a change: each try keeps the old answer for up"
+    " to two hours ({answer})"
 )
 
 _EXCHANGE = {
@@ -59,10 +60,12 @@ _EXCHANGE = {
         " graph ({answer})"
     ),
     r"SmtpClientAuthentication is disabled for the Tenant": N_(
-        "SMTP AUTH is switched off for the whole organisation. In the Exchange admin"
-        " center: Settings, Mail flow, clear 'Turn off SMTP AUTH protocol for your"
-        " organization'; or switch it on for this mailbox alone (Microsoft 365 admin"
-        " center, Users, Mail, Manage email apps, Authenticated SMTP) ({answer})"
+        "SMTP AUTH is switched off for the whole organisation. In the"
+        " Exchange admin center: Settings, Mail flow, clear 'Turn off SMTP"
+        " AUTH protocol for your organization'; or switch it on for this"
+        " mailbox alone (Microsoft 365 admin center, Users, Mail, Manage"
+        " email apps, Authenticated SMTP). With security defaults it stays"
+        " off: then use MAIL_TRANSPORT=graph ({answer})"
     ),
     r"SmtpClientAuthentication is disabled for the Mailbox|smtp_auth_disabled": N_(
         "SMTP AUTH is switched off for this mailbox. In the Microsoft 365 admin center:"
@@ -83,9 +86,10 @@ _EXCHANGE = {
         " ({answer})"
     ),
     r"mailbox logon failure": N_(
-        "the application may not open the mailbox. An administrator allows it in"
-        " Exchange PowerShell: Add-MailboxPermission with FullAccess for the service"
-        " principal ({answer})"
+        "the application may not open the mailbox. An administrator gives"
+        " it the role 'Application SMTP.SendAsApp' for this mailbox alone in"
+        " Exchange PowerShell, and removes SMTP.SendAsApp under API"
+        " permissions, which asks for more than sending needs ({answer})"
     ),
     r"thread limit exceeded": N_(
         "too many programs send from this mailbox at once; delivery will be retried"
@@ -96,20 +100,22 @@ _EXCHANGE = {
         " retried later ({answer})"
     ),
     r"SendAsDenied|5\.7\.60|not have permissions to send as": N_(
-        "LOGIN_MAIL may not send as the sender shown. Make MAIL_FROM the same as"
-        " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox"
-        " ({answer})"
+        "LOGIN_MAIL may not send as the sender shown. Unset MAIL_FROM, or"
+        " let an administrator grant LOGIN_MAIL 'Send as' on the mailbox of"
+        " the sender: Add-RecipientPermission ({answer})"
     ),
 }
 _BY_CODE: Table = (
     # RFC 4954: whatever the text, the login is what is wrong.
-    (r"^53[048] ", Cause.TRANSIENT, _ANSWERED),
+    (r"^53[048] ", Cause.CLOSED, _ANSWERED),
     # Refusals of what came before the recipient; servers tend to wait with them until one
     # is named. 503 only says that a step is missing.
-    (r"^(?!503)\d+ [\s\S]*\b(helo|ehlo)\b", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"fully.qualified (host|domain)", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"^501 (5\.\d\.\d )?invalid (domain|host)", Cause.TRANSIENT, REFUSED_GREETING),
-    (r"client host (rejected|\S+ blocked)", Cause.TRANSIENT, _REFUSED_COMPUTER),
+    (r"^(?!503)\d+ [\s\S]*\b(helo|ehlo)\b", Cause.CLOSED, REFUSED_GREETING),
+    (r"fully.qualified (host|domain)", Cause.CLOSED, REFUSED_GREETING),
+    (r"^501 (5\.\d\.\d )?invalid (domain|host)", Cause.CLOSED, REFUSED_GREETING),
+    (r"client host (rejected|\S+ blocked)", Cause.CLOSED, _REFUSED_COMPUTER),
+    # RFC 5321: the service is not available; too many connections or messages, as a rule.
+    (r"^421 ", Cause.CLOSED, _ANSWERED),
     (r"^5\d\d .*sender address rejected", Cause.PERMANENT, REFUSED_SENDER),
     # RFC 1870. A full mailbox (5.2.2) has 552 as well.
     (r"^552 (?!5\.2\.2)|^5\d\d 5\.(3\.4|2\.3)\b", Cause.TOO_LARGE, TOO_LARGE),
@@ -119,8 +125,8 @@ _BY_CODE: Table = (
 #: By whether a token logs in, or a password. RFC 4954, 6: credentials invalid.
 SMTP: dict[bool, Table] = {
     token: (
-        *((pattern, Cause.TRANSIENT, known) for pattern, known in _EXCHANGE.items()),
-        (r"^535 ", Cause.TRANSIENT, template),
+        *((pattern, Cause.CLOSED, known) for pattern, known in _EXCHANGE.items()),
+        (r"^535 ", Cause.CLOSED, template),
         *_BY_CODE,
     )
     for token, template in ((False, _BAD_PASSWORD), (True, _BAD_TOKEN))
@@ -169,10 +175,12 @@ _ENTRA = {
         " sign-in' ({answer})"
     ),
     r" AADSTS(65001|650056|501051)$": N_(
-        "the application OAUTH_CLIENT_ID lacks a permission or an administrator's"
-        " consent. Entra admin center, App registrations, the application, API"
-        " permissions: add the application permission (SMTP.SendAsApp for smtp-oauth2,"
-        " Mail.Send for graph), then 'Grant admin consent' ({answer})"
+        "Microsoft Entra issues no token for this service to the"
+        " application OAUTH_CLIENT_ID. Entra admin center, Enterprise"
+        " applications, the application, Properties: 'Assignment required?'"
+        " must be 'No'. What it may send is granted in Exchange, for one"
+        " mailbox: permissions under 'API permissions' would be for the"
+        " whole organisation ({answer})"
     ),
     r" AADSTS(500011|500014)$": N_(
         "the organisation does not know the service the token is for. OAUTH_AUTHORITY,"
@@ -202,11 +210,13 @@ _GRAPH_TOKEN = N_(
     " OAUTH_AUTHORITY must belong to the same cloud ({answer})"
 )
 _GRAPH_PERMISSION = N_(
-    "the application may not send from the mailbox {mailbox}. An administrator grants"
-    " it: either Entra admin center, App registrations, the application, API"
-    " permissions, Microsoft Graph, application permission Mail.Send, 'Grant admin"
-    " consent'; or, for this mailbox alone, RBAC for Applications in Exchange Online."
-    " Changes may take two hours ({answer})"
+    "the application may not send from the mailbox {mailbox}. An"
+    " administrator grants it for this mailbox alone in Exchange PowerShell"
+    " (RBAC for Applications): the role 'Application Mail.Send', which"
+    " Test-ServicePrincipalAuthorization must show with InScope True. Wait"
+    " 30 minutes after a change: each try keeps the old answer for up to two"
+    " hours. Mail.Send under API permissions works too, but then the"
+    " application may send as anybody in the organisation ({answer})"
 )
 _NOT_GRAPH = N_(
     "the server at GRAPH_URL is not Microsoft Graph: check GRAPH_URL, and whether a"
@@ -218,12 +228,14 @@ _GRAPH_BUSY = N_(
 )
 
 _NO_MAILBOX = N_(
-    "Microsoft Graph finds no mailbox {mailbox}: LOGIN_MAIL must be the address of a"
-    " mailbox in Exchange Online of the organisation OAUTH_TENANT_ID ({answer})"
+    "Microsoft Graph finds no mailbox {mailbox}: LOGIN_MAIL must be the"
+    " sign-in name (user principal name) of a mailbox in Exchange Online of"
+    " the organisation OAUTH_TENANT_ID ({answer})"
 )
 _NOT_AS = N_(
-    "the mailbox {mailbox} may not send as the sender shown. Make MAIL_FROM the same as"
-    " LOGIN_MAIL, or let an administrator grant 'Send as' on that mailbox ({answer})"
+    "the mailbox {mailbox} may not send as the sender shown. Unset"
+    " MAIL_FROM, or let an administrator grant 'Send as' on the mailbox of"
+    " the sender: Add-RecipientPermission ({answer})"
 )
 _GRAPH_TROUBLE = N_(
     "Microsoft Graph has a problem; delivery will be retried later ({answer})"
@@ -238,9 +250,9 @@ _UNKNOWN_MAILBOX = (
 GRAPH: Table = (
     (_TOO_LARGE_CODE, Cause.TOO_LARGE, TOO_LARGE),
     (r" InvalidAuthenticationToken$", Cause.UNAVAILABLE, _GRAPH_TOKEN),
-    (r" ErrorSendAsDenied$", Cause.TRANSIENT, _NOT_AS),
+    (r" ErrorSendAsDenied$", Cause.CLOSED, _NOT_AS),
     (_DENIED, Cause.UNAVAILABLE, _GRAPH_PERMISSION),
-    (r" ErrorExceededMessageLimit$", Cause.TRANSIENT, _GRAPH_BUSY),
+    (r" ErrorExceededMessageLimit$", Cause.CLOSED, _GRAPH_BUSY),
     (_UNKNOWN_MAILBOX, Cause.UNAVAILABLE, _NO_MAILBOX),
     # Neither taken nor refused.
     (r"^[123]", Cause.UNAVAILABLE, _NOT_GRAPH),

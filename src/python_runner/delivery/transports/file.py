@@ -37,7 +37,7 @@ class FileTransport:
         try:
             file = self.write(message)
         except OSError as os_error:
-            error = DeliveryError(Cause.TRANSIENT, self.problem(os_error))
+            error = DeliveryError(Cause.CLOSED, self.problem(os_error))
             return receipts_for(message.recipients, error)
         detail = Sentence.of(N_("written to {file}"), file=str(file))
         receipts = receipts_for(message.recipients, None)

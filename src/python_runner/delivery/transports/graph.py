@@ -15,7 +15,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from python_runner.delivery.transports import answers, user_answers
+from python_runner.delivery.transports import always, answers, user_answers
 from python_runner.delivery.transports.answers import NO_ANSWER_BEFORE, OUTCOME_UNKNOWN
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError, receipt
@@ -63,14 +63,17 @@ class GraphTransport:
         data_timeout: float = ANSWER_SECONDS,
         now: Callable[[], datetime] = _utc_now,
         tokens: Tokens | None = None,
+        hand_over: Callable[[], None] = always,
     ) -> None:
         """Take the settings; nothing is connected.
 
         Connecting, and a token, may take ``step_timeout`` seconds, and a message
         ``data_timeout``. Giving up too early makes duplicates: it may have been
         accepted. A date in an answer is compared with ``now``. ``tokens`` are closed with
-        the transport; None: those of the settings.
+        the transport; None: those of the settings. ``hand_over`` is called before each
+        message, as for :func:`open_transport`.
         """
+        self._hand_over = hand_over
         self._mailbox, place = _sending_mailbox(settings)
         self._url = f"{settings.graph_url}/v1.0/{place}/sendMail"
         self._tokens = tokens or open_tokens(settings, step_timeout=step_timeout)
@@ -152,6 +155,7 @@ class GraphTransport:
             headers=headers,
             body=b64encode(content),
             if_lost=Sentence.of(OUTCOME_UNKNOWN),
+            hand_over=self._hand_over,
         )
         return replace(answer, text=Masker([token]).text(answer.text))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from python_runner.delivery.transports import always
 from python_runner.delivery.transports.answers import UNUSABLE_PROXY
 from python_runner.delivery.transports.bounded import bounded_response
 from python_runner.delivery.transports.errors import DeliveryError
@@ -32,7 +33,7 @@ from python_runner.model import Cause
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from urllib.parse import SplitResult
 
@@ -85,8 +86,11 @@ class HttpsClient:
         headers: Mapping[str, str],
         body: bytes | None = None,
         if_lost: Sentence | None = None,
+        hand_over: Callable[[], None] = always,
     ) -> Answer:
         """Ask at an absolute ``https`` address, and return whatever is answered.
+
+        ``hand_over`` is called once there is a connection, before the request.
 
         Raises:
             DeliveryError: there is no answer; it says ``if_lost`` where the whole
@@ -96,6 +100,7 @@ class HttpsClient:
         connection = self._connected(parts)
         host, whole = parts.hostname or "", False
         target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
+        hand_over()
         try:
             connection.sock.settimeout(self._data_timeout)
             connection.request(method, target, body, dict(headers))

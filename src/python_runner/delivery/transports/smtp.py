@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from python_runner.delivery.transports import always
 from python_runner.delivery.transports.errors import (
     DeliveryError,
     receipt,
@@ -20,6 +21,8 @@ from python_runner.model import Cause
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
     from python_runner.texts.sentence import Sentence
@@ -41,6 +44,7 @@ class SmtpTransport:
         step_timeout: float = STEP_SECONDS,
         data_timeout: float = DATA_SECONDS,
         tokens: Tokens | None = None,
+        hand_over: Callable[[], None] = always,
     ) -> None:
         """Take the settings; nothing is connected.
 
@@ -49,8 +53,10 @@ class SmtpTransport:
             step_timeout: seconds to connect, and for each answer.
             data_timeout: seconds the server may take to accept a message.
             tokens: what to log in with; None for the password of ``settings``.
+            hand_over: called before each message, as for :func:`open_transport`.
         """
         self._settings = settings
+        self._hand_over = hand_over
         self._timeouts = {"step_timeout": step_timeout, "data_timeout": data_timeout}
         self._tokens = tokens
         self._connection: SmtpConnection | None = None
@@ -67,6 +73,7 @@ class SmtpTransport:
         refused = self._name_recipients(connection, message.recipients)
         if accepted := [r for r in message.recipients if r not in refused]:
             try:
+                self._hand_over()
                 connection.data(message.content)
             except DeliveryError as error:
                 refused |= dict.fromkeys(accepted, error)

@@ -154,9 +154,22 @@ class SmtpConnection:
         steps = login_steps(login, password or "", offered)
         if not steps:
             raise self._no_login(answers.NO_PASSWORD_LOGIN, offered)
-        for command, code in steps:
-            self._expect(code, partial(self._smtp.docmd, command))
+        try:
+            for command, code in steps:
+                self._expect(code, partial(self._smtp.docmd, command))
+        except DeliveryError as error:
+            raise self._with_wants(error) from error
         return True
+
+    def _with_wants(self, error: DeliveryError) -> DeliveryError:
+        """Return a refused login with what the provider of the mailbox wants."""
+        provider = self._settings.provider
+        if provider is None or error.cause is Cause.CONNECTION_LOST:
+            return error
+        detail = Sentence.of(
+            N_("{refusal}. {wants}"), refusal=error.detail, wants=provider.wants
+        )
+        return DeliveryError(error.cause, detail)
 
     def _log_in_with_token(
         self, tokens: Tokens, login: str, offered: Collection[str]
@@ -292,7 +305,7 @@ class SmtpConnection:
             if error.cause is not Cause.CONNECTION_LOST:
                 raise
             detail = Sentence.of(answers.OUTCOME_UNKNOWN)
-            raise DeliveryError(Cause.CONNECTION_LOST, detail) from error
+            raise DeliveryError(Cause.ANSWER_LOST, detail) from error
 
     @property
     def _sock(self) -> socket.socket:

@@ -38,7 +38,7 @@ _NO_MAILBOX = N_(
 _OWN_SMTP: answers.Table = (
     (
         r"SendAsDenied|5\.7\.60|not have permissions to send as",
-        Cause.TRANSIENT,
+        Cause.CLOSED,
         _SEND_AS,
     ),
 )
