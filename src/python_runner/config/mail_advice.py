@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from python_runner.config.providers import is_microsoft, provider_of
+from python_runner.facts import dataclass
 from python_runner.texts.sentence import N_, Sentence
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from python_runner.config.providers import is_microsoft, provider_of
 from python_runner.config.settings import ENV_FILE
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
+from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder
 from python_runner.installation import own_command
 from python_runner.texts.sentence import N_, system_language
