@@ -62,6 +62,7 @@ class Advice:
         hidden: the variable that is asked for hidden, or None.
         letter: whether an administrator has to do something.
         sign_in: the arguments of ``python-runner`` that sign in, or None.
+        unset: variables with which email would leave by another way.
     """
 
     why: Sentence
@@ -69,6 +70,13 @@ class Advice:
     hidden: str | None = None
     letter: bool = False
     sign_in: str | None = None
+    unset: tuple[str, ...] = ()
+
+
+#: With one of these an application signs in instead of the user.
+_APPLICATION = ("OAUTH_CLIENT_SECRET", "OAUTH_CLIENT_CERTIFICATE")
+#: These win over the server that follows from the address.
+_SERVER = ("SMTP_HOST", "SMTP_PORT", "SMTP_SECURITY")
 
 
 def advise(answers: Answers) -> Advice:
@@ -76,10 +84,12 @@ def advise(answers: Answers) -> Advice:
     provider = provider_of(answers.mailbox)
     if provider is not None and is_microsoft(provider):
         return _personal(answers)
+    if answers.server or (
+        provider is None and answers.administrator is Administrator.NONE
+    ):
+        return _own_server(answers)
     if provider is not None:
         return _password(answers, provider)
-    if answers.administrator is Administrator.NONE:
-        return _own_server(answers)
     if answers.administrator is Administrator.NOBODY:
         return _as_user(answers)
     return Advice(
@@ -125,6 +135,7 @@ def _personal(answers: Answers) -> Advice:
             "OAUTH_CLIENT_ID": answers.client,
         },
         sign_in=_sign_in(answers),
+        unset=(*_APPLICATION, *_SERVER),
     )
 
 
@@ -157,6 +168,7 @@ def _as_user(answers: Answers) -> Advice:
             "OAUTH_CLIENT_ID": answers.client,
         },
         sign_in=_sign_in(answers),
+        unset=_APPLICATION,
     )
 
 
@@ -172,6 +184,7 @@ def _password(answers: Answers, provider: Provider) -> Advice:
         ),
         variables={"MAIL_TRANSPORT": "smtp", "LOGIN_MAIL": answers.mailbox},
         hidden="PASSWORD_MAIL",
+        unset=_SERVER,
     )
 
 

@@ -89,16 +89,21 @@ def load_settings(
         looked_in = (env_file,)
     found = read_env(env_file, environ) if env_file else EnvFile()
     variables = {**found.variables, **environ}
-    problems = tuple(_mail_problems(variables))
-    wrong = {problem.key for problem in problems}
-    right = {name: value for name, value in variables.items() if name not in wrong}
     return Settings(
         home=state_folder(variables),
-        mail=replace(_mail_settings(right), problems=problems, looked_in=looked_in),
+        mail=replace(mail_settings(variables), looked_in=looked_in),
         environ=variables,
         env_file=env_file,
         warnings=found.warnings,
     )
+
+
+def mail_settings(variables: Mapping[str, str]) -> MailSettings:
+    """Return what variables mean for mail; those that are wrong are among its problems."""
+    problems = tuple(_mail_problems(variables))
+    wrong = {problem.key for problem in problems}
+    right = {name: value for name, value in variables.items() if name not in wrong}
+    return replace(_mail_settings(right), problems=problems)
 
 
 def _require_file(env_file: Path) -> None:

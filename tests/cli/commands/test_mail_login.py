@@ -293,3 +293,27 @@ def test_no_token_is_in_a_script_or_in_the_records(
             with suppress(PermissionError):
                 data = file.read_bytes()
                 assert not [secret for secret in secrets if secret in data], file
+
+
+@pytest.mark.usefixtures("signed_in")
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        ("graph", "has been sent."),
+        ("graph,file", "has been sent."),
+        ("file", "has been written to a file."),
+    ],
+)
+def test_a_test_says_what_the_recipient_has(
+    ways: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A file beside it takes nothing back."""
+    monkeypatch.setenv("MAIL_TRANSPORT", ways)
+    monkeypatch.setenv("MAIL_DIR", str(tmp_path))
+    assert run_app(["mail", "test"]) == 0
+    written = capsys.readouterr()
+    assert said in written.out + written.err

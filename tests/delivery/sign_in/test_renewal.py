@@ -166,6 +166,21 @@ def test_no_network_is_no_end(by_user: MailSettings, cloud: Any, clock: Any) -> 
     assert read_facts(by_user).renewed_at == BEGIN + timedelta(days=2)
 
 
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+@pytest.mark.parametrize("as_user", [True, False])
+def test_what_passes_is_not_taken_for_a_wrong_address(
+    *, status: int, as_user: bool, by_user: MailSettings, cloud: Any
+) -> None:
+    """A server with too much to do is no proxy, and no wrong OAUTH_AUTHORITY."""
+    settings = cloud.settings(smtp_ca_file=by_user.smtp_ca_file)
+    if as_user:
+        sign_in(by_user, cloud)
+        settings = by_user
+    cloud.token_replies = [cloud.reply(status, "busy")]
+    detail = refusal(settings, renewed=True)
+    assert "has a problem; delivery will be retried later" in detail
+
+
 @pytest.mark.parametrize(
     ("number", "word", "ended", "said"),
     [
@@ -410,6 +425,37 @@ def test_what_is_damaged_is_told(
     with keeper.locked():
         keeper.forget()
     assert not keeper.is_there()
+
+
+@pytest.mark.parametrize("name", ["signed_in_at", "renewed_at", "ended_at"])
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+)
+def test_a_moment_outside_of_the_calendar_is_damage(
+    name: str, moment: str, by_user: MailSettings, cloud: Any
+) -> None:
+    """Nobody can reckon with it; everything else can be asked all the same."""
+    sign_in(by_user, cloud)
+    file = facts_file(by_user)
+    facts = json.loads(file.read_text(encoding="utf-8")) | {name: moment}
+    file.write_text(json.dumps(facts), encoding="utf-8")
+    assert "cannot be read" in str(notice(by_user, utc_now()))
+    assert AGAIN in str(keep_alive(by_user, utc_now()))
+
+
+def test_a_closed_keyring_is_not_taken_for_another_account(
+    by_user: MailSettings, cloud: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who signed in is told how to do it where nobody is logged in."""
+    sign_in(by_user, cloud)
+
+    def closed(*_args: object) -> FileVault:
+        raise OSError("no desktop session")
+
+    monkeypatch.setattr(f"{keeping.__name__}.open_vault", closed)
+    detail = refusal(by_user)
+    assert "add --in-file" in detail
+    assert "wants to use them" not in detail
 
 
 def test_tokens_of_another_account_of_the_computer_are_told(

@@ -85,8 +85,12 @@ def test(recipient: str | None, folder: Path | None, env_file: Path | None) -> i
         raise click.UsageError(message)
     reached = [_test_way(way, recipient, masker, mail.ways) for way in mail.ways]
     if all(reached):
+        # Where one way reaches the recipient, that is what counts.
+        ways = {way.transport for way in mail.ways}
         done = _("The test email to {recipient} has been sent.")
-        if mail.ways[-1].transport == "file":
+        if ways == {"eventlog"}:
+            done = _("The test report has been written to the event log.")
+        elif ways <= {"file", "eventlog"}:
             done = _("The test email to {recipient} has been written to a file.")
         say(done, recipient=recipient)
     return EXIT_SUCCESS if all(reached) else EXIT_FAILURE

@@ -12,6 +12,7 @@ import click
 
 from python_runner.cli.admin_letter import admin_letter
 from python_runner.cli.streams import say, show, stderr
+from python_runner.cli.wording import labelled
 from python_runner.config.addresses import address_problems
 from python_runner.config.env_edit import (
     read_text_of,
@@ -27,12 +28,13 @@ from python_runner.config.mail_advice import (
     advise,
 )
 from python_runner.config.providers import is_microsoft, provider_of
-from python_runner.config.settings import ENV_FILE
+from python_runner.config.settings import ENV_FILE, mail_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder
-from python_runner.installation import own_command
+from python_runner.installation import own_command, shell_word
+from python_runner.model import parse_mailbox
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
@@ -151,13 +153,18 @@ def command(
     answers = _answers(given)
     recipient = _recipient(given, answers.mailbox)
     advice = advise(answers)
+    _require_usable(advice.variables)
     show(advice.why.in_language(system_language()))
-    variables = dict(advice.variables)
-    if advice.hidden:
-        variables[advice.hidden] = _secret(advice.hidden) if given.asks else ""
     target = absolute(env_file) if env_file else current_folder() / ENV_FILE
-    if not _write(target, variables, yes=yes, asks=given.asks):
+    text = read_text_of(target)
+    variables = dict(advice.variables)
+    if advice.hidden and not _has_certificate(advice, set_by(text, target)):
+        variables[advice.hidden] = _secret(advice.hidden) if given.asks else ""
+    found = _write(target, text, variables, yes=yes, asks=given.asks)
+    if found is None:
         return EXIT_USAGE
+    _tell_what_is_open(found, variables)
+    _tell_what_diverts(target, found, advice)
     if advice.letter:
         show()
         show(_("Letter for the administrator:"))
@@ -168,7 +175,8 @@ def command(
         for line in letter.splitlines():
             # It is to be copied, and its commands cannot be broken.
             say("{line}", line=line, whole=True)
-    _show_next_steps(advice, recipient)
+    file = f" --env-file {shell_word(str(env_file))}" if env_file else ""
+    _show_next_steps(advice, shell_word(recipient), file)
     return EXIT_SUCCESS
 
 
@@ -185,20 +193,31 @@ def _answers(given: Given) -> Answers:
     """
     missing: list[str] = []
 
-    def ask(option: str, value: str | None, question: str) -> str:
+    def ask(
+        option: str,
+        value: str | None,
+        question: str,
+        check: Callable[[str], str] = str.strip,
+    ) -> str:
         if value is not None:
-            return value
+            return check(value)
         if not given.asks:
             missing.append(option)
             return ""
-        return _choose(option, question) if option in _CHOICES else _prompt(question)
+        if option in _CHOICES:
+            return _choose(option, question)
+        return _prompt(question, check)
 
-    mailbox = ask("--mailbox", given.mailbox, _("Which mailbox sends (its address)?"))
-    if mailbox:
-        _require_address(mailbox)
+    mailbox = ask(
+        "--mailbox", given.mailbox, _("Which mailbox sends (its address)?"), _address
+    )
     provider = provider_of(mailbox)
-    administrator: str = Administrator.NONE
-    if provider is None:
+    administrator: str = given.administrator or Administrator.NONE
+    if given.server and (
+        administrator != Administrator.NONE or (provider and is_microsoft(provider))
+    ):
+        raise click.UsageError(_("--server is for a mailbox that is not Microsoft's"))
+    if provider is None and not given.server:
         administrator = ask(
             "--administrator", given.administrator, _("Who administers this mailbox?")
         )
@@ -206,7 +225,7 @@ def _answers(given: Given) -> Answers:
     microsoft = provider is not None and is_microsoft(provider)
     if microsoft or (provider is None and administrator != Administrator.NONE):
         where = ask("--where", given.where, _("Where do the scripts run?"))
-    server = given.server or ""
+    server = (given.server or "").strip()
     if provider is None and administrator == Administrator.NONE:
         server = ask(
             "--server", given.server, _("What is the name of its mail server?")
@@ -219,27 +238,54 @@ def _answers(given: Given) -> Answers:
         administrator=Administrator(administrator),
         place=Place(where),
         server=server,
-        client=given.client,
-        tenant=given.tenant,
+        client=given.client.strip(),
+        tenant=given.tenant.strip(),
     )
 
 
 def _recipient(given: Given, mailbox: str) -> str:
-    recipient = given.recipient
-    if recipient is None and given.asks:
-        recipient = _prompt(_("Who gets the test email?"), default=mailbox)
-    recipient = recipient or mailbox
-    _require_address(recipient)
-    return recipient
+    if given.recipient is None and given.asks:
+        return _prompt(_("Who gets the test email?"), _address, default=mailbox)
+    return _address(given.recipient or mailbox)
 
 
-def _require_address(address: str) -> None:
-    for _place, message in address_problems([address]):
+def _address(text: str) -> str:
+    """Return the address alone: a mailbox logs in without its name.
+
+    Raises:
+        UsageError: it is none.
+    """
+    for _place, message in address_problems([text]):
+        raise click.UsageError(message)
+    mailbox = parse_mailbox(text)
+    return mailbox.address if mailbox else text
+
+
+def _require_usable(variables: Mapping[str, str]) -> None:
+    """Make sure that no answer would be refused once it is in the file.
+
+    Raises:
+        UsageError: one would.
+    """
+    for problem in mail_settings(variables).problems:
+        message = f"{problem.key}: {problem.message}"
         raise click.UsageError(message)
 
 
-def _prompt(question: str, default: str | None = None) -> str:
-    return str(click.prompt(question, default=default, err=True)).strip()
+def _has_certificate(advice: Advice, present: Mapping[str, str]) -> bool:
+    """Say whether the file names a certificate, beside which no secret may stand."""
+    name = "OAUTH_CLIENT_CERTIFICATE"
+    return advice.hidden == "OAUTH_CLIENT_SECRET" and bool(present.get(name))
+
+
+def _prompt(
+    question: str, check: Callable[[str], str], default: str | None = None
+) -> str:
+    """Ask until the answer can be used."""
+    answer = click.prompt(
+        question, default=default, value_proc=check, prompt_suffix=" ", err=True
+    )
+    return str(answer)
 
 
 def _choose(option: str, question: str) -> str:
@@ -248,28 +294,35 @@ def _choose(option: str, question: str) -> str:
     say("{question}", question=question, err=True)
     for number, (_value, words) in enumerate(choices, 1):
         say("  {number}  {words}", number=number, words=_(words), err=True)
-    number = click.prompt(_("Number"), type=click.IntRange(1, len(choices)), err=True)
+    colon = labelled("", "")
+    among = click.IntRange(1, len(choices))
+    number = click.prompt(_("Number"), type=among, prompt_suffix=colon, err=True)
     return choices[number - 1][0]
 
 
 def _secret(name: str) -> str:
     question = _("{name} (not shown; Enter to fill it in later)").format(name=name)
-    return str(
-        click.prompt(
-            question, default="", hide_input=True, show_default=False, err=True
-        )
+    answer = click.prompt(
+        question,
+        default="",
+        hide_input=True,
+        show_default=False,
+        prompt_suffix=labelled("", ""),
+        err=True,
     )
+    return str(answer)
 
 
 def _write(
-    target: Path, variables: Mapping[str, str], *, yes: bool, asks: bool
-) -> bool:
-    """Write the variables; False if values that are there may not be replaced.
+    target: Path, text: str, variables: Mapping[str, str], *, yes: bool, asks: bool
+) -> Mapping[str, str] | None:
+    """Write the variables into a file with ``text``; return all that it sets then.
+
+    None if values that are there may not be replaced.
 
     Raises:
-        PythonRunnerError: the file cannot be read or written.
+        PythonRunnerError: the file cannot be written.
     """
-    text = read_text_of(target)
     present = set_by(text, target)
     # What is to be filled in later stays as it is where it is filled in already.
     wanted = {
@@ -287,10 +340,10 @@ def _write(
         if not asks:
             say(question, err=True)
             say(_("Nothing was written; --yes replaces."), err=True)
-            return False
-        if not click.confirm(question, err=True):
+            return None
+        if not click.confirm(question, prompt_suffix=" ", err=True):
             say(_("Nothing was written."), err=True)
-            return False
+            return None
     new = with_variables(text, wanted)
     found = set_by(new, target)
     if any(found.get(name) != value for name, value in wanted.items()):
@@ -306,20 +359,20 @@ def _write(
                 message.format(path=target, error=reason)
             ) from error
     say(_("{path} sets {names}."), path=target, names=", ".join(variables))
-    _tell_what_is_open(target, found, variables)
-    return True
+    kept = [n for n, v in variables.items() if not v and present.get(n)]
+    if kept and present.get("LOGIN_MAIL") != found.get("LOGIN_MAIL"):
+        message = _(
+            "Kept as before; change it there if it is another mailbox's: {names}."
+        )
+        say(message, names=", ".join(kept))
+    return found
 
 
-def _tell_what_is_open(
-    target: Path, found: Mapping[str, str], variables: Mapping[str, str]
-) -> None:
-    """Say what is to be filled in, and what wins over the file."""
+def _tell_what_is_open(found: Mapping[str, str], variables: Mapping[str, str]) -> None:
+    """Say what is to be filled in, and which of it the environment sets otherwise."""
     if empty := [name for name in variables if not found.get(name)]:
         message = _("To be filled in there: {names}.")
         say(message, names=", ".join(empty))
-    if found.get("SMTP_HOST") and "SMTP_HOST" not in variables:
-        message = _("SMTP_HOST in {path} wins over the address: remove that line.")
-        say(message, path=target, err=True)
     if winning := [
         n for n in variables if os.environ.get(n, found.get(n)) != found.get(n)
     ]:
@@ -327,11 +380,29 @@ def _tell_what_is_open(
         say(message, names=", ".join(winning), err=True)
 
 
-def _show_next_steps(advice: Advice, recipient: str) -> None:
+def _tell_what_diverts(target: Path, found: Mapping[str, str], advice: Advice) -> None:
+    """Say what else is set by which email would leave by another way, or be refused."""
+    login = advice.variables["LOGIN_MAIL"]
+
+    def diverting(variables: Mapping[str, str]) -> str:
+        names = [name for name in advice.unset if variables.get(name)]
+        if variables.get("MAIL_FROM", "") not in {"", login}:
+            names.append("MAIL_FROM")
+        return ", ".join(names)
+
+    if names := diverting(found):
+        message = _("Remove from {path} what does not fit this way: {names}.")
+        say(message, path=target, names=names, err=True)
+    if names := diverting(os.environ):
+        message = _("Unset in the environment what does not fit this way: {names}.")
+        say(message, names=names, err=True)
+
+
+def _show_next_steps(advice: Advice, recipient: str, file: str) -> None:
     show()
     show(_("Then, in this order:"))
     # They are to be copied, and no terminal breaks them.
     line, command = "  {command} {rest}", own_command()
     if advice.sign_in:
-        say(line, command=command, rest=advice.sign_in, whole=True)
-    say(line, command=command, rest=f"mail test --to {recipient}", whole=True)
+        say(line, command=command, rest=f"{advice.sign_in}{file}", whole=True)
+    say(line, command=command, rest=f"mail test --to {recipient}{file}", whole=True)

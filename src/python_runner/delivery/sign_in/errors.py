@@ -150,6 +150,8 @@ _USER_MUST = frozenset(
 )
 #: Numbers that pass by themselves, whatever OAuth's word beside them.
 _PASSING = frozenset({"50053", "50196", "90033", "90022", "90024", "90025", "700024"})
+#: HTTP: the server did not wait any longer, or had too many requests.
+_PASSING_STATUS = frozenset({408, 429})
 #: Numbers that stand for any reason.
 _VAGUE = frozenset({"70000", "70002", "70008"})
 #: What a service says that waits for the user to enter a code.
@@ -210,7 +212,8 @@ def _explained(
     said = oauth_description(text)
     if said and status < 500:  # noqa: PLR2004 - HTTP: the request is at fault
         return _refusal(_document(text), in_person=in_person, said=masker.text(said))
-    template = _TROUBLE if status >= 500 else _NO_PROVIDER  # noqa: PLR2004
+    passing = status >= 500 or status in _PASSING_STATUS  # noqa: PLR2004
+    template = _TROUBLE if passing else _NO_PROVIDER
     answer = quoted(f"{status} {masker.text(said or text)}")
     reason = Sentence.of(template, host=host)
     detail = Sentence.of(_ALONE, reason=reason, answer=answer)

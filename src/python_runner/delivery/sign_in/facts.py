@@ -31,7 +31,10 @@ RENEWAL = timedelta(days=1)
 #: Bytes of the file, by far.
 _LONGEST = 100_000
 _SHORT = msgspec.Meta(max_length=1000)
+#: What a calendar can add to, and show in any time zone.
+_CALENDAR = range(2000, 9000)
 _AWARE = msgspec.Meta(tz=True)
+_PLACE = msgspec.Meta(pattern="^(dpapi|keychain|libsecret|file)$")
 #: Characters of an address in the name of a file.
 _READABLE = 40
 
@@ -72,7 +75,7 @@ class SignIn:
     account: Annotated[str, _SHORT]
     home_account: Annotated[str, _SHORT]
     user: Annotated[str, _SHORT]
-    kept_in: Annotated[str, _SHORT]
+    kept_in: Annotated[str, _PLACE]
     signed_in_at: Annotated[datetime, _AWARE]
     renewed_at: Annotated[datetime, _AWARE]
     ended_at: Annotated[datetime, _AWARE] | None = None
@@ -151,14 +154,26 @@ def read_facts(mail: MailSettings) -> SignIn:
         raise NotSignedIn(nobody)
     file = facts_file(mail)
     try:
-        return _SIGN_IN.decode(read_regular(file, _LONGEST))
+        return _in_calendar(_SIGN_IN.decode(read_regular(file, _LONGEST)))
     except FileNotFoundError:
         raise NotSignedIn(nobody) from None
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise NotSignedIn(
             Sentence.of(_DAMAGED, login=login, file=str(file), error=said)
         ) from error
+
+
+def _in_calendar(facts: SignIn) -> SignIn:
+    """Return facts with whose moments one can reckon.
+
+    Raises:
+        ValueError: one is not.
+    """
+    for moment in (facts.signed_in_at, facts.renewed_at, facts.ended_at):
+        if moment is not None and moment.year not in _CALENDAR:
+            raise ValueError(str(moment))
+    return facts
 
 
 def notice(mail: MailSettings, now: datetime) -> Sentence | None:

@@ -57,6 +57,10 @@ _UNREADABLE = N_(
     " {owner} of this computer, and {user} wants to use them. Sign in as {user}:"
     " python-runner mail login"
 )
+_CLOSED = N_(
+    "the tokens of {account} cannot be read here ({error}). Sign in again: python-runner"
+    " mail login. Where the keyring is closed while nobody is logged in, add --in-file"
+)
 _LOST = N_(
     "the tokens of {account} are gone or damaged ({place}). Sign in again:"
     " python-runner mail login"
@@ -121,10 +125,11 @@ class Keeper:
         try:
             found = self._vault(facts.kept_in).read()
         except (OSError, UnicodeDecodeError) as error:
+            user = computer_user()
             raise TokensUnusable(
-                _UNREADABLE,
+                _CLOSED if facts.user == user else _UNREADABLE,
                 owner=facts.user,
-                user=computer_user(),
+                user=user,
                 error=getattr(error, "strerror", None) or str(error),
                 **values,
             ) from error

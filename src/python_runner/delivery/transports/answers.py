@@ -191,7 +191,9 @@ _ENTRA = {
         " Entra admin center, Sign-in logs, tab 'Service principal sign-ins': the"
         " policy is named there ({answer})"
     ),
-    r"^[5-9]": N_("{host} has a problem; delivery will be retried later ({answer})"),
+    r"^([5-9]|408|429)": N_(
+        "{host} has a problem; delivery will be retried later ({answer})"
+    ),
     r" $": N_(
         "{host} issues no tokens: check OAUTH_AUTHORITY, and whether a proxy or a"
         " login page interferes ({answer})"
