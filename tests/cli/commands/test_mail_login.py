@@ -159,7 +159,7 @@ def test_without_a_screen_the_address_is_printed(
         ({"OAUTH_AUTHORITY": "http://x"}, "OAUTH_AUTHORITY"),
     ],
 )
-@pytest.mark.parametrize("command", [["login"], ["login", "--status"], ["logout"]])
+@pytest.mark.parametrize("command", [["login"], ["login", "--status"]])
 def test_settings_that_do_not_fit_are_told(
     changes: dict[str, str],
     said: str,
@@ -198,6 +198,35 @@ def test_the_status_says_who_and_until_when(
         assert "Sign in again: python-runner mail login" in capfd.readouterr().err
     assert len(cloud.asked) == asked
     assert read_facts(signed_in).ended_at is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"MAIL_TRANSPORT": "file"},
+        {"MAIL_TRANSPORT": "smtp", "SMTP_PORT": "many"},
+        {"OAUTH_CLIENT_SECRET": "canary-1234"},
+    ],
+)
+def test_a_logout_asks_not_by_which_way_mail_leaves_now(
+    changes: dict[str, str], signed_in: MailSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has changed the way can still forget the sign-in."""
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    assert run_app(["mail", "logout"]) == 0
+    assert [file.suffix for file in facts_file(signed_in).parent.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("name", ["LOGIN_MAIL", "OAUTH_CLIENT_ID"])
+@pytest.mark.usefixtures("signed_in")
+def test_a_logout_of_nobody_says_what_to_set(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It takes nobody's sign-in for forgotten."""
+    monkeypatch.setenv(name, "")
+    assert run_app(["mail", "logout"]) == 2
+    assert name in capfd.readouterr().err
 
 
 def test_a_logout_leaves_nothing(

@@ -94,7 +94,7 @@ def login(
 def logout(env_file: Path | None) -> int:
     """Delete what is kept of a sign-in; 0 also where nothing was."""
     settings = load_settings(env_file)
-    mail = _checked(settings)[0]
+    mail = _named(settings)
     from python_runner.delivery.sign_in.keeping import Keeper  # noqa: PLC0415
 
     keeper = Keeper(mail)
@@ -114,6 +114,21 @@ def logout(env_file: Path | None) -> int:
         )
     )
     return EXIT_SUCCESS
+
+
+def _named(settings: Settings) -> MailSettings:
+    """Return settings that name a sign-in, also where mail leaves another way by now.
+
+    Raises:
+        PythonRunnerError: they name none.
+    """
+    mail, names = settings.mail, ("LOGIN_MAIL", "OAUTH_CLIENT_ID", "OAUTH_AUTHORITY")
+    if wrong := tuple(problem for problem in mail.problems if problem.key in names):
+        raise InvalidConfiguration(wrong)
+    if missing := [name for name in names[:2] if not settings.environ.get(name)]:
+        message = _("to find the sign-in, set {names}")
+        raise PythonRunnerError(message.format(names=", ".join(missing)))
+    return mail
 
 
 def _sign_in(way: MailSettings, *, device_code: bool, in_file: bool) -> SignIn:

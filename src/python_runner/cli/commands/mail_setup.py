@@ -167,7 +167,10 @@ def command(
     _tell_what_diverts(target, found, advice)
     if advice.letter:
         show()
-        show(_("Letter for the administrator:"))
+        heading = _("Letter for the administrator:")
+        if answers.administrator is Administrator.ME:
+            heading = _("As the administrator, do what this letter asks for:")
+        show(heading)
         show()
         letter = admin_letter(
             answers.mailbox, gethostname(), language or system_language()

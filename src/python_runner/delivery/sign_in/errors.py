@@ -24,6 +24,7 @@ _AGAIN = N_("{reason}. Sign in again: python-runner mail login ({answer})")
 _ALONE = N_("{reason} ({answer})")
 _UNKNOWN = N_("Microsoft refuses the sign-in")
 _TROUBLE = N_("{host} has a problem; delivery will be retried later")
+_TROUBLE_NOW = N_("{host} has a problem for the moment: start again in some minutes")
 _NO_PROVIDER = N_(
     "{host} issues no tokens: check OAUTH_AUTHORITY, and whether a proxy or a login page"
     " interferes"
@@ -130,7 +131,7 @@ _REASONS: dict[tuple[str, ...], str] = {
     ),
     ("700024",): N_("the sign-in counts as expired: set this computer's clock"),
     ("90033", "90022", "90024", "90025", "90085", "temporarily_unavailable"): N_(
-        "Microsoft's sign-in service has a problem; it will be tried again later"
+        "Microsoft's sign-in service has a problem for the moment"
     ),
     ("access_denied", "authorization_declined", "50142", "50199"): N_(
         "the sign-in was cancelled or declined"
@@ -213,7 +214,8 @@ def _explained(
     if said and status < 500:  # noqa: PLR2004 - HTTP: the request is at fault
         return _refusal(_document(text), in_person=in_person, said=masker.text(said))
     passing = status >= 500 or status in _PASSING_STATUS  # noqa: PLR2004
-    template = _TROUBLE if passing else _NO_PROVIDER
+    trouble = _TROUBLE_NOW if in_person else _TROUBLE
+    template = trouble if passing else _NO_PROVIDER
     answer = quoted(f"{status} {masker.text(said or text)}")
     reason = Sentence.of(template, host=host)
     detail = Sentence.of(_ALONE, reason=reason, answer=answer)
