@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import time_machine
 
-from python_runner.delivery.sign_in import keeping
+from python_runner.delivery.sign_in import keeping, vaults
 from python_runner.delivery.sign_in.facts import (
     LIFE,
     WARNING,
@@ -441,6 +443,34 @@ def test_a_moment_outside_of_the_calendar_is_damage(
     file.write_text(json.dumps(facts), encoding="utf-8")
     assert "cannot be read" in str(notice(by_user, utc_now()))
     assert AGAIN in str(keep_alive(by_user, utc_now()))
+
+
+def test_a_full_disk_keeps_no_report_back(
+    by_user: MailSettings, cloud: Any, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One token serves all messages, and what was good stays; a test is told, in words."""
+    sign_in(by_user, cloud)
+
+    def full(*_args: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = read_facts(by_user)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"{keeping.__name__}.replacing", full)
+        patched.setattr(f"{vaults.__name__}.replacing", full)
+        clock.shift(timedelta(hours=2))
+        with closing(open_tokens(by_user, step_timeout=10)) as tokens:
+            token = tokens.get()
+            assert tokens.get() == token
+            assert cloud.identity.renewals == 1
+            tokens.forget()
+            assert tokens.get() != token
+        with pytest.raises(DeliveryError) as caught:
+            get(by_user, renewed=True)
+    assert "No space left on device" in str(caught.value.detail)
+    assert "No space" not in caught.value.detail.in_language("fr")
+    assert read_facts(by_user) == before
+    get(by_user)
 
 
 def test_a_closed_keyring_is_not_taken_for_another_account(

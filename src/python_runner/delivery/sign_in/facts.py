@@ -14,6 +14,7 @@ from python_runner.facts import dataclass
 from python_runner.files import read_regular
 from python_runner.model import parse_mailbox
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -158,10 +159,14 @@ def read_facts(mail: MailSettings) -> SignIn:
     except FileNotFoundError:
         raise NotSignedIn(nobody) from None
     except (OSError, ValueError, RecursionError) as error:
-        said = getattr(error, "strerror", None) or str(error)
         raise NotSignedIn(
-            Sentence.of(_DAMAGED, login=login, file=str(file), error=said)
+            Sentence.of(_DAMAGED, login=login, file=str(file), error=said(error))
         ) from error
+
+
+def said(error: Exception) -> Sentence | str:
+    """Return what an error says; what the system says can be translated."""
+    return system_error(error) if isinstance(error, OSError) else str(error)
 
 
 def _in_calendar(facts: SignIn) -> SignIn:

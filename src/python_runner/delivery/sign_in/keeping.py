@@ -23,6 +23,7 @@ from python_runner.delivery.sign_in.facts import (
     computer_user,
     facts_file,
     read_facts,
+    said,
 )
 from python_runner.delivery.sign_in.vaults import open_vault, place, write_best
 from python_runner.delivery.transports.errors import DeliveryError
@@ -130,7 +131,7 @@ class Keeper:
                 _CLOSED if facts.user == user else _UNREADABLE,
                 owner=facts.user,
                 user=user,
-                error=getattr(error, "strerror", None) or str(error),
+                error=said(error),
                 **values,
             ) from error
         if not found or not _is_cache(found):
@@ -238,9 +239,8 @@ class Keeper:
             new.write(msgspec.json.format(msgspec.json.encode(facts)))
 
     def _not_kept(self, error: OSError) -> DeliveryError:
-        said = error.strerror or str(error)
         folder = str(self._file.parent)
-        detail = Sentence.of(_NOT_KEPT, error=said, folder=folder)
+        detail = Sentence.of(_NOT_KEPT, error=said(error), folder=folder)
         return DeliveryError(Cause.UNAVAILABLE, detail)
 
 

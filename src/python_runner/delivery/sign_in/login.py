@@ -24,6 +24,7 @@ from python_runner.facts import dataclass
 from python_runner.model import Cause
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
@@ -129,8 +130,7 @@ class Login:
         try:
             loopback = Loopback(language)
         except OSError as error:
-            said = error.strerror or str(error)
-            raise _failed(_NO_LOOPBACK, error=said) from error
+            raise _failed(_NO_LOOPBACK, error=system_error(error)) from error
         with closing(loopback):
             return self._keep(partial(self._by_browser, loopback, show, seconds))
 

@@ -78,6 +78,9 @@ class UserTokens:
         self._token: str | None = None
         #: A token that is not good enough, whoever kept it; "" stands for any.
         self._unwanted: str | None = "" if renewed else None
+        self._must_keep = renewed
+        #: A token that no file could take.
+        self._unkept: str | None = None
 
     def get(self) -> str:
         """Return a token that is good for some minutes still.
@@ -87,14 +90,14 @@ class UserTokens:
         """
         if missing := missing_extra(self._settings):
             raise DeliveryError(Cause.UNAVAILABLE, missing)
-        token = self._kept_token() or self._renewed_token()
+        token = self._unkept or self._kept_token() or self._renewed_token()
         if token != self._token:
             self._token = token
         return token
 
     def forget(self) -> None:
         """Drop the present token: the server does not accept it any more."""
-        self._unwanted = self._token
+        self._unwanted, self._unkept = self._token, None
 
     def close(self) -> None:
         """Close the connection."""
@@ -141,7 +144,14 @@ class UserTokens:
             renewed = replace(
                 facts, renewed_at=utc_now(), ended_at=None, ended_by="", answer=""
             )
-            self._keeper.keep_renewed(renewed, kept)
+            try:
+                self._keeper.keep_renewed(renewed, kept)
+            except DeliveryError:
+                # The disk is full: the report that says so leaves with this token, and
+                # the tokens of before are good still. Whoever tests is told.
+                if self._must_keep:
+                    raise
+                self._unkept = token
         self._unwanted = None
         self.proven = False
         return token
