@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
+from python_runner.cli.app import run_app
+
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +146,40 @@ def test_check_says_beforehand_what_cannot_be_written(
 
     told = {w["file"]: w["message"] for w in json.loads(done.stdout)["warnings"]}
     assert str(home / "outputs") in told[str(folder / "logs")]
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"LOGIN_MAIL": "ann@hotmail.fr"}, True),
+        ({"LOGIN_MAIL": "ann@outlook.com", "MAIL_TRANSPORT": "file,smtp"}, True),
+        ({"LOGIN_MAIL": "ann@outlook.com", "MAIL_TRANSPORT": "file"}, False),
+        ({"LOGIN_MAIL": "ann@outlook.com", "SMTP_HOST": "relay.example.org"}, False),
+        ({"LOGIN_MAIL": "ann@gmail.com"}, False),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_check_says_that_a_mailbox_takes_no_password(
+    *,
+    variables: dict[str, str],
+    told: bool,
+    language: str,
+    make_project: MakeProject,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Before the first report is refused; where no password would be sent, nothing."""
+    folder = make_project()
+    everything = {
+        "PASSWORD_MAIL": "x1y2z3w4",
+        "MAIL_DIR": "mails",
+        "LANGUAGE": language,
+    }
+    for name, value in (everything | variables).items():
+        monkeypatch.setenv(name, value)
+    assert run_app(["check", str(folder)]) == 0
+    written = capsys.readouterr()
+    said = written.out + written.err
+    assert ("set MAIL_TRANSPORT=smtp-oauth2" in said) is (told and language == "en")
+    assert ("support.microsoft.com" in said) is told
+    assert "x1y2z3w4" not in said

@@ -18,6 +18,7 @@ from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
 from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
+from python_runner.config.providers import is_microsoft
 from python_runner.config.settings import can_mail, load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import Problem
@@ -70,6 +71,7 @@ def command(
     warnings += package_problems(current_folder())
     warnings += as_problems(settings.warnings)
     warnings += (warning for one in examined for warning in one.warnings)
+    warnings += password_problems(settings)
     warnings += sign_in_problems(settings)
     told = {problem.key for one in examined for problem in one.problems}
     # Wrong for all that, though no project of these mails anything.
@@ -104,6 +106,14 @@ def permission_problems(
     yield from unwritable(folders, settings)
     for file in dict.fromkeys(secret):
         yield from permissions.readable_secrets(file)
+
+
+def password_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield that a mailbox takes no password, where one is to be sent to it."""
+    for way in settings.mail.ways:
+        if way.transport == "smtp" and way.provider and is_microsoft(way.provider):
+            message = way.provider.wants.in_language(system_language())
+            yield Problem(_("environment"), "MAIL_TRANSPORT", message)
 
 
 def sign_in_problems(settings: Settings) -> Iterator[Problem]:
