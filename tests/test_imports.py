@@ -23,8 +23,12 @@ SELDOM = REPORTS | DELIVERY | {"asyncio", "psutil", "tomllib", "dotenv"}
 #: environment, a folder that is removed, `run -v`, a series that is a graph.
 OTHER = {"logging", "concurrent.futures", "html", "shutil", "platformdirs", "graphlib"}
 OTHER |= {"difflib", "click.shell_completion", "python_runner.cli.follow"}
-#: What brings the lines of the sockets with it, where nobody connects.
-OTHER |= set() if sys.platform == "win32" else {"socket"}
+#: On Windows the first asks for the free space of a disk, the other one brings the lines
+#: of the sockets with it.
+if sys.platform == "win32":
+    OTHER -= {"shutil"}
+else:
+    OTHER |= {"socket"}
 #: A run's lock tells when its runner was started: only Linux says so in a file.
 RUN = SELDOM - (set() if sys.platform == "linux" else {"psutil"})
 #: What a failed script needs.

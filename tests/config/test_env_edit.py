@@ -106,6 +106,8 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         link.symlink_to(real)
     except OSError:
         pytest.skip("this user may make no links")
+    if not link.is_symlink():
+        pytest.skip("links are copies here, as under wine")
     write_env(link, "A=1\n")
     assert link.is_symlink()
     assert real.read_text() == "A=1\n"

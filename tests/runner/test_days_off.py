@@ -29,7 +29,7 @@ def closed(make_project: MakeProject) -> Path:
     lines += ["UID:1@example.org", "SUMMARY:Stock-taking"]
     lines += [f"DTSTART;VALUE=DATE:{begin:%Y%m%d}", f"DTEND;VALUE=DATE:{end:%Y%m%d}"]
     lines += ["END:VEVENT", "END:VCALENDAR", ""]
-    (folder / "closed.ics").write_text("\r\n".join(lines))
+    (folder / "closed.ics").write_bytes("\r\n".join(lines).encode())
     return folder
 
 
