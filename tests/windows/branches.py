@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parents[2] / "src" / "python_runner"
 #: Functions with lines that no test under wine runs, each with the reason.
 NOT_RUN: Mapping[str, str] = {
+    "delivery/transports/eventlog.py:_report_event": (
+        "its errors are those of a log that refuses, which no test can bring about"
+    ),
     "execution/held_windows.py:request_fork": (
         "nothing calls it there: it is the twin of a function that forks"
     ),
