@@ -142,7 +142,8 @@ class Copies:
 
 def _pytest(copy: Path, tests: Sequence[Path], limit: float | None) -> int | None:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    command += ["-m", "not slow", "--hypothesis-seed", "0", "--basetemp"]
+    command += ["--hypothesis-profile", "mutants", "--hypothesis-seed", "0"]
+    command += ["-m", "not slow", "--basetemp"]
     environ = os.environ | {
         # A mutant keeps size and second of the file: its compiled form would be taken
         # for that of another.

@@ -604,14 +604,16 @@ def test_the_last_exception_that_was_handled_stands_beside_the_last_words() -> N
     ("text", "hint", "told"),
     [
         (HANDLED, Hint.LOGGED, "KeyError: 1"),
-        (f"{THREAD}", Hint.BACKGROUND, "KeyError: 1"),
+        (THREAD, Hint.BACKGROUND, "KeyError: 1"),
         (f"{HANDLED}{THREAD}", Hint.LOGGED, "KeyError: 1"),
         (HANDLED + "row\n" * 50, Hint.LOGGED, "KeyError: 1"),
         # So far above the end it has ended nothing.
         (HANDLED + "row\n" * 51, None, ""),
         (
-            "Usage: main.py [OPTIONS]\n╭─ Error ────────────╮\n"
-            "│ No such option: -x │\n╰────────────────────╯\n",
+            (
+                "Usage: main.py [OPTIONS]\n╭─ Error ────────────╮\n"
+                "│ No such option: -x │\n╰────────────────────╯\n"
+            ),
             Hint.LAST_LINE,
             "No such option: -x",
         ),
