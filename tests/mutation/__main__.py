@@ -46,7 +46,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "config/units": ("config/test_project.py",),
     "config/validation": ("config/test_project.py", "config/test_settings.py"),
     "delivery/circuit_breaker": ("delivery/test_endpoints.py",),
-    "delivery/outbox": (),
+    "delivery/outbox": ("delivery/test_ways.py",),
     "delivery/rate_limiter": ("delivery/test_endpoints.py", "delivery/test_outbox.py"),
     "delivery/transports/size_limit": (),
     "execution/environment": (),
