@@ -43,7 +43,8 @@ for call in calls:
 """
 #: What is English in French too: options, names of files, commands, addresses, code.
 CODE = re.compile(
-    r"`[^`]*`|--?[a-z][\w-]*|\S*[/\\]\S*|\S*\w\.\w\S*|\w*_\w*|\{[\w,|]+\}|\"[^\"]*\""
+    r"`[^`]*`|--?[a-z][\w-]*|\S*[/\\]\S*|\S*\w\.\w\S*|\w*_\w*|\{[\w,|]+\}"
+    r"|\[[\w-]+(?:\|[\w-]+)+\]|\"[^\"]*\""
     r"|'[^']*'|python-runner|[A-Z_]{2,}|\b[0-9a-f]{7,13}\b"
 )
 #: Words that stand in both languages, or are names of commands, scripts and projects.

@@ -138,8 +138,8 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(
     help=_(
-        "Choose a way to send email: four questions, the lines of the .env file, and a"
-        " letter for the administrator where one is needed."
+        "Choose a way to send email. Asks four questions, writes the lines of the .env"
+        " file, and prints a letter for the administrator where one is needed."
     )
 )
 @_options
