@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import coverage
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from python_runner.delivery.endpoints import Endpoints
 from python_runner.runner import library
@@ -82,6 +82,10 @@ settings.register_profile("usual", _USUAL, max_examples=100)
 settings.register_profile("quick", _USUAL, max_examples=30, derandomize=True)
 #: For the weekly job.
 settings.register_profile("long", _USUAL, max_examples=2000, print_blob=True)
+#: For ``tests.mutation``, which asks whether a test fails and not by which example.
+settings.register_profile(
+    "mutants", _USUAL, phases=(Phase.explicit, Phase.generate), database=None
+)
 settings.load_profile("quick" if QUICK else "usual")
 
 

@@ -35,6 +35,7 @@ from python_runner.policy import DELIVERY_LIFE
 from python_runner.records import database
 from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, Store, StoreError, open_store
+from python_runner.texts.sentence import Sentence
 from tests.support import GENEROUS, NOW
 
 
@@ -964,3 +965,81 @@ def test_an_outbox_knows_how_long_it_has_been_idle(store: Store) -> None:
     clock[0] += 7.0
 
     assert outbox.idle_seconds == 7.0
+
+
+def test_why_nothing_leaves_is_known_of_each_audience(store: Store) -> None:
+    """Of mails it is what the server of their way has said; of a channel, its own."""
+    endpoints = Endpoints()
+    outbox = outbox_of(store, MemoryTransport(), endpoints=endpoints)
+    away = replace(way_of(MemoryTransport()), name="relay", endpoint="relay")
+    by_relay = replace(outbox, mail_ways=(away,))
+    alone = replace(outbox, mail_ways=None)
+    names = (RECIPIENTS, SLACK)
+    assert {box.why_closed(name) for box in (outbox, by_relay) for name in names} == {
+        None
+    }
+
+    for name in (RECIPIENTS, SLACK, "relay"):
+        reason = Sentence.of("{name} is shut", name=name)
+        endpoints[name].breaker.failure(reason, certain=True)
+
+    assert [
+        [str(box.why_closed(name)) for name in names]
+        for box in (outbox, by_relay, alone)
+    ] == [
+        [f"{RECIPIENTS} is shut", f"{SLACK} is shut"],
+        ["relay is shut", f"{SLACK} is shut"],
+        [f"{RECIPIENTS} is shut", f"{SLACK} is shut"],
+    ]
+
+
+def test_mails_that_have_no_way_wait_and_channels_leave(
+    store: Store, message: Message
+) -> None:
+    """Variables are missing: what needs none of them leaves meanwhile."""
+    queue_for(store, "a", RECIPIENTS, SLACK)
+    slack = MemoryTransport()
+    outbox = replace(outbox_of(store, slack), mail_ways=())
+
+    assert outbox.drain(30.0) == DrainReport(sent=1, remaining=1)
+    assert [m.audience for m in slack.messages] == [SLACK]
+    receipts = outbox.send_now([message], PROJECT, 30.0)
+    assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
+    assert "no email can be sent" in str(receipts[0].detail)
+
+
+def test_mails_and_channels_leave_by_their_own_transports(store: Store) -> None:
+    """At the same time, in one drain; what was given up is named by its number."""
+    queue_for(store, "a", RECIPIENTS, SLACK, HOOK)
+    mail, others = (
+        MemoryTransport(),
+        {SLACK: MemoryTransport(), HOOK: MemoryTransport()},
+    )
+    others[HOOK] = MemoryTransport({f"the {HOOK}": Delivery.FAILED})
+    outbox = replace(
+        outbox_of(store, mail),
+        open_transport=lambda audience, _folder: others[audience],
+    )
+
+    report = outbox.drain(30.0)
+
+    assert report == DrainReport(sent=2, failed=1)
+    assert [m.audience for m in mail.messages] == [RECIPIENTS]
+    assert [m.audience for m in others[SLACK].messages] == [SLACK]
+    (failed,) = store.messages.newest((MessageState.FAILED,))
+    assert report.given_up == (failed.number,)
+
+
+def test_a_message_that_no_records_hold_waits_for_its_turn_in_vain(
+    message: Message,
+) -> None:
+    """Another delivery takes longer: it is told as what came too late."""
+    endpoints = Endpoints()
+    transport = MemoryTransport()
+    outbox = outbox_of(None, transport, endpoints=endpoints)
+    with endpoints[RECIPIENTS].lock:
+        receipts = outbox.send_now([message], PROJECT, 0.05)
+
+    assert {receipt.delivery for receipt in receipts} == {Delivery.DEFERRED}
+    assert len(receipts) == len(message.recipients)
+    assert transport.messages == []

@@ -46,7 +46,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "config/units": ("config/test_project.py",),
     "config/validation": ("config/test_project.py", "config/test_settings.py"),
     "delivery/circuit_breaker": ("delivery/test_endpoints.py",),
-    "delivery/outbox": (),
+    "delivery/outbox": ("delivery/test_ways.py",),
     "delivery/rate_limiter": ("delivery/test_endpoints.py", "delivery/test_outbox.py"),
     "delivery/transports/size_limit": (),
     "execution/environment": (),
@@ -142,7 +142,8 @@ class Copies:
 
 def _pytest(copy: Path, tests: Sequence[Path], limit: float | None) -> int | None:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    command += ["-m", "not slow", "--hypothesis-seed", "0", "--basetemp"]
+    command += ["--hypothesis-profile", "mutants", "--hypothesis-seed", "0"]
+    command += ["-m", "not slow", "--basetemp"]
     environ = os.environ | {
         # A mutant keeps size and second of the file: its compiled form would be taken
         # for that of another.

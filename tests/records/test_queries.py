@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import random
+import sys
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +12,17 @@ import pytest
 from python_runner.model import (
     Attempt,
     Interpreter,
+    Message,
     OpenRun,
     OpenScript,
     Outcome,
+    ProjectState,
     Run,
     RunStatus,
     ScriptResult,
 )
-from python_runner.records.store import open_store
+from python_runner.records.log_reader import LogPlace
+from python_runner.records.store import SHORT_ID, open_store
 from tests.support import NOW
 
 
@@ -36,7 +42,7 @@ def store(shielded: Path) -> Iterator[Store]:
 
 
 def keep(
-    store: Store, run_id: str, path: Path, minute: int, *outcomes: Outcome
+    store: Store, run_id: str, path: Path, minute: float, *outcomes: Outcome
 ) -> None:
     """Record a run that began in a minute; scripts 1.py, 2.py, ... ended so."""
     began = NOW + timedelta(minutes=minute)
@@ -68,7 +74,14 @@ def keep(
     store.end_run(run, [], NOW)
 
 
-def begin(store: Store, run_id: str, path: Path, minute: int) -> None:
+def begin(
+    store: Store,
+    run_id: str,
+    path: Path,
+    minute: float,
+    *,
+    log: tuple[str, LogPlace] | None = None,
+) -> None:
     """Record a run that began in a minute, and has not ended."""
     run = OpenRun(
         run_id=run_id,
@@ -77,7 +90,8 @@ def begin(store: Store, run_id: str, path: Path, minute: int) -> None:
         started_at=NOW + timedelta(minutes=minute),
         scripts=tuple(OpenScript(script=f"{n}.py", number=n) for n in (1, 2, 3)),
     )
-    store.begin_run(run, Interpreter(path="/usr/bin/python3", version="3.11.9"))
+    interpreter = Interpreter(path="/usr/bin/python3", version="3.11.9")
+    store.begin_run(run, interpreter, log=log)
 
 
 @pytest.fixture
@@ -147,6 +161,199 @@ def test_ids_are_found_by_their_beginning_in_order(store: Store) -> None:
 
     assert store.run_ids("ab", 9) == ["ab0", "ab9", "abf"]
     assert store.run_ids("ab", 2) == ["ab0", "ab9"]
+    heads = store.newest_ids("ab", 9)
+    assert [head.run_id for head in heads] == ["ab9", "ab0", "abf"]
+    assert [head.status for head in heads] == [
+        None,
+        RunStatus.SUCCESS,
+        RunStatus.SUCCESS,
+    ]
+    assert heads[0].project == P.name
+    assert heads[0].started_at == NOW + timedelta(minutes=1)
+    assert [head.run_id for head in store.newest_ids("ab", 2)] == ["ab9", "ab0"]
+
+
+def test_an_id_is_as_short_as_no_other_one_begins(store: Store) -> None:
+    """Ids that are much alike need more of their characters."""
+    chance = random.Random(1)  # noqa: S311 - no secret, a reproducible test
+    ids = ["".join(chance.choices("0123456789abcdef", k=13)) for _ in range(20)]
+    ids += [
+        f"{run_id[:-number]}{'f' * number}" for number, run_id in enumerate(ids, 1)
+    ][:9]
+    for run_id in ids:
+        keep(store, run_id, P, 0, Outcome.SUCCESS)
+
+    for run_id, short in store.short_ids(ids).items():
+        assert store.run_ids(short, 9) == [run_id]
+        assert len(short) == SHORT_ID or len(store.run_ids(short[:-1], 9)) > 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reported", "ago", "path", "told"),
+    [
+        (RunStatus.SKIPPED, True, 1, P, True),
+        (RunStatus.SKIPPED, True, 2, P, True),
+        (RunStatus.SKIPPED, True, 3, P, False),
+        (RunStatus.SKIPPED, False, 1, P, False),
+        (RunStatus.SKIPPED, True, 1, Q, False),
+        (RunStatus.FAILURE, True, 1, P, False),
+        (RunStatus.SUCCESS, True, 1, P, False),
+    ],
+)
+def test_a_skipped_run_is_told_once(
+    store: Store, status: RunStatus, ago: int, path: Path, *, reported: bool, told: bool
+) -> None:
+    """A report of a skipped run of the same project, within the last two hours."""
+    run = Run(
+        run_id="a",
+        project=path.name,
+        path=path,
+        status=status,
+        started_at=NOW - timedelta(hours=ago),
+        duration=0.0,
+    )
+    message = Message(
+        message_id="<a@localhost>",
+        sender="runner@example.org",
+        recipients=("ann@example.org",),
+        subject="skipped",
+        content=b"",
+    )
+    store.end_run(run, [message] if reported else [], NOW)
+
+    assert store.is_skip_told(P, NOW - timedelta(hours=2)) is told
+
+
+@pytest.mark.parametrize(
+    ("history", "status", "streak"),
+    [
+        ("s", RunStatus.SUCCESS, 1),
+        ("ssf", RunStatus.FAILURE, 1),
+        ("fsff", RunStatus.FAILURE, 2),
+        ("ffss", RunStatus.SUCCESS, 2),
+        ("sfsss", RunStatus.SUCCESS, 3),
+    ],
+)
+def test_a_project_does_as_its_last_runs_did(
+    store: Store, history: str, status: RunStatus, streak: int
+) -> None:
+    """The runs in a row that ended as the last one did, and since when."""
+    outcomes = {"s": Outcome.SUCCESS, "f": Outcome.FAILURE}
+    for number, letter in enumerate(history):
+        keep(store, str(number), P, number, outcomes[letter])
+        keep(store, f"q{number}", Q, number, Outcome.TIMEOUT)
+
+    state = store.project_state(P)
+
+    assert state.last is not None
+    assert (state.last.run_id, state.last.status) == (str(len(history) - 1), status)
+    assert state.streak is not None
+    assert state.streak.count == streak
+    assert state.streak.since == NOW + timedelta(minutes=len(history) - streak)
+    assert state.durations == (2.0,) * history.count("s")
+    assert store.project_state(OTHER) == ProjectState()
+
+
+def test_the_usual_duration_is_that_of_whole_series(store: Store) -> None:
+    """Runs of some scripts alone take less time, and say nothing about it."""
+    good = Outcome.SUCCESS
+    for number, scripts in enumerate((1, 3, 2, 3, 1, 3)):
+        keep(store, str(number), P, number, *[good] * scripts)
+
+    assert store.project_state(P).durations == (2.0,) * 3
+
+
+DAY = 24 * 60
+#: A microsecond, in days.
+MOMENT = 1 / (DAY * 60 * 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("ages", "old", "unrecorded"),
+    [
+        ([], [], True),
+        ([60, 40, 20, 0], [60, 40], True),
+        ([60, 30, 0], [60], True),
+        ([20, 0], [], True),
+        ([40], [40], True),
+        # Longer than a quarter without any run, and the clock alone proves nothing.
+        ([100], [100], True),
+        ([100 + MOMENT], [], False),
+        ([200, 0], [], False),
+        ([200, 120, 40, 0], [200, 120, 40], True),
+        # What was recorded behind a run that is not old is not old.
+        ([40, 20, 50, 0], [40], True),
+        ([20, 50, 0], [], True),
+        # By a clock that was ahead.
+        ([-10, 40, 0], [-10, 40], True),
+    ],
+)
+def test_runs_are_old_for_sure(
+    store: Store, ages: list[float], old: list[float], *, unrecorded: bool
+) -> None:
+    """Older than thirty days, by their own clock and by those of the other runs."""
+    begin(store, "open", Q, -300 * DAY)
+    for number, age in enumerate(ages):
+        keep(store, f"{number}", P, -age * DAY, Outcome.SUCCESS)
+
+    found = store.old_runs(NOW - timedelta(days=30), NOW)
+
+    recorded = enumerate(ages)
+    assert [a for n, a in recorded if store.is_old(f"{n}", found)] == old
+    assert store.is_old("none", found) is unrecorded
+
+
+def test_a_log_has_been_read_up_to_its_own_place(store: Store) -> None:
+    """Of each log of each project."""
+    places = {
+        (path, name): LogPlace(f"{number}", 10 * number)
+        for number, (path, name) in enumerate(product((P, Q), ("a.log", "b.log")), 1)
+    }
+    for number, ((path, name), place) in enumerate(places.items()):
+        begin(store, str(number), path, number, log=(name, place))
+
+    assert {key: store.log_place(*key) for key in places} == places
+    assert store.log_place(P, "c.log") == LogPlace()
+    assert store.log_place(OTHER, "a.log") == LogPlace()
+
+
+def test_runs_that_the_log_lacks_come_oldest_first(store: Store) -> None:
+    """With the numbers of their scripts; those of the project alone."""
+    for run_id, path, numbers in (("b", P, [2, 1]), ("q", Q, [1]), ("a", P, [0])):
+        keep(store, run_id, path, 0, Outcome.SUCCESS, Outcome.SUCCESS)
+        store.keep_unlogged(run_id, numbers)
+    keep(store, "c", P, 0, Outcome.SUCCESS)
+
+    found = [(run.run_id, sorted(numbers)) for run, numbers in store.unlogged(P)]
+
+    assert found == [("b", [1, 2]), ("a", [0])]
+
+
+def test_interrupted_runs_come_oldest_first(store: Store) -> None:
+    """As they were recorded; no other project's are among them."""
+    for run_id, path, minute in (("b", P, 2), ("q", Q, 1), ("a", P, 3), ("c", P, 1)):
+        begin(store, run_id, path, minute)
+
+    assert [run.run_id for run in store.interrupt_runs(P, NOW)] == ["b", "a", "c"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="this user may make no links")
+def test_a_folder_and_a_link_to_it_keep_their_own_runs(
+    store: Store, tmp_path: Path
+) -> None:
+    """Where both have runs of their own already, from before the link led there."""
+    link = tmp_path / "current"
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    link.symlink_to(tmp_path / "first", target_is_directory=True)
+    keep(store, "a", link, 0, Outcome.SUCCESS)
+    keep(store, "b", tmp_path / "second", 1, Outcome.SUCCESS)
+    link.unlink()
+    link.symlink_to(tmp_path / "second", target_is_directory=True)
+    keep(store, "c", link, 2, Outcome.SUCCESS)
+
+    assert ids(store.runs(projects=[link])) == ["c", "a"]
+    assert ids(store.runs(projects=[tmp_path / "second"])) == ["b"]
 
 
 def test_the_last_outcome_is_that_of_the_last_run(store: Store) -> None:

@@ -586,3 +586,60 @@ def test_what_is_skipped_is_recorded_at_once(make_result: MakeResult) -> None:
         stopping=lambda: False,
     ).run()
     assert recorded == [1, 999]
+
+
+@pytest.mark.parametrize("in_main", [True, False])
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_so_many_scripts_run_at_once_whoever_calls(
+    make_result: MakeResult, places: int, *, in_main: bool
+) -> None:
+    """Never in the main thread; one after the other they run in the calling one."""
+    together = threading.Barrier(places)
+    threads: list[threading.Thread] = []
+
+    def execute(script: Script) -> ScriptResult:
+        together.wait(GENEROUS)
+        threads.append(threading.current_thread())
+        return make_result(script.name)
+
+    scripts = [Script(name=f"{n}.py", path=f"{n}.py") for n in range(2 * places)]
+    recorded: list[str] = []
+    series = Series(
+        scripts=scripts,
+        on_failure=OnFailure.CONTINUE,
+        max_parallel=places,
+        execute=execute,
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=lambda ended: recorded.extend(result.script for result in ended),
+        stopping=lambda: False,
+    )
+    caller = threading.main_thread()
+    if in_main:
+        series.run()
+    else:
+        caller = threading.Thread(target=series.run)
+        caller.start()
+        caller.join(GENEROUS)
+
+    assert sorted(recorded) == [script.name for script in scripts]
+    assert threading.main_thread() not in threads
+    assert (caller in threads) is (places == 1 and not in_main)
+
+
+def test_what_may_start_next_is_prepared_while_a_script_runs(
+    make_result: MakeResult,
+) -> None:
+    """At each start those that follow; where nothing runs, nothing is prepared."""
+    prepared: list[list[str]] = []
+    Series(
+        scripts=[Script(name=name, path=name) for name in ("a.py", "b.py", "c.py")],
+        on_failure=OnFailure.CONTINUE,
+        max_parallel=1,
+        execute=lambda script: make_result(script.name),
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=lambda _results: None,
+        stopping=lambda: False,
+        prepare=lambda scripts: prepared.append([script.name for script in scripts]),
+    ).run()
+
+    assert prepared == [["b.py"], ["c.py"], []]

@@ -111,7 +111,8 @@ def test_the_boxes_of_a_group_belong_to_it(
 
     block = read_back(drawn(group, columns, margin), after)
 
-    assert block.exception.startswith("ExceptionGroup: several")
+    parts_said = f"{count} sub-exception{'s' * (count > 1)}"
+    assert block.exception == f"ExceptionGroup: several ({parts_said}): ValueError: 0"
     assert places(block) == [(str(program), 9), (str(program), 5)] * (1 + count)
 
 
@@ -125,10 +126,66 @@ def test_a_program_with_a_wrong_syntax_has_a_second_box(
     with pytest.raises(SyntaxError) as wrong:
         compile(program.read_text("utf-8"), program, "exec")
 
-    block = read_back(drawn(wrong.value, columns, margin), after)
+    lines = drawn(wrong.value, columns, margin)
+    block = read_back(lines, after)
 
-    assert block.exception.startswith("SyntaxError: ")
-    assert (str(program), 3) in places(block)
+    assert block.exception == f"SyntaxError: {wrong.value.msg}"
+    assert places(block)[-1] == (str(program), 3)
+    # Killed while it drew the second box.
+    second = lines.index(lines[-2])
+    for end in range(second - 4, second + 1):
+        assert box_at(lines[:end], 0, end) is None
+
+
+@pytest.mark.parametrize("columns", [50, 80])
+@pytest.mark.parametrize(
+    ("words", "after"),
+    [
+        # What is printed next had room on the last line: it is none of the message.
+        ([-5], "done"),
+        ([-5], "a b"),
+        # Words that fill lines, and one that is broken.
+        ([-1, 20], ""),
+        ([30, -5, 20], ""),
+    ],
+)
+def test_a_message_ends_where_the_next_word_had_room(
+    program: Path, columns: int, words: list[int], after: str
+) -> None:
+    """Words are given by their length; below one, by what they leave of a line."""
+    kind = "ValueError: "
+    lengths = [n if n > 0 else columns + n for n in words]
+    lengths[0] -= len(kind) if words[0] <= 0 else 0
+    message = " ".join("x" * n for n in lengths)
+
+    block = read_back(drawn(raised(ValueError(message), program), columns), [after])
+
+    assert block.exception == kind + message
+
+
+def test_a_message_like_a_place_is_none(program: Path) -> None:
+    """The name of a server and its port look like a file and its line."""
+    block = read_back(drawn(raised(OSError("localhost:80"), program), 80), [])
+
+    assert block.exception == "OSError: localhost:80"
+    assert places(block) == [(str(program), 9), (str(program), 5)]
+
+
+def test_a_group_that_was_cut_names_what_is_whole(program: Path) -> None:
+    """Killed in the box of its second exception, or with something else in its place."""
+    parts = [raised(ValueError(str(n)), program) for n in range(2)]
+    group = raised(ExceptionGroup("several", parts), program)  # type: ignore[type-var]
+    lines = drawn(group, 80)
+    second = next(n for n, line in enumerate(lines) if "Sub-exception #2" in line)
+
+    for cut in (lines[: second + 5], [*lines[:second], "╭─ done ─╮", "╰────────╯"]):
+        block = box_at(cut, 0, len(cut))
+        assert block
+        assert (
+            block.exception
+            == "ExceptionGroup: several (2 sub-exceptions): ValueError: 0"
+        )
+        assert places(block) == [(str(program), 9), (str(program), 5)] * 2
 
 
 CUT: list[tuple[str, Callable[[list[str]], list[str]]]] = [

@@ -568,6 +568,73 @@ def test_bounds() -> None:
     assert (found.exception or "").startswith("ValueError: xxx")
 
 
+def test_a_long_traceback_is_cut_between_frames() -> None:
+    """What is left of it are whole frames: those that began, and those that ended it."""
+    frames = [
+        f'  File "/p/m{n}.py", line {n}, in f{n}\n    load(\n        row_{n})\n'
+        for n in range(2000)
+    ]
+    text = f"{HEADER}{''.join(frames)}ValueError: m"
+
+    found = read(text).text
+
+    head, tail = re.split(r"\n\[... \d+ characters left out ...\]\n", found)
+    assert MAX_TEXT - 500 < len(found) <= MAX_TEXT
+    assert abs(len(head) - len(tail)) < 500
+    kept = head.count("File ")
+    assert f"{head}\n" == HEADER + "".join(frames[:kept])
+    kept = tail.count("File ")
+    assert tail == "".join(frames[-kept:]) + "ValueError: m"
+
+
+@pytest.mark.parametrize("blanks", range(4))
+def test_a_report_from_the_background_at_the_end_is_cut_off(blanks: int) -> None:
+    """With the blank lines above it, and nothing else."""
+    assert read(PLAIN + "\n" * blanks + THREAD).text == PLAIN.rstrip()
+
+
+def test_the_last_exception_that_was_handled_stands_beside_the_last_words() -> None:
+    """Those before it were overcome."""
+    later = HANDLED.replace("KeyError: 1", "OSError: 2")
+    cause = cause_in(f"{HANDLED}again\n{later}Folder R: is not mounted\n")
+    assert (cause.hint, cause.told) == (Hint.LOGGED, "OSError: 2")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint", "told"),
+    [
+        (HANDLED, Hint.LOGGED, "KeyError: 1"),
+        (THREAD, Hint.BACKGROUND, "KeyError: 1"),
+        (f"{HANDLED}{THREAD}", Hint.LOGGED, "KeyError: 1"),
+        (HANDLED + "row\n" * 50, Hint.LOGGED, "KeyError: 1"),
+        # So far above the end it has ended nothing.
+        (HANDLED + "row\n" * 51, None, ""),
+        (
+            (
+                "Usage: main.py [OPTIONS]\n╭─ Error ────────────╮\n"
+                "│ No such option: -x │\n╰────────────────────╯\n"
+            ),
+            Hint.LAST_LINE,
+            "No such option: -x",
+        ),
+        (
+            "main.py: error: no month\nusage: main.py MONTH\n",
+            Hint.LOGGED,
+            "main.py: error",
+        ),
+        ("error: no month\n" + "usage\n" * 10, None, ""),
+    ],
+)
+def test_what_stands_beside_an_exit_code_that_was_chosen(
+    text: str, hint: Hint | None, told: str
+) -> None:
+    """The exit code says what ended it; this may say why."""
+    cause = read_cause(text, Ending.CODE, project_at("/p", script="/p/main.py"))
+    assert cause.hint is hint
+    assert cause.told.startswith(told)
+    assert bool(cause.told) is bool(told)
+
+
 # -- errors that end no script ---------------------------------------------------------
 
 

@@ -132,3 +132,15 @@ def test_a_record_is_read_as_text(record: dict[str, Any], told: list[str]) -> No
     text = f"working\n{json.dumps(record)}\ndone\n"
 
     assert without_json_lines(text).split("\n") == ["working", *told, "done", ""]
+
+
+@pytest.mark.parametrize(
+    "level", ["level", "levelname", "severity", "log_level", "log.level", "lvl"]
+)
+@pytest.mark.parametrize("message", ["message", "event", "msg"])
+@pytest.mark.parametrize("end", ["", "\r", "  "])
+def test_level_and_message_have_many_names(level: str, message: str, end: str) -> None:
+    """Each library has its own."""
+    line = json.dumps({level: "error", message: "refused"})
+
+    assert without_json_lines(f"{line}{end}\n") == "ERROR: refused\n"

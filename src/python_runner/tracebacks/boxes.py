@@ -42,8 +42,10 @@ def box_at(lines: list[str], start: int, limit: int) -> Block | None:
     if end < limit and _UPPER.match(lines[end][left:]):
         # The place of a SyntaxError has a box of its own.
         second = _box_end(lines, end, limit, left)
-        inside += lines[end + 1 : (second or end + 1) - 1]
-        end = second or end
+        if second is None:
+            return None
+        inside += lines[end + 1 : second - 1]
+        end = second
     error = end
     if error >= limit or not lines[error][left:].strip():
         return None

@@ -47,7 +47,7 @@ _ERROR = re.compile(
 )
 #: Words of last words that tell of trouble themselves.
 _TROUBLE = re.compile(
-    r"error|fail|fatal|cannot|can't|could not|couldn't|unable|refuse|denied|missing"
+    r"error|fail|fatal|cannot|can't|could not|couldn't|unable|denied|missing"
     r"|not found|no such|invalid|abort|giv(?:e|ing) up|gave up|stopp|time(?:d )?out"
     r"|exception|reject|wrong|not mounted|unreachable"
     r"|erreur|échec|échou|impossible|introuvable|manqu|refus|abandon|interdit|rejet",
