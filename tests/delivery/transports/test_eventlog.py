@@ -98,6 +98,7 @@ def test_a_daemon_may_listen_for_connections(place: Path, message: Message) -> N
     assert b"".join(got).count(b"\0") == 3
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no syslog")
 def test_where_no_daemon_listens_the_report_waits(
     place: Path, message: Message
 ) -> None:
