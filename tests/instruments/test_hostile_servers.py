@@ -299,7 +299,8 @@ class Client:
             (self._folder / "out").open("wb") as out,
             (self._folder / "err").open("wb") as err,
         ):
-            measured = [sys.executable, "-S", "-c", MEASURE, self._folder / "used"]
+            used = str(self._folder / "used")
+            measured = [sys.executable, "-S", "-c", MEASURE, used]
             child = subprocess.Popen(
                 [*measured, "sh", "-c", limit, "sh", *runner, "run", "--json", "p"],
                 cwd=self._folder,
