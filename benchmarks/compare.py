@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import environments, work
 from benchmarks.environments import UnavailableError
-from benchmarks.peers import OURS, PRELOADED, REFERENCE, WARM, Job
+from benchmarks.peers import OURS, PRELOADED, REFERENCE, Job
 from benchmarks.ratios import ratios, spread
 from benchmarks.timing import Sample, Start, run
 
@@ -146,8 +144,6 @@ class Comparison:
     def _prepare(self, peer: Peer) -> Environment:
         if peer.program:
             environments.find_program(peer.program)
-        if peer.name in {WARM, PRELOADED} and not _has_key("warm"):
-            raise UnavailableError("this version has no key `warm`")
         if not peer.requirement:
             return self._scripts[""]
         self.say(f"{peer.name}: its environment")
@@ -283,14 +279,3 @@ def _problem(task: Task, sample: Sample, ran: int, code: int) -> str:
     if task.work and ran < len(task.work.sources):
         return f"{ran} of {len(task.work.sources)} scripts ran (exit code {code})"
     return ""
-
-
-def _has_key(key: str) -> bool:
-    """Say whether our configuration has a key."""
-    done = subprocess.run(
-        [sys.executable, "-m", "python_runner", "check", "--schema"],
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
-    return key in json.loads(done.stdout).get("properties", {})

@@ -73,7 +73,6 @@ FRENCH = {
     "nothing but its run": "rien d'autre que son exécution",
     "one at a time only": "un seul à la fois",
     "nothing to import ahead": "rien à importer d'avance",
-    "this version has no key `warm`": "cette version n'a pas la clé `warm`",
     "pip cannot install it on this machine": "pip ne peut pas l'installer sur cette machine",
     "its installation broke off": "son installation a été interrompue",
 }
