@@ -45,7 +45,7 @@ class Environment:
         return str(self.bin / name)
 
     def version(self, distribution: str) -> str:
-        """Return the version of what is installed in it; "?" where it has none."""
+        """Return the version of what is installed in it; "-" where it has none."""
         code = f"import importlib.metadata as m; print(m.version({distribution!r}))"
         done = subprocess.run(
             [self.python, "-c", code],
@@ -54,7 +54,7 @@ class Environment:
             check=False,
             timeout=_LIMIT,
         )
-        return done.stdout.strip() or "?"
+        return done.stdout.strip() or "-"
 
 
 def real_interpreter() -> str:
