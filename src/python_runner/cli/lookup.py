@@ -1,4 +1,4 @@
-"""Opens and searches the records for commands."""
+"""Looks up for commands what the records, the configuration and a sign-in tell."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import say
 from python_runner.config.project import load_project
+from python_runner.config.settings import can_mail
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.files import absolute, current_folder, is_folder, may_write_in
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from python_runner.model import OpenRun, Run, Settings
+    from python_runner.model import MailSettings, OpenRun, Run, Settings
     from python_runner.records.store import Store
 
 
@@ -136,3 +137,13 @@ def past_masker(settings: Settings, project: Path) -> Masker:
         workspace = load_workspace(current_folder()) or Workspace()
         secrets += load_project(project, defaults=workspace.defaults).secrets
     return Masker(secrets)
+
+
+def sign_in_notice(mail: MailSettings) -> str | None:
+    """Return what people have to do so that reports can leave in a user's name."""
+    if not mail.user_ways or not can_mail(mail):
+        return None
+    from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
+
+    found = notice(mail, datetime.now().astimezone())
+    return found.in_language(system_language()) if found else None

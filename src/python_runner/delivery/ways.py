@@ -15,6 +15,7 @@ from dataclasses import field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from python_runner.delivery.connections import deferred
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
 from python_runner.facts import dataclass
 from python_runner.model import Cause, Delivery
@@ -371,7 +372,7 @@ def waits_for(
         way=way,
         reason=reason or Sentence.of(N_("no answer in time")),
     )
-    return receipts_for(message.recipients, DeliveryError(Cause.TRANSIENT, detail))
+    return deferred(message, detail)
 
 
 def with_note(

@@ -44,6 +44,7 @@ _BEGINNING = 60.0
 _SHOWING = 5.0
 #: A script that does not exist: nothing runs where an interpreter cannot be held.
 _NO_SCRIPT = str(STARTUP / "no-script")
+_ENDED = N_('scripts are started without "warm": a waiting interpreter ended')
 #: Scripts that import like any other: a folder or an archive has modules of its own.
 _PLAIN = frozenset({".py", ".pyw"})
 
@@ -313,8 +314,7 @@ class WarmPool:
                 'scripts are started without "preload": importing {modules} takes more than {seconds} s'
             )
             return Sentence.of(template, modules=modules, seconds=round(self.limit))
-        template = N_('scripts are started without "warm": a waiting interpreter ended')
-        return Sentence.of(template)
+        return Sentence.of(_ENDED)
 
     def _forkable(self, command: Command) -> bool:
         """Say whether the server serves a script: it is like the model's but for names."""
@@ -340,10 +340,7 @@ class WarmPool:
             except OSError:
                 if channel:
                     channel.close()
-                template = N_(
-                    'scripts are started without "warm": a waiting interpreter ended'
-                )
-                self._refuse(Sentence.of(template))
+                self._refuse(Sentence.of(_ENDED))
                 return
             self._spares.append(Held(channel, stale=self._restart))
 

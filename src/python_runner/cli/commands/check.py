@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.examination import as_problems, examine, summary
+from python_runner.cli.lookup import sign_in_notice
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.cli.wording import formats, labelled
@@ -19,7 +19,7 @@ from python_runner.config import permissions
 from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
 from python_runner.config.providers import is_microsoft
-from python_runner.config.settings import can_mail, load_settings
+from python_runner.config.settings import load_settings
 from python_runner.config.workspace import WORKSPACE_FILE
 from python_runner.exceptions import Problem
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
@@ -118,13 +118,7 @@ def password_problems(settings: Settings) -> Iterator[Problem]:
 
 def sign_in_problems(settings: Settings) -> Iterator[Problem]:
     """Yield what keeps mail from leaving in the name of a user, or soon will."""
-    mail = settings.mail
-    if not mail.user_ways or not can_mail(mail):
-        return
-    from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
-
-    if found := notice(mail, datetime.now().astimezone()):
-        message = found.in_language(system_language())
+    if message := sign_in_notice(settings.mail):
         yield Problem(_("environment"), "LOGIN_MAIL", message)
 
 

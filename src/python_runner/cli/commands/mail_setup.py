@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ import click
 from python_runner.cli.admin_letter import admin_letter
 from python_runner.cli.streams import say, show, stderr
 from python_runner.cli.wording import labelled
+from python_runner.computer import host_name
 from python_runner.config.addresses import address_problems
 from python_runner.config.env_edit import (
     read_text_of,
@@ -173,7 +173,7 @@ def command(
         show(heading)
         show()
         letter = admin_letter(
-            answers.mailbox, gethostname(), language or system_language()
+            answers.mailbox, host_name(), language or system_language()
         )
         for line in letter.splitlines():
             # It is to be copied, and its commands cannot be broken.

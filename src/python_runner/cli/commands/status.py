@@ -10,7 +10,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.known_runs import KnownRun, known, masker_of
-from python_runner.cli.lookup import chosen_projects, open_records
+from python_runner.cli.lookup import chosen_projects, open_records, sign_in_notice
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
@@ -20,7 +20,6 @@ from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
 from python_runner.files import is_folder
 from python_runner.model import Run, RunStatus
-from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.trends import usual_duration
 
@@ -177,19 +176,9 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
         _print(statuses)
     elif not folders:
         show(_("No runs are recorded; run `python-runner run`."))
-    if not as_json and (notice := _sign_in_notice(settings.mail)):
+    if not as_json and (notice := sign_in_notice(settings.mail)):
         say(labelled(_("warning"), notice), err=True, colour="yellow")
     return code
-
-
-def _sign_in_notice(mail: MailSettings) -> str | None:
-    """Return what people have to do so that reports can leave in a user's name."""
-    if not mail.user_ways or not can_mail(mail):
-        return None
-    from python_runner.delivery.sign_in.facts import notice  # noqa: PLC0415 - seldom used
-
-    found = notice(mail, datetime.now().astimezone())
-    return found.in_language(system_language()) if found else None
 
 
 def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
@@ -216,7 +205,7 @@ def _sign_in_document(mail: MailSettings) -> dict[str, Any] | None:
     return {
         "account": mail.login,
         **{name: moments.get(name) for name in names},
-        "notice": _sign_in_notice(mail),
+        "notice": sign_in_notice(mail),
     }
 
 

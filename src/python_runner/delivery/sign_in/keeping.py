@@ -12,11 +12,11 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from python_runner.computer import host_name
 from python_runner.delivery.sign_in.facts import (
     NotSignedIn,
     SignIn,
@@ -148,7 +148,7 @@ class Keeper:
         lock = FileLock(self._file.with_suffix(".lock"))
         end = time.monotonic() + seconds
         holder = Holder(
-            pid=os.getpid(), host=gethostname(), run_id="", started_at=utc_now()
+            pid=os.getpid(), host=host_name(), run_id="", started_at=utc_now()
         )
         with lock:
             try:

@@ -90,10 +90,8 @@ class UserTokens:
         """
         if missing := missing_extra(self._settings):
             raise DeliveryError(Cause.UNAVAILABLE, missing)
-        token = self._unkept or self._kept_token() or self._renewed_token()
-        if token != self._token:
-            self._token = token
-        return token
+        self._token = self._unkept or self._kept_token() or self._renewed_token()
+        return self._token
 
     def forget(self) -> None:
         """Drop the present token: the server does not accept it any more."""
