@@ -195,9 +195,14 @@ class Database:
 
     def _open_anew_if_gone(self) -> None:
         """Begin new records where the file was deleted or moved while it was open."""
-        with suppress(FileNotFoundError):
+        try:
             if os.path.samestat(self.path.stat(), self._file):
                 return
+        except FileNotFoundError:
+            pass
+        except OSError:
+            # Nobody can tell: the open file may still take what is written.
+            return
         with self._alone(BUSY_SECONDS):
             # Into the file that has another name now, or none.
             self._empty_write_ahead_log("TRUNCATE")
