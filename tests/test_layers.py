@@ -28,12 +28,13 @@ PACKAGE = Path(python_runner.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"scheduling"},
     {"__init__"},
     {"helpers"},
     {"runner"},
     {"delivery"},
     {"report", "config"},
-    {"records", "execution", "policy", "trends", "days_off"},
+    {"records", "execution", "policy", "trends", "days_off", "due_times"},
     {"tracebacks"},
     {"model"},
     {"output_text"},
@@ -49,7 +50,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.
 ALONE = {
     "sqlite3": {"records"},
-    "subprocess": {"execution"},
+    "subprocess": {"execution", "scheduling"},
     "psutil": {"execution"},
     # Whoever imports one of these can open a connection.
     "socket": {"delivery"},

@@ -319,7 +319,7 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
     ("key", "value"),
     [
         ("resources", {"GPU": 1}),
-        ("schedule", "0 6 * * *"),
+        ("mail_after", 2),
         ("help", "call Eve"),
     ],
 )
@@ -655,6 +655,15 @@ def test_durations(value: object, seconds: float) -> None:
 def test_sizes(value: object, size: int) -> None:
     """A size counts in decimal multiples."""
     assert Size.parse(value) == size
+
+
+def test_a_schedule_is_five_fields_that_become_due(make_project: MakeProject) -> None:
+    """It is kept with single spaces; a wrong one is an error that says what is wrong."""
+    folder = make_project(schedule=" 0  6 * * 1-5 ")
+
+    assert load_project(folder).schedule == "0 6 * * 1-5"
+    told = problems_of(make_project(name="q", schedule="0 6 * *"))["schedule"]
+    assert "five fields" in told
 
 
 @pytest.mark.parametrize("kind", [Duration, Size])

@@ -188,6 +188,14 @@ class ExecConfig(Struct, kw_only=True):
         Literal["en", "fr"] | None,
         _expects(N_('"en" or "fr"'), "Language of the reports."),
     ] = None
+    schedule: Annotated[
+        _NonEmpty | None,
+        _expects(
+            N_('a cron expression of five fields, such as "0 6 * * 1-5"'),
+            "When the project is due, as a cron expression of five fields in local time;"
+            " python-runner schedule install hands it to the system's own scheduler.",
+        ),
+    ] = None
     not_on: Annotated[
         list[_NonEmpty],
         _expects(

@@ -59,6 +59,7 @@ _SAME_NAME = {field.name for field in fields(Project)} & {
 } - {"scripts", "python_command", "recipients", "channels", "heartbeat_url", "env"} - {
     "preload",
     "not_on",
+    "schedule",
 }
 #: Characters of a pattern that stands for folders.
 WILDCARDS = frozenset("*?[")
@@ -315,6 +316,7 @@ def _build(
         template = N_('has no effect without "warm": true')
         findings.warn("preload", Sentence.of(template))
     days = _days(good.get("not_on", ()), findings)
+    schedule = _schedule(good.get("schedule"), findings)
     channels, heartbeat = usable_addresses(good, findings)
     given = {key: value for key, value in good.items() if value is not None}
     values = {key: given[key] for key in _SAME_NAME & given.keys()}
@@ -327,6 +329,7 @@ def _build(
             "python_command": tuple(command) if isinstance(command, list) else command,
             "recipients": tuple(filter(parse_mailbox, good.get("recipients", ()))),
             "preload": tuple(good.get("preload", ())),
+            "schedule": schedule,
             "not_on": days,
             "channels": channels,
             "heartbeat_url": heartbeat,
@@ -346,6 +349,18 @@ def _days(entries: Sequence[str], findings: Findings) -> tuple[str, ...]:
     for place, problem in problems.items():
         findings.add(f"not_on[{place}]", problem.in_language(system_language()))
     return () if problems else tuple(entries)
+
+
+def _schedule(expression: str | None, findings: Findings) -> str | None:
+    """Return when the project is due, or None where nobody can tell."""
+    if expression is None:
+        return None
+    from python_runner.due_times import expression_problem  # noqa: PLC0415 - likewise
+
+    if problem := expression_problem(expression):
+        findings.add("schedule", problem.in_language(system_language()))
+        return None
+    return " ".join(expression.split())
 
 
 def _env_file(folder: Path, good: Mapping[str, Any], findings: Findings) -> EnvFile:

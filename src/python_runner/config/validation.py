@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Keys that later versions act on. A value is never silently ignored.
 _PLANNED = frozenset(
     {
-        *("resources", "schedule", "not_on", "cluster"),
+        *("resources", "cluster"),
         *("mail_after", "remind", "help", "outputs"),
     }
 )

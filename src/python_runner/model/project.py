@@ -89,6 +89,8 @@ class Project:
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         warm: whether the interpreter of the next script is started ahead.
         preload: names of modules that it imports then.
+        schedule: when it is due, a cron expression (see :mod:`python_runner.due_times`),
+            or None.
         not_on: days without runs, as configured; see :mod:`python_runner.days_off`.
         env: variables for all scripts.
         env_file: the file, as configured, that some of them come from, or None.
@@ -115,6 +117,7 @@ class Project:
     overlap: Overlap = Overlap.SKIP
     warm: bool = False
     preload: tuple[str, ...] = ()
+    schedule: str | None = None
     not_on: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_file: str | None = None
