@@ -281,6 +281,19 @@ class MessageQueue:
             )
             return load(connection, [number for (number,) in cursor])
 
+    def with_ids(self, message_ids: Collection[str]) -> list[QueuedMessage]:
+        """Return the messages with these ``Message-ID``, oldest first, without contents."""
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                """
+                SELECT id FROM message
+                WHERE message_id IN (SELECT value FROM json_each(?))
+                """,
+                (json.dumps(list(message_ids)),),
+            )
+            found = load(connection, [number for (number,) in cursor])
+        return found[::-1]
+
     def newest(
         self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
     ) -> list[QueuedMessage]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from python_runner.model import OpenRun, Project, ProjectState, Settings
+    from python_runner.model import OpenRun, Project, ProjectState, Run, Settings
     from python_runner.records.digests import Period
     from python_runner.records.store import Store
 
@@ -100,8 +100,8 @@ class Survey:
         secrets = project.secrets if project else ()
         masker = Masker((*self.settings.secrets, *secrets))
         state = self.store.project_state(folder)
-        running, dead = self._open_runs(folder)
-        facts = _with_last(folder, state, dead)
+        running, left_open = self._open_runs(folder)
+        facts = _with_last(folder, state, left_open)
         if facts.last:
             facts = replace(facts, last=facts.last.masked(masker))
         began = running.started_at if running else None
@@ -125,18 +125,25 @@ class Survey:
         except PythonRunnerError as error:
             return None, str(error)
 
-    def _open_runs(self, folder: Path) -> tuple[OpenRun | None, OpenRun | None]:
-        """Return the active run, and the newest one whose runner died; each may be None."""
+    def _open_runs(
+        self, folder: Path
+    ) -> tuple[OpenRun | None, tuple[OpenRun, RunStatus] | None]:
+        """Return the active run, and the newest one that has ended, with how.
+
+        The records do not know its end yet. Each may be None.
+        """
         home = self.settings.home
-        running, dead = None, None
+        running, left_open = None, None
         for run in self.store.open_runs([folder]):
-            if known_end(run, home) or was_interrupted(run, self.store, home):
-                dead = dead or run
+            if end := known_end(run, home):
+                left_open = left_open or (run, end.status)
+            elif was_interrupted(run, self.store, home):
+                left_open = left_open or (run, RunStatus.INTERRUPTED)
             elif self.store.run(run.run_id) is None:
                 running = running or run
-        return running, dead
+        return running, left_open
 
-    def _failure(self, folder: Path, period: Period) -> Any:
+    def _failure(self, folder: Path, period: Period) -> Run | None:
         """Return the last run that did not succeed, if it began in the digest's time."""
         for run in self.store.runs(projects=[folder], failed=True, limit=1):
             if run.started_at >= period.since:
@@ -176,29 +183,30 @@ def _is_off(project: Project, day: date) -> bool:
 
 
 def _with_last(
-    folder: Path, state: ProjectState, dead: OpenRun | None
+    folder: Path, state: ProjectState, left_open: tuple[OpenRun, RunStatus] | None
 ) -> ProjectDigest:
     """Return how a project did last, with a run whose end the records do not know yet."""
     last, streak = state.last, state.streak
     name = last.project if last else folder.name or str(folder)
-    if dead is None or (last and last.started_at > dead.started_at):
+    if left_open is None or (last and last.started_at > left_open[0].started_at):
         status = last.status if last else None
         return ProjectDigest(
             path=folder, name=name, last=last, status=status, streak=streak
         )
-    goes_on = last is not None and last.status is not RunStatus.SUCCESS
-    before = streak if streak and goes_on else Streak(count=0, since=dead.started_at)
+    run, status = left_open
+    alike = last and (last.status is RunStatus.SUCCESS) is (status is RunStatus.SUCCESS)
+    before = streak if streak and alike else Streak(count=0, since=run.started_at)
     return ProjectDigest(
         path=folder,
-        name=dead.project,
-        status=RunStatus.INTERRUPTED,
+        name=run.project,
+        status=status,
         streak=Streak(count=before.count + 1, since=before.since),
     )
 
 
 def _standing(facts: ProjectDigest, since: datetime) -> Standing:
     """Return how a project does, but for whether it recovered."""
-    if facts.status not in {None, RunStatus.SUCCESS}:
+    if facts.status not in {None, RunStatus.SUCCESS, RunStatus.SKIPPED}:
         begun = facts.streak.since if facts.streak else None
         return (
             Standing.FAILED
