@@ -117,24 +117,24 @@ def headline_of(digest: Digest, formats: Formats) -> str:
 
 
 def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
-    n = formats.ngettext
+    ngettext = formats.ngettext
     words = {
-        "failed": n(
+        "failed": ngettext(
             "{count} of {total} projects failed",
             "{count} of {total} projects failed",
             count,
         ),
-        "did not run": n(
+        "did not run": ngettext(
             "{count} of {total} projects did not run",
             "{count} of {total} projects did not run",
             count,
         ),
-        "cannot be run": n(
+        "cannot be run": ngettext(
             "{count} of {total} projects cannot be run",
             "{count} of {total} projects cannot be run",
             count,
         ),
-        "never ran": n(
+        "never ran": ngettext(
             "{count} of {total} projects never ran",
             "{count} of {total} projects never ran",
             count,
@@ -144,11 +144,11 @@ def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
 
 
 def _counted(what: str, count: int, formats: Formats) -> str:
-    n = formats.ngettext
+    ngettext = formats.ngettext
     words = {
-        "did not run": n("{count} did not run", "{count} did not run", count),
-        "cannot be run": n("{count} cannot be run", "{count} cannot be run", count),
-        "never ran": n("{count} never ran", "{count} never ran", count),
+        "did not run": ngettext("{count} did not run", "{count} did not run", count),
+        "cannot be run": ngettext("{count} cannot be run", "{count} cannot be run", count),
+        "never ran": ngettext("{count} never ran", "{count} never ran", count),
     }
     return words[what].format(count=formats.number(count))
 
@@ -182,7 +182,7 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
     if project.standing in {Standing.FAILED, Standing.STILL_FAILING}:
         lines += [_why(project.last, formats), since_words(project, now, formats)]
     if project.standing is Standing.RECOVERED and project.failure:
-        words = formats.gettext("failed at {moment}: {reason}")
+        words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)
         lines.append(
             words.format(moment=moment, reason=_why(project.failure, formats))
