@@ -211,7 +211,10 @@ def _of_a_year(days: Sequence[date]) -> Sequence[date]:
 
 def _passed(days: Sequence[date], usual: frozenset[int]) -> list[int]:
     """Return how many usual days lie between each day and the next one."""
-    return [len(_usual_between(a, b, usual)) for a, b in pairwise(days)]
+    return [
+        len(_usual_between(a, b, usual)) if b - a > _DAY else 0
+        for a, b in pairwise(days)
+    ]
 
 
 def _usual_between(first: date, last: date, usual: frozenset[int]) -> list[date]:
@@ -232,7 +235,11 @@ def _missed_day(
         firsts.setdefault(moment.date(), moment)
     clock = sorted(_since_midnight(firsts[day]) for day in days[-_WEEKS.days :])
     missed = _usual_between(days[-1], now.date() + _DAY, usual)
-    if missed and missed[-1] == now.date() and _since_midnight(now) < clock[-1] + _LATER:
+    if (
+        missed
+        and missed[-1] == now.date()
+        and _since_midnight(now) < clock[-1] + _LATER
+    ):
         # It may still come.
         missed.pop()
     # Whatever runs at weekends runs on public holidays as well.

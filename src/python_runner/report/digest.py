@@ -147,7 +147,9 @@ def _counted(what: str, count: int, formats: Formats) -> str:
     ngettext = formats.ngettext
     words = {
         "did not run": ngettext("{count} did not run", "{count} did not run", count),
-        "cannot be run": ngettext("{count} cannot be run", "{count} cannot be run", count),
+        "cannot be run": ngettext(
+            "{count} cannot be run", "{count} cannot be run", count
+        ),
         "never ran": ngettext("{count} never ran", "{count} never ran", count),
     }
     return words[what].format(count=formats.number(count))
@@ -184,17 +186,13 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
     if project.standing is Standing.RECOVERED and project.failure:
         words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)
-        lines.append(
-            words.format(moment=moment, reason=_why(project.failure, formats))
-        )
+        lines.append(words.format(moment=moment, reason=_why(project.failure, formats)))
     if project.silent:
         lines.append(_silence(project.silent, project.last, now, formats))
     if project.running_since:
         duration = (now - project.running_since).total_seconds()
         words = formats.gettext("running for {duration}")
-        lines.append(
-            words.format(duration=formats.whole_duration(max(duration, 0.0)))
-        )
+        lines.append(words.format(duration=formats.whole_duration(max(duration, 0.0))))
     return [line for line in lines if line]
 
 
@@ -228,9 +226,7 @@ def _why(run: Run | None, formats: Formats) -> str:
     return said + (f" (+{formats.number(len(others))})" if others else "")
 
 
-def _silence(
-    silent: Silent, last: Run | None, now: datetime, formats: Formats
-) -> str:
+def _silence(silent: Silent, last: Run | None, now: datetime, formats: Formats) -> str:
     moment = spoken(silent.expected_at, now, formats)
     if silent.schedule:
         words = formats.gettext("due {moment} by its schedule ({schedule})")

@@ -39,10 +39,9 @@ from python_runner.texts.system_errors import in_own_language
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from python_runner.model import Project, Run, Settings
+    from python_runner.model import Run, Settings
     from python_runner.model.digest import Digest, ProjectDigest, ScriptTotals, Silent
     from python_runner.records.store import Store
-    from python_runner.runner.digest_mail import Readers
 
 #: What a digest is about where none has been mailed yet.
 _FIRST = timedelta(days=1)
