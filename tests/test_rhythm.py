@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,7 +92,7 @@ def test_it_says_which_rhythm_it_is() -> None:
 
     found = silence(weekly(8), MONDAY + 12 * WEEK)
     assert found is not None
-    assert (found.weekdays, found.every) == ({0}, WEEK.total_seconds())
+    assert (found.weekdays, found.every) == (frozenset({0}), WEEK.total_seconds())
 
     found = silence(monthly(8), MONDAY + 60 * WEEK)
     assert found is not None
@@ -221,7 +222,7 @@ def test_false_alarms_are_fewer_than_one_a_year(kind: str) -> None:
 
     for starts in projects:
         stopped = starts[: len(starts) * 2 // 3]
-        gaps = sorted(b - a for a, b in zip(stopped, stopped[1:], strict=False))
+        gaps = sorted(b - a for a, b in pairwise(stopped))
         # Within three usual gaps and the longest one together, or a working week.
         limit = max(3 * gaps[-1], 3 * gaps[len(gaps) // 2], 5 * DAY) + 2 * DAY
         assert silence(stopped[-MOST_STARTS:], stopped[-1] + limit) is not None

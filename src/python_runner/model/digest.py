@@ -74,6 +74,8 @@ class ProjectDigest:
             alone may know a project that nobody wants any more.
         waiting: how many of its reports wait for delivery.
         given_up: how many have been given up lately.
+        help: the owner's words about its failure, or about that of the first script
+            that failed; empty for none.
         configuration: None where it cannot be read.
     """
 
@@ -92,6 +94,7 @@ class ProjectDigest:
     listed: bool = True
     waiting: int = 0
     given_up: int = 0
+    help: str = ""
     configuration: Project | None = field(default=None, repr=False)
 
 

@@ -103,7 +103,8 @@ class Survey:
         running, left_open = self._open_runs(folder)
         facts = _with_last(folder, state, left_open)
         if facts.last:
-            facts = replace(facts, last=facts.last.masked(masker))
+            words = masker.text(_help(facts.last, project))
+            facts = replace(facts, last=facts.last.masked(masker), help=words)
         began = running.started_at if running else None
         facts = replace(
             facts,
@@ -174,6 +175,14 @@ class Survey:
             every=found.every,
             runs=found.starts,
         )
+
+
+def _help(run: Run, project: Project | None) -> str:
+    """Return the owner's words about the first script that failed, else about the project."""
+    if project is None or not run.failed_scripts:
+        return ""
+    words = project.all_help
+    return words.get(run.failed_scripts[0].script, "") or words.get("", "")
 
 
 def _is_off(project: Project, day: date) -> bool:
