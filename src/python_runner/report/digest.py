@@ -78,6 +78,8 @@ _MONTH = (timedelta(days=27), timedelta(days=35))
 
 def standing_word(project: ProjectDigest, formats: Formats) -> str:
     """Return the word for how a project does."""
+    if _only_runs(project):
+        return formats.gettext("running")
     if project.standing is Standing.FAILED and project.status is not None:
         return formats.gettext(project.status.word)
     return formats.gettext(_WORDS[project.standing])
@@ -85,13 +87,19 @@ def standing_word(project: ProjectDigest, formats: Formats) -> str:
 
 def standing_kind(project: ProjectDigest) -> str:
     """Return which kind of news that is: ``good``, ``bad`` or ``idle``."""
-    return _KINDS[project.standing]
+    return IDLE if _only_runs(project) else _KINDS[project.standing]
+
+
+def _only_runs(project: ProjectDigest) -> bool:
+    """Say whether the only news of a project is that it is running."""
+    quiet = project.standing in {Standing.WELL, Standing.NEVER_RAN}
+    return quiet and project.running_since is not None
 
 
 def is_all_well(digest: Digest) -> bool:
     """Say whether nobody has to look at a project."""
     return all(
-        project.standing in {Standing.WELL, Standing.RECOVERED}
+        project.standing in {Standing.WELL, Standing.RECOVERED} or _only_runs(project)
         for project in digest.projects
     )
 
@@ -103,7 +111,7 @@ def headline_of(digest: Digest, formats: Formats) -> str:
         (N_("failed"), digest.count(Standing.FAILED, Standing.STILL_FAILING)),
         (N_("did not run"), digest.count(Standing.SILENT)),
         (N_("cannot be run"), digest.count(Standing.BROKEN)),
-        (N_("never ran"), digest.count(Standing.NEVER_RAN)),
+        (N_("never ran"), _never_ran(digest)),
     )
     told = [(what, count) for what, count in counts if count]
     if not told:
@@ -114,6 +122,14 @@ def headline_of(digest: Digest, formats: Formats) -> str:
     (what, count), *rest = told
     first = _of_projects(what, count, total, formats)
     return ", ".join((first, *(_counted(w, n, formats) for w, n in rest)))
+
+
+def _never_ran(digest: Digest) -> int:
+    """Return how many projects have no run, not even one that is active."""
+    return sum(
+        project.standing is Standing.NEVER_RAN and not project.running_since
+        for project in digest.projects
+    )
 
 
 def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
@@ -317,9 +333,9 @@ def totals(digest: Digest, formats: Formats) -> list[tuple[str, list[str]]]:
         line(
             s,
             formats.ngettext(
-                "{failed} of {count} run failed",
                 "{failed} of {count} runs failed",
-                s.runs,
+                "{failed} of {count} runs failed",
+                s.failed,
             ).format(failed=formats.number(s.failed), count=formats.number(s.runs)),
         )
         for s in failing_scripts(digest)
@@ -447,9 +463,8 @@ def _moment(digest: Digest, formats: Formats) -> list[tuple[str, str]]:
     period = _("{since} to {until}").format(
         since=formats.minute(digest.since), until=formats.minute(digest.until)
     )
-    runs = formats.ngettext("{count} run", "{count} runs", digest.runs)
     failed = sum(project.failed for project in digest.projects)
-    told = runs.format(count=formats.number(digest.runs))
+    told = formats.number(digest.runs)
     if failed:
         words = formats.ngettext("{count} failed", "{count} failed", failed)
         told += f", {words.format(count=formats.number(failed))}"
