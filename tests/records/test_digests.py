@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -375,14 +376,14 @@ def test_messages_survive_the_change_of_their_table() -> None:
 
 
 #: Steps of SQLite's machine, in tens, that a question about 100,000 runs may take.
-QUESTIONS: dict[str, tuple[Callable[[Store, list[Path]], object], int]] = {
-    "counts": (lambda s, paths: s.digests.counts(paths, PERIOD), 5_000),
-    "scripts": (lambda s, paths: s.digests.scripts(paths, PERIOD), 40_000),
-    "starts": (lambda s, paths: s.digests.starts(paths[0], NOW, 1000), 40_000),
-    "undelivered": (lambda s, paths: s.digests.undelivered(paths, NOW - DAY), 1_000),
-    "state": (lambda s, paths: s.project_state(paths[0]), 5_000),
+QUESTIONS: dict[str, tuple[Callable[..., object], int]] = {
+    "counts": (lambda s, *, paths: s.digests.counts(paths, PERIOD), 5_000),
+    "scripts": (lambda s, *, paths: s.digests.scripts(paths, PERIOD), 40_000),
+    "starts": (lambda s, *, paths: s.digests.starts(paths[0], NOW, 1000), 40_000),
+    "undelivered": (lambda s, *, paths: s.digests.undelivered(paths, NOW - DAY), 1_000),
+    "state": (lambda s, *, paths: s.project_state(paths[0]), 5_000),
     "failure": (
-        lambda s, paths: s.runs(projects=[paths[0]], failed=True, limit=1),
+        lambda s, *, paths: s.runs(projects=[paths[0]], failed=True, limit=1),
         100,
     ),
 }
@@ -396,7 +397,7 @@ def test_records_of_years_are_not_read_through(tmp_path: Path) -> None:
     with open_store(tmp_path, NOW) as store:
         paths = store.projects()
         steps = {
-            name: work(store, lambda s, ask=ask: ask(s, paths))
+            name: work(store, partial(ask, paths=paths))
             for name, (ask, _limit) in QUESTIONS.items()
         }
         counts = store.digests.counts(paths, PERIOD)

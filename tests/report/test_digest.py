@@ -90,10 +90,14 @@ S = Standing
         ),
         (
             [(S.FAILED, 1), (S.SILENT, 2), (S.BROKEN, 1), (S.NEVER_RAN, 1)],
-            "1 of 5 projects failed, 2 did not run, 1 cannot be run, 1 never ran:"
-            " 5 runs since yesterday 07:00",
-            "1 projet sur 5 en échec, 2 n'ont pas été exécutés, 1 ne peut pas être"
-            " exécuté, 1 jamais exécuté : 5 exécutions depuis hier à 07:00",
+            (
+                "1 of 5 projects failed, 2 did not run, 1 cannot be run, 1 never ran:"
+                " 5 runs since yesterday 07:00"
+            ),
+            (
+                "1 projet sur 5 en échec, 2 n'ont pas été exécutés, 1 ne peut pas être"
+                " exécuté, 1 jamais exécuté : 5 exécutions depuis hier à 07:00"
+            ),
         ),
         (
             [(S.SILENT, 1), (S.WELL, 1)],

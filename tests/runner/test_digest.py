@@ -158,7 +158,6 @@ def test_how_a_project_stands(
     standing: Standing,
     counts: tuple[int, int],
     store: Store,
-    shielded: Path,
     make_project: MakeProject,
 ) -> None:
     """By its runs before the digest's time, in it, and by how the last one ended."""
@@ -166,7 +165,7 @@ def test_how_a_project_stands(
     for ago, status in runs:
         keep(store, folder, ago, status)
 
-    (found,) = digest_of(store, shielded, folder).projects
+    (found,) = digest_of(store, folder.parent / "home", folder).projects
 
     assert (found.standing, (found.runs, found.failed)) == (standing, counts)
 

@@ -111,7 +111,7 @@ class _Request:
 @click.option(
     "--again",
     is_flag=True,
-    help=_("With --mail: also if it has been sent in the last 10 minutes."),
+    help=_("With `--mail`: also if it has been sent in the last 10 minutes."),
 )
 @env_file_option
 def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) -> int:
@@ -120,7 +120,7 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
     if page is not None and page.name in {"", ".."}:
         raise click.BadParameter(_("expected the name of a file"), param_hint="--html")
     if flags["again"] and not flags["by_mail"]:
-        raise click.UsageError(_("--again needs --mail"))
+        raise click.UsageError(_("`--again` needs `--mail`"))
     now = datetime.now().astimezone()
     since = parse_since(flags["since"], now) if flags["since"] else None
     if since is not None and since >= now:
