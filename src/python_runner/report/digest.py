@@ -261,8 +261,9 @@ def _silence(silent: Silent, last: Run | None, now: datetime, formats: Formats) 
             count=formats.number(silent.runs),
         )
     if last is not None:
-        words = formats.gettext("last run {moment}")
-        said += f"; {words.format(moment=spoken(last.started_at, now, formats))}"
+        words = formats.gettext("{reason}; last run {moment}")
+        moment = spoken(last.started_at, now, formats)
+        said = words.format(reason=said, moment=moment)
     return said
 
 
