@@ -255,15 +255,30 @@ def test_a_wrong_configuration_is_told(
 def test_a_folder_that_is_gone_is_told_where_it_is_listed(
     store: Store, shielded: Path, tmp_path: Path
 ) -> None:
-    """The records alone may know a project that nobody wants any more: no alarm."""
+    """The records alone may know a project that nobody wants any more: it is left out."""
     folder = tmp_path / "gone"
     for days in range(10, 40):
-        keep(store, folder, days * DAY)
+        keep(store, folder, days * DAY, FAILED if days == 10 else OK)
 
     (listed,) = digest_of(store, shielded, folder).projects
-    (known,) = digest_of(store, shielded, folder, listed=False).projects
 
-    assert (listed.standing, known.standing) == (Standing.BROKEN, Standing.WELL)
+    assert listed.standing is Standing.STILL_FAILING
+    assert listed.problem
+    assert digest_of(store, shielded, folder, listed=False).projects == ()
+
+
+@pytest.mark.parametrize(("days", "told"), [(1, True), (99, True), (101, False)])
+def test_a_project_that_nobody_lists_is_forgotten_at_last(
+    days: int, *, told: bool, store: Store, shielded: Path, make_project: MakeProject
+) -> None:
+    """It has not run for a hundred days; one that is listed is told of for ever."""
+    folder = make_project()
+    for day in range(days, days + 20):
+        keep(store, folder, day * DAY, FAILED)
+
+    assert len(digest_of(store, shielded, folder).projects) == 1
+    known = digest_of(store, shielded, folder, listed=False).projects
+    assert bool(known) is told
 
 
 def test_no_secret_is_told(

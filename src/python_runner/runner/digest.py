@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from python_runner.records.digests import Period
     from python_runner.records.store import Store
 
+#: A project that is not listed is left out where it has not run for so long.
+_FORGOTTEN = timedelta(days=100)
 #: From this time on, in days, the scripts' totals say something.
 _TOTALS_DAYS = 2
 
@@ -63,6 +66,8 @@ class Survey:
         own = undelivered.get(None, Undelivered())
         found = []
         for folder in folders:
+            if self._is_forgotten(folder, period.until):
+                continue
             facts = self._project(folder, period)
             left = undelivered.get(folder, Undelivered())
             ended = {
@@ -94,6 +99,19 @@ class Survey:
             waiting=own.waiting,
             given_up=own.given_up,
         )
+
+    def _is_forgotten(self, folder: Path, now: datetime) -> bool:
+        """Say whether the records alone know a project, and nobody wants it any more.
+
+        Its folder is gone, or it has not run for long.
+        """
+        if folder in self.listed:
+            return False
+        if not is_folder(folder):
+            return True
+        last = self.store.digests.starts(folder, now, 1)
+        begun = bool(self.store.open_runs([folder]))
+        return not begun and (not last or now - last[0] > _FORGOTTEN)
 
     def _project(self, folder: Path, period: Period) -> ProjectDigest:
         project, problem = self._configuration(folder)
@@ -163,9 +181,6 @@ class Survey:
             off = partial(_is_off, project)
             due = first_missed(project.schedule, starts[-1], now, cache(off))
             return Silent(expected_at=due, schedule=project.schedule) if due else None
-        if project is None and not is_folder(folder):
-            # That it does not run is no wonder.
-            return None
         found = silence(starts, now.astimezone())
         if found is None:
             return None
