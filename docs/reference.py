@@ -1,0 +1,1 @@
+def generated_part(name, language): return ""
