@@ -7,6 +7,7 @@ has in the other one, or in English only, is linked in the other site.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 import sys
@@ -35,7 +36,7 @@ smartquotes = False
 highlight_language = "none"
 suppress_warnings = ["misc.highlighting_failure"]
 myst_heading_anchors = 4
-exclude_patterns = [".*", "src", "tests", "benchmarks", "docs/pictures", "build"]
+exclude_patterns = [".*", "build", "docs/pictures", "src", "tests"]
 
 html_theme = "furo"
 html_title = "Python Runner"
@@ -57,9 +58,10 @@ html_sidebars = {
     ]
 }
 
+_PROFILE = "benchmarks/profile%s.md"
 #: What only people who change Python Runner read is in English.
-_ENGLISH = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md"]
-_FRENCH = ["README.fr.md", "docs/*.fr.md"]
+_ENGLISH = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", _PROFILE % ""]
+_FRENCH = ["README.fr.md", "docs/*.fr.md", _PROFILE % ".fr"]
 
 
 def setup(app: Sphinx) -> None:
@@ -71,7 +73,10 @@ def setup(app: Sphinx) -> None:
 
 
 def _choose_pages(app: Sphinx, config: Config) -> None:
+    del app
     french = config.language == "fr"
+    # In which the parts that are made from the code are worded.
+    os.environ["LANGUAGE"] = config.language
     config["root_doc"] = "docs/index.fr" if french else "docs/index"
     config["include_patterns"] = _FRENCH if french else _ENGLISH
     if not french:
@@ -79,40 +84,44 @@ def _choose_pages(app: Sphinx, config: Config) -> None:
 
 
 def _write_generated_parts(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Put what is made from the code where a page has ``<!-- generated: NAME -->``."""
+    """Put what is made from the code in the place of what the repository shows there."""
     from docs.reference import generated_part  # noqa: PLC0415 - found by the path above
 
-    language = app.config.language
     source[0] = re.sub(
-        r"<!-- generated: (\w+) -->",
-        lambda match: generated_part(match[1], language),
+        r"<!-- generated: (\w+) -->.*?<!-- /generated -->",
+        lambda match: generated_part(match[1]),
         source[0],
+        flags=re.DOTALL,
     )
     if docname == app.config.root_doc:
-        source[0] += "".join(_tables_of_contents(source[0]))
+        source[0] += "".join(
+            _tables_of_contents(source[0], french=app.config.language == "fr")
+        )
 
 
-def _tables_of_contents(text: str) -> list[str]:
+def _tables_of_contents(text: str, *, french: bool) -> list[str]:
     """Return the site's navigation: the lists of links of the first page, by section."""
     sections = re.findall(r"^## (.+)\n((?:(?!^#).*\n?)*)", text, re.MULTILINE)
     tables = []
     for title, body in sections:
-        links = re.findall(r"^\* \[(.+?)\]\((.+?)\.md\)", body, re.MULTILINE)
-        if links:
-            entries = "\n".join(f"{name} <{target}>" for name, target in links)
-            tables.append(f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{entries}\n```\n")
+    XX
+            tables.append(
+                f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{entries}\n```\n"
+            )
     return tables
 
 
 def _link_the_other_site(app: Sphinx, doctree: nodes.document) -> None:
     """Turn links to pages that this site lacks into links to the other one."""
-    for node in list(doctree.findall(addnodes.download_reference)):
-        page, _, anchor = node["reftarget"].partition("#")
-        if not page.endswith(".md"):
+    for node in list(doctree.findall(addnodes.pending_xref)):
+        target = node["reftarget"]
+        if node.get("refdomain") != "doc" or target in app.env.found_docs:
             continue
-        folder = posixpath.dirname(app.env.docname)
-        target = posixpath.normpath(posixpath.join(folder, page)).removesuffix(".md")
-        uri = _in_the_other_site(app.env.docname, target) + (anchor and f"#{anchor}")
+        if not (_ROOT / f"{target}.md").is_file():
+            continue  # Sphinx says that it leads nowhere.
+        uri = _in_the_other_site(app.env.docname, target)
+        if anchor := node.get("reftargetid"):
+            uri += f"#{anchor}"
         link = nodes.reference("", "", *node.children, refuri=uri, internal=False)
         node.replace_self(link)
 
@@ -123,7 +132,11 @@ def _in_the_other_site(docname: str, target: str) -> str:
 
 
 def _offer_the_other_language(
-    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: object,
 ) -> None:
     """Link each page to itself in the other language, or to the first page there."""
     del templatename, doctree
