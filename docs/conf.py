@@ -104,10 +104,15 @@ def _tables_of_contents(text: str, *, french: bool) -> list[str]:
     sections = re.findall(r"^## (.+)\n((?:(?!^#).*\n?)*)", text, re.MULTILINE)
     tables = []
     for title, body in sections:
-    XX
-            tables.append(
-                f"\n```{{toctree}}\n:hidden:\n:caption: {title}\n\n{entries}\n```\n"
-            )
+        links = re.findall(r"^\* \[(.+?)\]\((.+?)\.md\)", body, re.MULTILINE)
+        entries = [
+            f"{name} <{target}>"
+            for name, target in links
+            if target.endswith(".fr") == french
+        ]
+        if entries:
+            options = f":hidden:\n:caption: {title}\n\n" + "\n".join(entries)
+            tables.append(f"\n```{{toctree}}\n{options}\n```\n")
     return tables
 
 

@@ -22,6 +22,7 @@ import msgspec
 
 from python_runner import exceptions, exit_codes
 from python_runner.cli.app import COMMANDS, make_app
+from python_runner.computer import host_name
 from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.texts.sentence import LOCALE_DIR, system_language
 from python_runner.texts.sentence import translate as _
@@ -172,8 +173,17 @@ _CONFIG = {
 }
 #: Commands whose documents are shown; the first one runs the project.
 _WITH_DOCUMENTS = (
-    *("run sales", "history --stats", "status", "logs sales", "check sales"),
-    *("mail list --all",),
+    "run sales",
+    "history --stats",
+    "status",
+    "logs sales",
+    "check sales",
+)
+#: What the reader's computer has in the place of the one that makes the site.
+_FOLDER, _PYTHON, _COMPUTER = (
+    "/srv/scripts",
+    "/srv/scripts/.venv/bin/python",
+    "OFFICE-7",
 )
 
 
@@ -205,10 +215,16 @@ def _real_run() -> tuple[dict[str, Any], str]:
                 stderr=subprocess.DEVNULL,
                 check=False,
             )
-            shown = answer.stdout.decode().replace(name, "/srv/scripts")
-            documents[command] = json.loads(shown)
+            documents[command] = _elsewhere(answer.stdout.decode(), name)
         log = folder / "sales/logs/sales.log"
-        return documents, log.read_text("utf-8").replace(name, "/srv/scripts")
+        shown = _elsewhere(log.read_text("utf-8"), name)
+        return {name: json.loads(text) for name, text in documents.items()}, shown
+
+
+def _elsewhere(text: str, folder: str) -> str:
+    """Return what a command would have said on a computer of the reader's."""
+    text = text.replace(folder, _FOLDER).replace(sys.executable, _PYTHON)
+    return re.sub(rf"\b{re.escape(host_name())}\b", _COMPUTER, text)
 
 
 def _documents() -> str:

@@ -1,0 +1,111 @@
+"""``python -m docs.build FOLDER``: makes the documentation site, in English and French.
+
+Warnings are errors. Then every page is read as a browser reads it, from files alone: each
+link inside of the site leads to a page and a place on it, and nothing is loaded from
+elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+ROOT = Path(__file__).resolve().parents[1]
+LANGUAGES = ("en", "fr")
+#: Opens the site: the first page of one language, which links the other.
+_FIRST_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>Python Runner</title>
+<meta http-equiv="refresh" content="0; url=en/docs/index.html">
+<p><a href="en/docs/index.html">English</a> · <a href="fr/docs/index.fr.html" lang="fr">Français</a></p>
+"""
+#: What a browser fetches by itself, by the element and its attribute.
+_FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
+
+
+def build(folder: Path) -> bool:
+    """Make both languages at the same time; say whether neither had a warning."""
+    started = [
+        subprocess.Popen(  # noqa: S603 - our own interpreter
+            [
+                *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"),
+                *("-c", str(ROOT / "docs"), "-D", f"language={language}"),
+                *("-d", str(folder / f".doctrees-{language}")),
+                *(str(ROOT), str(folder / language)),
+            ]
+        )
+        for language in LANGUAGES
+    ]
+    codes = [process.wait() for process in started]
+    (folder / "index.html").write_text(_FIRST_PAGE, encoding="utf-8")
+    return not any(codes)
+
+
+class _Page(HTMLParser):
+    """What a page links, what it fetches, and the places on it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.places: set[str] = set()
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element."""
+        given = {name: value or "" for name, value in attrs}
+        self.places |= {given[name] for name in ("id", "name") if name in given}
+        if tag == "a" and "href" in given:
+            self.links.append(given["href"])
+        if _FETCHED.get(tag) in given:
+            self.fetched.append(given[_FETCHED[tag]])
+        if tag == "link" and given.get("rel") != "canonical":
+            self.fetched.append(given["href"])
+
+
+def problems(folder: Path) -> list[str]:
+    """Return what is wrong with the links of a site, and what it fetches from elsewhere."""
+    page = cache(_Page)
+    found = []
+    for path in sorted(folder.rglob("*.html")):
+        name = path.relative_to(folder)
+        for link in (*page(path).links, *page(path).fetched):
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                if link in page(path).fetched and address.scheme != "data":
+                    found.append(f"{name}: loads {link}")
+                continue
+            target = path
+            if address.path:
+                target = (path.parent / unquote(address.path)).resolve()
+            if not target.is_file():
+                found.append(f"{name}: {link} leads to no file")
+            elif address.fragment and target.suffix == ".html":
+                if unquote(address.fragment) not in page(target).places:
+                    found.append(f"{name}: {link} leads to no place on that page")
+    for path in sorted(folder.rglob("*.css")):
+        addresses = r"url\([\"']?((?:https?:)?//[^)]*)|@import\s+(\S+)"
+        for match in re.finditer(addresses, path.read_text("utf-8")):
+            found.append(f"{path.relative_to(folder)}: loads {match[0]}")
+    return found
+
+
+def main() -> int:
+    """Make the site in the folder that is named; 0 if nothing is wrong with it."""
+    (name,) = sys.argv[1:]
+    folder = Path(name).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    good = build(folder)
+    found = problems(folder)
+    print("\n".join(found) or f"{folder / 'index.html'}")  # noqa: T201 - a program
+    return 0 if good and not found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
