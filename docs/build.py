@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,18 +32,18 @@ _FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}
 
 def build(folder: Path) -> bool:
     """Make both languages at the same time; say whether neither had a warning."""
-    started = [
-        subprocess.Popen(  # noqa: S603 - our own interpreter
-            [
-                *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"),
-                *("-c", str(ROOT / "docs"), "-D", f"language={language}"),
-                *("-d", str(folder / f".doctrees-{language}")),
-                *(str(ROOT), str(folder / language)),
-            ]
-        )
-        for language in LANGUAGES
-    ]
-    codes = [process.wait() for process in started]
+    with tempfile.TemporaryDirectory() as read:
+        started = [
+            subprocess.Popen(  # noqa: S603 - our own interpreter
+                [
+                    *(sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n"),
+                    *("-c", str(ROOT / "docs"), "-D", f"language={language}"),
+                    *("-d", f"{read}/{language}", str(ROOT), str(folder / language)),
+                ]
+            )
+            for language in LANGUAGES
+        ]
+        codes = [process.wait() for process in started]
     (folder / "index.html").write_text(_FIRST_PAGE, encoding="utf-8")
     return not any(codes)
 

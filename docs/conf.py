@@ -8,7 +8,6 @@ has in the other one, or in English only, is linked in the other site.
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 import sys
 from pathlib import Path
@@ -64,11 +63,18 @@ _ENGLISH = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/*.md", _PROFIL
 _FRENCH = ["README.fr.md", "docs/*.fr.md", _PROFILE % ".fr"]
 
 
+#: Characters of code that fit a line of a telephone.
+_SHORT_CODE = 25
+#: Columns of a table whose second one needs no title.
+_TITLED = 2
+
+
 def setup(app: Sphinx) -> None:
     """Connect what makes a site of the repository's pages."""
     app.connect("config-inited", _choose_pages)
     app.connect("source-read", _write_generated_parts)
     app.connect("doctree-read", _link_the_other_site, priority=100)
+    app.connect("doctree-read", _fit_telephones)
     app.connect("html-page-context", _offer_the_other_language)
 
 
@@ -129,6 +135,30 @@ def _link_the_other_site(app: Sphinx, doctree: nodes.document) -> None:
             uri += f"#{anchor}"
         link = nodes.reference("", "", *node.children, refuri=uri, internal=False)
         node.replace_self(link)
+
+
+def _fit_telephones(app: Sphinx, doctree: nodes.document) -> None:
+    """Mark what ``site.css`` shows otherwise where a page is narrow.
+
+    A table of words becomes a list there, in which a cell needs the heading of its
+    column. A short piece of code is not broken, as behind the hyphens of an option.
+    """
+    del app
+    for literal in doctree.findall(nodes.literal):
+        if len(literal.astext()) <= _SHORT_CODE:
+            literal["classes"].append("short")
+    for table in doctree.findall(nodes.table):
+        heads, *rows = table.findall(nodes.row)
+        titles = [cell.astext() for cell in heads.findall(nodes.entry)]
+        if any("text-right" in c["classes"] for c in table.findall(nodes.entry)):
+            continue  # Figures are compared along their columns.
+        table["classes"].append("list")
+        for row in rows if len(titles) > _TITLED else ():
+            cells = zip(row.findall(nodes.entry), titles, strict=True)
+            for cell, title in list(cells)[1:]:
+                for paragraph in cell.findall(nodes.paragraph):
+                    paragraph.insert(0, nodes.inline("", title, classes=["title"]))
+                    break
 
 
 def _in_the_other_site(docname: str, target: str) -> str:
