@@ -156,7 +156,7 @@ def _fit_telephones(app: Sphinx, doctree: nodes.document) -> None:
         for row in rows if len(titles) > _TITLED else ():
             cells = zip(row.findall(nodes.entry), titles, strict=True)
             for cell, title in list(cells)[1:]:
-                for paragraph in cell.findall(nodes.paragraph):
+                for paragraph in cell.findall(nodes.paragraph) if cell.astext() else ():
                     paragraph.insert(0, nodes.inline("", title, classes=["title"]))
                     break
 

@@ -207,7 +207,7 @@ def _real_run() -> tuple[dict[str, Any], str]:
         }
         documents = {}
         for command in _WITH_DOCUMENTS:
-            answer = subprocess.run(  # noqa: S603 - our own command
+            answer = subprocess.run(
                 [sys.executable, "-m", "python_runner", *command.split(), "--json"],
                 cwd=folder,
                 env=environ,
