@@ -5,14 +5,15 @@ from __future__ import annotations
 import email
 import email.policy
 import json
-import os
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from python_runner.cli.app import run_app
+from python_runner.cli.commands.init import initial_config
 from python_runner.config.env_file import parse_env
 from python_runner.config.settings import mail_settings
 from python_runner.records.log_line import format_log_line, parse_log_line
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from tests.support import MakeProject, MakeResult, MakeRun
 
 pytestmark = pytest.mark.source
+
+#: Types a command in a language, and returns what it says.
+Run = Callable[[str, str], str]
 
 BLOCKS = list(all_blocks())
 SESSIONS = [
@@ -141,37 +145,29 @@ def is_shown(said: str, shown: str) -> bool:
     return bool(re.fullmatch(pattern, said.rstrip("\n") + "\n"))
 
 
-def run(command: str, folder: Path, language: str) -> str:
-    """Return what a command says, to a user with no rights of root and no settings."""
-    environ = os.environ | {
-        "PYTHON_RUNNER_HOME": str(folder / "home"),
-        "LANGUAGE": language,
-        "PYTHONIOENCODING": "utf-8",
-    }
-    program, *arguments = command.split()
-    assert program == "python-runner"
-    done = subprocess.run(
-        [sys.executable, "-m", "python_runner", *arguments],
-        cwd=folder,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    said = (done.stdout + done.stderr).replace(
-        f"{sys.executable} -m python_runner", program
-    )
-    return re.sub(
-        r"^(?:warning|avertissement).* root.*\n",
-        "",
-        done.stdout + done.stderr,
-        flags=re.MULTILINE,
-    )
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Run:
+    """Return a function that tells what a command says, typed in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def typed(command: str, language: str) -> str:
+        monkeypatch.setenv("LANGUAGE", language)
+        program, *arguments = command.split()
+        assert program == "python-runner"
+        monkeypatch.setattr(sys, "argv", [program])
+        capfd.readouterr()
+        run_app(arguments)
+        said = "".join(capfd.readouterr())
+        warned = r"^(?:warning|avertissement).* root.*\n"
+        return re.sub(warned, "", said, flags=re.MULTILINE)
+
+    return typed
 
 
 @pytest.mark.parametrize("document", SESSIONS)
-def test_a_session_goes_as_it_is_shown(document: str, tmp_path: Path) -> None:
+def test_a_session_goes_as_it_is_shown(document: str, run: Run, tmp_path: Path) -> None:
     """Files are written, commands typed, and what they say is what the page shows."""
     language = "fr" if document.endswith(".fr.md") else "en"
     for block in blocks(document):
@@ -181,20 +177,21 @@ def test_a_session_goes_as_it_is_shown(document: str, tmp_path: Path) -> None:
             target.write_text(block.text, encoding="utf-8")
         elif block.language == "console":
             for command, shown in commands_of(block):
-                make_missing_project(command, tmp_path, language)
-                said = run(command, tmp_path, language)
+                make_missing_project(command, tmp_path)
+                said = run(command, language)
                 assert is_shown(said, shown), f"{command}\n{said}"
         elif kind_of(block) == "subject":
             assert any(is_shown(each, block.text) for each in subjects(tmp_path))
 
 
-def make_missing_project(command: str, folder: Path, language: str) -> None:
+def make_missing_project(command: str, folder: Path) -> None:
     """Make a project that a page takes for granted."""
     project = folder / command.rsplit(maxsplit=1)[-1]
     if not project.exists() and " check " in command:
         project.mkdir()
         (project / "main.py").write_text(GOOD, encoding="utf-8")
-        run(f"python-runner init {project.name}", folder, language)
+        config = initial_config(project, ["main.py"], ())
+        (project / "exec_config.json").write_text(json.dumps(config), encoding="utf-8")
 
 
 def subjects(folder: Path) -> Iterator[str]:
