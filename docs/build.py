@@ -111,7 +111,10 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     good = build(folder)
     found = problems(folder)
-    print("\n".join(found) or f"{folder / 'index.html'}")
+    if found:
+        print("\n".join(found))
+    elif good:
+        print(folder / "index.html")
     return 0 if good and not found else 1
 
 
