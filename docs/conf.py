@@ -75,6 +75,7 @@ def setup(app: Sphinx) -> None:
     app.connect("source-read", _write_generated_parts)
     app.connect("doctree-read", _link_the_other_site, priority=100)
     app.connect("doctree-read", _fit_telephones)
+    app.connect("html-page-context", _keep_words_whole)
     app.connect("html-page-context", _offer_the_other_language)
 
 
@@ -164,6 +165,21 @@ def _fit_telephones(app: Sphinx, doctree: nodes.document) -> None:
 def _in_the_other_site(docname: str, target: str) -> str:
     site = "fr" if target.endswith(".fr") else "en"
     return f"{'../' * (docname.count('/') + 1)}{site}/{target}.html"
+
+
+def _keep_words_whole(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict[str, Any],
+    doctree: object,
+) -> None:
+    """Let no line end behind the hyphen of the French word for email."""
+    del pagename, templatename, doctree
+    if app.config.language == "fr" and "body" in context:
+        between_tags = r"\be-mails?\b(?![^<]*>)"
+        whole = r'<span class="whole">\g<0></span>'
+        context["body"] = re.sub(between_tags, whole, context["body"])
 
 
 def _offer_the_other_language(
