@@ -24,6 +24,7 @@ from python_runner import exceptions, exit_codes
 from python_runner.cli.app import COMMANDS, make_app
 from python_runner.computer import host_name
 from python_runner.config.keys import ExecConfig, ScriptEntry
+from python_runner.records.database import StoreError
 from python_runner.texts.sentence import LOCALE_DIR, system_language
 from python_runner.texts.sentence import translate as _
 
@@ -250,7 +251,7 @@ def _errors() -> str:
             ", ".join(f"`{parent.__name__}`" for parent in error.__bases__),
             _plain(_words((error.__doc__ or "").splitlines()[0])),
         )
-        for error in vars(exceptions).values()
+        for error in (*vars(exceptions).values(), StoreError)
         if isinstance(error, type) and issubclass(error, base)
     )
     return _table(tuple(map(_words, ("error", "kind of", "meaning"))), rows)
@@ -267,9 +268,12 @@ _FRENCH = {
     "required": "obligatoire",
     "variable": "variable",
     "the user's": "celui de l'utilisateur",
-    "state folder": "dossier d'état : historique, boîte d'envoi, verrous ; sur un disque local",
+    "state folder": "dossier d'état\u00a0: historique, boîte d'envoi, verrous\u00a0; sur un disque local",
     "error": "erreur",
     "kind of": "sorte de",
+    "The records cannot be read or written; ``reason`` is one sentence that says why.": (
+        "L'historique ne peut pas être lu ou écrit\u00a0; `reason` dit pourquoi en une phrase."
+    ),
     "Base of everything this package raises on purpose.": (
         "Base de toutes les erreurs que Python Runner signale de lui-même."
     ),
@@ -286,10 +290,10 @@ _FRENCH = {
         "Un e-mail peut devoir être envoyé, et une variable manque pour cela."
     ),
     "A configuration is wrong; ``problems`` holds everything found, in file order.": (
-        "Une configuration est fausse ; `problems` contient tout ce qui a été trouvé."
+        "Une configuration est fausse\u00a0; `problems` contient tout ce qui a été trouvé."
     ),
     "Required keys are absent; other problems of the same file are listed as well.": (
-        "Des clés obligatoires manquent ; les autres problèmes du fichier y sont aussi."
+        "Des clés obligatoires manquent\u00a0; les autres problèmes du fichier y sont aussi."
     ),
 }
 

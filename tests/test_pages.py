@@ -57,6 +57,17 @@ def test_a_page_has_the_same_parts_in_both_languages(french: Path) -> None:
     assert languages[0] == languages[1]
 
 
+@pytest.mark.parametrize(
+    "french", [*FRENCH, ROOT / "docs/reliability.fr.md"], ids=lambda path: path.name
+)
+def test_a_page_leads_to_itself_in_the_other_language(french: Path) -> None:
+    """In the repository as in the site, on the first screen."""
+    english = french.with_name(french.name.replace(".fr.md", ".md"))
+
+    assert f"({english.name})" in french.read_text("utf-8")[:500]
+    assert f"({french.name})" in english.read_text("utf-8")[:500]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """The file is there, and so is the heading."""
