@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Interpreter,
         Message,
         OpenRun,
+        OpenScript,
         PastResult,
         ProjectState,
         Run,
@@ -152,7 +153,11 @@ class Store:
                 changes.keep_log_place(connection, key, *log)
 
     def begin_attempt(
-        self, run_id: str, number: int, started_at: datetime, output: Path | None = None
+        self,
+        run_id: str,
+        number: int,
+        started_at: datetime | None,
+        output: Path | None = None,
     ) -> None:
         """Record that an attempt of a script begins; the first one's time stays.
 
@@ -183,12 +188,24 @@ class Store:
         """Record a script's end; an end once recorded stays."""
         self.end_scripts([result])
 
-    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
-        """Record the ends of several scripts in one transaction."""
+    def end_scripts(
+        self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
+    ) -> None:
+        """Record the ends of several scripts of a run in one transaction.
+
+        Args:
+            results: how they ended; at least one.
+            begun: scripts of that run whose first attempts begin now, with their times
+                and outputs.
+        """
         with self._database.write() as connection:
+            run = changes.run_key(connection, results[0].run_id)
             for result in results:
-                run = changes.run_key(connection, result.run_id)
                 changes.end_script(connection, run, result)
+            for script in begun:
+                changes.begin_attempt(
+                    connection, run, script.number, script.started_at, script.output
+                )
 
     def end_run(
         self,

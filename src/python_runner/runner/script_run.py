@@ -17,7 +17,7 @@ from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.facts import dataclass
 from python_runner.files import make_folder, private_folder
-from python_runner.model import Command, Outcome, ScriptResult
+from python_runner.model import Command, OpenScript, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import AttemptEnded, ScriptStarted
@@ -61,13 +61,23 @@ class ScriptRun:
     inherit: tuple[int, ...]
     warm: WarmPool | None = None
 
+    def begun(self, script: Script) -> OpenScript:
+        """Return what is recorded of a script that begins now."""
+        number = self.context.number(script)
+        return OpenScript(
+            script=script.name,
+            number=number,
+            started_at=self.context.session.now(),
+            output=outputs.output_file(self.folder, number, script.name),
+        )
+
     def execute(self, script: Script) -> ScriptResult:
-        """Run a script to the end of its last attempt.
+        """Run a script, whose begin is recorded, to the end of its last attempt.
 
         Whatever goes wrong in this step is the script's result.
         """
         context, number = self.context, self.context.number(script)
-        output = outputs.output_file(self.folder, number, script.name)
+        output = planned = outputs.output_file(self.folder, number, script.name)
         attempts: list[Attempt] = []
         begins: list[float] = []
         try:
@@ -78,7 +88,9 @@ class ScriptRun:
             # Another program may well want a batch file.
             if self.identity.version and (kind := _foreign_kind(file)):
                 return context.not_started(script, kind, Outcome.NOT_STARTED)
-            output = self._output_folder() / output.name
+            output = self._output_folder() / planned.name
+            if output != planned:
+                self.recorder.begin_attempt(number, output)
             self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
             reason = context.explain(error)
@@ -147,7 +159,8 @@ class ScriptRun:
         session, number = self.context.session, self.context.number(script)
         output = Path(command.output)
         while True:
-            self.recorder.begin_attempt(number, output)
+            if attempts:
+                self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
                 run_id=self.context.run_id,
                 project=self.context.project,
