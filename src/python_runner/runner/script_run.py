@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from python_runner.execution.warm import WarmPool
     from python_runner.model import Attempt, Interpreter, Script
@@ -50,6 +50,7 @@ class ScriptRun:
         spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
         warm: the interpreters that are started ahead, or None.
+        environment: of a script without variables of its own.
     """
 
     context: RunContext
@@ -60,6 +61,11 @@ class ScriptRun:
     spare: Path
     inherit: tuple[int, ...]
     warm: WarmPool | None = None
+    environment: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the environment once for all scripts that have no variables of their own."""
+        object.__setattr__(self, "environment", self._environment_with({}))
 
     def begun(self, script: Script) -> OpenScript:
         """Return what is recorded of a script that begins now."""
@@ -203,28 +209,32 @@ class ScriptRun:
         return replace(command, output_limit=share)
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:
-        project, settings = self.context.project, self.context.session.settings
-        run_id = self.context.run_id
+        project = self.context.project
         program, *arguments = self.interpreter
-        flags = (*arguments, *python_flags(self.identity))
-        environment = child_environment(
-            settings.environ, {**project.env, **script.env}, run_id=run_id
-        )
         return Command(
             argv=(program, str(file), *script.args),
-            flags=flags,
+            flags=(*arguments, *python_flags(self.identity)),
             cwd=str(project.path),
-            env=script_environment(environment, self.identity),
+            env=self._environment_with(script.env) if script.env else self.environment,
             output=str(output),
             spare=str(self.spare / output.name),
             output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,
             project=str(project.path),
-            run_id=run_id,
+            run_id=self.context.run_id,
             inherit=self.inherit,
             masker=self.context.masker,
         )
+
+    def _environment_with(self, variables: Mapping[str, str]) -> dict[str, str]:
+        context = self.context
+        environment = child_environment(
+            context.session.settings.environ,
+            {**context.project.env, **variables},
+            run_id=context.run_id,
+        )
+        return script_environment(environment, self.identity)
 
 
 def _foreign_kind(file: Path) -> Sentence | None:
