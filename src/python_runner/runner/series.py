@@ -86,8 +86,12 @@ class Series:
 
     @property
     def _in_sequence(self) -> bool:
-        """Whether the calling thread can run the scripts itself, one after the other."""
-        return self.max_parallel == 1 and current_thread() is not main_thread()
+        """Whether the calling thread can run the scripts itself, one after the other.
+
+        Not where it prepares the next one while a script runs.
+        """
+        alone = self.max_parallel == 1 and self.prepare is None
+        return alone and current_thread() is not main_thread()
 
     def _run(
         self,
