@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.execution.exit_reasons import start_failure
 from python_runner.facts import dataclass
-from python_runner.model import Outcome
+from python_runner.model import Outcome, ScriptResult
 from python_runner.policy import Schedule, stopped_before
 from python_runner.waiting import Workers, wait_for_all
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from python_runner.model import OnFailure, Script, ScriptResult
+    from python_runner.model import OnFailure, Script
     from python_runner.texts.sentence import Sentence
 
 
@@ -114,19 +114,11 @@ class Series:
                 )
             record(step.start)
             for script in step.start:
-                if self.stopping():
-                    # Asked for while the ends were written.
-                    reason = stopped_before()
-                    keep([self.not_started(script, reason, Outcome.SKIPPED)])
-                    continue
-                if self._in_sequence:
-                    keep([self.execute(script)])
-                    continue
-                try:
-                    running.add(workers.start(partial(self.execute, script)))
-                except (RuntimeError, MemoryError) as error:
-                    reason = start_failure(error, script.path)
-                    keep([self.not_started(script, reason, Outcome.NOT_STARTED)])
+                started = self._start(script, workers)
+                if isinstance(started, ScriptResult):
+                    keep([started])
+                else:
+                    running.add(started)
             if self.prepare and running:
                 self.prepare(schedule.upcoming(self.max_parallel))
             if running:
@@ -136,3 +128,18 @@ class Series:
                     keep(ended)
             elif not step.start and not step.skip:
                 return
+
+    def _start(
+        self, script: Script, workers: Workers[ScriptResult]
+    ) -> Future[ScriptResult] | ScriptResult:
+        """Start a script, or run it to its end; return what tells or is its result."""
+        if self.stopping():
+            # Asked for while the ends before were written.
+            return self.not_started(script, stopped_before(), Outcome.SKIPPED)
+        if self._in_sequence:
+            return self.execute(script)
+        try:
+            return workers.start(partial(self.execute, script))
+        except (RuntimeError, MemoryError) as error:
+            reason = start_failure(error, script.path)
+            return self.not_started(script, reason, Outcome.NOT_STARTED)

@@ -6,7 +6,6 @@ thing done here is to take the folder away again, from ``os.environ`` as well, s
 neither the script nor what it starts sees it. The Python may be of any version.
 """
 
-
 import codecs
 import os
 import sys
