@@ -32,7 +32,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from python_runner.model import (
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Interpreter,
         Message,
         OpenRun,
+        OpenScript,
         PastResult,
         ProjectState,
         Run,
@@ -64,7 +65,7 @@ SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
 _DELETED_AT_ONCE = 500
 #: Runs that one transaction reads.
-_READ_AT_ONCE = 1000
+_READ_AT_ONCE = 250
 
 
 def database_path(home: Path) -> Path:
@@ -161,7 +162,11 @@ class Store:
                 changes.keep_log_place(connection, key, *log)
 
     def begin_attempt(
-        self, run_id: str, number: int, started_at: datetime, output: Path | None = None
+        self,
+        run_id: str,
+        number: int,
+        started_at: datetime | None,
+        output: Path | None = None,
     ) -> None:
         """Record that an attempt of a script begins; the first one's time stays.
 
@@ -192,12 +197,24 @@ class Store:
         """Record a script's end; an end once recorded stays."""
         self.end_scripts([result])
 
-    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
-        """Record the ends of several scripts in one transaction."""
+    def end_scripts(
+        self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
+    ) -> None:
+        """Record the ends of several scripts of a run in one transaction.
+
+        Args:
+            results: how they ended; at least one.
+            begun: scripts of that run whose first attempts begin now, with their times
+                and outputs.
+        """
         with self._database.write() as connection:
+            run = changes.run_key(connection, results[0].run_id)
             for result in results:
-                run = changes.run_key(connection, result.run_id)
                 changes.end_script(connection, run, result)
+            for script in begun:
+                changes.begin_attempt(
+                    connection, run, script.number, script.started_at, script.output
+                )
 
     def end_run(
         self,
@@ -321,18 +338,35 @@ class Store:
             since: leave out what began earlier.
             limit: how many at most.
         """
+        pages = self.pages_of_runs(
+            projects=projects, failed=failed, since=since, limit=limit
+        )
+        return [run for page in pages for run in page]
+
+    def pages_of_runs(
+        self,
+        *,
+        projects: Sequence[Path] = (),
+        failed: bool = False,
+        since: datetime | None = None,
+        limit: int = 50,
+    ) -> Iterator[list[Run]]:
+        """Return what :meth:`runs` returns at this moment, read page by page.
+
+        Of hundreds of thousands of runs memory holds no more than a page then.
+        """
         with self._database.read() as connection:
             keys = queries.newest(
                 connection, projects=projects, failed=failed, since=since, limit=limit
             )
+        return self._pages(keys)
+
+    def _pages(self, keys: Sequence[int]) -> Iterator[list[Run]]:
         # Whoever writes waits for a page at most. A run that has ended never changes.
-        runs: list[Run] = []
-        for page in (
-            keys[i : i + _READ_AT_ONCE] for i in range(0, len(keys), _READ_AT_ONCE)
-        ):
+        for first in range(0, len(keys), _READ_AT_ONCE):
             with self._database.read() as connection:
-                runs += queries.load(connection, page)
-        return runs
+                page = queries.load(connection, keys[first : first + _READ_AT_ONCE])
+            yield page
 
     def is_skip_told(self, path: Path, since: datetime) -> bool:
         """Say whether a run of a project that was skipped ``since`` then is reported."""
