@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,12 +27,19 @@ def compile_catalogues() -> None:
     for source in LOCALE.glob("*/LC_MESSAGES/*.po"):
         # Two installations may go on at the same time: neither sees half a file.
         new = source.with_suffix(f".mo.{os.getpid()}")
-        with source.open("rb") as po, new.open("wb") as mo:
-            catalogue = read_po(po, locale=source.parts[-3])
-            # It would be the moment of this build: no two packages would be the same.
-            catalogue.creation_date = datetime(1980, 1, 1, tzinfo=UTC)
-            write_mo(mo, catalogue)
+        new.write_bytes(compiled(source))
         new.replace(source.with_suffix(".mo"))
+
+
+def compiled(source: Path) -> bytes:
+    """Return a catalogue as programs read it, always the same for the same source."""
+    with source.open("rb") as po:
+        catalogue = read_po(po, locale=source.parts[-3])
+    # It would be the moment of this build: no two packages would be the same.
+    catalogue.creation_date = datetime(1980, 1, 1, tzinfo=UTC)
+    mo = BytesIO()
+    write_mo(mo, catalogue)
+    return mo.getvalue()
 
 
 def make_manuals(folder: Path) -> dict[str, str]:

@@ -116,9 +116,7 @@ def _day() -> str:
     return f"{datetime.fromtimestamp(int(second), UTC):%Y-%m-%d}" if second else ""
 
 
-def _commands(
-    group: click.Group, context: click.Context
-) -> Iterator[tuple[str, ...]]:
+def _commands(group: click.Group, context: click.Context) -> Iterator[tuple[str, ...]]:
     """Yield the lines of each command, and of the commands in it."""
     import click  # noqa: PLC0415
 

@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,7 @@ from tools.manual import LANGUAGES, ROOT, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 pytestmark = pytest.mark.source
@@ -123,9 +123,7 @@ def test_every_command_and_option_is_there(
         assert f" python-runner {name} [" in text
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
-                assert set(parameter.opts) <= {
-                    word.strip(",") for word in text.split()
-                }
+                assert set(parameter.opts) <= {word.strip(",") for word in text.split()}
     assert "exec_config.json" in text
 
 
@@ -171,7 +169,7 @@ HARD = (
     ".TH at the start",
     "'br at the start",
     r"a \fBbackslash\fR, C:\new\temp",
-    'quotes " and \' and ` and ^ and ~ and -- dashes',
+    "quotes \" and ' and ` and ^ and ~ and -- dashes",
     "é, à, œ, « no\u00a0break\u00a0spaces » and …",
     "a_very_long_word_" * 12,
     "x" * 77 + " .second line",
@@ -183,7 +181,9 @@ def test_a_text_comes_out_as_it_is(text: str, tmp_path: Path) -> None:
     """Nothing in a help text is a request to roff."""
     page = tmp_path / "page.1"
     body = "\n".join(wrapped(text))
-    page.write_text(f'.TH X 1 "2026-01-01"\n.SH NAME\nx \\- y\n.SH T\n{body}\n', "utf-8")
+    page.write_text(
+        f'.TH X 1 "2026-01-01"\n.SH NAME\nx \\- y\n.SH T\n{body}\n', "utf-8"
+    )
 
     shown = plain(page).replace("\u00a0", " ")
 

@@ -157,6 +157,10 @@ def make_app() -> click.Group:
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     ours = translate_click()
+    if os.environ.get("_PYTHON_RUNNER_COMPLETE", "").startswith("powershell"):
+        from python_runner.cli import powershell  # noqa: PLC0415 - for that shell only
+
+        powershell.register()
     try:
         with attached_streams():
             return _run(arguments, ours)
