@@ -16,14 +16,18 @@ TEXT = (ROOT / ".github/workflows/release.yml").read_text("utf-8")
 #: The workflow's jobs, each with its lines.
 JOBS = dict(
     re.findall(
-        r"^  (\w+):\n((?:    .*\n|\n| +#.*\n)+)", TEXT.partition("\njobs:\n")[2], re.M
+        r"^  (\w+):\n((?:    .*\n|\n| +#.*\n)+)",
+        TEXT.partition("\njobs:\n")[2],
+        re.MULTILINE,
     )
 )
 
 
 def rights(job: str) -> dict[str, str]:
     """Return what a job may do."""
-    block = re.search(r"^    permissions:(.*\n(?:      .*\n)*)", JOBS[job], re.M)
+    block = re.search(
+        r"^    permissions:(.*\n(?:      .*\n)*)", JOBS[job], re.MULTILINE
+    )
     assert block, f"{job} does not say what it may do"
     return dict(re.findall(r"([\w-]+): (\w+)", block[1]))
 

@@ -44,7 +44,8 @@ def wheel(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_names_the_wheel(wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("wheel")
+def test_it_names_the_wheel(tmp_path: Path) -> None:
     """By version, package and digest, in a file beside it."""
     source = tmp_path / "list.json"
     source.write_text(json.dumps(bom()), "utf-8")
