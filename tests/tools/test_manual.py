@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.source
 
-NEEDED = {"mandoc": "mandoc", "man": "man-db", "groff": "groff", "lexgrog": "man-db"}
-
 
 def manual(language: str, **variables: str) -> str:
     """Return the page as the build makes it."""
@@ -53,7 +51,7 @@ def tool(*command: object, **variables: str) -> str:
     """Return what a program says, on both its streams; skip where it is missing."""
     name = str(command[0])
     if not shutil.which(name):
-        if os.environ.get("CI"):
+        if os.environ.get("CI") and sys.platform == "linux":
             pytest.fail(f"CI needs {name}")
         pytest.skip(f"needs {name}")
     done = subprocess.run(
