@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 import python_runner
-from python_runner.installation import DISTRIBUTION, extra_command, shell_word
+from python_runner.installation import (
+    DISTRIBUTION,
+    extra_command,
+    shell_word,
+    start_words,
+)
 from tests.support import BAD, GOOD, MakeProject, mails
 from tools.pyz import pack
 from tools.pyz_main import this_platform
@@ -324,6 +329,18 @@ def test_an_extra_that_it_lacks_comes_with_an_installation(
     monkeypatch.setattr(main, "PYTHON_RUNNER_FILE", "/x.pyz", raising=False)
 
     assert extra_command("outlook") == f'pipx install "{DISTRIBUTION}[outlook]"'
+
+
+def test_a_scheduler_is_told_what_starts_this_installation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the same interpreter, from whatever folder."""
+    assert start_words() == [sys.executable, "-m", "python_runner"]
+
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "PYTHON_RUNNER_FILE", "/x.pyz", raising=False)
+
+    assert start_words() == [sys.executable, "/x.pyz"]
 
 
 def test_the_same_content_makes_the_same_bytes(tmp_path: Path) -> None:
