@@ -1,7 +1,7 @@
 """The single file runs projects as an installation does, wherever it is started.
 
-What it holds here is what the tests themselves run with: `.ci/run` makes the real one, of
-wheels, and runs the same tests with it (``PYTHON_RUNNER_PYZ``).
+What it holds here is what the tests themselves run with. `.ci/run` makes the real one, of
+wheels, and starts it with every Python there is; PYTHON_RUNNER_PYZ lets these tests take it.
 """
 
 from __future__ import annotations
