@@ -158,7 +158,11 @@ def make_app() -> click.Group:
 
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    ours = _translate_click()
+    ours = translate_click()
+    if os.environ.get("_PYTHON_RUNNER_COMPLETE", "").startswith("powershell"):
+        from python_runner.cli import powershell  # noqa: PLC0415 - for that shell only
+
+        powershell.register()
     try:
         with attached_streams():
             return _run(arguments, ours)
@@ -207,7 +211,7 @@ def _show(error: Exception) -> None:
     show_error(error)
 
 
-def _translate_click() -> tuple[str, ...]:
+def translate_click() -> tuple[str, ...]:
     """Let click find its translations in a catalogue of ours.
 
     Returns:
