@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_runner.cli.examination import examine
+from python_runner.doctor.examination import examine
 from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
 from python_runner.model import Run, RunStatus

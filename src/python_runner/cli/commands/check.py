@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_runner.cli.examination import as_problems, examine, summary
+from python_runner.doctor.examination import as_problems, examine, summary
 from python_runner.cli.lookup import sign_in_notice
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
@@ -39,7 +39,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from python_runner.cli.examination import Examination
+    from python_runner.doctor.examination import Examination
     from python_runner.model import Settings
 
 
