@@ -132,7 +132,7 @@ def _imports(body: Iterable[ast.AST], *, certain: bool) -> Iterator[Import]:
             yield from _imports(node.body, certain=False)
         elif isinstance(node, ast.If):
             yield from _of_condition(node, certain=certain)
-        elif isinstance(node, (ast.Try, getattr(ast, "TryStar", ast.Try))):
+        elif isinstance(node, (ast.Try, ast.TryStar)):
             yield from _of_attempt(node, certain=certain)
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             if not any(map(_suppresses, node.items)):
@@ -157,7 +157,7 @@ def _of_condition(node: ast.If, *, certain: bool) -> Iterator[Import]:
         yield from _imports((*node.body, *node.orelse), certain=False)
 
 
-def _of_attempt(node: ast.Try, *, certain: bool) -> Iterator[Import]:
+def _of_attempt(node: ast.Try | ast.TryStar, *, certain: bool) -> Iterator[Import]:
     if not any(map(_expects, node.handlers)):
         yield from _imports(node.body, certain=certain)
         for handler in node.handlers:
