@@ -132,14 +132,14 @@ RUN_LEFT = Kind(
 REPORTS_WAITING = Kind(
     "reports.waiting",
     _WARNING,
-    N_("{count} of its reports wait to be sent, the oldest since {since}{reason}"),
+    N_("reports that wait to be sent: {count}, the oldest since {since} ({reason})"),
     N_("Nobody has been told of these runs yet."),
     N_("Send them now: `python-runner mail flush`. It says why one cannot leave."),
 )
 REPORTS_GIVEN_UP = Kind(
     "reports.given_up",
     _PROBLEM,
-    N_("{count} of its reports were given up, the oldest of {since}{reason}"),
+    N_("reports that were given up: {count}, the last of {since} ({reason})"),
     N_("Nobody will be told of these runs."),
     N_(
         "Mend the cause, then `python-runner mail flush --all`; or drop them:"
@@ -148,8 +148,8 @@ REPORTS_GIVEN_UP = Kind(
 )
 ADDRESS_UNKNOWN = Kind(
     "address.unknown",
-    _WARNING,
-    N_("{key}: the server {host} cannot be found: {error}"),
+    _PROBLEM,
+    "{problem}",
     N_("What is sent there does not arrive."),
     N_("Correct the address, or ask why this computer does not know that name."),
 )
