@@ -244,6 +244,17 @@ def _environ(project: Project, settings: Settings) -> dict[str, str]:
     return child_environment(settings.environ, project.env, run_id="")
 
 
+def brief(problem: Problem, folder: Path) -> Problem:
+    """Return a problem whose file is named as one sees it from the project."""
+    file = Path(problem.file)
+    if file == folder:
+        # The sentence names it.
+        return replace(problem, file="")
+    if file.is_relative_to(folder):
+        return replace(problem, file=str(file.relative_to(folder)))
+    return problem
+
+
 def summary(examined: Examination, settings: Settings) -> str:
     """Return what was looked at, where a project is ready to run."""
     project, interpreter = examined.project, examined.interpreter

@@ -78,7 +78,9 @@ class Finding:
     fix: Sentence | None = None
 
     @classmethod
-    def of(cls, kind: Kind, project: Path | None = None, /, **values: object) -> Finding:
+    def of(
+        cls, kind: Kind, project: Path | None = None, /, **values: object
+    ) -> Finding:
         """Return a finding whose sentences get these values."""
         return cls(
             kind=kind,
@@ -100,7 +102,11 @@ class Finding:
             for part in (self.what, self.why, self.fix)
         )
         return Finding(
-            kind=self.kind, project=self.project, what=what or self.what, why=why, fix=fix
+            kind=self.kind,
+            project=self.project,
+            what=what or self.what,
+            why=why,
+            fix=fix,
         )
 
     def to_document(self, language: str) -> dict[str, Any]:

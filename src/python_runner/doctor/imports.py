@@ -24,12 +24,42 @@ _EXPECTED = frozenset(
 _CHOOSES = frozenset(
     {"platform", "os.name", "name", "version_info", "implementation", "PY2", "PY3"}
 )
+#: Statements whose body is run when they are reached.
+_AT_ONCE = (ast.With, ast.AsyncWith, ast.ClassDef)
 #: Parts of the standard library that newer Pythons do not have any more (PEP 594, 632,
 #: and the changes of 3.12 and 3.13).
 REMOVED = frozenset(
-    "aifc asynchat asyncore audioop binhex cgi cgitb chunk crypt distutils formatter imghdr"
-    " imp lib2to3 mailcap msilib nis nntplib ossaudiodev parser pipes smtpd sndhdr spwd"
-    " sunau symbol telnetlib uu xdrlib".split()
+    [
+        "aifc",
+        "asynchat",
+        "asyncore",
+        "audioop",
+        "binhex",
+        "cgi",
+        "cgitb",
+        "chunk",
+        "crypt",
+        "distutils",
+        "formatter",
+        "imghdr",
+        "imp",
+        "lib2to3",
+        "mailcap",
+        "msilib",
+        "nis",
+        "nntplib",
+        "ossaudiodev",
+        "parser",
+        "pipes",
+        "smtpd",
+        "sndhdr",
+        "spwd",
+        "sunau",
+        "symbol",
+        "telnetlib",
+        "uu",
+        "xdrlib",
+    ]
 )
 #: Packages that bear another name than their module.
 _PACKAGES = {
@@ -119,31 +149,28 @@ def package_of(module: str) -> str:
 
 
 def _imports(body: Iterable[ast.AST], *, certain: bool) -> Iterator[Import]:
+    """Yield what statements import; ``certain``: whether they are reached for sure."""
     for node in body:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Import(alias.name, (), node.lineno, certain)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names if alias.name != "*")
-            yield Import(
-                node.module or "", names, node.lineno, certain, level=node.level
-            )
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _imports(node.body, certain=False)
+            module, level = node.module or "", node.level
+            yield Import(module, names, node.lineno, certain, level=level)
         elif isinstance(node, ast.If):
             yield from _of_condition(node, certain=certain)
         elif isinstance(node, (ast.Try, ast.TryStar)):
             yield from _of_attempt(node, certain=certain)
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            if not any(map(_suppresses, node.items)):
-                yield from _imports(node.body, certain=certain)
-        elif isinstance(node, ast.Match):
-            for case in node.cases:
-                yield from _imports(case.body, certain=False)
-        elif isinstance(node, (ast.For, ast.AsyncFor, ast.While)):
-            yield from _imports((*node.body, *node.orelse), certain=False)
-        elif isinstance(node, ast.ClassDef):
-            yield from _imports(node.body, certain=certain)
+        elif not _suppresses(node):
+            sure = certain and isinstance(node, _AT_ONCE)
+            yield from _imports(_statements(node), certain=sure)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.match_case)):
+            yield child
 
 
 def _of_condition(node: ast.If, *, certain: bool) -> Iterator[Import]:
@@ -170,8 +197,11 @@ def _expects(handler: ast.ExceptHandler) -> bool:
     return handler.type is None or not _EXPECTED.isdisjoint(_words(handler.type))
 
 
-def _suppresses(item: ast.withitem) -> bool:
-    words = set(_words(item.context_expr))
+def _suppresses(node: ast.AST) -> bool:
+    """Say whether a statement is a ``with`` that passes over missing modules."""
+    if not isinstance(node, (ast.With, ast.AsyncWith)):
+        return False
+    words = {word for item in node.items for word in _words(item.context_expr)}
     return "suppress" in words and not _EXPECTED.isdisjoint(words)
 
 
@@ -192,4 +222,3 @@ def _is_path(node: ast.AST) -> bool:
         names = {alias.name for alias in node.names}
         return (node.module == "sys" and "path" in names) or "addsitedir" in names
     return False
-

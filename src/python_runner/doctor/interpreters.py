@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.doctor import kinds
@@ -22,6 +21,7 @@ from python_runner.texts.sentence import N_, Sentence, system_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from python_runner.doctor.examination import Examination
     from python_runner.model import Settings

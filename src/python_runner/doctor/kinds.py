@@ -71,9 +71,7 @@ SCRIPT_WRONG = Kind(
 IMPORT_MISSING = Kind(
     "import.missing",
     _PROBLEM,
-    N_(
-        "{file} imports {module} in line {line}, and {interpreter} has no such package"
-    ),
+    N_("{file} imports {module} in line {line}, and {interpreter} has no such package"),
     N_("The script ends there with ModuleNotFoundError."),
     N_("Install it: `{command}`. A package may have another name than its module."),
 )
@@ -326,9 +324,7 @@ SIGN_IN_ENDING = Kind(
 SIGN_IN_GOOD = Kind(
     "sign_in.good",
     _FINE,
-    N_(
-        "{account} is signed in since {since}; without use, the sign-in ends on {ends}"
-    ),
+    N_("{account} is signed in since {since}; without use, the sign-in ends on {ends}"),
 )
 CERTIFICATE_ENDED = Kind(
     "certificate.ended",
@@ -412,7 +408,9 @@ ROOT = Kind(
     "account.root",
     _WARNING,
     "{problem}",
-    N_("A mistake in any script, or in a package of it, can change the whole computer."),
+    N_(
+        "A mistake in any script, or in a package of it, can change the whole computer."
+    ),
     N_("Run the projects in an account of their own."),
 )
 PERMISSIONS = Kind(
