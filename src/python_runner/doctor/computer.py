@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def look_at_account() -> Iterator[Finding]:
     """Yield that this is root, and so what every script is."""
-    yield from as_findings(kinds.ROOT, permissions.root_problem())
+    for problem in permissions.root_problem():
+        yield Finding.of(kinds.ROOT, problem=problem.message)
 
 
 def look_at_packages(folder: Path) -> Iterator[Finding]:

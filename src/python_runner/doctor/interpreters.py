@@ -10,6 +10,7 @@ from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding
 from python_runner.doctor.imports import REMOVED, package_of
 from python_runner.doctor.module_files import Wanted, wanted_modules
+from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.module_search import search_modules
@@ -17,6 +18,7 @@ from python_runner.execution.start_time import measure_start
 from python_runner.installation import shell_word
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, system_language
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
@@ -80,7 +82,9 @@ def look_at_imports(examined: Examination, settings: Settings) -> Iterator[Findi
     asked = {name for one in wanted for name in one.names}
     found = search_modules(command, asked, examined.folder, environ)
     if found is None:
-        raise LookupError(shown_command(command))
+        message = _("{interpreter} did not say which modules it has")
+        told = message.format(interpreter=shown_command(command))
+        raise PythonRunnerError(told)
     if found.bits == 32:  # noqa: PLR2004 - bits
         yield Finding.of(
             kinds.INTERPRETER_32BIT,

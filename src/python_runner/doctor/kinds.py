@@ -78,10 +78,7 @@ IMPORT_MISSING = Kind(
 IMPORT_MISSING_INSIDE = Kind(
     "import.missing_later",
     _WARNING,
-    N_(
-        "{file} may import {module} in line {line}, and {interpreter} has no such"
-        " package"
-    ),
+    N_("{file} may import {module} in line {line}, which {interpreter} does not have"),
     N_("A script that comes to this line fails, perhaps after hours."),
     N_("Install it: `{command}`. A package may have another name than its module."),
 )

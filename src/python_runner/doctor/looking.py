@@ -82,7 +82,5 @@ def _look(check: Check, explain: Callable[[Exception], Sentence]) -> list[Findin
         return list(check.look())
     except Exception as error:  # noqa: BLE001 - the other checks are told all the same
         subject, reason = check.subject, explain(error)
-        failed = Finding.of(
-            kinds.FAILED, check.project, subject=subject, error=reason
-        )
+        failed = Finding.of(kinds.FAILED, check.project, subject=subject, error=reason)
         return [failed]

@@ -10,7 +10,7 @@ from python_runner.delivery.expiry import day_of, expiries, server_is_late
 from python_runner.delivery.probe import probe_login
 from python_runner.delivery.reach import servers_of, why_not_found
 from python_runner.delivery.sign_in.facts import NotSignedIn, read_facts
-from python_runner.delivery.transports import endpoint_name, missing_extra
+from python_runner.delivery.transports import missing_extra
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding
 from python_runner.facts import dataclass
@@ -72,7 +72,7 @@ def judge_ways(tried: Sequence[Tried], now: datetime) -> Iterator[Finding]:
     closed = [one for one in tried if one.is_closed]
     none_left = len(closed) == len(tried)
     for one in tried:
-        name, endpoint = one.way.transport, endpoint_name(one.way)
+        name, endpoint = one.way.transport, _place(one.way)
         if one.is_closed:
             kind = kinds.MAIL_CLOSED if none_left else kinds.MAIL_WAY_CLOSED
             problem = one.missing or one.steps[-1].detail
@@ -174,6 +174,14 @@ def _server_certificate(one: Tried, now: datetime) -> Iterator[Finding]:
                 host=one.way.smtp_host,
                 date=day_of(valid.ends_at),
             )
+
+
+def _place(way: MailSettings) -> str:
+    """Return where a way leads, and as whom."""
+    if way.transport == "file":
+        return str(way.mail_dir)
+    place = _host(way)
+    return f"{way.login}, {place}" if way.login else place
 
 
 def _host(way: MailSettings) -> str:
