@@ -41,7 +41,9 @@ def is_there(name):
             places = spec.submodule_search_locations
             if places is None:
                 break
-            spec = PathFinder.find_spec(".".join(parts[:count]), list(places))
+            # That of a package without a file asks for its parent, which is not imported.
+            places = list(getattr(places, "_path", places))
+            spec = PathFinder.find_spec(".".join(parts[:count]), places)
     except Exception:
         return True
     return spec is not None
