@@ -41,9 +41,9 @@ def is_there(name):
             places = spec.submodule_search_locations
             if places is None:
                 break
-            # That of a package without a file asks for its parent, which is not imported.
+            # By its last name alone: a whole one asks for its parent, which is not there.
             places = list(getattr(places, "_path", places))
-            spec = PathFinder.find_spec(".".join(parts[:count]), places)
+            spec = PathFinder.find_spec(parts[count - 1], places)
     except Exception:
         return True
     return spec is not None
