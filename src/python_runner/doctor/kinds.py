@@ -71,7 +71,7 @@ SCRIPT_WRONG = Kind(
 IMPORT_MISSING = Kind(
     "import.missing",
     _PROBLEM,
-    N_("{file} imports {module} in line {line}, and {interpreter} has no such package"),
+    N_("{file} imports {module} in line {line}, which {interpreter} does not have"),
     N_("The script ends there with ModuleNotFoundError."),
     N_("Install it: `{command}`. A package may have another name than its module."),
 )
