@@ -267,4 +267,3 @@ def test_names_that_windows_refuses_are_told(
     """Unless it is allowed to take them."""
     project = replace(bare_project(FOLDER), path=Path("p" * length))
     assert ids(look_at_lengths(project, unlimited=unlimited)) == found
-

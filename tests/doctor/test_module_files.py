@@ -137,7 +137,7 @@ def test_a_slow_start_is_one_that_packages_make_slow(
 
 @pytest.mark.slow
 def test_a_file_that_every_start_runs_is_found(tmp_path: Path) -> None:
-    """sitecustomize that waits makes every start slow, and is named."""
+    """Sitecustomize that waits makes every start slow, and is named."""
     source = "import time; time.sleep(2.0)\n"
     write(tmp_path, {"sitecustomize.py": source})
     environ = os.environ | {"PYTHONPATH": str(tmp_path)}

@@ -124,6 +124,16 @@ RUN_LEFT = Kind(
     N_("Its report leaves with the next run, and some of its scripts did not run."),
     N_("Run what is missing: `python-runner run {folder} --resume`."),
 )
+RUN_ORPHANS = Kind(
+    "run.orphans",
+    _PROBLEM,
+    N_(
+        "the runner of run {run_id} was killed, but processes that it started are still"
+        " running: {processes}"
+    ),
+    N_("As long as they run, each further run of the project is skipped."),
+    N_("Look what they do, and end them by their numbers."),
+)
 REPORTS_WAITING = Kind(
     "reports.waiting",
     _WARNING,

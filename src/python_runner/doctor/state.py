@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding, Kind
 from python_runner.execution.disk import free_space
+from python_runner.execution.orphans import scripts_of
 from python_runner.facts import dataclass
+from python_runner.masking import Masker
 from python_runner.records.messages import UNDELIVERED, MessageState
 from python_runner.records.network import is_remote
 from python_runner.records.store import DATABASE_NAME, StoreError, open_store
@@ -156,7 +158,16 @@ def look_at_runs(
     if runner is None:
         for run in still_open[:1]:
             # It may have ended since it was found open.
-            if store.run(run.run_id) is None:
+            if store.run(run.run_id) is not None:
+                continue
+            if left := scripts_of(run.run_id, Masker()):
+                yield Finding.of(
+                    kinds.RUN_ORPHANS,
+                    folder,
+                    run_id=run.run_id,
+                    processes=", ".join(f"{one.pid} ({one.name})" for one in left),
+                )
+            else:
                 yield Finding.of(
                     kinds.RUN_LEFT,
                     folder,

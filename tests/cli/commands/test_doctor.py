@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +12,8 @@ import pytest
 
 from python_runner.cli.app import run_app
 from python_runner.computer import host_name
-from python_runner.model import Outcome
+from python_runner.execution.orphans import process_start
+from python_runner.model import OpenRun, Outcome
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.store import open_store
 from tests.support import TODAY, keep, mails
@@ -202,11 +204,42 @@ def test_records_runs_and_reports_are_told(
     assert ids(doctor(folder, code=0)) == {"records.set_aside"}
 
 
+def test_a_run_whose_runner_died_is_told(
+    doctor: Callable[..., dict[str, Any]],
+    make_project: MakeProject,
+    shielded: Path,
+) -> None:
+    """And so are processes of it that are still there: the next run would be skipped."""
+    folder = make_project()
+    run = OpenRun(
+        run_id="39be3d37aed64",
+        project="project_1",
+        path=folder,
+        started_at=TODAY,
+        scripts=(),
+    )
+    with open_store(shielded, TODAY) as store:
+        store.begin_run(run)
+
+    assert ids(doctor(folder, code=0)) == {"run.left"}
+
+    marked = os.environ | {"PYTHON_RUNNER_RUN_ID": run.run_id}
+    left = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        env=marked,
+    )
+    with left:
+        document = doctor(folder, code=1)
+    assert str(left.pid) in finding(document, "run.orphans")["what"]
+
+
 @pytest.mark.parametrize(
     ("hours", "severity", "found"),
     [(0, "fine", "run.active"), (25, "warning", "run.long")],
 )
 def test_who_holds_the_lock_is_told_and_since_when(
+    *,
     hours: int,
     severity: str,
     found: str,
@@ -220,6 +253,7 @@ def test_who_holds_the_lock_is_told_and_since_when(
         pid=os.getpid(),
         host=host_name(),
         run_id="39be3d37aed64",
+        process_start=process_start(os.getpid()),
         started_at=TODAY - timedelta(hours=hours),
     )
     with project_lock(shielded, folder) as lock:
@@ -264,17 +298,20 @@ def test_the_result_is_a_mail_on_request(
 
 def test_a_mail_that_cannot_leave_is_told(
     make_project: MakeProject,
-    mail_dir: Path,
+    free_port: int,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Exit 1, though all else is well; who reads mails would hear nothing."""
-    mail_dir.write_text("no folder")
+    """Exit 1: who reads mails would hear nothing."""
+    monkeypatch.setenv("MAIL_FROM", "robot@example.org")
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("SMTP_PORT", str(free_port))
     make_project()
 
     code = run_app(["doctor", "--mail-me", "ann@example.org", "project_1"])
 
     assert code == 1
-    assert "MAIL_DIR" in capsys.readouterr().err
+    assert "the email with the result was not sent" in capsys.readouterr().err
     assert run_app(["doctor", "--mail-me", "ann@", "project_1"]) == 2
 
 
