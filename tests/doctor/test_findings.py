@@ -23,6 +23,7 @@ from python_runner.masking import Masker
 from python_runner.model import MailSettings, Message
 from python_runner.records.messages import MessageState, QueuedMessage, Recipient
 from python_runner.texts.sentence import Sentence
+from tests import doctor_table
 from tests.support import NOW
 
 
@@ -267,3 +268,12 @@ def test_names_that_windows_refuses_are_told(
     """Unless it is allowed to take them."""
     project = replace(bare_project(FOLDER), path=Path("p" * length))
     assert ids(look_at_lengths(project, unlimited=unlimited)) == found
+
+
+@pytest.mark.parametrize("language", doctor_table.PAGES)
+def test_the_page_lists_every_finding(language: str) -> None:
+    """With the words that the command says: ``python -m tests.doctor_table`` writes it."""
+    page = doctor_table.PAGES[language].read_text("utf-8")
+    assert doctor_table.written(page, language) == page
+    assert all(f"| `{kind.id}` |" in page for kind in kinds.KINDS)
+    assert "| … |" not in page
