@@ -50,11 +50,23 @@ SAID = {
     ),
     "records.unreadable": (
         "the records cannot be opened, or are a newer version's",
-        "les enregistrements ne s'ouvrent pas, ou sont d'une version plus récente",
+        "l'historique ne s'ouvre pas, ou vient d'une version plus récente",
     ),
     "mail.configuration": (
         "a variable of the mail settings is wrong",
         "une variable des réglages d'e-mail est fausse",
+    ),
+    "mail.closed": (
+        "no way takes a login: the step that failed, and why",
+        "aucune voie n'accepte l'authentification\u00a0: l'étape qui a échoué, et pourquoi",
+    ),
+    "mail.way_closed": (
+        "one of several ways takes no login: the step that failed, and why",
+        "une voie parmi d'autres refuse l'authentification\u00a0: l'étape, et pourquoi",
+    ),
+    "mail.open": (
+        "a way takes the login",
+        "une voie accepte l'authentification",
     ),
     "mail.password": (
         "a Microsoft mailbox is to send with a password",
@@ -62,11 +74,11 @@ SAID = {
     ),
     "sign_in.ended": (
         "nobody has signed in, or Microsoft does not accept the sign-in any more",
-        "personne ne s'est connecté, ou Microsoft n'accepte plus la connexion",
+        "personne ne s'est identifié, ou Microsoft n'accepte plus l'identification",
     ),
     "sign_in.ending": (
         "the sign-in ends within 14 days, because it was not used",
-        "la connexion prend fin dans les 14 jours, faute d'usage",
+        "l'identification prend fin dans les 14 jours, faute d'usage",
     ),
     "certificate.ended": (
         "the certificate of the application has ended",

@@ -111,7 +111,7 @@ RUN_LONG = Kind(
     N_("As long as it is active, each further run of the project is skipped."),
     N_(
         "Look what it does: `python-runner output {folder} --follow`. To end it:"
-        " `python-runner stop {folder}`. The key timeout ends it by itself."
+        " `python-runner stop {folder}`. The key `timeout` ends it by itself."
     ),
 )
 RUN_LEFT = Kind(
