@@ -132,6 +132,9 @@ def diagnose(
         checks += _record_checks(store, projects, settings)
     findings += _wrong_variables(known, settings)
     findings += do_checks(checks, explained, seconds=_LOOK_SECONDS)
+    if store is not None and all(f.kind is not kinds.UNFINISHED for f in findings):
+        # One that hangs may still read them.
+        store.close()
     starts = list(_start_checks(known, settings))
     findings += do_checks(starts, explained, seconds=_START_SECONDS, most=1)
     secrets = [s for one in known if one.project for s in one.project.secrets]
@@ -216,7 +219,8 @@ def _project_checks(
         yield here(N_("interpreter"), look_at_version, one, local_now().date())
         yield here(N_("imports"), look_at_imports, one, settings)
         yield here(N_("servers"), look_at_servers, project)
-        yield here(N_("drives"), look_at_drives, [folder, *one.scripts], folder)
+        used = [folder, folder / project.working_directory, *one.scripts]
+        yield here(N_("drives"), look_at_drives, used, folder)
         lengths = partial(look_at_lengths, unlimited=unlimited)
         yield here(N_("paths"), lengths, project)
 

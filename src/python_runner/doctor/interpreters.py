@@ -79,7 +79,7 @@ def look_at_imports(examined: Examination, settings: Settings) -> Iterator[Findi
     environ = child_environment(settings.environ, project.env, run_id="")
     sources = [file for file in examined.scripts if file.suffix.lower() != ".pyc"]
     wanted = wanted_modules(sources)
-    asked = {name for one in wanted for name in one.names}
+    asked = {"pip"} | {name for one in wanted for name in one.names}
     found = search_modules(command, asked, examined.folder, environ)
     if found is None:
         message = _("{interpreter} did not say which modules it has")
@@ -113,6 +113,9 @@ def _missing(one: Wanted, examined: Examination, missing: frozenset[str]) -> Fin
         return Finding.of(kinds.IMPORT_REMOVED, examined.folder, **values)
     python = " ".join(map(shell_word, examined.command))
     command = f"{python} -m pip install {package_of(name)}"
+    if "pip" in missing:
+        # The environments that uv makes have no pip.
+        command = f"uv pip install --python {python} {package_of(name)}"
     kind = kinds.IMPORT_MISSING if one.certain else kinds.IMPORT_MISSING_INSIDE
     return Finding.of(kind, examined.folder, **values, command=command)
 
