@@ -129,11 +129,11 @@ def _rule(rule: DayRule, months: tuple[int, ...]) -> Sentence | None:
 
 
 def _month_days(days: tuple[int, ...], month: Sentence) -> Sentence:
+    if days == (LAST,):
+        return Sentence.of(N_("on the last day {month}"), month=month)
     named = _list([_ordinal(day) for day in days if day != LAST])
     if LAST not in days:
         return Sentence.of(N_("on the {days} {month}"), days=named, month=month)
-    if days == (LAST,):
-        return Sentence.of(N_("on the last day {month}"), month=month)
     template = N_("on the {days} and on the last day {month}")
     return Sentence.of(template, days=named, month=month)
 
