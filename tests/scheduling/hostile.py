@@ -23,7 +23,7 @@ NAMES = (
     "!bang",
     "日本",
     "%s%%h",
-    "it's \"both\"",
+    'it\'s "both"',
     "~",
     "-rf",
 )

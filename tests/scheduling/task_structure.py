@@ -21,10 +21,29 @@ _DURATION = r"P(?!$)(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
 _MOMENT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"
 _PATH = ".{1,260}"
 _TEXT = "(?s:.*)"
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
+_WEEKDAYS = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+]
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 #: Of each element: whether its children have an order, and for each child how often it may
 #: be there at most, and whether it must.
@@ -41,10 +60,18 @@ _CHILDREN: dict[str, tuple[bool, dict[str, tuple[int, bool]]]] = {
     ),
     "RegistrationInfo": (
         False,
-        {
-            name: (1, False)
-            for name in "URI Source Date Author Version Description Documentation".split()
-        },
+        dict.fromkeys(
+            [
+                "URI",
+                "Source",
+                "Date",
+                "Author",
+                "Version",
+                "Description",
+                "Documentation",
+            ],
+            (1, False),
+        ),
     ),
     "Triggers": (True, {"CalendarTrigger": (48, False)}),
     "CalendarTrigger": (
@@ -64,7 +91,11 @@ _CHILDREN: dict[str, tuple[bool, dict[str, tuple[int, bool]]]] = {
     ),
     "Repetition": (
         False,
-        {"Interval": (1, True), "Duration": (1, False), "StopAtDurationEnd": (1, False)},
+        {
+            "Interval": (1, True),
+            "Duration": (1, False),
+            "StopAtDurationEnd": (1, False),
+        },
     ),
     "ScheduleByDay": (False, {"DaysInterval": (1, False)}),
     "ScheduleByWeek": (False, {"WeeksInterval": (1, False), "DaysOfWeek": (1, False)}),
@@ -73,8 +104,8 @@ _CHILDREN: dict[str, tuple[bool, dict[str, tuple[int, bool]]]] = {
         False,
         {"Weeks": (1, False), "DaysOfWeek": (1, True), "Months": (1, False)},
     ),
-    "DaysOfWeek": (False, {name: (1, False) for name in _WEEKDAYS}),
-    "Months": (False, {name: (1, False) for name in _MONTHS}),
+    "DaysOfWeek": (False, dict.fromkeys(_WEEKDAYS, (1, False))),
+    "Months": (False, dict.fromkeys(_MONTHS, (1, False))),
     "DaysOfMonth": (True, {"Day": (32, False)}),
     "Weeks": (True, {"Week": (5, False)}),
     "Principals": (True, {"Principal": (1, True)}),
@@ -90,16 +121,16 @@ _CHILDREN: dict[str, tuple[bool, dict[str, tuple[int, bool]]]] = {
     ),
     "Settings": (
         False,
-        {
-            name: (1, False)
-            for name in (
+        dict.fromkeys(
+            (
                 *("AllowStartOnDemand", "MultipleInstancesPolicy", "Hidden", "Enabled"),
                 *("DisallowStartIfOnBatteries", "StopIfGoingOnBatteries", "Priority"),
                 *("AllowHardTerminate", "StartWhenAvailable", "RunOnlyIfIdle"),
                 *("RunOnlyIfNetworkAvailable", "WakeToRun", "IdleSettings"),
                 "ExecutionTimeLimit",
-            )
-        },
+            ),
+            (1, False),
+        ),
     ),
     "IdleSettings": (
         False,
@@ -150,7 +181,7 @@ _SCHEDULES = {
 def wrong_places(xml: str) -> Iterator[str]:
     """Yield each place of a task that the published structure does not allow."""
     bare = re.sub(r"^<\?xml[^>]*\?>", "", xml)
-    task = fromstring(bare)
+    task = fromstring(bare)  # noqa: S314 - our own
     if task.tag != f"{{{NAMESPACE}}}Task" or task.get("version") not in {"1.2", "1.3"}:
         yield "Task"
     for element in task.iter():
@@ -162,7 +193,9 @@ def _wrong(element: Element, above: str) -> Iterator[str]:
     path = f"{above}/{element.tag}"
     tags = [child.tag for child in element]
     if element.tag not in _CHILDREN:
-        if tags or not re.fullmatch(_VALUES.get(element.tag, "(?!)"), element.text or ""):
+        if tags or not re.fullmatch(
+            _VALUES.get(element.tag, "(?!)"), element.text or ""
+        ):
             yield f"{path}: {element.text}"
         return
     ordered, known = _CHILDREN[element.tag]

@@ -13,8 +13,8 @@ from hypothesis import given
 
 from python_runner.due_times import expression_problem, times_after
 from python_runner.scheduling.on_calendar import calendar_lines, calendar_problem
-from tests.scheduling.conftest import require
 from tests.scheduling.hostile import EXPRESSIONS, expressions
+from tests.servers.schedulers import require
 
 
 pytestmark = [pytest.mark.posix]

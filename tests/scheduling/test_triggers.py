@@ -132,7 +132,7 @@ def fired(expression: str, end: datetime) -> list[datetime]:
     """Return when the task of an expression starts until a moment."""
     text = xml_of(job(expression))
     bare = re.sub(r"<\?xml[^>]*\?>", "", text).replace(f' xmlns="{NAMESPACE}"', "")
-    triggers = fromstring(bare).findall("Triggers/CalendarTrigger")
+    triggers = fromstring(bare).findall("Triggers/CalendarTrigger")  # noqa: S314 - ours
     assert 0 < len(triggers) <= MOST
     found = {moment for trigger in triggers for moment in fires(trigger, end)}
     return sorted(moment for moment in found if NOW < moment <= end)
@@ -157,7 +157,7 @@ def test_a_task_starts_when_the_expression_is_due(expression: str) -> None:
     assert fired(expression, end) == moments
 
 
-@examples(40)
+@examples(30)
 @given(expressions())
 def test_any_expression_is_converted_exactly_or_refused(expression: str) -> None:
     """Whatever the fields are: no start is too many, and none is missing."""
@@ -169,7 +169,13 @@ def test_any_expression_is_converted_exactly_or_refused(expression: str) -> None
 
 @pytest.mark.parametrize(
     "expression",
-    ["0 6 LW * *", "0 6 * * 1#5", "0 6 */2 * 1", "0 6 1-7 * */2", "0,1,5,12,25,27,35,41,44 0,1,4,9,15,22 1 * 1"],
+    [
+        "0 6 LW * *",
+        "0 6 * * 1#5",
+        "0 6 */2 * 1",
+        "0 6 1-7 * */2",
+        "0,1,5,12,25,27,35,41,44,55 0,1,4,9,15,22,23 1 * 1",
+    ],
 )
 def test_what_has_no_triggers_is_refused(expression: str) -> None:
     """The sentence names the expression; nothing that is nearly the same is installed."""

@@ -78,9 +78,7 @@ def _days(rule: DayRule) -> Iterator[tuple[str, str]]:
 def _weekdays(weekdays: tuple[int, ...]) -> str:
     places = tuple(sorted((day - 1) % _WEEK for day in weekdays))
     return ",".join(
-        _WEEKDAYS[first]
-        if first == last
-        else f"{_WEEKDAYS[first]}..{_WEEKDAYS[last]}"
+        _WEEKDAYS[first] if first == last else f"{_WEEKDAYS[first]}..{_WEEKDAYS[last]}"
         for first, last in _ranges(places)
     )
 

@@ -73,10 +73,12 @@ def plan_for(
     change: list[Job] = []
     same: list[Job] = []
     remove: list[Entry] = []
+    replaced: list[Entry] = []
     for job in wish.jobs:
         found = [entry for entry in own if _is_of(entry.job, job, same_folder)]
         here = [entry for entry in found if _is_here(entry, job, scheduler)]
         remove += [entry for entry in found if entry not in here]
+        replaced += found
         if any(entry.enabled and scheduler.is_same(entry, job) for entry in here):
             same.append(job)
         else:
@@ -88,7 +90,7 @@ def plan_for(
         and (about := entry.job.project) is not None
         and any(same_folder(about, folder) for folder in wish.without)
     ]
-    remove += _without_projects(own, remove, wish.jobs)
+    remove += _without_projects(own, remove, replaced, wish.jobs)
     return Plan(
         install=tuple(install),
         change=tuple(change),
@@ -113,10 +115,14 @@ def _is_here(entry: Entry, job: Job, scheduler: Scheduler) -> bool:
 
 
 def _without_projects(
-    own: Iterable[Entry], removed: Sequence[Entry], jobs: Iterable[Job]
+    own: Iterable[Entry],
+    removed: Sequence[Entry],
+    replaced: Sequence[Entry],
+    jobs: Iterable[Job],
 ) -> list[Entry]:
     """Return what served the projects of a folder none of which has an entry any more."""
-    left = [entry.job for entry in own if entry not in removed]
+    gone = [*removed, *replaced]
+    left = [entry.job for entry in own if entry not in gone]
     served = {folder_key(job) for job in (*left, *jobs) if job.purpose is Purpose.RUN}
     wanted = {(job.purpose, folder_key(job)) for job in jobs}
     return [
