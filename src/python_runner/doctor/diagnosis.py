@@ -31,6 +31,7 @@ from python_runner.doctor.mail import (
     try_way,
 )
 from python_runner.doctor.projects import findings_of
+from python_runner.doctor.schedules import look_at_schedules
 from python_runner.doctor.state import (
     look_at_clock_of_records,
     look_at_disks,
@@ -178,6 +179,7 @@ def _computer_checks(
     yield _check(N_("permissions"), look_at_permissions, known, settings)
     yield _check(N_("packages"), look_at_packages, current_folder())
     yield _check(N_("time zone"), look_at_zone)
+    yield _check(N_("schedules"), look_at_schedules, projects, now)
 
 
 def _mail_checks(settings: Settings) -> Iterator[Check]:

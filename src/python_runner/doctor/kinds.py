@@ -161,21 +161,28 @@ ADDRESS_UNKNOWN = Kind(
 SCHEDULE_MISSING = Kind(
     "schedule.not_installed",
     _PROBLEM,
-    N_("its key schedule says {schedule}, but nothing on this computer starts it"),
+    N_("its key schedule ({schedule}) is not installed: nothing here starts it"),
     N_("The project does not run by itself."),
     N_("`python-runner schedule install {folder}`"),
 )
 SCHEDULE_DIFFERS = Kind(
     "schedule.differs",
     _PROBLEM,
-    N_("its key schedule says {schedule}, but {where} starts it at {installed}"),
+    N_("its key schedule ({schedule}) is not what {where} does ({installed})"),
     N_("It runs at other times than the ones that are written in its configuration."),
     N_("`python-runner schedule install {folder}`"),
+)
+SCHEDULE_DISABLED = Kind(
+    "schedule.disabled",
+    _PROBLEM,
+    N_("its key schedule ({schedule}) is installed in {where}, but disabled there"),
+    N_("The project does not run by itself."),
+    N_("Enable the entry, or `python-runner schedule install {folder}`."),
 )
 SCHEDULE_LEFT = Kind(
     "schedule.left_over",
     _WARNING,
-    N_("{where} starts it at {installed}, but it has no key schedule any more"),
+    N_("{where} starts it ({installed}), but it has no key schedule any more"),
     N_("It goes on to run."),
     N_(
         "`python-runner schedule remove {folder}`, or write the key schedule into"
@@ -195,7 +202,7 @@ SCHEDULE_ACCOUNT = Kind(
 SCHEDULE_INSTALLED = Kind(
     "schedule.installed",
     _FINE,
-    N_("{where} starts it at {installed}, next at {next}"),
+    N_("{where} starts it ({installed}), next on {next}"),
 )
 DRIVE_MAPPED = Kind(
     "windows.drive",
