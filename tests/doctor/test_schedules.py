@@ -26,9 +26,9 @@ SIX = "0 6 * * 1-5"
 
 def entry(expression: str | None = SIX, **changes: Any) -> Entry:
     """Return an entry that starts the project."""
-    job = {"project": FOLDER, "purpose": Purpose.RUN, "folder": None}
+    job: dict[str, Any] = {"project": FOLDER, "purpose": Purpose.RUN, "folder": None}
     job |= {name: changes.pop(name) for name in set(job) & set(changes)}
-    values = {
+    values: dict[str, Any] = {
         "scheduler": SchedulerName.CRON,
         "name": "x",
         "own": True,

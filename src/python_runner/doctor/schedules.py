@@ -85,17 +85,23 @@ def judge_schedule(
             # What a person has made needs no key.
             if entry.own and entry.job.project is not None:
                 installed = _words(entry.job.expression)
-                values = {"where": _where(entry), "installed": installed}
                 yield Finding.of(
-                    kinds.SCHEDULE_LEFT, folder, **values, folder=str(folder)
+                    kinds.SCHEDULE_LEFT,
+                    folder,
+                    where=_where(entry),
+                    installed=installed,
+                    folder=str(folder),
                 )
         return
-    values = {"schedule": _words(schedule), "folder": str(folder)}
+    values: dict[str, object] = {
+        "schedule": _words(schedule),
+        "folder": str(folder),
+    }
     enabled = [entry for entry in entries if entry.enabled]
     if not enabled:
         kind = kinds.SCHEDULE_DISABLED if entries else kinds.SCHEDULE_MISSING
-        where = _where(entries[0]) if entries else ""
-        yield Finding.of(kind, folder, **values, where=where)
+        place = _where(entries[0]) if entries else None
+        yield Finding.of(kind, folder, **values, where=place)
     for entry in enabled:
         where, expression = _where(entry), entry.job.expression
         installed = _words(expression)
