@@ -54,7 +54,7 @@ SAID = {
     ),
     "mail.configuration": (
         "a variable of the mail settings is wrong",
-        "une variable des réglages d'e-mail est fausse",
+        "une variable des paramètres d'e-mail est fausse",
     ),
     "mail.closed": (
         "no way takes a login: the step that failed, and why",

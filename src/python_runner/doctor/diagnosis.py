@@ -176,7 +176,7 @@ def _computer_checks(
     yield _check(N_("state folder"), look_at_drives, [home], None)
     yield _check(N_("free space"), look_at_disks, list(places_of(home, projects)))
     yield _check(N_("account"), look_at_account)
-    yield _check(N_("permissions"), look_at_permissions, known, settings)
+    yield _check(N_("rights"), look_at_permissions, known, settings)
     yield _check(N_("packages"), look_at_packages, current_folder())
     yield _check(N_("time zone"), look_at_zone)
     yield _check(N_("schedules"), look_at_schedules, projects, now)

@@ -118,8 +118,7 @@ RUN_LEFT = Kind(
     "run.left",
     _WARNING,
     N_(
-        "the run of {since} ({run_id}) was interrupted: its runner was killed, or the"
-        " computer was switched off"
+        "the run of {since} ({run_id}) was interrupted: it was killed, or the computer was switched off"
     ),
     N_("Its report leaves with the next run, and some of its scripts did not run."),
     N_("Run what is missing: `python-runner run {folder} --resume`."),
@@ -161,32 +160,31 @@ ADDRESS_UNKNOWN = Kind(
 SCHEDULE_MISSING = Kind(
     "schedule.not_installed",
     _PROBLEM,
-    N_("its key schedule ({schedule}) is not installed: nothing here starts it"),
+    N_("its key `schedule` ({schedule}) is not installed: nothing here starts it"),
     N_("The project does not run by itself."),
     N_("`python-runner schedule install {folder}`"),
 )
 SCHEDULE_DIFFERS = Kind(
     "schedule.differs",
     _PROBLEM,
-    N_("its key schedule ({schedule}) is not what {where} does ({installed})"),
+    N_("its key `schedule` ({schedule}) is not what {where} does ({installed})"),
     N_("It runs at other times than the ones that are written in its configuration."),
     N_("`python-runner schedule install {folder}`"),
 )
 SCHEDULE_DISABLED = Kind(
     "schedule.disabled",
     _PROBLEM,
-    N_("its key schedule ({schedule}) is installed in {where}, but disabled there"),
+    N_("its key `schedule` ({schedule}) is installed in {where}, but disabled there"),
     N_("The project does not run by itself."),
     N_("Enable the entry, or `python-runner schedule install {folder}`."),
 )
 SCHEDULE_LEFT = Kind(
     "schedule.left_over",
     _WARNING,
-    N_("{where} starts it ({installed}), but it has no key schedule any more"),
+    N_("{where} starts it ({installed}), but it has no key `schedule` any more"),
     N_("It goes on to run."),
     N_(
-        "`python-runner schedule remove {folder}`, or write the key schedule into"
-        " exec_config.json."
+        "`python-runner schedule remove {folder}`, or write the key `schedule` into exec_config.json."
     ),
 )
 SCHEDULE_ACCOUNT = Kind(
@@ -214,7 +212,7 @@ DRIVE_MAPPED = Kind(
 PATH_LONG = Kind(
     "windows.long_path",
     _WARNING,
-    N_("files below {path} get names of up to {count} characters"),
+    N_("the longest name of a file below {path} has a length of {length}"),
     N_("This Windows takes 259: output and logs with longer names cannot be written."),
     N_("Use a shorter folder, or let the administrator allow long paths."),
 )
@@ -224,7 +222,9 @@ STATE_UNWRITABLE = Kind(
     "state.unwritable",
     _PROBLEM,
     "{problem}",
-    N_("Reports that cannot leave at once are lost, and two runs may overlap."),
+    N_(
+        "Reports that cannot leave at once are lost, and two runs may be active at once."
+    ),
     N_("Set PYTHON_RUNNER_HOME to a local folder that this account may write to."),
 )
 STATE_REMOTE = Kind(
@@ -232,8 +232,7 @@ STATE_REMOTE = Kind(
     _PROBLEM,
     N_("the state folder {path} lies on a network drive"),
     N_(
-        "Locks do not hold there reliably: two runs may overlap, and the records may be"
-        " damaged."
+        "Locks are not reliable there: two runs may be active at once, and the records damaged."
     ),
     N_("Set PYTHON_RUNNER_HOME to a folder on a disk of this computer."),
 )
@@ -241,7 +240,7 @@ RECORDS_UNREADABLE = Kind(
     "records.unreadable",
     _PROBLEM,
     "{problem}",
-    N_("Runs are not recorded, and reports that cannot leave at once are lost."),
+    N_("No records are kept, and reports that cannot leave at once are lost."),
     N_(
         "Free the file, or give this account the right to write it. If a newer Python"
         " Runner has made it, install that one here too."
@@ -273,14 +272,14 @@ RECORDS_SOUND = Kind(
 DISK_FULL = Kind(
     "disk.full",
     _PROBLEM,
-    N_("{free} are free for {path}, and a run may need {needed}"),
+    N_("{room} are free for {path}, and a run may need {needed}"),
     N_("Output, logs and records can then not be written, and scripts fail."),
     N_("Make room, or lower output_limit and output_keep_days."),
 )
 DISK_LOW = Kind(
     "disk.low",
     _WARNING,
-    N_("{free} are free for {path}, and a run may need {needed}"),
+    N_("{room} are free for {path}, and a run may need {needed}"),
     N_("A few runs, or an update of the system, fill the disk."),
     N_("Make room, or lower output_limit and output_keep_days."),
 )
@@ -386,7 +385,7 @@ SERVER_CERTIFICATE_ENDING = Kind(
     _WARNING,
     N_("the certificate of {host} ends on {date}"),
     N_("If it is not renewed until then, no email leaves: reports wait."),
-    N_("Tell the people who run that server."),
+    N_("Tell the administrators of that server."),
 )
 
 # This computer: the rest.
@@ -408,14 +407,14 @@ CLOCK_BEHIND = Kind(
     "clock.behind",
     _PROBLEM,
     N_("the clock says {now}, but a run of {project} was recorded at {last}"),
-    N_("It is wrong now, or was wrong then: what is due, old or late is misjudged."),
+    N_("It is wrong now, or was wrong then: what is old or late is misjudged."),
     N_("Let the system set its clock by the network (w32tm, timedatectl)."),
 )
 ZONE_UNKNOWN = Kind(
     "clock.zone",
     _WARNING,
-    N_("the time zone of this computer has no usual name: {error}"),
-    N_("A schedule may be due at the wrong hour after the clock changes."),
+    N_("the time zone of this computer has no known name: {error}"),
+    N_("After the clock changes a project may start at the wrong hour."),
     N_("Set the time zone of the system, or TZ to a name like Europe/Paris."),
 )
 ROOT = Kind(
@@ -444,8 +443,8 @@ FOREIGN_PACKAGE = Kind(
 LINGER = Kind(
     "systemd.linger",
     _PROBLEM,
-    N_("timers of {user} are installed, but stop when {user} logs out"),
-    N_("After a restart nothing runs until somebody logs in."),
+    N_("timers of {user} are installed, but stop when {user} signs off"),
+    N_("After a restart nothing is started until somebody signs on."),
     N_("`loginctl enable-linger {user}`"),
 )
 UNFINISHED = Kind(

@@ -99,7 +99,7 @@ def judge_space(place: Place, free: int, needed: int) -> Iterator[Finding]:
         kind,
         place.project,
         path=str(place.path),
-        free=formats.size(free),
+        room=formats.size(free),
         needed=formats.size(needed),
     )
 

@@ -96,5 +96,5 @@ def look_at_lengths(project: Project, *, unlimited: bool) -> Iterator[Finding]:
     longest = len(str(project.path)) + _OUTPUT + max(names, default=0)
     if longest > _MOST and not unlimited:
         yield Finding.of(
-            kinds.PATH_LONG, project.path, path=str(project.path), count=longest
+            kinds.PATH_LONG, project.path, path=str(project.path), length=longest
         )

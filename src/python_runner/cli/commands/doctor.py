@@ -35,8 +35,8 @@ _MARKS = {
 @click.command(
     help=_(
         "Look at everything that each PROJECT needs to run and to report, on this"
-        " computer and beyond: configuration, interpreter, imports, disks, records, mail"
-        " as far as a login, schedules. Say what is wrong, why that matters and what to"
+        " computer and beyond: configuration, interpreter, imports, disks, records,"
+        " emails as far as a login, schedules. Say what is wrong, why that matters and what to"
         " do. No script is run and nothing is sent."
     )
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder, expanded
 from python_runner.installation import scheduled_command
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
+from python_runner.scheduling.fields import displaced_times
 from python_runner.scheduling.installed import (
     installed_entries,
     is_about,
@@ -106,6 +108,7 @@ class _How:
 
 @command.command(
     "install",
+    short_help=_("Install the entries of projects."),
     help=_(
         "Give each PROJECT an entry in the scheduler of the system, at the times of its"
         " key `schedule`; without one, the projects of python-runner.toml. Entries that"
@@ -159,6 +162,7 @@ def install(
 
 @command.command(
     "remove",
+    short_help=_("Remove the entries of projects."),
     help=_(
         "Take the entries of each PROJECT out of the schedulers of the system; without"
         " one, of the projects of python-runner.toml. Entries that others have made are"
@@ -190,6 +194,7 @@ def remove(
 
 @command.command(
     "show",
+    short_help=_("Show the entries and what is due."),
     help=_(
         "Show which entries run each PROJECT, when it is due next, and what is not as"
         " the key `schedule` says; without one, all entries and the projects of"
@@ -359,7 +364,7 @@ def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
     if changed:
         _show_needs(scheduler, changed)
     if how.dry_run:
-        show(_("Nothing was changed: this is a dry run."))
+        show(_("Nothing was changed (--dry-run)."))
         return EXIT_SUCCESS
     if code := _refusal(how, scheduler, changed):
         return code
@@ -467,6 +472,18 @@ def _show_needs(scheduler: Scheduler, jobs: Sequence[Job]) -> None:
                 " lets them run at any time; it is not changed here."
             )
         )
+    if scheduler.name is not SchedulerName.CRON:
+        now = datetime.now().astimezone()
+        for job in jobs:
+            for due in islice(displaced_times(job.expression or "", now), 1):
+                show(
+                    _(
+                        "{name}: on {day} the clock changes, and it may not run: that"
+                        " day does not have its time. Choose another time."
+                    ),
+                    name=_title(job),
+                    day=wording.formats().minute(due).partition(" ")[0],
+                )
     if isinstance(scheduler, TaskScheduler):
         for logon in sorted({scheduler.logon_of(job) for job in jobs}):
             show(_LOGON_NEEDS[logon]())
