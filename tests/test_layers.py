@@ -28,6 +28,7 @@ PACKAGE = Path(python_runner.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"doctor"},
     {"scheduling"},
     {"__init__"},
     {"helpers"},

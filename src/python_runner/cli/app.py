@@ -43,6 +43,8 @@ COMMANDS = {
     "logs": N_("Show a project's log and its archives."),
     "stop": N_("Stop the active run of a project."),
     "mail": N_("Test the mail settings, manage the outbox."),
+    "schedule": N_("Let the system's scheduler run projects."),
+    "doctor": N_("Find out what would go wrong tonight, and what to do."),
     "backup": N_("Copy the records."),
     "demo": N_("Run two small example projects."),
     "completion": N_("Print a shell's completion script."),

@@ -321,6 +321,11 @@ class Store:
         with self._database.read() as connection:
             return queries.project_state(connection, path)
 
+    def last_begin(self) -> tuple[str, datetime] | None:
+        """Return the project and the begin of the run that began last, by its own clock."""
+        with self._database.read() as connection:
+            return queries.last_begin(connection)
+
     def runs(
         self,
         *,
@@ -437,6 +442,15 @@ class Store:
             return queries.past_results(connection, path, script, limit, before)
 
     # Care.
+
+    def damage(self) -> str | None:
+        """Return what SQLite finds wrong in the whole file; None where it is sound.
+
+        Takes seconds for a large file; others read and write meanwhile.
+        """
+        with self._database.read() as connection:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return None if verdict == "ok" else str(verdict)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy to the new file ``target`` while runs go on.
