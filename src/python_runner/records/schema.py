@@ -269,6 +269,19 @@ _WAITS = ("ALTER TABLE result ADD COLUMN waits_until INTEGER",)
 # The way that was given a message and has not answered: no other way may send it again.
 _UNANSWERED = ("ALTER TABLE message ADD COLUMN unanswered TEXT",)
 
+# What the slots of a project follow from (schedule, days without runs, zone): since when
+# these are known, and the moment up to which every slot is settled, by a run or as unknown.
+_SCHEDULES = (
+    """
+    CREATE TABLE schedule (
+        project INTEGER PRIMARY KEY REFERENCES project,
+        terms TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        reached INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -281,6 +294,7 @@ MIGRATIONS = (
     _CONTENTS,
     _WAITS,
     _UNANSWERED,
+    _SCHEDULES,
 )
 
 
