@@ -1,0 +1,81 @@
+"""Which entries of the system's schedulers start Python Runner."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from python_runner.files import real_folder
+from python_runner.scheduling.entries import SchedulerError, SchedulerName
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from python_runner.scheduling.entries import Entry, Job, Scheduler
+    from python_runner.texts.sentence import Sentence
+
+
+def schedulers() -> tuple[Scheduler, ...]:
+    """Return the schedulers that this platform may have, the usual one first."""
+    if sys.platform == "win32":
+        from python_runner.scheduling.task_scheduler import (  # noqa: PLC0415
+            TaskScheduler,
+        )
+
+        return (TaskScheduler(),)
+    from python_runner.scheduling.cron import Cron  # noqa: PLC0415
+
+    if sys.platform == "darwin":
+        return (Cron(),)
+    from python_runner.scheduling.systemd import Systemd  # noqa: PLC0415
+
+    return (Systemd(), Cron())
+
+
+def available_schedulers() -> tuple[Scheduler, ...]:
+    """Return the schedulers that can be used here, the usual one first."""
+    return tuple(found for found in schedulers() if found.unavailable() is None)
+
+
+def installed_entries(
+    project: Path | None = None, problems: list[Sentence] | None = None
+) -> tuple[Entry, ...]:
+    """Return the entries that start Python Runner, of all schedulers that are here.
+
+    Also those that a person has made (``Entry.own``), as far as they can be read.
+
+    Args:
+        project: a folder; None: the entries of all projects, and those of none.
+        problems: gets a sentence for each scheduler that did not answer; without it such
+            a scheduler has no entries.
+    """
+    found: list[Entry] = []
+    for scheduler in available_schedulers():
+        try:
+            found += scheduler.entries()
+        except SchedulerError as error:
+            if problems is not None:
+                problems.append(error.reason)
+    if project is None:
+        return tuple(found)
+    return tuple(entry for entry in found if is_about(entry.job, project))
+
+
+def is_about(job: Job, project: Path) -> bool:
+    """Say whether a job runs a project, however its path is written."""
+    return job.project is not None and same_folder(job.project, project)
+
+
+def same_folder(one: Path, other: Path) -> bool:
+    """Say whether two paths lead to one folder."""
+    return os.path.normcase(one) == os.path.normcase(other) or (
+        real_folder(one) == real_folder(other)
+    )
+
+
+def entries_of(entries: Iterable[Entry], name: SchedulerName) -> tuple[Entry, ...]:
+    """Return those entries that one scheduler has."""
+    return tuple(entry for entry in entries if entry.scheduler is name)

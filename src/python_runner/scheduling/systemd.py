@@ -1,0 +1,240 @@
+"""Systemd: a timer and a service of this user, through the program ``systemctl``."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from python_runner.files import (
+    expanded,
+    make_folder,
+    read_regular,
+    remove,
+    replacing,
+)
+from python_runner.scheduling.entries import (
+    PREFIX,
+    Entry,
+    SchedulerError,
+    SchedulerName,
+)
+from python_runner.scheduling.programs import ask, find_program, require_success
+from python_runner.scheduling.units import (
+    Units,
+    is_own,
+    make_units,
+    read_units,
+    unit_problem,
+)
+from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.system_errors import system_error
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from python_runner.scheduling.entries import Job
+
+_SYSTEMCTL = ("systemctl", "--user")
+#: What a user's manager answers that can be asked.
+_ANSWERS = {b"running", b"degraded", b"starting", b"initializing"}
+#: Bytes of a unit that is read.
+_LONGEST = 1 << 20
+_ASKED = "Id,ActiveState,ExecMainStatus,ExecMainExitTimestamp"
+
+
+class Systemd:
+    """The timers of this user."""
+
+    name = SchedulerName.SYSTEMD
+
+    def unavailable(self) -> Sentence | None:
+        """Say why it cannot be used here; None if it can."""
+        if find_program("systemctl") is None:
+            template = N_(
+                "systemd is not installed here: there is no program {program}"
+            )
+            return Sentence.of(template, program="systemctl")
+        try:
+            answer = ask((*_SYSTEMCTL, "is-system-running")).output.strip()
+        except SchedulerError as error:
+            return error.reason
+        if answer not in _ANSWERS:
+            template = N_(
+                "no systemd manager of this user is running (`{command}` answers"
+                " {answer}); log on as this user, or use cron"
+            )
+            return Sentence.of(
+                template,
+                command="systemctl --user is-system-running",
+                answer=answer.decode(errors="replace") or "-",
+            )
+        return None
+
+    def problem(self, job: Job) -> Sentence | None:
+        """Say why it cannot do what is wanted; None if it can."""
+        return unit_problem(job)
+
+    def name_of(self, job: Job) -> str:
+        """Return what the units of a job are called, without their suffixes."""
+        return job.name
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return the timers of this user that start Python Runner.
+
+        Raises:
+            SchedulerError: systemd does not answer.
+        """
+        found = {}
+        for timer in sorted(_folder().glob("*.timer")):
+            service = timer.with_suffix(".service")
+            units = Units(_text(timer), _text(service))
+            job = read_units(units)
+            own = is_own(units.timer) and timer.name.startswith(f"{PREFIX}-")
+            if job is not None:
+                found[timer.stem] = job, units, own
+        states = _states(found)
+        return tuple(
+            _with_state(
+                Entry(
+                    scheduler=self.name,
+                    name=name,
+                    job=job,
+                    own=own,
+                    account=getpass.getuser(),
+                    definition=units.text,
+                ),
+                states,
+            )
+            for name, (job, units, own) in found.items()
+        )
+
+    def is_same(self, entry: Entry, job: Job) -> bool:
+        """Say whether an entry of ours is what would be installed now."""
+        return entry.definition == make_units(job).text and entry.name == job.name
+
+    def definition(self, job: Job) -> str:
+        """Return the text of both units of a job, each below its path."""
+        units, path = make_units(job), _folder() / job.name
+        return (
+            f"{path}.timer\n{_indented(units.timer)}\n"
+            f"{path}.service\n{_indented(units.service)}"
+        )
+
+    def instructions(self, jobs: Sequence[Job]) -> tuple[str, ...]:
+        """Return the commands by which a person would install the same."""
+        return (
+            "systemctl --user daemon-reload",
+            *(f"systemctl --user enable --now {job.name}.timer" for job in jobs),
+        )
+
+    def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:
+        """Write the units, and start and stop their timers.
+
+        Raises:
+            SchedulerError: a file could not be written, or systemd refused.
+        """
+        try:
+            for entry in remove:
+                self._remove(entry.name)
+            for job in install:
+                _write(job)
+        except OSError as error:
+            raise _unwritten(error) from None
+        require_success((*_SYSTEMCTL, "daemon-reload"))
+        for job in install:
+            timer = f"{job.name}.timer"
+            require_success((*_SYSTEMCTL, "enable", timer))
+            # A timer that runs keeps its old times until it is started again.
+            require_success((*_SYSTEMCTL, "restart", timer))
+
+    def _remove(self, name: str) -> None:
+        require_success((*_SYSTEMCTL, "disable", "--now", f"{name}.timer"))
+        for suffix in (".timer", ".service"):
+            remove(_folder() / f"{name}{suffix}")
+        # What is left of a run that failed, and of when the timer ran last.
+        ask((*_SYSTEMCTL, "reset-failed", f"{name}.service", f"{name}.timer"))
+        with suppress(OSError):
+            remove(_data_folder() / "systemd" / "timers" / f"stamp-{name}.timer")
+
+
+def lingers() -> bool | None:
+    """Say whether this user's timers run while nobody is logged on; None: not known."""
+    if find_program("loginctl") is None:
+        return None
+    try:
+        answer = ask(("loginctl", "show-user", getpass.getuser(), "--property=Linger"))
+    except (SchedulerError, OSError, KeyError):
+        return None
+    words = {b"Linger=yes": True, b"Linger=no": False}
+    return words.get(answer.output.strip())
+
+
+def _folder() -> Path:
+    """Return the folder of this user's units."""
+    return _base("XDG_CONFIG_HOME", ".config") / "systemd" / "user"
+
+
+def _data_folder() -> Path:
+    return _base("XDG_DATA_HOME", ".local/share")
+
+
+def _base(variable: str, usual: str) -> Path:
+    named = os.environ.get(variable, "")
+    return Path(named) if named.startswith("/") else expanded(f"~/{usual}")
+
+
+def _with_state(entry: Entry, states: Mapping[str, Mapping[str, str]]) -> Entry:
+    """Return an entry with what systemd tells of its timer and of its last run."""
+    timer = states.get(f"{entry.name}.timer", {})
+    service = states.get(f"{entry.name}.service", {})
+    ended = service.get("ExecMainExitTimestamp") or None
+    status = service.get("ExecMainStatus", "")
+    return replace(
+        entry,
+        enabled=timer.get("ActiveState") == "active",
+        last_run=ended,
+        last_result=int(status) if ended and status.isdigit() else None,
+    )
+
+
+def _states(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return the state of timers and services, by the names of their units."""
+    units = [f"{name}{suffix}" for name in names for suffix in (".timer", ".service")]
+    if not units:
+        return {}
+    command = (*_SYSTEMCTL, "show", f"--property={_ASKED}", *units)
+    text = require_success(command).decode(errors="replace")
+    blocks = [
+        dict(line.partition("=")[::2] for line in block.split("\n") if "=" in line)
+        for block in text.split("\n\n")
+    ]
+    return {block["Id"]: block for block in blocks if "Id" in block}
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path, _LONGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _write(job: Job) -> None:
+    units, folder = make_units(job), _folder()
+    make_folder(folder)
+    for suffix, text in ((".timer", units.timer), (".service", units.service)):
+        with replacing(folder / f"{job.name}{suffix}") as file:
+            file.write(text.encode())
+
+
+def _unwritten(error: OSError) -> SchedulerError:
+    template = N_("the unit of systemd could not be changed: {error}")
+    return SchedulerError(Sentence.of(template, error=system_error(error)))
+
+
+def _indented(text: str) -> str:
+    return "".join(f"  {line}\n" if line else "\n" for line in text.splitlines())
