@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: What the computer does from a moment on.
 ON, OFF, ASLEEP = "on", "off", "asleep"
+#: Within this time several messages tell of one start.
+_ONE_START = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,8 @@ class Absence:
 
     Attributes:
         asleep: whether it was asleep; else it was off.
-        begin: when that began; None where it is not known.
+        begin: when that began; None where nobody wrote it: the computer was started
+            then, and whether it had been off before the moment is not known.
         end: when it ended; None where it is not known.
     """
 
@@ -39,16 +43,17 @@ def absence_at(
         slot: the moment.
         changes: ``on``, ``off`` and ``asleep``, with their times, in any order.
     """
-    state, since = None, None
+    state: str | None = None
+    since: datetime | None = None
+    end: datetime | None = None
     for time, change in sorted(changes):
         if time > slot:
-            if state in {OFF, ASLEEP}:
-                asleep = state == ASLEEP
-                if change == ON:
-                    return Absence(asleep=asleep, begin=since, end=time)
-                return Absence(asleep=asleep, begin=since, end=None)
-            return None
+            end = time if change == ON else None
+            break
         state, since = change, time
     if state in {OFF, ASLEEP}:
-        return Absence(asleep=state == ASLEEP, begin=since, end=None)
+        return Absence(asleep=state == ASLEEP, begin=since, end=end)
+    # What starts twice has gone off in between, and nobody wrote when.
+    if end is not None and (since is None or end - since > _ONE_START):
+        return Absence(asleep=False, begin=None, end=end)
     return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.absence import ASLEEP, OFF, ON
 from python_runner.scheduling.task_results import (
     as_unsigned,
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 #: The history of the Task Scheduler, and the log that tells of starts and sleep.
 HISTORY = "Microsoft-Windows-TaskScheduler/Operational"
 SYSTEM = "System"
-_NAMESPACE = re.compile(r"\sxmlns=(\"[^\"]*\"|'[^']*')")
-_EVENT = re.compile(r"<Event[\s>].*?</Event>", re.DOTALL)
+_NAMESPACE = lazy_pattern(r"\sxmlns=(\"[^\"]*\"|'[^']*')")
+_EVENT = lazy_pattern(r"<Event[\s>].*?</Event>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.absence import ASLEEP, OFF, ON
 
 
@@ -114,7 +115,7 @@ def sleep_changes(messages: Iterable[Message]) -> Iterator[tuple[datetime, str]]
             yield message.time, ON
 
 
-_LAST = re.compile(
+_LAST = lazy_pattern(
     r"^(reboot|shutdown)\s.*?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:?\d\d)",
     re.MULTILINE,
 )
@@ -126,11 +127,11 @@ def last_changes(text: str) -> Iterator[tuple[datetime, str]]:
         yield datetime.fromisoformat(moment), ON if word == "reboot" else OFF
 
 
-_CLASSIC = re.compile(
+_CLASSIC = lazy_pattern(
     r"^(?P<month>[A-Z][a-z]{2}) +(?P<day>\d+) (?P<time>\d\d:\d\d:\d\d) \S+ "
     r"(?P<program>[^\[:\s]+)(?:\[\d+\])?: (?P<text>.*)$"
 )
-_MODERN = re.compile(
+_MODERN = lazy_pattern(
     r"^(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)) \S+ "
     r"(?P<program>[^\[:\s]+)(?:\[\d+\])?: (?P<text>.*)$"
 )
@@ -152,10 +153,8 @@ def read_syslog(text: str, now: datetime) -> list[Message]:
             clock = datetime.strptime(found["time"], "%H:%M:%S").time()  # noqa: DTZ007
             month = _MONTHS.index(found["month"]) + 1
             try:
-                time = datetime.combine(
-                    datetime(now.year, month, int(found["day"])),
-                    clock,
-                ).astimezone()
+                day = date(now.year, month, int(found["day"]))
+                time = datetime.combine(day, clock).astimezone()
                 if time > now + timedelta(days=1):
                     time = time.replace(year=now.year - 1).astimezone()
             except ValueError:
@@ -169,9 +168,11 @@ def read_syslog(text: str, now: datetime) -> list[Message]:
 
 
 #: What cron's own programs are called in a log.
-_CRON = re.compile(r"^(?:.*/)?(?:cron|crond|cronie)$", re.IGNORECASE)
-_COMMAND = re.compile(r"^\((?P<user>[^)]*)\) CMD \((?P<command>.*?)\)?$")
-_TROUBLE = re.compile(r"^\((?P<user>[^)]*)\) (?P<what>[A-Z][A-Z ]+) \((?P<text>.*)\)$")
+_CRON = lazy_pattern(r"^(?:.*/)?(?:cron|crond|cronie)$", re.IGNORECASE)
+_COMMAND = lazy_pattern(r"^\((?P<user>[^)]*)\) CMD \((?P<command>.*?)\)?$")
+_TROUBLE = lazy_pattern(
+    r"^\((?P<user>[^)]*)\) (?P<what>[A-Z][A-Z ]+) \((?P<text>.*)\)$"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -255,6 +255,31 @@ def judge(
     return Slot(time=slot, state=state, run=next(iter(over), None), tried=tried)
 
 
+#: Slots that are judged, from the present back, to find the last one that was missed.
+_LOOKED_AT = 200
+
+
+def last_missed(
+    clock: Clock, begin: datetime, runs: Sequence[Run], active: OpenRun | None = None
+) -> datetime | None:
+    """Return the last slot at which the project should have run, and did not.
+
+    Args:
+        clock: the schedule, and the present moment.
+        begin: slots before that are not known.
+        runs: the last ended runs, the newest first.
+        active: the run that is active now.
+    """
+    oldest = min((run.started_at for run in runs), default=begin)
+    ordered = sorted(runs, key=lambda run: run.started_at)
+    for slot in islice(clock.before(clock.now), _LOOKED_AT):
+        if slot <= max(begin, oldest, clock.now - timedelta(days=MOST_DAYS)) + EARLY:
+            return None
+        if judge(slot, clock, ordered, active).missed:
+            return slot
+    return None
+
+
 def _covers(run: Run, slot: datetime) -> bool:
     """Say whether a run was active at a slot."""
     begun = run.started_at.astimezone(UTC)
