@@ -70,13 +70,21 @@ def not_due(project: str, at: datetime, clock: Clock) -> Answer:
     )
 
 
-def answered(project: str, slot: Slot, status: Sentence | None) -> Answer:
+def is_late(slot: Slot) -> bool:
+    """Say whether the run of a slot began later than a scheduler starts it."""
+    return slot.run is not None and slot.run.started_at - slot.time > GRACE + EARLY
+
+
+def answered(
+    project: str, slot: Slot, status: Sentence | None, evidence: Evidence | None = None
+) -> Answer:
     """Return that a run answered a slot: in time, late, or early.
 
     Args:
         project: its name.
         slot: with the run.
         status: how the run ended; None while it is active.
+        evidence: what the system tells of the slot, where its run was late.
     """
     run = slot.run
     assert run is not None  # noqa: S101 - what answers a slot is a run
@@ -86,9 +94,8 @@ def answered(project: str, slot: Slot, status: Sentence | None) -> Answer:
         "begun": run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         "run_id": run.run_id,
     }
-    late = run.started_at - slot.time > GRACE + EARLY
     template = N_("{project} ran: run {run_id} began at {begun}.")
-    if late:
+    if is_late(slot):
         template = N_(
             "{project} ran late: it was due at {slot}, and run {run_id} began at {begun}."
         )
@@ -96,8 +103,24 @@ def answered(project: str, slot: Slot, status: Sentence | None) -> Answer:
     if status:
         ended = Sentence.of(N_("The run ended: {status}."), status=status)
     return Answer(
-        state=slot.state, answer=Sentence.of(template, **values), findings=[ended]
+        state=slot.state,
+        answer=Sentence.of(template, **values),
+        findings=[*_why_late(evidence), ended],
+        unknown=evidence.unknown if evidence else (),
     )
+
+
+def _why_late(evidence: Evidence | None) -> list[Sentence]:
+    """Return what the system tells of a slot whose run was late.
+
+    What is installed now says little: the run was started by something.
+    """
+    if evidence is None:
+        return []
+    causes = [absence_words(evidence.absence)] if evidence.absence else []
+    causes += [sentence for sentence, _todo in evidence.refused]
+    template = N_("When it was due: {what}.")
+    return [Sentence.of(template, what=cause) for cause in causes]
 
 
 def explain(

@@ -28,10 +28,12 @@ from python_runner.scheduling.catch_up import clock_of
 from python_runner.scheduling.evidence import Evidence, collect
 from python_runner.scheduling.slots import SlotState, judge, last_missed
 from python_runner.scheduling.why import (
+    NO_RUN,
     NO_SCHEDULE,
     Answer,
     answered,
     explain,
+    is_late,
     not_due,
 )
 from python_runner.texts.sanitize import flat
@@ -151,11 +153,9 @@ def _why(
     if at is None:
         at = _default(project, records, clock)
     if at is None:
-        answer = Sentence.of(
-            N_("{project} has missed no run, and none is recorded."),
-            project=project.name,
-        )
-        return _Told(answer=Answer(state=NO_SCHEDULE, answer=answer), at=None)
+        template = N_("{project} has missed no run, and none is recorded.")
+        nothing = Sentence.of(template, project=project.name)
+        return _Told(answer=Answer(state=NO_RUN, answer=nothing), at=None)
     minute = at.replace(second=0, microsecond=0)
     slot_time = next(clock.after(minute - timedelta(seconds=1)), None)
     if slot_time is None or slot_time - minute >= timedelta(minutes=1):
@@ -164,7 +164,7 @@ def _why(
         slot_time, clock, records.around(project.path, slot_time, clock), active
     )
     if slot.state is SlotState.ANSWERED:
-        return _Told(answer=_ran(project, slot), at=slot_time, slot=slot)
+        return _ran(project, slot, now)
     evidence = None
     if slot.state is SlotState.MISSED:
         evidence = collect(project.path, slot_time, now)
@@ -174,9 +174,12 @@ def _why(
     return _Told(answer=answer, at=slot_time, slot=slot, evidence=evidence)
 
 
-def _ran(project: Project, slot: Slot) -> Answer:
+def _ran(project: Project, slot: Slot, now: datetime) -> _Told:
+    """Answer for a slot that a run has answered; of a late one also why it was late."""
     status = Sentence(slot.run.status.word) if isinstance(slot.run, Run) else None
-    return answered(project.name, slot, status)
+    evidence = collect(project.path, slot.time, now) if is_late(slot) else None
+    answer = answered(project.name, slot, status, evidence)
+    return _Told(answer=answer, at=slot.time, slot=slot, evidence=evidence)
 
 
 def _default(project: Project, records: _Records, clock: Clock) -> datetime | None:
