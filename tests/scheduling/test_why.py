@@ -62,7 +62,7 @@ REFUSED = (said("the Task Scheduler at 06:00: access was denied"), said("Look th
         (Evidence(entries=()), "nothing of this account starts it", 0),
         (
             Evidence(entries=(entry(),), started=[said("cron started it at 06:00")]),
-            "cron started it at 06:00, but these records hold no run of it",
+            "cron started it at 06:00, but the records contain no run of it",
             0,
         ),
         (
@@ -72,8 +72,8 @@ REFUSED = (said("the Task Scheduler at 06:00: access was denied"), said("Look th
             "cron is not running",
             0,
         ),
-        (Evidence(entries=(entry(),)), "nothing on this computer tells why", 0),
-        (Evidence(entries=None), "nothing on this computer tells why", 0),
+        (Evidence(entries=(entry(),)), "nothing on this computer says why", 0),
+        (Evidence(entries=None), "nothing on this computer says why", 0),
     ],
 )
 def test_the_surest_cause_comes_first(

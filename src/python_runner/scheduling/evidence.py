@@ -269,7 +269,7 @@ def _cron(
                 N_(
                     "no log of cron was found that this account may read: as an"
                     " administrator, `journalctl -t CRON -t crond` or /var/log/syslog"
-                    " tells what cron started"
+                    " shows what cron started"
                 )
             )
         )

@@ -94,10 +94,10 @@ def answered(
         "begun": run.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
         "run_id": run.run_id,
     }
-    template = N_("{project} ran: run {run_id} began at {begun}.")
+    template = N_("{project} ran: run {run_id} started at {begun}.")
     if is_late(slot):
         template = N_(
-            "{project} ran late: it was due at {slot}, and run {run_id} began at {begun}."
+            "{project} ran late: it was due at {slot}, and run {run_id} started at {begun}."
         )
     ended = Sentence.of(N_("The run is still active."))
     if status:
@@ -168,7 +168,7 @@ def explain(
 _LINE = N_("{what}.")
 _EXPLAINED = N_("{project} did not run at {slot}: {cause}.")
 _UNEXPLAINED = N_(
-    "{project} did not run at {slot}, and nothing on this computer tells why: it was on,"
+    "{project} did not run at {slot}, and nothing on this computer says why: it was on,"
     " something starts the project, and no run is recorded."
 )
 _CATCH_UP = N_("`python-runner run --if-missed` makes one run that catches up.")
@@ -176,7 +176,7 @@ _ANSWERS = {
     SlotState.DAY_OFF: N_("{project} does not run on the day of {slot}: {reason}."),
     SlotState.DUE: N_("{project} is due at {slot}, which is yet to come."),
     SlotState.BEGINS: N_(
-        "{project} is due now: its run of {slot} may be about to begin."
+        "{project} is due now: its run of {slot} may be about to start."
     ),
     SlotState.RUNNING: N_("{project} did not run at {slot}: {reason}."),
     SlotState.SKIPPED: N_("{project} did not run at {slot}: {reason}."),
@@ -256,7 +256,7 @@ _LOOK = Sentence(
 
 
 def _started(sentence: Sentence) -> Sentence:
-    template = N_("{what}, but these records hold no run of it")
+    template = N_("{what}, but the records contain no run of it")
     return Sentence.of(template, what=sentence)
 
 

@@ -261,7 +261,7 @@ def test_why_tells_of_a_run(cli: Cli, store: Store, hourly: Path) -> None:
 
     found = why(cli, hourly)
     assert (found["state"], found["run_id"]) == ("answered", "1" * 13)
-    assert f"{hourly.name} ran: run 1111111111111 began at" in found["answer"]
+    assert f"{hourly.name} ran: run 1111111111111 started at" in found["answer"]
     assert found["findings"] == ["The run ended: failed."]
 
     keep(store, "2" * 13, hourly, Outcome.SUCCESS, ago=timedelta(minutes=5))
@@ -327,7 +327,7 @@ def test_why_without_a_schedule(
     keep(store, "1" * 13, plain, Outcome.SUCCESS, ago=timedelta(hours=1))
     found = why(cli, plain)
     assert found["state"] == "no_schedule"
-    assert "Its last run began at" in found["findings"][0]
+    assert "Its last run started at" in found["findings"][0]
 
     new = make_project("new", sources={"a.py": GOOD}, schedule="0 6 1 1 *")
     assert why(cli, new)["state"] == "no_run"

@@ -72,7 +72,7 @@ class _Told:
 @click.command(
     help=_(
         "Say why PROJECT did not run at a time of its schedule: by its runs, its lock,"
-        " the calendar, and what the system tells of that time. Without --at, about the"
+        " the calendar, and what the system says of that time. Without --at, about the"
         " last time at which it was missed, else about its last run."
     )
 )
@@ -211,7 +211,7 @@ def _without_schedule(
     findings = []
     if last:
         began = last.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        line = N_("Its last run began at {begun}: {status}.")
+        line = N_("Its last run started at {begun}: {status}.")
         findings.append(
             Sentence.of(line, begun=began, status=Sentence(last.status.word))
         )
@@ -250,12 +250,12 @@ def _note_knowledge(
     known_schedule = store.schedule(project.path)
     if known_schedule is None or known_schedule.terms != schedule_terms(project):
         template = N_(
-            "No run has seen this schedule yet: whether it held then is not known"
+            "No run has seen this schedule yet: whether it applied then is not known"
         )
         evidence.unknown.append(Sentence.of(template))
     elif slot < known_schedule.since:
         template = N_(
-            "The schedule is known since {since} only: whether it held then is not known"
+            "The schedule is known since {since} only: whether it applied then is not known"
         )
         since = known_schedule.since.astimezone().strftime("%Y-%m-%d %H:%M")
         evidence.unknown.append(Sentence.of(template, since=since))
