@@ -64,3 +64,27 @@ def _same_program(one: str, other: str) -> bool:
         for path in (one, other)
     )
     return first == second
+
+
+def scheduled_command() -> tuple[str, ...]:
+    """Return what a scheduler starts: this program by its absolute path, no window.
+
+    The program in the folder of the interpreter is taken before ``-m``: that would look
+    for modules in the working folder first, where there may be anything.
+    """
+    folder = Path(sys.executable).parent
+    started = Path(sys.argv[0]) if sys.argv else Path()
+    if started.suffix == ".pyz" and started.is_file():
+        return (_windowless(folder), os.path.abspath(started))  # noqa: PTH100 - as typed
+    name = f"{COMMAND}w.exe" if sys.platform == "win32" else COMMAND
+    program = folder / name
+    if program.is_file():
+        return (str(program),)
+    return (_windowless(folder), "-P", "-m", "python_runner")
+
+
+def _windowless(folder: Path) -> str:
+    """Return the interpreter that opens no window."""
+    if sys.platform == "win32" and (folder / "pythonw.exe").is_file():
+        return str(folder / "pythonw.exe")
+    return sys.executable

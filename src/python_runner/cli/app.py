@@ -43,6 +43,7 @@ COMMANDS = {
     "why": N_("Say why a project did not run."),
     "stop": N_("Stop the active run of a project."),
     "mail": N_("Test the mail settings, manage the outbox."),
+    "schedule": N_("Let the system's scheduler run projects."),
     "backup": N_("Copy the records."),
     "demo": N_("Run two small example projects."),
     "completion": N_("Print a shell's completion script."),

@@ -73,9 +73,11 @@ class Cron:
         """Return the line of a job."""
         return crontab.entry_line(job)
 
-    def instructions(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Return the commands by which a person would install the same."""
-        return ("crontab -e",) if jobs else ()
+    def instructions(
+        self, install: Sequence[Job], remove: Sequence[Entry]
+    ) -> tuple[str, ...]:
+        """Return the commands by which a person would do the same as ``change``."""
+        return ("crontab -e",) if install or remove else ()
 
     def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:
         """Change our lines of the crontab; where nothing is left, there is none.

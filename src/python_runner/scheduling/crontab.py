@@ -56,10 +56,7 @@ def expression_problem(expression: str) -> Sentence | None:
     for sign in ("L", "W", "#"):
         # In names of days and months none of these stands.
         if sign in re.sub("JUL|WED", "", f"{day} {weekday}"):
-            template = N_(
-                'cron does not know "{sign}" ({expression}); systemd and the Task'
-                " Scheduler do"
-            )
+            template = N_('cron does not know "{sign}" ({expression}); systemd does')
             shown = "LW" if "LW" in day else sign
             return Sentence.of(template, sign=shown, expression=expression)
     return None

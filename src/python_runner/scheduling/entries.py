@@ -162,8 +162,10 @@ class Scheduler(Protocol):
     def definition(self, job: Job) -> str:
         """Return what would be installed, as it is written there."""
 
-    def instructions(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Return the commands by which a person would install the same."""
+    def instructions(
+        self, install: Sequence[Job], remove: Sequence[Entry]
+    ) -> tuple[str, ...]:
+        """Return the commands by which a person would do the same as ``change``."""
 
     def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:
         """Install entries, in place of those of the same keys, and remove others.

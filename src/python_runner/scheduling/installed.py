@@ -11,28 +11,40 @@ from python_runner.scheduling.entries import SchedulerError, SchedulerName
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from python_runner.scheduling.entries import Entry, Job, Scheduler
     from python_runner.texts.sentence import Sentence
 
 
-def schedulers() -> tuple[Scheduler, ...]:
+def scheduler_named(name: SchedulerName, logon: str | None = None) -> Scheduler:
+    """Return a scheduler, whether it is here or not.
+
+    Args:
+        name: which one.
+        logon: see :class:`~python_runner.scheduling.task_scheduler.TaskScheduler`.
+    """
+    if name is SchedulerName.CRON:
+        from python_runner.scheduling.cron import Cron  # noqa: PLC0415 - one is enough
+
+        return Cron()
+    if name is SchedulerName.SYSTEMD:
+        from python_runner.scheduling.systemd import Systemd  # noqa: PLC0415
+
+        return Systemd()
+    from python_runner.scheduling.task_scheduler import TaskScheduler  # noqa: PLC0415
+
+    return TaskScheduler(logon)
+
+
+def schedulers(logon: str | None = None) -> tuple[Scheduler, ...]:
     """Return the schedulers that this platform may have, the usual one first."""
+    names: tuple[SchedulerName, ...] = (SchedulerName.SYSTEMD, SchedulerName.CRON)
     if sys.platform == "win32":
-        from python_runner.scheduling.task_scheduler import (  # noqa: PLC0415
-            TaskScheduler,
-        )
-
-        return (TaskScheduler(),)
-    from python_runner.scheduling.cron import Cron  # noqa: PLC0415
-
-    if sys.platform == "darwin":
-        return (Cron(),)
-    from python_runner.scheduling.systemd import Systemd  # noqa: PLC0415
-
-    return (Systemd(), Cron())
+        names = (SchedulerName.TASK_SCHEDULER,)
+    elif sys.platform == "darwin":
+        names = (SchedulerName.CRON,)
+    return tuple(scheduler_named(name, logon) for name in names)
 
 
 def available_schedulers() -> tuple[Scheduler, ...]:
@@ -74,8 +86,3 @@ def same_folder(one: Path, other: Path) -> bool:
     return os.path.normcase(one) == os.path.normcase(other) or (
         real_folder(one) == real_folder(other)
     )
-
-
-def entries_of(entries: Iterable[Entry], name: SchedulerName) -> tuple[Entry, ...]:
-    """Return those entries that one scheduler has."""
-    return tuple(entry for entry in entries if entry.scheduler is name)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from python_runner.scheduling.fields import Fields
 
-_WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
-_THURSDAY, _FRIDAY = 4, 5
+#: In the order of systemd, for which a range begins no earlier than with Monday.
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _WEEK = 7
 
 
@@ -76,9 +76,10 @@ def _days(rule: DayRule) -> Iterator[tuple[str, str]]:
 
 
 def _weekdays(weekdays: tuple[int, ...]) -> str:
+    places = tuple(sorted((day - 1) % _WEEK for day in weekdays))
     return ",".join(
         _WEEKDAYS[first] if first == last else f"{_WEEKDAYS[first]}..{_WEEKDAYS[last]}"
-        for first, last in _ranges(weekdays)
+        for first, last in _ranges(places)
     )
 
 

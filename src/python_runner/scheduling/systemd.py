@@ -125,11 +125,15 @@ class Systemd:
             f"{path}.service\n{_indented(units.service)}"
         )
 
-    def instructions(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Return the commands by which a person would install the same."""
+    def instructions(
+        self, install: Sequence[Job], remove: Sequence[Entry]
+    ) -> tuple[str, ...]:
+        """Return the commands by which a person would do the same as ``change``."""
         return (
+            *(f"systemctl --user disable --now {entry.name}.timer" for entry in remove),
+            *(f"rm {_folder() / entry.name}.*" for entry in remove),
             "systemctl --user daemon-reload",
-            *(f"systemctl --user enable --now {job.name}.timer" for job in jobs),
+            *(f"systemctl --user enable --now {job.name}.timer" for job in install),
         )
 
     def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:

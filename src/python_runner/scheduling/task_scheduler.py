@@ -81,6 +81,17 @@ class TaskScheduler:
 
     def problem(self, job: Job) -> Sentence | None:
         """Say why it cannot do what is wanted; None if it can."""
+        missing = [
+            name
+            for name, value in job.variables.items()
+            if not _is_lasting(name, value)
+        ]
+        if missing:
+            template = N_(
+                "a task sets no variables, and {name} is set in this window alone: write"
+                " it into the .env file, or set it with `setx`"
+            )
+            return Sentence.of(template, name=missing[0])
         return task_problem(job)
 
     def name_of(self, job: Job) -> str:
@@ -126,8 +137,10 @@ class TaskScheduler:
     def is_same(self, entry: Entry, job: Job) -> bool:
         """Say whether a task of ours does what would be installed now."""
         there, wanted = read_xml(entry.definition), self._wanted(job)
+        # Who names the way gives the password again: it may have changed.
         return (
             there is not None
+            and self._logon != "password"
             and entry.name == self.name_of(job)
             and wanted.does_the_same(there, _encoding())
         )
@@ -137,12 +150,17 @@ class TaskScheduler:
         logon = self.logon_of(job)
         return make_xml(job, _account(), logon, datetime.now())  # noqa: DTZ005 - local
 
-    def instructions(self, jobs: Sequence[Job]) -> tuple[str, ...]:
-        """Return the commands by which a person would install the same."""
-        return tuple(
-            f'schtasks /Create /TN "{self.name_of(job)}" /XML FILE.xml'
-            + (f' /RU "{_account()}" /RP *' if self._wants_password(job) else "")
-            for job in jobs
+    def instructions(
+        self, install: Sequence[Job], remove: Sequence[Entry]
+    ) -> tuple[str, ...]:
+        """Return the commands by which a person would do the same as ``change``."""
+        return (
+            *(f'schtasks /Delete /TN "{entry.name}"' for entry in remove),
+            *(
+                f'schtasks /Create /TN "{self.name_of(job)}" /XML FILE.xml'
+                + (f' /RU "{_account()}" /RP *' if self._wants_password(job) else "")
+                for job in install
+            ),
         )
 
     def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:
@@ -198,6 +216,33 @@ def _account() -> str:
     """Return the account of this process, as Windows writes it."""
     domain, user = os.environ.get("USERDOMAIN", ""), os.environ.get("USERNAME", "")
     return f"{domain}\\{user}" if domain else user
+
+
+if sys.platform == "win32":
+    import winreg
+
+    def _is_lasting(name: str, value: str) -> bool:
+        """Say whether a variable is set for all programs of this account."""
+        for root, path in (
+            (winreg.HKEY_CURRENT_USER, "Environment"),
+            (
+                winreg.HKEY_LOCAL_MACHINE,
+                r"SYSTEM\CurrentControlSet\Control\Session Manager\Environment",
+            ),
+        ):
+            try:
+                with winreg.OpenKey(root, path) as key:
+                    kept, _kind = winreg.QueryValueEx(key, name)
+            except OSError:
+                continue
+            return os.path.expandvars(str(kept)) == value
+        return False
+
+else:
+
+    def _is_lasting(_name: str, _value: str) -> bool:
+        """Return that it is not: only Windows keeps such variables."""
+        return False
 
 
 def _encoding() -> str:

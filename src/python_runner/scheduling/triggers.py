@@ -49,7 +49,7 @@ def trigger_problem(expression: str) -> Sentence | None:
     if any(_has_no_trigger(rule) for rule in fields.days):
         template = N_(
             "the Task Scheduler cannot express these days: {expression}; choose others,"
-            " or write the day into `not_on` (an .ics file)"
+            " or exclude the days that are too many with `not_on` (an .ics file)"
         )
         return Sentence.of(template, expression=expression)
     count = len(triggers_of(expression))

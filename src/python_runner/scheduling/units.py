@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 #: A section that systemd leaves to others: it keeps the expression.
 _OWN_SECTION = "X-PythonRunner"
+#: Starts a program whose path systemd does not accept for one: with quotes, for instance.
+_SHELL = ("/bin/sh", "-c", 'exec "$0" "$@"')
+_UNSAFE = re.compile(r"[\"'\\$]")
 _WORD = re.compile(
     r'"(?P<quoted>(?:[^"\\]|\\.)*)"|\'(?P<single>[^\']*)\'|(?P<bare>\S+)'
 )
@@ -73,7 +76,10 @@ def make_units(job: Job) -> Units:
         f"Environment={_quoted(f'{name}={value}')}\n"
         for name, value in job.variables.items()
     )
-    command = " ".join(_quoted(word).replace("$", "$$") for word in job.command)
+    words = job.command
+    if _UNSAFE.search(words[0]):
+        words = (*_SHELL, *words)
+    command = " ".join(_quoted(word).replace("$", "$$") for word in words)
     service = (
         "# Made by `python-runner schedule install`, which replaces it.\n"
         f"[Unit]\nDescription={title}\n\n"
@@ -104,6 +110,8 @@ def read_units(units: Units) -> Job | None:
         elif name == "ExecStart" and job is None:
             words = [word.replace("$$", "$") for word in _words(value)]
             words = [words[0].lstrip("@-:+!"), *words[1:]] if words else words
+            if tuple(words[: len(_SHELL)]) == _SHELL:
+                words = words[len(_SHELL) :]
             job = job_of(words, folder, expression=expression)
     if job is None:
         return None
