@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, Run
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
-    from python_runner.scheduling.slots import Missed
     from python_runner.texts.sentence import Sentence
 
 #: Scripts that are named in one line.
@@ -230,21 +229,6 @@ def due_forms(when: datetime, now: datetime) -> tuple[str, str]:
     if days == 1:
         short = _("tomorrow {time}").format(time=time)
     return f"{formats().minute(when)} ({zone})", short
-
-
-def due_words(when: datetime, now: datetime) -> str:
-    """Return when something is due, as a sentence tells it: with day, time and zone."""
-    whole, short = due_forms(when, now)
-    return f"{short} ({whole.rpartition('(')[2]}"
-
-
-def missed_words(missed: Missed) -> str:
-    """Return how many slots were missed."""
-    count = formats().number(missed.count)
-    if missed.more:
-        return _("{count} or more missed").format(count=count)
-    words = formats().ngettext("{count} missed", "{count} missed", missed.count)
-    return words.format(count=count)
 
 
 def next_attempt(when: datetime, now: datetime) -> str:

@@ -24,8 +24,9 @@ _MISSED = counted(
     "the run of {last} was missed; this run catches up",
     "{count} runs were missed, from {first} to {last}; this run catches up",
 )
-_MANY_MISSED = N_(
-    "more than {count} runs were missed, from {first} to {last}; this run catches up"
+_MANY_MISSED = counted(
+    "more than {count} run was missed, from {first} to {last}; this run catches up",
+    "more than {count} runs were missed, from {first} to {last}; this run catches up",
 )
 
 
@@ -92,7 +93,7 @@ def _catches_up(missed: Missed) -> Sentence:
     """Return what the run that catches up says of the slots that were missed."""
     values = {"first": shown(missed.first), "last": shown(missed.last)}
     if missed.more:
-        return Sentence.of(_MANY_MISSED, count=missed.count, **values)
+        return Sentence.about(_MANY_MISSED, missed.count, **values)
     return Sentence.about(_MISSED, missed.count, **values)
 
 

@@ -30,8 +30,8 @@ _ACCOUNT = N_(
     " `python-runner schedule install`."
 )
 _RIGHT = N_(
-    'Give the account the right "Log on as a batch job" (secpol.msc, Local Policies,'
-    " User Rights Assignment)."
+    "Give the account the right SeBatchLogonRight (secpol.msc, Local Policies, User Rights"
+    " Assignment)."
 )
 _FILES = N_(
     "Look at Program and Start in of the task: the account of the task must reach both,"
@@ -73,7 +73,7 @@ MEANINGS: Mapping[int, Meaning] = {
     0x5: Meaning(N_("access was denied"), _FILES),
     0x82: Meaning(N_("the command ended with exit code 130: it was interrupted")),
     0x8F: Meaning(N_("the command ended with exit code 143: it was stopped")),
-    0x103: Meaning(N_("the command still runs")),
+    0x103: Meaning(N_("the command is still running")),
     0x2331: Meaning(
         N_("cmd does not find a program that the command names (exit code 9009)"),
         _FILES,
@@ -105,7 +105,7 @@ MEANINGS: Mapping[int, Meaning] = {
     0x8004130A: Meaning(N_("the task is not ready to run"), _CONDITIONS),
     0x8004130F: Meaning(N_("no account is known for the task"), _ACCOUNT),
     0x80041310: Meaning(N_("the account of the task cannot be found"), _PATH),
-    0x80041315: Meaning(N_("the Task Scheduler service does not run")),
+    0x80041315: Meaning(N_("the Task Scheduler service is not running")),
     0x8004131E: Meaning(
         N_("the end of the task's triggers has passed"),
         N_("Look at the triggers of the task."),
@@ -153,8 +153,12 @@ MEANINGS: Mapping[int, Meaning] = {
         N_("a restriction of the account prevents the logon (empty password, hours)"),
         _ACCOUNT,
     ),
-    0x80070530: Meaning(N_("the account may not log on at this time"), _PATH),
-    0x80070531: Meaning(N_("the account may not log on at this computer"), _PATH),
+    0x80070530: Meaning(
+        N_("the account has no right to a session at this time"), _PATH
+    ),
+    0x80070531: Meaning(
+        N_("the account has no right to a session on this computer"), _PATH
+    ),
     0x80070532: Meaning(N_("the password of the account has expired"), _ACCOUNT),
     0x80070533: Meaning(
         N_("the account is disabled"), N_("Ask the administrator to enable it.")
