@@ -35,7 +35,7 @@ def new_run_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Demand:
     """Whether a run is wanted now, as who asks for it says.
 
     Attributes:
@@ -62,7 +62,7 @@ class RunContext:
         run_id: 13 hexadecimal characters.
         started_at: when the run began.
         masker: takes the secrets of the environment and of the project out of texts.
-        wish: whether the run is wanted.
+        demand: whether the run is wanted.
         warnings: what went wrong beside the scripts so far, for the report.
     """
 
@@ -71,7 +71,7 @@ class RunContext:
     run_id: str
     started_at: datetime
     masker: Masker
-    wish: Wish = field(default_factory=Wish)
+    demand: Demand = field(default_factory=Demand)
     warnings: list[Sentence] = field(default_factory=list)
     _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -83,7 +83,7 @@ class RunContext:
 
     @classmethod
     def begin(
-        cls, project: Project, session: Session, wish: Wish | None = None
+        cls, project: Project, session: Session, demand: Demand | None = None
     ) -> Self:
         """Return the context of a run that begins now."""
         masker = session.masker(project)
@@ -93,7 +93,7 @@ class RunContext:
             run_id=new_run_id(),
             started_at=session.now(),
             masker=masker,
-            wish=wish or Wish(),
+            demand=demand or Demand(),
             warnings=[
                 *session.tell_once(),
                 *configuration_warnings(project, session.settings),

@@ -34,7 +34,7 @@ from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
-from python_runner.runner.context import Wish
+from python_runner.runner.context import Demand
 from python_runner.runner.result import (
     RunResult,
     RunResults,
@@ -113,7 +113,7 @@ def run_project(
     workspace = load_workspace(current_folder()) or Workspace()
     configured = load_project(folder, defaults=workspace.defaults)
     project = select(configured, only)
-    wish = Wish(whole=len(project.scripts) == len(configured.scripts))
+    demand = Demand(whole=len(project.scripts) == len(configured.scripts))
     with (
         open_session(
             read_settings(),
@@ -127,7 +127,7 @@ def run_project(
         if resume:
             require_records(session.store)
         began = session.now()
-        run = project_run.run_project(project, session, resume=resume, wish=wish)
+        run = project_run.run_project(project, session, resume=resume, demand=demand)
         runs = [run] if run else []
         runs = project_run.finish_runs(runs, session, workspace.keep_days)
     _end_as_signalled(signals.received)

@@ -34,8 +34,8 @@ from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
 from python_runner.runner.context import (
+    Demand,
     RunContext,
-    Wish,
     day_off_of,
     new_run_id,
     require_schedule,
@@ -94,7 +94,7 @@ def run_configured(
     defaults: Mapping[str, Any],
     only: Sequence[str] = (),
     resume: bool = False,
-    wish: Wish | None = None,
+    demand: Demand | None = None,
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
@@ -103,18 +103,18 @@ def run_configured(
     named in ``only`` are run, or all; with ``resume`` those that have not succeeded,
     and None is returned where there is none, or where the run is not wanted.
     """
-    wish = wish or Wish()
+    demand = demand or Demand()
     masker = session.masker()
     try:
         configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
-        if wish.unless:
+        if demand.unless:
             require_schedule(project)
         whole = len(project.scripts) == len(configured.scripts)
         try:
             return run_project(
-                project, session, resume=resume, wish=replace(wish, whole=whole)
+                project, session, resume=resume, demand=replace(demand, whole=whole)
             )
         except PythonRunnerError as error:
             return _refuse(project, session, error)
@@ -159,7 +159,7 @@ def finish_runs(
 def run_project(project: Project, session: Session) -> Run: ...
 @overload
 def run_project(
-    project: Project, session: Session, *, resume: bool, wish: Wish | None = None
+    project: Project, session: Session, *, resume: bool, demand: Demand | None = None
 ) -> Run | None: ...
 
 
@@ -168,7 +168,7 @@ def run_project(
     session: Session,
     *,
     resume: bool = False,
-    wish: Wish | None = None,
+    demand: Demand | None = None,
 ) -> Run | None:
     """Run a project's series and report it.
 
@@ -176,7 +176,7 @@ def run_project(
     result. With ``resume`` only what has not succeeded is run, and None is returned
     where there is nothing: this is decided once nobody else runs the project and the
     runs whose runner died are recovered. Where the wait for another run is not wanted,
-    what has not succeeded by now is skipped. Where ``wish`` wants no run, that is told and
+    what has not succeeded by now is skipped. Where ``demand`` wants no run, that is told and
     None is returned; nothing of it is recorded.
 
     Raises:
@@ -187,7 +187,7 @@ def run_project(
     # It can be stopped alone; what stops the runner stops it, too.
     stop = StopRequest()
     unsubscribe = session.stop.subscribe(stop.request)
-    run = _ProjectRun(RunContext.begin(project, replace(session, stop=stop), wish))
+    run = _ProjectRun(RunContext.begin(project, replace(session, stop=stop), demand))
     try:
         with run.lock:
             try:
@@ -311,20 +311,20 @@ class _ProjectRun:
 
     def _is_unwanted(self, *, locked: bool) -> bool:
         """Say, and tell, whether no run is wanted now."""
-        wish = self.context.wish
-        reason = wish.unless(self.context, locked) if wish.unless else None
+        demand = self.context.demand
+        reason = demand.unless(self.context, locked) if demand.unless else None
         if reason:
-            wish.tell(reason)
+            demand.tell(reason)
         return reason is not None
 
     def _is_needless(self, *, acquired: bool, resume: bool) -> bool:
         """Say whether there is nothing to do, as the lock or another run's tells."""
         if resume and not self._resume():
             return True
-        if self.context.wish.unless is None:
+        if self.context.demand.unless is None:
             return False
         if not acquired:
-            self.context.wish.tell(why_locked(self.lock, self.context.masker))
+            self.context.demand.tell(why_locked(self.lock, self.context.masker))
             return True
         if not self._is_unwanted(locked=True):
             return False
@@ -353,7 +353,7 @@ class _ProjectRun:
         An entry that cannot be asked is a warning: the scripts run.
         """
         context = self.context
-        if context.wish.any_day:
+        if context.demand.any_day:
             return None
         reason, warnings = day_off_of(context.project, context.started_at)
         for warning in warnings:
@@ -381,8 +381,8 @@ class _ProjectRun:
             self._leave_recovered()
             return False
         whole = len(remaining.scripts) == len(self.context.project.scripts)
-        wish = replace(self.context.wish, whole=self.context.wish.whole and whole)
-        self.context = replace(self.context, project=remaining, wish=wish)
+        demand = replace(self.context.demand, whole=self.context.demand.whole and whole)
+        self.context = replace(self.context, project=remaining, demand=demand)
         self.recorder = RunRecorder(self.context)
         return True
 

@@ -84,7 +84,7 @@ class RunRecorder:
         )
         log = (self._log.filename, log_place) if log_place else None
         terms = schedule_terms(context.project)
-        whole = context.wish.whole
+        whole = context.demand.whole
         self._record(
             lambda store: store.begin_run(
                 run, interpreter, log=log, terms=terms, whole=whole

@@ -73,7 +73,7 @@ def why_none(context: RunContext, locked: bool) -> Sentence | None:
         found = outlook_of(project, session.store, session.now())
     if found is None or found.missed is None:
         return _nothing_missed(found)
-    if not context.wish.any_day:
+    if not context.demand.any_day:
         reason, _warnings = day_off_of(project, session.now())
         if reason:
             return Sentence.of(N_("skipped today: {reason}"), reason=reason)

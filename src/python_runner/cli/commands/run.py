@@ -40,7 +40,12 @@ from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext, Wish, day_off_of, require_schedule
+from python_runner.runner.context import (
+    Demand,
+    RunContext,
+    day_off_of,
+    require_schedule,
+)
 from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
@@ -351,18 +356,18 @@ def _run_one(
         if not options.quiet:
             progress.tell(_unwanted(folder, reason))
 
-    wish = Wish(any_day=options.any_day)
+    demand = Demand(any_day=options.any_day)
     if options.if_missed:
         from python_runner.scheduling.catch_up import why_none  # noqa: PLC0415
 
-        wish = Wish(any_day=options.any_day, unless=why_none, tell=tell)
+        demand = Demand(any_day=options.any_day, unless=why_none, tell=tell)
     run = run_configured(
         folder,
         session,
         defaults=defaults,
         only=options.only,
         resume=options.resume,
-        wish=wish,
+        demand=demand,
     )
     if run is None and options.resume and not options.quiet:
         progress.tell(_nothing_to_resume(folder))
@@ -420,7 +425,7 @@ def _why_no_catch_up(
     from python_runner.scheduling.catch_up import why_none  # noqa: PLC0415
 
     require_schedule(project)
-    context = RunContext.begin(project, session, Wish(any_day=options.any_day))
+    context = RunContext.begin(project, session, Demand(any_day=options.any_day))
     reason = why_none(context, True)
     for warning in () if reason else context.warnings[-1:]:
         show(_unwanted(project.path, warning))

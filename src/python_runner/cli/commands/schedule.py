@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.app import COMMANDS
+from python_runner.cli.lookup import configured_project, open_records
 from python_runner.cli.schedule_view import rows_of
 from python_runner.cli.streams import say, show, show_document, stderr
 from python_runner.cli.tables import Cell, Column, print_table
@@ -23,6 +25,7 @@ from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder, expanded
 from python_runner.installation import scheduled_command
+from python_runner.runner.context import schedule_terms
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
 from python_runner.scheduling.installed import (
     installed_entries,
@@ -154,7 +157,18 @@ def install(
             show(_("There is nothing to install: no project has the key `schedule`."))
         return code
     done = _carry_out(plan, scheduler, _How(yes=yes, dry_run=dry_run))
+    if done == EXIT_SUCCESS and not dry_run:
+        _note_schedules(targets.projects, settings)
     return max(code, done)
+
+
+def _note_schedules(folders: Iterable[Path], settings: Settings) -> None:
+    """Note that the schedules are known from now on: what is due later can be missed."""
+    now = datetime.now().astimezone()
+    # Without records nothing is known of runs either; the entries are installed.
+    with suppress(PythonRunnerError), open_records(settings) as store:
+        for project in filter(None, map(configured_project, folders)):
+            store.keep_schedule(project.path, schedule_terms(project), now)
 
 
 @command.command(
