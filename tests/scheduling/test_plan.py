@@ -20,7 +20,7 @@ from python_runner.scheduling.plan import Wish, plan_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.portable("decides about what is given")
 
 
 class Paper:

@@ -79,11 +79,11 @@ def line_problem(job: Job) -> Sentence | None:
         return Sentence.of(template, path=repr(str(job.project or job.folder)))
     if len(os.fsencode(f"{command} {_mark(job)}")) > LONGEST_COMMAND:
         template = N_(
-            "the command is longer than cron accepts ({limit} bytes): {path}; give the"
+            "the command is longer than cron accepts ({most} bytes): {path}; give the"
             " project a shorter path, for example by a link"
         )
         path = str(job.project or job.folder)
-        return Sentence.of(template, limit=LONGEST_COMMAND, path=path)
+        return Sentence.of(template, most=LONGEST_COMMAND, path=path)
     return expression_problem(job.expression or "")
 
 

@@ -5,10 +5,17 @@ What schedulers of other forms are told, and what people read, begins here.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from itertools import product
+from typing import TYPE_CHECKING
 
+from python_runner.due_times import local_zone, times_after
 from python_runner.facts import dataclass
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import tzinfo
 
 
 #: The last of something, in the place of its number.
@@ -16,6 +23,7 @@ LAST = -1
 _MONTHS = 12
 _DAYS = 31
 _WEEK = 7
+_YEAR = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +122,36 @@ def _both(day: DayRule, weekday: DayRule) -> DayRule:
         weekdays=weekday.weekdays,
         week=weekday.week,
     )
+
+
+def displaced_times(
+    expression: str, moment: datetime, zone: tzinfo | None = None
+) -> Iterator[datetime]:
+    """Yield the due times of a year that the change of the clock puts elsewhere.
+
+    The expression names a time that such a day does not have: cron makes up for it, other
+    schedulers leave it out.
+
+    Args:
+        expression: one without an error.
+        moment: from which the year counts, with a time zone.
+        zone: of the local time; None: this computer's.
+    """
+    zone = zone or local_zone()
+    times = set(fields_of(expression).times)
+    first = moment.astimezone(zone).date()
+    for number in range(_YEAR):
+        day = first + timedelta(days=number)
+        begin = datetime.combine(day, time(), tzinfo=zone)
+        end = datetime.combine(day + timedelta(days=1), time(), tzinfo=zone)
+        if begin.utcoffset() == end.utcoffset():
+            continue
+        before = begin.astimezone(UTC) - timedelta(seconds=1)
+        for due in times_after(expression, before, zone):
+            if due.astimezone(UTC) >= end.astimezone(UTC):
+                break
+            if due.hour * 60 + due.minute not in times:
+                yield due
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Systemd:
         if answer not in _ANSWERS:
             template = N_(
                 "no systemd manager of this user is running (`{command}` answers"
-                " {answer}); log on as this user, or use cron"
+                " {answer}); open a session of this user, or use cron"
             )
             return Sentence.of(
                 template,

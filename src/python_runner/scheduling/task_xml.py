@@ -116,13 +116,13 @@ def task_problem(job: Job) -> Sentence | None:
     for path in (program, str(job.folder)):
         if len(path) > _LONGEST_PATH:
             template = N_(
-                "a path of a task may have {limit} characters, and this one is longer:"
+                "a path of a task may have {most} characters, and this one is longer:"
                 " {path}"
             )
-            return Sentence.of(template, limit=_LONGEST_PATH, path=path)
+            return Sentence.of(template, most=_LONGEST_PATH, path=path)
     if len(arguments) > _LONGEST_ARGUMENTS:
-        template = N_("the arguments of the task are longer than {limit} characters")
-        return Sentence.of(template, limit=_LONGEST_ARGUMENTS)
+        template = N_("the arguments of the task are longer than {most} characters")
+        return Sentence.of(template, most=_LONGEST_ARGUMENTS)
     for text in (program, arguments, str(job.folder)):
         if found := _REPLACED.search(text):
             template = N_(

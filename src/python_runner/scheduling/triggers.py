@@ -55,10 +55,10 @@ def trigger_problem(expression: str) -> Sentence | None:
     count = len(triggers_of(expression))
     if count > MOST:
         template = N_(
-            "the Task Scheduler would need {count} triggers for {expression}, and a task"
+            "the Task Scheduler would need {needed} triggers for {expression}, and a task"
             " may have {most}; choose times in equal steps"
         )
-        return Sentence.of(template, expression=expression, count=count, most=MOST)
+        return Sentence.of(template, expression=expression, needed=count, most=MOST)
     return None
 
 

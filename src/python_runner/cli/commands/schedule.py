@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ from python_runner.cli.streams import say, show, show_document, stderr
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.project import load_project
-from python_runner.config.settings import load_settings
+from python_runner.config.settings import can_mail, load_settings
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
@@ -27,6 +28,7 @@ from python_runner.files import absolute, current_folder, expanded
 from python_runner.installation import scheduled_command
 from python_runner.runner.context import schedule_terms
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
+from python_runner.scheduling.fields import displaced_times
 from python_runner.scheduling.installed import (
     installed_entries,
     is_about,
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from python_runner.config.workspace import Workspace
-    from python_runner.model import Project, Settings
+    from python_runner.model import MailSettings, Project, Settings
     from python_runner.scheduling.entries import Entry, Job, Scheduler
     from python_runner.scheduling.plan import Plan
     from python_runner.texts.sentence import Sentence
@@ -109,6 +111,7 @@ class _How:
 
 @command.command(
     "install",
+    short_help=_("Install the entries of projects."),
     help=_(
         "Give each PROJECT an entry in the scheduler of the system, at the times of its"
         " key `schedule`; without one, the projects of python-runner.toml. Entries that"
@@ -139,7 +142,7 @@ def install(
     targets, settings = find_targets(projects), load_settings(env_file)
     scheduler = _chosen(to, logon)
     place = _place(env_file)
-    wish, code = _wish(targets, scheduler, place)
+    wish, code = _wish(targets, scheduler, place, settings.mail)
     plan = _planned(wish, scheduler)
     if plan is None:
         return EXIT_FAILURE
@@ -173,6 +176,7 @@ def _note_schedules(folders: Iterable[Path], settings: Settings) -> None:
 
 @command.command(
     "remove",
+    short_help=_("Remove the entries of projects."),
     help=_(
         "Take the entries of each PROJECT out of the schedulers of the system; without"
         " one, of the projects of python-runner.toml. Entries that others have made are"
@@ -204,6 +208,7 @@ def remove(
 
 @command.command(
     "show",
+    short_help=_("Show the entries and what is due."),
     help=_(
         "Show which entries run each PROJECT, when it is due next, and what is not as"
         " the key `schedule` says; without one, all entries and the projects of"
@@ -304,7 +309,9 @@ def _place(env_file: Path | None) -> Place:
     )
 
 
-def _wish(targets: Workspace, scheduler: Scheduler, place: Place) -> tuple[Wish, int]:
+def _wish(
+    targets: Workspace, scheduler: Scheduler, place: Place, mail: MailSettings
+) -> tuple[Wish, int]:
     """Return what is wanted of the projects, and the exit code of what cannot be had."""
     jobs: list[Job] = []
     without: list[Path] = []
@@ -333,16 +340,21 @@ def _wish(targets: Workspace, scheduler: Scheduler, place: Place) -> tuple[Wish,
             continue
         jobs.append(job)
         due.append(project)
-    jobs += _services(due, place)
+    jobs += _services(due, place, mail)
     return Wish(jobs=tuple(jobs), without=tuple(without)), code
 
 
-def _services(projects: Iterable[Project], place: Place) -> Iterator[Job]:
+def _services(
+    projects: Iterable[Project], place: Place, mail: MailSettings
+) -> Iterator[Job]:
     """Yield what serves projects: what sends waiting reports, and the digest."""
     projects = tuple(projects)
     if any(may_report(project) for project in projects):
         yield flush_job(place)
-    if "digest" in COMMANDS and any(project.recipients for project in projects):
+    reached = any(project.channels for project in projects) or (
+        can_mail(mail) and any(project.recipients for project in projects)
+    )
+    if "digest" in COMMANDS and reached:
         yield digest_job(place)
 
 
@@ -373,7 +385,7 @@ def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
     if changed:
         _show_needs(scheduler, changed)
     if how.dry_run:
-        show(_("Nothing was changed: this is a dry run."))
+        show(_("Nothing was changed (--dry-run)."))
         return EXIT_SUCCESS
     if code := _refusal(how, scheduler, changed):
         return code
@@ -481,6 +493,18 @@ def _show_needs(scheduler: Scheduler, jobs: Sequence[Job]) -> None:
                 " lets them run at any time; it is not changed here."
             )
         )
+    if scheduler.name is not SchedulerName.CRON:
+        now = datetime.now().astimezone()
+        for job in jobs:
+            for due in islice(displaced_times(job.expression or "", now), 1):
+                show(
+                    _(
+                        "{name}: on {day} the clock changes, and it may not run: that"
+                        " day does not have its time. Choose another time."
+                    ),
+                    name=_title(job),
+                    day=wording.formats().minute(due).partition(" ")[0],
+                )
     if isinstance(scheduler, TaskScheduler):
         for logon in sorted({scheduler.logon_of(job) for job in jobs}):
             show(_LOGON_NEEDS[logon]())
