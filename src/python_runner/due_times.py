@@ -7,7 +7,7 @@ is due once. The expression speaks of the local time of this computer.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, tzinfo
 
 #: Short forms of crontab, and what the key has instead.
@@ -122,7 +122,23 @@ def local_zone() -> tzinfo:
     """Return the time zone of this computer, with its changes of the clock."""
     from tzlocal import get_localzone  # noqa: PLC0415 - few projects have a schedule
 
-    return get_localzone()
+    try:
+        return get_localzone()
+    # TZ may name a zone that nobody knows; the system then has one of its own.
+    except (LookupError, ValueError, OSError):
+        return datetime.now().astimezone().tzinfo or UTC
+
+
+def terms_of(expression: str, not_on: Sequence[str], zone: tzinfo | None = None) -> str:
+    """Return what the due times of a project follow from, as one text to compare.
+
+    The zone counts by its distances from UTC: it has several names.
+    """
+    zone = zone or local_zone()
+    hours = [
+        datetime(2026, month, 15, 12, tzinfo=zone).strftime("%z") for month in (1, 7)
+    ]
+    return "\n".join((" ".join(expression.split()), ", ".join(not_on), " ".join(hours)))
 
 
 def _times(

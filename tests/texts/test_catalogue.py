@@ -135,7 +135,13 @@ def test_what_is_counted_has_a_singular_and_a_plural(
 
 
 #: What stands for something in an example of code, and is translated there.
-EXAMPLES = {"NAME": "NOM", '"key"': '"clé"', '"value"': '"valeur"'}
+EXAMPLES = {
+    "NAME": "NOM",
+    '"key"': '"clé"',
+    '"value"': '"valeur"',
+    '"today 06:00"': '"aujourd\'hui 06:00"',
+    '"yesterday 06:00"': '"hier 06:00"',
+}
 
 
 def test_french_quotes_are_its_own(french: dict[tuple[str, ...], Any]) -> None:

@@ -41,6 +41,7 @@ COMMANDS = {
     "show": N_("Show one run."),
     "output": N_("Show the output of a run's scripts."),
     "logs": N_("Show a project's log and its archives."),
+    "why": N_("Say why a project did not run."),
     "stop": N_("Stop the active run of a project."),
     "mail": N_("Test the mail settings, manage the outbox."),
     "schedule": N_("Let the system's scheduler run projects."),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from python_runner.model import MailSettings, OpenRun, Run, Settings
+    from python_runner.model import MailSettings, OpenRun, Project, Run, Settings
     from python_runner.records.store import Store
 
 
@@ -130,14 +130,18 @@ def _recorded(store: Store, run_id: str) -> Run | OpenRun:
     )
 
 
-def past_masker(settings: Settings, project: Path) -> Masker:
-    """Return what takes the secrets of environment and project out of a past run."""
-    secrets = settings.secrets
-    # A project may be gone, or its configuration wrong by now.
+def configured_project(folder: Path) -> Project | None:
+    """Return a project as it is configured now; None: it is gone, or wrong by now."""
     with suppress(PythonRunnerError):
         workspace = load_workspace(current_folder()) or Workspace()
-        secrets += load_project(project, defaults=workspace.defaults).secrets
-    return Masker(secrets)
+        return load_project(folder, defaults=workspace.defaults)
+    return None
+
+
+def past_masker(settings: Settings, folder: Path) -> Masker:
+    """Return what takes the secrets of environment and project out of a past run."""
+    project = configured_project(folder)
+    return Masker((*settings.secrets, *(project.secrets if project else ())))
 
 
 def owners_help(project: Path) -> Mapping[str, str]:

@@ -217,6 +217,20 @@ def again_line(event: AttemptEnded) -> str:
     return words.format(attempt=event.attempt, total=total, time=wait)
 
 
+def due_forms(when: datetime, now: datetime) -> tuple[str, str]:
+    """Return when something is due, with its zone: whole, and as short as it is clear."""
+    local, today = when.astimezone(), now.astimezone().date()
+    ahead = local.strftime("%z")
+    hours = ahead[:3] if ahead[3:5] == "00" else f"{ahead[:3]}:{ahead[3:5]}"
+    zone = "UTC" + ("" if int(ahead[:5]) == 0 else hours)
+    time = f"{local:%H:%M}"
+    days = (local.date() - today).days
+    short = formats().brief(when, now)
+    if days == 1:
+        short = _("tomorrow {time}").format(time=time)
+    return f"{formats().minute(when)} ({zone})", short
+
+
 def next_attempt(when: datetime, now: datetime) -> str:
     """Return when the next attempt of a script begins that waits for it."""
     local = when.astimezone()

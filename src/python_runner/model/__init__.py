@@ -7,6 +7,7 @@ no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` obj
 from python_runner.model.history import (
     Comparison,
     Incident,
+    KnownSchedule,
     PastResult,
     ProjectState,
     RunHead,
@@ -43,7 +44,7 @@ from python_runner.model.run import (
 
 __all__ = [
     "RECIPIENTS", "TOKEN_TRANSPORTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
-    "EmailStrategy", "Incident", "Interpreter", "MailSettings", "MailStatus", "Mailbox",
+    "EmailStrategy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "Traceback", "parse_mailbox",

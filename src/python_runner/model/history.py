@@ -56,6 +56,22 @@ class RunHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSchedule:
+    """What the records know of a project's schedule.
+
+    Attributes:
+        terms: what its slots follow from; other terms make other slots.
+        since: when these terms were seen first.
+        reached: every slot up to then is settled: a run answered it, or it is older than
+            what is known.
+    """
+
+    terms: str
+    since: datetime
+    reached: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectState:
     """How the runs of a project went lately; those that were skipped do not count.
 

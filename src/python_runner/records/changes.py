@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.model import MailStatus
+from python_runner.model import MailStatus, RunStatus
 from python_runner.records import queries, rows
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
@@ -81,6 +81,53 @@ def keep_log_place(
         ON CONFLICT DO UPDATE SET file = excluded.file, offset = excluded.offset
         """,
         (rows.from_string(name), place.file, place.offset, run),
+    )
+
+
+def keep_schedule(
+    connection: Connection, path: Path, terms: str | None, now: datetime, *, ran: bool
+) -> None:
+    """Write what the slots of a project follow from; None: it has no schedule.
+
+    Args:
+        connection: within a transaction.
+        path: the project's folder.
+        terms: what is configured; where the row has others it begins anew.
+        now: the present moment; what is later was written by a wrong clock.
+        ran: whether the whole series begins now, which settles the slots before.
+    """
+    project = _project_key(connection, path)
+    if terms is None:
+        connection.execute("DELETE FROM schedule WHERE project = ?", (project,))
+        return
+    connection.execute(
+        """
+        INSERT INTO schedule (project, terms, since, reached)
+        VALUES (:project, :terms, :now, :now)
+        ON CONFLICT (project) DO UPDATE SET
+            since = iif(terms = :terms, min(since, :now), :now),
+            reached = iif(terms = :terms AND NOT :ran, min(reached, :now), :now),
+            terms = :terms
+        """,
+        {"project": project, "terms": terms, "now": rows.from_time(now), "ran": ran},
+    )
+
+
+def settle_slots(connection: Connection, run: Run) -> None:
+    """Let a run that the records have missed settle the slots before it."""
+    if run.status in {RunStatus.SKIPPED, RunStatus.NOT_STARTED}:
+        return
+    connection.execute(
+        """
+        UPDATE schedule SET reached = :started
+        WHERE project = :project AND reached < :started
+            AND NOT EXISTS (SELECT 1 FROM run WHERE run_id = :run_id)
+        """,
+        {
+            "project": queries.project(connection, run.path),
+            "started": rows.from_time(run.started_at),
+            "run_id": run.run_id,
+        },
     )
 
 
@@ -195,6 +242,7 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
 
 def end_run(connection: Connection, run: Run) -> int:
     """Write a run's end and whatever is missing of it; return its key."""
+    settle_slots(connection, run)
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,

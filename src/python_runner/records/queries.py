@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from python_runner.facts import dataclass
 from python_runner.model import (
     Interpreter,
+    KnownSchedule,
     Outcome,
     PastResult,
     ProjectState,
@@ -88,13 +89,16 @@ def newest(
     projects: Sequence[Path],
     failed: bool,
     since: datetime | None,
+    until: datetime | None = None,
     limit: int,
 ) -> list[int]:
     """Return the keys of ended runs, newest first; see :meth:`Store.runs`."""
     # The first half is that of the indexes.
     failure = "<> 'success' AND status <> 'skipped'"
     status = failure if failed else "IS NOT NULL"
-    return _newest(connection, status, projects=projects, since=since, limit=limit)
+    return _newest(
+        connection, status, projects=projects, since=since, until=until, limit=limit
+    )
 
 
 def is_skip_told(connection: Connection, path: Path, since: datetime) -> bool:
@@ -140,16 +144,19 @@ def _newest(
     *,
     projects: Sequence[Path],
     since: datetime | None = None,
+    until: datetime | None = None,
     limit: int,
 ) -> list[int]:
+    bounds = "started_at >= :since AND" if since else ""
+    if until:
+        bounds += " started_at < :until AND"
     statement = _NEWEST_OF_PROJECTS if projects else _NEWEST
     cursor = connection.execute(
-        statement.format(
-            status=status, since="started_at >= :since AND" if since else ""
-        ),
+        statement.format(status=status, since=bounds),
         {
             "projects": _projects(connection, projects),
             "since": since and rows.from_time(since),
+            "until": until and rows.from_time(until),
             "limit": limit,
         },
     )
@@ -509,6 +516,31 @@ def log_place(connection: Connection, path: Path, name: str) -> LogPlace:
         (project(connection, path), rows.from_string(name)),
     ).fetchone()
     return LogPlace(*row) if row else LogPlace()
+
+
+def schedule(connection: Connection, path: Path) -> KnownSchedule | None:
+    """Return what is known of a project's schedule."""
+    row = connection.execute(
+        "SELECT terms, since, reached FROM schedule WHERE project = ?",
+        (project(connection, path),),
+    ).fetchone()
+    return row and KnownSchedule(
+        terms=row["terms"],
+        since=rows.to_time(row["since"]),
+        reached=rows.to_time(row["reached"]),
+    )
+
+
+def oldest_run(connection: Connection, path: Path) -> datetime | None:
+    """Return when the first recorded of a project's ended runs began."""
+    row = connection.execute(
+        """
+        SELECT started_at FROM run WHERE project = ? AND status IS NOT NULL
+        ORDER BY id LIMIT 1
+        """,
+        (project(connection, path),),
+    ).fetchone()
+    return row and rows.to_time(row["started_at"])
 
 
 def interpreter(connection: Connection, path: str) -> Interpreter | None:

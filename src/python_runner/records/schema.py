@@ -336,6 +336,19 @@ _DIGESTS = (
     """,
 )
 
+# What the slots of a project follow from (schedule, days without runs, zone): since when
+# these are known, and the moment up to which every slot is settled, by a run or as unknown.
+_SCHEDULES = (
+    """
+    CREATE TABLE schedule (
+        project INTEGER PRIMARY KEY REFERENCES project,
+        terms TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        reached INTEGER NOT NULL
+    ) STRICT
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -349,6 +362,7 @@ MIGRATIONS = (
     _WAITS,
     _UNANSWERED,
     _DIGESTS,
+    _SCHEDULES,
 )
 
 
@@ -357,15 +371,18 @@ MIGRATIONS = (
 COLUMNS = {
     "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
     " function line number outcome peak_memory reason run started_at traceback warnings",
+    "digest": "id path",
+    "digested": "kind project since until",
     "interpreter": "base path stamp version",
     "log": "file name offset project",
-    "message": "announced_by attempts audience content id leased_until message_id"
-    " next_try_at owner queued_at run sender state subject unanswered",
+    "message": "announced_by attempts audience content digest id leased_until"
+    " message_id next_try_at owner queued_at run sender state subject unanswered",
     "project": "folder id key path",
     "recipient": "address detail message state",
     "result": "duration number output reason run script started_at state waits_until",
     "run": "duration error id interpreter interpreter_version mail name project run_id"
     " runner runner_start started_at status warnings",
+    "schedule": "project reached since terms",
     "script": "id name project",
     "unlogged": "number run",
 }

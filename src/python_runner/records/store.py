@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from python_runner.model import (
         Attempt,
         Interpreter,
+        KnownSchedule,
         Message,
         OpenRun,
         OpenScript,
@@ -144,6 +145,8 @@ class Store:
         interpreter: Interpreter | None = None,
         *,
         log: tuple[str, LogPlace] | None = None,
+        terms: str | None = None,
+        whole: bool = True,
     ) -> None:
         """Write a run before its first script; none of its scripts has begun.
 
@@ -153,6 +156,8 @@ class Store:
             run: what begins.
             interpreter: what runs its scripts.
             log: name of its log, and the place up to which all runs are recorded.
+            terms: what the project's slots follow from; None: it has no schedule.
+            whole: whether the whole series is run, which settles the slots before.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
@@ -160,6 +165,9 @@ class Store:
             key = changes.begin_run(connection, run, interpreter)
             if log:
                 changes.keep_log_place(connection, key, *log)
+            changes.keep_schedule(
+                connection, run.path, terms, run.started_at, ran=whole
+            )
 
     def begin_attempt(
         self,
@@ -261,6 +269,21 @@ class Store:
             key = changes.run_key(connection, run_id)
             changes.keep_unlogged(connection, key, numbers)
 
+    def keep_schedule(self, path: Path, terms: str | None, now: datetime) -> None:
+        """Write what a project's slots follow from, where that is not known yet.
+
+        Args:
+            path: the project's folder.
+            terms: see :class:`~python_runner.model.KnownSchedule`; None: it has none.
+            now: the present moment.
+        """
+        known = self.schedule(path)
+        same = known is not None and known.terms == terms and known.reached <= now
+        if same or (known is None and terms is None):
+            return
+        with self._database.write() as connection:
+            changes.keep_schedule(connection, path, terms, now, ran=False)
+
     def add_runs(self, runs: Sequence[Run]) -> None:
         """Add ended runs that the records have missed; those they hold stay as they are."""
         with self._database.write() as connection:
@@ -332,6 +355,7 @@ class Store:
         projects: Sequence[Path] = (),
         failed: bool = False,
         since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 50,
     ) -> list[Run]:
         """Return ended runs, the last recorded first: a clock may have been wrong.
@@ -341,6 +365,7 @@ class Store:
             failed: leave out the runs that succeeded, and those that were skipped
                 because another one was active.
             since: leave out what began earlier.
+            until: leave out what began then or later.
             limit: how many at most.
         """
         pages = self.pages_of_runs(
@@ -362,7 +387,12 @@ class Store:
         """
         with self._database.read() as connection:
             keys = queries.newest(
-                connection, projects=projects, failed=failed, since=since, limit=limit
+                connection,
+                projects=projects,
+                failed=failed,
+                since=since,
+                until=until,
+                limit=limit,
             )
         return self._pages(keys)
 
@@ -405,6 +435,16 @@ class Store:
         """
         with self._database.read() as connection:
             return queries.open_runs(connection, projects)
+
+    def schedule(self, path: Path) -> KnownSchedule | None:
+        """Return what is known of a project's schedule; None where nothing is."""
+        with self._database.read() as connection:
+            return queries.schedule(connection, path)
+
+    def oldest_run(self, path: Path) -> datetime | None:
+        """Return when the first recorded of a project's ended runs began."""
+        with self._database.read() as connection:
+            return queries.oldest_run(connection, path)
 
     def last_outcomes(self, path: Path) -> dict[str, Outcome]:
         """Return how each script of a project ended in the last run that held it.

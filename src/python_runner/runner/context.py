@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from python_runner.config.project import CONFIG_FILE
+from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.environment import withheld_variables
 from python_runner.facts import dataclass
 from python_runner.model import Outcome, ScriptResult
@@ -15,10 +16,11 @@ from python_runner.model.script_names import mask_names
 from python_runner.records.outputs import private_logs
 from python_runner.runner.unexpected import explain
 from python_runner.texts.sentence import N_, Sentence
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -33,6 +35,24 @@ def new_run_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Whether a run is wanted now, as who asks for it says.
+
+    Attributes:
+        any_day: whether the project runs also on the days that ``not_on`` excludes.
+        whole: whether the whole series is run, and not a part of it.
+        unless: returns why no run is wanted, or None; it is asked before the project's
+            lock is taken, and once more, with True, while it is held.
+        tell: is told why nothing is run.
+    """
+
+    any_day: bool = False
+    whole: bool = True
+    unless: Callable[[RunContext, bool], Sentence | None] | None = None
+    tell: Callable[[Sentence], None] = lambda _reason: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """What the parts of one run share.
 
@@ -42,6 +62,7 @@ class RunContext:
         run_id: 13 hexadecimal characters.
         started_at: when the run began.
         masker: takes the secrets of the environment and of the project out of texts.
+        demand: whether the run is wanted.
         warnings: what went wrong beside the scripts so far, for the report.
     """
 
@@ -50,6 +71,7 @@ class RunContext:
     run_id: str
     started_at: datetime
     masker: Masker
+    demand: Demand = field(default_factory=Demand)
     warnings: list[Sentence] = field(default_factory=list)
     _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
 
@@ -60,7 +82,9 @@ class RunContext:
         object.__setattr__(self, "_numbers", numbers)
 
     @classmethod
-    def begin(cls, project: Project, session: Session) -> Self:
+    def begin(
+        cls, project: Project, session: Session, demand: Demand | None = None
+    ) -> Self:
         """Return the context of a run that begins now."""
         masker = session.masker(project)
         return cls(
@@ -69,6 +93,7 @@ class RunContext:
             run_id=new_run_id(),
             started_at=session.now(),
             masker=masker,
+            demand=demand or Demand(),
             warnings=[
                 *session.tell_once(),
                 *configuration_warnings(project, session.settings),
@@ -127,6 +152,29 @@ class RunContext:
             started_at=self.session.now(),
             reason=self.masker.sentence(reason),
         )
+
+
+def schedule_terms(project: Project) -> str | None:
+    """Return what the due times of a project follow from; None: it has no schedule."""
+    if project.schedule is None:
+        return None
+    from python_runner.due_times import terms_of  # noqa: PLC0415 - few projects have one
+
+    return terms_of(project.schedule, project.not_on)
+
+
+def require_schedule(project: Project) -> None:
+    """Refuse a project without due times: nothing of it can be missed.
+
+    Raises:
+        PythonRunnerError: it has none.
+    """
+    if project.schedule is None:
+        message = _(
+            "{project}: without the key schedule in {file} nobody knows whether a run was"
+            " missed; add the key, or run the project without --if-missed"
+        )
+        raise PythonRunnerError(message.format(project=project.name, file=CONFIG_FILE))
 
 
 def day_off_of(

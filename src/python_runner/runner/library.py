@@ -34,6 +34,7 @@ from python_runner.files import absolute, current_folder, is_file, is_folder
 from python_runner.model import EmailStrategy
 from python_runner.policy import exit_code
 from python_runner.runner import project_run
+from python_runner.runner.context import Demand
 from python_runner.runner.result import (
     RunResult,
     RunResults,
@@ -110,7 +111,9 @@ def run_project(
     if listener is not None and not callable(listener):
         raise _wrong("listener", _("expected a function"), "run_project")
     workspace = load_workspace(current_folder()) or Workspace()
-    project = select(load_project(folder, defaults=workspace.defaults), only)
+    configured = load_project(folder, defaults=workspace.defaults)
+    project = select(configured, only)
+    demand = Demand(whole=len(project.scripts) == len(configured.scripts))
     with (
         open_session(
             read_settings(),
@@ -124,7 +127,7 @@ def run_project(
         if resume:
             require_records(session.store)
         began = session.now()
-        run = project_run.run_project(project, session, resume=resume)
+        run = project_run.run_project(project, session, resume=resume, demand=demand)
         runs = [run] if run else []
         runs = project_run.finish_runs(runs, session, workspace.keep_days)
     _end_as_signalled(signals.received)

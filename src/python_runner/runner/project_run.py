@@ -33,7 +33,14 @@ from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext, day_off_of, new_run_id
+from python_runner.runner.context import (
+    Demand,
+    RunContext,
+    day_off_of,
+    new_run_id,
+    require_schedule,
+    schedule_terms,
+)
 from python_runner.runner.delivery import (
     deliver,
     drain,
@@ -87,25 +94,28 @@ def run_configured(
     defaults: Mapping[str, Any],
     only: Sequence[str] = (),
     resume: bool = False,
-    any_day: bool = False,
+    demand: Demand | None = None,
 ) -> Run | None:
     """Run the configured project in ``folder``, whatever may be wrong with it.
 
     What keeps it from being run becomes a run that was not started. Where the project
     is silent the optional keys ``defaults`` of ``python-runner.toml`` hold. The scripts
     named in ``only`` are run, or all; with ``resume`` those that have not succeeded,
-    and None is returned where there is none; with ``any_day`` also on the days on which
-    the project does not run.
+    and None is returned where there is none, or where the run is not wanted.
     """
+    demand = demand or Demand()
     masker = session.masker()
     try:
         configured = load_project(folder, defaults=defaults)
         masker = session.masker(configured)
         project = select(configured, only)
-        if any_day:
-            project = replace(project, not_on=())
+        if demand.unless:
+            require_schedule(project)
+        whole = len(project.scripts) == len(configured.scripts)
         try:
-            return run_project(project, session, resume=resume)
+            return run_project(
+                project, session, resume=resume, demand=replace(demand, whole=whole)
+            )
         except PythonRunnerError as error:
             return _refuse(project, session, error)
     except Exception as error:  # noqa: BLE001 - the other projects still run
@@ -148,11 +158,17 @@ def finish_runs(
 @overload
 def run_project(project: Project, session: Session) -> Run: ...
 @overload
-def run_project(project: Project, session: Session, *, resume: bool) -> Run | None: ...
+def run_project(
+    project: Project, session: Session, *, resume: bool, demand: Demand | None = None
+) -> Run | None: ...
 
 
 def run_project(
-    project: Project, session: Session, *, resume: bool = False
+    project: Project,
+    session: Session,
+    *,
+    resume: bool = False,
+    demand: Demand | None = None,
 ) -> Run | None:
     """Run a project's series and report it.
 
@@ -160,7 +176,8 @@ def run_project(
     result. With ``resume`` only what has not succeeded is run, and None is returned
     where there is nothing: this is decided once nobody else runs the project and the
     runs whose runner died are recovered. Where the wait for another run is not wanted,
-    what has not succeeded by now is skipped.
+    what has not succeeded by now is skipped. Where ``demand`` wants no run, that is told and
+    None is returned; nothing of it is recorded.
 
     Raises:
         BadPythonInterpreter: the scripts' interpreter is not there.
@@ -170,7 +187,7 @@ def run_project(
     # It can be stopped alone; what stops the runner stops it, too.
     stop = StopRequest()
     unsubscribe = session.stop.subscribe(stop.request)
-    run = _ProjectRun(RunContext.begin(project, replace(session, stop=stop)))
+    run = _ProjectRun(RunContext.begin(project, replace(session, stop=stop), demand))
     try:
         with run.lock:
             try:
@@ -263,6 +280,9 @@ class _ProjectRun:
     def run(self, *, resume: bool) -> Run | None:
         """Run the series, and end the run together with its reports."""
         context, session = self.context, self.context.session
+        self._keep_schedule()
+        if self._is_unwanted(locked=False):
+            return None
         if reason := self._why_not_today():
             # Nobody waits for a report of it.
             self.day_off, self.told = True, False
@@ -275,7 +295,7 @@ class _ProjectRun:
         if acquired:
             with context.as_warning():
                 self.recovery = recover(context, self.lock, self.heartbeat)
-        if resume and not self._resume():
+        if self._is_needless(acquired=acquired, resume=resume):
             return None
         if session.stop.requested:
             # Whoever asked knows, and is told of the project that was under way.
@@ -289,12 +309,52 @@ class _ProjectRun:
             self.told = not self._skip_is_told()
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
 
+    def _is_unwanted(self, *, locked: bool) -> bool:
+        """Say, and tell, whether no run is wanted now."""
+        demand = self.context.demand
+        reason = demand.unless(self.context, locked) if demand.unless else None
+        if reason:
+            demand.tell(reason)
+        return reason is not None
+
+    def _is_needless(self, *, acquired: bool, resume: bool) -> bool:
+        """Say whether there is nothing to do, as the lock or another run's tells."""
+        if resume and not self._resume():
+            return True
+        if self.context.demand.unless is None:
+            return False
+        if not acquired:
+            self.context.demand.tell(why_locked(self.lock, self.context.masker))
+            return True
+        if not self._is_unwanted(locked=True):
+            return False
+        self._leave_recovered()
+        return True
+
+    def _keep_schedule(self) -> None:
+        """Note since when the schedule is known: what was due before was not missed."""
+        context = self.context
+        store, project = context.session.store, context.project
+        # What fails here fails again where the run begins, and is told there.
+        with context.as_warning(), suppress(StoreError):
+            if store is not None:
+                store.keep_schedule(
+                    project.path, schedule_terms(project), context.started_at
+                )
+
+    def _leave_recovered(self) -> None:
+        """Send what recovery has queued: no run follows that would."""
+        drain(self.context.session)
+        self.heartbeat.finish()
+
     def _why_not_today(self) -> Sentence | None:
         """Return why the project does not run on this day; None if it does.
 
         An entry that cannot be asked is a warning: the scripts run.
         """
         context = self.context
+        if context.demand.any_day:
+            return None
         reason, warnings = day_off_of(context.project, context.started_at)
         for warning in warnings:
             context.warn(warning)
@@ -318,11 +378,11 @@ class _ProjectRun:
         unrecorded = self.recovery.unrecorded
         remaining = unfinished(self.context.project, store, unrecorded)
         if remaining is None:
-            # No run follows that would send what recovery has queued.
-            drain(session)
-            self.heartbeat.finish()
+            self._leave_recovered()
             return False
-        self.context = replace(self.context, project=remaining)
+        whole = len(remaining.scripts) == len(self.context.project.scripts)
+        demand = replace(self.context.demand, whole=self.context.demand.whole and whole)
+        self.context = replace(self.context, project=remaining, demand=demand)
         self.recorder = RunRecorder(self.context)
         return True
 

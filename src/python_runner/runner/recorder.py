@@ -22,6 +22,7 @@ from python_runner.records.log_line import (
     log_line_of_skipped,
 )
 from python_runner.records.store import StoreError
+from python_runner.runner.context import schedule_terms
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
 
@@ -82,7 +83,13 @@ class RunRecorder:
             runner_start=process_start(os.getpid()),
         )
         log = (self._log.filename, log_place) if log_place else None
-        self._record(lambda store: store.begin_run(run, interpreter, log=log))
+        terms = schedule_terms(context.project)
+        whole = context.demand.whole
+        self._record(
+            lambda store: store.begin_run(
+                run, interpreter, log=log, terms=terms, whole=whole
+            )
+        )
 
     def begin_attempt(self, number: int, output: Path) -> None:
         """Record that an attempt of a script begins, and where its output goes."""

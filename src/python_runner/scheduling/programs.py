@@ -45,12 +45,15 @@ def find_program(name: str) -> str | None:
     return shutil.which(name)
 
 
-def ask(command: Sequence[str], given: bytes = b"") -> Answer:
+def ask(
+    command: Sequence[str], given: bytes = b"", *, patience: float = _PATIENCE
+) -> Answer:
     """Run a program of the system.
 
     Args:
         command: the program and its arguments.
         given: its standard input.
+        patience: seconds that it may take.
 
     Raises:
         SchedulerError: it cannot be started, or does not end.
@@ -60,7 +63,7 @@ def ask(command: Sequence[str], given: bytes = b"") -> Answer:
             command,
             input=given,
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=patience,
             check=False,
             creationflags=_FLAGS,
         )

@@ -40,7 +40,12 @@ from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.policy import exit_code
 from python_runner.records.store import StoreError
-from python_runner.runner.context import RunContext, day_off_of
+from python_runner.runner.context import (
+    Demand,
+    RunContext,
+    day_off_of,
+    require_schedule,
+)
 from python_runner.runner.events import ScriptEnded
 from python_runner.runner.project_run import finish_runs, run_configured
 from python_runner.runner.recovery import unrecorded_outcomes
@@ -68,6 +73,7 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
     from python_runner.runner.events import Event
     from python_runner.runner.session import Session
+    from python_runner.texts.sentence import Sentence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +84,7 @@ class Options:
     jobs: int
     only: tuple[str, ...]
     resume: bool
+    if_missed: bool
     any_day: bool
     dry_run: bool
     no_mail: bool
@@ -114,6 +121,14 @@ class Options:
     help=_("Run the scripts that did not succeed when they last ran."),
 )
 @click.option(
+    "--if-missed",
+    is_flag=True,
+    help=_(
+        "Run only projects that have missed a slot of their schedule since their last"
+        " run; once each, however many slots were missed."
+    ),
+)
+@click.option(
     "--any-day",
     is_flag=True,
     help=_("Run also on the days that not_on excludes."),
@@ -131,6 +146,11 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
     options = Options(**flags)
     if options.only and options.resume:
         raise click.UsageError(_("--only and --resume exclude each other"))
+    if options.if_missed and (options.only or options.resume):
+        other = "--only" if options.only else "--resume"
+        raise click.UsageError(
+            _("--if-missed and {option} exclude each other").format(option=other)
+        )
     targets = find_targets(projects)
     settings = read_settings(options.env_file)
     with _beside_the_runs(settings):
@@ -222,6 +242,8 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
             say(wording.say(notice), err=True)
         if options.resume:
             require_records(session.store)
+        if options.if_missed and session.store is None:
+            raise PythonRunnerError(_("without records nobody knows what was missed"))
         jobs = [
             partial(_run_one, folder, targets.defaults, session, options, progress)
             for folder in targets.projects
@@ -328,18 +350,32 @@ def _run_one(
     options: Options,
     progress: Progress,
 ) -> Run | None:
-    """Run one project; return None where there is nothing to resume."""
+    """Run one project; return None where no run of it is wanted."""
+
+    def tell(reason: Sentence) -> None:
+        if not options.quiet:
+            progress.tell(_unwanted(folder, reason))
+
+    demand = Demand(any_day=options.any_day)
+    if options.if_missed:
+        from python_runner.scheduling.catch_up import why_none  # noqa: PLC0415
+
+        demand = Demand(any_day=options.any_day, unless=why_none, tell=tell)
     run = run_configured(
         folder,
         session,
         defaults=defaults,
         only=options.only,
         resume=options.resume,
-        any_day=options.any_day,
+        demand=demand,
     )
-    if run is None and not options.quiet:
+    if run is None and options.resume and not options.quiet:
         progress.tell(_nothing_to_resume(folder))
     return run
+
+
+def _unwanted(folder: Path, reason: Sentence) -> str:
+    return flat(wording.joined(folder.name, wording.say(reason)))
 
 
 def _nothing_to_resume(folder: Path) -> str:
@@ -350,14 +386,22 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
     """Print what would run, with which interpreter; return the exit code."""
     code = EXIT_SUCCESS
     masker = Masker(settings.secrets)
-    with _past(targets, settings) if options.resume else nullcontext() as session:
+    past = options.resume or options.if_missed
+    with _past(targets, settings, options) if past else nullcontext() as session:
         for folder in targets.projects:
             try:
                 project = load_project(folder, defaults=targets.defaults)
                 masker = Masker((*settings.secrets, *project.secrets))
                 # The records know the scripts by names without secrets.
                 chosen = mask_names(select(project, options.only), masker)
-                plan = _remaining(chosen, session) if session else chosen
+                plan: Project | None = chosen
+                if session and options.if_missed:
+                    reason = _why_no_catch_up(chosen, session, options)
+                    if reason:
+                        show(_unwanted(folder, reason))
+                        continue
+                elif session:
+                    plan = _remaining(chosen, session)
                 if plan is None:
                     show(_nothing_to_resume(folder))
                 else:
@@ -370,9 +414,29 @@ def show_plan(targets: Workspace, settings: Settings, options: Options) -> int:
     return code
 
 
+def _why_no_catch_up(
+    project: Project, session: Session, options: Options
+) -> Sentence | None:
+    """Return why ``--if-missed`` would not run a project now; None where it would.
+
+    Raises:
+        PythonRunnerError: it has no schedule.
+    """
+    from python_runner.scheduling.catch_up import why_none  # noqa: PLC0415
+
+    require_schedule(project)
+    context = RunContext.begin(project, session, Demand(any_day=options.any_day))
+    reason = why_none(context, True)
+    for warning in () if reason else context.warnings[-1:]:
+        show(_unwanted(project.path, warning))
+    return reason
+
+
 @contextmanager
-def _past(targets: Workspace, settings: Settings) -> Iterator[Session]:
-    """Open the records that say what there is to resume.
+def _past(
+    targets: Workspace, settings: Settings, options: Options
+) -> Iterator[Session]:
+    """Open the records that say what there is to resume, or what was missed.
 
     Raises:
         PythonRunnerError: there are none.
@@ -382,7 +446,10 @@ def _past(targets: Workspace, settings: Settings) -> Iterator[Session]:
     ) as session:
         for notice in session.notices:
             say(wording.say(notice), err=True)
-        require_records(session.store)
+        if options.resume:
+            require_records(session.store)
+        elif session.store is None:
+            raise PythonRunnerError(_("without records nobody knows what was missed"))
         yield session
 
 

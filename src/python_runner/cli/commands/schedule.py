@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -12,18 +13,20 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.app import COMMANDS
+from python_runner.cli.lookup import configured_project, open_records
 from python_runner.cli.schedule_view import rows_of
 from python_runner.cli.streams import say, show, show_document, stderr
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.project import load_project
-from python_runner.config.settings import load_settings
+from python_runner.config.settings import can_mail, load_settings
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder, expanded
 from python_runner.installation import scheduled_command
+from python_runner.runner.context import schedule_terms
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
 from python_runner.scheduling.fields import displaced_times
 from python_runner.scheduling.installed import (
@@ -54,7 +57,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from python_runner.config.workspace import Workspace
-    from python_runner.model import Project, Settings
+    from python_runner.model import MailSettings, Project, Settings
     from python_runner.scheduling.entries import Entry, Job, Scheduler
     from python_runner.scheduling.plan import Plan
     from python_runner.texts.sentence import Sentence
@@ -139,7 +142,7 @@ def install(
     targets, settings = find_targets(projects), load_settings(env_file)
     scheduler = _chosen(to, logon)
     place = _place(env_file)
-    wish, code = _wish(targets, scheduler, place)
+    wish, code = _wish(targets, scheduler, place, settings.mail)
     plan = _planned(wish, scheduler)
     if plan is None:
         return EXIT_FAILURE
@@ -157,7 +160,18 @@ def install(
             show(_("There is nothing to install: no project has the key `schedule`."))
         return code
     done = _carry_out(plan, scheduler, _How(yes=yes, dry_run=dry_run))
+    if done == EXIT_SUCCESS and not dry_run:
+        _note_schedules(targets.projects, settings)
     return max(code, done)
+
+
+def _note_schedules(folders: Iterable[Path], settings: Settings) -> None:
+    """Note that the schedules are known from now on: what is due later can be missed."""
+    now = datetime.now().astimezone()
+    # Without records nothing is known of runs either; the entries are installed.
+    with suppress(PythonRunnerError), open_records(settings) as store:
+        for project in filter(None, map(configured_project, folders)):
+            store.keep_schedule(project.path, schedule_terms(project), now)
 
 
 @command.command(
@@ -295,7 +309,9 @@ def _place(env_file: Path | None) -> Place:
     )
 
 
-def _wish(targets: Workspace, scheduler: Scheduler, place: Place) -> tuple[Wish, int]:
+def _wish(
+    targets: Workspace, scheduler: Scheduler, place: Place, mail: MailSettings
+) -> tuple[Wish, int]:
     """Return what is wanted of the projects, and the exit code of what cannot be had."""
     jobs: list[Job] = []
     without: list[Path] = []
@@ -324,16 +340,21 @@ def _wish(targets: Workspace, scheduler: Scheduler, place: Place) -> tuple[Wish,
             continue
         jobs.append(job)
         due.append(project)
-    jobs += _services(due, place)
+    jobs += _services(due, place, mail)
     return Wish(jobs=tuple(jobs), without=tuple(without)), code
 
 
-def _services(projects: Iterable[Project], place: Place) -> Iterator[Job]:
+def _services(
+    projects: Iterable[Project], place: Place, mail: MailSettings
+) -> Iterator[Job]:
     """Yield what serves projects: what sends waiting reports, and the digest."""
     projects = tuple(projects)
     if any(may_report(project) for project in projects):
         yield flush_job(place)
-    if "digest" in COMMANDS and any(project.recipients for project in projects):
+    reached = any(project.channels for project in projects) or (
+        can_mail(mail) and any(project.recipients for project in projects)
+    )
+    if "digest" in COMMANDS and reached:
         yield digest_job(place)
 
 

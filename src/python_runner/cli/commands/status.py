@@ -10,7 +10,12 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.known_runs import KnownRun, known, masker_of
-from python_runner.cli.lookup import chosen_projects, open_records, sign_in_notice
+from python_runner.cli.lookup import (
+    chosen_projects,
+    configured_project,
+    open_records,
+    sign_in_notice,
+)
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
@@ -31,6 +36,7 @@ if TYPE_CHECKING:
     from python_runner.masking import Masker
     from python_runner.model import MailSettings, OpenScript, ProjectState
     from python_runner.records.store import Store
+    from python_runner.scheduling.slots import Missed, Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,7 @@ class _Status:
             None where there is none.
         running: the run that is active, or None.
         waiting: how many of its reports wait for delivery.
+        outlook: what is due and what was missed; None of one without a schedule.
         masker: takes the project's secrets out of texts.
     """
 
@@ -51,7 +58,13 @@ class _Status:
     last: KnownRun | None
     running: KnownRun | None
     waiting: int
+    outlook: Outlook | None
     masker: Masker
+
+    @property
+    def missed(self) -> Missed | None:
+        """The slots that no run has answered; a run that is active makes up for them."""
+        return self.outlook.missed if self.outlook and not self.running else None
 
     @property
     def name(self) -> str:
@@ -139,14 +152,31 @@ class _Status:
             if running
             else None,
             "mail_waiting": self.waiting,
+            **self._slots(),
+        }
+
+    def _slots(self) -> dict[str, Any]:
+        """Return what the document tells of a schedule; null where there is none."""
+        due = self.outlook.due if self.outlook else None
+        missed = self.missed
+        return {
+            "due": due.astimezone().isoformat() if due else None,
+            "missed": {
+                "count": missed.count,
+                "more": missed.more,
+                "first": missed.first.astimezone().isoformat(),
+                "last": missed.last.astimezone().isoformat(),
+            }
+            if missed
+            else None,
         }
 
 
 @click.command(
     help=_(
         "Show for each PROJECT, on one line, how its last run ended and why, since"
-        " when, how long it usually takes, and what is running now; without one, for"
-        " the projects of python-runner.toml, else for all projects."
+        " when, how long it usually takes, what is running now, when it is due next and"
+        " which runs were missed; without one, for the projects of python-runner.toml, else for all projects."
     )
 )
 @projects_argument
@@ -226,12 +256,22 @@ def _status(store: Store, home: Path, folder: Path, masker: Masker) -> _Status:
         last=last,
         running=running,
         waiting=store.messages.waiting(folder),
+        outlook=_outlook(store, folder),
         masker=masker,
     )
 
 
+def _outlook(store: Store, folder: Path) -> Outlook | None:
+    project = configured_project(folder)
+    if project is None or project.schedule is None:
+        return None
+    from python_runner.scheduling.catch_up import outlook_of  # noqa: PLC0415 - seldom
+
+    return outlook_of(project, store, datetime.now().astimezone())
+
+
 def _print(statuses: Sequence[_Status]) -> None:
-    columns = (
+    columns = [
         Column(_("project"), name=True),
         Column(_("status")),
         Column(_("last run")),
@@ -239,10 +279,18 @@ def _print(statuses: Sequence[_Status]) -> None:
         Column(_("usual"), numbers=True, optional=True),
         Column(_("now"), name=True, optional=True),
         Column(_("email"), optional=True),
+        Column(_("due"), optional=True),
+        Column(_("missed"), numbers=True, optional=True),
         Column(_("reason"), remark=True, optional=True),
-    )
+    ]
     now = datetime.now().astimezone()
-    print_table(columns, [_cells(status, now) for status in statuses])
+    rows = [_cells(status, now) for status in statuses]
+    if not any(status.outlook for status in statuses):
+        # Nobody who hands no schedule over looks at empty columns.
+        del columns[-3:-1]
+        for row in rows:
+            del row[-3:-1]
+    print_table(columns, rows)
 
 
 def _cells(status: _Status, now: datetime) -> list[Cell]:
@@ -264,8 +312,21 @@ def _cells(status: _Status, now: datetime) -> list[Cell]:
             _("{count} waiting").format(count=status.waiting) if status.waiting else "",
             "yellow",
         ),
+        _due(status, now),
+        Cell(_count(status.missed) if status.missed else "", "yellow"),
         Cell(status.reason),
     ]
+
+
+def _due(status: _Status, now: datetime) -> Cell:
+    if status.outlook is None or status.outlook.due is None:
+        return Cell("")
+    whole, short = wording.due_forms(status.outlook.due, now)
+    return Cell(whole, shorter=(short,))
+
+
+def _count(missed: Missed) -> str:
+    return wording.formats().number(missed.count) + ("+" if missed.more else "")
 
 
 def _moment(when: datetime | None, now: datetime) -> Cell:
