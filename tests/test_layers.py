@@ -33,7 +33,7 @@ LAYERS = (
     {"helpers"},
     {"runner"},
     {"delivery"},
-    {"report", "config"},
+    {"report", "config", "takeover"},
     {"records", "execution", "policy", "trends", "days_off", "due_times"},
     {"tracebacks"},
     {"model"},

@@ -1,0 +1,171 @@
+"""How ``cmd.exe`` reads a line: commands, what joins them, words and redirections."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: Between commands; the longer one first.
+_JOINERS = ("&&", "||", "&", "|")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command of a line.
+
+    Attributes:
+        joiner: what stands before it: ``&&``, ``||``, ``&``, ``|``, or nothing.
+        text: the command, without redirections and carets; quotes are kept.
+        outputs: where its output goes.
+        source: where its input comes from, or empty.
+    """
+
+    joiner: str = ""
+    text: str = ""
+    outputs: tuple[str, ...] = field(default=())
+    source: str = ""
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a batch file with their numbers, those that a caret joins as one."""
+    number, joined = 0, ""
+    for at, line in enumerate(text.split("\n"), 1):
+        number = number or at
+        stripped = line.rstrip()
+        carets = len(stripped) - len(stripped.rstrip("^"))
+        if carets % 2 and stripped.count('"') % 2 == 0:
+            joined += stripped[:-1]
+            continue
+        yield number, joined + stripped
+        number, joined = 0, ""
+    if joined:
+        yield number, joined
+
+
+def commands(line: str) -> list[Command]:
+    """Return the commands of a line; a group in parentheses is one command."""
+    found: list[Command] = []
+    joiner, at, depth = "", 0, 0
+    text, outputs, source = "", list[str](), ""
+    quoted = False
+    while at < len(line):
+        char = line[at]
+        if char == '"':
+            quoted = not quoted
+        elif quoted:
+            pass
+        elif char == "^" and at + 1 < len(line):
+            # Inside of a group another reading follows, which takes the caret away.
+            text += line[at : at + 2] if depth else line[at + 1]
+            at += 2
+            continue
+        elif char == "(" and (depth or not text.strip()):
+            depth += 1
+        elif char == ")" and depth:
+            depth -= 1
+        elif not depth:
+            sign = next((sign for sign in _JOINERS if line.startswith(sign, at)), "")
+            if sign:
+                found.append(_made(joiner, text, outputs, source))
+                joiner, text, outputs, source = sign, "", [], ""
+                at += len(sign)
+                continue
+            if char in "<>":
+                text, target, end = _redirection(line, at, text)
+                if char == ">":
+                    outputs.append(target)
+                else:
+                    source = target
+                at = end
+                continue
+        text += char
+        at += 1
+    found.append(_made(joiner, text, outputs, source))
+    return [command for command in found if command.text or command.joiner]
+
+
+def _made(joiner: str, text: str, outputs: list[str], source: str) -> Command:
+    return Command(
+        joiner=joiner, text=text.strip(), outputs=tuple(outputs), source=source
+    )
+
+
+def _redirection(line: str, at: int, text: str) -> tuple[str, str, int]:
+    """Return the text before a redirection, its target, and where it ends."""
+    # The number of a stream stands before it, as a word of its own.
+    if text[-1:].isdigit() and (len(text) == 1 or text[-2].isspace()):
+        text = text[:-1]
+    end = at
+    while end < len(line) and line[end] in "<>":
+        end += 1
+    if line[end : end + 1] == "&":
+        return text, line[end : end + 2], end + 2
+    while end < len(line) and line[end].isspace():
+        end += 1
+    begin, quoted = end, False
+    while end < len(line) and (quoted or line[end] not in " \t&|<>()"):
+        quoted ^= line[end] == '"'
+        end += 1
+    return text, line[begin:end].replace('"', ""), end
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a command, by the rules of programs of Windows for quotes."""
+    found: list[str] = []
+    word, quoted, there, at = "", False, False, 0
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            end = at
+            while end < len(text) and text[end] == "\\":
+                end += 1
+            count = end - at
+            if text[end : end + 1] == '"':
+                word += "\\" * (count // 2)
+                if count % 2:
+                    word += '"'
+                    end += 1
+            else:
+                word += "\\" * count
+            there, at = True, end
+            continue
+        if char == '"':
+            if quoted and text[at + 1 : at + 2] == '"':
+                word += '"'
+                at += 1
+            else:
+                quoted = not quoted
+            there = True
+        elif char in " \t" and not quoted:
+            if there:
+                found.append(word)
+            word, there = "", False
+        else:
+            word, there = word + char, True
+        at += 1
+    if there:
+        found.append(word)
+    return tuple(found)
+
+
+def depth_of(line: str) -> int:
+    """Count the parentheses that a line opens and does not close, outside of quotes."""
+    depth, quoted, escaped = 0, False, False
+    for char in line:
+        if escaped:
+            escaped = False
+        elif char == '"':
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif char == "^":
+            escaped = True
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+    return depth
