@@ -30,7 +30,9 @@ _REM = lazy_pattern(r"@?\s*(?:rem(?=$|[\s/.:])|::)", re.IGNORECASE)
 _VARIABLE = lazy_pattern(
     r"%%|%~([a-zA-Z]*)([0-9])|%([0-9*])|%([^%:\s=]+)(:[^%]*)?%|!([^!:\s=]+)(:[^!]*)?!"
 )
-_IF = lazy_pattern(r"if\s+(?:/i\s+)?(?P<not>not\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_IF = lazy_pattern(
+    r"if\s+(?:/i\s+)?(?P<not>not\s+)?(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
 _LEVEL = r"[\"'\[(]?[%!]errorlevel[%!][\"'\])]?"
 _LEVEL_FAILS = lazy_pattern(
     rf"(?:errorlevel\s+[1-9]\d*|{_LEVEL}\s*(?:neq|gtr|!=)\s*[\"']?0[\"']?"
@@ -50,8 +52,25 @@ _SET = lazy_pattern(r"set(?=[\s\"])\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _EXITS = lazy_pattern(r"(?:exit|goto)\b.*", re.IGNORECASE | re.DOTALL)
 #: Variables that every account of Windows has.
 _USUAL = frozenset(
-    "USERPROFILE HOMEDRIVE HOMEPATH APPDATA LOCALAPPDATA PROGRAMDATA PROGRAMFILES PUBLIC"
-    " SYSTEMROOT WINDIR SYSTEMDRIVE TEMP TMP USERNAME COMPUTERNAME ONEDRIVE PATH".split()
+    [
+        "USERPROFILE",
+        "HOMEDRIVE",
+        "HOMEPATH",
+        "APPDATA",
+        "LOCALAPPDATA",
+        "PROGRAMDATA",
+        "PROGRAMFILES",
+        "PUBLIC",
+        "SYSTEMROOT",
+        "WINDIR",
+        "SYSTEMDRIVE",
+        "TEMP",
+        "TMP",
+        "USERNAME",
+        "COMPUTERNAME",
+        "ONEDRIVE",
+        "PATH",
+    ]
 )
 _BATCH = (".bat", ".cmd")
 
@@ -68,7 +87,7 @@ class _Frame:
     read: set[int]
 
 
-class Left(Exception):  # noqa: N818 - no error: how exit leaves everything
+class Left(Exception):
     """The file is left."""
 
 
@@ -79,7 +98,9 @@ class BatchReader:
         self._recorder = recorder
         self._steps = 0
 
-    def file(self, text: str, base: str | None, args: tuple[str, ...], name: str) -> None:
+    def file(
+        self, text: str, base: str | None, args: tuple[str, ...], name: str
+    ) -> None:
         """Follow a file from its first line.
 
         Args:
@@ -224,7 +245,11 @@ class BatchReader:
             ended = _EXITS.fullmatch(text)
             if ended:
                 return self._target(text)
-            if at + 1 < len(chain) and chain[at + 1].joiner == "|" and not starts_python(text):
+            if (
+                at + 1 < len(chain)
+                and chain[at + 1].joiner == "|"
+                and not starts_python(text)
+            ):
                 continue
             started = self._one(frame, number, command, text)
         return None
@@ -245,7 +270,11 @@ class BatchReader:
         for line in text.strip("() ").split("\n"):
             for part in commands(line):
                 name = program_name(part.text.split(None, 1)[0]) if part.text else ""
-                if starts_python(part.text) or name in {"blat", "sendemail", "powershell"}:
+                if starts_python(part.text) or name in {
+                    "blat",
+                    "sendemail",
+                    "powershell",
+                }:
                     self._recorder.note(
                         number,
                         N_("{command} runs only after a failure; it is left out"),
@@ -312,7 +341,9 @@ class BatchReader:
             if parts and parts[0].startswith(":"):
                 return self._call_label(frame, number, parts)
         if parts and program_name(parts[0]) == "cmd":
-            switches = [p for p in parts[1:] if p.lower() in {"/c", "/k", "/s", "/q", "/d"}]
+            switches = [
+                p for p in parts[1:] if p.lower() in {"/c", "/k", "/s", "/q", "/d"}
+            ]
             inner = text[text.lower().find("/c") + 2 :].strip() if switches else ""
             if inner.startswith('"') and inner.endswith('"') and len(inner) > 1:
                 inner = inner[1:-1]
@@ -338,7 +369,9 @@ class BatchReader:
                 self._recorder.set[name] = unknown(f"set {rest}")
             if rest[:2].lower() == "/p":
                 self._recorder.note(
-                    number, N_("nobody answers the question {command}"), command=f"set {rest}"
+                    number,
+                    N_("nobody answers the question {command}"),
+                    command=f"set {rest}",
                 )
             return
         if rest.startswith('"'):
@@ -380,7 +413,13 @@ class BatchReader:
         if program_name(word) in {"activate", "conda", "deactivate", "mamba"}:
             return False
         if word.lower().endswith(_BATCH):
-            return program_name(word) not in {"python", "pyenv", "pipenv", "poetry", "uv"}
+            return program_name(word) not in {
+                "python",
+                "pyenv",
+                "pipenv",
+                "poetry",
+                "uv",
+            }
         suffix = ntpath.splitext(word)[1]
         known = called and not suffix and program_name(word) not in _PROGRAMS
         return known and self._recorder.read(f"{self._path(word)}.bat") is not None
@@ -412,7 +451,9 @@ class BatchReader:
         before, outer = len(recorder.calls), recorder.file
         recorder.open.append(path.lower())
         recorder.file = ntpath.basename(path)
-        self.file(found, ntpath.dirname(path) or recorder.base, parts[1:], recorder.file)
+        self.file(
+            found, ntpath.dirname(path) or recorder.base, parts[1:], recorder.file
+        )
         recorder.file = outer
         recorder.open.pop()
         return len(recorder.calls) > before
@@ -465,7 +506,22 @@ class BatchReader:
 
 
 _PROGRAMS = frozenset(
-    "python py pythonw pyw conda mamba pip uv poetry pipenv npm node java git".split()
+    [
+        "python",
+        "py",
+        "pythonw",
+        "pyw",
+        "conda",
+        "mamba",
+        "pip",
+        "uv",
+        "poetry",
+        "pipenv",
+        "npm",
+        "node",
+        "java",
+        "git",
+    ]
 )
 
 
@@ -508,8 +564,11 @@ def _started(parts: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:
     """Return what ``start`` starts, and whether it waits for its end."""
     rest = list(parts[1:])
     waits = False
-    if rest and not rest[0].startswith("/") and len(rest) > 1 and (
-        rest[0] == "" or " " in rest[0] or not starts_python(rest[0])
+    if (
+        rest
+        and not rest[0].startswith("/")
+        and len(rest) > 1
+        and (rest[0] == "" or " " in rest[0] or not starts_python(rest[0]))
     ):
         rest.pop(0)  # the title of the window
     while rest and rest[0].startswith("/"):
@@ -529,7 +588,9 @@ def _part(value: str, how: str) -> str:
         rest = value[begin:]
         return rest if length is None else rest[: int(length)]
     if match := re.fullmatch(r":([^=*]+)=(.*)", how):
-        return re.sub(re.escape(match[1]), lambda _: match[2], value, flags=re.IGNORECASE)
+        return re.sub(
+            re.escape(match[1]), lambda _: match[2], value, flags=re.IGNORECASE
+        )
     return unknown(f"%{how}%")
 
 

@@ -165,9 +165,9 @@ def _python(words: tuple[str, ...], manager: tuple[str, ...]) -> PythonStart:
             kept += rest[:2]
             rest = rest[2:]
             continue
-        if launcher and _LAUNCHER_FLAGS.fullmatch(word):
-            kept.append(word)
-        elif word.startswith(("-W", "-X")) and len(word) > 2:  # noqa: PLR2004 - its value
+        if (launcher and _LAUNCHER_FLAGS.fullmatch(word)) or (
+            word.startswith(("-W", "-X")) and len(word) > 2
+        ):
             kept.append(word)
         elif _PYTHON_FLAGS.fullmatch(word):
             # Output is never buffered here, and nobody can look into what has ended.
@@ -259,7 +259,9 @@ def _other_user(start: Start, name: str, rest: tuple[str, ...]) -> Start:
         user = left.pop(0)
         if left[:1] == ["-c"]:
             text = " ".join(left[1:2])
-    return replace(start, words=tuple(left) if text is None else (), user=user, text=text)
+    return replace(
+        start, words=tuple(left) if text is None else (), user=user, text=text
+    )
 
 
 def _managed(start: Start, name: str, rest: tuple[str, ...]) -> Start | None:

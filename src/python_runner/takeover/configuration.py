@@ -112,7 +112,11 @@ class _Writer:
         order = {id(note): at for at, note in enumerate(self._notes)}
         notes = sorted(
             self._notes,
-            key=lambda note: (bool(note.place.file), note.place.line or 0, order[id(note)]),
+            key=lambda note: (
+                bool(note.place.file),
+                note.place.line or 0,
+                order[id(note)],
+            ),
         )
         return Carried(keys=keys, notes=tuple(notes))
 
@@ -181,7 +185,9 @@ class _Writer:
         if found is not None:
             if not self._here.in_project(found):
                 self._note(
-                    call, N_("the script {path} does not exist in the project"), path=found
+                    call,
+                    N_("the script {path} does not exist in the project"),
+                    path=found,
                 )
             return found
         whole = self._absolute(call.script, call.folder)
@@ -207,7 +213,9 @@ class _Writer:
             if call.folder != folders[0]:
                 self._note(
                     call,
-                    N_("the folder {folder} of {script} differs from that of the first one"),
+                    N_(
+                        "the folder {folder} of {script} differs from that of the first one"
+                    ),
                     folder=call.folder or "?",
                     script=call.script,
                 )
@@ -226,7 +234,9 @@ class _Writer:
             found, _sure = self.in_project(folders[0], None)
             if found is None:
                 self._note(
-                    calls[0], N_("the folder {folder} does not exist here"), folder=whole
+                    calls[0],
+                    N_("the folder {folder} does not exist here"),
+                    folder=whole,
                 )
                 return None
             inside = found
@@ -256,7 +266,9 @@ class _Writer:
             if not call.stops:
                 self._note(
                     call,
-                    N_("a failure of {script} stopped nothing before; now it stops the rest"),
+                    N_(
+                        "a failure of {script} stopped nothing before; now it stops the rest"
+                    ),
                     script=call.script,
                 )
 
@@ -348,7 +360,9 @@ class _Writer:
 
     def _path_of_python(self, path: str, call: Call) -> str:
         """Return the path of an interpreter; empty for the environment found by default."""
-        path = re.sub(r"(python|py)w(?=[\d.]*(?:\.exe)?$)", r"\1", path, flags=re.IGNORECASE)
+        path = re.sub(
+            r"(python|py)w(?=[\d.]*(?:\.exe)?$)", r"\1", path, flags=re.IGNORECASE
+        )
         whole = self._absolute(path, call.python_folder)
         inside = self._inside(whole)
         parts = re.split(r"[\\/]+", whole)
@@ -387,7 +401,9 @@ class _Writer:
                 name = re.split(r"[\\/]", prefix.rstrip("\\/"))[-1]
                 if value in {name, prefix}:
                     end = ("python",) if self._here.windows else ("bin", "python")
-                    return (ntpath if self._here.windows else posixpath).join(prefix, *end)
+                    return (ntpath if self._here.windows else posixpath).join(
+                        prefix, *end
+                    )
         words = [word for word in rest if not is_python(word)]
         return [program, *words, "python"]
 

@@ -29,14 +29,67 @@ _USER = lazy_pattern(r"([a-z_][a-z0-9_-]*\$?)\s+(\S.*)")
 _USERS = frozenset({"root", "www-data", "nobody", "daemon"})
 #: First words of commands, which are no users.
 _COMMANDS = frozenset(
-    "cd python python2 python3 sh bash test env flock timeout nice ionice nohup sudo exec"
-    " source uv poetry pipenv conda chronic cronic sleep export find rm cp mv echo tar"
-    " mysqldump pg_dump rsync curl wget git make perl php node ruby java".split()
+    [
+        "cd",
+        "python",
+        "python2",
+        "python3",
+        "sh",
+        "bash",
+        "test",
+        "env",
+        "flock",
+        "timeout",
+        "nice",
+        "ionice",
+        "nohup",
+        "sudo",
+        "exec",
+        "source",
+        "uv",
+        "poetry",
+        "pipenv",
+        "conda",
+        "chronic",
+        "cronic",
+        "sleep",
+        "export",
+        "find",
+        "rm",
+        "cp",
+        "mv",
+        "echo",
+        "tar",
+        "mysqldump",
+        "pg_dump",
+        "rsync",
+        "curl",
+        "wget",
+        "git",
+        "make",
+        "perl",
+        "php",
+        "node",
+        "ruby",
+        "java",
+    ]
 )
 #: Variables of cron itself.
 _OWN = frozenset(
-    "MAILTO MAILFROM SHELL CRON_TZ TZ RANDOM_DELAY START_HOURS_RANGE HOME LOGNAME USER"
-    " CONTENT_TYPE CONTENT_TRANSFER_ENCODING".split()
+    [
+        "MAILTO",
+        "MAILFROM",
+        "SHELL",
+        "CRON_TZ",
+        "TZ",
+        "RANDOM_DELAY",
+        "START_HOURS_RANGE",
+        "HOME",
+        "LOGNAME",
+        "USER",
+        "CONTENT_TYPE",
+        "CONTENT_TRANSFER_ENCODING",
+    ]
 )
 
 

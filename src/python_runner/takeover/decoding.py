@@ -15,7 +15,9 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: Letters that people of Western Europe write.
-_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝ«»°€’")
+_LETTERS = frozenset(
+    "àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝ«»°€’"
+)
 _LOWER = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿß")
 _CODE_PAGE = lazy_pattern(rb"(?im)^\s*@?chcp\s+(\d+)")
 _CODE_PAGES = {b"65001": "utf-8", b"1252": "cp1252", b"850": "cp850", b"437": "cp437"}

@@ -40,9 +40,7 @@ class Note:
             template = N_("line {line}: {text}")
         else:
             return self.text
-        return Sentence.of(
-            template, file=place.file, line=place.line, text=self.text
-        )
+        return Sentence.of(template, file=place.file, line=place.line, text=self.text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

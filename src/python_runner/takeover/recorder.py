@@ -43,17 +43,62 @@ _MOST_CALLS = 500
 DEPTH = 8
 #: Commands that only speak to whoever looks on.
 _SILENT = frozenset(
-    "echo title color cls mode prompt verify chcp setlocal endlocal rem true :"
-    " printf date shopt unset hash umask ulimit logger type tee cat ver vol time set"
-    " break local declare readonly wait test [ [[ return exit pwd whoami hostname".split()
+    [
+        "echo",
+        "title",
+        "color",
+        "cls",
+        "mode",
+        "prompt",
+        "verify",
+        "chcp",
+        "setlocal",
+        "endlocal",
+        "rem",
+        "true",
+        ":",
+        "printf",
+        "date",
+        "shopt",
+        "unset",
+        "hash",
+        "umask",
+        "ulimit",
+        "logger",
+        "type",
+        "tee",
+        "cat",
+        "ver",
+        "vol",
+        "time",
+        "set",
+        "break",
+        "local",
+        "declare",
+        "readonly",
+        "wait",
+        "test",
+        "[",
+        "[[",
+        "return",
+        "exit",
+        "pwd",
+        "whoami",
+        "hostname",
+    ]
 )
-_ACTIVATE = lazy_pattern(r"(.*?)[\\/](?:Scripts|bin)[\\/]activate(?:\.(?:bat|ps1|fish))?", re.I)
+_ACTIVATE = lazy_pattern(
+    r"(.*?)[\\/](?:Scripts|bin)[\\/]activate(?:\.(?:bat|ps1|fish))?", re.IGNORECASE
+)
 _CONDA_ACTIVATE = lazy_pattern(
-    r"(.*?)[\\/](?:Scripts|bin|condabin)[\\/](?:activate|conda)(?:\.bat)?", re.I
+    r"(.*?)[\\/](?:Scripts|bin|condabin)[\\/](?:activate|conda)(?:\.bat)?",
+    re.IGNORECASE,
 )
 _CONDA_PROFILE = lazy_pattern(r"(.*?)/etc/profile\.d/(?:conda|mamba)\.sh")
 #: Folders of a conda installation, by their usual names.
-_CONDA_FOLDER = lazy_pattern(r"(?:mini|ana)conda\d*|mini-?forge\d*|mambaforge\d*|conda", re.I)
+_CONDA_FOLDER = lazy_pattern(
+    r"(?:mini|ana)conda\d*|mini-?forge\d*|mambaforge\d*|conda", re.IGNORECASE
+)
 _NULL = frozenset({"nul", "/dev/null", "&1", "&2", "nul:"})
 
 
@@ -132,7 +177,7 @@ class Recorder:
         for own in [own for own in self.set if self._key(own) == self._key(name)]:
             del self.set[own]
         if self._key(name) == "PATH" and (
-            UNKNOWN in value or (old := self.known.get("PATH", "")) and old in value
+            UNKNOWN in value or ((old := self.known.get("PATH", "")) and old in value)
         ):
             self.note(
                 line,
@@ -155,7 +200,9 @@ class Recorder:
     def change_folder(self, path: str, line: int | None) -> None:
         """Make another folder the current one."""
         if not is_known(path):
-            self.note(line, N_("the folder {path} is only known at run time"), path=path)
+            self.note(
+                line, N_("the folder {path} is only known at run time"), path=path
+            )
             return
         if path == "-":
             return
@@ -198,7 +245,9 @@ class Recorder:
         if name in _SILENT or name == program_name("activate"):
             return False
         if name in {"cd", "chdir"}:
-            rest = [word for word in words[1:] if word.lower() not in {"/d", "--", "-P"}]
+            rest = [
+                word for word in words[1:] if word.lower() not in {"/d", "--", "-P"}
+            ]
             if rest:
                 self.change_folder(rest[0], line)
         elif name == "pushd":
@@ -208,10 +257,14 @@ class Recorder:
         elif name == "pause":
             self.note(line, N_("pause is not needed: nobody presses a key"))
         elif name in {"sleep", "timeout", "ping"}:
-            self.note(line, N_("the wait {command} is not carried over"), command=source)
+            self.note(
+                line, N_("the wait {command} is not carried over"), command=source
+            )
         elif name in {"python-runner", "python-runnerw"}:
             self.note(
-                line, N_("Python Runner is started here already: {command}"), command=source
+                line,
+                N_("Python Runner is started here already: {command}"),
+                command=source,
             )
         else:
             self.note(
@@ -242,9 +295,14 @@ class Recorder:
 
     def piped(self, source: str, line: int | None) -> None:
         """Note a program that reads the output of a script."""
-        if program_name(source.split(" ")[0] if source else "") not in {"tee", "ts"}:
+        if program_name(source.split(" ", maxsplit=1)[0] if source else "") not in {
+            "tee",
+            "ts",
+        }:
             self.note(
-                line, N_("the output is not piped into {command} any more"), command=source
+                line,
+                N_("the output is not piped into {command} any more"),
+                command=source,
             )
 
     def has_input(self, source: str, line: int | None) -> None:
@@ -329,7 +387,9 @@ class Recorder:
                 self._activate_conda("base")
             return True
         if not is_known(folder):
-            self.note(line, N_("the folder {path} is only known at run time"), path=folder)
+            self.note(
+                line, N_("the folder {path} is only known at run time"), path=folder
+            )
             return True
         end = "Scripts\\python" if self.windows else "bin/python"
         self.python = (self.paths.join(folder, end),)
@@ -343,7 +403,14 @@ class Recorder:
             parts = () if environment == "base" else ("envs", environment)
             prefix = self.paths.join(self.conda, *parts)
         else:
-            self.python = ("conda", "run", "--no-capture-output", "-n", environment, "python")
+            self.python = (
+                "conda",
+                "run",
+                "--no-capture-output",
+                "-n",
+                environment,
+                "python",
+            )
             return True
         end = ("python",) if self.windows else ("bin", "python")
         self.python = (self.paths.join(prefix, *end),)
@@ -354,14 +421,18 @@ class Recorder:
     ) -> bool:
         if found.other or found.script is None:
             if found.other.startswith("-m pip") or found.other.startswith("-m venv"):
-                template = N_("{command} starts no Python script; it is not carried over")
+                template = N_(
+                    "{command} starts no Python script; it is not carried over"
+                )
             elif found.other.startswith("-m"):
                 template = N_(
                     "{command} starts a module; write a script with the line {code} and"
                     " list it"
                 )
             elif found.other:
-                template = N_("{command} starts code without a file; it is not carried over")
+                template = N_(
+                    "{command} starts code without a file; it is not carried over"
+                )
             else:
                 # `python --version`, or an interpreter that waits for somebody to type.
                 return False
@@ -371,7 +442,9 @@ class Recorder:
             return False
         if not is_known(found.script):
             self.note(
-                line, N_("the script {path} is only known at run time"), path=found.script
+                line,
+                N_("the script {path} is only known at run time"),
+                path=found.script,
             )
             return False
         if len(self.calls) >= _MOST_CALLS:

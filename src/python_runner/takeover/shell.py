@@ -27,11 +27,15 @@ if TYPE_CHECKING:
 _MOST_STEPS = 20_000
 _ASSIGNED = lazy_pattern(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _NAME = lazy_pattern(r"[A-Za-z_]\w*|[0-9@*#?$!-]")
-_BRACED = lazy_pattern(r"\$\{([A-Za-z_]\w*|[0-9@*#?])(?:\[[^\]]*\])?(:?[-=])?(.*)\}", re.DOTALL)
+_BRACED = lazy_pattern(
+    r"\$\{([A-Za-z_]\w*|[0-9@*#?])(?:\[[^\]]*\])?(:?[-=])?(.*)\}", re.DOTALL
+)
 #: Words that open what is closed by another one.
 _OPENS = {"if": "fi", "for": "done", "while": "done", "until": "done", "case": "esac"}
 _OPENS |= {"select": "done", "{": "}"}
-_REDIRECTIONS = frozenset({">", ">>", "<", "&>", "&>>", ">|", ">&", "<&", "<<<", "<<", "<<-"})
+_REDIRECTIONS = frozenset(
+    {">", ">>", "<", "&>", "&>>", ">|", ">&", "<&", "<<<", "<<", "<<-"}
+)
 _ENDS = frozenset({";", "\n", "&", "&&", "||", "|", ";;"})
 _OWN_FOLDER = lazy_pattern(
     r"(?:cd\s+(?:-P\s+)?[\"']?(?:--\s+)?)?(?:\$\(|`)?\s*dirname\s+(?:--\s+)?"
@@ -50,7 +54,7 @@ _CHECK_SUCCEEDS = lazy_pattern(
 )
 
 
-class _Left(Exception):  # noqa: N818 - no error: how exit leaves a script
+class _Left(Exception):
     """The script is left."""
 
 
@@ -134,7 +138,11 @@ class ShellReader:
         return at
 
     def _joined(
-        self, part: Sequence[Token], joiner: str, following: str, before: Sequence[Token]
+        self,
+        part: Sequence[Token],
+        joiner: str,
+        following: str,
+        before: Sequence[Token],
     ) -> bool:
         """Follow a command by what stands before it; return whether it starts a script."""
         recorder = self._recorder
@@ -145,7 +153,9 @@ class ShellReader:
                 recorder.fails_stop()
             elif re.fullmatch(r"true|:|echo.*", source) and recorder.calls:
                 recorder.calls[-1] = replace(recorder.calls[-1], stops=False)
-            if starts_python(source) or re.search(r"\b(?:mail|mailx|sendmail|curl)\b", source):
+            if starts_python(source) or re.search(
+                r"\b(?:mail|mailx|sendmail|curl)\b", source
+            ):
                 recorder.note(
                     line,
                     N_("{command} runs only after a failure; it is left out"),
@@ -275,7 +285,9 @@ class ShellReader:
             for name, value in local.items():
                 self._assign(name, value, line)
             return False
-        words = tuple(word for token in plain for word in self._expand(token.text, line))
+        words = tuple(
+            word for token in plain for word in self._expand(token.text, line)
+        )
         self._redirections(redirections, python=starts_python(" ".join(words)))
         if not words:
             return False
@@ -297,9 +309,7 @@ class ShellReader:
             raise _Left
         if name in {"trap", "shift", "getopts", "read"}:
             if name != "shift":
-                recorder.note(
-                    line, N_("{command} is not carried over"), command=source
-                )
+                recorder.note(line, N_("{command} is not carried over"), command=source)
             return False
         if name in self._functions and len(recorder.open) < DEPTH:
             before = len(recorder.calls)
@@ -358,7 +368,9 @@ class ShellReader:
         path = posixpath.normpath(posixpath.join(base or "", rest[0]))
         if path in recorder.open or len(recorder.open) >= DEPTH:
             recorder.note(
-                line, N_("{command} calls itself again; it is not followed"), command=source
+                line,
+                N_("{command} calls itself again; it is not followed"),
+                command=source,
             )
             return False
         text = recorder.read(path) if is_known(path) else None
@@ -461,7 +473,9 @@ class ShellReader:
                 if is_known(value) and re.search(r"\s", value):
                     parts = value.split()
                     if parts:
-                        words += [out + parts[0], *parts[1:-1]] if len(parts) > 1 else []
+                        words += (
+                            [out + parts[0], *parts[1:-1]] if len(parts) > 1 else []
+                        )
                         out = parts[-1] if len(parts) > 1 else out + parts[0]
                 else:
                     out += value
@@ -546,7 +560,12 @@ class ShellReader:
         if len(words) > 1 and words[0] in {"which", "command", "type"}:
             program = words[-1].strip("\"'")
             return program if is_python(program) else unknown(raw)
-        if len(words) > 1 and words[0] in {"dirname", "realpath", "readlink", "basename"}:
+        if len(words) > 1 and words[0] in {
+            "dirname",
+            "realpath",
+            "readlink",
+            "basename",
+        }:
             inner = " ".join(self._expand(words[-1], line))
             if is_known(inner) and words[0] == "dirname":
                 return posixpath.dirname(inner) or "."
@@ -579,7 +598,9 @@ def _closing(found: Sequence[Token], at: int) -> int:
 
 
 #: Words behind which a command begins.
-_BEFORE = frozenset({"then", "else", "elif", "do", "if", "while", "until", "{", "!", "in"})
+_BEFORE = frozenset(
+    {"then", "else", "elif", "do", "if", "while", "until", "{", "!", "in"}
+)
 
 
 def _parenthesis(found: Sequence[Token], at: int) -> int:
@@ -629,7 +650,11 @@ def _branches(
 
 def _source(part: Sequence[Token]) -> str:
     """Return commands as people read them."""
-    return " ".join("; " if t.text == "\n" else t.text for t in part).replace(" ;  ", "; ").strip()
+    return (
+        " ".join("; " if t.text == "\n" else t.text for t in part)
+        .replace(" ;  ", "; ")
+        .strip()
+    )
 
 
 def _source_before(before: Sequence[Token]) -> str:

@@ -58,7 +58,7 @@ class Task:
     taken: Taken
 
 
-class NoTask(Exception):  # noqa: N818 - a finding about a file
+class NoTask(Exception):
     """A text that is no task; ``sentence`` says why."""
 
     def __init__(self, sentence: Sentence) -> None:
@@ -108,7 +108,9 @@ def read_task(
         schedule=expression,
         timed=bool(triggers),
         timeout=_limit(minutes, lines, note, actions),
-        waits=True if _text(root, "Settings/MultipleInstancesPolicy") == "Queue" else None,
+        waits=True
+        if _text(root, "Settings/MultipleInstancesPolicy") == "Queue"
+        else None,
         notes=(*notes, *actions.notes),
     )
     return Task(
@@ -242,7 +244,9 @@ def _conditions(root: Element, lines: _Lines, note: Callable[..., None]) -> None
     if account:
         note(
             lines.next("UserId") or lines.next("GroupId"),
-            N_("it ran as the user {user}; scripts run as the user who starts Python Runner"),
+            N_(
+                "it ran as the user {user}; scripts run as the user who starts Python Runner"
+            ),
             user=account,
         )
     level = _text(root, "Principals/Principal/RunLevel")
@@ -284,7 +288,9 @@ def _limit(
     if len(actions.calls) > 1:
         note(
             line,
-            N_("the limit of {minutes} min for the whole task is one for each script now"),
+            N_(
+                "the limit of {minutes} min for the whole task is one for each script now"
+            ),
             minutes=minutes,
         )
     return minutes * 60.0

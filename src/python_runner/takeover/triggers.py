@@ -18,12 +18,28 @@ if TYPE_CHECKING:
 _DAY = 24 * 60
 _HOUR = 60
 _MONTHS = tuple(
-    "January February March April May June July August September October November"
-    " December".split()
+    [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ]
 )
-_WEEKDAYS = tuple("Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split())
+_WEEKDAYS = tuple(
+    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+)
 _SPAN = lazy_pattern(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
-_START = lazy_pattern(r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?")
+_START = lazy_pattern(
+    r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?::\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +84,9 @@ def minutes_of(span: str) -> int | None:
     if match is None or not any(match.groups()):
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return None if seconds % 60 else days * _DAY + hours * _HOUR + minutes + seconds // 60
+    return (
+        None if seconds % 60 else days * _DAY + hours * _HOUR + minutes + seconds // 60
+    )
 
 
 def cron_expression(
@@ -94,7 +112,9 @@ def cron_expression(
     expression = _joined(found)
     if expression is None:
         text = Sentence.of(
-            N_("no cron expression of five fields says what these triggers say together")
+            N_(
+                "no cron expression of five fields says what these triggers say together"
+            )
         )
         problems.append((timed[0], text))
     elif any(trigger.start for trigger, _ in problems):
@@ -153,7 +173,9 @@ def _days(trigger: Trigger, start: datetime) -> tuple[str, str, str] | Sentence:
         return _days_of_month(trigger, month)
     if trigger.kind == "monthly weekday":
         return _weekdays_of_month(trigger, month)
-    return Sentence.of(N_("the trigger {kind} has no times for cron"), kind=trigger.kind)
+    return Sentence.of(
+        N_("the trigger {kind} has no times for cron"), kind=trigger.kind
+    )
 
 
 def _days_of_month(trigger: Trigger, month: str) -> tuple[str, str, str] | Sentence:
