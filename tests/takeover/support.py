@@ -56,7 +56,7 @@ def take_batch(text: str, name: str = "x.bat") -> Taken:
     recorder = Recorder(windows=True, variables={}, base=None, folder=None, read=read)
     recorder.open.append(name)
     with suppress(Left):
-        BatchReader(recorder).file(text, None, (), name)
+        BatchReader(recorder).file(text, None, None, name)
     return recorder.taken()
 
 

@@ -46,8 +46,8 @@ def ask(question: str, check: Callable[[str], _T], default: str) -> _T:
 def choose(question: str, choices: Sequence[str], default: int = 1) -> int:
     """Ask for one of several answers by its number; return the number, from 1."""
     say("{question}", question=question, err=True)
-    for number, words in enumerate(choices, 1):
-        say("  {number}  {words}", number=number, words=words, err=True)
+    for place, words in enumerate(choices, 1):
+        say("  {number}  {words}", number=place, words=words, err=True)
     among = click.IntRange(1, len(choices))
     number: int = click.prompt(
         _("Number"),

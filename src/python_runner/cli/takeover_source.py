@@ -183,7 +183,7 @@ def taken_file(origin: Origin, project: Path) -> Taken:
     name = origin.path.name if origin.path else ""
     if windows:
         with suppress(Left):
-            BatchReader(recorder).file(origin.text, base, (), name)
+            BatchReader(recorder).file(origin.text, base, None, name)
     else:
         script = str(origin.path) if origin.path else ""
         ShellReader(recorder).file(origin.text, script)

@@ -15,7 +15,7 @@ from python_runner.takeover.batch_words import (
     logical_lines,
     words,
 )
-from python_runner.takeover.command_words import program_name, unwrapped
+from python_runner.takeover.command_words import Start, program_name, unwrapped
 from python_runner.takeover.recorder import DEPTH, Recorder, starts_python, unknown
 from python_runner.texts.sentence import N_
 
@@ -49,6 +49,9 @@ _CONDITION = lazy_pattern(
     re.IGNORECASE,
 )
 _SET = lazy_pattern(r"set(?=[\s\"])\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_FOLDER = lazy_pattern(
+    r"(?P<name>cd|chdir|pushd)(?=[\s.\\/\"])\s*(?:/d\b)?(?P<path>.*)", re.IGNORECASE
+)
 _EXITS = lazy_pattern(r"(?:exit|goto)\b.*", re.IGNORECASE | re.DOTALL)
 #: Variables that every account of Windows has.
 _USUAL = frozenset(
@@ -81,7 +84,7 @@ class _Frame:
 
     lines: Sequence[tuple[int, str]]
     labels: Mapping[str, int]
-    args: tuple[str, ...]
+    args: tuple[str, ...] | None
     base: str | None
     name: str
     read: set[int]
@@ -99,14 +102,14 @@ class BatchReader:
         self._steps = 0
 
     def file(
-        self, text: str, base: str | None, args: tuple[str, ...], name: str
+        self, text: str, base: str | None, args: tuple[str, ...] | None, name: str
     ) -> None:
         """Follow a file from its first line.
 
         Args:
             text: what it holds.
             base: its folder, ``%~dp0``; None where nobody knows.
-            args: its arguments, ``%1`` and so on.
+            args: ``%1`` and so on; None where nobody knows who starts it.
             name: of the file.
 
         Raises:
@@ -131,7 +134,7 @@ class BatchReader:
         Raises:
             Left: as of :meth:`file`.
         """
-        frame = _Frame(lines=[], labels={}, args=(), base=None, name="", read=set())
+        frame = _Frame(lines=[], labels={}, args=None, base=None, name="", read=set())
         self._line(frame, number, text)
 
     def _note_unread(self, frame: _Frame) -> None:
@@ -217,41 +220,42 @@ class BatchReader:
     def _chain(
         self, frame: _Frame, number: int | None, chain: Sequence[Command]
     ) -> str | None:
-        """Follow commands that stand in one line."""
+        """Follow commands that stand in one line; return the label of a jump, or None."""
         started = False
         for at, command in enumerate(chain):
             text = command.text.lstrip("@").strip()
+            following = chain[at + 1].joiner if at + 1 < len(chain) else ""
             if command.joiner == "|":
-                if started or starts_python(chain[at - 1].text):
+                before = chain[at - 1].text
+                if started or starts_python(before):
                     self._recorder.piped(text, number)
                 elif starts_python(text):
-                    self._recorder.has_input(chain[at - 1].text, number)
+                    self._recorder.has_input(before, number)
                     started = self._one(frame, number, command, text)
-                continue
-            if command.joiner == "||":
+            elif command.joiner == "||":
                 self._on_failure(text, number)
-                if _EXITS.search(text):
+                if started and _EXITS.search(text):
                     self._recorder.fails_stop()
-                continue
-            if command.joiner == "&&" and started:
-                self._recorder.fails_stop()
-            if text.startswith("("):
-                target = self._block(frame, number, text)
-                if target is not None:
-                    return target
-                continue
-            if program_name(text.split(None, 1)[0] if text else "") == "if":
-                return self._if(frame, number, " & ".join(c.text for c in chain[at:]))
-            ended = _EXITS.fullmatch(text)
-            if ended:
+            elif _EXITS.fullmatch(text):
                 return self._target(text)
-            if (
-                at + 1 < len(chain)
-                and chain[at + 1].joiner == "|"
-                and not starts_python(text)
-            ):
-                continue
-            started = self._one(frame, number, command, text)
+            elif text.startswith("(") or _IF.fullmatch(text):
+                if command.joiner == "&&" and started:
+                    self._recorder.fails_stop()
+                rest = " & ".join(part.text for part in chain[at:])
+                target = (
+                    self._block(frame, number, text)
+                    if text.startswith("(")
+                    else self._if(frame, number, rest)
+                )
+                if target is not None or not text.startswith("("):
+                    return target
+            elif following != "|" or starts_python(text):
+                # Before a pipe, a program that is no script only writes.
+                calls = len(self._recorder.calls)
+                again = self._one(frame, number, command, text)
+                if command.joiner == "&&" and started and again:
+                    self._recorder.fails_stop(calls - 1)
+                started = again
         return None
 
     def _target(self, text: str) -> str:
@@ -291,23 +295,23 @@ class BatchReader:
         checked = fails or succeeds
         if checked is None:
             return self._condition(frame, number, line, rest)
-        first, second = _branches(rest[checked.end() :])
+        first, second, lines = _branches(rest[checked.end() :])
+        on_failure, on_success, below = first, second, lines
         if (fails is not None) == negated:
-            first, second = second, first
-        if self._recorder.calls and _EXITS.search(first):
+            on_failure, on_success, below = second, first, 0
+        if _EXITS.search(on_failure) or on_success:
             self._recorder.fails_stop()
-        elif self._recorder.calls and second:
-            # What follows a success only does not follow a failure.
-            self._recorder.fails_stop()
-        self._on_failure(first, number)
-        return self._block(frame, number, second) if second else None
+        self._on_failure(on_failure, number)
+        if not on_success:
+            return None
+        return self._block(frame, number and number + below, on_success)
 
     def _condition(
         self, frame: _Frame, number: int | None, line: str, rest: str
     ) -> str | None:
         match = _CONDITION.match(rest)
         body = rest[match.end() :] if match else ""
-        first, second = _branches(body)
+        first, second, _lines = _branches(body)
         if "activate" in first.lower() and not starts_python(first) and not second:
             # People ask first whether the environment is there.
             return self._block(frame, number, first)
@@ -324,42 +328,55 @@ class BatchReader:
         if match := _SET.fullmatch(text):
             self._set(frame, number, match["rest"])
             return False
-        if re.match(r"(cd|chdir|pushd)[.\\/]", text, re.IGNORECASE):
-            text = re.sub(r"^(cd|chdir|pushd)", r"\1 ", text, flags=re.IGNORECASE)
+        if match := _FOLDER.fullmatch(text):
+            # No program reads these words: a quote only holds the path together.
+            path = self._expanded(match["path"], frame).replace('"', "").strip()
+            recorder.command(Start(words=(match["name"], path)), number, text)
+            return False
         parts = words(self._expanded(text, frame))
-        name = program_name(parts[0]) if parts else ""
-        if name == "start":
-            parts, waits = _started(parts)
-            if not waits and starts_python(" ".join(parts)):
-                recorder.note(
-                    number,
-                    N_("{command} did not wait for its end; now the next script does"),
-                    command=text,
-                )
-        if name == "call":
+        called = bool(parts) and program_name(parts[0]) == "call"
+        if called:
             parts = parts[1:]
             if parts and parts[0].startswith(":"):
                 return self._call_label(frame, number, parts)
+        if parts and program_name(parts[0]) == "start":
+            parts = self._started(parts, number, text)
         if parts and program_name(parts[0]) == "cmd":
-            switches = [
-                p for p in parts[1:] if p.lower() in {"/c", "/k", "/s", "/q", "/d"}
-            ]
-            inner = text[text.lower().find("/c") + 2 :].strip() if switches else ""
-            if inner.startswith('"') and inner.endswith('"') and len(inner) > 1:
-                inner = inner[1:-1]
-            before = len(recorder.calls)
-            if inner:
-                self._step()
-                self._line(frame, number, inner)
-            return len(recorder.calls) > before
-        if parts and self._is_batch(parts[0], called=name == "call"):
+            return self._other_shell(frame, number, text)
+        if parts and self._is_batch(parts[0], called=called):
             return self._nested(number, parts, text)
-        for target in command.outputs:
-            if starts_python(text):
+        if starts_python(text):
+            for target in command.outputs:
                 recorder.output_to(self._expanded(target, frame), number)
-        if command.source and starts_python(text):
-            recorder.has_input(command.source, number)
+            if command.source:
+                recorder.has_input(command.source, number)
         return recorder.command(unwrapped(parts), number, text)
+
+    def _started(
+        self, parts: tuple[str, ...], number: int | None, text: str
+    ) -> tuple[str, ...]:
+        """Return what ``start`` starts; note where it did not wait for its end."""
+        inner, waits = _started(parts)
+        if not waits and starts_python(" ".join(inner)):
+            self._recorder.note(
+                number,
+                N_("{command} did not wait for its end; now the next script does"),
+                command=text,
+            )
+        return inner
+
+    def _other_shell(self, frame: _Frame, number: int | None, text: str) -> bool:
+        """Follow what ``cmd /c`` is given."""
+        match = re.search(r"\s/[ck]\s*(.*)", text, re.IGNORECASE | re.DOTALL)
+        inner = match[1].strip() if match else ""
+        if inner.startswith('"') and inner.endswith('"') and len(inner) > 1:
+            # A pair of quotes around one program belongs to its path.
+            alone = inner.count('"') == 2 and not re.search(r"[&|<>]", inner)  # noqa: PLR2004
+            inner = inner if alone and _is_path(inner[1:-1]) else inner[1:-1]
+        before = len(self._recorder.calls)
+        self._step()
+        self._line(frame, number, inner)
+        return len(self._recorder.calls) > before
 
     def _set(self, frame: _Frame, number: int | None, rest: str) -> None:
         rest = rest.strip()
@@ -467,13 +484,7 @@ class BatchReader:
             if match[2]:
                 return self._argument(frame, match[1].lower(), int(match[2]), match[0])
             if match[3]:
-                args = frame.args if frame else ()
-                if match[3] == "*":
-                    return " ".join(_quoted(arg) for arg in args)
-                at = int(match[3])
-                if at == 0:
-                    return frame.name if frame else ""
-                return args[at - 1] if at <= len(args) else ""
+                return self._plain_argument(frame, match[3])
             name, part = match[4] or match[6], match[5] or match[7]
             if name.upper() == "CD" and not part:
                 here = self._recorder.folder or self._recorder.base
@@ -486,6 +497,17 @@ class BatchReader:
             return _part(own, part) if part else own
 
         return _VARIABLE.sub(value, text)
+
+    def _plain_argument(self, frame: _Frame | None, which: str) -> str:
+        """Return ``%0``, ``%1`` or ``%*``."""
+        if which == "0":
+            return frame.name if frame else ""
+        args = frame.args if frame else None
+        if args is None:
+            return unknown(f"%{which}")
+        if which == "*":
+            return " ".join(_quoted(arg) for arg in args)
+        return args[int(which) - 1] if int(which) <= len(args) else ""
 
     def _argument(self, frame: _Frame | None, how: str, at: int, raw: str) -> str:
         """Return ``%~dp0`` and its kin."""
@@ -501,8 +523,8 @@ class BatchReader:
                 return ntpath.splitext(name)[0] if how == "n" else name
             whole = ntpath.join(base or "", name)
             return whole if set(how) <= set("fdpnx") else unknown(raw)
-        value = frame.args[at - 1].strip('"') if at <= len(frame.args) else ""
-        return value if not how else unknown(raw)
+        value = self._plain_argument(frame, str(at)).strip('"')
+        return unknown(raw) if how else value
 
 
 _PROGRAMS = frozenset(
@@ -548,16 +570,24 @@ def _closing(text: str) -> int:
     return len(text)
 
 
-def _branches(text: str) -> tuple[str, str]:
-    """Return what follows a condition, and what follows its ``else``."""
+def _branches(text: str) -> tuple[str, str, int]:
+    """Return what follows a condition, what follows its ``else``, and its lines above."""
     body = text.strip()
     if not body.startswith("("):
-        return body, ""
+        return body, "", 0
     end = _closing(body)
     rest = body[end + 1 :].strip()
     other = re.match(r"else\b\s*(.*)", rest, re.IGNORECASE | re.DOTALL)
-    # The line of each command inside is counted from the parenthesis.
-    return body[: end + 1], other[1] if other else ""
+    return body[: end + 1], other[1] if other else "", body.count("\n", 0, end + 1)
+
+
+def _is_path(text: str) -> bool:
+    """Say whether a text is the path of a program alone, with spaces perhaps."""
+    return bool(
+        re.fullmatch(
+            r"(?:[A-Za-z]:|\\\\|%)[^\"]*\.(?:exe|bat|cmd)", text, re.IGNORECASE
+        )
+    )
 
 
 def _started(parts: tuple[str, ...]) -> tuple[tuple[str, ...], bool]:

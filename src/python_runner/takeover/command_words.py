@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import field, replace
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
 from python_runner.patterns import lazy_pattern
 
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PYTHON = lazy_pattern(r"(?:python|pypy)w?[\d.]*|pyw?", re.IGNORECASE)
 _PYTHON_FLAGS = lazy_pattern(r"-[bBdEhiIOPqRsSuvVx]+")
@@ -71,7 +75,6 @@ class Start:
         locked: whether a second start waits (True) or gives up (False); None: no lock.
         user: another user that it runs as.
         text: a command line for another shell to read, in the place of ``words``.
-        unused: options that are not carried over.
     """
 
     words: tuple[str, ...] = ()
@@ -82,7 +85,6 @@ class Start:
     locked: bool | None = None
     user: str = ""
     text: str | None = None
-    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,40 +154,39 @@ def python_start(start: Start) -> PythonStart | None:
 
 
 def _python(words: tuple[str, ...], manager: tuple[str, ...]) -> PythonStart:
-    kept = [words[0]]
-    rest = list(words[1:])
+    """Return what an interpreter starts; the options that still matter stay with it."""
+    python = [*manager, words[0]]
     launcher = program_name(words[0]) in {"py", "pyw"}
-    other = ""
-    while rest:
-        word = rest[0]
-        if word in {"-m", "-c"}:
-            other = f"-m {rest[1]}" if word == "-m" and len(rest) > 1 else word
-            return PythonStart(python=(*manager, *kept), other=other)
-        if word in _WITH_VALUE and len(rest) > 1:
-            kept += rest[:2]
-            rest = rest[2:]
-            continue
-        if (launcher and _LAUNCHER_FLAGS.fullmatch(word)) or (
-            word.startswith(("-W", "-X")) and len(word) > 2
-        ):
-            kept.append(word)
-        elif _PYTHON_FLAGS.fullmatch(word):
-            # Output is never buffered here, and nobody can look into what has ended.
-            if flags := re.sub("[uvxidhqV]", "", word[1:]):
-                kept.append(f"-{flags}")
-        elif word == "--":
-            rest.pop(0)
+    rest = list(words[1:])
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "--":
             break
-        elif word == "-" or word.startswith("-"):
-            return PythonStart(python=(*manager, *kept), other=word)
-        else:
-            break
-        rest.pop(0)
+        if word == "-m" and rest:
+            return PythonStart(python=tuple(python), other=f"-m {rest[0]}")
+        kept = _option_of_python(word, launcher=launcher)
+        if kept is None:
+            # Code, standard input, or what no version knows.
+            return PythonStart(python=tuple(python), other=word)
+        python += kept
+        if word in _WITH_VALUE and rest:
+            python.append(rest.pop(0))
     if not rest:
-        return PythonStart(python=(*manager, *kept))
-    return PythonStart(
-        python=(*manager, *kept), script=rest[0], args=tuple(rest[1:]), other=other
-    )
+        return PythonStart(python=tuple(python))
+    return PythonStart(python=tuple(python), script=rest[0], args=tuple(rest[1:]))
+
+
+def _option_of_python(word: str, *, launcher: bool) -> list[str] | None:
+    """Return an option as it is kept: not at all, or as it is; None for no option."""
+    if launcher and _LAUNCHER_FLAGS.fullmatch(word):
+        return [word]
+    if word in _WITH_VALUE or re.match(r"-[WX].", word):
+        return [word]
+    if _PYTHON_FLAGS.fullmatch(word):
+        # Output is never buffered here, and nobody can look into what has ended.
+        flags = re.sub("[uvxidhqV]", "", word[1:])
+        return [f"-{flags}"] if flags else []
+    return None
 
 
 def _inner(start: Start) -> Start | None:
@@ -193,39 +194,36 @@ def _inner(start: Start) -> Start | None:
     words = start.words
     if not words:
         return None
-    assigned = _ASSIGNMENT.fullmatch(words[0])
-    if assigned:
+    if assigned := _ASSIGNMENT.fullmatch(words[0]):
         env = start.env | {assigned[1]: assigned[2]}
         return replace(start, words=words[1:], env=env)
     name = program_name(words[0])
     rest = words[1:]
     if name in _WRAPPERS:
         return replace(start, words=_without_options(rest, _WRAPPERS[name])[0])
-    if name == "env":
-        rest, _options = _without_options(rest, frozenset({"-u", "-S"}))
-        return replace(start, words=rest)
-    if name == "timeout":
-        rest, _options = _without_options(rest, frozenset({"-k", "-s"}))
-        # The program of Windows with this name only waits.
-        if len(rest) < 2 or (span := seconds(rest[0])) is None:  # noqa: PLR2004
-            return None
-        return replace(start, words=rest[1:], timeout=span or None)
-    if name == "flock":
-        return _flock(start, rest)
-    if name in {"sudo", "doas", "runuser", "su"}:
-        return _other_user(start, name, rest)
-    if name in _SHELLS and start.text is None:
-        options = [word for word in rest[:3] if word.startswith("-")]
-        for option in options:
-            if not option.startswith("--") and "c" in option:
-                at = rest.index(option) + 1
-                text = rest[at] if at < len(rest) else ""
-                return replace(start, words=(), text=text)
+    if name in _SHELLS:
+        return _shell(start, rest)
+    known = _INNER.get(name)
+    return known(start, name, rest) if known else _managed(start, name, rest)
+
+
+def _timeout(start: Start, _name: str, rest: tuple[str, ...]) -> Start | None:
+    span, *inner = (*_without_options(rest, frozenset({"-k", "-s"}))[0], "")
+    # The program of Windows with this name only waits.
+    if len(inner) < 2 or (limit := seconds(span)) is None:  # noqa: PLR2004 - a program
         return None
-    return _managed(start, name, rest)
+    return replace(start, words=tuple(inner[:-1]), timeout=limit or None)
 
 
-def _flock(start: Start, rest: tuple[str, ...]) -> Start:
+def _shell(start: Start, rest: tuple[str, ...]) -> Start | None:
+    """Return the text that a shell is given by ``-c``; a script is none."""
+    for at, option in enumerate(rest[:3]):
+        if option.startswith("-") and not option.startswith("--") and "c" in option:
+            return replace(start, words=(), text=" ".join(rest[at + 1 : at + 2]))
+    return None
+
+
+def _flock(start: Start, _name: str, rest: tuple[str, ...]) -> Start:
     valued = frozenset({"-w", "--timeout", "--wait", "-E", "--conflict-exit-code"})
     rest, options = _without_options(rest, valued)
     gives_up = any(
@@ -276,15 +274,10 @@ def _managed(start: Start, name: str, rest: tuple[str, ...]) -> Start | None:
         return None
     inner, more = _without_options(before[1:], _MANAGERS[name])
     folder = _option(options + more, _FOLDER_OPTIONS)
-    unused = tuple(
-        word
-        for word in (*options, *more)
-        if word not in _FOLDER_OPTIONS and word != folder and word != "--"
-    )
-    # The words that find the interpreter, its own name left to what is started.
-    return replace(
-        start, words=inner, python=(name, verb), folder=folder, unused=unused
-    )
+    # What finds the interpreter, its own name left to what is started.
+    kept = [word for word in (*options, *more) if word not in _FOLDER_OPTIONS]
+    python = (name, verb, *(word for word in kept if word != folder))
+    return replace(start, words=inner, python=python, folder=folder)
 
 
 def _conda(start: Start, name: str, rest: tuple[str, ...]) -> Start:
@@ -322,3 +315,17 @@ def _without_options(
             return words[at + 1 :], words[:at]
         at += 2 if words[at] in valued else 1
     return words[at:], words[:at]
+
+
+#: Programs around others, each with what takes it off.
+_INNER: dict[str, Callable[[Start, str, tuple[str, ...]], Start | None]] = {
+    "env": lambda start, _name, rest: replace(
+        start, words=_without_options(rest, frozenset({"-u", "-S"}))[0]
+    ),
+    "timeout": _timeout,
+    "flock": _flock,
+    "sudo": _other_user,
+    "doas": _other_user,
+    "runuser": _other_user,
+    "su": _other_user,
+}

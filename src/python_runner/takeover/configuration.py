@@ -7,6 +7,7 @@ import posixpath
 import re
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
@@ -84,6 +85,8 @@ class _Writer:
         self._here = here
         self._paths = ntpath if taken.windows else posixpath
         self._notes = list(taken.notes)
+        self._roots: tuple[str, ...] = ()
+        self._roots = self._former_roots()
 
     def carried(self) -> Carried:
         """Return the keys and the notes."""
@@ -145,8 +148,7 @@ class _Writer:
         inside = self._inside(whole)
         if inside is not None:
             return inside, True
-        absolute = self._paths.isabs(whole) or whole[:1] in {"%", "$", "~"}
-        if not absolute:
+        if not _is_rooted(whole, self._paths.isabs(whole)):
             there = self._here.in_project(_slashes(whole))
             return (_slashes(whole), False) if there else (None, False)
         if self._is_here(whole):
@@ -166,15 +168,27 @@ class _Writer:
 
     def _inside(self, whole: str) -> str | None:
         """Return a path relative to the project; None where it lies elsewhere."""
-        project = self._paths.normpath(self._here.project)
-        if self._taken.windows != self._here.windows:
-            return None
-        mine, other = self._paths.normcase(project), self._paths.normcase(whole)
-        if other == mine:
-            return "."
-        if not other.startswith(mine.rstrip("\\/") + self._paths.sep):
-            return None
-        return _slashes(whole[len(project.rstrip("\\/")) + 1 :])
+        roots = list(self._roots)
+        if self._taken.windows == self._here.windows:
+            roots.insert(0, self._paths.normpath(self._here.project))
+        for root in roots:
+            mine, other = self._paths.normcase(root), self._paths.normcase(whole)
+            if other == mine:
+                return "."
+            if other.startswith(mine.rstrip("\\/") + self._paths.sep):
+                return _slashes(whole[len(root.rstrip("\\/")) + 1 :])
+        return None
+
+    def _former_roots(self) -> tuple[str, ...]:
+        """Return where the project lay, by the scripts that it still has."""
+        roots: dict[str, None] = {}
+        for call in self._taken.calls:
+            whole = self._absolute(call.script, call.folder)
+            found, _sure = self.in_project(call.script, call.folder)
+            end = (found or "").replace("/", self._paths.sep)
+            if found and whole != end and whole.endswith(self._paths.sep + end):
+                roots[whole[: -len(end) - 1]] = None
+        return tuple(roots)
 
     def _is_here(self, path: str) -> bool:
         return self._taken.windows == self._here.windows and self._here.there(path)
@@ -221,28 +235,18 @@ class _Writer:
                 )
         whole = self._absolute(folders[0], None)
         inside = self._inside(whole)
-        if inside is None and not self._is_here(whole):
-            name = re.split(r"[\\/]", self._here.project.rstrip("\\/"))[-1].lower()
-            parts = [part for part in re.split(r"[\\/]+", whole) if part]
-            if parts and parts[-1].lower() == name:
-                return None
-            if self.in_project(calls[0].script, calls[0].folder)[0] == _slashes(
-                calls[0].script
-            ):
-                # The scripts lie in the project as they lay in that folder.
-                return None
-            found, _sure = self.in_project(folders[0], None)
-            if found is None:
-                self._note(
-                    calls[0],
-                    N_("the folder {folder} does not exist here"),
-                    folder=whole,
-                )
-                return None
-            inside = found
-        if inside == ".":
+        if inside is None and not self._paths.isabs(whole) and whole != ".":
+            inside = _slashes(whole)
+        if whole == "." or inside == ".":
             return None
-        return inside if inside is not None else whole
+        if inside is None and self._is_here(whole):
+            return whole
+        if inside is not None and self._here.in_project(inside):
+            return inside
+        self._note(
+            calls[0], N_("the folder {folder} does not exist here"), folder=whole
+        )
+        return None
 
     # --- Entries ---------------------------------------------------------------------
 
@@ -341,8 +345,8 @@ class _Writer:
         if program in _MANAGERS:
             if self._own_environment():
                 return None
-            options = [word for word in rest[1:] if not is_python(word)]
-            return [program, rest[0], "python", *options]
+            at = next((n for n, word in enumerate(rest) if is_python(word)), len(rest))
+            return [program, *rest[:at], "python", *rest[at + 1 :]]
         if program in {"conda", "mamba", "micromamba"}:
             return self._conda(program, rest)
         if program == "pyenv":
@@ -371,7 +375,7 @@ class _Writer:
             # Written for another computer; environments of the same name lie here.
             if self._here.in_project(f"{folder}/pyvenv.cfg"):
                 inside = "/".join(parts[-3:])
-        if inside is None and not self._paths.isabs(whole):
+        if inside is None and not _is_rooted(whole, self._paths.isabs(whole)):
             inside = _slashes(whole)
         if inside is None:
             return whole
@@ -394,16 +398,11 @@ class _Writer:
 
     def _conda(self, program: str, rest: list[str]) -> str | list[str]:
         """Return the interpreter of a conda environment by its path, where it is known."""
-        for option, value in zip(rest, rest[1:], strict=False):
-            if option not in {"-n", "-p"}:
-                continue
-            for prefix in self._here.conda:
-                name = re.split(r"[\\/]", prefix.rstrip("\\/"))[-1]
-                if value in {name, prefix}:
-                    end = ("python",) if self._here.windows else ("bin", "python")
-                    return (ntpath if self._here.windows else posixpath).join(
-                        prefix, *end
-                    )
+        end = "python.exe" if self._here.windows else "bin/python"
+        wanted = {value for option, value in pairwise(rest) if option in {"-n", "-p"}}
+        for prefix in self._here.conda:
+            if wanted & {prefix, prefix.rpartition("/")[2]}:
+                return f"{prefix}/{end}"
         words = [word for word in rest if not is_python(word)]
         return [program, *words, "python"]
 
@@ -414,6 +413,11 @@ def duration(seconds: float) -> str:
         if seconds >= length and seconds % length == 0:
             return f"{seconds / length:.0f}{unit}"
     return f"{seconds:g}s"
+
+
+def _is_rooted(path: str, absolute: bool) -> bool:
+    """Say whether a path begins somewhere else than in the project."""
+    return absolute or path[:1] in {"%", "$", "~"}
 
 
 def _slashes(path: str) -> str:

@@ -99,6 +99,17 @@ _CONDA_PROFILE = lazy_pattern(r"(.*?)/etc/profile\.d/(?:conda|mamba)\.sh")
 _CONDA_FOLDER = lazy_pattern(
     r"(?:mini|ana)conda\d*|mini-?forge\d*|mambaforge\d*|conda", re.IGNORECASE
 )
+#: Commands that do something else, and what is said of them.
+_OTHERS = {
+    "pause": N_("pause is not needed: nobody presses a key"),
+    **dict.fromkeys(
+        ("sleep", "timeout", "ping"), N_("the wait {command} is not carried over")
+    ),
+    **dict.fromkeys(
+        ("python-runner", "python-runnerw"),
+        N_("Python Runner is started here already: {command}"),
+    ),
+}
 _NULL = frozenset({"nul", "/dev/null", "&1", "&2", "nul:"})
 
 
@@ -176,8 +187,9 @@ class Recorder:
         """Set a variable for all that follows."""
         for own in [own for own in self.set if self._key(own) == self._key(name)]:
             del self.set[own]
+        old = self.known.get("PATH") or "\0"
         if self._key(name) == "PATH" and (
-            UNKNOWN in value or ((old := self.known.get("PATH", "")) and old in value)
+            UNKNOWN in value or "%PATH%" in value.upper() or old in value
         ):
             self.note(
                 line,
@@ -185,7 +197,7 @@ class Recorder:
                     "PATH was made longer: {value}; a script that needs it gets it by the"
                     " key env"
                 ),
-                value=plain(value.replace(self.known.get("PATH") or "\0", "PATH")),
+                value=plain(value.replace(old, "PATH")),
             )
             return
         self.set[name] = value
@@ -210,16 +222,6 @@ class Recorder:
         joined = path if base is None else self.paths.join(base, path)
         self.folder = str(self.paths.normpath(joined))
 
-    def push_folder(self, path: str, line: int | None) -> None:
-        """Do as ``pushd`` does."""
-        self._pushed.append(self.folder)
-        self.change_folder(path, line)
-
-    def pop_folder(self) -> None:
-        """Do as ``popd`` does."""
-        if self._pushed:
-            self.folder = self._pushed.pop()
-
     # --- Commands --------------------------------------------------------------------
 
     def command(self, start: Start, line: int | None, source: str) -> bool:
@@ -236,48 +238,39 @@ class Recorder:
             for name, value in start.env.items():
                 self.assign(name, value, line)
             return False
-        if self._environment(words, line):
+        if self._environment(words, line) or self._moves(words, line):
             return False
         found = python_start(start)
         if found is not None:
             return self._call(found, start, line, source)
         name = program_name(words[0])
-        if name in _SILENT or name == program_name("activate"):
-            return False
+        if name not in _SILENT:
+            template = _OTHERS.get(
+                name, N_("{command} starts no Python script; it is not carried over")
+            )
+            self.note(line, template, command=source)
+        return False
+
+    def _moves(self, words: tuple[str, ...], line: int | None) -> bool:
+        """Change the current folder where a command does; say whether it does."""
+        name = program_name(words[0])
+        rest = [word for word in words[1:] if word and word not in {"--", "-P", "-L"}]
         if name in {"cd", "chdir"}:
-            rest = [
-                word for word in words[1:] if word.lower() not in {"/d", "--", "-P"}
-            ]
             if rest:
                 self.change_folder(rest[0], line)
         elif name == "pushd":
-            self.push_folder(words[1] if len(words) > 1 else "", line)
+            self._pushed.append(self.folder)
+            self.change_folder(rest[0] if rest else ".", line)
         elif name == "popd":
-            self.pop_folder()
-        elif name == "pause":
-            self.note(line, N_("pause is not needed: nobody presses a key"))
-        elif name in {"sleep", "timeout", "ping"}:
-            self.note(
-                line, N_("the wait {command} is not carried over"), command=source
-            )
-        elif name in {"python-runner", "python-runnerw"}:
-            self.note(
-                line,
-                N_("Python Runner is started here already: {command}"),
-                command=source,
-            )
+            self.folder = self._pushed.pop() if self._pushed else self.folder
         else:
-            self.note(
-                line,
-                N_("{command} starts no Python script; it is not carried over"),
-                command=source,
-            )
-        return False
+            return False
+        return True
 
-    def fails_stop(self) -> None:
-        """Note that a failure of the last script ended the file."""
+    def fails_stop(self, at: int = -1) -> None:
+        """Note that a failure of a script ended the file; by default of the last one."""
         if self.calls:
-            self.calls[-1] = replace(self.calls[-1], stops=True)
+            self.calls[at] = replace(self.calls[at], stops=True)
 
     def output_to(self, target: str, line: int | None) -> None:
         """Note where the output went; each file once."""
@@ -341,11 +334,6 @@ class Recorder:
                 ),
                 user=start.user,
             )
-        for option in start.unused:
-            if option.startswith("-"):
-                self.note(
-                    line, N_("the option {option} is not carried over"), option=option
-                )
 
     def _environment(self, words: tuple[str, ...], line: int | None) -> bool:
         """Take the environment that a command activates; say whether it does."""
@@ -412,33 +400,15 @@ class Recorder:
                 "python",
             )
             return True
-        end = ("python",) if self.windows else ("bin", "python")
+        end = ("python.exe",) if self.windows else ("bin", "python")
         self.python = (self.paths.join(prefix, *end),)
         return True
 
     def _call(
         self, found: PythonStart, start: Start, line: int | None, source: str
     ) -> bool:
-        if found.other or found.script is None:
-            if found.other.startswith("-m pip") or found.other.startswith("-m venv"):
-                template = N_(
-                    "{command} starts no Python script; it is not carried over"
-                )
-            elif found.other.startswith("-m"):
-                template = N_(
-                    "{command} starts a module; write a script with the line {code} and"
-                    " list it"
-                )
-            elif found.other:
-                template = N_(
-                    "{command} starts code without a file; it is not carried over"
-                )
-            else:
-                # `python --version`, or an interpreter that waits for somebody to type.
-                return False
-            module = found.other.removeprefix("-m ")
-            code = f'import runpy; runpy.run_module("{module}", run_name="__main__")'
-            self.note(line, template, command=source, code=code)
+        if found.script is None:
+            self._no_script(found, line, source)
             return False
         if not is_known(found.script):
             self.note(
@@ -449,25 +419,7 @@ class Recorder:
             return False
         if len(self.calls) >= _MOST_CALLS:
             return False
-        python, python_folder = found.python, self.folder or self.base
-        bare = not python or (len(python) == 1 and _is_bare(python[0]))
-        if bare and self.python:
-            python, python_folder = self.python, self.python_folder
-        elif (
-            self.python
-            and _is_bare(python[0])
-            and is_python(python[0])
-            and program_name(python[0]) not in {"py", "pyw"}
-        ):
-            python = (*self.python, *python[1:])
-            python_folder = self.python_folder
-        if not all(map(is_known, python)):
-            self.note(
-                line,
-                N_("the interpreter {path} is only known at run time"),
-                path=" ".join(python),
-            )
-            python = ()
+        python, python_folder = self._interpreter(found, line)
         folder = self.folder
         if start.folder and start.python[:2] != ("uv", "run"):
             folder = self.resolved(start.folder)
@@ -485,6 +437,47 @@ class Recorder:
             )
         )
         return True
+
+    def _no_script(self, found: PythonStart, line: int | None, source: str) -> None:
+        """Note what starts Python without a file."""
+        if not found.other:
+            # `python --version`, or an interpreter that waits for somebody to type.
+            return
+        module = found.other.removeprefix("-m ")
+        code = f'import runpy; runpy.run_module("{module}", run_name="__main__")'
+        if module in {"pip", "venv", "ensurepip", "virtualenv"}:
+            template = N_("{command} starts no Python script; it is not carried over")
+        elif module != found.other:
+            template = N_(
+                "{command} starts a module; write a script with the line {code} and list"
+                " it"
+            )
+        else:
+            template = N_(
+                "{command} starts code without a file; it is not carried over"
+            )
+        self.note(line, template, command=source, code=code)
+
+    def _interpreter(
+        self, found: PythonStart, line: int | None
+    ) -> tuple[tuple[str, ...], str | None]:
+        """Return the interpreter of a script, and the folder its path begins in."""
+        python = found.python
+        named = bool(python) and (
+            re.search(r"[\\/]", python[0])
+            or not is_python(python[0])
+            or program_name(python[0]) in {"py", "pyw"}
+        )
+        if self.python and not named:
+            return (*self.python, *python[1:]), self.python_folder
+        if not all(map(is_known, python)):
+            self.note(
+                line,
+                N_("the interpreter {path} is only known at run time"),
+                path=" ".join(python),
+            )
+            python = ()
+        return python, self.folder if self.folder is not None else self.base
 
     def _args(self, found: PythonStart, line: int | None) -> tuple[str, ...]:
         """Return the arguments that are known now, the others noted."""
@@ -535,7 +528,3 @@ def starts_python(text: str) -> bool:
     """Say whether a piece of a file looks as if it started a script of Python."""
     words = re.split(r"[\s\"'()&|;=]+", text)
     return any(word and (is_python(word) or is_script(word)) for word in words)
-
-
-def _is_bare(word: str) -> bool:
-    return not re.search(r"[\\/]", word)

@@ -68,15 +68,15 @@ class ShellReader:
         self._functions: dict[str, list[Token]] = {}
         self._strict = False
         self._script = ""
-        self._args: tuple[str, ...] = ()
+        self._args: tuple[str, ...] | None = None
 
-    def file(self, text: str, script: str, args: tuple[str, ...] = ()) -> None:
+    def file(self, text: str, script: str, args: tuple[str, ...] | None = None) -> None:
         """Follow a script.
 
         Args:
             text: what it holds.
             script: its path, ``$0``.
-            args: its arguments.
+            args: its arguments; None where nobody knows who starts it.
         """
         self._script, self._args = script, args
         first = text.split("\n", 1)[0]
@@ -102,7 +102,7 @@ class ShellReader:
                 else:
                     if token.text == "&" and started:
                         self._no_wait(found[at - 1])
-                    joiner, started = "", started and token.text == "\n"
+                    joiner, started = "", False
                 at += 1
                 continue
             end = self._end(found, at)
@@ -111,9 +111,20 @@ class ShellReader:
             if self._steps > _MOST_STEPS:
                 raise _Left
             following = found[end].text if end < len(found) else ""
-            started = self._joined(part, joiner, following, before=found[:at])
-            if joiner not in {"||", "|"} or following not in {"||", "&&", "|"}:
-                joiner = ""
+            if joiner == "||":
+                self._alternative(part, started=started)
+                started = False
+            elif joiner == "|":
+                started = self._reader(part, _source_before(found[:at]))
+            elif following != "|" or starts_python(_source(part)):
+                # Before a pipe, a program that is no script only writes.
+                calls = len(self._recorder.calls)
+                again = self._command(part, _source(part))
+                if joiner == "&&" and started and again:
+                    last = self._recorder.calls[calls - 1]
+                    self._recorder.calls[calls - 1] = replace(last, stops=True)
+                started = again
+            joiner = ""
             at = max(end, at + 1)
 
     def _end(self, found: Sequence[Token], at: int) -> int:
@@ -137,47 +148,35 @@ class ShellReader:
             at += 1
         return at
 
-    def _joined(
-        self,
-        part: Sequence[Token],
-        joiner: str,
-        following: str,
-        before: Sequence[Token],
-    ) -> bool:
-        """Follow a command by what stands before it; return whether it starts a script."""
+    def _alternative(self, part: Sequence[Token], *, started: bool) -> None:
+        """Note what runs after a failure, which may end the script."""
         recorder = self._recorder
         source = _source(part)
-        line = part[0].line
-        if joiner == "||":
-            if re.search(r"\b(?:exit|return|die|abort)\b", source):
-                recorder.fails_stop()
-            elif re.fullmatch(r"true|:|echo.*", source) and recorder.calls:
-                recorder.calls[-1] = replace(recorder.calls[-1], stops=False)
-            if starts_python(source) or re.search(
-                r"\b(?:mail|mailx|sendmail|curl)\b", source
-            ):
-                recorder.note(
-                    line,
-                    N_("{command} runs only after a failure; it is left out"),
-                    command=source,
-                )
-            return False
-        if joiner == "|":
-            if starts_python(_source_before(before)):
-                recorder.piped(source, line)
-                return True
-            if starts_python(source):
-                recorder.has_input(_source_before(before), line)
-                return self._command(part, source)
-            return False
-        calls = len(recorder.calls)
-        if following == "|" and not starts_python(source):
-            return False
-        started = self._command(part, source)
-        if joiner == "&&" and started and calls:
-            last = recorder.calls[calls - 1]
-            recorder.calls[calls - 1] = replace(last, stops=True)
-        return started
+        body = _source(self._functions.get(part[0].text, []))
+        if started and re.search(r"\b(?:exit|return|die|abort)\b", f"{source} {body}"):
+            recorder.fails_stop()
+        elif started and re.fullmatch(r"true|:|echo.*", source):
+            recorder.calls[-1] = replace(recorder.calls[-1], stops=False)
+        self._after_failure(source, part[0].line)
+
+    def _after_failure(self, source: str, line: int) -> None:
+        if starts_python(source) or re.search(r"\b(?:mailx?|sendmail|curl)\b", source):
+            self._recorder.note(
+                line,
+                N_("{command} runs only after a failure; it is left out"),
+                command=source,
+            )
+
+    def _reader(self, part: Sequence[Token], before: str) -> bool:
+        """Note what stands behind a pipe; return whether a script is part of it."""
+        source = _source(part)
+        if starts_python(before):
+            self._recorder.piped(source, part[0].line)
+            return True
+        if starts_python(source):
+            self._recorder.has_input(before, part[0].line)
+            return self._command(part, source)
+        return False
 
     def _no_wait(self, token: Token) -> None:
         self._recorder.note(
@@ -248,22 +247,13 @@ class ShellReader:
             first, second = second, first
         if re.search(r"\b(?:exit|return)\b", _source(first)) or second:
             recorder.fails_stop()
-        if starts_python(_source(first)):
-            recorder.note(
-                part[0].line,
-                N_("{command} runs only after a failure; it is left out"),
-                command=_source(first),
-            )
+        self._after_failure(_source(first), part[0].line)
         self._list(second)
 
     # --- Simple commands -------------------------------------------------------------
 
     def _simple(self, part: Sequence[Token], source: str) -> bool:
-        recorder = self._recorder
         line = part[0].line
-        raw = [token for token in part if token.is_word]
-        if not raw:
-            return False
         at = 0
         local: dict[str, str] = {}
         plain: list[Token] = []
@@ -288,7 +278,9 @@ class ShellReader:
         words = tuple(
             word for token in plain for word in self._expand(token.text, line)
         )
-        self._redirections(redirections, python=starts_python(" ".join(words)))
+        # Code that is typed in goes with its interpreter.
+        python = starts_python(" ".join(words)) and "-" not in words
+        self._redirections(redirections, python=python)
         if not words:
             return False
         return self._words(words, local, line, source)
@@ -436,13 +428,15 @@ class ShellReader:
     def _value(self, name: str) -> str | None:
         if name in self._local:
             return self._local[name]
-        if name == "0" or name == "BASH_SOURCE":
+        if name in {"0", "BASH_SOURCE"}:
             return self._script or None
         if name.isdigit():
             at = int(name)
+            if self._args is None:
+                return None
             return self._args[at - 1] if at <= len(self._args) else ""
         if name in {"@", "*"}:
-            return " ".join(self._args)
+            return None if self._args is None else " ".join(self._args)
         if name == "PWD":
             return self._recorder.folder or self._recorder.base
         return self._recorder.value(name)
@@ -520,9 +514,7 @@ class ShellReader:
         value = self._value(match[0])
         if value is None:
             usual = match[0] in {"HOME", "USER", "LOGNAME"}
-            return (match.group() if False else f"${match[0]}") if usual else unknown(
-                f"${match[0]}"
-            ), match.end()
+            value = f"${match[0]}" if usual else unknown(f"${match[0]}")
         return value, match.end()
 
     def _braced(self, raw: str, line: int) -> str:
@@ -537,11 +529,9 @@ class ShellReader:
             if match[3] == "%/*" and match[1] in {"0", "BASH_SOURCE"}:
                 return self._own_folder()
             return unknown(raw)
-        if value:
-            return value
-        if match[2]:
+        if not value and match[2]:
             return " ".join(self._expand(match[3], line))
-        return value if value is not None else unknown(raw)
+        return unknown(raw) if value is None else value
 
     def _own_folder(self) -> str:
         if self._script:
@@ -649,12 +639,20 @@ def _branches(
 
 
 def _source(part: Sequence[Token]) -> str:
-    """Return commands as people read them."""
-    return (
-        " ".join("; " if t.text == "\n" else t.text for t in part)
-        .replace(" ;  ", "; ")
-        .strip()
-    )
+    """Return commands as people write them in one line."""
+    out = ""
+    for token in part:
+        text = token.text
+        if text in {"\n", ";"}:
+            text = (
+                ""
+                if not out or re.search(r"(?:[;{(]|\b(?:do|then|else|in))$", out)
+                else ";"
+            )
+            out += text
+        else:
+            out += text if not out or text == ";;" else f" {text}"
+    return out.rstrip(" ;")
 
 
 def _source_before(before: Sequence[Token]) -> str:

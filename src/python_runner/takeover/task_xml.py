@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from python_runner.facts import dataclass
 from python_runner.takeover.batch import BatchReader, Left
-from python_runner.takeover.facts import Note, Place, Taken
+from python_runner.takeover.facts import Call, Note, Place, Taken
 from python_runner.takeover.recorder import Recorder, shown
 from python_runner.takeover.triggers import Trigger, cron_expression, minutes_of
 from python_runner.texts.sentence import N_, Sentence
@@ -34,6 +34,7 @@ _USUAL_LEVELS = frozenset({"LeastPrivilege", ""})
 #: Settings that make a task wait, and what becomes of them.
 _CONDITIONS = {
     "DisallowStartIfOnBatteries": N_("it did not start on battery; now it does"),
+    "StopIfGoingOnBatteries": N_("it ended on battery; now it goes on"),
     "RunOnlyIfIdle": N_("it waited until the computer was idle; now it does not"),
     "RunOnlyIfNetworkAvailable": N_(
         "it waited for a network; now a script without one fails, and can be retried"
@@ -45,10 +46,10 @@ _CONDITIONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What a task is called, and what it does.
+    r"""What a task is called, and what it does.
 
     Attributes:
-        name: its path, ``\\Folder\\Task``, or empty where the XML does not say.
+        name: its path, ``\Folder\Task``, or empty where the XML does not say.
         enabled: whether it is due at all.
         taken: what it does.
     """
@@ -152,9 +153,7 @@ def _root(text: str) -> Element:
         raise NoTask(Sentence.of(template, error=str(error))) from error
     except RecursionError as error:
         raise NoTask(Sentence.of(N_("is nested too deeply for a task"))) from error
-    count = 0
-    for element in root.iter():
-        count += 1
+    for count, element in enumerate(root.iter()):
         if count > _MOST:
             raise NoTask(Sentence.of(N_("has more elements than any task")))
         if isinstance(element.tag, str):
@@ -305,7 +304,8 @@ def _actions(
 ) -> Taken:
     """Return what the actions of a task start, one after the other."""
     holder = root.find("Actions")
-    calls, notes = [], []
+    calls: list[Call] = []
+    notes: list[Note] = []
     last: Taken | None = None
     for element in holder if holder is not None else ():
         line = lines.next(element.tag)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _DAY = 24 * 60
 _HOUR = 60
+#: Numbers that people read as a list.
+_LISTED = 6
 _MONTHS = tuple(
     [
         "January",
@@ -238,13 +240,13 @@ def _joined(found: list[_Times]) -> str | None:
     for times in found:
         by_days[times.days] = by_days.get(times.days, frozenset()) | times.minutes
     by_minutes: dict[frozenset[int], list[tuple[str, str, str]]] = {}
-    for days, minutes in by_days.items():
-        by_minutes.setdefault(minutes, []).append(days)
+    for named, minutes in by_days.items():
+        by_minutes.setdefault(minutes, []).append(named)
     if len(by_minutes) != 1:
         return None
-    minutes, all_days = next(iter(by_minutes.items()))
+    together, all_days = next(iter(by_minutes.items()))
     days = _joined_days(all_days)
-    clock = _clock(minutes)
+    clock = _clock(together)
     return f"{clock} {' '.join(days)}" if days and clock else None
 
 
@@ -291,11 +293,11 @@ def _steps(numbers: set[int], end: int) -> str:
     if len(ordered) == end:
         return "*"
     gaps = {b - a for a, b in zip(ordered, ordered[1:], strict=False)}
-    if len(gaps) == 1 and len(ordered) > 2:  # noqa: PLR2004 - two numbers are a list
+    if len(gaps) == 1 and len(ordered) > 2:  # noqa: PLR2004 - two are a list
         step = gaps.pop()
         if step > 1 and ordered[0] == 0 and ordered[-1] + step >= end:
             return f"*/{step}"
-        if step > 1:
+        if step > 1 and len(ordered) > _LISTED:
             return f"{ordered[0]}-{ordered[-1]}/{step}"
     return ranges(numbers)
 
