@@ -65,7 +65,7 @@ def candidates(
     for program, lock, table in (
         ("uv", "uv.lock", r"\[tool\.uv[\].]"),
         ("poetry", "poetry.lock", r"\[tool\.poetry[\].]"),
-        ("pipenv", "Pipfile", "$^"),
+        ("pipenv", "Pipfile", "(?!)"),
     ):
         if exists(lock) or re.search(table, project):
             command = (program, "run", "python")
