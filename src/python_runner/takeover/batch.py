@@ -16,7 +16,14 @@ from python_runner.takeover.batch_words import (
     words,
 )
 from python_runner.takeover.command_words import Start, program_name, unwrapped
-from python_runner.takeover.recorder import DEPTH, Recorder, starts_python, unknown
+from python_runner.takeover.recorder import (
+    DEPTH,
+    NESTING,
+    Recorder,
+    bounded,
+    starts_python,
+    unknown,
+)
 from python_runner.texts.sentence import N_
 
 
@@ -100,6 +107,7 @@ class BatchReader:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._steps = 0
+        self._nesting = 0
 
     def file(
         self, text: str, base: str | None, args: tuple[str, ...] | None, name: str
@@ -155,10 +163,13 @@ class BatchReader:
             self._step()
             number, line = frame.lines[at]
             begin = at
-            if starts_block(line):
-                while depth_of(line) > 0 and at + 1 < len(frame.lines):
+            if starts_block(line) and (depth := depth_of(line)) > 0:
+                block = [line]
+                while depth > 0 and at + 1 < len(frame.lines):
                     at += 1
-                    line += "\n" + frame.lines[at][1]
+                    block.append(frame.lines[at][1])
+                    depth += depth_of(block[-1])
+                line = "\n".join(block)
             frame.read.update(range(begin, at + 1))
             target = self._line(frame, number, line)
             if target is None:
@@ -205,17 +216,27 @@ class BatchReader:
         inner = text.strip()
         if inner.startswith("("):
             inner = inner[1 : _closing(inner)]
-        pending, first = "", 0
+        if self._nesting >= NESTING:
+            self._recorder.note(number, N_("it is nested too deeply to be followed"))
+            raise Left
+        self._nesting += 1
+        pending: list[str] = []
+        first = depth = 0
+        target = None
         for offset, part in enumerate(inner.split("\n")):
             first = first if pending else offset
-            pending = f"{pending}\n{part}" if pending else part
-            if starts_block(pending) and depth_of(pending) > 0:
-                continue
-            target = self._line(frame, number and number + first, pending)
-            pending = ""
+            pending.append(part)
+            if len(pending) > 1 or starts_block(part):
+                depth += depth_of(part)
+                if depth > 0:
+                    continue
+            target = self._line(frame, number and number + first, "\n".join(pending))
+            pending.clear()
+            depth = 0
             if target is not None:
-                return target
-        return None
+                break
+        self._nesting -= 1
+        return target
 
     def _chain(
         self, frame: _Frame, number: int | None, chain: Sequence[Command]
@@ -374,8 +395,7 @@ class BatchReader:
             alone = inner.count('"') == 2 and not re.search(r"[&|<>]", inner)  # noqa: PLR2004
             inner = inner if alone and _is_path(inner[1:-1]) else inner[1:-1]
         before = len(self._recorder.calls)
-        self._step()
-        self._line(frame, number, inner)
+        self._block(frame, number, inner)
         return len(self._recorder.calls) > before
 
     def _set(self, frame: _Frame, number: int | None, rest: str) -> None:
@@ -496,7 +516,7 @@ class BatchReader:
                 return match[0] if usual else unknown(match[0])
             return _part(own, part) if part else own
 
-        return _VARIABLE.sub(value, text)
+        return bounded(_VARIABLE.sub(value, text))
 
     def _plain_argument(self, frame: _Frame | None, which: str) -> str:
         """Return ``%0``, ``%1`` or ``%*``."""

@@ -11,6 +11,8 @@ from python_runner.facts import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: Characters that ``cmd.exe`` reads of a line.
+_LONGEST = 8191
 #: Between commands; the longer one first.
 _JOINERS = ("&&", "||", "&", "|")
 
@@ -34,18 +36,20 @@ class Command:
 
 def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of a batch file with their numbers, those that a caret joins as one."""
-    number, joined = 0, ""
+    number = 0
+    joined: list[str] = []
     for at, line in enumerate(text.split("\n"), 1):
         number = number or at
-        stripped = line.rstrip()
+        stripped = line.rstrip()[:_LONGEST]
         carets = len(stripped) - len(stripped.rstrip("^"))
         if carets % 2 and stripped.count('"') % 2 == 0:
-            joined += stripped[:-1]
+            joined.append(stripped[:-1])
             continue
-        yield number, joined + stripped
-        number, joined = 0, ""
+        yield number, "".join([*joined, stripped])[:_LONGEST]
+        number = 0
+        joined.clear()
     if joined:
-        yield number, joined
+        yield number, "".join(joined)[:_LONGEST]
 
 
 def commands(line: str) -> list[Command]:

@@ -39,8 +39,11 @@ _SHOWN = 90
 _MOST_NOTES = 200
 #: Scripts of one entry.
 _MOST_CALLS = 500
-#: Files inside of files.
+#: Files inside of files, and groups inside of groups.
 DEPTH = 8
+NESTING = 40
+#: Characters of a value: ``cmd.exe`` and people have fewer.
+_LONGEST = 8191
 #: Commands that only speak to whoever looks on.
 _SILENT = frozenset(
     [
@@ -200,7 +203,7 @@ class Recorder:
                 value=plain(value.replace(old, "PATH")),
             )
             return
-        self.set[name] = value
+        self.set[name] = bounded(value)
         self.set_at[name] = self.place(line)
 
     def resolved(self, path: str) -> str:
@@ -522,6 +525,11 @@ def shown(text: str) -> str:
 def unknown(text: str) -> str:
     """Return a part of a text that only the run can tell."""
     return f"{UNKNOWN}{plain(text)}{END}"
+
+
+def bounded(value: str) -> str:
+    """Return a value, or, where it has grown beyond any use, that nobody knows it."""
+    return value if len(value) <= _LONGEST else unknown(value[:_SHOWN])
 
 
 def starts_python(text: str) -> bool:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.patterns import lazy_pattern
 from python_runner.takeover.command_words import is_python, program_name, unwrapped
 from python_runner.takeover.facts import is_known
-from python_runner.takeover.recorder import DEPTH, Recorder, starts_python, unknown
+from python_runner.takeover.recorder import (
+    DEPTH,
+    NESTING,
+    Recorder,
+    bounded,
+    starts_python,
+    unknown,
+)
 from python_runner.takeover.shell_words import (
     Token,
     end_of_double,
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Commands that are read of one file and all it calls.
 _MOST_STEPS = 20_000
+#: Characters of one word.
+_LONGEST = 100_000
 _ASSIGNED = lazy_pattern(r"([A-Za-z_]\w*)(\+?)=(.*)", re.DOTALL)
 _NAME = lazy_pattern(r"[A-Za-z_]\w*|[0-9@*#?$!-]")
 _BRACED = lazy_pattern(
@@ -54,6 +64,12 @@ _CHECK_SUCCEEDS = lazy_pattern(
 )
 
 
+#: Words behind which no command has ended.
+_NO_END = frozenset({"do", "then", "else", "in", "{", "(", ";;", "|", "&&", "||"})
+#: Words in front of a pipe that are looked at.
+_SHOWN_WORDS = 60
+
+
 class _Left(Exception):
     """The script is left."""
 
@@ -64,6 +80,7 @@ class ShellReader:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._steps = 0
+        self._nesting = 0
         self._local: dict[str, str] = {}
         self._functions: dict[str, list[Token]] = {}
         self._strict = False
@@ -86,13 +103,22 @@ class ShellReader:
 
     def text(self, text: str, line: int = 1) -> None:
         """Follow commands that begin at a line."""
-        try:
+        nesting = self._nesting
+        with suppress(_Left):
             self._list(tokens(text, line))
-        except _Left:
-            pass
+        self._nesting = nesting
 
     def _list(self, found: Sequence[Token]) -> None:
         """Follow commands and what joins them."""
+        if self._nesting >= NESTING:
+            line = found[0].line if found else None
+            self._recorder.note(line, N_("it is nested too deeply to be followed"))
+            raise _Left
+        self._nesting += 1
+        self._commands(found)
+        self._nesting -= 1
+
+    def _commands(self, found: Sequence[Token]) -> None:
         at, joiner, started = 0, "", False
         while at < len(found):
             token = found[at]
@@ -115,7 +141,7 @@ class ShellReader:
                 self._alternative(part, started=started)
                 started = False
             elif joiner == "|":
-                started = self._reader(part, _source_before(found[:at]))
+                started = self._reader(part, _source_before(found, at))
             elif following != "|" or starts_python(_source(part)):
                 # Before a pipe, a program that is no script only writes.
                 calls = len(self._recorder.calls)
@@ -411,7 +437,7 @@ class ShellReader:
         if name in self._recorder.set or name == "PATH":
             self._recorder.assign(name, value, line)
         else:
-            self._local[name] = value
+            self._local[name] = bounded(value)
 
     def _declared(self, words: tuple[str, ...], line: int, *, exported: bool) -> None:
         for word in words:
@@ -423,7 +449,7 @@ class ShellReader:
             if exported and (sign or name in self._local):
                 self._recorder.assign(name, value, line)
             elif sign:
-                self._local[name] = value
+                self._local[name] = bounded(value)
 
     def _value(self, name: str) -> str | None:
         if name in self._local:
@@ -449,6 +475,8 @@ class ShellReader:
         if raw == "~" or raw.startswith("~/"):
             out, at, there = self._value("HOME") or "~", 1, True
         while at < len(raw):
+            if len(out) > _LONGEST:
+                raise _Left
             char = raw[at]
             if char == "\\":
                 out += raw[at + 1 : at + 2]
@@ -488,6 +516,8 @@ class ShellReader:
             elif raw[at] in "$`":
                 value, at = self._substituted(raw, at, line)
                 out += value
+                if len(out) > _LONGEST:
+                    raise _Left
             else:
                 out += raw[at]
                 at += 1
@@ -640,26 +670,21 @@ def _branches(
 
 def _source(part: Sequence[Token]) -> str:
     """Return commands as people write them in one line."""
-    out = ""
+    out: list[str] = []
     for token in part:
-        text = token.text
-        if text in {"\n", ";"}:
-            text = (
-                ""
-                if not out or re.search(r"(?:[;{(]|\b(?:do|then|else|in))$", out)
-                else ";"
-            )
-            out += text
-        else:
-            out += text if not out or text == ";;" else f" {text}"
-    return out.rstrip(" ;")
+        if token.text not in {"\n", ";"}:
+            out.append(token.text)
+        elif out and out[-1] not in _NO_END and not out[-1].endswith(";"):
+            out[-1] += ";"
+    return " ".join(out).rstrip(" ;")
 
 
-def _source_before(before: Sequence[Token]) -> str:
-    """Return the command in front of a pipe."""
-    words: list[str] = []
-    for token in reversed(before):
+def _source_before(found: Sequence[Token], at: int) -> str:
+    """Return the command in front of the pipe before ``at``."""
+    begin = at - 1
+    while begin > max(0, at - _SHOWN_WORDS):
+        token = found[begin - 1]
         if not token.is_word and token.text in _ENDS - {"|"}:
             break
-        words.append(token.text)
-    return " ".join(reversed(words)).removesuffix("|").strip()
+        begin -= 1
+    return _source(found[begin : at - 1])
