@@ -43,7 +43,6 @@ OWN = [
     "logs",
     "log_level",
     "log_file",
-    "output",
     "output_dir",
     "output_file",
     "python",

@@ -320,7 +320,7 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
     [
         ("resources", {"GPU": 1}),
         ("mail_after", 2),
-        ("help", "call Eve"),
+        ("remind", "1d"),
     ],
 )
 def test_a_key_that_is_not_acted_on_is_a_warning(

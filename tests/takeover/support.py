@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from python_runner.takeover.batch import BatchReader, Left
 from python_runner.takeover.configuration import Carried, Here, configuration
 from python_runner.takeover.crontab import entries, take_entry
 from python_runner.takeover.decoding import decoded
-from python_runner.takeover.facts import Taken
 from python_runner.takeover.recorder import Recorder
 from python_runner.takeover.shell import ShellReader
 from python_runner.takeover.task_xml import read_task
+
+
+if TYPE_CHECKING:
+    from python_runner.takeover.facts import Taken
 
 
 INPUTS = Path(__file__).parent / "inputs"

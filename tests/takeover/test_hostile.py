@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +13,13 @@ from python_runner.files import current_folder
 from python_runner.takeover.configuration import configuration
 from python_runner.takeover.crontab import entries, take_entry
 from python_runner.takeover.decoding import decoded
-from python_runner.takeover.facts import Taken
 from python_runner.takeover.task_xml import NoTask, read_task
 from tests.support import examples
 from tests.takeover.support import here, take_batch, take_shell
+
+
+if TYPE_CHECKING:
+    from python_runner.takeover.facts import Taken
 
 
 pytestmark = pytest.mark.portable("texts are read, and nothing else")

@@ -20,7 +20,7 @@ from python_runner.execution.interpreters import (
 from python_runner.execution.preload import import_problems
 from python_runner.execution.script_sources import source_problems
 from python_runner.facts import dataclass
-from python_runner.files import is_file
+from python_runner.files import is_file, is_folder
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.runner.context import configuration_warnings, day_off_of
@@ -99,6 +99,11 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
             )
         except PythonRunnerError as error:
             problems.append(Problem(file, "python_command", str(error)))
+    directory = folder / project.working_directory
+    if "working_directory" in read.right and not is_folder(directory):
+        message = _("there is no folder {path} (working_directory)")
+        message = message.format(path=directory)
+        problems.append(Problem(file, "working_directory", message))
     if command:
         answer = ask(Path(command[0]), folder, _environ(project, settings), command[1:])
         version = answer.interpreter.version

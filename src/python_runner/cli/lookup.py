@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import say
-from python_runner.config.project import load_project
+from python_runner.config.project import configured_help, load_project
 from python_runner.config.settings import can_mail
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
@@ -20,8 +20,9 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from python_runner.model import MailSettings, OpenRun, Run, Settings
     from python_runner.records.store import Store
@@ -137,6 +138,14 @@ def past_masker(settings: Settings, project: Path) -> Masker:
         workspace = load_workspace(current_folder()) or Workspace()
         secrets += load_project(project, defaults=workspace.defaults).secrets
     return Masker(secrets)
+
+
+def owners_help(project: Path) -> Mapping[str, str]:
+    """Return what the configuration says to do about failures, by name of script."""
+    defaults: Mapping[str, Any] = {}
+    with suppress(PythonRunnerError):
+        defaults = (load_workspace(current_folder()) or Workspace()).defaults
+    return configured_help(project, defaults)
 
 
 def sign_in_notice(mail: MailSettings) -> str | None:

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from python_runner.cli import wording
+from python_runner.cli.lookup import owners_help
 from python_runner.cli.streams import say, stderr
 from python_runner.facts import dataclass
 from python_runner.installation import own_command, shell_word
@@ -70,10 +71,14 @@ class Summary:
         if (run.error or skipped) and not any(r.attempts for r in run.scripts):
             # Each script would say the same.
             return
+        failed = [r for r in run.scripts if r.outcome not in _NO_FAILURE]
+        texts = owners_help(run.path) if failed else {}
         for result in run.scripts:
-            failed = not (result.succeeded or result.outcome in _TOLD_ONCE)
-            if failed or result.warnings:
+            if result in failed or result.warnings:
                 self._show_script(run, result)
+                if result in failed:
+                    self._show_help(texts, result.script)
+        self._show_help(texts, "")
         if self.quiet:
             self._show_unstarted(run)
 
@@ -98,6 +103,14 @@ class Summary:
             command = output_command(name, result.script, self.env_file)
             say(f"    {command}", err=True, colour="cyan", whole=True)
 
+    def _show_help(self, texts: Mapping[str, str], script: str) -> None:
+        """Print what the owner says to do about a failure; those of all: once."""
+        lines = wording.help_lines(texts, script)
+        if lines and not script:
+            self._begin(lines.pop(0), "bold")
+        for line in lines:
+            say(f"    {line}", err=True)
+
     def _show_unstarted(self, run: Run) -> None:
         stopped = run.status is RunStatus.STOPPED
         skipped = [r for r in run.scripts if r.outcome is Outcome.SKIPPED]
@@ -113,8 +126,8 @@ class Summary:
         self.spaced = True
 
 
-#: Outcomes that one line tells of all scripts that have them.
-_TOLD_ONCE = frozenset({Outcome.SKIPPED, Outcome.STOPPED})
+#: Outcomes of scripts of which there is nothing to tell, or one line for all of them.
+_NO_FAILURE = frozenset({Outcome.SUCCESS, Outcome.SKIPPED, Outcome.STOPPED})
 
 
 def output_command(run: str, script: str, env_file: Path | None = None) -> str:

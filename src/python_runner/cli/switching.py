@@ -67,10 +67,8 @@ def _tell_of_task(origin: Origin, task: Task) -> None:
 def _tell_of_crontab(origin: Origin, entry: Entry) -> None:
     say(_("The crontab was not changed: its entry goes on until you take it out."))
     say(_("To switch, so that nothing runs twice:"))
-    if entry.user:
-        edit = f"sudoedit {shell_word(origin.shown)}"
-    else:
-        edit = "crontab -e"
+    system = f"sudoedit {shell_word(origin.shown)}"
+    edit = system if entry.user else "crontab -e"
     say(
         _("- Put a # in front of line {line} ({edit}), while it is not running:"),
         line=entry.line,

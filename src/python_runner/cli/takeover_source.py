@@ -6,7 +6,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,13 +17,16 @@ from python_runner.scheduling.existing import own_crontab, task_xml
 from python_runner.takeover.batch import BatchReader, Left
 from python_runner.takeover.crontab import Entry, entries, take_entry
 from python_runner.takeover.decoding import decoded
-from python_runner.takeover.facts import Taken
 from python_runner.takeover.recorder import Recorder
 from python_runner.takeover.shell import ShellReader
 from python_runner.takeover.task_xml import NoTask, Task, read_task
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import in_own_language
+
+
+if TYPE_CHECKING:
+    from python_runner.takeover.facts import Taken
 
 
 Kind = Literal["task", "crontab", "batch", "shell"]

@@ -16,14 +16,14 @@ from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState, came_otherwise
 from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
-from python_runner.texts.sanitize import flat
+from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import N_, after_word, system_language
 from python_runner.texts.sentence import translate as _
 from python_runner.tracebacks.names import short_exception
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from python_runner.model import Attempt, Run
     from python_runner.records.messages import QueuedMessage, Recipient
@@ -386,6 +386,14 @@ def undelivered(run: Run) -> str | None:
     if run.mail_reason:
         line = labelled(line, formats().say(run.mail_reason))
     return line
+
+
+def help_lines(texts: Mapping[str, str], script: str) -> list[str]:
+    """Return what the owner says to do about a failure of a script; "": of any."""
+    if script not in texts:
+        return []
+    first, *rest = map(flat, clean(texts[script]).splitlines())
+    return [labelled(_("what to do"), first), *rest]
 
 
 def notable_lines(result: ScriptResult) -> list[str]:

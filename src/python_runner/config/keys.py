@@ -27,6 +27,7 @@ def _expects(expected: str, description: str, *, secret: bool = False) -> Meta:
 _DURATION = N_('a duration such as "45s", "30m", "2h", or a number of seconds above 0')
 _COUNT = N_("a whole number, 0 or more")
 _DAYS = N_("a whole number of days, 1 or more")
+_TEXT = N_("a text")
 _TEXTS = N_("a list of strings")
 _VARIABLES = N_('variables and their values, such as {"NAME": "value"}')
 
@@ -75,6 +76,22 @@ class ScriptEntry(Struct, kw_only=True):
             "Scripts of the series that must succeed first.",
         ),
     ] = []
+    outputs: Annotated[
+        list[_NonEmpty],
+        _expects(
+            N_(
+                'a list of files in the project, such as "out/sales_{date:%Y-%m-%d}.csv"'
+            ),
+            "Files that the script must make: patterns in the project, with {date} or"
+            " {date:%Y-%m-%d}; without a new one that is not empty, it has failed.",
+        ),
+    ] = []
+    help: Annotated[
+        _NonEmpty | None,
+        _expects(
+            _TEXT, "Your own words, shown with its failure: whom to call, what to do."
+        ),
+    ] = None
 
 
 class ExecConfig(Struct, kw_only=True):
@@ -163,6 +180,13 @@ class ExecConfig(Struct, kw_only=True):
             "What a second run of this project does while one is active.",
         ),
     ] = Overlap.SKIP
+    working_directory: Annotated[
+        _NonEmpty | None,
+        _expects(
+            N_("the path of a folder"),
+            "The scripts' current folder, relative to the project; the project itself.",
+        ),
+    ] = None
     env: Annotated[_Variables, _expects(_VARIABLES, "Variables for the scripts.")] = {}
     env_file: Annotated[
         _NonEmpty | None,
@@ -194,6 +218,12 @@ class ExecConfig(Struct, kw_only=True):
             N_('a cron expression of five fields, such as "0 6 * * 1-5"'),
             "When the project is due, as a cron expression of five fields in local time;"
             " python-runner schedule install hands it to the system's own scheduler.",
+        ),
+    ] = None
+    help: Annotated[
+        _NonEmpty | None,
+        _expects(
+            _TEXT, "Your own words, shown with a failure: whom to call, what to do."
         ),
     ] = None
     not_on: Annotated[

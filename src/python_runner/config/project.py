@@ -7,6 +7,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import fields, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from python_runner.exceptions import (
     ConfigurationNotFound,
     InvalidConfiguration,
     MissingConfigurationVariable,
+    PythonRunnerError,
 )
 from python_runner.facts import dataclass
 from python_runner.files import absolute, is_file, is_folder, why_unseen
@@ -198,6 +200,8 @@ def _judged(
     given = {**(defaults or {}), **right, "scripts": [*entries.values()]}
     complete = "scripts" in good and not any(k.startswith("scripts") for k in wrong)
     project = _build(path.parent, given, findings, complete=complete)
+    for place, script in zip(entries, project.scripts, strict=True):
+        _check_outputs(f"scripts[{place}].outputs", script.outputs, findings)
     if project.email_strategy is EmailStrategy.NONE and "email_strategy" in right:
         findings.forgive("recipients")
     return Configuration(
@@ -225,6 +229,19 @@ def configured_channels(
     if not isinstance(channels, list):
         return ()
     return tuple(url for url in channels if isinstance(url, str))
+
+
+def configured_help(
+    folder: Path, defaults: Mapping[str, Any] | None = None
+) -> Mapping[str, str]:
+    """Return the owner's words by the name of a script; those for all under no name.
+
+    Nothing else of the configuration matters: what is wrong in it hides no help.
+    """
+    try:
+        return read_configuration(folder, defaults=defaults).project.all_help
+    except PythonRunnerError:
+        return {}
 
 
 def bare_project(folder: Path) -> Project:
@@ -406,6 +423,19 @@ def _scripts(
     return scripts
 
 
+def _check_outputs(key: str, patterns: Sequence[str], findings: Findings) -> None:
+    if not patterns:
+        return
+    from python_runner.expected_files import (  # noqa: PLC0415 - few projects have any
+        pattern_problem,
+    )
+
+    now = datetime.now().astimezone()
+    for place, pattern in enumerate(patterns):
+        if problem := pattern_problem(pattern, now):
+            findings.add(f"{key}[{place}]", problem.in_language(system_language()))
+
+
 def _with_options(
     script: Script, entry: ScriptEntry, project: Mapping[str, Any]
 ) -> Script:
@@ -421,6 +451,8 @@ def _with_options(
         args=tuple(entry.args),
         env=entry.env,
         needs=tuple(entry.needs),
+        outputs=tuple(entry.outputs),
+        help=(entry.help or "").strip(),
         **options,
     )
 

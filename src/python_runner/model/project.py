@@ -58,6 +58,8 @@ class Script:
         retry_delay: seconds before the first retry; doubles with each.
         env: variables for this script, over those of the project.
         needs: names of scripts that must succeed before this one starts.
+        outputs: patterns of files in the project that it must make.
+        help: the owner's words, shown with its failure; empty for none.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Script:
     retry_delay: float = 30.0
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    help: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,8 @@ class Project:
         log_filename: file name of the log, in the folder's ``logs``; ends in ``.log``.
         warm: whether the interpreter of the next script is started ahead.
         preload: names of modules that it imports then.
+        working_directory: the scripts' current folder, absolute or relative to ``path``.
+        help: the owner's words, shown with a failure; empty for none.
         schedule: when it is due, a cron expression (see :mod:`python_runner.due_times`),
             or None.
         not_on: days without runs, as configured; see :mod:`python_runner.days_off`.
@@ -117,6 +123,8 @@ class Project:
     overlap: Overlap = Overlap.SKIP
     warm: bool = False
     preload: tuple[str, ...] = ()
+    working_directory: str = ""
+    help: str = ""
     schedule: str | None = None
     not_on: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -126,6 +134,12 @@ class Project:
     output_keep_days: int = 30
     language: str = "en"
     warnings: tuple[Sentence, ...] = ()
+
+    @property
+    def all_help(self) -> dict[str, str]:
+        """The owner's words by the name of a script; those for all under no name."""
+        found = {"": self.help.strip()} | {s.name: s.help for s in self.scripts}
+        return {name: text for name, text in found.items() if text}
 
     @property
     def secrets(self) -> tuple[str, ...]:

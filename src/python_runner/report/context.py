@@ -28,6 +28,8 @@ class ReportContext:
             where the report shows only a part of it.
         comparisons: how scripts compare with their past, by name.
         host: the computer that ran it.
+        help: the owner's words for a failure, by name of script; those for all of the
+            project under no name.
         log: the project's log.
         command: what a person types there to start Python Runner; empty where it
             cannot run the project.
@@ -40,5 +42,6 @@ class ReportContext:
     attach: bool = False
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
     host: str = ""
+    help: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     command: str = ""

@@ -72,6 +72,7 @@ class ScriptView:
     """One script as a report shows it; empty strings are left out.
 
     Attributes:
+        help: its owner's words for a failure.
         status: its outcome in a word, or the reason that has it, and, where it failed so
             before, how often.
         brief: what went wrong, in its row; ``where`` is the file and line behind it.
@@ -99,6 +100,7 @@ class ScriptView:
     tail_title: str
     output: str
     attached: bool
+    help: str
     warnings: tuple[str, ...]
 
     @property
@@ -141,6 +143,7 @@ class RunView:
         scripts: one row each, failures first.
         folds: scripts without a row, in one line each.
         details: the scripts whose failure is shown in detail.
+        help: its owner's words for any failure.
         next_steps: what a person can do now: what for, and the command.
         facts: where things lie: label and value.
         product: what has made the report.
@@ -163,6 +166,7 @@ class RunView:
     folds: tuple[Fold, ...] = ()
     details: tuple[ScriptView, ...] = ()
     hidden: int = 0
+    help: str = ""
     next_steps: tuple[tuple[str, str], ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     product: str = f"Python Runner {__version__}"
@@ -223,6 +227,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         details=tuple(failures[: limits.failures]),
         hidden=sum(not r.succeeded for r in named)
         - sum(not r.succeeded for r in shown),
+        help="" if kind != BAD else _help("", context, formats, limits),
         next_steps=tuple(_next_steps(run, context, formats)),
         facts=_facts(run, context, limits, formats),
         attached=tuple(
@@ -429,12 +434,21 @@ def _view_script(
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
+        help=_help(result.script, context, formats, limits) if kind == BAD else "",
         warnings=_sentences(result.warnings, formats, limits),
     )
     if told_at_top or (comparison.new and not bare.detailed):
         # That an error is new is no reason for details.
         return bare
     return replace(bare, history=history(comparison, formats))
+
+
+def _help(script: str, context: ReportContext, formats: Formats, limits: Limits) -> str:
+    """Return the owner's words for a script, or those for all under no name."""
+    if not (text := clean(context.help.get(script, "")).strip()):
+        return ""
+    words = formats.gettext("What to do: {help}").format(help=text)
+    return words[: limits.sentence]
 
 
 def _duration(result: ScriptResult, formats: Formats) -> str:

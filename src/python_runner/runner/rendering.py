@@ -49,6 +49,7 @@ def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
         strategy=strategy,
         language=project.language,
         comparisons=history.comparisons,
+        help=project.all_help,
         log=context.log,
     )
     # Once for all: of a large series it takes as long as all the rest.
@@ -125,6 +126,7 @@ def _without_secrets(
             )
             for script, path in outputs.items()
         },
+        help={script: masker.text(text) for script, text in context.help.items()},
         partial=[s for s, path in outputs.items() if _size(path) > limits[s]],
         host=host_name(),
         # The library also runs scripts of a folder without a configuration.

@@ -16,7 +16,7 @@ from python_runner.execution.environment import (
 from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.facts import dataclass
-from python_runner.files import make_folder, private_folder
+from python_runner.files import is_folder, make_folder, private_folder
 from python_runner.model import Command, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
@@ -27,8 +27,10 @@ from python_runner.texts.system_errors import system_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from python_runner.execution.warm import WarmPool
+    from python_runner.expected_files import ExpectedFiles
     from python_runner.model import Attempt, Interpreter, Script
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
@@ -75,6 +77,10 @@ class ScriptRun:
             if file is None:
                 reason = why_missing(script.path, context.project.path)
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
+            if context.project.working_directory and not is_folder(self._directory()):
+                template = N_("there is no folder {path} (working_directory)")
+                reason = Sentence.of(template, path=str(self._directory()))
+                return context.not_started(script, reason, Outcome.NOT_STARTED)
             # Another program may well want a batch file.
             if self.identity.version and (kind := _foreign_kind(file)):
                 return context.not_started(script, kind, Outcome.NOT_STARTED)
@@ -113,6 +119,11 @@ class ScriptRun:
             return None
         return self._command(script, file, Path())
 
+    def _directory(self) -> Path:
+        """Return the scripts' current folder."""
+        project = self.context.project
+        return project.path / project.working_directory
+
     def _output_folder(self) -> Path:
         """Make the folder for the output, or the one instead; return it."""
         try:
@@ -146,6 +157,7 @@ class ScriptRun:
         """
         session, number = self.context.session, self.context.number(script)
         output = Path(command.output)
+        expected = self._expected(script)
         while True:
             self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
@@ -159,7 +171,10 @@ class ScriptRun:
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
             begins.append(time.monotonic())
-            attempts.append(run_command(bounded, session.stop, self.warm))
+            attempt = run_command(bounded, session.stop, self.warm)
+            if expected and attempt.outcome.succeeded:
+                attempt = _with_files(attempt, expected, session.now())
+            attempts.append(attempt)
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
                 return
@@ -178,6 +193,17 @@ class ScriptRun:
             if session.stop.wait(wait):
                 return
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
+
+    def _expected(self, script: Script) -> ExpectedFiles | None:
+        """Return what the script must make, as it was before; None for nothing."""
+        if not script.outputs:
+            return None
+        from python_runner.expected_files import (  # noqa: PLC0415 - few have any
+            before_start,
+        )
+
+        context = self.context
+        return before_start(script.outputs, context.project.path, context.session.now())
 
     @staticmethod
     def _bounded(script: Script, command: Command, earlier: list[Attempt]) -> Command:
@@ -200,7 +226,7 @@ class ScriptRun:
         return Command(
             argv=(program, str(file), *script.args),
             flags=flags,
-            cwd=str(project.path),
+            cwd=str(self._directory()),
             env=script_environment(environment, self.identity),
             output=str(output),
             spare=str(self.spare / output.name),
@@ -212,6 +238,13 @@ class ScriptRun:
             inherit=self.inherit,
             masker=self.context.masker,
         )
+
+
+def _with_files(attempt: Attempt, expected: ExpectedFiles, now: datetime) -> Attempt:
+    """Return an attempt that succeeded, or its failure where a file is missing."""
+    if reason := expected.problem(now):
+        return replace(attempt, outcome=Outcome.FAILURE, reason=reason)
+    return attempt
 
 
 def _foreign_kind(file: Path) -> Sentence | None:

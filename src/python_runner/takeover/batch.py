@@ -238,7 +238,7 @@ class BatchReader:
         self._nesting -= 1
         return target
 
-    def _chain(
+    def _chain(  # noqa: C901 - one branch a sign between commands
         self, frame: _Frame, number: int | None, chain: Sequence[Command]
     ) -> str | None:
         """Follow commands that stand in one line; return the label of a jump, or None."""
@@ -248,27 +248,20 @@ class BatchReader:
             following = chain[at + 1].joiner if at + 1 < len(chain) else ""
             if command.joiner == "|":
                 before = chain[at - 1].text
-                if started or starts_python(before):
-                    self._recorder.piped(text, number)
-                elif starts_python(text):
-                    self._recorder.has_input(before, number)
-                    started = self._one(frame, number, command, text)
+                started = self._reader(frame, number, command, before) or started
             elif command.joiner == "||":
                 self._on_failure(text, number)
                 if started and _EXITS.search(text):
                     self._recorder.fails_stop()
             elif _EXITS.fullmatch(text):
                 return self._target(text)
-            elif text.startswith("(") or _IF.fullmatch(text):
+            elif _IF.fullmatch(text):
+                rest = " & ".join(part.text for part in chain[at:])
+                return self._if(frame, number, rest)
+            elif text.startswith("("):
                 if command.joiner == "&&" and started:
                     self._recorder.fails_stop()
-                rest = " & ".join(part.text for part in chain[at:])
-                target = (
-                    self._block(frame, number, text)
-                    if text.startswith("(")
-                    else self._if(frame, number, rest)
-                )
-                if target is not None or not text.startswith("("):
+                if (target := self._block(frame, number, text)) is not None:
                     return target
             elif following != "|" or starts_python(text):
                 # Before a pipe, a program that is no script only writes.
@@ -278,6 +271,18 @@ class BatchReader:
                     self._recorder.fails_stop(calls - 1)
                 started = again
         return None
+
+    def _reader(
+        self, frame: _Frame, number: int | None, command: Command, before: str
+    ) -> bool:
+        """Note what stands behind a pipe; return whether a script does."""
+        if starts_python(before):
+            self._recorder.piped(command.text, number)
+            return False
+        if not starts_python(command.text):
+            return False
+        self._recorder.has_input(before, number)
+        return self._one(frame, number, command, command.text)
 
     def _target(self, text: str) -> str:
         """Return the label of a jump; leave everything at a plain ``exit``."""
@@ -356,22 +361,26 @@ class BatchReader:
             return False
         parts = words(self._expanded(text, frame))
         called = bool(parts) and program_name(parts[0]) == "call"
-        if called:
-            parts = parts[1:]
-            if parts and parts[0].startswith(":"):
-                return self._call_label(frame, number, parts)
+        parts = parts[1:] if called else parts
         if parts and program_name(parts[0]) == "start":
             parts = self._started(parts, number, text)
-        if parts and program_name(parts[0]) == "cmd":
+        first = parts[0] if parts else ""
+        if called and first.startswith(":"):
+            return self._call_label(frame, number, parts)
+        if program_name(first) == "cmd":
             return self._other_shell(frame, number, text)
-        if parts and self._is_batch(parts[0], called=called):
+        if self._is_batch(first, called=called):
             return self._nested(number, parts, text)
         if starts_python(text):
-            for target in command.outputs:
-                recorder.output_to(self._expanded(target, frame), number)
-            if command.source:
-                recorder.has_input(command.source, number)
+            self._streams(frame, number, command)
         return recorder.command(unwrapped(parts), number, text)
+
+    def _streams(self, frame: _Frame, number: int | None, command: Command) -> None:
+        """Note where output and input of a script are led."""
+        for target in command.outputs:
+            self._recorder.output_to(self._expanded(target, frame), number)
+        if command.source:
+            self._recorder.has_input(command.source, number)
 
     def _started(
         self, parts: tuple[str, ...], number: int | None, text: str
@@ -447,7 +456,7 @@ class BatchReader:
         return len(recorder.calls) > before
 
     def _is_batch(self, word: str, *, called: bool) -> bool:
-        if program_name(word) in {"activate", "conda", "deactivate", "mamba"}:
+        if not word or program_name(word) in _ENVIRONMENTS:
             return False
         if word.lower().endswith(_BATCH):
             return program_name(word) not in {
@@ -547,6 +556,7 @@ class BatchReader:
         return unknown(raw) if how else value
 
 
+_ENVIRONMENTS = frozenset({"activate", "conda", "deactivate", "mamba"})
 _PROGRAMS = frozenset(
     [
         "python",

@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Characters that ``cmd.exe`` reads of a line.
 _LONGEST = 8191
+#: A quote with the backslashes before it, space, or what is neither.
+_PIECE = lazy_pattern(r'\\*"|[ \t]+|\\+|[^" \t\\]+')
 #: Between commands; the longer one first.
 _JOINERS = ("&&", "||", "&", "|")
 
@@ -52,7 +55,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield number, "".join(joined)[:_LONGEST]
 
 
-def commands(line: str) -> list[Command]:
+def commands(line: str) -> list[Command]:  # noqa: C901 - reads sign by sign
     """Return the commands of a line; a group in parentheses is one command."""
     found: list[Command] = []
     joiner, at, depth = "", 0, 0
@@ -122,40 +125,25 @@ def _redirection(line: str, at: int, text: str) -> tuple[str, str, int]:
 def words(text: str) -> tuple[str, ...]:
     """Return the words of a command, by the rules of programs of Windows for quotes."""
     found: list[str] = []
-    word, quoted, there, at = "", False, False, 0
-    while at < len(text):
-        char = text[at]
-        if char == "\\":
-            end = at
-            while end < len(text) and text[end] == "\\":
-                end += 1
-            count = end - at
-            if text[end : end + 1] == '"':
-                word += "\\" * (count // 2)
-                if count % 2:
-                    word += '"'
-                    end += 1
-            else:
-                word += "\\" * count
-            there, at = True, end
-            continue
-        if char == '"':
-            if quoted and text[at + 1 : at + 2] == '"':
+    word: str | None = None
+    quoted = closed = False
+    for piece in _PIECE.findall(text):
+        if piece.endswith('"'):
+            count = len(piece) - 1
+            word = (word or "") + "\\" * (count // 2)
+            if count % 2 or closed:
                 word += '"'
-                at += 1
-            else:
-                quoted = not quoted
-            there = True
-        elif char in " \t" and not quoted:
-            if there:
-                found.append(word)
-            word, there = "", False
+            quoted, closed = (
+                (quoted, False) if count % 2 else (not quoted, quoted and not count)
+            )
+            continue
+        closed = False
+        if piece.isspace() and not quoted:
+            found += [word] if word is not None else []
+            word = None
         else:
-            word, there = word + char, True
-        at += 1
-    if there:
-        found.append(word)
-    return tuple(found)
+            word = (word or "") + piece
+    return (*found, word) if word is not None else tuple(found)
 
 
 def depth_of(line: str) -> int:

@@ -338,13 +338,11 @@ class _Writer:
 
     def _interpreter(self, call: Call) -> str | list[str] | None:
         words = call.python
-        if not words:
-            return None
-        program = program_name(words[0])
+        program = program_name(words[0]) if words else ""
         rest = list(words[1:])
+        if not words or (program in _MANAGERS and self._own_environment()):
+            return None
         if program in _MANAGERS:
-            if self._own_environment():
-                return None
             at = next((n for n, word in enumerate(rest) if is_python(word)), len(rest))
             return [program, *rest[:at], "python", *rest[at + 1 :]]
         if program in {"conda", "mamba", "micromamba"}:
@@ -371,10 +369,10 @@ class _Writer:
         inside = self._inside(whole)
         parts = re.split(r"[\\/]+", whole)
         folder = parts[-3] if len(parts) > 2 else ""  # noqa: PLR2004 - name/bin/python
-        if inside is None and not self._is_here(whole) and folder:
-            # Written for another computer; environments of the same name lie here.
-            if self._here.in_project(f"{folder}/pyvenv.cfg"):
-                inside = "/".join(parts[-3:])
+        elsewhere = inside is None and not self._is_here(whole) and bool(folder)
+        if elsewhere and self._here.in_project(f"{folder}/pyvenv.cfg"):
+            # Written for another computer; an environment of the same name lies here.
+            inside = "/".join(parts[-3:])
         if inside is None and not _is_rooted(whole, self._paths.isabs(whole)):
             inside = _slashes(whole)
         if inside is None:

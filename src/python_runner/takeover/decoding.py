@@ -16,7 +16,7 @@ _BOMS = (
 )
 #: Letters that people of Western Europe write.
 _LETTERS = frozenset(
-    "àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝ«»°€’"
+    "àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿßÀÂÄÁÃÅÆÇÉÈÊËÍÌÎÏÑÓÒÔÖÕØŒÚÙÛÜÝ«»°€\u2019"
 )
 _LOWER = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüýÿß")
 _CODE_PAGE = lazy_pattern(rb"(?im)^\s*@?chcp\s+(\d+)")

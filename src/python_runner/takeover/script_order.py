@@ -33,21 +33,34 @@ _NO_FOLDER = lazy_pattern(
 #: languages, without accents.
 _STEPS = (
     "init initialise initialize prepare_env setup start debut demarrage",
-    "extract extraction extraire download telecharge telechargement telecharger fetch get"
-    " import importe importer importation collect collecte ingest ingestion scrape crawl"
-    " read lire lecture pull recupere recuperation recuperer acquisition",
-    "clean cleaning nettoie nettoyage nettoyer validate validation check controle verifie"
-    " verification normalize normalise normalisation dedup dedupe",
-    "transform transformation transformer transforme process processing traite traitement"
-    " traiter compute calcul calcule calculer convert convertir conversion merge fusion"
-    " fusionne join aggregate agrege agregation enrich prepare preparation train model"
-    " predict analyse analyze",
-    "load loading charge chargement charger insert store save write ecrit ecriture upsert"
-    " sync synchronise integration integre",
-    "export exporte exporter exportation extract_out upload depot publie publish",
-    "report reports rapport rapports reporting dashboard summary bilan plot graph graphique"
-    " graphiques",
-    "send envoi envoie envoyer mail email notify notifie notification alert alerte",
+    (
+        "extract extraction extraire download telecharge telechargement "
+        "telecharger fetch get import importe importer importation collect "
+        "collecte ingest ingestion scrape crawl read lire lecture pull recupere "
+        "recuperation recuperer acquisition"
+    ),
+    (
+        "clean cleaning nettoie nettoyage nettoyer validate validation check "
+        "controle verifie verification normalize normalise normalisation dedup "
+        "dedupe"
+    ),
+    (
+        "transform transformation transformer transforme process processing "
+        "traite traitement traiter compute calcul calcule calculer convert "
+        "convertir conversion merge fusion fusionne join aggregate agrege "
+        "agregation enrich prepare preparation train model predict analyse "
+        "analyze"
+    ),
+    (
+        "load loading charge chargement charger insert store save write ecrit "
+        "ecriture upsert sync synchronise integration integre"
+    ),
+    ("export exporte exporter exportation extract_out upload depot publie publish"),
+    (
+        "report reports rapport rapports reporting dashboard summary bilan plot "
+        "graph graphique graphiques"
+    ),
+    ("send envoi envoie envoyer mail email notify notifie notification alert alerte"),
     "cleanup archive archivage archiver purge purger finish fin end clear",
 )
 _STEP_OF = {word: at for at, words in enumerate(_STEPS) for word in words.split()}

@@ -6,6 +6,7 @@ import posixpath
 import re
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from python_runner.patterns import lazy_pattern
@@ -314,49 +315,55 @@ class ShellReader:
     def _words(
         self, words: tuple[str, ...], local: dict[str, str], line: int, source: str
     ) -> bool:
+        if self._builtin(words, line, source):
+            return False
         recorder = self._recorder
-        name = words[0]
-        if name in {"export", "declare", "typeset", "readonly", "local"}:
-            self._declared(words[1:], line, exported=name == "export" or "-x" in words)
-            return False
-        if name == "set":
-            options = "".join(word[1:] for word in words[1:] if word.startswith("-"))
-            self._strict = self._strict or "e" in options or "errexit" in words
-            return False
-        if name in {"exit", "return"}:
-            raise _Left
-        if name in {"trap", "shift", "getopts", "read"}:
-            if name != "shift":
-                recorder.note(line, N_("{command} is not carried over"), command=source)
-            return False
-        if name in self._functions and len(recorder.open) < DEPTH:
-            before = len(recorder.calls)
-            recorder.open.append(name)
-            outer, self._args = self._args, words[1:]
-            self._list(self._functions[name])
-            self._args = outer
-            recorder.open.pop()
-            return len(recorder.calls) > before
-        calls = len(recorder.calls)
+        before = len(recorder.calls)
         start = unwrapped(words)
         start = replace(start, env=local | start.env)
-        if start.text is not None:
+        if words[0] in self._functions and len(recorder.open) < DEPTH:
+            self._function(words)
+        elif start.text is not None:
             recorder.command(replace(start, words=(), env={}), line, source)
             self._inner_text(start.text, line)
-            for at in range(calls, len(recorder.calls)):
-                call = recorder.calls[at]
-                recorder.calls[at] = replace(
+            recorder.calls[before:] = [
+                replace(
                     call,
                     timeout=call.timeout or start.timeout,
                     env=start.env | dict(call.env),
                 )
-            return len(recorder.calls) > calls
-        if start.words and self._is_shell_script(start.words):
-            return self._nested(start.words, line, source)
-        started = recorder.command(start, line, source)
-        if started and self._strict:
+                for call in recorder.calls[before:]
+            ]
+        elif start.words and self._is_shell_script(start.words):
+            self._nested(start.words, line, source)
+        elif recorder.command(start, line, source) and self._strict:
             recorder.fails_stop()
-        return started
+        return len(recorder.calls) > before
+
+    def _builtin(self, words: tuple[str, ...], line: int, source: str) -> bool:
+        """Do what changes the shell itself; say whether a command does."""
+        name = words[0]
+        if name in {"exit", "return"}:
+            raise _Left
+        if name in {"export", "declare", "typeset", "readonly", "local"}:
+            self._declared(words[1:], line, exported=name == "export" or "-x" in words)
+        elif name == "set":
+            options = "".join(word[1:] for word in words[1:] if word.startswith("-"))
+            self._strict = self._strict or "e" in options or "errexit" in words
+        elif name in {"trap", "getopts", "read"}:
+            self._recorder.note(
+                line, N_("{command} is not carried over"), command=source
+            )
+        else:
+            return name == "shift"
+        return True
+
+    def _function(self, words: tuple[str, ...]) -> None:
+        self._recorder.open.append(words[0])
+        outer, self._args = self._args, words[1:]
+        self._list(self._functions[words[0]])
+        self._args = outer
+        self._recorder.open.pop()
 
     def _inner_text(self, text: str, line: int) -> None:
         if len(self._recorder.open) >= DEPTH:
@@ -421,7 +428,7 @@ class ShellReader:
     def _redirections(self, part: Sequence[Token], *, python: bool) -> None:
         if not python:
             return
-        for sign, target in zip(part, part[1:], strict=False):
+        for sign, target in pairwise(part):
             if sign.is_word or sign.text not in _REDIRECTIONS or not target.is_word:
                 continue
             text = " ".join(self._expand(target.text, target.line))
@@ -452,20 +459,17 @@ class ShellReader:
                 self._local[name] = bounded(value)
 
     def _value(self, name: str) -> str | None:
-        if name in self._local:
-            return self._local[name]
+        """Return the value of a variable or of an argument; None: nobody knows."""
         if name in {"0", "BASH_SOURCE"}:
             return self._script or None
-        if name.isdigit():
-            at = int(name)
-            if self._args is None:
-                return None
-            return self._args[at - 1] if at <= len(self._args) else ""
-        if name in {"@", "*"}:
-            return None if self._args is None else " ".join(self._args)
-        if name == "PWD":
+        if name.isdigit() or name in {"@", "*"}:
+            args = self._args
+            if args is None or not name.isdigit():
+                return None if args is None else " ".join(args)
+            return "".join(args[int(name) - 1 : int(name)])
+        if name == "PWD" and "PWD" not in self._local:
             return self._recorder.folder or self._recorder.base
-        return self._recorder.value(name)
+        return self._local.get(name) or self._recorder.value(name)
 
     def _expand(self, raw: str, line: int) -> list[str]:
         """Return the words that a word becomes: an unquoted variable may be several."""

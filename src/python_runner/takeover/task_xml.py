@@ -6,7 +6,7 @@ import ntpath
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from python_runner.facts import dataclass
 from python_runner.takeover.batch import BatchReader, Left
@@ -147,8 +147,8 @@ def _root(text: str) -> Element:
     # The text is decoded already: what its first line says of bytes is over.
     text = re.sub(r"^<\?xml[^>]*\?>", "", text)
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314 - no entities, bounded in size
-    except (ElementTree.ParseError, ValueError) as error:
+        root = ET.fromstring(text)  # noqa: S314 - no entities, bounded in size
+    except (ET.ParseError, ValueError) as error:
         template = N_("is no XML of a task: {error}")
         raise NoTask(Sentence.of(template, error=str(error))) from error
     except RecursionError as error:
@@ -161,9 +161,7 @@ def _root(text: str) -> Element:
     if root.tag == "Tasks":
         tasks = root.findall("Task")
         if len(tasks) != 1:
-            raise NoTask(
-                Sentence.of(N_("holds {count} tasks; export one"), count=len(tasks))
-            )
+            raise NoTask(Sentence.of(N_("holds several tasks, or none; export one")))
         root = tasks[0]
     if root.tag != "Task":
         template = N_("is no task of the Task Scheduler: its root is {name}")

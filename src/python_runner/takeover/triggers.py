@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import field
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -19,24 +20,28 @@ _DAY = 24 * 60
 _HOUR = 60
 #: Numbers that people read as a list.
 _LISTED = 6
-_MONTHS = tuple(
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ]
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 )
-_WEEKDAYS = tuple(
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+_WEEKDAYS = (
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
 )
 _SPAN = lazy_pattern(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 _START = lazy_pattern(
@@ -147,7 +152,9 @@ def _times(trigger: Trigger) -> _Times | Sentence:
     return minutes if isinstance(minutes, Sentence) else _Times(minutes, days)
 
 
-def _days(trigger: Trigger, start: datetime) -> tuple[str, str, str] | Sentence:
+def _days(  # noqa: PLR0911 - one answer a kind
+    trigger: Trigger, start: datetime
+) -> tuple[str, str, str] | Sentence:
     """Return day of the month, month and day of the week of a trigger."""
     months = _numbers(trigger.months, _MONTHS, 1)
     month = "*" if not months or len(months) == len(_MONTHS) else ranges(months)
@@ -224,12 +231,12 @@ def _minutes(trigger: Trigger, start: datetime) -> frozenset[int] | Sentence:
             N_("a repetition every {span} is no cron expression"), span=trigger.interval
         )
     every_day = trigger.kind in {"once", "daily"} and trigger.every == 1
-    if not every_day and (for_ever or first + duration > _DAY):
-        if first or duration != _DAY:
-            return Sentence.of(
-                N_("the repetition of {start} goes on into the next day"),
-                start=trigger.start,
-            )
+    leaves_day = for_ever or first + duration > _DAY
+    if not every_day and leaves_day and (first or duration != _DAY):
+        return Sentence.of(
+            N_("the repetition of {start} goes on into the next day"),
+            start=trigger.start,
+        )
     due = range(first, first + duration, interval)
     return frozenset(minute % _DAY for minute in due)
 
@@ -292,7 +299,7 @@ def _steps(numbers: set[int], end: int) -> str:
     ordered = sorted(numbers)
     if len(ordered) == end:
         return "*"
-    gaps = {b - a for a, b in zip(ordered, ordered[1:], strict=False)}
+    gaps = {b - a for a, b in pairwise(ordered)}
     if len(gaps) == 1 and len(ordered) > 2:  # noqa: PLR2004 - two are a list
         step = gaps.pop()
         if step > 1 and ordered[0] == 0 and ordered[-1] + step >= end:

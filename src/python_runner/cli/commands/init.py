@@ -235,10 +235,8 @@ def _chosen(folder: Path, origin: Origin, number: int | None) -> Entry | None:
     found = entries_of(origin)
     if number is not None:
         if number > len(found):
-            message = _("{source} has {count} entries")
-            raise click.UsageError(
-                message.format(source=origin.shown, count=len(found))
-            )
+            message = _("{source} has no entry {number}")
+            raise click.UsageError(message.format(source=origin.shown, number=number))
         return found[number - 1]
     place = here(folder)
     sure = {

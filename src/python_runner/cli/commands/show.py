@@ -12,7 +12,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.known_runs import known
-from python_runner.cli.lookup import find_run, open_records, past_masker
+from python_runner.cli.lookup import find_run, open_records, owners_help, past_masker
 from python_runner.cli.streams import say, show, show_document, show_pieces
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, run_argument
@@ -215,10 +215,16 @@ def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
     if run.scripts:
         show()
     print_table(_COLUMNS, map(_cells, run.scripts))
+    texts = owners_help(run.path) if run.failed_scripts else {}
     for result in run.scripts:
         if verbose or _deserves_more(result):
             show()
             _show_script(result, run, run_id, verbose=verbose)
+            if not result.succeeded:
+                for line in wording.help_lines(texts, result.script):
+                    show(f"    {line}")
+    if lines := wording.help_lines(texts, ""):
+        show("\n" + "\n".join(lines))
 
 
 def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:

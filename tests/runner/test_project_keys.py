@@ -1,0 +1,77 @@
+"""Keys of a project that shape its scripts: expected files, help, the current folder."""
+
+from __future__ import annotations
+
+import json
+from email import message_from_bytes, policy
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support import Cli, MakeProject
+
+HELP = "Call Anna, 4711.\nShe knows the bank."
+
+
+def test_a_success_without_its_file_is_a_failure_with_help(
+    make_project: MakeProject, cli: Cli, tmp_path: Path
+) -> None:
+    """The file is the reason, in the document, the log and the mail; the help is there."""
+    folder = make_project(
+        sources={
+            "a.py": "print('done')",
+            "b.py": "import os; open('b.txt', 'w').write(os.getcwd())",
+        },
+        scripts=[
+            {"path": "a.py", "outputs": ["out/*.csv"], "help": HELP},
+            {"path": "b.py", "outputs": ["work/b.txt"]},
+        ],
+        working_directory="work",
+        help="Then call IT.",
+        email_strategy="all",
+        recipients=["ann@example.org"],
+        include_traceback=True,
+    )
+    (folder / "work").mkdir()
+    variables = {
+        "MAIL_TRANSPORT": "file",
+        "MAIL_DIR": str(tmp_path / "mails"),
+        "MAIL_FROM": "robot@example.org",
+    }
+
+    done = cli("run", "--json", folder, **variables)
+
+    assert done.returncode == 1
+    a, b = json.loads(done.stdout)["runs"][0]["scripts"]
+    reason = "the expected file was not made: out/*.csv"
+    assert (a["status"], a["exit_code"], a["exception"]) == ("failure", 0, reason)
+    assert b["status"] == "success"
+    assert (folder / "work" / "b.txt").read_text() == str(folder / "work")
+    log = (folder / "logs" / f"{folder.name}.log").read_text()
+    assert f" - a.py - failure - {reason}" in log
+    (mail,) = (tmp_path / "mails").rglob("*.eml")
+    parsed = message_from_bytes(mail.read_bytes(), policy=policy.default)
+    for kind in ("plain", "html"):
+        body = parsed.get_body((kind,))
+        assert body is not None
+        text = body.get_content()
+        assert text.count("What to do: Call Anna, 4711.") == 1
+        assert text.count("She knows the bank.") == 1
+        assert text.count("What to do: Then call IT.") == 1
+    for shown in (done.stderr, cli("show", folder).stdout):
+        assert "    what to do: Call Anna, 4711.\n    She knows the bank.\n" in shown
+        assert "\nwhat to do: Then call IT.\n" in shown
+
+
+def test_a_current_folder_that_is_not_there_is_told(
+    make_project: MakeProject, cli: Cli
+) -> None:
+    """No script starts anywhere else."""
+    folder = make_project(working_directory="work")
+
+    assert "working_directory: there is no folder " in cli("check", folder).stdout
+    done = cli("run", folder)
+    assert done.returncode == 1
+    assert f"there is no folder {folder / 'work'} (working_directory)" in done.stderr
