@@ -46,7 +46,7 @@ def tell_how_to_switch(
             source=origin.shown,
         )
     if taken.schedule is None:
-        say(_("- Write the key schedule into exec_config.json: it has none yet."))
+        say(_("- Write the key `schedule` into exec_config.json: it has none yet."))
     say(_("- Then let Python Runner take over:"))
     say("  {command}", command=install, whole=True)
 
@@ -59,7 +59,7 @@ def _tell_of_task(origin: Origin, task: Task) -> None:
     say(_("The task was not changed: it goes on until you disable it."))
     say(_("To switch, so that nothing runs twice:"))
     say(_("- Disable the task, while it is not running:"))
-    shown = f'"{name}"' if name else _('"\\Folder\\Task"')
+    shown = f'"{name}"' if name else r'"\Folder\Task"'
     say("  {command}", command=f"schtasks /Change /TN {shown} /DISABLE", whole=True)
     say(_("  (/ENABLE in the place of /DISABLE undoes it)"))
 

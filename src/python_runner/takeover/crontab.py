@@ -235,8 +235,8 @@ def _schedule(entry: Entry, recorder: Recorder, zone: str) -> str | None:
     if entry.times.startswith("@") and expression == entry.times:
         recorder.note(
             entry.line,
-            N_("{times} is not carried over: the key schedule knows times alone"),
-            times=entry.times,
+            N_("{cron} is not carried over: the key `schedule` knows times alone"),
+            cron=entry.times,
         )
         return None
     if problem := expression_problem(expression):
@@ -248,10 +248,10 @@ def _schedule(entry: Entry, recorder: Recorder, zone: str) -> str | None:
             recorder.note(
                 line,
                 N_(
-                    "the times {times} are those of {zone}; the key schedule speaks of the"
+                    "the times {cron} are those of {zone}; the key `schedule` speaks of the"
                     " local time of this computer: write them anew"
                 ),
-                times=entry.times,
+                cron=entry.times,
                 zone=value,
             )
             return None
@@ -261,8 +261,8 @@ def _schedule(entry: Entry, recorder: Recorder, zone: str) -> str | None:
 
 
 def _problem(recorder: Recorder, entry: Entry, problem: Sentence) -> Note:
-    template = N_("the times {times} are not carried over: {problem}")
-    text = Sentence.of(template, times=shown(entry.times), problem=problem)
+    template = N_("the times {cron} are not carried over: {problem}")
+    text = Sentence.of(template, cron=shown(entry.times), problem=problem)
     return Note(recorder.place(entry.line), text)
 
 
@@ -275,7 +275,7 @@ def _recipients(
     if local:
         recorder.note(
             entry.variables["MAILTO"][1],
-            N_("MAILTO={user}: write the email address of this user into recipients"),
+            N_("MAILTO={user}: write the email address of this user into `recipients`"),
             user=",".join(local),
         )
     return tuple(word for word in addresses if "@" in word)

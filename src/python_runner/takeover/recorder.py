@@ -104,7 +104,7 @@ _CONDA_FOLDER = lazy_pattern(
 )
 #: Commands that do something else, and what is said of them.
 _OTHERS = {
-    "pause": N_("pause is not needed: nobody presses a key"),
+    "pause": N_("pause is not needed: nobody looks on"),
     **dict.fromkeys(
         ("sleep", "timeout", "ping"), N_("the wait {command} is not carried over")
     ),
@@ -198,7 +198,7 @@ class Recorder:
                 line,
                 N_(
                     "PATH was made longer: {value}; a script that needs it gets it by the"
-                    " key env"
+                    " key `env`"
                 ),
                 value=plain(value.replace(old, "PATH")),
             )

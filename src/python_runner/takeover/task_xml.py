@@ -265,11 +265,10 @@ def _conditions(root: Element, lines: _Lines, note: Callable[..., None]) -> None
         note(
             lines.next("RestartOnFailure"),
             N_(
-                "it started again after a failure, {count} times every {wait}; the key"
-                " retries does that for each script"
+                "RestartOnFailure ({values}) started it again after a failure; the key"
+                " `retries` does that for each script"
             ),
-            count=count,
-            wait=wait,
+            values=f"{count}, {wait}",
         )
 
 
