@@ -87,13 +87,16 @@ class _Times:
 
 def minutes_of(span: str) -> int | None:
     """Return the whole minutes of a duration such as ``PT1H30M``; None for others."""
+    seconds = _seconds_of(span)
+    return None if seconds is None or seconds % 60 else seconds // 60
+
+
+def _seconds_of(span: str) -> int | None:
     match = _SPAN.fullmatch(span)
     if match is None or not any(match.groups()):
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return (
-        None if seconds % 60 else days * _DAY + hours * _HOUR + minutes + seconds // 60
-    )
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def cron_expression(
@@ -220,7 +223,9 @@ def _minutes(trigger: Trigger, start: datetime) -> frozenset[int] | Sentence:
     if not trigger.interval:
         return frozenset({first})
     interval = minutes_of(trigger.interval)
-    duration = minutes_of(trigger.duration) if trigger.duration else _DAY
+    span = _seconds_of(trigger.duration) if trigger.duration else _DAY * 60
+    # What is due within a minute that has begun is due all the same.
+    duration = None if span is None else -(-span // 60)
     if not interval or duration is None:
         return Sentence.of(
             N_("a repetition every {span} is no cron expression"), span=trigger.interval
