@@ -57,6 +57,17 @@ def test_a_page_has_the_same_parts_in_both_languages(french: Path) -> None:
     assert languages[0] == languages[1]
 
 
+@pytest.mark.parametrize(
+    "french", [*FRENCH, ROOT / "docs/reliability.fr.md"], ids=lambda path: path.name
+)
+def test_a_page_leads_to_itself_in_the_other_language(french: Path) -> None:
+    """In the repository as in the site, on the first screen."""
+    english = french.with_name(french.name.replace(".fr.md", ".md"))
+
+    assert f"({english.name})" in french.read_text("utf-8")[:500]
+    assert f"({french.name})" in english.read_text("utf-8")[:500]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """The file is there, and so is the heading."""
@@ -70,18 +81,27 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "README.fr.md"])
 def test_a_readme_is_read_in_a_few_minutes(page: str) -> None:
-    """It has 900 words at most; what is longer is a page in docs/, and linked."""
+    """It has 900 words at most; what is longer is a page in docs/, which it leads to."""
     text = (ROOT / page).read_text("utf-8")
+
+    # Signs between blanks count as well, as ``wc -w`` has it.
+    assert len(text.split()) <= 900
+    assert page.replace("README", "docs/index") in text
+
+
+@pytest.mark.parametrize("index", ["index.md", "index.fr.md"])
+def test_the_first_page_leads_to_every_page(index: str) -> None:
+    """What it lists is also the navigation of the documentation site."""
+    text = (ROOT / "docs" / index).read_text("utf-8")
+    listed = set(re.findall(r"^\* \[[^\]]+\]\(([^)#]+)\)$", text, re.MULTILINE))
     pages = {
         path.name
         for path in PAGES
         if path.parent.name == "docs"
-        and path.name.endswith(".fr.md") == (".fr" in page)
-    } - INNER
+        and path.name.endswith(".fr.md") == (".fr" in index)
+    }
 
-    # Signs between blanks count as well, as ``wc -w`` has it.
-    assert len(text.split()) <= 900
-    assert pages <= {Path(link).name for link in re.findall(r"\]\(([^)#]+)", text)}
+    assert pages - {index} <= listed
 
 
 @pytest.mark.parametrize("page", FRENCH, ids=lambda path: path.name)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -347,3 +348,13 @@ def test_the_documents_have_the_public_keys() -> None:
             "cpu_seconds": 0.75,
         }
     ]
+
+
+def test_a_message_is_given_up_five_days_after_it_was_queued() -> None:
+    """Until then it is tried again, after the wait that the server asks for at most."""
+    second = timedelta(seconds=1)
+    for late in (policy.DELIVERY_LIFE, policy.DELIVERY_LIFE + second):
+        assert policy.next_try(NOW, 9, NOW + late) is None
+    before = NOW + policy.DELIVERY_LIFE - second
+    assert policy.next_try(NOW, 1, before) == before + policy.DELIVERY_WAIT
+    assert policy.next_try(NOW, 1, NOW, asked=1e9) == NOW + policy.DELIVERY_ASKED

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from python_runner.config.validation import Findings, check_struct
+from python_runner.config.validation import Findings, can_be_passed, check_struct
 
 
 pytestmark = pytest.mark.pure
@@ -109,3 +109,11 @@ def test_variables_that_may_be_secret_are_not_quoted() -> None:
         ("env.API_TOKEN", hidden),
         ("env.SPEED", shown),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"), [("é", True), ("a\0b", False), ("\ud800", False), ("", True)]
+)
+def test_what_can_be_given_to_a_program(text: str, *, right: bool) -> None:
+    """No null character, and no half of one."""
+    assert can_be_passed(text) is right

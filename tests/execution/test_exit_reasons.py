@@ -12,15 +12,108 @@ from python_runner.execution.exit_reasons import (
     ending_of,
     exit_reason,
     left_behind,
+    may_pass,
     not_stopped,
+    shown_exit_code,
     start_failure,
     stop_reason,
     timeout_reason,
+    unread,
     watch_failure,
 )
 from python_runner.tracebacks.endings import Cause, Ending, Hint
 
 
+#: Number and name of what Windows ends a process with (ntstatus.h), and of what
+#: programs hand on as their own (winerror.h).
+STATUS_CODES = """
+40000015 STATUS_FATAL_APP_EXIT
+40010004 DBG_TERMINATE_PROCESS
+40010005 DBG_CONTROL_C
+40010008 DBG_CONTROL_BREAK
+80000001 STATUS_GUARD_PAGE_VIOLATION
+80000002 STATUS_DATATYPE_MISALIGNMENT
+80000003 STATUS_BREAKPOINT
+80000004 STATUS_SINGLE_STEP
+C0000001 STATUS_UNSUCCESSFUL
+C0000005 STATUS_ACCESS_VIOLATION
+C0000006 STATUS_IN_PAGE_ERROR
+C0000008 STATUS_INVALID_HANDLE
+C000000D STATUS_INVALID_PARAMETER
+C0000017 STATUS_NO_MEMORY
+C0000018 STATUS_CONFLICTING_ADDRESSES
+C000001D STATUS_ILLEGAL_INSTRUCTION
+C0000022 STATUS_ACCESS_DENIED
+C0000025 STATUS_NONCONTINUABLE_EXCEPTION
+C0000026 STATUS_INVALID_DISPOSITION
+C000007B STATUS_INVALID_IMAGE_FORMAT
+C000008C STATUS_ARRAY_BOUNDS_EXCEEDED
+C000008D STATUS_FLOAT_DENORMAL_OPERAND
+C000008E STATUS_FLOAT_DIVIDE_BY_ZERO
+C000008F STATUS_FLOAT_INEXACT_RESULT
+C0000090 STATUS_FLOAT_INVALID_OPERATION
+C0000091 STATUS_FLOAT_OVERFLOW
+C0000092 STATUS_FLOAT_STACK_CHECK
+C0000093 STATUS_FLOAT_UNDERFLOW
+C0000094 STATUS_INTEGER_DIVIDE_BY_ZERO
+C0000095 STATUS_INTEGER_OVERFLOW
+C0000096 STATUS_PRIVILEGED_INSTRUCTION
+C000009A STATUS_INSUFFICIENT_RESOURCES
+C00000FD STATUS_STACK_OVERFLOW
+C000012D STATUS_COMMITMENT_LIMIT
+C000012F STATUS_INVALID_IMAGE_NOT_MZ
+C0000135 STATUS_DLL_NOT_FOUND
+C0000138 STATUS_ORDINAL_NOT_FOUND
+C0000139 STATUS_ENTRYPOINT_NOT_FOUND
+C000013A STATUS_CONTROL_C_EXIT
+C0000142 STATUS_DLL_INIT_FAILED
+C0000144 STATUS_UNHANDLED_EXCEPTION
+C000014B STATUS_PIPE_BROKEN
+C0000194 STATUS_POSSIBLE_DEADLOCK
+C0000221 STATUS_IMAGE_CHECKSUM_MISMATCH
+C000026B STATUS_DLL_INIT_FAILED_LOGOFF
+C00002B4 STATUS_FLOAT_MULTIPLE_FAULTS
+C00002B5 STATUS_FLOAT_MULTIPLE_TRAPS
+C0000361 STATUS_ACCESS_DISABLED_BY_POLICY_DEFAULT
+C0000374 STATUS_HEAP_CORRUPTION
+C0000409 STATUS_STACK_BUFFER_OVERRUN
+C0000417 STATUS_INVALID_CRUNTIME_PARAMETER
+C000041D STATUS_FATAL_USER_CALLBACK_EXCEPTION
+C0000420 STATUS_ASSERTION_FAILURE
+C0000428 STATUS_INVALID_IMAGE_HASH
+C0000602 STATUS_FAIL_FAST_EXCEPTION
+C0000604 STATUS_DYNAMIC_CODE_BLOCKED
+C0000906 STATUS_VIRUS_INFECTED
+C0000907 STATUS_VIRUS_DELETED
+E0434352 .NET exception
+E06D7363 C++ exception
+"""
+RESULTS = """
+80004001 E_NOTIMPL
+80004002 E_NOINTERFACE
+80004003 E_POINTER
+80004004 E_ABORT
+80004005 E_FAIL
+8000FFFF E_UNEXPECTED
+80010105 RPC_E_SERVERFAULT
+80010108 RPC_E_DISCONNECTED
+8001010A RPC_E_SERVERCALL_RETRYLATER
+80020009 DISP_E_EXCEPTION
+80040154 REGDB_E_CLASSNOTREG
+80070002 ERROR_FILE_NOT_FOUND
+80070003 ERROR_PATH_NOT_FOUND
+80070005 E_ACCESSDENIED
+80070006 E_HANDLE
+8007000E E_OUTOFMEMORY
+80070020 ERROR_SHARING_VIOLATION
+80070035 ERROR_BAD_NETPATH
+80070057 E_INVALIDARG
+80070070 ERROR_DISK_FULL
+800704C7 ERROR_CANCELLED
+8007052E ERROR_LOGON_FAILURE
+800706BA RPC_S_SERVER_UNAVAILABLE
+800706BE RPC_S_CALL_FAILED
+"""
 ENDED = "ended by Ctrl-C, a sign-out or a debugger"
 REFUSED = "refused by Windows or a virus scanner"
 posix = pytest.mark.posix
@@ -32,6 +125,7 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
     [
         (None, "its exit code is unknown"),
         (3, "exit code 3"),
+        (0, "exit code 0"),
         (255, "exit code 255"),
         (1, "exit code 1"),
         (9009, "exit code 9009 (Windows did not find the program)"),
@@ -235,6 +329,46 @@ def test_one_more_than_are_named() -> None:
     members = tuple(ProcessInfo(pid, "sleep") for pid in range(11))
     assert len(left_behind(members[:10])) == 10
     assert str(left_behind(members)[-1]).startswith("the script left 1 more process ")
+
+
+def test_windows_names_its_codes() -> None:
+    """Each of its numbers has the name that the headers of Windows give it."""
+    for row in STATUS_CODES.split("\n")[1:-1]:
+        code, name = row.split(" ", 1)
+        assert f"0x{code}" in str(exit_reason(int(code, 16)))
+        assert name in str(exit_reason(int(code, 16)))
+    for row in RESULTS.split("\n")[1:-1]:
+        code, name = row.split(" ", 1)
+        assert f"(0x{code}, {name})" in str(shown_exit_code(int(code, 16)))
+
+
+@pytest.mark.parametrize(
+    ("error", "passes"),
+    [
+        (OSError(errno.ENOENT, "x"), False),
+        (OSError(errno.EACCES, "x"), False),
+        (OSError(errno.EMFILE, "x"), True),
+        (OSError(errno.EAGAIN, "x"), True),
+        (RuntimeError("can't start new thread"), True),
+        (MemoryError(), True),
+        (ValueError("embedded null byte"), False),
+    ],
+)
+def test_what_a_further_attempt_may_mend(error: BaseException, *, passes: bool) -> None:
+    """A system that lacks something recovers; what is missing or wrong stays so."""
+    assert may_pass(error) is passes
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(ValueError("bad line"), "bad line"), (MemoryError(), "MemoryError")],
+)
+def test_output_that_cannot_be_searched_is_told(
+    error: BaseException, said: str
+) -> None:
+    """An error without words is told by its type."""
+    told = f"its output could not be searched for errors: {said}"
+    assert str(unread(error)) == told
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,23 @@ import subprocess
 import sys
 import tomllib
 import venv
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.instruments.cases import LONG
+from tests.documents import (
+    DOCUMENTS,
+    ROOT,
+    Block,
+    all_blocks,
+    blocks,
+    kind_of,
+    read,
+    typed,
+    why_not_run,
+)
 
 
 if TYPE_CHECKING:
@@ -26,56 +35,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.instrument
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(
-    str(path.relative_to(ROOT))
-    for path in (
-        *ROOT.glob("README*.md"),
-        *ROOT.glob("CONTRIBUTING*.md"),
-        *ROOT.glob("docs/**/*.md"),
-    )
-)
 #: Names of the package index that belong to somebody else.
 FOREIGN = {"python-runner", "python_runner"}
 
 
-@dataclass(frozen=True)
-class Block:
-    """A block of code in a document: its language and its text."""
-
-    language: str
-    text: str
-
-
-@cache
-def read(document: str) -> str:
-    """Return a document's text."""
-    return (ROOT / document).read_text(encoding="utf-8")
-
-
-def blocks(document: str) -> Iterator[Block]:
-    """Yield the blocks of code of a document."""
-    for match in re.finditer(
-        r"^ *```(\w*)\n(.*?)^ *```$", read(document), re.MULTILINE | re.DOTALL
-    ):
-        yield Block(match[1], match[2])
-
-
-def typed(document: str) -> Iterator[str]:
-    """Yield every line and every word in code quotes that people may type."""
-    text = read(document)
-    for block in blocks(document):
-        if block.language in {"bash", "sh", "powershell", "console", ""}:
-            yield from block.text.splitlines()
-    plain = re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from re.findall(r"`([^`\n]+)`", plain)
-
-
 # --- installing ---
 
-#: A requirement may be in quotes, and may hold blanks then.
+#: A requirement may be in quotes, and may hold blanks then; ``-r`` names a file of them.
 INSTALL = re.compile(
-    r"(?:pip|pipx|uv tool|uv pip) install ((?:-e |--?[\w-]+ )*)(\"[^\"\n]+\"|\S+)"
+    r"(?:pip|pipx|uv tool|uv pip) install ((?:(?!-r )--?[\w-]+ )*)(\"[^\"\n]+\"|\S+)"
 )
 
 
@@ -138,7 +106,7 @@ def test_nobody_is_told_the_old_name_of_the_distribution(document: str) -> None:
 def test_each_extra_is_named_where_one_installs() -> None:
     """The page names all extras that there are, and no other, in both languages."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    extras = set(project["optional-dependencies"]) - {"bench", "dev", "test"}
+    extras = set(project["optional-dependencies"]) - {"bench", "dev", "docs", "test"}
     for document in ("docs/installation.md", "docs/installation.fr.md"):
         (line,) = (
             line
@@ -204,16 +172,16 @@ def test_each_command_of_a_page_stands_in_the_other_language(french: str) -> Non
 
 def test_each_block_for_powershell_says_what_the_one_for_bash_says() -> None:
     """A command that works on one system is not misspelt for the other."""
-    before = Block("", "")
+    before = ""
     pairs = 0
     for block in blocks("README.md"):
         if block.language == "powershell":
-            expected = before.text
+            expected = before
             for posix, windows in WINDOWS:
                 expected = expected.replace(posix, windows)
             assert block.text == expected
             pairs += 1
-        before = block
+        before = block.text
     assert pairs >= 2
 
 
@@ -377,26 +345,13 @@ def test_a_command_has_the_options_that_it_is_told_to_have(case: str) -> None:
 # --- what can be typed as it stands ---
 
 
-def lines_to_type() -> dict[str, tuple[str, str]]:
-    """Return the blocks for a shell of POSIX: document and text, by name of a case."""
-    found = {}
-    for document in DOCUMENTS:
-        for number, block in enumerate(blocks(document)):
-            if block.language != "bash":
-                continue
-            builds = "-m venv" in block.text
-            if "pip install" in block.text and not builds:
-                continue
-            # They need an account somewhere, or take as long as all tests do.
-            if re.match("pipx|uv |.*/srv/scripts/.venv", block.text):
-                continue  # Above, with what installs.
-            if "mail test" in block.text or ".ci/" in block.text:
-                continue
-            if builds and not LONG:
-                continue
-            first = block.text.strip().splitlines()[0][:60]
-            found[f"{document}:{number}:{first}"] = (document, block.text)
-    return found
+def lines_to_type() -> dict[str, str]:
+    """Return the blocks for a shell of POSIX by the name of a case."""
+    return {
+        block.name: block.text
+        for block in all_blocks()
+        if kind_of(block) == "typed" and not why_not_run(block)
+    }
 
 
 TYPED = lines_to_type()
@@ -445,14 +400,11 @@ def clone(folder: Path) -> None:
 @pytest.mark.parametrize("case", TYPED)
 def test_what_is_typed_ends_well(case: str, tmp_path: Path) -> None:
     """Each line of the block, pasted into a shell, ends with 0."""
-    _, text = TYPED[case]
+    text = TYPED[case]
     environ = empty_environment(tmp_path)
     folder = tmp_path / "here"
     folder.mkdir()
     text = text.replace("/srv/scripts", str(folder))
-    if "-m venv" in text:
-        clone(folder)
-        text = text.replace("-m pytest", "-m pytest --collect-only -q")
     for name in projects_named(text):
         project = folder / name
         project.mkdir(parents=True, exist_ok=True)
@@ -479,12 +431,11 @@ def test_what_is_typed_ends_well(case: str, tmp_path: Path) -> None:
 
 
 def examples() -> dict[str, Block]:
-    """Return the examples of files, by a name for the case."""
+    """Return the examples of configuration by the name of a case."""
     return {
-        f"{document}:{number}:{block.language}": block
-        for document in DOCUMENTS
-        for number, block in enumerate(blocks(document))
-        if block.language in {"json", "toml", "python"}
+        block.name: block
+        for block in all_blocks()
+        if kind_of(block) in {"json", "toml"}
     }
 
 
@@ -493,11 +444,8 @@ EXAMPLES = examples()
 
 @pytest.mark.parametrize("case", EXAMPLES)
 def test_an_example_is_what_it_shows(case: str, tmp_path: Path) -> None:
-    """Examples of configuration are accepted, those of Python are Python."""
+    """``check`` accepts it, with all that it names."""
     block = EXAMPLES[case]
-    if block.language == "python":
-        compile(block.text, case, "exec")
-        return
     config: dict[str, object] = {
         "scripts": ["main.py"],
         "python_command": None,

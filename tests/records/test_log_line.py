@@ -319,6 +319,10 @@ def test_a_whole_run_that_was_skipped_is_one_line() -> None:
         assert fields[6:] == (["another run - of the project"] if told else [])
         assert parse_log_line(text) == _kept(line)
         assert run_id_of(text.encode()) == LOG_LINE.run_id
+    bare = log_line_of_skipped(
+        LOG_LINE.run_id, None, host="pc", now=NOON, include_traceback=True
+    )
+    assert bare.traceback is None
 
 
 @pytest.mark.parametrize("said", [None, "not started: a.py failed"])
@@ -363,6 +367,14 @@ def test_a_failure_in_the_log_has_its_last_line_as_the_exception() -> None:
     assert str(result.reason) == "failed, according to the log"
     assert result.attempts[0].reason == result.reason
     assert result.last_traceback == Traceback(text=text, exception="KeyError: 1")
+
+
+def test_a_failure_without_a_traceback_has_a_reason_as_the_exception() -> None:
+    """It is the first of its lines, as where a script ends with a message."""
+    for said, exception in (("bad\nworse\nworst\n", "bad"), ("  ", "  ")):
+        line = replace(LOG_LINE, level="ERROR", status="failure", traceback=said)
+        traceback = result_of(line, 1).last_traceback
+        assert traceback == Traceback(text=said, exception=exception)
 
 
 def test_a_line_of_the_original_is_not_unescaped() -> None:

@@ -145,3 +145,12 @@ def test_a_long_subject_is_cut(make_run: MakeRun) -> None:
     run = make_run(project="p" * 300, status=RunStatus.NOT_STARTED, error=error)
 
     assert len(subject_of(run, context())) == SUBJECT
+
+
+def test_a_run_that_was_skipped_says_why_where_that_is_known(make_run: MakeRun) -> None:
+    """A run that is active is told without the marks of its process."""
+    active = Sentence.of("{run_id} since {since}", run_id="abc", since="06:00")
+    for error, told in ((active, "has been active since 06:00"), (None, "skipped: ")):
+        run = make_run(status=RunStatus.SKIPPED, error=error)
+        assert told in subject_of(run, context())
+        assert "abc" not in subject_of(run, context())

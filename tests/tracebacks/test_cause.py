@@ -463,6 +463,13 @@ def test_crashes(text: str, exception: str, place: tuple[str, int]) -> None:
     assert not told.traceback or told.traceback.exception is None
 
 
+def test_a_crash_is_shown_with_its_modules() -> None:
+    """Which compiled modules were loaded may be what crashed."""
+    found = read_cause(f"start\n{FATAL}", Ending.CRASH, project_at("/p")).traceback
+    assert found is not None
+    assert found.text.endswith("\n\nExtension modules: _ctypes (total: 1)")
+
+
 @pytest.mark.parametrize(
     "text",
     [

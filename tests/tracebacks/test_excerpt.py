@@ -110,6 +110,9 @@ def test_a_recursion_that_was_folded_is_told_in_each_language() -> None:
     frame = OWN.partition("           ^")[0]
     text = f"{HEADER}{frame}{frame}  [Previous 2 frames repeated 4 more times]\nE: x"
     assert "  [les 2 mêmes appels encore 4 fois]" in shown(text, "fr")
+    # What stands directly above the note is what came again.
+    alone = f"{HEADER}{frame}  [Previous 1 frame repeated 4 more times]\nE: x"
+    assert "  [the same frame 4 more times]" in shown(alone)
 
 
 def test_a_group_keeps_its_shape() -> None:

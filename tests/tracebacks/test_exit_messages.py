@@ -118,6 +118,24 @@ def test_last_words_that_tell_of_trouble_say_most(said: str) -> None:
     assert found.headline == said
 
 
+@pytest.mark.parametrize(
+    ("record", "below", "headline"),
+    [
+        ("ERROR:root:these rows are left:", "row 3 is invalid", "record"),
+        ("ERROR:root:these rows are left", "  row 3 is invalid", "record"),
+        ("ERROR:root:these rows are left", "row 3 is invalid", "below"),
+        ("INFO:root:these rows are left:", "row 3 is invalid", "below"),
+    ],
+)
+def test_lines_below_an_error_that_goes_on_are_part_of_it(
+    record: str, below: str, headline: str
+) -> None:
+    """A colon or an indentation says so; then they are not the last words."""
+    found = exit_message(["begins", record, below], NUMBER)
+    assert found
+    assert found.headline == (record if headline == "record" else below.strip())
+
+
 @pytest.mark.parametrize("said", ["done in 3 s", "fermé", "see the manual"])
 def test_last_words_without_trouble_say_less_than_an_error_above(said: str) -> None:
     """How long it took, or a hint: the error near above is what ended the script."""

@@ -50,30 +50,32 @@ class ScriptEntry(Struct, kw_only=True):
         _NonEmpty,
         _expects(
             N_("the path of a script"),
-            "The script's file, absolute or relative to the project.",
+            N_("The script's file, absolute or relative to the project."),
         ),
     ]
     args: Annotated[
-        list[str], _expects(_TEXTS, "Further arguments of the script.")
+        list[str], _expects(_TEXTS, N_("Further arguments of the script."))
     ] = []
     timeout: Annotated[
-        Duration | None, _expects(_DURATION, "Longest this script may take.")
+        Duration | None, _expects(_DURATION, N_("Longest this script may take."))
     ] = None
     retries: Annotated[
-        _Count | None, _expects(_COUNT, "Further attempts after a failure.")
+        _Count | None, _expects(_COUNT, N_("Further attempts after a failure."))
     ] = None
     retry_delay: Annotated[
         Duration | None,
-        _expects(_DURATION, "Wait before the first retry (30 s); doubles with each."),
+        _expects(
+            _DURATION, N_("Wait before the first retry (30 s); doubles with each.")
+        ),
     ] = None
     env: Annotated[
-        _Variables, _expects(_VARIABLES, "Variables for this script only.")
+        _Variables, _expects(_VARIABLES, N_("Variables for this script only."))
     ] = {}
     needs: Annotated[
         list[str],
         _expects(
             N_("a list of names of other scripts of the series"),
-            "Scripts of the series that must succeed first.",
+            N_("Scripts of the series that must succeed first."),
         ),
     ] = []
     outputs: Annotated[
@@ -82,14 +84,17 @@ class ScriptEntry(Struct, kw_only=True):
             N_(
                 'a list of files in the project, such as "out/sales_{date:%Y-%m-%d}.csv"'
             ),
-            "Files that the script must make: patterns in the project, with {date} or"
-            " {date:%Y-%m-%d}; without a new one that is not empty, it has failed.",
+            N_(
+                "Files that the script must make: patterns in the project, with {date} or"
+                " {date:%Y-%m-%d}; without a new one that is not empty, it has failed."
+            ),
         ),
     ] = []
     help: Annotated[
         _NonEmpty | None,
         _expects(
-            _TEXT, "Your own words, shown with its failure: whom to call, what to do."
+            _TEXT,
+            N_("Your own words, shown with its failure: whom to call, what to do."),
         ),
     ] = None
 
@@ -97,148 +102,162 @@ class ScriptEntry(Struct, kw_only=True):
 class ExecConfig(Struct, kw_only=True):
     """How Python Runner runs the scripts of this project."""
 
-    schema: Annotated[Any, _expects("", "Ignored; editors use it.")] = msgspec.field(
-        default=None, name="$schema"
+    schema: Annotated[Any, _expects("", N_("Ignored; editors use it."))] = (
+        msgspec.field(default=None, name="$schema")
     )
     scripts: Annotated[
         list[_NonEmpty | ScriptEntry],
         _expects(
             N_("a list of paths of scripts"),
-            "The series, in order: paths, or objects with options.",
+            N_("The series, in order: paths, or objects with options."),
         ),
     ]
     python_command: Annotated[
         _NonEmpty | Annotated[list[_NonEmpty], Meta(min_length=1)] | None,
         _expects(
             N_('the command of an interpreter, such as "python" or ["py", "-3.12"]'),
-            "Interpreter of the scripts, such as .venv/Scripts/python, or a list: a "
-            'program and its arguments, such as ["py", "-3.12"]; null: the project\'s '
-            "own virtual environment where it has one.",
+            N_(
+                "Interpreter of the scripts, such as .venv/Scripts/python, or a list: a "
+                'program and its arguments, such as ["py", "-3.12"]; null: the project\'s '
+                "own virtual environment where it has one."
+            ),
         ),
     ]
     recipients: Annotated[
         list[_NonEmpty],
         _expects(
             N_("a list of email addresses"),
-            "Who gets the report: one address each, alone or as Name <address>.",
+            N_("Who gets the report: one address each, alone or as Name <address>."),
         ),
     ]
     email_strategy: Annotated[
         EmailStrategy,
         _expects(
-            N_('"all", "none" or "failure_only"'), "When a report is sent, and of what."
+            N_('"all", "none" or "failure_only"'),
+            N_("When a report is sent, and of what."),
         ),
     ]
     include_traceback: Annotated[
         bool,
-        _expects(N_("true or false"), "Whether failures are explained in the log."),
+        _expects(N_("true or false"), N_("Whether failures are explained in the log.")),
     ]
     logs_backup_count: Annotated[
-        _Count, _expects(_COUNT, "Archives of the log to keep; 0 keeps all.")
+        _Count, _expects(_COUNT, N_("Archives of the log to keep; 0 keeps all."))
     ]
     timeout: Annotated[
-        Duration | None, _expects(_DURATION, "Longest a script may take.")
+        Duration | None, _expects(_DURATION, N_("Longest a script may take."))
     ] = None
     retries: Annotated[
-        _Count, _expects(_COUNT, "Further attempts of a failed script.")
+        _Count, _expects(_COUNT, N_("Further attempts of a failed script."))
     ] = 0
     retry_delay: Annotated[
         Duration | None,
-        _expects(_DURATION, "Wait before the first retry (30 s); doubles with each."),
+        _expects(
+            _DURATION, N_("Wait before the first retry (30 s); doubles with each.")
+        ),
     ] = None
     on_failure: Annotated[
         OnFailure,
         _expects(
-            N_('"continue" or "stop"'), "What a failed script means for those after it."
+            N_('"continue" or "stop"'),
+            N_("What a failed script means for those after it."),
         ),
     ] = OnFailure.CONTINUE
     max_parallel: Annotated[
         _Positive,
         _expects(
             N_("a whole number, 1 or more"),
-            "Scripts of this project that run at the same time.",
+            N_("Scripts of this project that run at the same time."),
         ),
     ] = 1
     warm: Annotated[
         bool,
         _expects(
             N_("true or false"),
-            "Whether the interpreter of the next script is started ahead.",
+            N_("Whether the interpreter of the next script is started ahead."),
         ),
     ] = False
     preload: Annotated[
         list[_Module],
         _expects(
             N_('a list of names of modules, such as "pandas"'),
-            "Modules that the scripts import, and that are imported ahead (warm).",
+            N_("Modules that the scripts import, and that are imported ahead (warm)."),
         ),
     ] = []
     overlap: Annotated[
         Overlap,
         _expects(
             N_('"skip" or "wait"'),
-            "What a second run of this project does while one is active.",
+            N_("What a second run of this project does while one is active."),
         ),
     ] = Overlap.SKIP
     working_directory: Annotated[
         _NonEmpty | None,
         _expects(
             N_("the path of a folder"),
-            "The scripts' current folder, relative to the project; the project itself.",
+            N_(
+                "The scripts' current folder, relative to the project; the project itself."
+            ),
         ),
     ] = None
-    env: Annotated[_Variables, _expects(_VARIABLES, "Variables for the scripts.")] = {}
+    env: Annotated[
+        _Variables, _expects(_VARIABLES, N_("Variables for the scripts."))
+    ] = {}
     env_file: Annotated[
         _NonEmpty | None,
         _expects(
             N_("the path of a file with NAME=value lines"),
-            "File with variables for the scripts, relative to the project.",
+            N_("File with variables for the scripts, relative to the project."),
         ),
     ] = None
     log_rotation_days: Annotated[
-        _Positive, _expects(_DAYS, "Calendar days per log file.")
+        _Positive, _expects(_DAYS, N_("Calendar days per log file."))
     ] = 3
     output_limit: Annotated[
         Size | None,
         _expects(
             N_('a size such as "10MB" or a number of bytes'),
-            "Captured output kept per script: its beginning and its end (10 MB).",
+            N_("Captured output kept per script: its beginning and its end (10 MB)."),
         ),
     ] = None
     output_keep_days: Annotated[
-        _Positive, _expects(_DAYS, "Days captured output is kept.")
+        _Positive, _expects(_DAYS, N_("Days captured output is kept."))
     ] = 30
     language: Annotated[
         Literal["en", "fr"] | None,
-        _expects(N_('"en" or "fr"'), "Language of the reports."),
+        _expects(N_('"en" or "fr"'), N_("Language of the reports.")),
     ] = None
     schedule: Annotated[
         _NonEmpty | None,
         _expects(
             N_('a cron expression of five fields, such as "0 6 * * 1-5"'),
-            "When the project is due, as a cron expression of five fields in local time;"
-            " python-runner schedule install hands it to the system's own scheduler.",
+            N_(
+                "When the project is due, as a cron expression of five fields in local time;"
+                " python-runner schedule install hands it to the system's own scheduler."
+            ),
         ),
     ] = None
     help: Annotated[
         _NonEmpty | None,
         _expects(
-            _TEXT, "Your own words, shown with a failure: whom to call, what to do."
+            _TEXT, N_("Your own words, shown with a failure: whom to call, what to do.")
         ),
     ] = None
     not_on: Annotated[
         list[_NonEmpty],
         _expects(
             N_('a list of days such as "weekend", "holidays:FR" or an .ics file'),
-            'Days without runs: "weekend", "holidays:FR" (a country, or a region such as'
-            " DE-BY), or the path of an .ics file, relative to the project.",
+            N_(
+                'Days without runs: "weekend", "holidays:FR" (a country, or a region such as'
+                " DE-BY), or the path of an .ics file, relative to the project."
+            ),
         ),
     ] = []
     heartbeat_url: Annotated[
         _NonEmpty | None,
         _expects(
             N_("an address"),
-            "Healthchecks address told of each run: /start, then success or /fail.",
+            N_("Healthchecks address told of each run: /start, then success or /fail."),
             secret=True,
         ),
     ] = None
@@ -246,7 +265,7 @@ class ExecConfig(Struct, kw_only=True):
         list[_NonEmpty],
         _expects(
             N_("a list of Apprise addresses"),
-            "Further addresses told the same report, as Apprise writes them.",
+            N_("Further addresses told the same report, as Apprise writes them."),
             secret=True,
         ),
     ] = []

@@ -165,7 +165,7 @@ def _exception(said: str) -> str:
 
     nowhere = Project((), None, lambda _file: False)
     found = read_cause(said, Ending.EXCEPTION, nowhere).traceback
-    return (found and found.exception) or (said.strip().splitlines() or [said])[-1]
+    return (found and found.exception) or said
 
 
 def _bounded(said: str | None) -> str | None:

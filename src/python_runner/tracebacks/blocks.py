@@ -307,11 +307,11 @@ def _syntax_block(lines: list[str], error: int, _limit: int) -> Block | None:
             break
     else:
         return None
-    for above in range(start - 1, max(start - _ABOVE, -1), -1):
-        if "Traceback (most recent" in lines[above]:
+    for above in reversed(lines[max(start - _ABOVE, 0) : start]):
+        if "Traceback (most recent" in above:
             # The module that a script imports.
             return None
-        if not lines[above].startswith(" "):
+        if not above.startswith(" "):
             break
     frames = frames_in(lines[start:error])
     said = lines[error].strip()
