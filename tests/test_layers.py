@@ -34,7 +34,7 @@ LAYERS = (
     {"helpers"},
     {"runner"},
     {"delivery"},
-    {"report", "config"},
+    {"report", "config", "takeover"},
     {
         "records",
         "execution",

@@ -332,7 +332,7 @@ def of_descriptor(descriptor: int, mode: str) -> BinaryIO:
     if sys.platform != "win32":
         # Scripts inherit some of these.
         os.set_blocking(descriptor, True)
-    return cast(BinaryIO, _PatientFile(descriptor, mode))
+    return cast("BinaryIO", _PatientFile(descriptor, mode))
 
 
 class _PatientFile(io.FileIO):
