@@ -269,6 +269,73 @@ _WAITS = ("ALTER TABLE result ADD COLUMN waits_until INTEGER",)
 # The way that was given a message and has not answered: no other way may send it again.
 _UNANSWERED = ("ALTER TABLE message ADD COLUMN unanswered TEXT",)
 
+# A message that reports no run: a digest. The table is made anew, because its column
+# run could not be empty. Dropping the old one empties the recipients, who come back. A
+# project is remembered with the period of the last digest that was mailed of it; its kind
+# is what was asked for, as "7d", or nothing where that was the time since the last one.
+_DIGESTS = (
+    """
+    CREATE TABLE digest (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE digested (
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (project, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TEMP TABLE kept AS SELECT * FROM recipient ORDER BY rowid",
+    """
+    CREATE TABLE new_message (
+        id INTEGER PRIMARY KEY,
+        run INTEGER REFERENCES run ON DELETE CASCADE,
+        digest INTEGER REFERENCES digest ON DELETE CASCADE,
+        audience TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL DEFAULT 'queued'
+            CHECK (state IN ('queued', 'sent', 'failed', 'dropped')),
+        next_try_at INTEGER NOT NULL,
+        owner TEXT,
+        leased_until INTEGER NOT NULL DEFAULT 0,
+        announced_by INTEGER,
+        unanswered TEXT,
+        content BLOB NOT NULL,
+        UNIQUE (run, audience),
+        UNIQUE (digest, audience),
+        CHECK ((run IS NULL) <> (digest IS NULL))
+    ) STRICT
+    """,
+    """
+    INSERT INTO new_message (id, run, audience, message_id, sender, subject, queued_at,
+        attempts, state, next_try_at, owner, leased_until, announced_by, unanswered,
+        content)
+    SELECT id, run, audience, message_id, sender, subject, queued_at,
+        attempts, state, next_try_at, owner, leased_until, announced_by, unanswered,
+        content
+    FROM message
+    """,
+    "DROP TABLE message",
+    "ALTER TABLE new_message RENAME TO message",
+    "INSERT INTO recipient SELECT * FROM kept ORDER BY rowid",
+    "DROP TABLE kept",
+    "CREATE INDEX message_by_id ON message (message_id)",
+    "CREATE INDEX message_in_state ON message (state)",
+    "CREATE INDEX message_due ON message (next_try_at) WHERE state = 'queued'",
+    """
+    CREATE INDEX message_with_content ON message (run)
+    WHERE state = 'sent' AND length(content) > 0
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -281,6 +348,7 @@ MIGRATIONS = (
     _CONTENTS,
     _WAITS,
     _UNANSWERED,
+    _DIGESTS,
 )
 
 

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         RunHead,
         ScriptResult,
     )
+    from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.queries import OldRuns
 
@@ -124,6 +125,14 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    @property
+    def digests(self) -> Digests:
+        """What digests are made of, and which have been mailed."""
+        # Imported here because no run needs it.
+        from python_runner.records.digests import Digests  # noqa: PLC0415
+
+        return Digests(self._database, self.messages)
 
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
