@@ -369,7 +369,7 @@ class Store:
             limit: how many at most.
         """
         pages = self.pages_of_runs(
-            projects=projects, failed=failed, since=since, limit=limit
+            projects=projects, failed=failed, since=since, until=until, limit=limit
         )
         return [run for page in pages for run in page]
 
@@ -379,6 +379,7 @@ class Store:
         projects: Sequence[Path] = (),
         failed: bool = False,
         since: datetime | None = None,
+        until: datetime | None = None,
         limit: int = 50,
     ) -> Iterator[list[Run]]:
         """Return what :meth:`runs` returns at this moment, read page by page.
