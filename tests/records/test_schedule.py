@@ -41,7 +41,7 @@ def begin(
 def known(store: Store, path: Path) -> tuple[str, datetime, datetime] | None:
     """Return the terms, since when they are known, and up to when slots are settled."""
     found: KnownSchedule | None = store.schedule(path)
-    return found and (found.terms, found.since, found.reached)
+    return (found.terms, found.since, found.reached) if found else None
 
 
 def test_a_schedule_is_known_from_its_first_sight(store: Store, tmp_path: Path) -> None:
