@@ -16,9 +16,14 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pyte
+
+from python_runner.model import Outcome
+from python_runner.records.store import open_store
+from tests.support import TODAY, keep
 
 
 PICTURES = Path(__file__).parents[1] / "docs/pictures"
@@ -57,6 +62,11 @@ PROJECTS = {
     },
     "stock": {"count.py": "import time; time.sleep(0.9); print('1204 articles')"},
 }
+#: Projects of the digest alone: days ago, and whether they succeeded.
+PAST = {
+    "payroll": [(days, True) for days in range(9, 1, -1)],
+    "exports": [(9, True), *((days, False) for days in range(6, 0, -1))],
+}
 BROWSER = (
     *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
     *("--no-first-run", "--host-resolver-rules=MAP * ~NOTFOUND"),
@@ -81,6 +91,23 @@ def make_projects(folder: Path, *, failing: bool) -> None:
         (folder / name / "exec_config.json").write_text(json.dumps(config), "utf-8")
     listed = f"projects = {json.dumps(list(PROJECTS))}\n"
     (folder / "python-runner.toml").write_text(listed, encoding="utf-8")
+
+
+def make_past(folder: Path) -> None:
+    """Write the projects that the digest tells of beside the others, and their runs."""
+    with open_store(folder / "home", TODAY) as store:
+        for name, runs in PAST.items():
+            config = json.loads((folder / "stock/exec_config.json").read_text("utf-8"))
+            config |= {"scripts": ["1.py"], "schedule": "0 6 * * *"}
+            (folder / name).mkdir()
+            (folder / name / "1.py").write_text("", encoding="utf-8")
+            text = json.dumps(config)
+            (folder / name / "exec_config.json").write_text(text, encoding="utf-8")
+            for days, good in runs:
+                outcome = Outcome.SUCCESS if good else Outcome.FAILURE
+                run_id = f"{days}{name:x<12}".encode().hex()[:13]
+                ago = timedelta(days=days, hours=-1)
+                keep(store, run_id, folder / name, outcome, ago=ago)
 
 
 def on_a_terminal(folder: Path, language: str, *commands: str) -> pyte.Screen:
@@ -220,6 +247,16 @@ def main(folder: Path) -> None:
             draw(
                 telephones(mail), 2 * width, height, f"mail-phone{suffix}.png", scale=1
             )
+            make_past(folder)
+            names = " ".join([*PROJECTS, *PAST])
+            page, used = terminal_page(
+                on_a_terminal(folder, language, f"digest {names}")
+            )
+            draw(page, 9 * COLUMNS, 20 * used + 28, f"digest{suffix}.png", scale=1.2)
+            on_a_terminal(folder, language, f"digest --mail {names}")
+            (mail,) = (folder / "mails").glob("*_digest-*")
+            size = 2 * width, height // 2
+            draw(telephones(mail), *size, f"digest-phone{suffix}.png", scale=1)
         finally:
             shutil.rmtree(folder)
 

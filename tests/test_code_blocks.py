@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from python_runner.cli.app import run_app
-from python_runner.cli.commands.init import initial_config
 from python_runner.config.env_file import parse_env
 from python_runner.config.settings import mail_settings
 from python_runner.records.log_line import format_log_line, parse_log_line
@@ -190,8 +189,7 @@ def make_missing_project(command: str, folder: Path) -> None:
     if not project.exists() and " check " in command:
         project.mkdir()
         (project / "main.py").write_text(GOOD, encoding="utf-8")
-        config = initial_config(project, ["main.py"], ())
-        (project / "exec_config.json").write_text(json.dumps(config), encoding="utf-8")
+        run_app(["init", str(project)])
 
 
 def subjects(folder: Path) -> Iterator[str]:

@@ -28,12 +28,13 @@ PACKAGE = Path(python_runner.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
+    {"doctor"},
     {"scheduling"},
     {"__init__"},
     {"helpers"},
     {"runner"},
     {"delivery"},
-    {"report", "config"},
+    {"report", "config", "takeover"},
     {
         "records",
         "execution",

@@ -1,4 +1,4 @@
-"""Label and digest of a channel's address, for people and for the records."""
+"""Label and hash of a channel's address, for people and for the records."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ def channel_label(url: str) -> str:
     """Return what people may see of a channel: ``slack://... (3f9a1c2b)``.
 
     Any part of such an address may be a token, also where a host is expected. A host is
-    shown only if it can be nothing else; the digest tells similar ones apart.
+    shown only if it can be nothing else; the hash tells similar ones apart.
     """
     scheme, authority = _scheme_and_authority(url)
     host = authority.rpartition("@")[2].partition(":")[0]
     shown = f"{host}/..." if _HOST.fullmatch(host) else "..."
-    return f"{scheme}://{shown} ({_channel_digest(url)})"
+    return f"{scheme}://{shown} ({_channel_hash(url)})"
 
 
 def channel_audience(url: str) -> str:
     """Return the name of a channel in the records, by which it is found again."""
-    return f"channel {_channel_digest(url)}"
+    return f"channel {_channel_hash(url)}"
 
 
-def _channel_digest(url: str) -> str:
+def _channel_hash(url: str) -> str:
     # Without the password: people choose passwords, and what they choose can be guessed
-    # from a digest. It may change too, and the reports that wait still find their way.
+    # from a hash. It may change too, and the reports that wait still find their way.
     scheme, authority = _scheme_and_authority(url)
     user, at, host = authority.rpartition("@")
     rest = _PASSWORD.sub("", url[len(scheme) + len("://") + len(authority) :])

@@ -181,12 +181,15 @@ def open_regular(
         OSError: it cannot be opened, or no platform knows such a path.
     """
     try:
-        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            path = _own_target(path)
+        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writes:
             flags |= _NO_LINK
         # Asked before as well: to open a device may do something.
         with suppress(FileNotFoundError):
-            _require_regular(os.stat(path), path)  # noqa: PTH116 - may be any text
+            status = os.lstat(path) if writes else None
+            if status and stat.S_ISLNK(status.st_mode):
+                path, status = _own_target(path, status), None
+            _require_regular(status or os.stat(path), path)  # noqa: PTH116 - may be any text
         descriptor = opened(path, flags | _OPENING, mode, patient=patient)
     except ValueError as error:
         # A NUL, or half a character.
@@ -194,7 +197,7 @@ def open_regular(
     try:
         status = os.fstat(descriptor)
         _require_regular(status, path)
-        if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        if writes:
             _require_own_name(status, path)
     except BaseException:
         os.close(descriptor)
@@ -227,17 +230,15 @@ def _require_own_name(status: os.stat_result, path: str | Path) -> None:
         raise PermissionError(errno.EPERM, "is a link of another user", str(path))
 
 
-def _own_target(path: str | Path) -> str | Path:
-    """Return where a path leads, links followed if it is this user who made them.
+def _own_target(path: str | Path, link: os.stat_result) -> str:
+    """Return where a link leads, if it is this user who made it.
 
     Raises:
         PermissionError: it is a link of another user, who may not decide what we write.
     """
-    if is_foreign_link(path):
+    if _is_foreign(link):
         raise PermissionError(errno.EPERM, "is a link of another user", str(path))
-    if os.path.islink(path):  # noqa: PTH114
-        return os.path.realpath(path)
-    return path
+    return os.path.realpath(path)
 
 
 if sys.platform == "win32":
@@ -245,6 +246,9 @@ if sys.platform == "win32":
     def is_foreign_link(path: str | Path) -> bool:  # noqa: ARG001
         """Say whether a path is a link that another user has made."""
         # To make one there takes a right that users do not have.
+        return False
+
+    def _is_foreign(_link: os.stat_result) -> bool:
         return False
 
 else:
@@ -255,7 +259,10 @@ else:
             status = os.lstat(path)
         except OSError:
             return False
-        return stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}
+        return stat.S_ISLNK(status.st_mode) and _is_foreign(status)
+
+    def _is_foreign(link: os.stat_result) -> bool:
+        return link.st_uid not in {0, os.geteuid()}
 
 
 def read_regular(path: str | Path, limit: int) -> bytes:
@@ -325,7 +332,7 @@ def of_descriptor(descriptor: int, mode: str) -> BinaryIO:
     if sys.platform != "win32":
         # Scripts inherit some of these.
         os.set_blocking(descriptor, True)
-    return cast(BinaryIO, _PatientFile(descriptor, mode))
+    return cast("BinaryIO", _PatientFile(descriptor, mode))
 
 
 class _PatientFile(io.FileIO):

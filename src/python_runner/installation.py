@@ -13,6 +13,7 @@ from pathlib import Path
 #: The name on the package index; ``python-runner`` is somebody else's there.
 DISTRIBUTION = "python-series-runner"
 COMMAND = "python-runner"
+_MODULE = ("-m", "python_runner")
 
 
 def extra_command(extra: str) -> str:
@@ -27,6 +28,9 @@ def package_command(verb: str, what: str) -> str:
         verb: ``install`` or ``uninstall``.
         what: options and packages, ready for a shell.
     """
+    if single_file():
+        # Nothing changes what such a file holds; what is installed beside it does.
+        return f"pipx {verb} {what}"
     if (Path(sys.prefix) / "pipx_metadata.json").exists():
         return f"pipx runpip {DISTRIBUTION} {verb} {what}"
     python = shell_word(sys.executable)
@@ -44,11 +48,23 @@ def shell_word(text: str) -> str:
     return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
 
 
+def single_file() -> str | None:
+    """Return the path of the ``.pyz`` that this command was started from, if it was."""
+    # ``tools/pyz_main.py`` says so. A program of somebody's own may be such a file as well.
+    file: str | None = getattr(sys.modules["__main__"], "PYTHON_RUNNER_FILE", None)
+    return file
+
+
+def start_words() -> list[str]:
+    """Return the program and the arguments that start this installation anywhere."""
+    return [sys.executable, *([file] if (file := single_file()) else _MODULE)]
+
+
 def own_command() -> str:
     """Return what a person types to start this command again, in the same folder."""
     started = sys.argv[0]
-    if Path(started).stem != COMMAND:
-        return f"{shell_word(sys.executable)} -m python_runner"
+    if single_file() or Path(started).stem != COMMAND:
+        return " ".join(map(shell_word, start_words()))
     import shutil  # noqa: PLC0415 - seldom needed
 
     found = shutil.which(COMMAND)

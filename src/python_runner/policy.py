@@ -156,7 +156,7 @@ class Schedule:
 
     def _why_skip(self, script: Script, *, stopping: bool) -> Sentence:
         if stopping:
-            return Sentence.of(N_("the run was stopped before"))
+            return stopped_before()
         for needed in script.needs:
             if needed in self._failed:
                 return Sentence.of(
@@ -167,6 +167,11 @@ class Schedule:
             N_('{script} failed, and on_failure is "stop"'),
             script=next(iter(self._failed)),
         )
+
+
+def stopped_before() -> Sentence:
+    """Say why a script is skipped whose run is stopped before its turn."""
+    return Sentence.of(N_("the run was stopped before"))
 
 
 def retry_wait(base: float, attempts: int) -> float:

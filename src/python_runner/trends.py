@@ -1,9 +1,10 @@
-"""Compares a result with earlier ones: usual durations, recurring errors, statistics."""
+"""Compares results with earlier ones: durations, errors, statistics, rhythms."""
 
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from datetime import datetime, time, timedelta
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -12,6 +13,7 @@ from python_runner.model import Comparison, Outcome, Streak
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import date
 
     from python_runner.model import PastResult, ScriptResult
 
@@ -32,6 +34,51 @@ QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
 OWN_OUTCOMES = frozenset(
     {Outcome.SUCCESS, Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED}
 )
+
+#: Starts of a project that its rhythm is learnt from, one an hour, at most and at least;
+#: the least on as many days, so that an hour of trying something out is no rhythm.
+MOST_STARTS, ENOUGH_STARTS = 1000, 5
+#: Days before the last start that tell on which days of the week a project runs, and how
+#: many days in a row it lets pass.
+_WEEKS, _YEAR = timedelta(weeks=12), timedelta(days=400)
+#: A day of the week is usual if the project ran on so many of them, and on this share.
+_OFTEN, _MOSTLY = 3, 0.75
+#: Share of the usual days that may have passed without a start; beyond, there is no
+#: rhythm of days.
+_PASSED = 0.1
+#: Usual days in a row that may pass, however many did so once.
+_MOST_PASSED = 3
+#: A gap is too long if it is this many times the longest one before: where gaps are alike
+#: (the longest at most so many times the middle one), and where they are not.
+_ALIKE, _FACTOR_ALIKE, _FACTOR = 1.5, 1.4, 3.0
+#: No shorter gap is too long: a computer was restarted, a project was under repair.
+_LEAST_GAP = timedelta(hours=3)
+#: Added where nobody has seen yet what the project does at a weekend, with a public
+#: holiday beside it.
+_UNSEEN_WEEKEND = timedelta(days=4)
+#: A start may be so much later in the day than ever before.
+_LATER = timedelta(hours=1)
+_WEEK, _WORKING_DAYS = frozenset(range(7)), frozenset(range(5))
+_SATURDAY = 5
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """A project that has not been started though its rhythm says so.
+
+    Attributes:
+        expected_at: about when it should have been started.
+        weekdays: the days of the week on which it is started (0 is Monday); empty where
+            the gaps between its starts tell more.
+        every: the usual gap between two starts, in seconds.
+        starts: how many starts this was learnt from.
+    """
+
+    expected_at: datetime
+    weekdays: frozenset[int]
+    every: float
+    starts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +147,152 @@ def percentile(values: Sequence[float], percent: int) -> float | None:
     # Nearest rank, in whole numbers: 0.95 times 20 is not 19 to a float.
     rank = -(-percent * len(values) // 100)
     return sorted(values)[max(rank, 1) - 1]
+
+
+def silence(starts: Sequence[datetime], now: datetime) -> Silence | None:
+    """Say whether a project has been silent for longer than its rhythm explains.
+
+    Weekends, public holidays, and rhythms of a week, a month or a quarter are none: the
+    past of the project itself says how long a gap may be. Two rules are applied, and
+    either is enough. By the days of the week, more usual days in a row have passed without
+    a start than ever before (by working days one may: a public holiday). By the gaps, the
+    present one is far longer than the longest before.
+
+    Args:
+        starts: of the project, all with the time zone of the computer;
+            :data:`MOST_STARTS` at most. One an hour is enough.
+        now: with the same time zone.
+
+    Returns:
+        None where all is as usual, or where nothing is known: of fewer than
+        :data:`ENOUGH_STARTS` starts, or where a clock was wrong.
+    """
+    times = sorted(starts)
+    days = sorted({moment.date() for moment in times})
+    few_days = len(days) < ENOUGH_STARTS and len(times) < MOST_STARTS
+    if len(times) < ENOUGH_STARTS or few_days or times[-1] > now:
+        return None
+    weekdays = _usual_weekdays(days)
+    gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
+    expected = _missed_day(times, days, weekdays, now) if weekdays else None
+    if expected is None:
+        expected = _end_of_gap(times, days, gaps, now)
+    if expected is None:
+        return None
+    return Silence(
+        expected_at=expected,
+        weekdays=weekdays,
+        every=_usual_gap(times, days, gaps),
+        starts=len(times),
+    )
+
+
+def _usual_weekdays(days: Sequence[date]) -> frozenset[int]:
+    """Return on which days of the week a project is started; none where that varies."""
+    recent = [day for day in days if day > days[-1] - _WEEKS]
+    span = (recent[-1] - recent[0]).days + 1
+    calendar = [(recent[0] + n * _DAY).weekday() for n in range(span)]
+    ran = [day.weekday() for day in recent]
+    usual = frozenset(
+        weekday
+        for weekday in _WEEK
+        if (count := ran.count(weekday)) >= _OFTEN
+        and count >= _MOSTLY * calendar.count(weekday)
+    )
+    past = _of_a_year(days)
+    passed = sum(_passed(past, usual))
+    hits = sum(day.weekday() in usual for day in past)
+    return usual if passed <= _PASSED * (passed + hits) else frozenset()
+
+
+def _of_a_year(days: Sequence[date]) -> Sequence[date]:
+    return [day for day in days if day > days[-1] - _YEAR]
+
+
+def _passed(days: Sequence[date], usual: frozenset[int]) -> list[int]:
+    """Return how many usual days lie between each day and the next one."""
+    return [
+        len(_usual_between(a, b, usual)) if b - a > _DAY else 0
+        for a, b in pairwise(days)
+    ]
+
+
+def _usual_between(first: date, last: date, usual: frozenset[int]) -> list[date]:
+    """Return the usual days between two days, without these."""
+    between = (first + n * _DAY for n in range(1, (last - first).days))
+    return [day for day in between if day.weekday() in usual]
+
+
+def _missed_day(
+    times: Sequence[datetime],
+    days: Sequence[date],
+    usual: frozenset[int],
+    now: datetime,
+) -> datetime | None:
+    """Return when the first of too many usual days without a start should have had one."""
+    firsts: dict[date, datetime] = {}
+    for moment in times:
+        firsts.setdefault(moment.date(), moment)
+    clock = sorted(_since_midnight(firsts[day]) for day in days[-_WEEKS.days :])
+    missed = _usual_between(days[-1], now.date() + _DAY, usual)
+    if (
+        missed
+        and missed[-1] == now.date()
+        and _since_midnight(now) < clock[-1] + _LATER
+    ):
+        # It may still come.
+        missed.pop()
+    # Whatever runs at weekends runs on public holidays as well.
+    least = 0 if usual == _WEEK else 1
+    worst = max(_passed(_of_a_year(days), usual), default=0)
+    if len(missed) <= max(least, min(worst, _MOST_PASSED)):
+        return None
+    midnight = datetime.combine(missed[0], time(), now.tzinfo)
+    return midnight + clock[len(clock) // 2]
+
+
+def _since_midnight(moment: datetime) -> timedelta:
+    return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second)
+
+
+def _end_of_gap(
+    times: Sequence[datetime],
+    days: Sequence[date],
+    gaps: Sequence[float],
+    now: datetime,
+) -> datetime | None:
+    """Return when a start should have ended the present gap; None while that may last."""
+    by_day = _gaps_of_days(days)
+    limit = min(_longest(gaps), _longest(by_day) if by_day else timedelta.max)
+    first, last = days[0], days[-1]
+    span = (first + n * _DAY for n in range((last - first).days + 1))
+    if not any(day.weekday() >= _SATURDAY for day in span):
+        limit += _UNSEEN_WEEKEND
+    if now - times[-1] <= limit:
+        return None
+    return times[-1] + timedelta(seconds=_usual_gap(times, days, gaps))
+
+
+def _gaps_of_days(days: Sequence[date]) -> list[float]:
+    """Return the seconds between days with starts: several a day are one."""
+    return [(b - a).total_seconds() for a, b in pairwise(days)]
+
+
+def _longest(gaps: Sequence[float]) -> timedelta:
+    """Return how long a gap may be after these."""
+    middle = sorted(gaps)[len(gaps) // 2]
+    longest = max(gaps)
+    factor = _FACTOR_ALIKE if longest <= _ALIKE * middle else _FACTOR
+    return max(timedelta(seconds=longest * factor), _LEAST_GAP)
+
+
+def _usual_gap(
+    times: Sequence[datetime], days: Sequence[date], gaps: Sequence[float]
+) -> float:
+    """Return the gap in the middle: of days, unless it is started several times a day."""
+    often = len(times) > 3 * len(days)
+    middle = sorted(gaps if often else _gaps_of_days(days) or gaps)
+    return middle[len(middle) // 2]
 
 
 def _factor(

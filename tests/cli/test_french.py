@@ -51,7 +51,7 @@ CODE = re.compile(
 SAME = set(
     re.findall(
         r"\w+",
-        "run check init history show output logs status stop why mail backup demo completion"
+        "run check init digest history show output logs status stop why mail backup demo completion"
         " list drop flush test script scripts python json bash zsh fish powershell shell"
         " options option arguments argument venv env ok message messages signal root"
         " channels retries schedule install remove",

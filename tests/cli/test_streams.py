@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ from python_runner.cli.streams import (
     say,
     show,
     show_document,
+    show_lists,
     stdout,
 )
 from tests.support import GENEROUS, wait_until
@@ -248,6 +250,38 @@ def test_a_document_is_whole_or_lost(
 
     assert whole.count("b") == 1_000_000
     assert "could not be written" in errors.text
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"runs": []},
+        {"runs": [], "statistics": []},
+        {"runs": [{"a": [1, {"b": []}], "c": "x\ny\x1b\u2028"}, {}, None]},
+        {"runs": [], "statistics": [{"p50": 1.5}]},
+        {"runs": [{"a": 1}], "statistics": []},
+        {"runs": ["}\n  ]", []], "st\u00e4ts": [[1], {"x": {}}]},
+    ],
+)
+def test_a_document_of_lists_is_the_same_item_by_item(
+    lists: dict[str, list[object]], device: Device
+) -> None:
+    """To the byte, whatever is empty; each item is asked for when the one before is out."""
+    whole = Device()
+    with attached(file_on(whole)):
+        show_document(lists)
+    read: list[str] = []
+
+    def items(values: list[object]) -> Iterator[object]:
+        for value in values:
+            read.append(device.text)
+            yield value
+
+    with attached(file_on(device)):
+        show_lists({name: items(values) for name, values in lists.items()})
+
+    assert device.text == whole.text
+    assert all(len(one) < len(later) for one, later in pairwise(read))
 
 
 def test_without_a_thread_to_be_had_lines_are_written(

@@ -19,9 +19,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from python_runner.cli.examination import examine
 from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
+from python_runner.doctor.examination import examine
 from python_runner.model import Run, RunStatus
 from python_runner.runner.project_run import run_configured
 from python_runner.runner.session import Session, open_session

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from python_runner.cli.commands.check import permission_problems
-from python_runner.cli.examination import examine
 from python_runner.cli.targets import find_targets
 from python_runner.config import permissions
 from python_runner.config.settings import load_settings
+from python_runner.doctor.examination import examine
 
 
 if TYPE_CHECKING:

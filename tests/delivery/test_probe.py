@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from python_runner.delivery.probe import Step, probe
+from python_runner.delivery.probe import Step, probe, probe_login
 from python_runner.model import MailSettings
 from tests.support import GENEROUS, NOW
 
@@ -222,3 +222,78 @@ def test_a_test_ends_in_time(
     assert not last.ok
     assert last.name == {"CONNECT": "TCP", "EHLO": "TLS", ".": "DATA"}[step]
     assert "takes too long" in str(last.detail)
+
+
+def _logged_in(settings: MailSettings) -> list[Step]:
+    return list(probe_login(settings, step_timeout=5, whole_seconds=GENEROUS))
+
+
+def test_a_login_is_tried_without_a_mail(
+    serve: Callable[..., Any],
+    authority: Any,
+    mail_settings: Callable[..., MailSettings],
+) -> None:
+    """Its steps tell when the certificate ends, and what time the server has."""
+    ends_at = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(days=20)
+    server = serve(
+        {
+            "CONNECT": "220 mail ready at Thu, 26 Nov 2026 16:00:00 +0100",
+            "EHLO": "250-fake\r\n250-STARTTLS\r\n250 AUTH PLAIN",
+        },
+        tls=authority.context(not_after=ends_at),
+    )
+    settings = mail_settings(
+        server, smtp_security="starttls", smtp_ca_file=authority.file, **LOGIN
+    )
+
+    steps = {step.name: step for step in _logged_in(settings)}
+
+    assert list(steps) == ["DNS", "TCP", "TLS", "AUTH"]
+    assert all(step.ok for step in steps.values())
+    moment = dt.datetime(2026, 11, 26, 15, tzinfo=dt.UTC)
+    assert steps["TCP"].server_time == moment
+    assert steps["TLS"].validity is not None
+    assert steps["TLS"].validity.ends_at == ends_at
+    assert not server.messages
+    assert not {"MAIL", "RCPT", "DATA"} & set(server.verbs())
+    assert server.verbs()[-1] == "QUIT"
+
+
+@pytest.mark.parametrize(
+    "greeting", ["220 fake", "220 at Xxx, 99 Yyy 2026 99:00:00 +0000"]
+)
+def test_a_greeting_without_a_date_tells_no_time(
+    greeting: str, serve: Callable[..., Any], mail_settings: Callable[..., MailSettings]
+) -> None:
+    """Nor does one whose date is none; the login goes on."""
+    steps = _logged_in(mail_settings(serve({"CONNECT": greeting})))
+    assert [step.server_time for step in steps] == [None] * 4
+    assert all(step.ok for step in steps)
+
+
+def test_a_login_to_graph_is_tried_without_a_mail(cloud: Any, authority: Any) -> None:
+    """A token, and an answer of the server that would take the mail, with its time."""
+    steps = _logged_in(cloud.settings(smtp_ca_file=authority.file))
+
+    assert [(step.name, step.ok) for step in steps] == [
+        ("TOKEN", True),
+        ("GRAPH", True),
+    ]
+    ours = dt.datetime.now(dt.UTC)
+    assert steps[1].server_time is not None
+    assert abs(steps[1].server_time - ours) < dt.timedelta(seconds=GENEROUS)
+    assert not any("sendMail" in path for path in cloud.asked)
+
+
+def test_a_drop_folder_is_looked_at_and_left_empty(tmp_path: Path) -> None:
+    """It is made with the first mail; the event log has no step at all."""
+    folder = tmp_path / "mails"
+    (step,) = _logged_in(MailSettings(transport="file", mail_dir=folder))
+    assert step.ok
+    assert not folder.exists()
+
+    folder.write_text("")
+    (step,) = _logged_in(MailSettings(transport="file", mail_dir=folder))
+    assert not step.ok
+    assert "MAIL_DIR" in str(step.detail)
+    assert _logged_in(MailSettings(transport="eventlog")) == []

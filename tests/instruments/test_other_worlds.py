@@ -153,6 +153,7 @@ COMMANDS = {
     "output": "output {run}",
     "logs": "logs {folder}/good",
     "mail": "mail list",
+    "digest": "digest --json",
     "init": "init {folder}/new",
     "backup": "backup {folder}/out/copy.sqlite3",
     "demo": "demo",

@@ -138,6 +138,7 @@ SCREENS: dict[str, Callable[[World], list[str]]] = {
     "check": lambda _: ["check", *PROJECTS],
     "run": lambda _: ["run", "--no-mail", "--jobs", "4", *PROJECTS],
     "status": lambda _: ["status", *PROJECTS],
+    "digest": lambda _: ["digest", "--since", "7d", *PROJECTS],
     "stop": lambda _: ["stop", "ventes"],
 }
 #: Screens whose lines all find room from 60 columns on.

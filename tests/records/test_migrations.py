@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from python_runner.model import Outcome, RunStatus
-from python_runner.records.schema import MIGRATIONS
+from python_runner.records.database import connect
+from python_runner.records.schema import COLUMNS, MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, open_store
 from tests.support import NOW
 
@@ -135,3 +136,19 @@ def test_a_published_migration_never_changes(
     found = hashlib.sha256("\n".join(migration).encode()).hexdigest()
 
     assert found.startswith(digest)
+
+
+def test_the_columns_are_those_that_the_migrations_make() -> None:
+    """Who adds a migration tells what is there after it."""
+    with closing(connect(Path(":memory:"))) as connection:
+        apply(connection, *MIGRATIONS)
+        found = connection.execute(
+            """
+            SELECT tables.name, columns.name
+            FROM sqlite_schema AS tables, pragma_table_info(tables.name) AS columns
+            WHERE tables.type = 'table' ORDER BY 1, 2
+            """
+        ).fetchall()
+
+    named = [(table, name) for table in COLUMNS for name in COLUMNS[table].split()]
+    assert named == [tuple(row) for row in found]

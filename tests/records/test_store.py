@@ -238,6 +238,29 @@ def test_the_first_start_counts(store: Store) -> None:
     assert run.scripts[0].started_at == NOW
 
 
+def test_an_end_is_written_with_the_begin_that_follows(store: Store) -> None:
+    """What begins then is known to have; what could not be started has no output."""
+    begin(store, "a", "a.py", "b.py", "c.py")
+    output = Path("/srv/project_1/logs/runs/02_b.py.log")
+    begun = OpenScript(script="b.py", number=2, started_at=NOW, output=output)
+    store.end_scripts([a_result("a", script="a.py")], [begun])
+    ((first, second, third),) = [run.scripts for run in store.open_runs()]
+    assert first.outcome is Outcome.SUCCESS
+    assert (second.outcome, second.started_at, second.output) == (None, NOW, output)
+    assert (third.outcome, third.started_at) == (None, None)
+
+    missing = replace(
+        a_result("a", script="b.py"),
+        number=2,
+        outcome=Outcome.NOT_STARTED,
+        attempts=(),
+        output=None,
+    )
+    store.end_scripts([missing])
+    ((_, second, _),) = [run.scripts for run in store.open_runs()]
+    assert (second.outcome, second.output) == (Outcome.NOT_STARTED, None)
+
+
 def test_the_past_is_settled(store: Store) -> None:
     """Ended scripts stay, running ones were interrupted, planned ones are skipped."""
     begin(store, "a", "a.py", "b.py", "c.py")

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,15 @@ from python_runner.model import (
     Streak,
     Traceback,
 )
+from python_runner.model.digest import (
+    Digest,
+    ProjectDigest,
+    ScriptTotals,
+    Silent,
+    Standing,
+)
 from python_runner.report.context import ReportContext
+from python_runner.report.digest import render_digest
 from python_runner.report.render import render
 from python_runner.texts.sentence import Sentence
 
@@ -111,7 +120,51 @@ def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
         ),
     }
     runs["success"] = runs["recovery"]
-    return {
+    digest = Digest(
+        since=first - timedelta(days=7),
+        until=first,
+        computer="PC-7",
+        projects=tuple(
+            ProjectDigest(
+                path=Path("p"),
+                name=name,
+                standing=standing,
+                runs=7,
+                failed=3,
+                last=runs["failure"],
+                failure=runs["failure"],
+                status=RunStatus.FAILURE,
+                streak=Streak(count=3, since=first),
+                silent=Silent(expected_at=first, runs=1000, every=1e6),
+                problem="C:/Scripts/" + "z" * 150,
+                help="call 12 34",
+            )
+            for name, standing in zip(
+                ("sales", "x" * 60, "stock", "bi", "crm", "hr", "new"),
+                Standing,
+                strict=True,
+            )
+        ),
+        scripts=tuple(
+            ScriptTotals(
+                path=Path("p"),
+                project="sales",
+                script="z" * 60,
+                runs=7,
+                failed=3,
+                usual=9.0,
+                longest=99.0,
+            )
+            for _ in range(6)
+        ),
+        notices=(Sentence.of("the sign-in ends tomorrow"),),
+        waiting=1,
+    )
+    digests = {
+        f"digest {language}": render_digest(digest, language).html
+        for language in ("en", "fr")
+    }
+    return digests | {
         f"{name} {language}": render(
             run,
             ReportContext(

@@ -626,20 +626,105 @@ def test_so_many_scripts_run_at_once_whoever_calls(
     assert (caller in threads) is (places == 1 and not in_main)
 
 
+@pytest.mark.parametrize("in_main", [True, False])
 def test_what_may_start_next_is_prepared_while_a_script_runs(
-    make_result: MakeResult,
+    make_result: MakeResult, *, in_main: bool
 ) -> None:
-    """At each start those that follow; where nothing runs, nothing is prepared."""
+    """At each start those that follow, whoever calls."""
     prepared: list[list[str]] = []
-    Series(
+    meanwhile: list[str] = []
+
+    def execute(script: Script) -> ScriptResult:
+        # What follows is prepared while it runs.
+        wait_until(lambda: len(prepared) > "abc".index(script.name[0]))
+        meanwhile.append(script.name)
+        return make_result(script.name)
+
+    series = Series(
         scripts=[Script(name=name, path=name) for name in ("a.py", "b.py", "c.py")],
         on_failure=OnFailure.CONTINUE,
         max_parallel=1,
-        execute=lambda script: make_result(script.name),
+        execute=execute,
         not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
         record=lambda _results: None,
         stopping=lambda: False,
         prepare=lambda scripts: prepared.append([script.name for script in scripts]),
+    )
+    if in_main:
+        series.run()
+    else:
+        caller = threading.Thread(target=series.run)
+        caller.start()
+        caller.join(GENEROUS)
+
+    assert meanwhile == ["a.py", "b.py", "c.py"]
+    assert prepared == [["b.py"], ["c.py"], []]
+
+
+def test_what_ends_is_recorded_with_what_starts_next(make_result: MakeResult) -> None:
+    """One after the other: the first start alone, each end with the next start."""
+    told: list[tuple[list[str], list[str]]] = []
+
+    def begin(ended: Sequence[ScriptResult], starting: Sequence[Script]) -> None:
+        told.append(([r.script for r in ended], [s.name for s in starting]))
+
+    def execute(script: Script) -> ScriptResult:
+        assert script.name in told[-1][1]
+        failed = script.name == "c.py"
+        return make_result(script.name, Outcome.FAILURE if failed else Outcome.SUCCESS)
+
+    results = Series(
+        scripts=[Script(name=f"{name}.py", path=f"{name}.py") for name in "abcd"],
+        on_failure=OnFailure.STOP,
+        max_parallel=1,
+        execute=execute,
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=lambda ended: told.append(([r.script for r in ended], [])),
+        stopping=lambda: False,
+        begin=begin,
     ).run()
 
-    assert prepared == [["b.py"], ["c.py"], []]
+    assert told == [
+        ([], ["a.py"]),
+        (["a.py"], ["b.py"]),
+        (["b.py"], ["c.py"]),
+        (["c.py"], []),
+        (["d.py"], []),
+    ]
+    assert [result.outcome for result in results][2:] == [
+        Outcome.FAILURE,
+        Outcome.SKIPPED,
+    ]
+
+
+def test_a_stop_while_an_end_is_recorded_starts_nothing(
+    make_result: MakeResult,
+) -> None:
+    """Also where the next script's begin is recorded with it."""
+    ran: list[str] = []
+    stopped: list[bool] = []
+
+    def begin(ended: Sequence[ScriptResult], _starting: Sequence[Script]) -> None:
+        stopped.extend(True for _ in ended)
+
+    def execute(script: Script) -> ScriptResult:
+        ran.append(script.name)
+        return make_result(script.name)
+
+    results = Series(
+        scripts=[Script(name=f"{name}.py", path=f"{name}.py") for name in "abc"],
+        on_failure=OnFailure.CONTINUE,
+        max_parallel=1,
+        execute=execute,
+        not_started=lambda script, _reason, outcome: make_result(script.name, outcome),
+        record=lambda _ended: None,
+        stopping=lambda: bool(stopped),
+        begin=begin,
+    ).run()
+
+    assert ran == ["a.py"]
+    assert [r.outcome for r in results] == [
+        Outcome.SUCCESS,
+        Outcome.SKIPPED,
+        Outcome.SKIPPED,
+    ]

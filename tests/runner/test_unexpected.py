@@ -482,7 +482,7 @@ def test_check_tells_of_the_other_projects(
             raise LookupError("unforeseen")
         return find_script(path, folder)
 
-    monkeypatch.setattr("python_runner.cli.examination.find_script", find)
+    monkeypatch.setattr("python_runner.doctor.examination.find_script", find)
     code = run_app(["check", "--json", str(bad), str(good)])
 
     told = json.loads(capsys.readouterr().out)["projects"]

@@ -366,9 +366,9 @@ def test_last_frame_inside_the_project(said: str) -> None:
 def test_thread_error_at_the_end(said: str) -> None:
     """What fails in a thread after the main thread did is not what counts."""
     source = """
-        import threading, time
+        import threading
         def work():
-            time.sleep(0.2)
+            threading.main_thread().join()
             raise RuntimeError("in a thread")
         threading.Thread(target=work).start()
         raise ValueError("in the main thread")

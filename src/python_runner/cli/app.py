@@ -36,6 +36,7 @@ COMMANDS = {
     "check": N_("Validate everything, run nothing."),
     "init": N_("Write a project's configuration."),
     "status": N_("Show the state of each project, one line per project."),
+    "digest": N_("Tell how all projects did, also by email."),
     "history": N_("List past runs."),
     "show": N_("Show one run."),
     "output": N_("Show the output of a run's scripts."),
@@ -44,6 +45,7 @@ COMMANDS = {
     "stop": N_("Stop the active run of a project."),
     "mail": N_("Test the mail settings, manage the outbox."),
     "schedule": N_("Let the system's scheduler run projects."),
+    "doctor": N_("Find out what would go wrong tonight, and what to do."),
     "backup": N_("Copy the records."),
     "demo": N_("Run two small example projects."),
     "completion": N_("Print a shell's completion script."),
@@ -66,6 +68,7 @@ _OTHER_NAMES = {
     "new": "init",
     "create": "init",
     "report": "show",
+    "summary": "digest",
     "info": "show",
     "tail": "output --follow",
     "kill": "stop",
@@ -158,7 +161,11 @@ def make_app() -> click.Group:
 
 def run_app(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    ours = _translate_click()
+    ours = translate_click()
+    if os.environ.get("_PYTHON_RUNNER_COMPLETE", "").startswith("powershell"):
+        from python_runner.cli import powershell  # noqa: PLC0415 - for that shell only
+
+        powershell.register()
     try:
         with attached_streams():
             return _run(arguments, ours)
@@ -207,7 +214,7 @@ def _show(error: Exception) -> None:
     show_error(error)
 
 
-def _translate_click() -> tuple[str, ...]:
+def translate_click() -> tuple[str, ...]:
     """Let click find its translations in a catalogue of ours.
 
     Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from python_runner.cli.lookup import past_masker
@@ -12,7 +13,7 @@ from python_runner.records.outputs import as_kept
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -153,20 +154,18 @@ def known_runs(
     failed: bool = False,
     since: datetime | None = None,
     limit: int,
-) -> list[KnownRun]:
-    """Return runs, ended or not, the last recorded first.
+) -> Iterator[KnownRun]:
+    """Yield runs, ended or not, the last recorded first; memory holds some of them.
 
     The arguments are those of :meth:`Store.runs`; an active run has not failed.
 
     Raises:
         StoreError: the records cannot be read.
     """
-    found = {
-        run.run_id: known(run, store, home)
-        for run in store.runs(
-            projects=projects, failed=failed, since=since, limit=limit
-        )
-    }
+    pages = store.pages_of_runs(
+        projects=projects, failed=failed, since=since, limit=limit
+    )
+    found: dict[str, KnownRun] = {}
     for run in store.open_runs(projects):
         if since is not None and run.started_at < since:
             continue
@@ -174,7 +173,28 @@ def known_runs(
         latest = known(run, store, home)
         if not (failed and latest.status in {None, RunStatus.SUCCESS}):
             found[run.run_id] = latest
-    return [found[run_id] for run_id in store.newest_first(found)][:limit]
+    yield from islice(_in_order(pages, found, store, home), limit)
+
+
+def _in_order(
+    pages: Iterable[Sequence[Run]],
+    found: Mapping[str, KnownRun],
+    store: Store,
+    home: Path,
+) -> Iterator[KnownRun]:
+    """Put ``found``, which are few, into their places among the runs of the pages."""
+    left = dict(found)
+    for page in pages:
+        ended = {run.run_id: known(run, store, home) for run in page} | left
+        order = store.newest_first(ended)
+        of_page = {run.run_id for run in page}
+        # What was recorded before this page's last one may be older than the next page.
+        while order and order[-1] not in of_page:
+            del order[-1]
+        for run_id in order:
+            left.pop(run_id, None)
+            yield ended[run_id]
+    yield from (left[run_id] for run_id in store.newest_first(left))
 
 
 def masker_of(settings: Settings) -> Callable[[Path], Masker]:

@@ -31,7 +31,7 @@ from python_runner.texts.wrapping import breaks, indent_of_rest, width, wrap
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: Characters of one write: not more than a console takes at once, and few where each
 #: shows that somebody reads.
@@ -481,6 +481,33 @@ def show_document(document: object) -> None:
     """
     stderr().settle(STALLED)
     stdout().write(_document(document))
+
+
+def show_lists(lists: Mapping[str, Iterable[object]]) -> None:
+    """Print a document that holds lists, each item of them as it comes.
+
+    It is what :func:`show_document` prints of them, and may be larger than the memory.
+
+    Raises:
+        OutputLost: see :func:`show`.
+    """
+    stderr().settle(STALLED)
+    for piece in _pieces_of_lists(lists):
+        stdout().write(json_safe(piece))
+
+
+def _pieces_of_lists(lists: Mapping[str, Iterable[object]]) -> Iterator[str]:
+    before = "{"
+    for name, items in lists.items():
+        before += f"\n  {json.dumps(name)}: ["
+        empty = True
+        for item in items:
+            # No text in JSON holds the end of a line as it is.
+            text = json.dumps(item, indent=2).replace("\n", "\n    ")
+            yield f"{before}\n    {text}"
+            before, empty = ",", False
+        before = f"{before}]," if empty else "\n  ],"
+    yield before.removesuffix(",") + "\n}\n"
 
 
 def deliver_document(document: object, *, hurry: bool) -> bool:

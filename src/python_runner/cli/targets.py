@@ -34,15 +34,25 @@ def find_targets(arguments: Sequence[Path]) -> Workspace:
         InvalidConfiguration: the file is wrong.
         click.UsageError: nothing is named anywhere.
     """
-    workspace = load_workspace(current_folder()) or Workspace()
-    folders = arguments or workspace.projects
-    if not folders:
+    found = chosen_targets(arguments)
+    if not found.projects:
         raise click.UsageError(
             _(
                 "name the folder of a project, or list projects in a {file} in the"
                 " current folder"
             ).format(file=WORKSPACE_FILE)
         )
+    return found
+
+
+def chosen_targets(arguments: Sequence[Path]) -> Workspace:
+    """Return the same, without an error where nothing is named.
+
+    Raises:
+        InvalidConfiguration: the file is wrong.
+    """
+    workspace = load_workspace(current_folder()) or Workspace()
+    folders = arguments or workspace.projects
     return replace(workspace, projects=tuple(dict.fromkeys(map(absolute, folders))))
 
 

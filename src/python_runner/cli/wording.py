@@ -441,7 +441,9 @@ def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:
         (
             str(queued.number),
             _(_MESSAGE_WORDS[queued.state]),
-            flat(f"{queued.project} ({queued.run_id})"),
+            flat(f"{queued.project} ({queued.run_id})")
+            if queued.run_id
+            else _("digest"),
             flat(queued.message.subject),
         )
     )

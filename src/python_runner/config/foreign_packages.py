@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING
 
 from python_runner.exceptions import Problem
 from python_runner.files import exists, is_file, read_regular, real_folder
-from python_runner.installation import DISTRIBUTION, package_command, shell_word
+from python_runner.installation import (
+    DISTRIBUTION,
+    package_command,
+    shell_word,
+    single_file,
+)
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import translate as _
 
@@ -40,6 +45,9 @@ def package_problems(folder: Path) -> Iterator[Problem]:
     Args:
         folder: where people start programs of their own: Python looks there first.
     """
+    if single_file():
+        # It has its modules to itself, and whoever changes them changes the file.
+        return
     reinstall = package_command("install", f"--force-reinstall --no-deps {_source()}")
     foreign = sorted(set(_foreign_distributions()))
     for name, version in foreign:

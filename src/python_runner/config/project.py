@@ -173,7 +173,23 @@ def read_configuration(
     """
     path = config_path(absolute(folder))
     findings = Findings(str(path), forgiving=True)
-    raw = _tolerate_case(read_json(path, findings))
+    return _judged(path, read_json(path, findings), findings, defaults)
+
+
+def problems_of(folder: Path, raw: dict[str, Any]) -> tuple[Problem, ...]:
+    """Return why :func:`load_project` would refuse a configuration that is not written yet."""
+    path = folder / CONFIG_FILE
+    return _judged(path, raw, Findings(str(path), forgiving=True), None).problems
+
+
+def _judged(
+    path: Path,
+    raw: dict[str, Any],
+    findings: Findings,
+    defaults: Mapping[str, Any] | None,
+) -> Configuration:
+    """Return what the content of a file says, whatever is wrong with its keys."""
+    raw = _tolerate_case(raw)
     findings.secrets = tuple(secret_values(os.environ, *variables_of(raw)))
     good = check_struct(ExecConfig, raw, findings)
     _check_recipients({**(defaults or {}), **good}, findings)

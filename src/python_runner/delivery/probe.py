@@ -1,4 +1,7 @@
-"""Sends a test message step by step, and says which step fails and why."""
+"""Sends a test message step by step, and says which step fails and why.
+
+Or goes as far as the login, and sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import socket
 import time
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,11 +34,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
     from datetime import datetime
 
+    from python_runner.delivery.certificates import Validity
+    from python_runner.delivery.transports.graph import GraphTransport
     from python_runner.delivery.transports.tokens import Tokens
     from python_runner.model import MailSettings, Message, Receipt
 
     #: Each goes on where the last one ended, and says what it found.
-    _NamedSteps = Generator[tuple[str, Callable[[], Sentence]]]
+    _NamedStep = tuple[str, Callable[[], Sentence | "Found"]]
+    _NamedSteps = Generator[_NamedStep]
 
 _TEST_SUBJECT = N_("Python Runner: test email ({host})")
 _TEST_TITLE = N_("Test email")
@@ -46,6 +54,8 @@ _TEST_CHANNEL_TEXT = N_(
 _T = TypeVar("_T")
 #: Seconds that a whole test may take, the name servers included.
 _WHOLE_SECONDS = 100.0
+#: Seconds that a test as far as the login may take.
+_LOGIN_SECONDS = 45.0
 #: Seconds a server may take to accept the test mail.
 _DATA_TIMEOUT = 60.0
 
@@ -60,11 +70,24 @@ class Step:
             Microsoft Graph; ``FILE`` for a drop folder; ``LOG`` for the event log.
         ok: whether it went well; the last step is the first that did not.
         detail: what was found, or what is wrong and what to do.
+        validity: when the server's certificate is valid, where the step has seen it.
+        server_time: what the server said a moment ago that the time is, aware; or None.
     """
 
     name: str
     ok: bool
     detail: Sentence
+    validity: Validity | None = None
+    server_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a step found, with facts; see :class:`Step`."""
+
+    detail: Sentence
+    validity: Validity | None = None
+    server_time: datetime | None = None
 
 
 def probe(
@@ -88,12 +111,44 @@ def probe(
     if settings.transport == "eventlog":
         yield _write_log(EventLogTransport(), message)
         return
-    deadline = _deadline(whole_seconds)
     steps = _graph_steps if settings.transport == "graph" else _smtp_steps
-    with closing(steps(settings, message, step_timeout)) as named_steps:
+    yield from _walked(steps(settings, message, step_timeout), whole_seconds)
+
+
+def probe_login(
+    settings: MailSettings,
+    *,
+    step_timeout: float = 15.0,
+    whole_seconds: float = _LOGIN_SECONDS,
+) -> Iterator[Step]:
+    """Go one way as far as the login, send nothing, and yield each step as it is done.
+
+    The seconds are those of :func:`probe`. The event log has no step: only a report
+    shows whether it takes one.
+    """
+    if settings.transport == "file":
+        yield _look(FileTransport(settings.mail_dir))
+    elif settings.transport != "eventlog":
+        steps = _graph_login if settings.transport == "graph" else _smtp_login_only
+        yield from _walked(steps(settings, step_timeout), whole_seconds)
+
+
+def _walked(steps: _NamedSteps, whole_seconds: float) -> Iterator[Step]:
+    """Yield what each step found; the first that fails is the last."""
+    deadline = _deadline(whole_seconds)
+    with closing(steps) as named_steps:
         for name, step in named_steps:
             try:
-                yield Step(name, ok=True, detail=_in_time(step, deadline))
+                found = _in_time(step, deadline)
+                if isinstance(found, Sentence):
+                    found = Found(found)
+                yield Step(
+                    name,
+                    ok=True,
+                    detail=found.detail,
+                    validity=found.validity,
+                    server_time=found.server_time,
+                )
             except DeliveryError as error:
                 yield Step(name, ok=False, detail=error.detail)
                 return
@@ -155,53 +210,91 @@ def _no_answer(seconds: float) -> Sentence:
 def _graph_steps(
     settings: MailSettings, message: Message, timeout: float
 ) -> _NamedSteps:
-    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
-
     def submit() -> Sentence:
         answer = one_line(transport.submit(message.content), LINE)
         return Sentence.of(
             N_("Microsoft Graph accepted the email: {answer}"), answer=answer
         )
 
-    longest = max(timeout, _DATA_TIMEOUT)
-    transport = GraphTransport(
-        settings,
-        step_timeout=timeout,
-        data_timeout=longest,
-        tokens=_new_tokens(settings, timeout),
-    )
-    with closing(transport):
+    with closing(_graph_transport(settings, timeout)) as transport:
         yield "TOKEN", partial(_after, transport.authorize, _token_given(settings))
         yield "GRAPH", submit
+
+
+def _graph_login(settings: MailSettings, timeout: float) -> _NamedSteps:
+    """Get a token, and reach the server that would take the mail."""
+    from python_runner.delivery.transports.https import HttpsClient  # noqa: PLC0415
+
+    def reach() -> Found:
+        # Whatever it answers to nobody: it is there, and proves who it is.
+        answer = client.request("GET", f"{settings.graph_url}/v1.0/", headers={})
+        detail = Sentence.of(N_("{host} answers"), host=settings.graph_url)
+        return Found(detail, server_time=_date_of(answer.headers.get("date", "")))
+
+    with closing(_graph_transport(settings, timeout)) as transport:
+        yield "TOKEN", partial(_after, transport.authorize, _token_given(settings))
+    client = HttpsClient(
+        settings.smtp_ca_file, "GRAPH_URL", step_timeout=timeout, data_timeout=timeout
+    )
+    with closing(client):
+        yield "GRAPH", reach
+
+
+def _graph_transport(settings: MailSettings, timeout: float) -> GraphTransport:
+    from python_runner.delivery.transports.graph import GraphTransport  # noqa: PLC0415
+
+    return GraphTransport(
+        settings,
+        step_timeout=timeout,
+        data_timeout=max(timeout, _DATA_TIMEOUT),
+        tokens=_new_tokens(settings, timeout),
+    )
+
+
+def _date_of(header: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _smtp_steps(
     settings: MailSettings, message: Message, timeout: float
 ) -> _NamedSteps:
-    tokens = None
     with ExitStack() as stack:
-        if settings.transport == "smtp-oauth2":
-            tokens = stack.enter_context(closing(_new_tokens(settings, timeout)))
-            yield "TOKEN", partial(_after, tokens.get, _token_given(settings))
-        connection = SmtpConnection(
-            settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
-        )
-        stack.push(partial(_leave, connection))
-        host, port, login = settings.smtp_host, settings.smtp_port, settings.login
+        connection = yield from _smtp_login(settings, timeout, stack)
         sender, (to,) = message.sender, message.recipients
-        yield "DNS", partial(_resolve, connection, host)
-        answering = Sentence.of(
-            N_("{host} answers on port {port}"), host=host, port=port
-        )
-        yield "TCP", partial(_after, connection.connect, answering)
-        yield "TLS", partial(_secure, connection)
-        yield "AUTH", partial(_log_in, connection, login)
         accepted = Sentence.of(N_("the sender {sender} is accepted"), sender=sender)
         size = len(message.content)
         yield "MAIL", partial(_after, partial(connection.mail, sender, size), accepted)
         known = Sentence.of(N_("the recipient {recipient} is accepted"), recipient=to)
         yield "RCPT", partial(_after, partial(connection.rcpt, to), known)
         yield "DATA", partial(_hand_over, connection, message)
+
+
+def _smtp_login_only(settings: MailSettings, timeout: float) -> _NamedSteps:
+    with ExitStack() as stack:
+        yield from _smtp_login(settings, timeout, stack)
+
+
+def _smtp_login(
+    settings: MailSettings, timeout: float, stack: ExitStack
+) -> Generator[_NamedStep, None, SmtpConnection]:
+    """Yield the steps as far as the login; return the connection, which ``stack`` closes."""
+    tokens = None
+    if settings.transport == "smtp-oauth2":
+        tokens = stack.enter_context(closing(_new_tokens(settings, timeout)))
+        yield "TOKEN", partial(_after, tokens.get, _token_given(settings))
+    connection = SmtpConnection(
+        settings, tokens=tokens, step_timeout=timeout, data_timeout=_DATA_TIMEOUT
+    )
+    stack.push(partial(_leave, connection))
+    yield "DNS", partial(_resolve, connection, settings.smtp_host)
+    yield "TCP", partial(_connect, connection, settings)
+    yield "TLS", partial(_secure, connection)
+    yield "AUTH", partial(_log_in, connection, settings.login)
+    return connection
 
 
 def _leave(
@@ -245,12 +338,20 @@ def _resolve(connection: SmtpConnection, host: str) -> Sentence:
     return Sentence.of(N_("{host} is {addresses}"), host=host, addresses=addresses)
 
 
-def _secure(connection: SmtpConnection) -> Sentence:
+def _connect(connection: SmtpConnection, settings: MailSettings) -> Found:
+    connection.connect()
+    template = N_("{host} answers on port {port}")
+    detail = Sentence.of(template, host=settings.smtp_host, port=settings.smtp_port)
+    return Found(detail, server_time=connection.server_time())
+
+
+def _secure(connection: SmtpConnection) -> Found:
     connection.secure()
     if version := connection.encryption():
         template = N_("encrypted with {version}, certificate valid")
-        return Sentence.of(template, version=version)
-    return Sentence.of(N_("not encrypted (SMTP_SECURITY=none)"))
+        detail = Sentence.of(template, version=version)
+        return Found(detail, validity=connection.validity())
+    return Found(Sentence.of(N_("not encrypted (SMTP_SECURITY=none)")))
 
 
 def _log_in(connection: SmtpConnection, login: str | None) -> Sentence:
@@ -271,6 +372,16 @@ def _write(folder: FileTransport, message: Message) -> Step:
         return Step("FILE", ok=False, detail=folder.problem(error))
     detail = Sentence.of(N_("written: {file}"), file=str(file))
     return Step("FILE", ok=True, detail=detail)
+
+
+def _look(transport: FileTransport) -> Step:
+    """Say whether mails can be written into a folder, and leave nothing in it."""
+    try:
+        folder = transport.require_folder()
+    except OSError as error:
+        return Step("FILE", ok=False, detail=transport.problem(error))
+    template = N_("emails can be written to {folder}")
+    return Step("FILE", ok=True, detail=Sentence.of(template, folder=str(folder)))
 
 
 def _write_log(log: EventLogTransport, message: Message) -> Step:

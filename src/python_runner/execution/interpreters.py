@@ -121,8 +121,8 @@ def find_script(path: str, project: Path) -> Path | None:
 
 
 def _places(path: str, project: Path) -> Iterator[Path]:
-    for folder in (project, current_folder()):
-        yield absolute(folder / _portable(path))
+    yield absolute(project / _portable(path))
+    yield absolute(current_folder() / _portable(path))
 
 
 def why_missing(path: str, project: Path) -> Sentence:

@@ -215,7 +215,7 @@ def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Atte
         watched = _Watched(outcome=Outcome.NOT_STARTED, error=error)
         return _attempt(command, started_at, watched)
     try:
-        watched = _run(command, held, capture, stop, begin)
+        watched = _run(command, held, capture, stop)
         text = capture.tail()
     finally:
         capture.close()
@@ -229,7 +229,6 @@ def _run(
     held: Held | None,
     capture: Capture,
     stop: StopRequest,
-    begin: float,
 ) -> _Watched:
     """Start a script and watch it; nothing of its tree is left afterwards."""
     try:
@@ -237,6 +236,8 @@ def _run(
     except OSError as error:
         return _Watched(outcome=Outcome.NOT_STARTED, error=error)
     watcher = _watcher(tree, command, stop)
+    # What opens its output may take its time, on a busy disk for instance.
+    begin = time.monotonic()
     try:
         watcher.start()
         watched = _watch(watcher, capture, stop, begin)

@@ -25,7 +25,7 @@ class Message:
         sender: address of the envelope.
         recipients: addresses of the envelope; for a channel its label.
         content: the whole message (RFC 5322), lines ended by CR LF.
-        audience: decides how it is delivered: ``RECIPIENTS``, or the digest by which
+        audience: decides how it is delivered: ``RECIPIENTS``, or the hash by which
             the channel is found in the project's configuration.
     """
 

@@ -158,7 +158,7 @@ def begin_attempt(
     connection: Connection,
     run: int,
     number: int,
-    started_at: datetime,
+    started_at: datetime | None,
     output: Path | None,
 ) -> None:
     """Turn a planned script into a running one; its first start is kept."""
@@ -169,7 +169,12 @@ def begin_attempt(
             waits_until = NULL
         WHERE run = ? AND number = ? AND state IN ('planned', 'running')
         """,
-        (rows.from_time(started_at), output and rows.from_path(output), run, number),
+        (
+            started_at and rows.from_time(started_at),
+            output and rows.from_path(output),
+            run,
+            number,
+        ),
     )
 
 
@@ -194,31 +199,42 @@ def end_attempt(
 
 def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
     """Write a script's end and all its attempts, unless it has ended before."""
-    (project,) = connection.execute(
-        "SELECT project FROM run WHERE id = ?", (run,)
-    ).fetchone()
+    values = {
+        "run": run,
+        "number": result.number,
+        "state": result.outcome.value,
+        "started_at": rows.from_time(result.started_at),
+        "duration": result.duration,
+        "reason": rows.from_text(result.reason),
+        "output": result.output and rows.from_path(result.output),
+        # Without an attempt nothing was written where its output was to go.
+        "attempts": len(result.attempts),
+    }
     ended = connection.execute(
         """
-        INSERT INTO result
-            (run, number, script, state, started_at, duration, reason, output)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT DO UPDATE SET
-            state = excluded.state, started_at = excluded.started_at,
-            duration = excluded.duration, reason = excluded.reason,
-            output = coalesce(excluded.output, output)
-        WHERE state IN ('planned', 'running')
+        UPDATE result SET
+            state = :state, started_at = :started_at, duration = :duration,
+            reason = :reason,
+            output = iif(:attempts, coalesce(:output, output), :output)
+        WHERE run = :run AND number = :number AND state IN ('planned', 'running')
         """,
-        (
-            run,
-            result.number,
-            _script_key(connection, project, result.script),
-            result.outcome.value,
-            rows.from_time(result.started_at),
-            result.duration,
-            rows.from_text(result.reason),
-            result.output and rows.from_path(result.output),
-        ),
+        values,
     ).rowcount
+    if not ended:
+        # It has ended before, or the records have missed all of it.
+        (project,) = connection.execute(
+            "SELECT project FROM run WHERE id = ?", (run,)
+        ).fetchone()
+        values["script"] = _script_key(connection, project, result.script)
+        ended = connection.execute(
+            """
+            INSERT OR IGNORE INTO result
+                (run, number, script, state, started_at, duration, reason, output)
+            VALUES (:run, :number, :script, :state, :started_at, :duration, :reason,
+                :output)
+            """,
+            values,
+        ).rowcount
     if ended:
         for place, attempt in enumerate(result.attempts, 1):
             _write_attempt(connection, run, result.number, place, attempt)

@@ -45,8 +45,9 @@ _INTERVAL = 0.2
 #: Looks at a lock that is held for one write only, and seconds between them.
 _BRIEF_LOOKS = 50
 _BRIEF_INTERVAL = 0.02
-#: Number of the descriptor that scripts inherit, or half of those that are allowed.
-_HIGH = 500
+#: Number of the descriptor that scripts inherit, or half of those that are allowed. For
+#: one above 63 the kernel enlarges a table that threads share: that takes some 10 ms.
+_HIGH = 60
 #: Bytes of a lock file: a holder takes some 200, the outcomes of thousands of scripts
 #: some 100,000. What fits into a block finds room on a full disk as well.
 _LONGEST = 2**20

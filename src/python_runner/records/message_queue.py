@@ -75,22 +75,27 @@ class MessageQueue:
     def put(
         self,
         connection: Connection,
-        run: int,
+        run: int | None,
         message: Message,
         now: datetime,
         *,
         announces: Sequence[int] = (),
+        digest: int | None = None,
     ) -> None:
-        """Queue a run's report in the caller's transaction; the first one stays."""
+        """Queue a run's report, or a digest, in the caller's transaction.
+
+        The first one stays.
+        """
         row = connection.execute(
             """
-            INSERT INTO message (run, audience, message_id, sender, subject, content,
-                queued_at, next_try_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            INSERT INTO message (run, digest, audience, message_id, sender, subject,
+                content, queued_at, next_try_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT DO NOTHING RETURNING id
             """,
             (
                 run,
+                digest,
                 rows.from_string(message.audience),
                 message.message_id,
                 rows.from_string(message.sender),
@@ -276,6 +281,19 @@ class MessageQueue:
             )
             return load(connection, [number for (number,) in cursor])
 
+    def with_ids(self, message_ids: Collection[str]) -> list[QueuedMessage]:
+        """Return the messages with these ``Message-ID``, oldest first, without contents."""
+        with self._database.read() as connection:
+            cursor = connection.execute(
+                """
+                SELECT id FROM message
+                WHERE message_id IN (SELECT value FROM json_each(?))
+                """,
+                (json.dumps(list(message_ids)),),
+            )
+            found = load(connection, [number for (number,) in cursor])
+        return found[::-1]
+
     def newest(
         self, states: Collection[MessageState] = UNDELIVERED, *, limit: int = 50
     ) -> list[QueuedMessage]:
@@ -350,7 +368,7 @@ class MessageQueue:
         with self._database.read() as connection:
             (count,) = connection.execute(
                 """
-                SELECT count(*) FROM message JOIN run ON run.id = run
+                SELECT count(*) FROM message LEFT JOIN run ON run.id = run
                 WHERE state = 'queued' AND (:all OR project = :project)
                 """,
                 {"all": path is None, "project": path and project(connection, path)},

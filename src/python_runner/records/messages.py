@@ -64,9 +64,9 @@ class QueuedMessage:
 
     Attributes:
         number: what people call it.
-        run_id: the run it reports.
-        project: name of the project of that run.
-        path: the project's folder.
+        run_id: the run it reports; empty for a digest.
+        project: name of the project of that run; empty for a digest.
+        path: the project's folder; of a digest that of one of its projects.
         message: as it leaves; its recipients are those that still wait for it. Its
             content is empty where the message is only listed, or where it was removed.
         has_content: whether the records still hold its content; only that of a message
@@ -153,10 +153,11 @@ def load(
     cursor = connection.execute(
         f"""
         SELECT {_COLUMNS}, {content} AS content, length(content) > 0 AS has_content,
-            run_id, run.name AS project, path
+            run_id, run.name AS project, coalesce(project.path, digest.path) AS path
         FROM message
-        JOIN run ON run.id = message.run
-        JOIN project ON project.id = run.project
+        LEFT JOIN run ON run.id = message.run
+        LEFT JOIN project ON project.id = run.project
+        LEFT JOIN digest ON digest.id = message.digest
         WHERE message.id IN (SELECT value FROM json_each(?)) ORDER BY message.id DESC
         """,  # noqa: S608 - our own words
         (keys,),
@@ -175,8 +176,8 @@ def _to_message(row: Row, recipients: tuple[Recipient, ...]) -> QueuedMessage:
     )
     return QueuedMessage(
         number=row["id"],
-        run_id=row["run_id"],
-        project=row["project"],
+        run_id=row["run_id"] or "",
+        project=row["project"] or "",
         path=Path(row["path"]),
         message=message,
         has_content=bool(row["has_content"]),

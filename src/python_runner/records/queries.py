@@ -127,6 +127,17 @@ def last_run(connection: Connection, projects: Sequence[Path]) -> str | None:
     return None
 
 
+def last_begin(connection: Connection) -> tuple[str, datetime] | None:
+    """Return the run that began last by its clock; see :meth:`Store.last_begin`."""
+    row = connection.execute(
+        """
+        SELECT name, started_at FROM run WHERE status IS NOT NULL
+        ORDER BY started_at DESC LIMIT 1
+        """
+    ).fetchone()
+    return (row["name"], rows.to_time(row["started_at"])) if row else None
+
+
 def _newest(
     connection: Connection,
     status: str,

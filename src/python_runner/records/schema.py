@@ -269,6 +269,73 @@ _WAITS = ("ALTER TABLE result ADD COLUMN waits_until INTEGER",)
 # The way that was given a message and has not answered: no other way may send it again.
 _UNANSWERED = ("ALTER TABLE message ADD COLUMN unanswered TEXT",)
 
+# A message that reports no run: a digest. The table is made anew, because its column
+# run could not be empty. Dropping the old one empties the recipients, who come back. A
+# project is remembered with the period of the last digest that was mailed of it; its kind
+# is what was asked for, as "7d", or nothing where that was the time since the last one.
+_DIGESTS = (
+    """
+    CREATE TABLE digest (
+        id INTEGER PRIMARY KEY,
+        path TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE digested (
+        project TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (project, kind)
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE TEMP TABLE kept AS SELECT * FROM recipient ORDER BY rowid",
+    """
+    CREATE TABLE new_message (
+        id INTEGER PRIMARY KEY,
+        run INTEGER REFERENCES run ON DELETE CASCADE,
+        digest INTEGER REFERENCES digest ON DELETE CASCADE,
+        audience TEXT NOT NULL,
+        message_id TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        queued_at INTEGER NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        state TEXT NOT NULL DEFAULT 'queued'
+            CHECK (state IN ('queued', 'sent', 'failed', 'dropped')),
+        next_try_at INTEGER NOT NULL,
+        owner TEXT,
+        leased_until INTEGER NOT NULL DEFAULT 0,
+        announced_by INTEGER,
+        unanswered TEXT,
+        content BLOB NOT NULL,
+        UNIQUE (run, audience),
+        UNIQUE (digest, audience),
+        CHECK ((run IS NULL) <> (digest IS NULL))
+    ) STRICT
+    """,
+    """
+    INSERT INTO new_message (id, run, audience, message_id, sender, subject, queued_at,
+        attempts, state, next_try_at, owner, leased_until, announced_by, unanswered,
+        content)
+    SELECT id, run, audience, message_id, sender, subject, queued_at,
+        attempts, state, next_try_at, owner, leased_until, announced_by, unanswered,
+        content
+    FROM message
+    """,
+    "DROP TABLE message",
+    "ALTER TABLE new_message RENAME TO message",
+    "INSERT INTO recipient SELECT * FROM kept ORDER BY rowid",
+    "DROP TABLE kept",
+    "CREATE INDEX message_by_id ON message (message_id)",
+    "CREATE INDEX message_in_state ON message (state)",
+    "CREATE INDEX message_due ON message (next_try_at) WHERE state = 'queued'",
+    """
+    CREATE INDEX message_with_content ON message (run)
+    WHERE state = 'sent' AND length(content) > 0
+    """,
+)
+
 # What the slots of a project follow from (schedule, days without runs, zone): since when
 # these are known, and the moment up to which every slot is settled, by a run or as unknown.
 _SCHEDULES = (
@@ -294,8 +361,31 @@ MIGRATIONS = (
     _CONTENTS,
     _WAITS,
     _UNANSWERED,
+    _DIGESTS,
     _SCHEDULES,
 )
+
+
+#: The columns of each table after all of them. To look them up takes no time; to apply
+#: all migrations to an empty database, at each opening, takes some milliseconds.
+COLUMNS = {
+    "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
+    " function line number outcome peak_memory reason run started_at traceback warnings",
+    "digest": "id path",
+    "digested": "kind project since until",
+    "interpreter": "base path stamp version",
+    "log": "file name offset project",
+    "message": "announced_by attempts audience content digest id leased_until"
+    " message_id next_try_at owner queued_at run sender state subject unanswered",
+    "project": "folder id key path",
+    "recipient": "address detail message state",
+    "result": "duration number output reason run script started_at state waits_until",
+    "run": "duration error id interpreter interpreter_version mail name project run_id"
+    " runner runner_start started_at status warnings",
+    "schedule": "project reached since terms",
+    "script": "id name project",
+    "unlogged": "number run",
+}
 
 
 def migrate(database: Database) -> None:

@@ -32,7 +32,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from python_runner.model import (
@@ -41,12 +41,14 @@ if TYPE_CHECKING:
         KnownSchedule,
         Message,
         OpenRun,
+        OpenScript,
         PastResult,
         ProjectState,
         Run,
         RunHead,
         ScriptResult,
     )
+    from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.queries import OldRuns
 
@@ -64,7 +66,7 @@ SHORT_ID = 7
 #: Runs that one transaction deletes: others may write in between.
 _DELETED_AT_ONCE = 500
 #: Runs that one transaction reads.
-_READ_AT_ONCE = 1000
+_READ_AT_ONCE = 250
 
 
 def database_path(home: Path) -> Path:
@@ -126,6 +128,14 @@ class Store:
         """Close the file."""
         self._database.close()
 
+    @property
+    def digests(self) -> Digests:
+        """What digests are made of, and which have been mailed."""
+        # Imported here because no run needs it.
+        from python_runner.records.digests import Digests  # noqa: PLC0415
+
+        return Digests(self._database, self.messages)
+
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
 
@@ -160,7 +170,11 @@ class Store:
             )
 
     def begin_attempt(
-        self, run_id: str, number: int, started_at: datetime, output: Path | None = None
+        self,
+        run_id: str,
+        number: int,
+        started_at: datetime | None,
+        output: Path | None = None,
     ) -> None:
         """Record that an attempt of a script begins; the first one's time stays.
 
@@ -191,12 +205,24 @@ class Store:
         """Record a script's end; an end once recorded stays."""
         self.end_scripts([result])
 
-    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
-        """Record the ends of several scripts in one transaction."""
+    def end_scripts(
+        self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
+    ) -> None:
+        """Record the ends of several scripts of a run in one transaction.
+
+        Args:
+            results: how they ended; at least one.
+            begun: scripts of that run whose first attempts begin now, with their times
+                and outputs.
+        """
         with self._database.write() as connection:
+            run = changes.run_key(connection, results[0].run_id)
             for result in results:
-                run = changes.run_key(connection, result.run_id)
                 changes.end_script(connection, run, result)
+            for script in begun:
+                changes.begin_attempt(
+                    connection, run, script.number, script.started_at, script.output
+                )
 
     def end_run(
         self,
@@ -318,6 +344,11 @@ class Store:
         with self._database.read() as connection:
             return queries.project_state(connection, path)
 
+    def last_begin(self) -> tuple[str, datetime] | None:
+        """Return the project and the begin of the run that began last, by its own clock."""
+        with self._database.read() as connection:
+            return queries.last_begin(connection)
+
     def runs(
         self,
         *,
@@ -337,6 +368,23 @@ class Store:
             until: leave out what began then or later.
             limit: how many at most.
         """
+        pages = self.pages_of_runs(
+            projects=projects, failed=failed, since=since, limit=limit
+        )
+        return [run for page in pages for run in page]
+
+    def pages_of_runs(
+        self,
+        *,
+        projects: Sequence[Path] = (),
+        failed: bool = False,
+        since: datetime | None = None,
+        limit: int = 50,
+    ) -> Iterator[list[Run]]:
+        """Return what :meth:`runs` returns at this moment, read page by page.
+
+        Of hundreds of thousands of runs memory holds no more than a page then.
+        """
         with self._database.read() as connection:
             keys = queries.newest(
                 connection,
@@ -346,14 +394,14 @@ class Store:
                 until=until,
                 limit=limit,
             )
+        return self._pages(keys)
+
+    def _pages(self, keys: Sequence[int]) -> Iterator[list[Run]]:
         # Whoever writes waits for a page at most. A run that has ended never changes.
-        runs: list[Run] = []
-        for page in (
-            keys[i : i + _READ_AT_ONCE] for i in range(0, len(keys), _READ_AT_ONCE)
-        ):
+        for first in range(0, len(keys), _READ_AT_ONCE):
             with self._database.read() as connection:
-                runs += queries.load(connection, page)
-        return runs
+                page = queries.load(connection, keys[first : first + _READ_AT_ONCE])
+            yield page
 
     def is_skip_told(self, path: Path, since: datetime) -> bool:
         """Say whether a run of a project that was skipped ``since`` then is reported."""
@@ -434,6 +482,15 @@ class Store:
             return queries.past_results(connection, path, script, limit, before)
 
     # Care.
+
+    def damage(self) -> str | None:
+        """Return what SQLite finds wrong in the whole file; None where it is sound.
+
+        Takes seconds for a large file; others read and write meanwhile.
+        """
+        with self._database.read() as connection:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        return None if verdict == "ok" else str(verdict)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy to the new file ``target`` while runs go on.

@@ -181,7 +181,7 @@ def _fill_templates(
     *,
     kinds: Sequence[str] = ("txt", "html"),
 ) -> Report:
-    environment = _environment(language)
+    environment = templates(language)
     values = {"run": view, "subject": subject, "language": language}
     text, html = (
         environment.get_template(f"report.{kind}.j2").render(values)
@@ -193,7 +193,8 @@ def _fill_templates(
 
 
 @cache
-def _environment(language: str) -> Environment:
+def templates(language: str) -> Environment:
+    """Return what fills the templates in a language."""
     formats = Formats(language)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),

@@ -1,6 +1,6 @@
 """Makes an outbox that finds its transports in the environment and the projects.
 
-The records hold no address of a channel: it is looked up, by its digest, in the
+The records hold no address of a channel: it is looked up, by its hash, in the
 configuration of the project whose report waits.
 """
 

@@ -78,7 +78,7 @@ from python_runner.texts.system_errors import system_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from python_runner.model import Message, Project, ScriptResult
+    from python_runner.model import Message, OpenScript, Project, ScriptResult
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
@@ -529,12 +529,17 @@ class _ProjectRun:
                 record=self._end_scripts,
                 stopping=lambda: context.session.stop.requested,
                 prepare=scripts.prepare if pool else None,
+                begin=lambda ended, starting: self._end_scripts(
+                    ended, [scripts.begun(script) for script in starting]
+                ),
             ).run()
 
-    def _end_scripts(self, results: Sequence[ScriptResult]) -> None:
+    def _end_scripts(
+        self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
+    ) -> None:
         self.results |= {result.script: result for result in results}
         with self.context.as_warning():
-            self.recorder.end_scripts(results)
+            self.recorder.end_scripts(results, begun)
         for result in results:
             self.context.session.notify(
                 ScriptEnded(project=self.context.project, result=result)

@@ -108,13 +108,22 @@ class RunRecorder:
             next_at = None
         self._record(lambda store: store.end_attempt(run_id, number, attempt, next_at))
 
-    def end_scripts(self, results: Sequence[ScriptResult]) -> None:
+    def end_scripts(
+        self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
+    ) -> None:
         """Record the ends of scripts, and add their lines to the log.
 
-        Of scripts that end at the same time: the disk is waited for once.
+        Of scripts that end at the same time: the disk is waited for once. What begins
+        because of it, with its first attempt, is recorded with it.
         """
-        self._record(lambda store: store.end_scripts(results))
-        self._add_lines(results)
+        if results:
+            self._record(lambda store: store.end_scripts(results, begun))
+            self._add_lines(results)
+            return
+        run_id = self._context.run_id
+        for script in begun:
+            begin = partial(_begin, run_id=run_id, script=script)
+            self._record(begin)
 
     def log_unstarted(
         self,
@@ -251,6 +260,10 @@ class RunRecorder:
             except OSError as error:
                 template = N_("the log is incomplete: {error}")
                 self._context.warn(Sentence.of(template, error=system_error(error)))
+
+
+def _begin(store: Store, run_id: str, script: OpenScript) -> None:
+    store.begin_attempt(run_id, script.number, script.started_at, script.output)
 
 
 def incomplete(error: StoreError) -> Sentence:

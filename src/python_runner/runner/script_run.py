@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from python_runner.execution.interpreters import find_script, why_missing
 from python_runner.execution.process import run_command
 from python_runner.facts import dataclass
 from python_runner.files import is_folder, make_folder, private_folder
-from python_runner.model import Command, Outcome, ScriptResult
+from python_runner.model import Command, OpenScript, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
 from python_runner.runner.events import AttemptEnded, ScriptStarted
@@ -26,7 +26,7 @@ from python_runner.texts.system_errors import system_error
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from python_runner.execution.warm import WarmPool
@@ -52,6 +52,7 @@ class ScriptRun:
         spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
         warm: the interpreters that are started ahead, or None.
+        environment: of a script without variables of its own.
     """
 
     context: RunContext
@@ -62,14 +63,29 @@ class ScriptRun:
     spare: Path
     inherit: tuple[int, ...]
     warm: WarmPool | None = None
+    environment: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the environment once for all scripts that have no variables of their own."""
+        object.__setattr__(self, "environment", self._environment_with({}))
+
+    def begun(self, script: Script) -> OpenScript:
+        """Return what is recorded of a script that begins now."""
+        number = self.context.number(script)
+        return OpenScript(
+            script=script.name,
+            number=number,
+            started_at=self.context.session.now(),
+            output=outputs.output_file(self.folder, number, script.name),
+        )
 
     def execute(self, script: Script) -> ScriptResult:
-        """Run a script to the end of its last attempt.
+        """Run a script, whose begin is recorded, to the end of its last attempt.
 
         Whatever goes wrong in this step is the script's result.
         """
         context, number = self.context, self.context.number(script)
-        output = outputs.output_file(self.folder, number, script.name)
+        output = planned = outputs.output_file(self.folder, number, script.name)
         attempts: list[Attempt] = []
         begins: list[float] = []
         try:
@@ -84,7 +100,9 @@ class ScriptRun:
             # Another program may well want a batch file.
             if self.identity.version and (kind := _foreign_kind(file)):
                 return context.not_started(script, kind, Outcome.NOT_STARTED)
-            output = self._output_folder() / output.name
+            output = self._output_folder() / planned.name
+            if output != planned:
+                self.recorder.begin_attempt(number, output)
             self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
             reason = context.explain(error)
@@ -159,7 +177,8 @@ class ScriptRun:
         output = Path(command.output)
         expected = self._expected(script)
         while True:
-            self.recorder.begin_attempt(number, output)
+            if attempts:
+                self.recorder.begin_attempt(number, output)
             started = ScriptStarted(
                 run_id=self.context.run_id,
                 project=self.context.project,
@@ -216,28 +235,32 @@ class ScriptRun:
         return replace(command, output_limit=share)
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:
-        project, settings = self.context.project, self.context.session.settings
-        run_id = self.context.run_id
+        project = self.context.project
         program, *arguments = self.interpreter
-        flags = (*arguments, *python_flags(self.identity))
-        environment = child_environment(
-            settings.environ, {**project.env, **script.env}, run_id=run_id
-        )
         return Command(
             argv=(program, str(file), *script.args),
-            flags=flags,
+            flags=(*arguments, *python_flags(self.identity)),
             cwd=str(self._directory()),
-            env=script_environment(environment, self.identity),
+            env=self._environment_with(script.env) if script.env else self.environment,
             output=str(output),
             spare=str(self.spare / output.name),
             output_limit=project.output_limit,
             timeout=script.timeout,
             grace=GRACE,
             project=str(project.path),
-            run_id=run_id,
+            run_id=self.context.run_id,
             inherit=self.inherit,
             masker=self.context.masker,
         )
+
+    def _environment_with(self, variables: Mapping[str, str]) -> dict[str, str]:
+        context = self.context
+        environment = child_environment(
+            context.session.settings.environ,
+            {**context.project.env, **variables},
+            run_id=context.run_id,
+        )
+        return script_environment(environment, self.identity)
 
 
 def _with_files(attempt: Attempt, expected: ExpectedFiles, now: datetime) -> Attempt:

@@ -23,6 +23,11 @@ _UNITS = {
     "en": (" s", " min", " h", " d"),
     "fr": ("\u202fs", "\u00a0min", "\u202fh", "\u202fj"),
 }
+#: What sizes are counted in, by thousands.
+_SIZES = {
+    "en": ("B", "kB", "MB", "GB", "TB"),
+    "fr": ("o", "ko", "Mo", "Go", "To"),
+}
 _DATES = {"fr": "%d/%m/%Y"}
 _DAYS = {"fr": "%d/%m"}
 
@@ -56,6 +61,16 @@ class Formats:
         return (
             whole + _DECIMAL.get(self.language, ".") + decimals if decimals else whole
         )
+
+    def size(self, count: int) -> str:
+        """Return a number of bytes as people say it: ``8 kB``, ``512 MB``, ``1.2 GB``."""
+        units = _SIZES.get(self.language, _SIZES["en"])
+        power, value = 0, float(count)
+        while power < len(units) - 1 and value >= 999.5:  # noqa: PLR2004 - 1000, rounded
+            power, value = power + 1, value / 1000
+        # One decimal below 10 of a large unit: 1.2 GB differs from 1.8 GB.
+        digits = 1 if power > 2 and value < 9.95 else 0  # noqa: PLR2004 - as it says
+        return f"{self.number(value, digits)}\u00a0{units[power]}"
 
     def duration(self, seconds: float) -> str:
         """Return ``seconds`` as people say it: ``0.08 s``, ``8.4 s``, ``2 min 13 s``.

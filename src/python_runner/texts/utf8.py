@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import locale
 import unicodedata
+from functools import cache
 from typing import TYPE_CHECKING
 
 from python_runner.patterns import lazy_pattern
@@ -36,6 +37,7 @@ def local_encoding() -> str:
     return codec_name(locale.getencoding())
 
 
+@cache
 def codec_name(encoding: str) -> str:
     """Return the name of an encoding's codec; ``utf-8`` if it says nothing more.
 

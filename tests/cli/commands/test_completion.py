@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 from click.shell_completion import CompletionItem, ShellComplete
 
 from python_runner.cli import candidates
-from python_runner.cli.app import make_app
+from python_runner.cli.app import COMMANDS, make_app
+from python_runner.cli.powershell import split_line
 from python_runner.model import Message, OpenRun, OpenScript, Outcome
 from python_runner.records.store import DATABASE_NAME, Store
 from tests.support import COMMAND, GENEROUS, GOOD, TODAY, Cli, MakeProject, keep
@@ -47,6 +51,23 @@ def test_completion_completes(cli: Cli) -> None:
 
     assert "plain,run" in done.stdout
     assert "plain,check" in done.stdout
+
+
+def test_every_command_is_completed() -> None:
+    """Those that there are, and the commands in them, with the line of the help page."""
+    app = make_app()
+
+    assert [item.value for item in items("")] == list(COMMANDS)
+    assert all(item.help for item in items(""))
+    for name in COMMANDS:
+        command = app.get_command(click.Context(app), name)
+        inner = getattr(command, "commands", {})
+        if inner:
+            assert completed(name, "") == sorted(inner)
+        assert command
+        for option in command.params:
+            if isinstance(option, click.Option) and not option.hidden:
+                assert set(option.opts) & set(completed(name, option.opts[-1]))
 
 
 @pytest.mark.parametrize("command", ["show", "output", "run", "logs", "stop"])
@@ -199,33 +220,170 @@ def test_an_answer_does_not_keep_the_shell_waiting(
     assert time.monotonic() - began < GENEROUS
 
 
-@pytest.mark.skipif(
-    sys.platform == "win32" or not shutil.which("bash"), reason="needs bash"
-)
-def test_bash_completes(here: Path, cli: Cli) -> None:
-    """A real bash fills in what it gets from our script."""
-    script = cli("completion", "bash").stdout
+#: How each shell is asked what it offers for a line, after its script was sourced; the line
+#: is in the variable LINE, and one candidate a line comes back, maybe with a remark.
+#: zsh offers only at a prompt, so a zsh in a terminal of its own is typed to.
+ASKS = {
+    "bash": r"""
+shopt -s extglob
+eval "$(python-runner completion bash)"
+read -ra COMP_WORDS <<< "$LINE"; [[ $LINE == *' ' ]] && COMP_WORDS+=("")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$LINE COMP_POINT=${#LINE} COMPREPLY=()
+compopt() { :; }
+spec=$(complete -p python-runner); [[ $spec =~ -F\ ([^\ ]+) ]]
+"${BASH_REMATCH[1]}" python-runner "${COMP_WORDS[-1]}"; printf '%s\n' "${COMPREPLY[@]}"
+""",
+    "fish": r"""
+python-runner completion fish | source
+complete --do-complete "$LINE"
+""",
+    "zsh": r"""
+zmodload zsh/zpty
+zpty -b inner zsh -f -i
+zpty -w inner "PROMPT=; stty rows 60 columns 200; autoload -Uz compinit; compinit -u -D"
+zpty -w inner 'eval "$(python-runner completion zsh)"'
+zpty -w inner "comppostfuncs=(); zstyle ':completion:*' list-prompt ''"
+zpty -w inner "bindkey '^I' list-choices; LISTMAX=9999; print READY''NOW"
+zpty -r inner answer '*READYNOW*'
+zpty -w -n inner "$LINE"$'\t'
+zpty -r -m inner answer "$OFFERED"
+print -r -- "$answer"
+""",
+}
+
+
+@pytest.fixture
+def on_path(here: Path) -> str:
+    """Return a PATH on which the command is found by its name."""
     folder = here / "bin"
     folder.mkdir()
     program = folder / "python-runner"
     words = " ".join(f"'{word}'" for word in COMMAND)
     program.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
     program.chmod(0o755)
-    asks = (
-        'ask() { COMP_WORDS=(python-runner "$@"); COMP_CWORD=$#; COMPREPLY=();'
-        ' _python_runner_completion python-runner; echo "${COMPREPLY[*]}"; }\n'
-        "compopt() { :; }\n"
-        "ask show abc; ask output abcdef01 ''; ask run sales --only ma"
-    )
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("python-runner ch", {"check"}),
+        ("python-runner mail lo", {"login", "logout"}),
+        ("python-runner run --no-", {"--no-mail"}),
+        ("python-runner show abc", {"abcdef01", "abcdef02"}),
+        ("python-runner output abcdef01 ", {"1.py", "2.py"}),
+        ("python-runner run sales --only ", {"load.py", "mail.py"}),
+    ],
+)
+@pytest.mark.parametrize("shell", ASKS)
+def test_a_real_shell_completes(
+    shell: str, line: str, offered: set[str], here: Path, on_path: str
+) -> None:
+    """It sources our script and offers these, of all that could follow, and no other."""
+    if not shutil.which(shell):
+        if os.environ.get("CI") and sys.platform == "linux":
+            pytest.fail(f"CI needs {shell}")
+        pytest.skip(f"needs {shell}")
+    if shell == "bash" and sys.platform == "darwin":
+        pytest.skip("the bash of macOS is of 2007")
+    quiet = {"bash": ["--norc"], "fish": ["--no-config"], "zsh": ["-f"]}[shell]
+    in_any_order = "|".join(map("*".join, itertools.permutations(offered)))
+    variables = {"PATH": on_path, "LINE": line, "HOME": str(here)}
+    variables |= {"OFFERED": f"*({in_any_order})*"}
 
     done = subprocess.run(
-        ["bash", "--norc", "-c", f"{script}\n{asks}"],
-        env=os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"},
+        [shell, *quiet, "-c", ASKS[shell]],
+        env=os.environ | variables | {"TERM": "xterm"},
         cwd=here,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
+        timeout=GENEROUS,
         check=False,
     )
 
-    assert done.stdout.splitlines() == ["abcdef02 abcdef01", "1.py 2.py", "mail.py"]
     assert done.stderr == ""
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", done.stdout)
+    if shell == "zsh":
+        # What was typed is shown as well.
+        shown = shown.partition(line.rstrip())[2]
+        words = set(shown.split())
+        assert offered <= words
+        assert not words & {"run", "init", "--json", "1234567"}
+    else:
+        assert {row.split("\t")[0] for row in shown.splitlines()} == offered
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("python-runner run", ["python-runner", "run"]),
+        (r"python-runner run .\sal", ["python-runner", "run", r".\sal"]),
+        (r"x C:\Scripts\new", ["x", r"C:\Scripts\new"]),
+        ("x 'a b' \"c d\"", ["x", "a b", "c d"]),
+        ("x 'it''s' \"a `\"b`\" c\"", ["x", "it's", 'a "b" c']),
+        ('x "two""quotes"', ["x", 'two"quotes']),
+        (r"x 'C:\two words\pro", ["x", r"C:\two words\pro"]),
+        ("x a`  b", ["x", "a ", "b"]),
+        (r"x .\'two words'\c", ["x", r".\two words\c"]),
+        ("x ''", ["x", ""]),
+        ("", []),
+    ],
+)
+def test_the_words_of_powershell(line: str, words: list[str]) -> None:
+    """A backslash belongs to a path, and what quotes hold is one word."""
+    assert split_line(line) == words
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "offered"),
+    [
+        ("python-runner ch", 1, ["check"]),
+        ("python-runner show abc", 2, ["abcdef02", "abcdef01"]),
+        ("python-runner output abcdef01", 3, ["1.py", "2.py"]),
+        ("python-runner run sales --only ma", 4, ["mail.py"]),
+        ("python-runner run 'sales' --only", 4, ["load.py", "mail.py"]),
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_powershell_is_answered(
+    line: str, number: int, offered: list[str], cli: Cli
+) -> None:
+    """By three lines for each candidate, as its script reads them: kind, value, remark."""
+    done = cli(
+        _PYTHON_RUNNER_COMPLETE="powershell_complete",
+        COMP_WORDS=line,
+        COMP_CWORD=str(number),
+    )
+
+    lines = done.stdout.splitlines()
+    assert len(lines) % 3 == 0
+    assert lines[1::3] == offered
+    assert set(lines[::3]) == {"plain"}
+    assert all(lines[2::3])
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("here")
+def test_powershell_completes_below_a_backslash(cli: Cli) -> None:
+    """A path as Windows writes it reaches the command with what separates its parts."""
+    done = cli(
+        _PYTHON_RUNNER_COMPLETE="powershell_complete",
+        COMP_WORDS=r"python-runner run shop\st",
+        COMP_CWORD="2",
+    )
+
+    value = r"shop\stock" if sys.platform == "win32" else r"shop\st"
+    assert done.stdout.splitlines()[1] == value
+
+
+def test_the_script_of_powershell_asks_as_it_is_answered(cli: Cli) -> None:
+    """It names the command and sets the variables that the answer is made of."""
+    script = cli("completion", "powershell").stdout
+
+    assert "Register-ArgumentCompleter -Native -CommandName python-runner" in script
+    for name in ("_PYTHON_RUNNER_COMPLETE", "COMP_WORDS", "COMP_CWORD"):
+        assert f"$env:{name} = " in script
+    assert "'powershell_complete'" in script
+    assert script.count("{") == script.count("}")

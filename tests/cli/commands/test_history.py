@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
+from python_runner.cli.known_runs import known_runs
 from python_runner.cli.moments import parse_since
 from python_runner.execution.orphans import process_start
 from python_runner.model import (
@@ -350,3 +351,25 @@ def test_short_ids_are_unique(store: Store, tmp_path: Path) -> None:
     assert [*short.values()] == ["abcdef011", "abcdef012", "abcdef02", "1234567"]
     for run_id, prefix in short.items():
         assert store.run_ids(prefix, 2) == [run_id]
+
+
+@pytest.mark.portable("the same records everywhere")
+@pytest.mark.parametrize("page", [1, 2, 3, 100])
+@pytest.mark.parametrize("limit", [1, 5, 9, 100])
+def test_open_runs_stand_among_those_that_ended(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int, limit: int
+) -> None:
+    """However many are read at a time, each once, the last recorded first."""
+    monkeypatch.setattr("python_runner.records.store._READ_AT_ONCE", page)
+    for number, kind in enumerate("oeeoeooee"):
+        run_id, path = str(number) * 13, tmp_path / "p"
+        if kind == "o":
+            store.begin_run(
+                OpenRun(run_id=run_id, project="p", path=path, started_at=TODAY)
+            )
+        else:
+            keep(store, run_id, path, Outcome.SUCCESS)
+
+    found = known_runs(store, tmp_path, limit=limit)
+
+    assert "".join(run.facts.run_id[0] for run in found) == "876543210"[:limit]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from python_runner.cli.examination import as_problems, examine, summary
 from python_runner.cli.lookup import sign_in_notice
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
@@ -18,20 +15,17 @@ from python_runner.cli.wording import formats, labelled
 from python_runner.config import permissions
 from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
-from python_runner.config.providers import is_microsoft
 from python_runner.config.settings import load_settings
-from python_runner.config.workspace import WORKSPACE_FILE
+from python_runner.doctor.examination import as_problems, brief, examine, summary
+from python_runner.doctor.mail import closing_passwords
+from python_runner.doctor.surroundings import (
+    open_permissions,
+    readable_secrets,
+    unwritable,
+)
 from python_runner.exceptions import Problem
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
-from python_runner.files import (
-    absolute,
-    current_folder,
-    exists,
-    is_file,
-    is_folder,
-    may_write_in,
-)
-from python_runner.records.outputs import private_logs
+from python_runner.files import current_folder
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
@@ -39,7 +33,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from python_runner.cli.examination import Examination
+    from python_runner.doctor.examination import Examination
     from python_runner.model import Settings
 
 
@@ -87,33 +81,13 @@ def command(
 
 
 def permission_problems(
-    examined: Iterable[Examination], settings: Settings
+    examined: Sequence[Examination], settings: Settings
 ) -> Iterator[Problem]:
-    """Yield what other users may change or read of all that a run believes and runs."""
-    mail, folders = settings.mail, [one.folder for one in examined]
-    believed = [current_folder(), *mail.looked_in, absolute(WORKSPACE_FILE)]
-    believed += filter(None, (mail.smtp_ca_file, mail.oauth_certificate))
-    believed += permissions.import_folders(settings.environ)
-    believed += permissions.parts_of_state(settings.home)
-    secret = [settings.env_file] if settings.env_file else []
-    for one in examined:
-        believed += permissions.parts_of_project(one.folder)
-        if project := one.project:
-            believed += permissions.what_is_run(project, one.scripts, one.interpreter)
-            secret += [one.folder / project.env_file] if project.env_file else []
+    """Yield who may change or read too much of what a run uses, or this user too little."""
     yield from permissions.root_problem()
-    yield from permissions.changeable(believed)
-    yield from unwritable(folders, settings)
-    for file in dict.fromkeys(secret):
-        yield from permissions.readable_secrets(file)
-
-
-def password_problems(settings: Settings) -> Iterator[Problem]:
-    """Yield that a mailbox takes no password, where one is to be sent to it."""
-    for way in settings.mail.ways:
-        if way.transport == "smtp" and way.provider and is_microsoft(way.provider):
-            message = way.provider.wants.in_language(system_language())
-            yield Problem(_("environment"), "MAIL_TRANSPORT", message)
+    yield from open_permissions(examined, settings)
+    yield from unwritable([one.folder for one in examined], settings)
+    yield from readable_secrets(examined, settings)
 
 
 def sign_in_problems(settings: Settings) -> Iterator[Problem]:
@@ -122,43 +96,11 @@ def sign_in_problems(settings: Settings) -> Iterator[Problem]:
         yield Problem(_("environment"), "LOGIN_MAIL", message)
 
 
-def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]:
-    """Yield the places that a run writes to and this user may not."""
-    if not may_write_in(settings.home):
-        message = _(
-            "this user may not write to it: no records are kept, and nothing prevents"
-            " a second run of a project at the same time; set PYTHON_RUNNER_HOME to"
-            " another folder"
-        )
-        yield Problem(str(settings.home), "", message)
-    for folder in folders:
-        logs = folder / "logs"
-        for part in (logs, logs / "runs"):
-            if not is_folder(folder) or may_write_in(part):
-                continue
-            other = exists(part) and not is_folder(part)
-            reason = (
-                _("it is not a folder") if other else _("this user may not write to it")
-            )
-            message = _(
-                "{reason}: the log stays incomplete, and the output of the scripts goes"
-                " to {folder}"
-            )
-            if part != logs:
-                message = _("{reason}: the output of the scripts goes to {folder}")
-            values = {"reason": reason, "folder": _instead_of_logs(folder, settings)}
-            yield Problem(str(part), "", message.format(**values))
-            break
-        log = logs / f"{folder.name}.log"
-        if exists(log) and not is_file(log):
-            yield Problem(str(log), "", _("it is not a file: the log stays incomplete"))
-
-
-def _instead_of_logs(folder: Path, settings: Settings) -> Path:
-    """Return where the output of scripts lies if ``logs`` cannot be written."""
-    if may_write_in(settings.home):
-        return private_logs(settings.home, folder)
-    return Path(tempfile.gettempdir())
+def password_problems(settings: Settings) -> Iterator[Problem]:
+    """Yield that a mailbox takes no password, where one is to be sent to it."""
+    for wants in closing_passwords(settings.mail):
+        message = wants.in_language(system_language())
+        yield Problem(_("environment"), "MAIL_TRANSPORT", message)
 
 
 def _document(
@@ -199,8 +141,8 @@ def _print(examined: Sequence[Examination], settings: Settings) -> None:
         if all(Path(problem.file) == one.folder for problem in one.problems):
             # Each of them names the folder.
             for problem in one.problems:
-                brief = _brief(problem, one.folder)
-                show("✗ {name}  {problem}", colour="red", **values, problem=brief)
+                told = brief(problem, one.folder)
+                show("✗ {name}  {problem}", colour="red", **values, problem=told)
             continue
         problems = formats().ngettext(
             "{count} problem in {folder}",
@@ -209,15 +151,4 @@ def _print(examined: Sequence[Examination], settings: Settings) -> None:
         )
         show("✗ {name}  " + problems, colour="red", **values, count=count)
         for problem in one.problems:
-            show("    {problem}", problem=_brief(problem, one.folder))
-
-
-def _brief(problem: Problem, folder: Path) -> Problem:
-    """Return a problem whose file is named as one sees it from the project."""
-    file = Path(problem.file)
-    if file == folder:
-        # The sentence names it.
-        return replace(problem, file="")
-    if file.is_relative_to(folder):
-        return replace(problem, file=str(file.relative_to(folder)))
-    return problem
+            show("    {problem}", problem=brief(problem, one.folder))

@@ -12,7 +12,7 @@ from python_runner.cli.known_runs import KnownRun, known_runs, masker_of
 from python_runner.cli.lookup import chosen_projects, nothing_recorded, open_records
 from python_runner.cli.moments import since_option
 from python_runner.cli.parameters import at_least
-from python_runner.cli.streams import show, show_document, stdout
+from python_runner.cli.streams import show, show_lists, stdout
 from python_runner.cli.tables import Cell, Column, print_table, sparkline
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.config.settings import load_settings
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from python_runner.masking import Masker
     from python_runner.records.store import Store
     from python_runner.trends import Statistics
+
+    #: Projects' names by folder and script.
+    _Names = dict[tuple[Path, str], str]
 
 #: Results of a script that its statistics are made of, at most.
 SAMPLE = 100
@@ -67,7 +70,7 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
     masker = masker_of(settings)
     failed, since, stats = flags["failed"], flags["since"], flags["stats"]
     with open_records(settings) as store:
-        runs = known_runs(
+        found = known_runs(
             store,
             settings.home,
             projects=folders,
@@ -75,20 +78,33 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
             since=since,
             limit=flags["limit"],
         )
-        scripts = list(_scripts(store, runs, since, masker)) if stats else []
+        names: _Names = {}
+        scripts = _scripts(store, names, since, masker)
         if flags["as_json"]:
-            document = {
-                "runs": [run.to_document(masker(run.facts.path)) for run in runs]
+            lists: dict[str, Iterable[object]] = {
+                "runs": (
+                    run.to_document(masker(run.facts.path))
+                    for run in _noting(found, names if stats else None)
+                )
             }
             if stats:
-                document["statistics"] = [script.to_document() for script in scripts]
-            show_document(document)
-        elif not runs:
+                lists["statistics"] = (script.to_document() for script in scripts)
+            show_lists(lists)
+        elif not (runs := list(_noting(found, names if stats else None))):
             show(_nothing(folders, narrowed=failed or since is not None))
         else:
             _print_runs(store, runs, masker)
-            _print_scripts(scripts)
+            _print_scripts(list(scripts))
     return EXIT_SUCCESS
+
+
+def _noting(runs: Iterable[KnownRun], names: _Names | None) -> Iterator[KnownRun]:
+    """Yield the runs; note the scripts of those that have ended, if they are wanted."""
+    for run in runs:
+        if names is not None and isinstance(run.facts, Run):
+            for result in run.facts.scripts:
+                names[run.facts.path, result.script] = run.facts.project
+        yield run
 
 
 def _nothing(folders: Sequence[Path], *, narrowed: bool) -> str:
@@ -168,18 +184,12 @@ class _Script(NamedTuple):
 
 def _scripts(
     store: Store,
-    runs: Iterable[KnownRun],
+    names: _Names,
     since: datetime | None,
     masker: Callable[[Path], Masker],
 ) -> Iterator[_Script]:
-    """Yield the statistics of the scripts of all runs that have ended."""
-    scripts = {
-        (run.facts.path, result.script): run.facts.project
-        for run in runs
-        if isinstance(run.facts, Run)
-        for result in run.facts.scripts
-    }
-    for (path, script), project in scripts.items():
+    """Yield the statistics of the scripts that ``names`` holds when they are asked for."""
+    for (path, script), project in names.items():
         results = store.past_results(path, script, SAMPLE)
         if since is not None:
             results = [result for result in results if result.started_at >= since]

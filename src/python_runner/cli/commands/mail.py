@@ -287,6 +287,9 @@ command.add_command(mail_setup.command, "setup")
 
 
 def _without_content(queued: QueuedMessage) -> str:
+    if not queued.run_id:
+        message = _("Digest {number} was sent, and its content was deleted since.")
+        return message.format(number=queued.number)
     message = formats().ngettext(
         "Report {number} was sent, and its content was deleted {count} day after its run."
         " `python-runner show --html FILE {run_id}` makes its page again.",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.admin_letter import admin_letter
-from python_runner.cli.streams import say, show, stderr
+from python_runner.cli.questions import has_terminal
+from python_runner.cli.streams import say, show
 from python_runner.cli.wording import labelled
 from python_runner.computer import host_name
 from python_runner.config.addresses import address_problems
@@ -149,7 +149,7 @@ def command(
     language: str | None, env_file: Path | None, *, yes: bool, **options: Any
 ) -> int:
     """Ask what was not given, say which way fits and why, and write the file."""
-    given = Given(**options, asks=_has_terminal())
+    given = Given(**options, asks=has_terminal())
     answers = _answers(given)
     recipient = _recipient(given, answers.mailbox)
     advice = advise(answers)
@@ -181,11 +181,6 @@ def command(
     file = f" --env-file {shell_word(str(env_file))}" if env_file else ""
     _show_next_steps(advice, shell_word(recipient), file)
     return EXIT_SUCCESS
-
-
-def _has_terminal() -> bool:
-    """Say whether questions can be asked and answered."""
-    return sys.stdin is not None and sys.stdin.isatty() and stderr().isatty()
 
 
 def _answers(given: Given) -> Answers:

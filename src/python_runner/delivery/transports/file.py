@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from dataclasses import replace
@@ -10,7 +11,7 @@ from email.policy import SMTP
 from typing import TYPE_CHECKING
 
 from python_runner.delivery.transports.errors import DeliveryError, receipts_for
-from python_runner.files import make_folder, replacing
+from python_runner.files import make_folder, may_write_in, replacing
 from python_runner.model import Cause
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -61,6 +62,18 @@ class FileTransport:
             file.flush()
             os.fsync(file.fileno())
         return target
+
+    def require_folder(self) -> Path:
+        """Return the folder, where mails can be written into it; nothing is written.
+
+        Raises:
+            OSError: they cannot.
+        """
+        if self._folder is None:
+            raise FileNotFoundError("MAIL_DIR is not set")
+        if not may_write_in(self._folder):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return self._folder
 
     def problem(self, error: OSError) -> Sentence:
         """Return what to do about an error of :meth:`write`."""

@@ -7,10 +7,13 @@ import smtplib
 import socket
 import ssl
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeVar
 
+from python_runner.delivery.certificates import Validity
 from python_runner.delivery.transports import answers, user_answers
 from python_runner.delivery.transports.envelope import ascii_address
 from python_runner.delivery.transports.errors import DeliveryError
@@ -55,6 +58,10 @@ _ENVELOPE_SECONDS = 300.0
 #: Seconds the server may take to answer QUIT, on which nothing depends.
 _QUIT_SECONDS = 5.0
 _CLOSING = 421
+#: A date as mails have it.
+_DATE = re.compile(
+    r"\b[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"
+)
 _CHALLENGE = 334
 _T = TypeVar("_T")
 
@@ -89,6 +96,7 @@ class SmtpConnection:
         self._data_timeout = data_timeout
         self._tokens = tokens
         self._smtp = SmtpClient(step_timeout)
+        self._greeting = ""
 
     @property
     def is_open(self) -> bool:
@@ -136,6 +144,26 @@ class SmtpConnection:
         """Return the version of TLS in use, or None."""
         sock = self._smtp.sock
         return sock.version() if isinstance(sock, ssl.SSLSocket) else None
+
+    def validity(self) -> Validity | None:
+        """Return when the server's certificate is valid; None without encryption."""
+        sock = self._smtp.sock
+        known = sock.getpeercert() if isinstance(sock, ssl.SSLSocket) else None
+        if not known:
+            return None
+        begins_at, ends_at = (
+            datetime.fromtimestamp(ssl.cert_time_to_seconds(str(known[name])), UTC)
+            for name in ("notBefore", "notAfter")
+        )
+        return Validity(begins_at, ends_at)
+
+    def server_time(self) -> datetime | None:
+        """Return the time that the greeting names, as Exchange's does; else None."""
+        found = _DATE.search(self._greeting)
+        try:
+            return parsedate_to_datetime(found[0]) if found else None
+        except ValueError:
+            return None
 
     def log_in(self) -> bool:
         """Log in and return True; without password and tokens there is no login.
@@ -260,7 +288,7 @@ class SmtpConnection:
 
     def _greet(self) -> None:
         try:
-            self._expect(220, self._smtp.getreply)
+            self._greeting = self._expect(220, self._smtp.getreply)
         except DeliveryError as error:
             if error.cause is not Cause.CONNECTION_LOST or is_endless(error.__cause__):
                 raise

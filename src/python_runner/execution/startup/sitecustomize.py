@@ -6,8 +6,6 @@ thing done here is to take the folder away again, from ``os.environ`` as well, s
 neither the script nor what it starts sees it. The Python may be of any version.
 """
 
-from __future__ import annotations
-
 import codecs
 import os
 import sys
@@ -31,7 +29,7 @@ def _withdraw(folder: str) -> None:
     sys.path_importer_cache.pop(folder, None)
 
 
-def _print_anything(error: UnicodeError) -> tuple[str | bytes, int]:
+def _print_anything(error: "UnicodeError") -> "tuple[str | bytes, int]":
     """Write a file name's bytes as they are, and what has no other way as an escape."""
     assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - nothing else is printed
     one = UnicodeEncodeError(
@@ -43,7 +41,7 @@ def _print_anything(error: UnicodeError) -> tuple[str | bytes, int]:
         return codecs.backslashreplace_errors(one)
 
 
-def _let_print(stream: Any) -> None:
+def _let_print(stream: "Any") -> None:
     """Give a stream an error handler with which no character makes print() fail."""
     errors = getattr(stream, "errors", None)
     if errors == "strict":

@@ -1,4 +1,4 @@
-"""What `check` finds out about one project: everything wrong, and what was looked at."""
+"""What `check` and `doctor` find out about one project: all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class Examination:
     Attributes:
         project: as far as its configuration is right; None where it cannot be read.
         interpreter: what runs its scripts, where it was found.
+        command: the same with arguments of its own; empty where it was not found.
         version: what that says of itself; None where it is no Python.
         scripts: the files of its scripts that were found.
         problems: what keeps it from running as it says. They hold no secret.
@@ -58,6 +59,7 @@ class Examination:
     folder: Path
     project: Project | None = None
     interpreter: Path | None = None
+    command: tuple[str, ...] = ()
     version: str | None = None
     scripts: tuple[Path, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -131,6 +133,7 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
         folder=folder,
         project=project,
         interpreter=Path(command[0]) if command else None,
+        command=command,
         version=version,
         scripts=tuple(filter(None, found.values())),
         problems=_masked(problems, masker),
@@ -244,6 +247,17 @@ def _preload_warnings(
 
 def _environ(project: Project, settings: Settings) -> dict[str, str]:
     return child_environment(settings.environ, project.env, run_id="")
+
+
+def brief(problem: Problem, folder: Path) -> Problem:
+    """Return a problem whose file is named as one sees it from the project."""
+    file = Path(problem.file)
+    if file == folder:
+        # The sentence names it.
+        return replace(problem, file="")
+    if file.is_relative_to(folder):
+        return replace(problem, file=str(file.relative_to(folder)))
+    return problem
 
 
 def summary(examined: Examination, settings: Settings) -> str:

@@ -1,0 +1,1 @@
+"""What `check` and `doctor` find out about projects and about this computer."""

@@ -1,0 +1,224 @@
+"""Which modules the sources of a project import; nothing of them is run.
+
+Text in, facts out. What a source imports only where it can do without it is left out: an
+import that is tried, one for type checkers, one for another system or version of Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+#: Errors whose handler expects that a module is missing.
+_EXPECTED = frozenset(
+    {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+)
+#: Words of conditions that choose by system or version, not by what the script is to do.
+_CHOOSES = frozenset(
+    {"platform", "os.name", "name", "version_info", "implementation", "PY2", "PY3"}
+)
+#: Statements whose body is run when they are reached.
+_AT_ONCE = (ast.With, ast.AsyncWith, ast.ClassDef)
+#: Parts of the standard library that newer Pythons do not have any more (PEP 594, 632,
+#: and the changes of 3.12 and 3.13).
+REMOVED = frozenset(
+    [
+        "aifc",
+        "asynchat",
+        "asyncore",
+        "audioop",
+        "binhex",
+        "cgi",
+        "cgitb",
+        "chunk",
+        "crypt",
+        "distutils",
+        "formatter",
+        "imghdr",
+        "imp",
+        "lib2to3",
+        "mailcap",
+        "msilib",
+        "nis",
+        "nntplib",
+        "ossaudiodev",
+        "parser",
+        "pipes",
+        "smtpd",
+        "sndhdr",
+        "spwd",
+        "sunau",
+        "symbol",
+        "telnetlib",
+        "uu",
+        "xdrlib",
+    ]
+)
+#: Packages that bear another name than their module.
+_PACKAGES = {
+    "Crypto": "pycryptodome",
+    "MySQLdb": "mysqlclient",
+    "OpenSSL": "pyOpenSSL",
+    "PIL": "Pillow",
+    "attr": "attrs",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "PyMuPDF",
+    "git": "GitPython",
+    "jwt": "PyJWT",
+    "ldap": "python-ldap",
+    "magic": "python-magic",
+    "mysql": "mysql-connector-python",
+    "pkg_resources": "setuptools",
+    "pptx": "python-pptx",
+    "psycopg2": "psycopg2-binary",
+    "serial": "pyserial",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "usb": "pyusb",
+    "wx": "wxPython",
+    "yaml": "PyYAML",
+    "zmq": "pyzmq",
+    **dict.fromkeys(
+        ("pythoncom", "pywintypes", "win32api", "win32com", "win32con", "win32gui"),
+        "pywin32",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module that a source imports.
+
+    Attributes:
+        module: its dotted name; of a relative import what stands behind the dots.
+        names: what is taken from it: attributes, or modules in it.
+        line: where.
+        certain: whether the import is made as soon as the source runs.
+        level: the dots of a relative import; 0 for others.
+    """
+
+    module: str
+    names: tuple[str, ...]
+    line: int
+    certain: bool
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What a source imports.
+
+    Attributes:
+        found: each import, in order.
+        changes_path: whether it changes where modules are looked for.
+    """
+
+    found: tuple[Import, ...] = ()
+    changes_path: bool = False
+
+
+def imports_of(source: bytes) -> Imports:
+    """Return what a source imports; nothing where this Python cannot read it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+        found = tuple(_imports(tree.body, certain=True))
+        changes = any(map(_is_path, ast.walk(tree)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # The interpreter of the project has the say about that.
+        return Imports()
+    return Imports(found, changes)
+
+
+def package_of(module: str) -> str:
+    """Return the name under which what has a module is installed, as far as it is known."""
+    top = module.partition(".")[0]
+    return _PACKAGES.get(top, top)
+
+
+def _imports(body: Iterable[ast.AST], *, certain: bool) -> Iterator[Import]:
+    """Yield what statements import; ``certain``: whether they are reached for sure."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(alias.name, (), node.lineno, certain)
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names if alias.name != "*")
+            module, level = node.module or "", node.level
+            yield Import(module, names, node.lineno, certain, level=level)
+        elif isinstance(node, ast.If):
+            yield from _of_condition(node, certain=certain)
+        elif isinstance(node, (ast.Try, ast.TryStar)):
+            yield from _of_attempt(node, certain=certain)
+        elif not _suppresses(node):
+            sure = certain and isinstance(node, _AT_ONCE)
+            yield from _imports(_statements(node), certain=sure)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.stmt, ast.match_case)):
+            yield child
+
+
+def _of_condition(node: ast.If, *, certain: bool) -> Iterator[Import]:
+    words = set(_words(node.test))
+    if "TYPE_CHECKING" in words:
+        yield from _imports(node.orelse, certain=certain)
+    elif "__name__" in words:
+        yield from _imports(node.body, certain=certain)
+        yield from _imports(node.orelse, certain=False)
+    elif words.isdisjoint(_CHOOSES):
+        yield from _imports((*node.body, *node.orelse), certain=False)
+
+
+def _of_attempt(node: ast.Try | ast.TryStar, *, certain: bool) -> Iterator[Import]:
+    if not any(map(_expects, node.handlers)):
+        yield from _imports(node.body, certain=certain)
+        for handler in node.handlers:
+            yield from _imports(handler.body, certain=False)
+    # Behind an import that was tried stands what needs it, or does without.
+    yield from _imports(node.finalbody, certain=certain)
+
+
+def _expects(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or not _EXPECTED.isdisjoint(_words(handler.type))
+
+
+def _suppresses(node: ast.AST) -> bool:
+    """Say whether a statement is a ``with`` that passes over missing modules."""
+    if not isinstance(node, (ast.With, ast.AsyncWith)):
+        return False
+    words = {word for item in node.items for word in _words(item.context_expr)}
+    return "suppress" in words and not _EXPECTED.isdisjoint(words)
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name):
+            yield part.id
+        elif isinstance(part, ast.Attribute):
+            yield part.attr
+
+
+def _is_path(node: ast.AST) -> bool:
+    """Say whether a part of a source changes where modules are looked for."""
+    if isinstance(node, ast.Attribute):
+        named = ast.unparse(node)
+        return named in {"sys.path", "sys.meta_path", "site.addsitedir"}
+    if isinstance(node, ast.ImportFrom):
+        names = {alias.name for alias in node.names}
+        return (node.module == "sys" and "path" in names) or "addsitedir" in names
+    return False

@@ -1,0 +1,244 @@
+"""Finds what a digest tells: of each project what its records and its folder say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache, partial
+from typing import TYPE_CHECKING
+
+from python_runner.computer import host_name
+from python_runner.config.project import load_project
+from python_runner.days_off import day_off
+from python_runner.delivery.sign_in.facts import notice
+from python_runner.due_times import first_missed
+from python_runner.exceptions import PythonRunnerError
+from python_runner.facts import dataclass
+from python_runner.files import is_folder
+from python_runner.masking import Masker
+from python_runner.model import RunStatus, Streak
+from python_runner.model.digest import Digest, ProjectDigest, Silent, Standing
+from python_runner.records.digests import Undelivered
+from python_runner.runner.recovery import known_end, was_interrupted
+from python_runner.trends import MOST_STARTS, silence
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+    from typing import Any
+
+    from python_runner.model import OpenRun, Project, ProjectState, Run, Settings
+    from python_runner.records.digests import Period
+    from python_runner.records.store import Store
+
+#: A project that is not listed is left out where it has not run for so long.
+_FORGOTTEN = timedelta(days=100)
+#: From this time on, in days, the scripts' totals say something.
+_TOTALS_DAYS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """Looks at projects, and at what is kept of them.
+
+    Attributes:
+        defaults: optional keys that hold where a project is silent.
+        listed: the projects that were named or listed; the others are known from the
+            records alone.
+    """
+
+    store: Store
+    settings: Settings
+    defaults: Mapping[str, Any]
+    listed: Collection[Path]
+
+    def digest(self, folders: Sequence[Path], period: Period) -> Digest:
+        """Return the digest of projects.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        digests, mail = self.store.digests, self.settings.mail
+        counts = digests.counts(folders, period)
+        undelivered = digests.undelivered(folders, period.since)
+        own = undelivered.get(None, Undelivered())
+        found = []
+        for folder in folders:
+            if self._is_forgotten(folder, period.until):
+                continue
+            facts = self._project(folder, period)
+            left = undelivered.get(folder, Undelivered())
+            ended = {
+                status: count
+                for status, count in counts[folder].items()
+                if status is not RunStatus.SKIPPED
+            }
+            runs = sum(ended.values())
+            found.append(
+                replace(
+                    facts,
+                    runs=runs,
+                    failed=runs - ended.get(RunStatus.SUCCESS, 0),
+                    waiting=left.waiting,
+                    given_up=left.given_up,
+                )
+            )
+        order = list(Standing)
+        found.sort(key=lambda p: (order.index(p.standing), p.name.casefold()))
+        long = (period.until - period.since).days >= _TOTALS_DAYS
+        warning = notice(mail, period.until)
+        return Digest(
+            since=period.since,
+            until=period.until,
+            computer=host_name(),
+            projects=tuple(found),
+            scripts=tuple(digests.scripts(folders, period)) if long else (),
+            notices=(warning,) if warning else (),
+            waiting=own.waiting,
+            given_up=own.given_up,
+        )
+
+    def _is_forgotten(self, folder: Path, now: datetime) -> bool:
+        """Say whether the records alone know a project, and nobody wants it any more.
+
+        Its folder is gone, or it has not run for long.
+        """
+        if folder in self.listed:
+            return False
+        if not is_folder(folder):
+            return True
+        last = self.store.digests.starts(folder, now, 1)
+        begun = bool(self.store.open_runs([folder]))
+        return not begun and (not last or now - last[0] > _FORGOTTEN)
+
+    def _project(self, folder: Path, period: Period) -> ProjectDigest:
+        project, problem = self._configuration(folder)
+        secrets = project.secrets if project else ()
+        masker = Masker((*self.settings.secrets, *secrets))
+        state = self.store.project_state(folder)
+        running, left_open = self._open_runs(folder)
+        facts = _with_last(folder, state, left_open)
+        if facts.last:
+            words = masker.text(_help(facts.last, project))
+            facts = replace(facts, last=facts.last.masked(masker), help=words)
+        began = running.started_at if running else None
+        facts = replace(
+            facts,
+            running_since=began,
+            problem=problem and masker.text(problem),
+            listed=folder in self.listed,
+            configuration=project,
+            silent=None if running else self._silent(folder, project, period.until),
+        )
+        standing = _standing(facts, period.since)
+        if standing is Standing.WELL and (failure := self._failure(folder, period)):
+            standing = Standing.RECOVERED
+            facts = replace(facts, failure=failure.masked(masker))
+        return replace(facts, standing=standing)
+
+    def _configuration(self, folder: Path) -> tuple[Project | None, str | None]:
+        try:
+            return load_project(folder, defaults=self.defaults), None
+        except PythonRunnerError as error:
+            return None, str(error)
+
+    def _open_runs(
+        self, folder: Path
+    ) -> tuple[OpenRun | None, tuple[OpenRun, RunStatus] | None]:
+        """Return the active run, and the newest one that has ended, with how.
+
+        The records do not know its end yet. Each may be None.
+        """
+        home = self.settings.home
+        running, left_open = None, None
+        for run in self.store.open_runs([folder]):
+            if end := known_end(run, home):
+                left_open = left_open or (run, end.status)
+            elif was_interrupted(run, self.store, home):
+                left_open = left_open or (run, RunStatus.INTERRUPTED)
+            elif self.store.run(run.run_id) is None:
+                running = running or run
+        return running, left_open
+
+    def _failure(self, folder: Path, period: Period) -> Run | None:
+        """Return the last run that did not succeed, if it began in the digest's time."""
+        for run in self.store.runs(projects=[folder], failed=True, limit=1):
+            if run.started_at >= period.since:
+                return run
+        return None
+
+    def _silent(
+        self, folder: Path, project: Project | None, now: datetime
+    ) -> Silent | None:
+        starts = self.store.digests.starts(folder, now, MOST_STARTS)
+        starts += [run.started_at for run in self.store.open_runs([folder])]
+        starts = sorted(start.astimezone() for start in starts if start <= now)
+        if not starts:
+            return None
+        if project and project.schedule:
+            off = partial(_is_off, project)
+            due = first_missed(project.schedule, starts[-1], now, cache(off))
+            return Silent(expected_at=due, schedule=project.schedule) if due else None
+        found = silence(starts, now.astimezone())
+        if found is None:
+            return None
+        return Silent(
+            expected_at=found.expected_at,
+            weekdays=found.weekdays,
+            every=found.every,
+            runs=found.starts,
+        )
+
+
+def _help(run: Run, project: Project | None) -> str:
+    """Return the owner's words about the first script that failed, else about the project."""
+    if project is None or not run.failed_scripts:
+        return ""
+    words = project.all_help
+    return words.get(run.failed_scripts[0].script, "") or words.get("", "")
+
+
+def _is_off(project: Project, day: date) -> bool:
+    """Say whether a project does not run on a day; it does where nobody can tell."""
+    found = day_off(project.not_on, project.path, day, project.language)
+    return found.reason is not None
+
+
+def _with_last(
+    folder: Path, state: ProjectState, left_open: tuple[OpenRun, RunStatus] | None
+) -> ProjectDigest:
+    """Return how a project did last, with a run whose end the records do not know yet."""
+    last, streak = state.last, state.streak
+    name = last.project if last else folder.name or str(folder)
+    if left_open is None or (last and last.started_at > left_open[0].started_at):
+        status = last.status if last else None
+        return ProjectDigest(
+            path=folder, name=name, last=last, status=status, streak=streak
+        )
+    run, status = left_open
+    alike = last and (last.status is RunStatus.SUCCESS) is (status is RunStatus.SUCCESS)
+    before = streak if streak and alike else Streak(count=0, since=run.started_at)
+    return ProjectDigest(
+        path=folder,
+        name=run.project,
+        status=status,
+        streak=Streak(count=before.count + 1, since=before.since),
+    )
+
+
+def _standing(facts: ProjectDigest, since: datetime) -> Standing:
+    """Return how a project does, but for whether it recovered."""
+    if facts.status not in {None, RunStatus.SUCCESS, RunStatus.SKIPPED}:
+        begun = facts.streak.since if facts.streak else None
+        return (
+            Standing.FAILED
+            if begun is None or begun >= since
+            else Standing.STILL_FAILING
+        )
+    if facts.problem:
+        return Standing.BROKEN if facts.listed else Standing.WELL
+    if facts.silent:
+        return Standing.SILENT
+    return Standing.NEVER_RAN if facts.status is None else Standing.WELL

@@ -1,0 +1,3 @@
+@echo off
+py -3 etape.py --annee %1
+exit /b %errorlevel%
