@@ -7,8 +7,7 @@ is due once. The expression speaks of the local time of this computer.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from python_runner.texts.sanitize import flat
@@ -16,8 +15,8 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date, tzinfo
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
 #: Short forms of crontab, and what the key has instead.
 SHORT_FORMS = {
@@ -29,10 +28,6 @@ SHORT_FORMS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-#: How much before its time a start counts for it, and how late one may come.
-_EARLY, _LATE = timedelta(minutes=5), timedelta(minutes=15)
-#: Times that are looked at: a year of days off, a due time every hour.
-_MOST_TIMES = 10_000
 _FIELDS = 5
 _FIELD_NAMES = {
     "minute": N_("minute"),
@@ -90,32 +85,6 @@ def times_before(
 ) -> Iterator[datetime]:
     """Yield the times before a moment at which an expression was due, last to first."""
     return _times(expression, moment, zone, reverse=True)
-
-
-def first_missed(
-    expression: str,
-    last: datetime,
-    now: datetime,
-    is_off: Callable[[date], bool],
-    zone: tzinfo | None = None,
-) -> datetime | None:
-    """Return the first time after the last start at which a project was due; None: none.
-
-    A start a little before its time counts for it, and one may come a little late.
-
-    Args:
-        expression: one that :func:`expression_problem` finds right.
-        last: when the project was started last.
-        now: the present moment.
-        is_off: says whether the project does not run on a day.
-        zone: of the local time; None: this computer's.
-    """
-    for due in islice(times_after(expression, last + _EARLY, zone), _MOST_TIMES):
-        if due > now - _LATE:
-            return None
-        if not is_off(due.date()):
-            return due
-    return None
 
 
 def local_zone() -> tzinfo:

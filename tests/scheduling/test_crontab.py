@@ -157,6 +157,17 @@ def test_a_line_that_a_person_has_edited_stays_ours() -> None:
             "0 6 * * *",
         ),
         ("0 6 * * * cd /srv && python-runner run", None, "0 6 * * *"),
+        *(
+            (f"0 6 * * * {command}", "/srv/p", "0 6 * * *")
+            for command in (
+                "cd /srv&&python-runner run p>>log 2>&1",
+                "cd /srv; python-runner run p > /dev/null 2> /dev/null",
+                "python-runner run /srv/p &> log # every morning",
+                "python-runner run < /dev/null /srv/p | logger -t run",
+                "(cd /srv; python-runner run p)",
+            )
+        ),
+        ("0 6 * * * python-runner run '/srv/a;' ; true", "/srv/a;", "0 6 * * *"),
     ],
 )
 def test_a_line_made_by_hand_is_understood(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from python_runner.model import Project
     from python_runner.scheduling.entries import Entry
+    from python_runner.scheduling.slots import Missed
 
 #: Due times that are looked at for one that no day off excludes.
 _MOST_TIMES = 1000
@@ -97,8 +98,8 @@ class Row:
         found = day_off(project.not_on, project.path, due.date(), project.language)
         return found.reason is not None
 
-    def to_document(self, now: datetime) -> dict[str, Any]:
-        """Return its part of the JSON document."""
+    def to_document(self, now: datetime, missed: Missed | None) -> dict[str, Any]:
+        """Return its part of the JSON document, with the slots that were missed."""
         entry, due = self.entry, self.next_due(now)
         job = entry.job if entry else None
         return {
@@ -108,6 +109,7 @@ class Row:
             "expression": self.expression,
             "words": self.when,
             "due": due.isoformat() if due else None,
+            "missed": wording.missed_document(missed),
             "scheduler": entry.scheduler.value if entry else None,
             "name": entry.name if entry else None,
             "purpose": job.purpose.value if job and job.purpose else None,

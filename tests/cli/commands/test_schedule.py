@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from python_runner.cli.app import run_app
+from python_runner.config.project import load_project
 from python_runner.installation import scheduled_command
+from python_runner.runner.context import schedule_terms
 from tests.servers.schedulers import program
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from python_runner.records.store import Store
     from tests.support import MakeProject
 
 pytestmark = [pytest.mark.posix, pytest.mark.slow]
@@ -191,6 +195,34 @@ def test_show_tells_what_is_wrong_with_entries(
     assert rows["flush"]["notes"] == []
     monkeypatch.setenv("LANGUAGE", "fr")
     assert "les jours ouvrés à 06:00" in schedule(capsys, "show")[1]
+
+
+def test_show_counts_what_was_missed_as_status_does(
+    crontab: Path,
+    make_project: MakeProject,
+    capsys: pytest.CaptureFixture[str],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both say the same; records that cannot be read hide no entry."""
+    assert not crontab.exists()
+    folder = make_project("hourly", schedule="* * * * *")
+    now = datetime.now().astimezone()
+    terms = schedule_terms(load_project(folder))
+    store.keep_schedule(folder, terms, now - timedelta(hours=1))
+
+    (row,) = json.loads(schedule(capsys, "show", "--json", str(folder))[1])["entries"]
+    run_app(["status", "--json", str(folder)])
+    (status,) = json.loads(capsys.readouterr().out)["projects"]
+
+    assert row["missed"]["count"] in {59, 60}
+    assert row["missed"]["first"] == status["missed"]["first"]
+    assert "missed" in schedule(capsys, "show", str(folder))[1]
+
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(folder / "exec_config.json"))
+    code, text = schedule(capsys, "show", str(folder))
+    assert code == 0
+    assert "not installed" in text
 
 
 def test_days_off_count_for_the_next_due_time(

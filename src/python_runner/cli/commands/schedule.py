@@ -13,6 +13,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.app import COMMANDS
+from python_runner.cli.known_runs import active_run
 from python_runner.cli.lookup import configured_project, open_records
 from python_runner.cli.schedule_view import rows_of
 from python_runner.cli.streams import say, show, show_document, stderr
@@ -27,6 +28,7 @@ from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder, expanded
 from python_runner.installation import scheduled_command
 from python_runner.runner.context import schedule_terms
+from python_runner.scheduling.catch_up import outlook_of
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
 from python_runner.scheduling.fields import displaced_times
 from python_runner.scheduling.installed import (
@@ -56,10 +58,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
+    from python_runner.cli.schedule_view import Row
     from python_runner.config.workspace import Workspace
     from python_runner.model import MailSettings, Project, Settings
     from python_runner.scheduling.entries import Entry, Job, Scheduler
     from python_runner.scheduling.plan import Plan
+    from python_runner.scheduling.slots import Missed
     from python_runner.texts.sentence import Sentence
 
     _F = TypeVar("_F", bound=Callable[..., Any])
@@ -222,7 +226,7 @@ def show_entries(
     projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None
 ) -> int:
     """Print the entries that start Python Runner."""
-    load_settings(env_file)
+    settings = load_settings(env_file)
     problems: list[Sentence] = []
     entries = installed_entries(problems=problems)
     folders = tuple(map(absolute, projects))
@@ -233,10 +237,12 @@ def show_entries(
         folders = workspace.projects if workspace else ()
     rows = list(rows_of(entries, map(absolute, folders)))
     now = datetime.now().astimezone()
+    missed = _missed(rows, settings, now)
     for problem in problems:
         say(wording.say(problem), err=True, colour="yellow")
     if as_json:
-        show_document({"entries": [row.to_document(now) for row in rows]})
+        documents = [row.to_document(now, missed.get(row.folder)) for row in rows]
+        show_document({"entries": documents})
     elif not rows:
         show(_("Nothing is installed; `python-runner schedule install` does it."))
     else:
@@ -244,6 +250,7 @@ def show_entries(
             Column(_("project"), name=True),
             Column(_("when")),
             Column(_("due")),
+            Column(_("missed"), numbers=True, optional=True),
             Column(_("scheduler")),
             Column(_("notes"), remark=True, optional=True),
         )
@@ -254,6 +261,7 @@ def show_entries(
                     Cell(row.name),
                     Cell(row.when or "-"),
                     Cell(_due(row.next_due(now))),
+                    Cell(wording.missed_count(missed.get(row.folder)), "yellow"),
                     Cell(row.entry.scheduler.value if row.entry else "-"),
                     Cell("; ".join(map(wording.say, row.notes)), "yellow"),
                 )
@@ -261,6 +269,25 @@ def show_entries(
             ],
         )
     return EXIT_FAILURE if problems else EXIT_SUCCESS
+
+
+def _missed(
+    rows: Sequence[Row], settings: Settings, now: datetime
+) -> dict[Path | None, Missed]:
+    """Return what each project has missed since its last run; nothing of those that run."""
+    found: dict[Path | None, Missed] = {}
+    projects = {row.folder: row.project for row in rows if row.project}
+    try:
+        with open_records(settings) as store:
+            for folder, project in projects.items():
+                seen = outlook_of(project, store, now)
+                running = active_run(store, settings.home, project.path)
+                if seen and seen.missed and not running:
+                    found[folder] = seen.missed
+    except PythonRunnerError as error:
+        # The entries are there all the same.
+        say(str(error), err=True, colour="yellow")
+    return found
 
 
 def _due(due: datetime | None) -> str:
