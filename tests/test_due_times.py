@@ -47,8 +47,9 @@ def test_an_expression_of_five_fields_is_taken(expression: str) -> None:
         ("0 6 * * lundi", "the field day of the week cannot be read"),
         ("\N{ARABIC-INDIC DIGIT ONE} 6 * * *", "the field minute cannot be read"),
         ("*/0 * * * *", "the field minute cannot be read"),
-        ("0 6 30 2 *", "the field day of the month cannot be read"),
-        ("0 6 31 4,6 *", "the field day of the month cannot be read"),
+        ("0 6 30 2 *", "no day has such a date: 0 6 30 2 *"),
+        ("0 6 31 4,6 *", "no day has such a date"),
+        ("0 6 15W 2 *", "the field day of the month cannot be read"),
     ],
 )
 def test_a_wrong_expression_is_told_with_its_field(expression: str, told: str) -> None:

@@ -29,10 +29,12 @@ SHORT_FORMS = {
     "@annually": "0 0 1 1 *",
 }
 _FIELDS = 5
+_DAY = "day-of-month"
+_NO_SUCH_DATE = N_("no day has such a date: {text}")
 _FIELD_NAMES = {
     "minute": N_("minute"),
     "hour": N_("hour"),
-    "day-of-month": N_("day of the month"),
+    _DAY: N_("day of the month"),
     "month": N_("month"),
     "day-of-week": N_("day of the week"),
 }
@@ -56,6 +58,9 @@ def expression_problem(expression: str) -> Sentence | None:
         found = next(times_after(text, datetime.now().astimezone()), None)
     except CronSimError as error:
         name = str(error).removeprefix("Bad ")
+        if name == _DAY and _is_day(text.split()[2]):
+            # What is wrong is the day together with the months.
+            return Sentence.of(_NO_SUCH_DATE, text=flat(text))
         template = N_("the field {name} cannot be read: {text}")
         return Sentence.of(
             template,
@@ -63,8 +68,19 @@ def expression_problem(expression: str) -> Sentence | None:
             text=flat(text),
         )
     if found is None:
-        return Sentence.of(N_("no day has such a date: {text}"), text=flat(text))
+        return Sentence.of(_NO_SUCH_DATE, text=flat(text))
     return None
+
+
+def _is_day(field: str) -> bool:
+    """Say whether a day of the month can be read where the month does not matter."""
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    try:
+        CronSim(f"0 0 {field} * *", datetime.now(UTC))
+    except CronSimError:
+        return False
+    return True
 
 
 def times_after(

@@ -285,6 +285,70 @@ def test_a_project_moves_to_another_scheduler(
     assert "(systemd)" in text
 
 
+def test_a_scheduler_that_refuses_leaves_what_is_in_the_other_one(
+    crontab: Path,
+    programs: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A project that moves has its old entry until the new one is there."""
+    assert workspace.exists()
+    schedule(capsys, "install", "--yes")
+    before = lines(crontab)
+    program(
+        programs / "systemctl",
+        '#!/bin/sh\ncase "$*" in *is-system-running) echo running ;;'
+        " *) echo refused >&2; exit 1 ;; esac\n",
+    )
+
+    code, text = schedule(capsys, "install", "--yes", "--to", "systemd")
+
+    assert code == 1
+    assert "refused" in text
+    assert lines(crontab) == before
+
+
+def test_timers_of_a_manager_that_does_not_answer_are_not_forgotten(
+    crontab: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may run all the same: a line of the crontab would start them a second time."""
+    timer = workspace / "config/systemd/user/python-runner-run-monthly-0123456789.timer"
+    timer.parent.mkdir(parents=True)
+    timer.write_text("[Timer]\n", "utf-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(workspace / "config"))
+
+    code, text = schedule(capsys, "install", "--yes")
+    assert code == 1
+    assert str(timer) in text
+    assert not crontab.exists()
+    code, text = schedule(capsys, "show")
+    assert code == 1
+    assert str(timer) in text
+    assert "working days" in text
+
+
+def test_an_entry_of_a_folder_that_has_moved_is_told(
+    crontab: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would fail each time; one command removes it."""
+    schedule(capsys, "install", "--yes")
+    gone = workspace / "monthly"
+    gone.rename(workspace / "moved")
+
+    code, text = schedule(capsys, "install", "--yes", str(workspace / "moved"))
+    assert code == 0
+    assert f"an entry runs {gone}, which does not exist any more" in text
+    assert len(lines(crontab)) == 4
+
+    code, text = schedule(capsys, "remove", "--yes", str(gone))
+    assert code == 0
+    assert "does not exist any more" not in text
+    assert len(lines(crontab)) == 3
+
+
 #: Keeps the crontab in a file; what is asked of the real one is tested above.
 CRONTAB_FILE = """#!/bin/sh
 case $1 in

@@ -25,7 +25,7 @@ from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
-from python_runner.files import absolute, current_folder, expanded
+from python_runner.files import absolute, current_folder, expanded, is_folder
 from python_runner.installation import scheduled_command
 from python_runner.runner.context import schedule_terms
 from python_runner.scheduling.catch_up import outlook_of
@@ -260,7 +260,7 @@ def show_entries(
                 (
                     Cell(row.name),
                     Cell(row.when or "-"),
-                    Cell(_due(row.next_due(now))),
+                    _due(row.next_due(now), now),
                     Cell(wording.missed_count(missed.get(row.folder)), "yellow"),
                     Cell(row.entry.scheduler.value if row.entry else "-"),
                     Cell("; ".join(map(wording.say, row.notes)), "yellow"),
@@ -290,8 +290,11 @@ def _missed(
     return found
 
 
-def _due(due: datetime | None) -> str:
-    return wording.formats().moment_with_zone(due) if due else "-"
+def _due(due: datetime | None, now: datetime) -> Cell:
+    if due is None:
+        return Cell("-")
+    whole, short = wording.due_forms(due, now)
+    return Cell(whole, shorter=(short,))
 
 
 def _about(entries: Sequence[Entry], folders: Sequence[Path]) -> Iterator[Entry]:
@@ -400,7 +403,20 @@ def _planned(
         scheduler.entries()
     if only:
         entries = tuple(entry for entry in entries if entry.scheduler is only)
-    return plan_for(wish, entries, scheduler, same_folder)
+    plan = plan_for(wish, entries, scheduler, same_folder)
+    for entry in entries:
+        folder = entry.job.project
+        if entry.own and entry not in plan.remove and folder and not is_folder(folder):
+            say(
+                _(
+                    "an entry runs {folder}, which does not exist any more;"
+                    " `python-runner schedule remove` with this path removes it"
+                ),
+                err=True,
+                colour="yellow",
+                folder=folder,
+            )
+    return plan
 
 
 def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
@@ -417,9 +433,10 @@ def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
     if code := _refusal(how, scheduler, changed):
         return code
     try:
-        _remove_elsewhere(plan, scheduler)
         here = [e for e in plan.remove if e.scheduler is scheduler.name]
         scheduler.change(changed, here)
+        # Afterwards: where that was refused, the project still has its old entry.
+        _remove_elsewhere(plan, scheduler)
     except SchedulerError as error:
         say(wording.say(error.reason), err=True)
         return EXIT_FAILURE
