@@ -265,8 +265,17 @@ class _Writer:
         return entry if len(entry) > 1 else path
 
     def _note_unchecked(self, calls: Sequence[Call]) -> None:
-        """Note the scripts whose failure stopped nothing before."""
+        """Note the scripts whose failure stopped nothing before, or less than now."""
         for call in calls[:-1]:
+            if call.stops and call.stops_until not in {None, len(calls)}:
+                self._note(
+                    call,
+                    N_(
+                        "a failure of {script} stopped only what depended on it; now it stops"
+                        " all that follows"
+                    ),
+                    script=call.script,
+                )
             if not call.stops:
                 self._note(
                     call,
@@ -323,11 +332,13 @@ class _Writer:
         if not calls:
             return None
         found = [self._interpreter(call) for call in calls]
+        named = [repr(python) for call, python in zip(calls, found, strict=True) if call.python]
         keys = [repr(python) for python in found]
-        most = Counter(keys).most_common(1)[0][0]
+        # What starts a script by its name alone goes along with the others.
+        most = Counter(named or keys).most_common(1)[0][0]
         chosen = found[keys.index(most)]
         for call, python in zip(calls, found, strict=True):
-            if python != chosen:
+            if python != chosen and call.python:
                 self._note(
                     call,
                     N_("{script} had another interpreter, {python}; a project has one"),

@@ -58,6 +58,7 @@ class Call:
         own: names among these that the file uses itself.
         timeout: seconds, or None.
         stops: whether a failure keeps the rest from running.
+        stops_until: how many scripts have started where this rest ends; None: all of it.
         place: where it stands.
     """
 
@@ -71,6 +72,7 @@ class Call:
     own: frozenset[str] = frozenset()
     timeout: float | None = None
     stops: bool = False
+    stops_until: int | None = None
     place: Place = Place()
 
 

@@ -31,7 +31,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: Characters of a command that a note shows.
 _SHOWN = 90
@@ -155,6 +155,7 @@ class Recorder:
         self.timeout: float | None = None
         self.waits: bool | None = None
         self._pushed: list[str | None] = []
+        self._former: str | None = folder
         self._logs: set[str] = set()
         self._users: set[str] = set()
 
@@ -220,7 +221,9 @@ class Recorder:
             )
             return
         if path == "-":
+            self.folder, self._former = self._former, self.folder
             return
+        self._former = self.folder
         base = self.folder if self.folder is not None else self.base
         joined = path if base is None else self.paths.join(base, path)
         self.folder = str(self.paths.normpath(joined))
@@ -272,8 +275,36 @@ class Recorder:
 
     def fails_stop(self, at: int = -1) -> None:
         """Note that a failure of a script ended the file; by default of the last one."""
-        if self.calls:
-            self.calls[at] = replace(self.calls[at], stops=True)
+        if not self.calls:
+            return
+        if at == -1:
+            # What ended a part that has just ended as well ends the whole of it now.
+            end = len(self.calls)
+            self.calls = [
+                replace(call, stops_until=None) if call.stops_until == end else call
+                for call in self.calls
+            ]
+        self.calls[at] = replace(self.calls[at], stops=True, stops_until=None)
+
+    def part_ends(self, begin: int, among: Iterable[int] | None = None) -> None:
+        """Note that what failures stop from the script ``begin`` on goes no further.
+
+        Args:
+            begin: the first script of a list of ``&&``, a file that is called, a group.
+            among: the scripts that are meant; None: all from that one on.
+        """
+        end = len(self.calls)
+        for at in range(begin, end) if among is None else among:
+            call = self.calls[at]
+            if at == end - 1:
+                # Nothing stood behind it.
+                self.calls[at] = replace(call, stops=False, stops_until=None)
+            elif call.stops and call.stops_until is None:
+                self.calls[at] = replace(call, stops_until=end)
+
+    def condition(self, line: int | None, source: str) -> None:
+        """Note a condition that only the run can tell."""
+        self.note(line, N_("the condition {command} is not carried over"), command=source)
 
     def output_to(self, target: str, line: int | None) -> None:
         """Note where the output went; each file once."""
@@ -507,12 +538,14 @@ class Recorder:
             if is_known(value):
                 env[name] = value
             elif name not in self.used:
-                self.note(
-                    line,
-                    N_("the value of {name}, {value}, is only known at run time"),
-                    name=name,
-                    value=value,
+                set_at = self.set_at.get(name) if name not in start.env else None
+                place = set_at or self.place(line)
+                text = N_("the value of {name}, {value}, is only known at run time")
+                note = Note(
+                    place, Sentence.of(text, name=shown(name), value=shown(value))
                 )
+                if note not in self.notes and len(self.notes) < _MOST_NOTES:
+                    self.notes.append(note)
         return env
 
 

@@ -330,8 +330,15 @@ def _actions(
                 reader.line(_literal(f"{word} {arguments}"), line)
         except Left:
             pass
+        # The next action starts whatever became of this one.
+        recorder.part_ends(0)
         last = recorder.taken()
-        calls += last.calls
+        calls += [
+            replace(call, stops_until=call.stops_until + len(calls))
+            if call.stops_until is not None
+            else call
+            for call in last.calls
+        ]
         notes += last.notes
     if last is None:
         return Taken(windows=True, notes=tuple(notes))
