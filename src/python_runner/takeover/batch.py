@@ -238,7 +238,7 @@ class BatchReader:
         self._nesting -= 1
         return target
 
-    def _chain(  # noqa: C901 - one branch a sign between commands
+    def _chain(  # noqa: C901, PLR0912 - one branch a sign between commands
         self, frame: _Frame, number: int | None, chain: Sequence[Command]
     ) -> str | None:
         """Follow commands that stand in one line; return the label of a jump, or None."""
@@ -255,8 +255,10 @@ class BatchReader:
                 if started and _EXITS.search(text):
                     self._recorder.fails_stop()
                     chained = []
-            elif command.joiner == "&&" and not started and self._is_guarded(
-                chain, at, number
+            elif (
+                command.joiner == "&&"
+                and not started
+                and self._is_guarded(chain, at, number)
             ):
                 break
             elif _EXITS.fullmatch(text):
@@ -361,13 +363,15 @@ class BatchReader:
         recorder = self._recorder
         last = len(recorder.calls) - 1
         target = self._block(frame, number and number + below, on_success)
-        if 0 <= last and not _EXITS.search(on_failure) and target is None:
+        if last >= 0 and not _EXITS.search(on_failure) and target is None:
             recorder.part_ends(last)
         return target
 
     def _note_retry(self, frame: _Frame, number: int | None, on_failure: str) -> None:
         """Note a jump back after a failure: it starts the script again."""
-        for match in re.finditer(r"\bgoto\s*:?\s*([^\s:+,;=&|()]+)", on_failure, re.I):
+        for match in re.finditer(
+            r"\bgoto\s*:?\s*([^\s:+,;=&|()]+)", on_failure, re.IGNORECASE
+        ):
             to = frame.labels.get(match[1].lower())
             if to is not None and number and frame.lines[to][0] < number:
                 self._recorder.note(
@@ -389,44 +393,36 @@ class BatchReader:
             # People ask first whether the environment is there.
             return self._block(frame, number, first)
         self._recorder.condition(number, line)
-        jump = re.fullmatch(r"\(?\s*goto\s*:?\s*([^\s:+,;=&|()]+)\s*\)?", first, re.I)
+        jump = re.fullmatch(
+            r"\(?\s*goto\s*:?\s*([^\s:+,;=&|()]+)\s*\)?", first, re.IGNORECASE
+        )
         if jump and not second and self._passes_over(frame, number, jump[1].lower()):
             return jump[1].lower()
         return None
 
     def _passes_over(self, frame: _Frame, number: int | None, label: str) -> bool:
-        """Say whether a jump passes over scripts to others that run in any case."""
+        """Say whether a jump is the way to the scripts behind it.
+
+        It is where it passes over scripts after which the others run all the same, and
+        where it passes over the end of the file.
+        """
         to = frame.labels.get(label)
         if to is None or not number:
             return False
         between = [line for at, line in frame.lines[:to] if at > number]
         code = [line for line in between if line.strip() and not _REM.match(line)]
-        return (
-            any(map(starts_python, code))
-            and not _EXITS.match(code[-1].strip().lstrip("@"))
-            and any(starts_python(line) for _at, line in frame.lines[to:])
-        )
+        ends = bool(code) and _EXITS.match(code[-1].strip().lstrip("@")) is not None
+        leads = any(starts_python(line) for _at, line in frame.lines[to:])
+        return leads and ends != any(map(starts_python, code))
 
     def _one(
         self, frame: _Frame, number: int | None, command: Command, text: str
     ) -> bool:
         """Follow one command; return whether it starts a script."""
         recorder = self._recorder
-        if match := _SET.fullmatch(text):
-            self._set(frame, number, match["rest"])
+        if self._changes(frame, number, text):
             return False
-        if match := _FOLDER.fullmatch(text):
-            # No program reads these words: a quote only holds the path together.
-            path = self._expanded(match["path"], frame).replace('"', "").strip()
-            recorder.command(Start(words=(match["name"], path)), number, text)
-            return False
-        expanded = self._expanded(text, frame).strip()
-        if not expanded:
-            return False
-        if re.fullmatch(r"[A-Za-z]:", expanded):
-            self._change_drive(expanded, number)
-            return False
-        parts = words(expanded)
+        parts = words(self._expanded(text, frame))
         called = bool(parts) and program_name(parts[0]) == "call"
         parts = parts[1:] if called else parts
         if parts and program_name(parts[0]) == "start":
@@ -447,6 +443,22 @@ class BatchReader:
         folder = self._recorder.folder or self._recorder.base or ""
         if ntpath.splitdrive(folder)[0].lower() != drive.lower():
             self._recorder.change_folder(f"{drive}\\", number)
+
+    def _changes(self, frame: _Frame, number: int | None, text: str) -> bool:
+        """Follow what changes a variable, a folder or a drive; say whether it does."""
+        if match := _SET.fullmatch(text):
+            self._set(frame, number, match["rest"])
+            return True
+        if match := _FOLDER.fullmatch(text):
+            # No program reads these words: a quote only holds the path together.
+            path = self._expanded(match["path"], frame).replace('"', "").strip()
+            start = Start(words=(match["name"], path))
+            self._recorder.command(start, number, text)
+            return True
+        expanded = self._expanded(text, frame).strip()
+        if re.fullmatch(r"[A-Za-z]:", expanded):
+            self._change_drive(expanded, number)
+        return not expanded or expanded[1:] == ":"
 
     def _streams(self, frame: _Frame, number: int | None, command: Command) -> None:
         """Note where output and input of a script are led."""

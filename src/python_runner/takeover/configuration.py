@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
+from python_runner.masking import Masker
 from python_runner.secret_values import is_secret_name, secret_values, secrets_inside
 from python_runner.takeover.command_words import is_python, program_name
 from python_runner.takeover.facts import Call, Note, Place, Taken
@@ -85,6 +86,10 @@ class _Writer:
         self._here = here
         self._paths = ntpath if taken.windows else posixpath
         self._notes = list(taken.notes)
+        self._secrets = set(taken.secrets)
+        for call in taken.calls:
+            self._secrets |= {v for k, v in call.env.items() if is_secret_name(k)}
+        self._masker = Masker(self._secrets)
         self._roots: tuple[str, ...] = ()
         self._roots = self._former_roots()
 
@@ -112,6 +117,9 @@ class _Writer:
             keys["overlap"] = "wait"
         if taken.schedule:
             keys["schedule"] = taken.schedule
+        self._notes = [
+            replace(note, text=self._masker.sentence(note.text)) for note in self._notes
+        ]
         order = {id(note): at for at, note in enumerate(self._notes)}
         notes = sorted(
             self._notes,
@@ -293,7 +301,11 @@ class _Writer:
                 continue
             if not re.fullmatch(r"[^=\0]+", name) or "\0" in value:
                 continue
-            if is_secret_name(name) or any(secret_values({name: value})):
+            if (
+                any(secret_values({name: value}))
+                or self._masker.text(value) != value
+                or is_secret_name(name)
+            ):
                 note = _secret_variable(call.set_at.get(name, call.place), name)
                 if note not in self._notes:
                     self._notes.append(note)
@@ -308,7 +320,7 @@ class _Writer:
             arg = args.pop(0)
             name, sign, _value = arg.lstrip("-").partition("=")
             option = arg.startswith("-") and is_secret_name(name.replace("-", "_"))
-            inside = any(secrets_inside("", arg))
+            inside = any(secrets_inside("", arg)) or self._masker.text(arg) != arg
             if not option and not inside:
                 kept.append(arg)
                 continue
@@ -332,7 +344,11 @@ class _Writer:
         if not calls:
             return None
         found = [self._interpreter(call) for call in calls]
-        named = [repr(python) for call, python in zip(calls, found, strict=True) if call.python]
+        named = [
+            repr(python)
+            for call, python in zip(calls, found, strict=True)
+            if call.python
+        ]
         keys = [repr(python) for python in found]
         # What starts a script by its name alone goes along with the others.
         most = Counter(named or keys).most_common(1)[0][0]

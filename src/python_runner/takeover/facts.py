@@ -90,6 +90,7 @@ class Taken:
         timeout: seconds that all of it may take, or None.
         waits: whether a second run waits for the first one; None where nobody says.
         notes: what is not carried over, in the order of the file.
+        secrets: values that are secret by the name of their variable.
     """
 
     windows: bool
@@ -101,6 +102,7 @@ class Taken:
     timeout: float | None = None
     waits: bool | None = None
     notes: tuple[Note, ...] = ()
+    secrets: frozenset[str] = frozenset()
 
 
 def plain(text: str) -> str:

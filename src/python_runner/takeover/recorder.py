@@ -8,7 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from python_runner.masking import Masker
 from python_runner.patterns import lazy_pattern
+from python_runner.secret_values import is_secret_name, secrets_inside
 from python_runner.takeover.command_words import (
     PythonStart,
     Start,
@@ -113,6 +115,23 @@ _OTHERS = {
         N_("Python Runner is started here already: {command}"),
     ),
 }
+_VALUE = r"(?P<secret>\"[^\"]+\"|'[^']+'|[^\s\"']+)"
+#: ``--password x``, ``/token:x``.
+_OPTION = lazy_pattern(
+    rf"(?<![\w-])(?:--?|/)(?P<name>[A-Za-z][\w-]*)(?:[=:]|\s+(?![-/])){_VALUE}"
+)
+#: ``PGPASSWORD=x``.
+_ASSIGNED = lazy_pattern(rf"(?P<name>\b[A-Za-z_]\w*)={_VALUE}")
+#: ``curl -u ann:x``, ``mysql -px``, ``sshpass -p x``.
+_LOGIN = lazy_pattern(
+    r"(?:\b(?:curl|wget)\b[^|;&]*\s(?:-u|--user)\s*[\"']?[^\s:]+:"
+    rf"|\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^|;&]*?\s-p\s?){_VALUE}"
+)
+#: ``net use Z: \\\\nas\\data x /user:ann`` and its password behind the user.
+_NETWORK_DRIVE = lazy_pattern(
+    rf"\bnet(?:\.exe)?\s+use\s+(?:\S+:\s+)?\\\\\S+\s+(?:/user:\S+\s+)?(?!/){_VALUE}",
+    re.IGNORECASE,
+)
 _NULL = frozenset({"nul", "/dev/null", "&1", "&2", "nul:"})
 
 
@@ -156,6 +175,7 @@ class Recorder:
         self.waits: bool | None = None
         self._pushed: list[str | None] = []
         self._former: str | None = folder
+        self._secrets: set[str] = set()
         self._logs: set[str] = set()
         self._users: set[str] = set()
 
@@ -204,6 +224,7 @@ class Recorder:
                 value=plain(value.replace(old, "PATH")),
             )
             return
+        self.keep_secret(name, value)
         self.set[name] = bounded(value)
         self.set_at[name] = self.place(line)
 
@@ -304,7 +325,9 @@ class Recorder:
 
     def condition(self, line: int | None, source: str) -> None:
         """Note a condition that only the run can tell."""
-        self.note(line, N_("the condition {command} is not carried over"), command=source)
+        self.note(
+            line, N_("the condition {command} is not carried over"), command=source
+        )
 
     def output_to(self, target: str, line: int | None) -> None:
         """Note where the output went; each file once."""
@@ -349,7 +372,13 @@ class Recorder:
             timeout=self.timeout,
             waits=self.waits,
             notes=tuple(self.notes),
+            secrets=frozenset(self._secrets),
         )
+
+    def keep_secret(self, name: str, value: str) -> None:
+        """Keep a value that is secret by the name of its variable."""
+        if is_secret_name(name) and is_known(value):
+            self._secrets.add(value)
 
     def _around(self, start: Start, line: int | None) -> None:
         if start.locked is not None:
@@ -549,9 +578,20 @@ class Recorder:
         return env
 
 
+def without_secrets(command: str) -> str:
+    """Return a command as people may see it: passwords that stand in it masked."""
+    inside = set(secrets_inside("", command)) if len(command) <= _LONGEST else set()
+    for pattern in (_OPTION, _ASSIGNED, _LOGIN, _NETWORK_DRIVE):
+        for match in pattern.finditer(command):
+            name = match.groupdict().get("name")
+            if name is None or is_secret_name(name.replace("-", "_")):
+                inside.add(match["secret"].strip("\"'"))
+    return Masker(inside).text(command)
+
+
 def shown(text: str) -> str:
     """Return a part of a file as a note shows it: on one line, its end cut."""
-    line = " ".join(plain(text).split())
+    line = " ".join(without_secrets(plain(text)).split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 

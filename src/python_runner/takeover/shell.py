@@ -68,9 +68,7 @@ _TESTS = frozenset(
 )
 #: What ends a list of commands that ``&&`` and ``||`` join.
 _STOPS = frozenset({";", "\n", "&", ";;"})
-_PATTERN = lazy_pattern(
-    r"[*?]|\[[^\]\s]+\]|\{[^{}\s\"']*(?:,|\.\.)[^{}\s\"']*\}"
-)
+_PATTERN = lazy_pattern(r"[*?]|\[[^\]\s]+\]|\{[^{}\s\"']*(?:,|\.\.)[^{}\s\"']*\}")
 _ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
 _ESCAPE = lazy_pattern(r"\\([nt\\'\"])")
 #: Words behind which no command has ended.
@@ -146,7 +144,9 @@ class ShellReader:
         self._commands(found)
         self._nesting -= 1
 
-    def _commands(self, found: Sequence[Token]) -> None:
+    def _commands(  # noqa: C901, PLR0912 - one branch a sign between commands
+        self, found: Sequence[Token]
+    ) -> None:
         recorder = self._recorder
         at, joiner, started = 0, "", False
         chained: list[int] = []
@@ -200,7 +200,7 @@ class ShellReader:
         """
         part = found[at:end]
         sign = found[end].text if end < len(found) else ""
-        name = part[0].text.removeprefix("!") or part[1:2] and part[1].text
+        name = part[0].text.removeprefix("!") or (part[1:2] and part[1].text)
         if sign not in {"&&", "||"} or (name not in _TESTS and part[0].text != "("):
             return None
         condition = _source(part)
@@ -209,7 +209,9 @@ class ShellReader:
         if part[0].text == "(" and not (fails or succeeds):
             return None
         last = end
-        while last < len(found) and (found[last].is_word or found[last].text not in _STOPS):
+        while last < len(found) and (
+            found[last].is_word or found[last].text not in _STOPS
+        ):
             last = max(self._end(found, last), last + 1)
         rest = found[end + 1 : last]
         text = _source(rest)
@@ -508,7 +510,10 @@ class ShellReader:
             self._recorder.fails_stop()
 
     def _in_function(self) -> bool:
-        return self._recorder.open[-1:] != [] and self._recorder.open[-1] in self._functions
+        return (
+            self._recorder.open[-1:] != []
+            and self._recorder.open[-1] in self._functions
+        )
 
     def _inner_text(self, text: str, line: int) -> None:
         if len(self._recorder.open) >= DEPTH:
@@ -590,6 +595,7 @@ class ShellReader:
         if name in self._recorder.set or name == "PATH":
             self._recorder.assign(name, value, line)
         else:
+            self._recorder.keep_secret(name, value)
             self._local[name] = bounded(value)
 
     def _declared(self, words: tuple[str, ...], line: int, *, exported: bool) -> None:
@@ -602,6 +608,7 @@ class ShellReader:
             if exported and (sign or name in self._local):
                 self._recorder.assign(name, value, line)
             elif sign:
+                self._recorder.keep_secret(name, value)
                 self._local[name] = bounded(value)
 
     def _value(self, name: str) -> str | None:
@@ -617,7 +624,9 @@ class ShellReader:
             return self._recorder.folder or self._recorder.base
         return self._local.get(name) or self._recorder.value(name)
 
-    def _expand(self, raw: str, line: int) -> list[str]:
+    def _expand(  # noqa: C901, PLR0912 - one branch a sign that means something
+        self, raw: str, line: int
+    ) -> list[str]:
         """Return the words that a word becomes: an unquoted variable may be several."""
         if raw in {'"$@"', '"${@}"'} and self._args is not None:
             return list(self._args)

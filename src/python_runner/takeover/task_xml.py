@@ -303,6 +303,7 @@ def _actions(
     holder = root.find("Actions")
     calls: list[Call] = []
     notes: list[Note] = []
+    secrets: frozenset[str] = frozenset()
     last: Taken | None = None
     for element in holder if holder is not None else ():
         line = lines.next(element.tag)
@@ -340,9 +341,10 @@ def _actions(
             for call in last.calls
         ]
         notes += last.notes
+        secrets |= last.secrets
     if last is None:
         return Taken(windows=True, notes=tuple(notes))
-    return replace(last, calls=tuple(calls), notes=tuple(_once(notes)))
+    return replace(last, calls=tuple(calls), notes=tuple(_once(notes)), secrets=secrets)
 
 
 def _once(notes: list[Note]) -> Iterator[Note]:
