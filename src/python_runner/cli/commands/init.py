@@ -109,7 +109,7 @@ class _Proposal:
     "--from",
     "source",
     metavar=_("SOURCE"),
-    type=click.Path(),
+    type=click.Path(readable=False),
     help=_(
         "Take over a task (its XML file, or \\Folder\\Task on Windows), a crontab (a file,"
         " crontab for this user's, - for standard input), a .bat, .cmd or .sh file."
