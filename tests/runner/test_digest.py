@@ -213,7 +213,7 @@ def test_what_runs_is_not_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run of days is told with how long it takes; one whose runner died has failed."""
-    folder = make_project(schedule="0 5 * * *")
+    folder = make_project(schedule="0 5 * * *", help="Call Anna.")
     keep(store, folder, 5 * DAY)
     run = OpenRun(
         run_id="a" * 13, project=folder.name, path=folder, started_at=NOW - 4 * DAY
@@ -223,6 +223,7 @@ def test_what_runs_is_not_silent(
     assert died.standing is Standing.STILL_FAILING
     assert died.status is RunStatus.INTERRUPTED
     assert died.running_since is None
+    assert died.help == "Call Anna."
     assert died.streak
     assert (died.streak.count, died.streak.since) == (1, NOW - 4 * DAY)
 

@@ -120,9 +120,9 @@ class Survey:
         state = self.store.project_state(folder)
         running, left_open = self._open_runs(folder)
         facts = _with_last(folder, state, left_open)
-        if facts.last:
-            words = masker.text(_help(facts.last, project))
-            facts = replace(facts, last=facts.last.masked(masker), help=words)
+        words = masker.text(_help(facts.last, project))
+        last = facts.last and facts.last.masked(masker)
+        facts = replace(facts, last=last, help=words)
         began = running.started_at if running else None
         facts = replace(
             facts,
@@ -192,12 +192,13 @@ class Survey:
         )
 
 
-def _help(run: Run, project: Project | None) -> str:
+def _help(run: Run | None, project: Project | None) -> str:
     """Return the owner's words about the first script that failed, else about the project."""
-    if project is None or not run.failed_scripts:
-        return ""
-    words = project.all_help
-    return words.get(run.failed_scripts[0].script, "") or words.get("", "")
+    words = project.all_help if project else {}
+    failed = run.failed_scripts[:1] if run else ()
+    return next(
+        (words[r.script] for r in failed if r.script in words), words.get("", "")
+    )
 
 
 def _is_off(project: Project, day: date) -> bool:
