@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.config.project import configured_help
 
+
 if TYPE_CHECKING:
     from pathlib import Path
 
