@@ -61,6 +61,7 @@ def keep(
     status: RunStatus = RunStatus.SUCCESS,
     *,
     exception: str = "KeyError: 'amount'",
+    took: timedelta = timedelta(seconds=2),
 ) -> None:
     """Record a run that began so long ago."""
     run_id = f"{int((NOW - ago).timestamp()):x}{abs(hash(path)):x}"[:13].rjust(13, "0")
@@ -89,7 +90,7 @@ def keep(
         path=path,
         status=status,
         started_at=NOW - ago,
-        duration=2.0,
+        duration=took.total_seconds(),
         scripts=(result,) if status in {RunStatus.SUCCESS, RunStatus.FAILURE} else (),
         error=None if failed else Sentence.of("another run has been active"),
     )
@@ -235,7 +236,7 @@ def test_what_runs_is_not_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run of days is told with how long it takes; one whose runner died has failed."""
-    folder = make_project(schedule="0 5 * * *")
+    folder = make_project(schedule="0 5 * * *", help="Call Anna.")
     keep(store, folder, 5 * DAY)
     know(store, folder, 5 * DAY)
     run = OpenRun(
@@ -246,6 +247,7 @@ def test_what_runs_is_not_silent(
     assert died.standing is Standing.STILL_FAILING
     assert died.status is RunStatus.INTERRUPTED
     assert died.running_since is None
+    assert died.help == "Call Anna."
     assert died.streak
     assert (died.streak.count, died.streak.since) == (1, NOW - 4 * DAY)
 
@@ -254,6 +256,49 @@ def test_what_runs_is_not_silent(
     (active,) = digest_of(store, shielded, folder).projects
     assert (active.standing, active.silent) == (Standing.WELL, None)
     assert active.running_since == NOW - 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("last", "standings"),
+    [
+        (FAILED, (Standing.FAILED, Standing.STILL_FAILING)),
+        (OK, (Standing.WELL, Standing.WELL)),
+    ],
+)
+def test_a_run_that_was_active_at_the_last_digest_is_told_by_the_next_one(
+    last: RunStatus,
+    standings: tuple[Standing, Standing],
+    store: Store,
+    shielded: Path,
+    make_project: MakeProject,
+) -> None:
+    """Each run is counted once: by the digest in whose time it ended."""
+    folder = make_project()
+    keep(store, folder, 2 * DAY)
+    keep(store, folder, DAY + HOUR, last, took=2 * HOUR)
+    before = Period(PERIOD.since - DAY, PERIOD.since)
+    after = Period(PERIOD.until, PERIOD.until + DAY)
+
+    told = [
+        digest_of(store, shielded, folder, period=period).projects[0]
+        for period in (before, PERIOD, after)
+    ]
+
+    assert [project.runs for project in told] == [1, 1, 0]
+    assert (told[1].standing, told[2].standing) == standings
+
+
+def test_a_long_failure_before_a_recovery_is_told(
+    store: Store, shielded: Path, make_project: MakeProject
+) -> None:
+    """It began before the digest's time, and ended in it."""
+    folder = make_project()
+    keep(store, folder, DAY + HOUR, FAILED, took=2 * HOUR)
+    keep(store, folder, HOUR)
+
+    (found,) = digest_of(store, shielded, folder).projects
+
+    assert (found.standing, found.runs, found.failed) == (Standing.RECOVERED, 2, 1)
 
 
 @pytest.mark.parametrize(
