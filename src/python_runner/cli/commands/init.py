@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.parameters import at_least
 from python_runner.cli.project_folder import (
     find_scripts,
     here,
@@ -108,7 +109,7 @@ class _Proposal:
     "--from",
     "source",
     metavar=_("SOURCE"),
-    type=click.Path(),
+    type=click.Path(readable=False),
     help=_(
         "Take over a task (its XML file, or \\Folder\\Task on Windows), a crontab (a file,"
         " crontab for this user's, - for standard input), a .bat, .cmd or .sh file."
@@ -117,7 +118,7 @@ class _Proposal:
 @click.option(
     "--entry",
     "number",
-    type=click.IntRange(1),
+    type=at_least(1),
     metavar="N",
     help=_("Which entry of the crontab; default: the one that concerns PROJECT."),
 )
