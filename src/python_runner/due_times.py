@@ -2,7 +2,7 @@
 
 The library ``cronsim`` follows Debian's cron, also where the clock changes: a fixed time
 that a day does not have is due at the next minute that it has, and one that comes twice
-is due once. The expression speaks of the local time of this computer.
+is due once. The expression means the local time of this computer.
 """
 
 from __future__ import annotations

@@ -148,7 +148,9 @@ def rows_of(entries: Sequence[Entry], projects: Iterable[Path]) -> Iterator[Row]
         if not found:
             words = N_("not installed")
             if project is None:
-                words = N_("the configuration cannot be read")
+                words = N_(
+                    "the configuration cannot be read: see `python-runner check`"
+                )
             elif project.schedule is None:
                 words = N_("has no key `schedule`")
             notes = (Sentence.of(words),)
@@ -181,7 +183,9 @@ def _notes(
     if not is_folder(folder):
         yield Sentence.of(N_("the project does not exist any more"))
     elif project is None:
-        yield Sentence.of(N_("the configuration cannot be read"))
+        yield Sentence.of(
+            N_("the configuration cannot be read: see `python-runner check`")
+        )
     elif project.schedule is None:
         yield Sentence.of(N_("the project has no key `schedule`"))
     elif entry.job.purpose is Purpose.RUN and not _is_due(entry, project.schedule):

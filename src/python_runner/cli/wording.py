@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from python_runner.installation import own_command, shell_word
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState, came_otherwise
@@ -492,3 +493,20 @@ def _recipient_words(recipient: Recipient) -> str:
     if recipient.detail:
         words += f" - {formats().say(recipient.detail)}"
     return words
+
+
+def output_command(run: str, script: str, env_file: Path | None = None) -> str:
+    """Return the command that shows the output of a script, for the platform's shell.
+
+    Args:
+        run: a run id, or how it begins, or the folder of a project.
+        script: its name; one that cannot be typed is left out.
+        env_file: of the command that shows it; it says where the records are.
+    """
+    words = ["output", run]
+    if env_file:
+        words[1:1] = ["--env-file", str(env_file)]
+    if script == flat(script):
+        # What begins so would be taken for an option.
+        words += ["--", script] if script.startswith("-") else [script]
+    return " ".join((own_command(), *map(shell_word, words)))

@@ -105,8 +105,8 @@ class _Request:
     "by_mail",
     is_flag=True,
     help=_(
-        "Send it to the recipients and channels of the projects: to each what concerns"
-        " the own projects."
+        "Send it to the recipients and channels of the projects, to each about their"
+        " own projects."
     ),
 )
 @click.option(

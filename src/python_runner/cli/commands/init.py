@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.parameters import at_least
 from python_runner.cli.project_folder import (
     find_scripts,
     here,
@@ -118,7 +119,7 @@ class _Proposal:
 @click.option(
     "--entry",
     "number",
-    type=click.IntRange(1),
+    type=at_least(1),
     metavar="N",
     help=_("Which entry of the crontab; default: the one that concerns PROJECT."),
 )

@@ -20,6 +20,7 @@ from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.cli.wording import labelled
+from python_runner.config.project import why_no_folder
 from python_runner.config.settings import can_mail, load_settings
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
@@ -187,7 +188,7 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
             if found.last or found.running or is_folder(folder):
                 statuses.append(found)
             else:
-                say(_("{path} is not a folder"), err=True, path=folder)
+                say(why_no_folder(folder), err=True)
                 code = EXIT_USAGE
     if as_json:
         document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
