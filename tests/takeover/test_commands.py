@@ -420,7 +420,7 @@ python -m etl --api-key=0th3r!
 
     assert "S3cr3t" not in told
     assert "0th3r" not in told
-    assert "'-p', 'x'" in told
+    assert "'args': ['x']" in told
 
 
 def test_a_script_in_a_condition_is_left_out_and_said() -> None:

@@ -326,7 +326,11 @@ class _Writer:
             if not option and not inside:
                 kept.append(arg)
                 continue
-            if option and not sign and args and not args[0].startswith("-"):
+            before = kept[-1] if kept and not option else ""
+            if before.startswith("-") and "=" not in before:
+                # An option without its value would take the next argument.
+                name, option = kept.pop(), True
+            elif option and not sign and args and not args[0].startswith("-"):
                 args.pop(0)
             self._note(
                 call,
