@@ -371,6 +371,22 @@ def test_what_leaves_a_shell_ends_the_reading() -> None:
     assert shell("! python a.py")["scripts"] == ["a.py"]
 
 
+@pytest.mark.parametrize("windows", [True, False])
+def test_a_script_that_starts_in_another_folder_is_told(windows: bool) -> None:
+    """Also where the first one starts in the folder that needs no word."""
+    said = notes("python a.py\ncd scripts\npython b.py", windows=windows)
+
+    assert [note for note in said if "differs from that of the first" in note]
+    assert not notes("python a.py\ncd .\npython b.py", windows=windows)
+
+
+def test_what_is_handed_on_whole_may_be_nothing() -> None:
+    """``main "$@"`` leaves the defaults of the function as they are."""
+    text = 'main() { python a.py "${1:-prod}"; }\nmain "$@"'
+
+    assert shell(text)["scripts"] == [{"path": "a.py", "args": ["prod"]}]
+
+
 def test_folders_that_are_left_again() -> None:
     """``cd -`` and drives lead to where the next script is looked for."""
     assert shell("cd sub\ncd - >/dev/null\npython a.py")["scripts"] == ["a.py"]
@@ -404,7 +420,7 @@ python -m etl --api-key=0th3r!
 
     assert "S3cr3t" not in told
     assert "0th3r" not in told
-    assert "'-p', 'x'" in told
+    assert "'args': ['x']" in told
 
 
 def test_a_script_in_a_condition_is_left_out_and_said() -> None:

@@ -228,20 +228,22 @@ class _Writer:
 
     def _working_directory(self, calls: Sequence[Call]) -> str | None:
         """Return the current folder of the scripts; None where it is the project."""
-        folders = [call.folder for call in calls]
-        if not folders or folders[0] is None:
+        if not calls:
             return None
-        for call in calls:
-            if call.folder != folders[0]:
+        folders = [self._absolute(call.folder or ".", None) for call in calls]
+        for call, folder in zip(calls, folders, strict=True):
+            if folder != folders[0]:
                 self._note(
                     call,
                     N_(
                         "the folder {folder} of {script} differs from that of the first one"
                     ),
-                    folder=call.folder or "?",
+                    folder=folder,
                     script=call.script,
                 )
-        whole = self._absolute(folders[0], None)
+        if calls[0].folder is None:
+            return None
+        whole = folders[0]
         inside = self._inside(whole)
         if inside is None and not self._paths.isabs(whole) and whole != ".":
             inside = _slashes(whole)
@@ -324,7 +326,11 @@ class _Writer:
             if not option and not inside:
                 kept.append(arg)
                 continue
-            if option and not sign and args and not args[0].startswith("-"):
+            before = kept[-1] if kept and not option else ""
+            if before.startswith("-") and "=" not in before:
+                # An option without its value would take the next argument.
+                name, option = kept.pop(), True
+            elif option and not sign and args and not args[0].startswith("-"):
                 args.pop(0)
             self._note(
                 call,

@@ -495,7 +495,9 @@ class ShellReader:
 
     def _function(self, words: tuple[str, ...]) -> None:
         self._recorder.open.append(words[0])
-        outer, self._args = self._args, words[1:]
+        outer, args = self._args, words[1:]
+        # Whoever starts the script decides on what is handed on whole.
+        self._args = None if args == (unknown("$@"),) else args
         before, nesting = len(self._recorder.calls), self._nesting
         try:
             self._list(self._functions[words[0]])
