@@ -49,6 +49,13 @@ def entry(expression: str | None = SIX, **changes: Any) -> Entry:
         (SIX, [entry(own=False)], []),
         (SIX, [entry("0  6 * * 1-5")], []),
         ("0 6 * * mon-fri", [entry("0 6 * * MON-FRI")], []),
+        (SIX, [entry("00 06 * * mon,tue,wed,thu,fri")], []),
+        ("0 6,18 * * *", [entry("0 6 * * *"), entry("0 18 * * *")], []),
+        ("0 6,18 * * *", [entry("0 6 * * *")], ["schedule.differs"]),
+        ("0 6 29 2 *", [entry("0 6 28 2 *")], ["schedule.differs"]),
+        ("*/5 * * * *", [entry("0-59/5 * * * *")], []),
+        ("* * * * *", [entry("*/2 * * * *")], ["schedule.differs"]),
+        (SIX, [entry("0 25 * * *")], ["schedule.differs"]),
         (SIX, [entry("30 6 * * *")], ["schedule.differs"]),
         # What a person has written in a form of its own.
         (SIX, [entry(None, own=False)], []),
