@@ -53,7 +53,7 @@ LAYERS = (
         *("texts", "files", "channels", "secret_values", "exit_codes"),
         *("computer", "installation", "version", "waiting"),
     },
-    {"patterns", "facts"},
+    {"patterns", "file_patterns", "facts"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

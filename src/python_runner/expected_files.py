@@ -6,36 +6,47 @@ now: its own times and sizes are compared, for a share may have another clock.
 
 from __future__ import annotations
 
+import os
 import re
 import stat
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import PureWindowsPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from python_runner.facts import dataclass
+from python_runner.file_patterns import matching
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 #: A date in a pattern, and how it is written: ``{date}`` or ``{date:%Y-%m-%d}``.
 _DATE = lazy_pattern(r"\{date(?::([^{}]*))?\}")
 _USUAL_DATE = "%Y-%m-%d"
-#: Files of one pattern that are looked at.
-_MOST_FILES = 10_000
+#: Files of one pattern beyond which nobody can tell which one is new.
+_MOST_FILES = 100_000
 
 
 class _State(NamedTuple):
-    """What tells that a file was written again."""
+    """What tells that a file was written again.
+
+    Attributes:
+        identity: when it last changed, whatever copies say of when it was written. On
+            Windows, which does not tell that, its number: elsewhere some shares give a
+            file a new one each time they are asked.
+    """
 
     modified: int
     size: int
-    inode: int
+    identity: int
+
+
+#: The files of a pattern with its dates, by their path in the project.
+_Found: TypeAlias = Mapping[str, _State]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,54 +57,68 @@ class ExpectedFiles:
         folder: the project's.
         patterns: of the key ``outputs``.
         started_at: local time; the date of a pattern is that of the start or of the end.
-        before: the files that matched then.
+        before: by pattern, its dates written, what matched then.
     """
 
     folder: Path
     patterns: tuple[str, ...]
     started_at: datetime
-    before: Mapping[Path, _State]
+    before: Mapping[str, _Found]
 
     def problem(self, now: datetime) -> Sentence | None:
         """Say which pattern has no file that was made since, or None; ``now`` is local."""
+        dates = dict.fromkeys((self.started_at, now))
         for pattern in self.patterns:
-            dates = dict.fromkeys((self.started_at, now))
             names = list(dict.fromkeys(expanded(pattern, day) for day in dates))
-            found = {k: v for n in names for k, v in _states(self.folder, n).items()}
-            made = {k: v for k, v in found.items() if self.before.get(k) != v}
-            if any(state.size for state in made.values()):
-                continue
-            if made:
-                template = N_("the expected file is empty: {file}")
-                return Sentence.of(template, file=self._name(min(made)))
-            if found:
-                newest = max(found, key=lambda path: found[path].modified)
-                written = datetime.fromtimestamp(
-                    found[newest].modified / 1e9
-                ).astimezone()
-                template = N_("the expected file is old: {file}, written at {moment}")
-                return Sentence.of(
-                    template,
-                    file=self._name(newest),
-                    moment=f"{written:%Y-%m-%d %H:%M}",
-                )
-            template = N_("the expected file was not made: {file}")
-            return Sentence.of(template, file=names[0])
+            if problem := self._problem(names):
+                return problem
         return None
 
-    def _name(self, path: Path) -> str:
-        return path.relative_to(self.folder).as_posix()
+    def _problem(self, names: list[str]) -> Sentence | None:
+        found: dict[str, _State] = {}
+        before: dict[str, _State] = {}
+        for name in names:
+            now, then = _states(self.folder, name), self.before.get(name, {})
+            if max(len(now), len(then)) > _MOST_FILES:
+                template = N_("{pattern} names too many files: which one is new?")
+                return Sentence.of(template, pattern=name)
+            found |= now
+            before |= then
+        made = {k: v for k, v in found.items() if before.get(k) != v}
+        if any(state.size for state in made.values()):
+            return None
+        if made:
+            template = N_("the expected file is empty: {file}")
+            return Sentence.of(template, file=min(made))
+        if found:
+            newest = max(found, key=lambda path: found[path].modified)
+            return _old(newest, found[newest])
+        for name in names:
+            if any(stat.S_ISDIR(s.st_mode) for _, s in matching(self.folder, name)):
+                template = N_("a folder, not a file: {file}; its files are {pattern}")
+                pattern = f"{name.rstrip('/')}/**"
+                return Sentence.of(template, file=name, pattern=pattern)
+        return Sentence.of(N_("the expected file was not made: {file}"), file=names[0])
+
+
+def _old(name: str, state: _State) -> Sentence:
+    try:
+        written = datetime.fromtimestamp(state.modified / 1e9).astimezone()
+    except (OSError, OverflowError, ValueError):
+        # A file may say that it was written in the year 30000.
+        return Sentence.of(N_("the expected file is old: {file}"), file=name)
+    template = N_("the expected file is old: {file}, written at {moment}")
+    return Sentence.of(template, file=name, moment=f"{written:%Y-%m-%d %H:%M}")
 
 
 def before_start(
     patterns: tuple[str, ...], folder: Path, now: datetime
 ) -> ExpectedFiles:
     """Note what is there before a script starts, for :meth:`ExpectedFiles.problem`."""
-    before = {
-        path: state
-        for pattern in patterns
-        for path, state in _states(folder, expanded(pattern, now)).items()
-    }
+    # A script that runs past midnight may have found tomorrow's file.
+    dates = (now, now + timedelta(days=1))
+    names = dict.fromkeys(expanded(p, day) for p in patterns for day in dates)
+    before = {name: _states(folder, name) for name in names}
     return ExpectedFiles(folder, patterns, now, before)
 
 
@@ -115,7 +140,7 @@ def pattern_problem(pattern: str, now: datetime) -> Sentence | None:
         )
     if (
         not path.parts
-        or "\0" in name
+        or re.search(r"[\0-\x1f]", name)
         or any("**" in p and p != "**" for p in path.parts)
     ):
         return Sentence.of(N_("no file has such a name: {pattern}"), pattern=pattern)
@@ -128,19 +153,27 @@ def expanded(pattern: str, day: datetime) -> str:
     Raises:
         ValueError: this system cannot write such a date.
     """
-    return _DATE.sub(lambda date: day.strftime(date[1] or _USUAL_DATE), pattern)
+
+    def written(date: re.Match[str]) -> str:
+        form = date[1] or _USUAL_DATE
+        text = day.strftime(form)
+        # Some systems leave as it is what they do not know.
+        if "%" in text and "%%" not in form:
+            raise ValueError(form)
+        return text
+
+    return _DATE.sub(written, pattern)
 
 
-def _states(folder: Path, name: str) -> dict[Path, _State]:
-    return dict(islice(_files(folder, name), _MOST_FILES))
+def _states(folder: Path, name: str) -> _Found:
+    files = (
+        (path, _state(status))
+        for path, status in matching(folder, name)
+        if stat.S_ISREG(status.st_mode)
+    )
+    return dict(islice(files, _MOST_FILES + 1))
 
 
-def _files(folder: Path, name: str) -> Iterator[tuple[Path, _State]]:
-    # What nobody can look at was not made.
-    with suppress(OSError):
-        for path in folder.glob(name):
-            with suppress(OSError):
-                status = path.stat()
-                if stat.S_ISREG(status.st_mode):
-                    state = _State(status.st_mtime_ns, status.st_size, status.st_ino)
-                    yield path, state
+def _state(status: os.stat_result) -> _State:
+    identity = status.st_ino if os.name == "nt" else status.st_ctime_ns
+    return _State(status.st_mtime_ns, status.st_size, identity)

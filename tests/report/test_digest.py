@@ -180,7 +180,7 @@ def test_a_failure_says_why_and_since_when(
     assert project_lines(project, NOW, EN) == [
         "import.py: KeyError: 'montant' (import.py, line 12, in load) (+1)",
         "since 11-20 07:00: 7 runs",
-        "call Ann, 12 34",
+        "What to do: call Ann, 12 34",
     ]
 
 

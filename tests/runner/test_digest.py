@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.project import load_project
 from python_runner.model import (
     Attempt,
     EmailStrategy,
@@ -25,8 +26,10 @@ from python_runner.model import (
 from python_runner.model.digest import Digest, ProjectDigest, Standing
 from python_runner.records.digests import Period
 from python_runner.records.store import Store, open_store
+from python_runner.runner.context import schedule_terms
 from python_runner.runner.digest import Survey
 from python_runner.runner.digest_mail import Readers, digest_messages, readers_of
+from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sentence import Sentence
 
 
@@ -58,6 +61,7 @@ def keep(
     status: RunStatus = RunStatus.SUCCESS,
     *,
     exception: str = "KeyError: 'amount'",
+    took: timedelta = timedelta(seconds=2),
 ) -> None:
     """Record a run that began so long ago."""
     run_id = f"{int((NOW - ago).timestamp()):x}{abs(hash(path)):x}"[:13].rjust(13, "0")
@@ -86,11 +90,17 @@ def keep(
         path=path,
         status=status,
         started_at=NOW - ago,
-        duration=2.0,
+        duration=took.total_seconds(),
         scripts=(result,) if status in {RunStatus.SUCCESS, RunStatus.FAILURE} else (),
         error=None if failed else Sentence.of("another run has been active"),
     )
     store.end_run(run, [], NOW - ago)
+
+
+def know(store: Store, path: Path, ago: timedelta, terms: str | None = None) -> None:
+    """Let the records know the schedule of a project since then."""
+    terms = terms or schedule_terms(load_project(path))
+    store.keep_schedule(path, terms, NOW - ago)
 
 
 def digest_of(
@@ -109,6 +119,7 @@ def digest_of(
         settings=settings,
         defaults={},
         listed=frozenset(folders if listed else ()),
+        missed=lambda project, now: first_missed(project, store, now),
     )
     return survey.digest(folders, period)
 
@@ -176,11 +187,19 @@ def test_a_silent_project_is_told_by_its_schedule_or_its_rhythm(
     """The schedule comes first; where a calendar excludes the day nothing is due."""
     late = make_project("late", schedule="0 5 * * *")
     weekend = make_project("weekend", schedule="0 6 * * *", not_on=["weekend"])
+    installed = make_project("installed", schedule="0 5 * * *")
+    changed = make_project("changed", schedule="0 5 * * *")
     rhythm = make_project("rhythm")
     young = make_project("young")
     keep(store, late, 26 * HOUR)
     # Last Friday; today is a Thursday: Monday to Wednesday were missed.
     keep(store, weekend, 6 * DAY)
+    keep(store, changed, 6 * DAY)
+    know(store, late, 26 * HOUR)
+    know(store, weekend, 6 * DAY)
+    know(store, changed, 6 * DAY, "another schedule")
+    # It has never run.
+    know(store, installed, 3 * DAY)
     for days in range(3, 40):
         keep(store, rhythm, days * DAY + HOUR)
     for days in range(20, 24):
@@ -188,12 +207,16 @@ def test_a_silent_project_is_told_by_its_schedule_or_its_rhythm(
 
     found = {
         p.name: p
-        for p in digest_of(store, shielded, late, weekend, rhythm, young).projects
+        for p in digest_of(
+            store, shielded, late, weekend, installed, changed, rhythm, young
+        ).projects
     }
 
     assert {name: p.standing for name, p in found.items()} == {
         "late": Standing.SILENT,
         "weekend": Standing.SILENT,
+        "installed": Standing.SILENT,
+        "changed": Standing.WELL,
         "rhythm": Standing.SILENT,
         "young": Standing.WELL,
     }
@@ -213,8 +236,9 @@ def test_what_runs_is_not_silent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A run of days is told with how long it takes; one whose runner died has failed."""
-    folder = make_project(schedule="0 5 * * *")
+    folder = make_project(schedule="0 5 * * *", help="Call Anna.")
     keep(store, folder, 5 * DAY)
+    know(store, folder, 5 * DAY)
     run = OpenRun(
         run_id="a" * 13, project=folder.name, path=folder, started_at=NOW - 4 * DAY
     )
@@ -223,6 +247,7 @@ def test_what_runs_is_not_silent(
     assert died.standing is Standing.STILL_FAILING
     assert died.status is RunStatus.INTERRUPTED
     assert died.running_since is None
+    assert died.help == "Call Anna."
     assert died.streak
     assert (died.streak.count, died.streak.since) == (1, NOW - 4 * DAY)
 
@@ -231,6 +256,49 @@ def test_what_runs_is_not_silent(
     (active,) = digest_of(store, shielded, folder).projects
     assert (active.standing, active.silent) == (Standing.WELL, None)
     assert active.running_since == NOW - 4 * DAY
+
+
+@pytest.mark.parametrize(
+    ("last", "standings"),
+    [
+        (FAILED, (Standing.FAILED, Standing.STILL_FAILING)),
+        (OK, (Standing.WELL, Standing.WELL)),
+    ],
+)
+def test_a_run_that_was_active_at_the_last_digest_is_told_by_the_next_one(
+    last: RunStatus,
+    standings: tuple[Standing, Standing],
+    store: Store,
+    shielded: Path,
+    make_project: MakeProject,
+) -> None:
+    """Each run is counted once: by the digest in whose time it ended."""
+    folder = make_project()
+    keep(store, folder, 2 * DAY)
+    keep(store, folder, DAY + HOUR, last, took=2 * HOUR)
+    before = Period(PERIOD.since - DAY, PERIOD.since)
+    after = Period(PERIOD.until, PERIOD.until + DAY)
+
+    told = [
+        digest_of(store, shielded, folder, period=period).projects[0]
+        for period in (before, PERIOD, after)
+    ]
+
+    assert [project.runs for project in told] == [1, 1, 0]
+    assert (told[1].standing, told[2].standing) == standings
+
+
+def test_a_long_failure_before_a_recovery_is_told(
+    store: Store, shielded: Path, make_project: MakeProject
+) -> None:
+    """It began before the digest's time, and ended in it."""
+    folder = make_project()
+    keep(store, folder, DAY + HOUR, FAILED, took=2 * HOUR)
+    keep(store, folder, HOUR)
+
+    (found,) = digest_of(store, shielded, folder).projects
+
+    assert (found.standing, found.runs, found.failed) == (Standing.RECOVERED, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +505,13 @@ def test_what_expires_is_told(store: Store, shielded: Path, tmp_path: Path) -> N
     file.write_text(certificate(NOW + 9 * DAY), encoding="utf-8")
     mail = MailSettings(transport="graph", oauth_certificate=file, oauth_secret=None)
     settings = Settings(home=shielded, mail=mail, environ={})
-    survey = Survey(store=store, settings=settings, defaults={}, listed=frozenset())
+    survey = Survey(
+        store=store,
+        settings=settings,
+        defaults={},
+        listed=frozenset(),
+        missed=lambda _project, _now: None,
+    )
 
     notices = [str(one) for one in survey.digest([], PERIOD).notices]
 

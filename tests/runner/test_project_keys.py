@@ -6,6 +6,8 @@ import json
 from email import message_from_bytes, policy
 from typing import TYPE_CHECKING
 
+from python_runner.config.project import configured_help
+
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,3 +77,35 @@ def test_a_current_folder_that_is_not_there_is_told(
     done = cli("run", folder)
     assert done.returncode == 1
     assert f"there is no folder {folder / 'work'} (working_directory)" in done.stderr
+
+
+def test_the_help_is_there_where_nothing_could_start(
+    make_project: MakeProject, cli: Cli
+) -> None:
+    """The terminal tells it as the mail does: once, and without secrets."""
+    folder = make_project(
+        sources={"a.py": ""},
+        scripts=[{"path": "a.py", "help": "\x1b[0m"}],
+        python_command="/no/such/python",
+        env={"DB_PASSWORD": "hunter2-hunter2"},
+        help="Call Anna.\nThe password is hunter2-hunter2.",
+    )
+    told = "what to do: Call Anna.\n{indent}The password is ***."
+
+    done = cli("run", folder)
+    shown = cli("show", folder)
+
+    assert done.stderr.count(told.format(indent="    ")) == 1
+    assert shown.stdout.count(told.format(indent="")) == 1
+    assert "unexpected" not in done.stderr + shown.stderr
+
+
+def test_help_that_only_sets_colours_is_none(make_project: MakeProject) -> None:
+    """Nothing is left of it to be shown."""
+    folder = make_project(
+        sources={"a.py": ""},
+        scripts=[{"path": "a.py", "help": "\x1b[31m\x1b[0m"}],
+        help="\x1b[1m \r\n",
+    )
+
+    assert configured_help(folder) == {}

@@ -70,7 +70,11 @@ class Summary:
                 say(wording.labelled(_("warning"), text), err=True, colour="yellow")
         if (run.error or skipped) and not any(r.attempts for r in run.scripts):
             # Each script would say the same.
+            self._show_help({} if skipped else owners_help(run.path), "")
             return
+        self._show_scripts(run)
+
+    def _show_scripts(self, run: Run) -> None:
         failed = [r for r in run.scripts if r.outcome not in _NO_FAILURE]
         texts = owners_help(run.path) if failed else {}
         for result in run.scripts:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, Run
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
+    from python_runner.scheduling.slots import Missed
     from python_runner.texts.sentence import Sentence
 
 #: Scripts that are named in one line.
@@ -229,6 +230,25 @@ def due_forms(when: datetime, now: datetime) -> tuple[str, str]:
     if days == 1:
         short = _("tomorrow {time}").format(time=time)
     return f"{formats().minute(when)} ({zone})", short
+
+
+def missed_count(missed: Missed | None) -> str:
+    """Return how many slots were missed; nothing where none was."""
+    if missed is None:
+        return ""
+    return formats().number(missed.count) + ("+" if missed.more else "")
+
+
+def missed_document(missed: Missed | None) -> dict[str, Any] | None:
+    """Return the slots that were missed as a JSON document tells them."""
+    if missed is None:
+        return None
+    return {
+        "count": missed.count,
+        "more": missed.more,
+        "first": missed.first.astimezone().isoformat(),
+        "last": missed.last.astimezone().isoformat(),
+    }
 
 
 def next_attempt(when: datetime, now: datetime) -> str:

@@ -40,6 +40,7 @@ from python_runner.exceptions import (
 )
 from python_runner.facts import dataclass
 from python_runner.files import absolute, is_file, is_folder, why_unseen
+from python_runner.masking import Masker
 from python_runner.model import EmailStrategy, Project, Script, parse_mailbox
 from python_runner.model.script_names import display_names
 from python_runner.secret_values import is_own_secret, secret_values
@@ -236,12 +237,15 @@ def configured_help(
 ) -> Mapping[str, str]:
     """Return the owner's words by the name of a script; those for all under no name.
 
-    Nothing else of the configuration matters: what is wrong in it hides no help.
+    They hold no secrets. Nothing else of the configuration matters: what is wrong in it
+    hides no help.
     """
     try:
-        return read_configuration(folder, defaults=defaults).project.all_help
+        project = read_configuration(folder, defaults=defaults).project
     except PythonRunnerError:
         return {}
+    masker = Masker((*secret_values(os.environ), *project.secrets))
+    return {name: masker.text(text) for name, text in project.all_help.items()}
 
 
 def bare_project(folder: Path) -> Project:
@@ -452,7 +456,7 @@ def _with_options(
         env=entry.env,
         needs=tuple(entry.needs),
         outputs=tuple(entry.outputs),
-        help=(entry.help or "").strip(),
+        help=entry.help or "",
         **options,
     )
 

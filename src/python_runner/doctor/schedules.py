@@ -14,6 +14,7 @@ from python_runner.doctor.finding import Finding
 from python_runner.due_times import expression_problem, times_after
 from python_runner.exceptions import PythonRunnerError
 from python_runner.scheduling.entries import Purpose, SchedulerName
+from python_runner.scheduling.fields import same_times
 from python_runner.scheduling.installed import (
     installed_entries,
     is_about,
@@ -110,11 +111,11 @@ def judge_schedule(
         yield Finding.of(kind, folder, **values, where=place)
     expressions = [entry.job.expression for entry in enabled]
     # Two entries may make one schedule: at six, and at eighteen.
-    together = _are_same(expressions, schedule, now)
+    together = _are_together(expressions, schedule, now)
     for entry in enabled:
         where, expression = _where(entry), entry.job.expression
         installed = _words(expression)
-        if expression and not (together or _are_same([expression], schedule, now)):
+        if expression and not (together or same_times(expression, schedule)):
             yield Finding.of(
                 kinds.SCHEDULE_DIFFERS,
                 folder,
@@ -150,11 +151,13 @@ def _words(expression: str | None) -> Sentence:
     return in_words(expression)
 
 
-def _are_same(expressions: Sequence[str | None], schedule: str, now: datetime) -> bool:
-    """Say whether expressions are due, together, when a schedule is: ``00 06`` is ``0 6``."""
-    known = [one for one in expressions if one]
-    if len(known) < len(expressions) or any(map(expression_problem, known)):
-        return {_plain(one) for one in known} == {_plain(schedule)}
+def _are_together(
+    expressions: Sequence[str | None], schedule: str, now: datetime
+) -> bool:
+    """Say whether several expressions are due, together, when a schedule is."""
+    known = [one for one in expressions if one and not expression_problem(one)]
+    if len(known) < max(2, len(expressions)):
+        return False
     return _times(known, now) == _times([schedule], now)
 
 
@@ -163,10 +166,6 @@ def _times(expressions: Iterable[str], now: datetime) -> list[datetime]:
     times = merge(*(times_after(one, now) for one in expressions))
     near = takewhile(lambda time: time < now + _LOOKED_AT, times)
     return [time for time, _same in groupby(islice(near, _MOST_TIMES))]
-
-
-def _plain(expression: str) -> str:
-    return " ".join(expression.split()).upper()
 
 
 def _account(name: str) -> str:

@@ -60,7 +60,7 @@ class ProjectDigest:
     """How one project did. Its texts hold no secrets.
 
     Attributes:
-        runs: how many began in the digest's time and have ended, but for those that were
+        runs: how many ended in the digest's time, but for those that were
             skipped.
         failed: how many of them did not succeed.
         last: the run that ended last, or None.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from python_runner.facts import dataclass
 from python_runner.secret_values import secret_values
+from python_runner.texts.sanitize import clean
 
 
 if TYPE_CHECKING:
@@ -138,8 +139,10 @@ class Project:
     @property
     def all_help(self) -> dict[str, str]:
         """The owner's words by the name of a script; those for all under no name."""
-        found = {"": self.help.strip()} | {s.name: s.help for s in self.scripts}
-        return {name: text for name, text in found.items() if text}
+        found = {"": self.help} | {s.name: s.help for s in self.scripts}
+        # Of what only sets colours nothing is left.
+        said = {name: clean(text).strip() for name, text in found.items()}
+        return {name: text for name, text in said.items() if text}
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Runs whose starts are looked at; of each hour one is told.
 _NEWEST_STARTS = 20_000
+#: Runs that took longer are counted in no digest: it reads the runs of so long before it.
+_LONGEST_RUN = timedelta(days=2)
 _HOUR = timedelta(hours=1) // timedelta(microseconds=1)
 #: Digests whose contents are kept, and those that are remembered at all.
 _CONTENTS, _REMEMBERED = 200, 2000
@@ -64,7 +66,10 @@ class Digests:
     def counts(
         self, paths: Sequence[Path], period: Period
     ) -> dict[Path, dict[RunStatus, int]]:
-        """Return how many runs of each project ended how, by when they began."""
+        """Return how many runs of each project ended how in the digest's time.
+
+        One that was active when the last digest was made is told by this one.
+        """
         with self._database.read() as connection:
             keys = {project(connection, path): path for path in paths}
             found: dict[Path, dict[RunStatus, int]] = {path: {} for path in paths}
@@ -72,10 +77,13 @@ class Digests:
             for row in connection.execute(
                 """
                 SELECT project, status, count(*) AS runs FROM run INDEXED BY run_begun
-                WHERE status IS NOT NULL AND started_at >= ? AND started_at < ?
+                WHERE status IS NOT NULL
+                    AND started_at BETWEEN :begun AND :until
+                    AND started_at + duration * 1000000 >= :since
+                    AND started_at + duration * 1000000 < :until
                 GROUP BY project, status
                 """,
-                (rows.from_time(period.since), rows.from_time(period.until)),
+                _times(period),
             ):
                 status = rows.to_status(row["status"])
                 if row["project"] in keys and status is not None:
@@ -83,7 +91,7 @@ class Digests:
         return found
 
     def scripts(self, paths: Sequence[Path], period: Period) -> list[ScriptTotals]:
-        """Return what each script did in runs that began then, by its name."""
+        """Return what each script did in runs that ended then, by its name."""
         with self._database.read() as connection:
             keys = {project(connection, path): path for path in paths}
             cursor = connection.execute(
@@ -95,11 +103,14 @@ class Digests:
                 FROM run INDEXED BY run_begun
                 CROSS JOIN result ON result.run = run.id
                 JOIN script ON script.id = result.script
-                WHERE status IS NOT NULL AND run.started_at >= ? AND run.started_at < ?
+                WHERE status IS NOT NULL
+                    AND run.started_at BETWEEN :begun AND :until
+                    AND run.started_at + run.duration * 1000000 >= :since
+                    AND run.started_at + run.duration * 1000000 < :until
                     AND state NOT IN ('skipped', 'planned', 'running')
                 GROUP BY script.id ORDER BY script.name
                 """,
-                (rows.from_time(period.since), rows.from_time(period.until)),
+                _times(period),
             )
             return [
                 ScriptTotals(
@@ -227,6 +238,14 @@ class Digests:
             )
             _forget_old(connection)
         return True
+
+
+def _times(period: Period) -> dict[str, int]:
+    return {
+        "begun": rows.from_time(period.since - _LONGEST_RUN),
+        "since": rows.from_time(period.since),
+        "until": rows.from_time(period.until),
+    }
 
 
 def _last(

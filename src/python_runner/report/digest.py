@@ -200,7 +200,8 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
     if project.standing in {Standing.FAILED, Standing.STILL_FAILING}:
         lines += [_why(project.last, formats), since_words(project, now, formats)]
         if project.help:
-            lines.append(one_line(project.help, LINE))
+            words = formats.gettext("What to do: {help}")
+            lines.append(words.format(help=one_line(project.help, LINE)))
     if project.standing is Standing.RECOVERED and project.failure:
         words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from python_runner.report.details import Details
     from python_runner.texts.sentence import Sentence
 
+#: Lines of the owner's words that a mail shows: what else failed comes after them.
+_HELP_LINES = 30
 #: Characters of a sentence: a reason, a warning.
 SENTENCE = 2000
 #: Warnings shown; nobody reads more.
@@ -445,10 +447,11 @@ def _view_script(
 
 def _help(script: str, context: ReportContext, formats: Formats, limits: Limits) -> str:
     """Return the owner's words for a script, or those for all under no name."""
-    if not (text := clean(context.help.get(script, "")).strip()):
+    if not (text := context.help.get(script, "")):
         return ""
-    words = formats.gettext("What to do: {help}").format(help=text)
-    return words[: limits.sentence]
+    kept = "\n".join(text.splitlines()[:_HELP_LINES])[: limits.sentence]
+    said = text if kept == text else f"{kept.rstrip()}…"
+    return formats.gettext("What to do: {help}").format(help=said)
 
 
 def _duration(result: ScriptResult, formats: Formats) -> str:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from python_runner.computer import host_name
 from python_runner.config.project import load_project
-from python_runner.days_off import day_off
 from python_runner.delivery.expiry import expiry_notices
 from python_runner.delivery.sign_in.facts import notice
-from python_runner.due_times import first_missed
 from python_runner.exceptions import PythonRunnerError
 from python_runner.facts import dataclass
 from python_runner.files import is_folder
@@ -25,8 +22,8 @@ from python_runner.trends import MOST_STARTS, silence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -48,12 +45,15 @@ class Survey:
         defaults: optional keys that hold where a project is silent.
         listed: the projects that were named or listed; the others are known from the
             records alone.
+        missed: returns the first time that a project with a schedule has missed since its
+            last run; None: none, or nobody knows. It is called with the present moment.
     """
 
     store: Store
     settings: Settings
     defaults: Mapping[str, Any]
     listed: Collection[Path]
+    missed: Callable[[Project, datetime], datetime | None]
 
     def digest(self, folders: Sequence[Path], period: Period) -> Digest:
         """Return the digest of projects.
@@ -69,23 +69,9 @@ class Survey:
         for folder in folders:
             if self._is_forgotten(folder, period.until):
                 continue
-            facts = self._project(folder, period)
+            facts = self._project(folder, period, counts[folder])
             left = undelivered.get(folder, Undelivered())
-            ended = {
-                status: count
-                for status, count in counts[folder].items()
-                if status is not RunStatus.SKIPPED
-            }
-            runs = sum(ended.values())
-            found.append(
-                replace(
-                    facts,
-                    runs=runs,
-                    failed=runs - ended.get(RunStatus.SUCCESS, 0),
-                    waiting=left.waiting,
-                    given_up=left.given_up,
-                )
-            )
+            found.append(replace(facts, waiting=left.waiting, given_up=left.given_up))
         order = list(Standing)
         found.sort(key=lambda p: (order.index(p.standing), p.name.casefold()))
         long = (period.until - period.since).days >= _TOTALS_DAYS
@@ -117,19 +103,24 @@ class Survey:
         begun = bool(self.store.open_runs([folder]))
         return not begun and (not last or now - last[0] > _FORGOTTEN)
 
-    def _project(self, folder: Path, period: Period) -> ProjectDigest:
+    def _project(
+        self, folder: Path, period: Period, ended: Mapping[RunStatus, int]
+    ) -> ProjectDigest:
         project, problem = self._configuration(folder)
         secrets = project.secrets if project else ()
         masker = Masker((*self.settings.secrets, *secrets))
         state = self.store.project_state(folder)
         running, left_open = self._open_runs(folder)
         facts = _with_last(folder, state, left_open)
-        if facts.last:
-            words = masker.text(_help(facts.last, project))
-            facts = replace(facts, last=facts.last.masked(masker), help=words)
+        words = masker.text(_help(facts.last, project))
+        last = facts.last and facts.last.masked(masker)
+        facts = replace(facts, last=last, help=words)
         began = running.started_at if running else None
+        runs = sum(ended.values()) - ended.get(RunStatus.SKIPPED, 0)
         facts = replace(
             facts,
+            runs=runs,
+            failed=runs - ended.get(RunStatus.SUCCESS, 0),
             running_since=began,
             problem=problem and masker.text(problem),
             listed=folder in self.listed,
@@ -167,24 +158,23 @@ class Survey:
         return running, left_open
 
     def _failure(self, folder: Path, period: Period) -> Run | None:
-        """Return the last run that did not succeed, if it began in the digest's time."""
+        """Return the last run that did not succeed, if it ended in the digest's time."""
         for run in self.store.runs(projects=[folder], failed=True, limit=1):
-            if run.started_at >= period.since:
+            if (period.since - run.started_at).total_seconds() <= run.duration:
                 return run
         return None
 
     def _silent(
         self, folder: Path, project: Project | None, now: datetime
     ) -> Silent | None:
+        if project and project.schedule:
+            due = self.missed(project, now)
+            return Silent(expected_at=due, schedule=project.schedule) if due else None
         starts = self.store.digests.starts(folder, now, MOST_STARTS)
         starts += [run.started_at for run in self.store.open_runs([folder])]
         starts = sorted(start.astimezone() for start in starts if start <= now)
         if not starts:
             return None
-        if project and project.schedule:
-            off = partial(_is_off, project)
-            due = first_missed(project.schedule, starts[-1], now, cache(off))
-            return Silent(expected_at=due, schedule=project.schedule) if due else None
         found = silence(starts, now.astimezone())
         if found is None:
             return None
@@ -196,18 +186,13 @@ class Survey:
         )
 
 
-def _help(run: Run, project: Project | None) -> str:
+def _help(run: Run | None, project: Project | None) -> str:
     """Return the owner's words about the first script that failed, else about the project."""
-    if project is None or not run.failed_scripts:
-        return ""
-    words = project.all_help
-    return words.get(run.failed_scripts[0].script, "") or words.get("", "")
-
-
-def _is_off(project: Project, day: date) -> bool:
-    """Say whether a project does not run on a day; it does where nobody can tell."""
-    found = day_off(project.not_on, project.path, day, project.language)
-    return found.reason is not None
+    words = project.all_help if project else {}
+    failed = run.failed_scripts[:1] if run else ()
+    return next(
+        (words[r.script] for r in failed if r.script in words), words.get("", "")
+    )
 
 
 def _with_last(
@@ -235,12 +220,12 @@ def _with_last(
 def _standing(facts: ProjectDigest, since: datetime) -> Standing:
     """Return how a project does, but for whether it recovered."""
     if facts.status not in {None, RunStatus.SUCCESS, RunStatus.SKIPPED}:
-        begun = facts.streak.since if facts.streak else None
-        return (
-            Standing.FAILED
-            if begun is None or begun >= since
-            else Standing.STILL_FAILING
-        )
+        streak = facts.streak
+        if streak is None or streak.since is None or streak.since >= since:
+            return Standing.FAILED
+        # A run that began before may have ended since: nobody has been told of it.
+        told = facts.failed < streak.count
+        return Standing.STILL_FAILING if told else Standing.FAILED
     if facts.problem:
         return Standing.BROKEN if facts.listed else Standing.WELL
     if facts.silent:

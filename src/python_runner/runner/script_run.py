@@ -191,9 +191,10 @@ class ScriptRun:
             bounded = self._bounded(script, command, attempts)
             begins.append(time.monotonic())
             attempt = run_command(bounded, session.stop, self.warm)
-            if expected and attempt.outcome.succeeded:
-                attempt = _with_files(attempt, expected, session.now())
+            # It has run, also where nobody can look at its files.
             attempts.append(attempt)
+            if expected and attempt.outcome.succeeded:
+                attempts[-1] = _with_files(attempt, expected, session.now())
             if len(attempts) > script.retries or not deserves_retry(attempts[-1]):
                 # The result writes its last attempt: one transaction instead of two.
                 return

@@ -43,11 +43,9 @@ _HOURS = counted("every hour", "every {count} hours")
 
 
 def in_words(expression: str) -> Sentence:
-    """Return when an expression is due; the expression itself where that is a long story.
-
-    Or where it is none: a person has written it into a crontab.
-    """
-    if expression_problem(expression):
+    """Return when an expression is due; itself where that is a long story, or wrong."""
+    if expression_problem(expression) is not None:
+        # Whatever a person has written into the scheduler.
         return Sentence("{expression}", {"expression": expression})
     fields = fields_of(expression)
     days = _days(fields.days, fields.months)

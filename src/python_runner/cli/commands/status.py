@@ -158,17 +158,9 @@ class _Status:
     def _slots(self) -> dict[str, Any]:
         """Return what the document tells of a schedule; null where there is none."""
         due = self.outlook.due if self.outlook else None
-        missed = self.missed
         return {
             "due": due.astimezone().isoformat() if due else None,
-            "missed": {
-                "count": missed.count,
-                "more": missed.more,
-                "first": missed.first.astimezone().isoformat(),
-                "last": missed.last.astimezone().isoformat(),
-            }
-            if missed
-            else None,
+            "missed": wording.missed_document(self.missed),
         }
 
 
@@ -313,7 +305,7 @@ def _cells(status: _Status, now: datetime) -> list[Cell]:
             "yellow",
         ),
         _due(status, now),
-        Cell(_count(status.missed) if status.missed else "", "yellow"),
+        Cell(wording.missed_count(status.missed), "yellow"),
         Cell(status.reason),
     ]
 
@@ -323,10 +315,6 @@ def _due(status: _Status, now: datetime) -> Cell:
         return Cell("")
     whole, short = wording.due_forms(status.outlook.due, now)
     return Cell(whole, shorter=(short,))
-
-
-def _count(missed: Missed) -> str:
-    return wording.formats().number(missed.count) + ("+" if missed.more else "")
 
 
 def _moment(when: datetime | None, now: datetime) -> Cell:
