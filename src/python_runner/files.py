@@ -160,6 +160,12 @@ def may_write_in(path: Path) -> bool:
     return is_folder(path) and os.access(path, os.W_OK | os.X_OK, effective_ids=real)
 
 
+def may_write(path: Path) -> bool:
+    """Say whether this user may write to what is there."""
+    real = os.access in os.supports_effective_ids
+    return os.access(path, os.W_OK, effective_ids=real)
+
+
 class NotRegular(OSError):
     """What was to be opened is a pipe, a device or a socket."""
 

@@ -17,10 +17,16 @@ from python_runner.doctor.examination import Examination
 from python_runner.doctor.finding import Finding, Kind, Severity
 from python_runner.doctor.interpreters import end_of_life, look_at_version
 from python_runner.doctor.mail import Tried, judge_clock, judge_ways
-from python_runner.doctor.state import Place, judge_reports, judge_space
+from python_runner.doctor.state import (
+    Place,
+    judge_files,
+    judge_reports,
+    judge_space,
+    places_of,
+)
 from python_runner.doctor.windows import look_at_drives, look_at_lengths
 from python_runner.masking import Masker
-from python_runner.model import MailSettings, Message
+from python_runner.model import MailSettings, Message, Script
 from python_runner.records.messages import MessageState, QueuedMessage, Recipient
 from python_runner.texts.sentence import Sentence
 from tests import doctor_table
@@ -109,6 +115,39 @@ def test_a_disk_has_room_for_a_run_or_for_some(free: int, found: list[str]) -> N
     """Too little for one run is a problem, too little for ten is seen ahead."""
     place = Place(path=FOLDER, needed=1000)
     assert ids(judge_space(place, free, 1000)) == found
+
+
+@pytest.mark.parametrize(
+    ("free", "found"),
+    [
+        (0, ["disk.files_full"]),
+        (20, ["disk.files_low"]),
+        (199, ["disk.files_low"]),
+        (200, []),
+        (None, []),
+    ],
+)
+def test_a_disk_takes_the_files_of_a_run_or_of_some(
+    free: int | None, found: list[str]
+) -> None:
+    """Room alone is not enough; some file systems have no limit."""
+    place = Place(path=FOLDER, needed=1000)
+    assert ids(judge_files(place, free, 20)) == found
+
+
+def test_so_many_scripts_do_not_all_fill_their_output() -> None:
+    """A project of 2,000 scripts needs no 20 GB."""
+    script = Script(name="a.py", path="a.py")
+    one, many = (
+        max(
+            place.needed
+            for place in places_of(
+                FOLDER, [replace(bare_project(FOLDER), scripts=(script,) * count)]
+            )
+        )
+        for count in (1, 2000)
+    )
+    assert one < many < 1_000_000_000
 
 
 @pytest.mark.parametrize(

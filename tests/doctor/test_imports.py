@@ -44,7 +44,27 @@ pytestmark = pytest.mark.pure
         ("if sys.platform == 'win32':\n    import winreg", {}),
         ("if os.name == 'nt':\n    import msvcrt", {}),
         ("if sys.version_info >= (3, 11):\n    import a\nelse:\n    import b", {}),
+        ("if find_spec('a'):\n    import a", {}),
+        (
+            "try:\n    import a\nexcept ImportError:\n    a = None\nif a:\n    import b",
+            {},
+        ),
+        (
+            "try:\n    HAS = True\nexcept ImportError:\n    b\nif not HAS:\n    import c",
+            {},
+        ),
+        ("W = platform.system() == 'Windows'\nif W:\n    import a", {}),
+        ("W = args.name\nif W:\n    import a", {"a": False}),
+        # Who cannot go on without it says so, and ends.
+        ("try:\n    import a\nexcept ImportError:\n    sys.exit(1)", {"a": True}),
+        ("try:\n    import a\nexcept ImportError:\n    b\n    raise", {"a": True}),
+        (
+            "try:\n    import a\nexcept ImportError as e:\n    raise SystemExit(2) from e",
+            {"a": True},
+        ),
+        ("try:\n    import a\nexcept Exception:\n    os._exit(1)", {"a": True}),
         # What is tried for another reason must be there.
+        ("try:\n    a\nexcept OSError:\n    b\nelse:\n    import c", {"c": False}),
         ("try:\n    import a\nexcept OSError:\n    import b", {"a": True, "b": False}),
         ("try:\n    import a\nfinally:\n    import b", {"a": True, "b": True}),
         ("with suppress(KeyError):\n    import a", {"a": True}),

@@ -109,19 +109,37 @@ def test_servers_are_named_without_their_secrets(tmp_path: Path) -> None:
     project = replace(
         bare_project(tmp_path),
         heartbeat_url="https://hc.example/0a1b2c3d-token",
-        channels=("json://hook.example/t0ken", "tgram://123456:s3cr3t/42"),
+        channels=(
+            *("json://hook.example/t0ken", "tgram://123456:s3cr3t/42"),
+            *("ntfys://ntfy.example/s3cr3t", "ntfy://s3cr3t-topic"),
+            "mailtos://ann:s3cr3t@office.example?smtp=mail.office.example",
+        ),
     )
 
     servers = {server.key: server.host for server in servers_of(project)}
 
     assert servers["heartbeat_url"] == "hc.example"
-    assert servers.get("channels[0]", "hook.example") == "hook.example"
+    if "channels[0]" in servers:
+        del servers["channels[1]"]
+        assert servers == {
+            "heartbeat_url": "hc.example",
+            "channels[0]": "hook.example",
+            "channels[2]": "ntfy.example",
+            "channels[4]": "mail.office.example",
+        }
     assert "s3cr3t" not in repr(servers)
 
 
-def test_a_server_that_nobody_knows_is_a_problem(tmp_path: Path) -> None:
+def test_a_server_that_nobody_knows_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One that is known is nothing to tell."""
     project = replace(bare_project(tmp_path), heartbeat_url="https://a..b/x")
     assert [f.kind.id for f in look_at_servers(project)] == ["address.unknown"]
     assert why_not_found(Server("heartbeat_url", "127.0.0.1")) is None
+    # The proxy of the office knows it, and this computer does not.
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    assert why_not_found(Server("heartbeat_url", "a..b")) is None
+    monkeypatch.setenv("NO_PROXY", "a..b")
+    assert why_not_found(Server("heartbeat_url", "a..b"))
     assert not [*look_at_servers(bare_project(tmp_path))]

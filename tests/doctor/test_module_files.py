@@ -16,6 +16,7 @@ from python_runner.execution.start_time import StartTime, measure_start, slowest
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from types import FrameType
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
@@ -53,6 +54,21 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
         ({"main.py": "import fast", "fast.cpython-311-x86.so": ""}, {}),
         (
             {"main.py": "import sys\nsys.path.append('lib')\nimport far"},
+            {"sys": False, "far": False},
+        ),
+        (
+            {
+                "main.py": "import sys, os\nsys.path.append(os.path.join('x', 'lib'))\n"
+                "import near, far",
+                "x/lib/near.py": "",
+            },
+            {"sys": False, "os": False, "far": False},
+        ),
+        (
+            {
+                "a/main.py": "from sys import path\npath.append('..')\nimport near",
+                "near.py": "import far",
+            },
             {"sys": False, "far": False},
         ),
         ({"main.py": "import far\nimport far"}, {"far": True}),
@@ -148,3 +164,37 @@ def test_a_file_that_every_start_runs_is_found(tmp_path: Path) -> None:
     assert found.is_slow
     assert "sitecustomize" in found.slowest
     assert measure_start(["no_such_program"], tmp_path, environ) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Python follows no link there")
+def test_modules_lie_beside_the_file_that_a_link_leads_to(tmp_path: Path) -> None:
+    """Not beside the link: there Python does not look."""
+    real = write(tmp_path / "real", {"main.py": "import near, far", "near.py": ""})
+    (tmp_path / "far.py").touch()
+    link = tmp_path / "link.py"
+    link.symlink_to(real)
+
+    assert [one.module for one in wanted_modules([link])] == ["far"]
+
+
+@pytest.mark.portable("reads files")
+def test_many_scripts_read_what_they_share_once(tmp_path: Path) -> None:
+    """The work grows with the files, not with scripts times modules."""
+    shared = {f"shared_{number}.py": "import far" for number in range(20)}
+    text = "".join(f"import {name[:-3]}\n" for name in shared)
+    scripts = {f"script_{number}.py": text for number in range(30)}
+    write(tmp_path, scripts | shared)
+    read = 0
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal read
+        read += event == "call" and frame.f_code.co_name == "read_regular"
+
+    sys.setprofile(count)
+    try:
+        wanted = wanted_modules([tmp_path / name for name in scripts])
+    finally:
+        sys.setprofile(None)
+
+    assert [one.module for one in wanted] == ["far"]
+    assert read == len(scripts | shared)

@@ -828,6 +828,8 @@ def test_a_read_only_file_is_an_error(tmp_path: Path) -> None:
             assert len(store.runs()) == 1
             with pytest.raises(StoreError, match="read-only"):
                 store.end_run(a_run("a", tmp_path), [], NOW)
+            with pytest.raises(StoreError, match="read-only"):
+                store.require_writable()
     finally:
         path.chmod(stat.S_IREAD | stat.S_IWRITE)
 

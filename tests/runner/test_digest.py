@@ -494,3 +494,25 @@ def test_nobody_is_told_of_other_projects(tmp_path: Path) -> None:
     # The same bytes and identity for the same digest; another one for another period.
     assert made == again
     assert len({m.message_id for m in (*made, *weekly)}) == 4
+
+
+def test_what_expires_is_told(store: Store, shielded: Path, tmp_path: Path) -> None:
+    """Once mail does not leave any more, no digest could tell it."""
+    # Where no library makes one, this test alone is skipped.
+    from tests.delivery.test_expiry import certificate  # noqa: PLC0415
+
+    file = tmp_path / "app.pem"
+    file.write_text(certificate(NOW + 9 * DAY), encoding="utf-8")
+    mail = MailSettings(transport="graph", oauth_certificate=file, oauth_secret=None)
+    settings = Settings(home=shielded, mail=mail, environ={})
+    survey = Survey(
+        store=store,
+        settings=settings,
+        defaults={},
+        listed=frozenset(),
+        missed=lambda _project, _now: None,
+    )
+
+    notices = [str(one) for one in survey.digest([], PERIOD).notices]
+
+    assert any("OAUTH_CLIENT_CERTIFICATE" in one for one in notices)

@@ -82,6 +82,9 @@ pytestmark = pytest.mark.pure
         ),
         ("*/7 * * * *", "*/7 * * * *", "*/7 * * * *"),
         ("0 6 */2 * 1", "0 6 */2 * 1", "0 6 */2 * 1"),
+        # What a person has written into a crontab.
+        ("0 25 * * *", "0 25 * * *", "0 25 * * *"),
+        ("@yesterday", "@yesterday", "@yesterday"),
     ],
 )
 def test_an_expression_is_said_in_words(

@@ -12,13 +12,16 @@ from python_runner.doctor.finding import Severity
 from python_runner.files import current_folder
 from python_runner.masking import Masker
 from python_runner.model import Delivery
+from python_runner.records.digests import Period
+from python_runner.records.messages import MessageState
+from python_runner.records.store import StoreError, open_store
 from python_runner.report.compose import compose
 from python_runner.report.findings import Group, Row, render_findings
 from python_runner.report.view import BAD, GOOD, IDLE
 from python_runner.runner.context import new_run_id
 from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -27,7 +30,8 @@ if TYPE_CHECKING:
 
     from python_runner.doctor.diagnosis import Diagnosis
     from python_runner.doctor.finding import Finding
-    from python_runner.model import Settings
+    from python_runner.model import Message, Settings
+    from python_runner.records.store import Store
 
 #: Seconds that the mail may take.
 _SECONDS = 100.0
@@ -61,7 +65,7 @@ def mail_diagnosis(
 ) -> bool:
     """Send what was found to an address, empty for the sender itself; say if it left.
 
-    It is not queued: the next check is about the next day.
+    What cannot leave now waits in the outbox.
 
     Raises:
         PythonRunnerError: variables of the mail are missing or wrong.
@@ -88,16 +92,54 @@ def mail_diagnosis(
         recipients=[recipient],
         date=now,
     )
-    outbox = make_outbox(
-        None, settings, defaults, now=local_now, stopping=lambda: False
-    )
-    (receipt,) = outbox.send_now([message], current_folder(), _SECONDS)
-    if receipt.delivery is Delivery.SENT:
+    state, reason = _deliver(message, settings, defaults)
+    if state is MessageState.SENT:
         return True
-    detail = receipt.detail.in_language(language) if receipt.detail else ""
-    detail = Masker(settings.secrets).text(detail)
-    say(labelled(_("the email with the result was not sent"), detail), err=True)
+    told = _("the email with the result was not sent")
+    if state is MessageState.QUEUED:
+        told = _("the email with the result was not sent yet; it waits in the outbox")
+    detail = Masker(settings.secrets).text(reason.in_language(language))
+    say(labelled(told, detail), err=True)
     return False
+
+
+def _deliver(
+    message: Message, settings: Settings, defaults: Mapping[str, Any]
+) -> tuple[MessageState, Sentence]:
+    """Queue a message and send what is due; return what became of it, and why."""
+    nothing = Sentence.of("")
+    store = _queued(message, settings)
+    outbox = make_outbox(
+        store, settings, defaults, now=local_now, stopping=lambda: False
+    )
+    if store is None:
+        (receipt,) = outbox.send_now([message], current_folder(), _SECONDS)
+        sent = receipt.delivery is Delivery.SENT
+        state = MessageState.SENT if sent else MessageState.FAILED
+        return state, receipt.detail or nothing
+    with store:
+        outbox.drain(_SECONDS)
+        (queued,) = store.messages.with_ids([message.message_id])
+    details = (recipient.detail for recipient in queued.recipients)
+    return queued.state, next(filter(None, details), nothing)
+
+
+def _queued(message: Message, settings: Settings) -> Store | None:
+    """Return the records that hold a message now; None where they take none.
+
+    That may be what was found: people have to hear of it all the same.
+    """
+    now, store = local_now(), None
+    try:
+        store = open_store(settings.home, now)
+        period = Period(now, now, "doctor")
+        digests = [(current_folder(), message)]
+        store.digests.queue(digests, (), period, again_after=None)
+    except StoreError:
+        if store is not None:
+            store.close()
+        return None
+    return store
 
 
 def _row(one: Finding, language: str) -> Row:

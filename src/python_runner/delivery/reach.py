@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from python_runner.delivery.transports.explain import unreachable
 from python_runner.facts import dataclass
@@ -42,7 +43,12 @@ def servers_of(project: Project) -> Iterator[Server]:
 
 
 def why_not_found(server: Server) -> Sentence | None:
-    """Return why the name of a server cannot be looked up; None where it can."""
+    """Return why the name of a server cannot be looked up; None where it can.
+
+    Behind a proxy it is the proxy that looks it up, and this computer often cannot.
+    """
+    if "https" in getproxies() and not proxy_bypass(server.host):
+        return None
     try:
         socket.getaddrinfo(server.host, _HTTPS, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:
@@ -70,6 +76,7 @@ def _host_of_channel(url: str) -> str:
     fixed = str(getattr(service, "notify_url", "") or "")
     if fixed.startswith(("http://", "https://")):
         return _host(fixed)
-    scheme = url.partition(":")[0].lower()
-    own = scheme in {"json", "jsons", "xml", "xmls", "form", "forms"}
-    return str(getattr(service, "host", "") or "") if own else ""
+    if "host" not in service.template_tokens:
+        # What stands where others have a host is a token.
+        return ""
+    return str(getattr(service, "smtp_host", "") or service.host or "")

@@ -41,7 +41,7 @@ from python_runner.doctor.state import (
     look_at_state_folder,
     places_of,
 )
-from python_runner.doctor.surroundings import unwritable_state
+from python_runner.doctor.surroundings import unwritable_locks, unwritable_state
 from python_runner.doctor.windows import (
     look_at_drives,
     look_at_lengths,
@@ -170,6 +170,8 @@ def _computer_checks(
     projects = _projects(known)
     unwritable = list(unwritable_state(settings))
     yield _check(N_("state folder"), as_findings, kinds.STATE_UNWRITABLE, unwritable)
+    locks = unwritable_locks((project.path for project in projects), settings)
+    yield _check(N_("state folder"), as_findings, kinds.STATE_UNWRITABLE, locks)
     if not unwritable:
         yield _check(N_("records"), look_at_records, home, now)
     yield _check(N_("state folder"), look_at_state_folder, home)

@@ -283,6 +283,20 @@ DISK_LOW = Kind(
     N_("A few runs, or an update of the system, fill the disk."),
     N_("Make room, or lower output_limit and output_keep_days."),
 )
+DISK_FILES_FULL = Kind(
+    "disk.files_full",
+    _PROBLEM,
+    N_("{room} more files can be made for {path}, and a run may need {needed}"),
+    N_("Output, logs and records can then not be written, and scripts fail."),
+    N_("Delete files that nobody needs: there are too many small ones (`df -i`)."),
+)
+DISK_FILES_LOW = Kind(
+    "disk.files_low",
+    _WARNING,
+    N_("{room} more files can be made for {path}, and a run may need {needed}"),
+    N_("The disk takes no more files after a few runs, however much room it has."),
+    N_("Delete files that nobody needs: there are too many small ones (`df -i`)."),
+)
 
 # This computer: mail.
 MAIL_CONFIGURATION = Kind(

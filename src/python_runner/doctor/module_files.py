@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from python_runner.doctor.imports import Import, imports_of
+from python_runner.doctor.imports import Import, Imports, imports_of
 from python_runner.facts import dataclass
-from python_runner.files import is_file, is_folder, read_regular
+from python_runner.files import is_file, is_folder, read_regular, resolved
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator
 
 #: Files of a project that are read, and bytes of each.
 _MOST_FILES = 500
 _LARGEST = 5_000_000
+#: Folders above a source in which its texts are looked up.
+_MOST_ABOVE = 4
 #: What Python imports besides sources and folders.
 _COMPILED = ("*.so", "*.pyd", "*.pyc")
 
@@ -42,8 +46,9 @@ class Wanted:
 def wanted_modules(scripts: Iterable[Path]) -> list[Wanted]:
     """Return which modules that are not their own some scripts import, each once."""
     found: dict[str, Wanted] = {}
+    folders = _Folders()
     for script in scripts:
-        for wanted in _of_script(script):
+        for wanted in _of_script(script, folders):
             known = found.get(wanted.module)
             # The place where the script surely fails is the one to show.
             if known is None or (wanted.certain and not known.certain):
@@ -51,9 +56,25 @@ def wanted_modules(scripts: Iterable[Path]) -> list[Wanted]:
     return list(found.values())
 
 
-def _of_script(script: Path) -> Iterator[Wanted]:
+class _Folders:
+    """Reads each source and each folder once, however many scripts share it."""
+
+    def __init__(self) -> None:
+        self.imports_of: Callable[[Path], Imports | None] = cache(_imports_of)
+        self.is_own: Callable[[Path, str], bool] = cache(self._is_own)
+        self._compiled: Callable[[Path], frozenset[str]] = cache(_compiled_in)
+
+    def _is_own(self, folder: Path, name: str) -> bool:
+        """Say whether a module lies in a folder, as a source, a package or compiled."""
+        source = is_file(folder / f"{name}.py") or is_folder(folder / name)
+        return source or name in self._compiled(folder)
+
+
+def _of_script(script: Path, folders: _Folders) -> Iterator[Wanted]:
     """Yield what a script and the modules beside it import."""
-    root = script.parent
+    # Where Python looks first: beside the file that a link leads to, but on Windows.
+    real = script if sys.platform == "win32" else Path(resolved(script))
+    roots = {real.parent: None}
     seen: set[tuple[Path, bool]] = set()
     waiting = deque([(script, True)])
     while waiting and len(seen) < _MOST_FILES:
@@ -61,16 +82,21 @@ def _of_script(script: Path) -> Iterator[Wanted]:
         if (file, certain) in seen:
             continue
         seen.add((file, certain))
-        try:
-            imports = imports_of(read_regular(file, _LARGEST))
-        except OSError:
+        imports = folders.imports_of(file)
+        if imports is None:
             continue
         # Where modules are looked for is only known once it runs.
         certain = certain and not imports.changes_path
+        roots |= dict.fromkeys(_added_folders(file, imports))
         for one in imports.found:
             sure = certain and one.certain
-            folder = _folder_of(file, one) if one.level else root
-            if one.level or _is_own(root, one.module.partition(".")[0]):
+            top = one.module.partition(".")[0]
+            folder = (
+                _folder_of(file, one)
+                if one.level
+                else next((root for root in roots if folders.is_own(root, top)), None)
+            )
+            if folder is not None:
                 waiting += ((own, sure) for own in _own_files(folder, one))
             else:
                 names = (one.module, *(f"{one.module}.{name}" for name in one.names))
@@ -83,6 +109,21 @@ def _of_script(script: Path) -> Iterator[Wanted]:
                 )
 
 
+def _added_folders(file: Path, imports: Imports) -> Iterator[Path]:
+    """Yield folders where a source that changes the search may have modules looked for.
+
+    Those above it, and what its texts name in one of them.
+    """
+    if not imports.changes_path:
+        return
+    above = list(file.parents)[:_MOST_ABOVE]
+    named = (base / text for text in imports.folders for base in above)
+    for folder in (*above, *filter(is_folder, named)):
+        # At the root of a disk lie folders of the system: ``/sys`` is no module.
+        if Path(resolved(folder)) != Path(folder.anchor):
+            yield folder
+
+
 def _folder_of(file: Path, relative: Import) -> Path:
     folder = file.parent
     for _ in range(relative.level - 1):
@@ -90,18 +131,23 @@ def _folder_of(file: Path, relative: Import) -> Path:
     return folder
 
 
-def _is_own(folder: Path, name: str) -> bool:
-    """Say whether a module lies in a folder, as a source, a package or compiled."""
-    if is_file(folder / f"{name}.py") or is_folder(folder / name):
-        return True
+def _imports_of(file: Path) -> Imports | None:
     try:
-        return any(
-            file.name.partition(".")[0] == name
+        return imports_of(read_regular(file, _LARGEST))
+    except OSError:
+        return None
+
+
+def _compiled_in(folder: Path) -> frozenset[str]:
+    """Return the modules that lie in a folder without their sources."""
+    try:
+        return frozenset(
+            file.name.partition(".")[0]
             for pattern in _COMPILED
             for file in folder.glob(pattern)
         )
     except OSError:
-        return False
+        return frozenset()
 
 
 def _own_files(folder: Path, one: Import) -> Iterator[Path]:

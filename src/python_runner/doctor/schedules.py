@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
+from datetime import timedelta
+from heapq import merge
+from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING
 
 from python_runner.config.workspace import load_workspace
+from python_runner.delivery.sign_in.facts import computer_user
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding
-from python_runner.due_times import times_after
+from python_runner.due_times import expression_problem, times_after
 from python_runner.exceptions import PythonRunnerError
 from python_runner.scheduling.entries import Purpose, SchedulerName
 from python_runner.scheduling.fields import same_times
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from python_runner.model import Project
     from python_runner.scheduling.entries import Entry
 
+#: The times by which schedules are compared: a month's last day, a leap year's too, is
+#: among them. What is due each minute differs within hours.
+_LOOKED_AT, _MOST_TIMES = timedelta(days=400), 2000
 _WHERE = {
     SchedulerName.CRON: "cron",
     SchedulerName.SYSTEMD: "systemd",
@@ -43,7 +49,7 @@ def look_at_schedules(projects: Iterable[Project], now: datetime) -> Iterator[Fi
     for reason in problems:
         subject = Sentence.of(N_("schedules"))
         yield Finding.of(kinds.FAILED, subject=subject, error=reason)
-    me = getpass.getuser()
+    me = computer_user()
     own: list[Entry] = []
     for project in projects:
         theirs = [entry for entry in entries if starts(entry, project)]
@@ -103,10 +109,13 @@ def judge_schedule(
         kind = kinds.SCHEDULE_DISABLED if entries else kinds.SCHEDULE_MISSING
         place = _where(entries[0]) if entries else None
         yield Finding.of(kind, folder, **values, where=place)
+    expressions = [entry.job.expression for entry in enabled]
+    # Two entries may make one schedule: at six, and at eighteen.
+    together = _are_together(expressions, schedule, now)
     for entry in enabled:
         where, expression = _where(entry), entry.job.expression
         installed = _words(expression)
-        if expression and not same_times(expression, schedule):
+        if expression and not (together or same_times(expression, schedule)):
             yield Finding.of(
                 kinds.SCHEDULE_DIFFERS,
                 folder,
@@ -140,6 +149,23 @@ def _words(expression: str | None) -> Sentence:
     if expression is None:
         return Sentence.of(N_("at times that cannot be told here"))
     return in_words(expression)
+
+
+def _are_together(
+    expressions: Sequence[str | None], schedule: str, now: datetime
+) -> bool:
+    """Say whether several expressions are due, together, when a schedule is."""
+    known = [one for one in expressions if one and not expression_problem(one)]
+    if len(known) < max(2, len(expressions)):
+        return False
+    return _times(known, now) == _times([schedule], now)
+
+
+def _times(expressions: Iterable[str], now: datetime) -> list[datetime]:
+    """Return when expressions are due next, as often as tells them apart."""
+    times = merge(*(times_after(one, now) for one in expressions))
+    near = takewhile(lambda time: time < now + _LOOKED_AT, times)
+    return [time for time, _same in groupby(islice(near, _MOST_TIMES))]
 
 
 def _account(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding, Kind
-from python_runner.execution.disk import free_space
+from python_runner.execution.disk import free_files, free_space
 from python_runner.execution.orphans import scripts_of
 from python_runner.facts import dataclass
 from python_runner.masking import Masker
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 #: Bytes that records, log and reports of a run may take beside the scripts' output, and
 #: scripts in the temporary folder.
 _BASE = 100_000_000
+#: Scripts of one run whose output reaches its limit.
+_FULL_OUTPUTS = 20
+#: Files that a run makes beside the scripts' output.
+_FILES = 20
 #: So many runs should find room: a disk that fills up is then seen days ahead.
 _RUNS = 10
 #: A run that is active for so many times its usual duration hangs, but not before a while.
@@ -56,11 +60,13 @@ class Place:
     Attributes:
         path: the folder, which may not be there yet.
         needed: bytes that one run may write there.
+        files: files that it may make there.
         project: whose it is; None: this computer's.
     """
 
     path: Path
     needed: int
+    files: int = _FILES
     project: Path | None = None
 
 
@@ -69,9 +75,12 @@ def places_of(home: Path, projects: Iterable[Project]) -> Iterator[Place]:
     yield Place(path=home, needed=_BASE)
     yield Place(path=Path(tempfile.gettempdir()), needed=_BASE)
     for project in projects:
-        output = len(project.scripts) * project.output_limit
+        output = min(len(project.scripts), _FULL_OUTPUTS) * project.output_limit
         yield Place(
-            path=project.path / "logs", needed=_BASE + output, project=project.path
+            path=project.path / "logs",
+            needed=_BASE + output,
+            files=_FILES + len(project.scripts),
+            project=project.path,
         )
 
 
@@ -85,8 +94,10 @@ def look_at_disks(places: Iterable[Place]) -> Iterator[Finding]:
         # The runs of one night come one after the other, or at the same time.
         needed = max(place.needed for place in same)
         with suppress(OSError):
-            free = free_space(_existing(same[0].path))
-            yield from judge_space(same[0], free, needed)
+            folder = _existing(same[0].path)
+            yield from judge_space(same[0], free_space(folder), needed)
+            files = max(place.files for place in same)
+            yield from judge_files(same[0], free_files(folder), files)
 
 
 def judge_space(place: Place, free: int, needed: int) -> Iterator[Finding]:
@@ -101,6 +112,23 @@ def judge_space(place: Place, free: int, needed: int) -> Iterator[Finding]:
         path=str(place.path),
         room=formats.size(free),
         needed=formats.size(needed),
+    )
+
+
+def judge_files(place: Place, free: int | None, needed: int) -> Iterator[Finding]:
+    """Yield that ``free`` files are too few for runs that make up to ``needed`` each.
+
+    None: as many as one likes.
+    """
+    if free is None or free >= needed * _RUNS:
+        return
+    formats = Formats(system_language())
+    yield Finding.of(
+        kinds.DISK_FILES_FULL if free < needed else kinds.DISK_FILES_LOW,
+        place.project,
+        path=str(place.path),
+        room=formats.number(free),
+        needed=formats.number(needed),
     )
 
 
@@ -124,6 +152,8 @@ def look_at_records(home: Path, now: datetime) -> Iterator[Finding]:
     try:
         with open_store(home, now) as store:
             damage = store.damage()
+            if damage is None:
+                store.require_writable()
     except StoreError as error:
         yield Finding.of(kinds.RECORDS_UNREADABLE, problem=error.reason)
     else:

@@ -15,8 +15,10 @@ from python_runner.files import (
     exists,
     is_file,
     is_folder,
+    may_write,
     may_write_in,
 )
+from python_runner.records.locks import lock_file
 from python_runner.records.outputs import private_logs
 from python_runner.texts.sentence import translate as _
 
@@ -57,7 +59,9 @@ def readable_secrets(
 
 def unwritable(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]:
     """Yield the places that a run writes to and this user may not."""
+    folders = list(folders)
     yield from unwritable_state(settings)
+    yield from unwritable_locks(folders, settings)
     for folder in folders:
         yield from unwritable_logs(folder, settings)
 
@@ -71,6 +75,29 @@ def unwritable_state(settings: Settings) -> Iterator[Problem]:
             " another folder"
         )
         yield Problem(str(settings.home), "", message)
+
+
+def unwritable_locks(folders: Iterable[Path], settings: Settings) -> Iterator[Problem]:
+    """Yield which locks of projects this user may not take.
+
+    Another account has made them in the same state folder: root, by hand.
+    """
+    if not may_write_in(settings.home):
+        # That is told of the whole folder.
+        return
+    message = _(
+        "this user may not write to it: nothing prevents a second run of a project at"
+        " the same time"
+    )
+    for folder in folders:
+        lock = lock_file(settings.home, folder)
+        if exists(lock):
+            if not may_write(lock):
+                yield Problem(str(lock), "", message)
+        elif not may_write_in(lock.parent):
+            yield Problem(str(lock.parent), "", message)
+            # It is one for all projects.
+            return
 
 
 def unwritable_logs(folder: Path, settings: Settings) -> Iterator[Problem]:
@@ -95,6 +122,10 @@ def unwritable_logs(folder: Path, settings: Settings) -> Iterator[Problem]:
     log = logs / f"{folder.name}.log"
     if exists(log) and not is_file(log):
         yield Problem(str(log), "", _("it is not a file: the log stays incomplete"))
+    elif exists(log) and not may_write(log):
+        # Another account has run the project once: root, by hand.
+        message = _("this user may not write to it: the log stays incomplete")
+        yield Problem(str(log), "", message)
 
 
 def _instead_of_logs(folder: Path, settings: Settings) -> Path:

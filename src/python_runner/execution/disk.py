@@ -105,6 +105,19 @@ else:
         return function
 
 
+def free_files(folder: Path) -> int | None:
+    """Return how many files may still be made in ``folder``; None where nothing limits it.
+
+    Raises:
+        OSError: the folder cannot be asked.
+    """
+    if sys.platform == "win32":
+        return None
+    system = os.statvfs(folder)
+    # File systems that make the entries as they are needed, as btrfs, say 0 of 0.
+    return system.f_favail if system.f_files else None
+
+
 def disk_full(folder: Path) -> OSError:
     """Return the error of a disk that has no room left."""
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))

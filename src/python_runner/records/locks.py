@@ -455,7 +455,12 @@ def project_lock(home: Path, project: Path) -> FileLock:
 
     It lies in the local state folder ``home``: network drives lock badly.
     """
-    return FileLock(home / "locks" / f"{state_name(project)}.lock")
+    return FileLock(lock_file(home, project))
+
+
+def lock_file(home: Path, project: Path) -> Path:
+    """Return the file of a project's lock."""
+    return home / "locks" / f"{state_name(project)}.lock"
 
 
 def state_name(project: Path) -> str:

@@ -128,6 +128,15 @@ class Store:
         """Close the file."""
         self._database.close()
 
+    def require_writable(self) -> None:
+        """Write what is there already, which tells whether the records can be written.
+
+        A transaction that changes nothing may begin in a file that is read-only.
+        """
+        with self._database.write() as connection:
+            (form,) = connection.execute("PRAGMA user_version").fetchone()
+            connection.execute(f"PRAGMA user_version = {form}")
+
     @property
     def digests(self) -> Digests:
         """What digests are made of, and which have been mailed."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.computer import host_name
 from python_runner.config.project import load_project
+from python_runner.delivery.expiry import expiry_notices
 from python_runner.delivery.sign_in.facts import notice
 from python_runner.exceptions import PythonRunnerError
 from python_runner.facts import dataclass
@@ -81,7 +82,10 @@ class Survey:
             computer=host_name(),
             projects=tuple(found),
             scripts=tuple(digests.scripts(folders, period)) if long else (),
-            notices=(warning,) if warning else (),
+            notices=(
+                *([warning] if warning else []),
+                *expiry_notices(mail, period.until),
+            ),
             waiting=own.waiting,
             given_up=own.given_up,
         )

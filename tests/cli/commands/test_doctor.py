@@ -15,6 +15,7 @@ from python_runner.computer import host_name
 from python_runner.execution.orphans import process_start
 from python_runner.model import OpenRun, Outcome
 from python_runner.records.locks import Holder, project_lock
+from python_runner.records.messages import MessageState
 from python_runner.records.store import open_store
 from tests.support import TODAY, keep, mails
 
@@ -297,7 +298,27 @@ def test_the_result_is_a_mail_on_request(
         assert str(folder) in text
 
 
-def test_a_mail_that_cannot_leave_is_told(
+def test_a_mail_leaves_though_the_records_take_none(
+    mail_dir: Path,
+    make_project: MakeProject,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That is what people have to hear of."""
+    monkeypatch.setenv("MAIL_FROM", "robot@example.org")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(tmp_path / "file"))
+    make_project()
+
+    assert run_app(["doctor", "--mail-me", "ann@example.org", "project_1"]) == 1
+    (mail,) = mails(mail_dir)
+    body = mail.get_body(("plain",))
+    assert body is not None
+    assert "PYTHON_RUNNER_HOME" in body.get_content()
+
+
+def test_a_mail_that_cannot_leave_waits_and_is_told(
+    shielded: Path,
     make_project: MakeProject,
     free_port: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -312,7 +333,11 @@ def test_a_mail_that_cannot_leave_is_told(
     code = run_app(["doctor", "--mail-me", "ann@example.org", "project_1"])
 
     assert code == 1
-    assert "the email with the result was not sent" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "the email with the result was not sent yet; it waits in the outbox" in told
+    with open_store(shielded, TODAY) as store:
+        (waiting,) = store.messages.newest([MessageState.QUEUED], limit=9)
+    assert [one.address for one in waiting.recipients] == ["ann@example.org"]
     assert run_app(["doctor", "--mail-me", "ann@", "project_1"]) == 2
 
 
