@@ -58,6 +58,7 @@ def entry(expression: str | None = SIX, **changes: Any) -> Entry:
         (SIX, [entry("0 25 * * *")], ["schedule.differs"]),
         ("5/20 6 * * 1-5", [entry("5-59/20 6 * * 1-5")], []),
         ("0 6 * * 7", [entry("0 6 * * 0")], []),
+        (SIX, [entry(None)], ["schedule.differs"]),
         (SIX, [entry("99 6 * * 1-5")], ["schedule.differs"]),
         (SIX, [entry("30 6 * * *")], ["schedule.differs"]),
         # What a person has written in a form of its own.

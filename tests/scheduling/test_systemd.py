@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,24 @@ def test_a_folder_of_any_name_comes_back_from_units(name: str) -> None:
     wanted = job(Path("/srv") / name)
     assert unit_problem(wanted) is None
     assert read_units(make_units(wanted)) == wanted
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_the_times_of_an_edited_timer_are_not_those_of_its_expression(
+    expression: str,
+) -> None:
+    """As it was written it tells the expression; no other times go by its name."""
+    wanted = job(Path("/srv/p"), expression)
+    units = make_units(wanted)
+    assert read_units(units) == wanted
+    for timer in (
+        re.sub("OnCalendar=.*", "OnCalendar=*-*-* 07:01:00", units.timer),
+        f"{units.timer}[Timer]\nOnCalendar=*-*-* 07:01:00\n",
+        re.sub("OnCalendar=.*\n", "", units.timer),
+        re.sub("Expression=.*", "Expression=99 x", units.timer),
+    ):
+        edited = read_units(replace(units, timer=timer))
+        assert edited == replace(wanted, expression=None)
 
 
 @pytest.mark.parametrize("name", ["a\nb", "end ", "end\\", "half \udc80"])

@@ -207,6 +207,6 @@ def _service_notes(entry: Entry) -> Iterator[Sentence]:
 
 
 def _is_due(entry: Entry, schedule: str) -> bool:
-    """Say whether an entry is due as the key says, or nobody knows when it is."""
+    """Say whether an entry is due as the key says; of one made by hand nobody may know."""
     expression = entry.job.expression
-    return expression is None or same_times(expression, schedule)
+    return not entry.own if expression is None else same_times(expression, schedule)

@@ -115,7 +115,11 @@ def judge_schedule(
     for entry in enabled:
         where, expression = _where(entry), entry.job.expression
         installed = _words(expression)
-        if expression and not (together or same_times(expression, schedule)):
+        # What `schedule install` wrote tells its times, unless somebody has changed them.
+        edited = expression is None and entry.own
+        if edited or (
+            expression and not (together or same_times(expression, schedule))
+        ):
             yield Finding.of(
                 kinds.SCHEDULE_DIFFERS,
                 folder,

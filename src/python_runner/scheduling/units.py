@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from python_runner.due_times import expression_problem
 from python_runner.facts import dataclass
 from python_runner.scheduling.entries import job_of
 from python_runner.scheduling.on_calendar import calendar_lines, calendar_problem
@@ -115,7 +116,18 @@ def read_units(units: Units) -> Job | None:
             job = job_of(words, folder, expression=expression)
     if job is None:
         return None
+    expression = _unless_edited(expression, units.timer)
     return job_of(job.command, folder, expression=expression, variables=variables)
+
+
+def _unless_edited(expression: str | None, timer: str) -> str | None:
+    """Return an expression; None where a person has given the timer other times."""
+    if expression is None or expression_problem(expression):
+        return None
+    times = [value for name, value in _settings(timer) if name == "OnCalendar"]
+    if calendar_problem(expression) or times != list(calendar_lines(expression)):
+        return None
+    return expression
 
 
 def _about(job: Job) -> str:
