@@ -21,7 +21,7 @@ import click
 import msgspec
 
 from python_runner import exceptions, exit_codes
-from python_runner.cli.app import COMMANDS, make_app
+from python_runner.cli.app import COMMANDS, CONTEXT_SETTINGS, make_app
 from python_runner.computer import host_name
 from python_runner.config.keys import ExecConfig, ScriptEntry
 from python_runner.records.database import StoreError
@@ -68,7 +68,7 @@ def _commands() -> str:
     gettext.bindtextdomain("click", str(LOCALE_DIR))
     gettext.textdomain("click")
     app = make_app()
-    context = click.Context(app, info_name="python-runner")
+    context = click.Context(app, info_name="python-runner", **CONTEXT_SETTINGS)
     return "\n\n".join(
         part
         for name in COMMANDS

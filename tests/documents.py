@@ -112,6 +112,8 @@ NOT_RUN = (
     (r"bash\n.*-m pytest", "it runs all tests; .ci/run takes it from the README"),
     (r"bash\n.*pip install", "it needs packages of an index"),
     (r"bash\n.*mail (?:test|login)", "it needs a mailbox"),
+    (r"\w*\n.*--mail-me", "it needs a mailbox"),
+    (r"\w*\n.*schedule install", "it changes the scheduler of this account"),
     (r"bash\n\.ci/", "it takes as long as all tests do"),
     (r"text\n.*tests\.mutation", "it takes hours"),
     (r"powershell\n.*\$mailbox", "it needs an organisation in Microsoft 365"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,6 @@ import pytest
 
 from python_runner.due_times import (
     expression_problem,
-    first_missed,
     times_after,
     times_before,
 )
@@ -48,8 +47,9 @@ def test_an_expression_of_five_fields_is_taken(expression: str) -> None:
         ("0 6 * * lundi", "the field day of the week cannot be read"),
         ("\N{ARABIC-INDIC DIGIT ONE} 6 * * *", "the field minute cannot be read"),
         ("*/0 * * * *", "the field minute cannot be read"),
-        ("0 6 30 2 *", "the field day of the month cannot be read"),
-        ("0 6 31 4,6 *", "the field day of the month cannot be read"),
+        ("0 6 30 2 *", "no day has such a date: 0 6 30 2 *"),
+        ("0 6 31 4,6 *", "no day has such a date"),
+        ("0 6 15W 2 *", "the field day of the month cannot be read"),
     ],
 )
 def test_a_wrong_expression_is_told_with_its_field(expression: str, told: str) -> None:
@@ -81,51 +81,3 @@ def test_a_change_of_the_clock_neither_loses_nor_repeats_a_time(
     back = list(islice(times_before(expression, later, PARIS), len(times)))
     if expression != "*/30 2 25 10 *":
         assert back == due[::-1]
-
-
-WORKING = "0 6 * * 1-5"
-
-
-@pytest.mark.parametrize(
-    ("expression", "last", "now", "missed"),
-    [
-        # 23 November 2026 is a Monday.
-        (WORKING, "2026-11-23 06:00", "2026-11-24 06:10", None),
-        (WORKING, "2026-11-23 06:00", "2026-11-24 06:20", "2026-11-24 06:00"),
-        (WORKING, "2026-11-20 06:00", "2026-11-23 05:59", None),
-        (WORKING, "2026-11-20 06:00", "2026-11-25 07:00", "2026-11-23 06:00"),
-        # A start a little early counts; a later one by hand counts as well.
-        (WORKING, "2026-11-24 05:57", "2026-11-24 09:00", None),
-        (WORKING, "2026-11-24 14:00", "2026-11-24 15:00", None),
-        # The 26th is off.
-        (WORKING, "2026-11-25 06:00", "2026-11-26 23:00", None),
-        (WORKING, "2026-11-25 06:00", "2026-11-27 07:00", "2026-11-27 06:00"),
-        ("*/5 * * * *", "2026-11-24 06:00", "2026-11-24 06:20", None),
-        ("*/5 * * * *", "2026-11-24 06:00", "2026-11-24 06:30", "2026-11-24 06:10"),
-        ("0 0 1 * *", "2026-11-01 00:00", "2026-11-30 23:00", None),
-        ("0 0 1 * *", "2026-11-01 00:00", "2026-12-01 00:20", "2026-12-01 00:00"),
-        # The clock goes forward: 02:30 is due at 03:00 that day.
-        ("30 2 * * *", "2026-03-28 02:30", "2026-03-29 03:10", None),
-        ("30 2 * * *", "2026-03-28 02:30", "2026-03-29 04:00", "2026-03-29 03:00"),
-    ],
-)
-def test_the_first_time_that_was_missed(
-    expression: str, last: str, now: str, missed: str | None
-) -> None:
-    """Days off aside; a start has a quarter of an hour to come."""
-
-    def at(text: str) -> datetime:
-        return datetime.fromisoformat(text).replace(tzinfo=PARIS)
-
-    found = first_missed(
-        expression, at(last), at(now), lambda day: day == date(2026, 11, 26), PARIS
-    )
-
-    assert found == (at(missed) if missed else None)
-
-
-def test_a_calendar_without_a_free_day_ends() -> None:
-    """Where every day is off nothing is missed, however often it would be due."""
-    last = datetime(2020, 1, 1, tzinfo=PARIS)
-    now = datetime(2026, 1, 1, tzinfo=PARIS)
-    assert first_missed("* * * * *", last, now, lambda _day: True, PARIS) is None

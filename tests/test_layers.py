@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -252,3 +253,19 @@ def test_the_architecture_page_names_files_that_exist() -> None:
 
     assert len(named) > 40
     assert [file for file in named if not (PACKAGE / file).exists()] == []
+
+
+def test_the_architecture_page_names_each_dependency() -> None:
+    """Each has its reason there, those of tests and development as well."""
+    root = Path(__file__).parents[1]
+    page = root.joinpath("docs/architecture.md").read_text("utf-8")
+    reasons = page[page.index("## Dependencies") : page.index("## Releases")].lower()
+    project = tomllib.loads(root.joinpath("pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    wanted = [*project["build-system"]["requires"], *project["project"]["dependencies"]]
+    wanted += [line for extra in extras.values() for line in extra]
+    names = {re.split(r"[\[<>=;~ ]", line)[0] for line in wanted}
+    aliases = {"myst-parser": "myst", "python-series-runner": ""}
+
+    assert len(names) > 30
+    assert [n for n in sorted(names) if aliases.get(n, n) not in reasons] == []

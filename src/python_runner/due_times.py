@@ -2,13 +2,12 @@
 
 The library ``cronsim`` follows Debian's cron, also where the clock changes: a fixed time
 that a day does not have is due at the next minute that it has, and one that comes twice
-is due once. The expression speaks of the local time of this computer.
+is due once. The expression means the local time of this computer.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from python_runner.texts.sanitize import flat
@@ -16,8 +15,8 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import date, tzinfo
+    from collections.abc import Iterator, Sequence
+    from datetime import tzinfo
 
 #: Short forms of crontab, and what the key has instead.
 SHORT_FORMS = {
@@ -29,15 +28,13 @@ SHORT_FORMS = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-#: How much before its time a start counts for it, and how late one may come.
-_EARLY, _LATE = timedelta(minutes=5), timedelta(minutes=15)
-#: Times that are looked at: a year of days off, a due time every hour.
-_MOST_TIMES = 10_000
 _FIELDS = 5
+_DAY = "day-of-month"
+_NO_SUCH_DATE = N_("no day has such a date: {text}")
 _FIELD_NAMES = {
     "minute": N_("minute"),
     "hour": N_("hour"),
-    "day-of-month": N_("day of the month"),
+    _DAY: N_("day of the month"),
     "month": N_("month"),
     "day-of-week": N_("day of the week"),
 }
@@ -61,6 +58,9 @@ def expression_problem(expression: str) -> Sentence | None:
         found = next(times_after(text, datetime.now().astimezone()), None)
     except CronSimError as error:
         name = str(error).removeprefix("Bad ")
+        if name == _DAY and _is_day(text.split()[2]):
+            # What is wrong is the day together with the months.
+            return Sentence.of(_NO_SUCH_DATE, text=flat(text))
         template = N_("the field {name} cannot be read: {text}")
         return Sentence.of(
             template,
@@ -68,8 +68,19 @@ def expression_problem(expression: str) -> Sentence | None:
             text=flat(text),
         )
     if found is None:
-        return Sentence.of(N_("no day has such a date: {text}"), text=flat(text))
+        return Sentence.of(_NO_SUCH_DATE, text=flat(text))
     return None
+
+
+def _is_day(field: str) -> bool:
+    """Say whether a day of the month can be read where the month does not matter."""
+    from cronsim import CronSim, CronSimError  # noqa: PLC0415
+
+    try:
+        CronSim(f"0 0 {field} * *", datetime.now(UTC))
+    except CronSimError:
+        return False
+    return True
 
 
 def times_after(
@@ -90,32 +101,6 @@ def times_before(
 ) -> Iterator[datetime]:
     """Yield the times before a moment at which an expression was due, last to first."""
     return _times(expression, moment, zone, reverse=True)
-
-
-def first_missed(
-    expression: str,
-    last: datetime,
-    now: datetime,
-    is_off: Callable[[date], bool],
-    zone: tzinfo | None = None,
-) -> datetime | None:
-    """Return the first time after the last start at which a project was due; None: none.
-
-    A start a little before its time counts for it, and one may come a little late.
-
-    Args:
-        expression: one that :func:`expression_problem` finds right.
-        last: when the project was started last.
-        now: the present moment.
-        is_off: says whether the project does not run on a day.
-        zone: of the local time; None: this computer's.
-    """
-    for due in islice(times_after(expression, last + _EARLY, zone), _MOST_TIMES):
-        if due > now - _LATE:
-            return None
-        if not is_off(due.date()):
-            return due
-    return None
 
 
 def local_zone() -> tzinfo:

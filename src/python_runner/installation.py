@@ -89,9 +89,8 @@ def scheduled_command() -> tuple[str, ...]:
     for modules in the working folder first, where there may be anything.
     """
     folder = Path(sys.executable).parent
-    started = Path(sys.argv[0]) if sys.argv else Path()
-    if started.suffix == ".pyz" and started.is_file():
-        return (_windowless(folder), os.path.abspath(started))  # noqa: PTH100 - as typed
+    if file := single_file():
+        return (_windowless(folder), file)
     name = f"{COMMAND}w.exe" if sys.platform == "win32" else COMMAND
     program = folder / name
     if program.is_file():

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from python_runner.cli import main
-from python_runner.cli.app import make_app, run_app
+from python_runner.cli.app import COMMANDS, OTHER_NAMES, make_app, run_app
 from python_runner.version import __version__
 from tests.support import (
     COMMAND,
@@ -73,6 +73,95 @@ def parameters(command: click.Command) -> Iterator[click.Parameter]:
             found = command.get_command(context, name)
             assert found is not None
             yield from parameters(found)
+
+
+def helps(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
+    """Yield the commands below a group, each with its name."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        found = group.get_command(context, name)
+        assert found is not None
+        yield f"{path}{name}", found
+        if isinstance(found, click.Group):
+            yield from helps(found, f"{path}{name} ")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_help_is_whole_and_in_words(
+    language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line of a list is cut off, no range is a formula, no French an infinitive."""
+    monkeypatch.setenv("LANGUAGE", language)
+    wrong = []
+    for name, command in helps(make_app()):
+        context = click.Context(command, info_name=name, terminal_width=80)
+        text = command.get_help(context)
+        lines = text.splitlines()
+        wrong += [line for line in lines if re.search(r"\w\.\.\.$|[<>]=", line)]
+        options = (p.get_help_record(context) for p in command.get_params(context))
+        told = [command.help or "", command.short_help or ""]
+        told += [record[1] for record in options if record]
+        if language == "fr":
+            wrong += [
+                one for one in told if re.match(r"(?!Fichier)\w+(?:er|ir)\b", one)
+            ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "same"),
+    [
+        (["help"], ["--help"]),
+        (["help", "run"], ["run", "--help"]),
+        (["help", "mail", "test"], ["mail", "test", "--help"]),
+        (["version"], ["--version"]),
+        (["-V"], ["--version"]),
+    ],
+)
+def test_what_other_programs_call_help_and_version(
+    arguments: list[str], same: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """They are understood; a command that help does not know is an error."""
+    assert run_app(same) == 0
+    expected = capfd.readouterr().out
+    assert run_app(arguments) == 0
+    assert capfd.readouterr().out == expected != ""
+    assert run_app(["help", "nothing"]) == 2
+
+
+def test_each_other_name_leads_to_a_command() -> None:
+    """Of the command that exists, and none of them is a command itself."""
+    context = click.Context(make_app())
+    for name, meant in OTHER_NAMES.items():
+        assert name not in COMMANDS
+        first, _, rest = meant.partition(" ")
+        command = make_app().get_command(context, first)
+        assert command is not None, name
+        options = [option for p in command.params for option in p.opts]
+        commands = getattr(command, "commands", {})
+        assert not rest or rest in options or rest in commands, name
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("run", "check", "status", "history", "show", "output", "output --grep x"),
+        *("logs", "stop", "why", "doctor", "digest"),
+    ],
+)
+def test_a_file_in_place_of_its_project(
+    command: str, make_project: MakeProject, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever completes one name too many is told which folder to name."""
+    folder = make_project("sales")
+
+    code = run_app([*command.split(), str(folder / "exec_config.json")])
+
+    done = capfd.readouterr()
+    wanted = f"is a file: name the folder of the project, {folder}"
+    assert wanted in " ".join((done.out + done.err).split()), done
+    assert code == (0 if command == "digest" else 2)
 
 
 def test_no_path_is_judged_by_click() -> None:

@@ -13,8 +13,9 @@ import pytest
 from python_runner.cli import wording
 from python_runner.cli.live_lines import LiveLines
 from python_runner.cli.progress import LiveView, PlainLines, told_of_stop
-from python_runner.cli.run_summary import output_command, show_last_line
+from python_runner.cli.run_summary import show_last_line
 from python_runner.cli.streams import Stream
+from python_runner.cli.wording import output_command
 from python_runner.config.project import load_project
 from python_runner.execution.exit_reasons import timeout_reason
 from python_runner.execution.stop import StopRequest

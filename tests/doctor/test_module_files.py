@@ -27,7 +27,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder / next(iter(files))
 
 
-@pytest.mark.portable("reads files")
+@pytest.mark.portable("it reads files")
 @pytest.mark.parametrize(
     ("files", "expected"),
     [
@@ -123,7 +123,7 @@ def test_the_slowest_of_what_each_start_loads_is_named() -> None:
     assert slowest_of("Fatal Python error") == ()
 
 
-@pytest.mark.portable("computes")
+@pytest.mark.portable("it computes only")
 @pytest.mark.parametrize(
     ("whole", "bare", "slow"),
     [(0.02, 0.01, False), (0.6, 0.01, True), (0.6, 0.2, False), (3.0, 2.0, False)],

@@ -49,6 +49,9 @@ def entry(expression: str | None = SIX, **changes: Any) -> Entry:
         (SIX, [entry(own=False)], []),
         (SIX, [entry("0  6 * * 1-5")], []),
         ("0 6 * * mon-fri", [entry("0 6 * * MON-FRI")], []),
+        ("5/20 6 * * 1-5", [entry("5-59/20 6 * * 1-5")], []),
+        ("0 6 * * 7", [entry("0 6 * * 0")], []),
+        (SIX, [entry("99 6 * * 1-5")], ["schedule.differs"]),
         (SIX, [entry("30 6 * * *")], ["schedule.differs"]),
         # What a person has written in a form of its own.
         (SIX, [entry(None, own=False)], []),
@@ -91,5 +94,6 @@ def test_an_entry_of_a_folder_starts_its_projects(make_project: MakeProject) -> 
     assert not starts(entry(), bare_project(other))
     assert starts(entry(), bare_project(FOLDER))
     assert not starts(entry(purpose=Purpose.FLUSH), bare_project(FOLDER))
+    assert not starts(entry(purpose=Purpose.CATCH_UP), bare_project(FOLDER))
     (folder / "python-runner.toml").write_text("projects = 1", "utf-8")
     assert not starts(whole, bare_project(listed))

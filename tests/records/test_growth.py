@@ -105,8 +105,8 @@ def test_many_runs_are_read_in_pages(stores: tuple[Store, Store]) -> None:
     assert [run.run_id for run in runs] == [
         f"{number:013x}" for number in reversed(range(8 * RUNS))
     ]
-    # One for the keys, then one a page of a thousand.
-    assert statements.count("BEGIN") == 1 + -(-len(runs) // 1000)
+    # One for the keys, then one a page of 250.
+    assert statements.count("BEGIN") == 1 + -(-len(runs) // 250)
 
 
 def test_many_folders_are_judged_by_one_look_at_the_runs(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from python_runner.config.project import load_project
 from python_runner.model import (
     Attempt,
     EmailStrategy,
@@ -25,8 +26,10 @@ from python_runner.model import (
 from python_runner.model.digest import Digest, ProjectDigest, Standing
 from python_runner.records.digests import Period
 from python_runner.records.store import Store, open_store
+from python_runner.runner.context import schedule_terms
 from python_runner.runner.digest import Survey
 from python_runner.runner.digest_mail import Readers, digest_messages, readers_of
+from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sentence import Sentence
 
 
@@ -94,6 +97,12 @@ def keep(
     store.end_run(run, [], NOW - ago)
 
 
+def know(store: Store, path: Path, ago: timedelta, terms: str | None = None) -> None:
+    """Let the records know the schedule of a project since then."""
+    terms = terms or schedule_terms(load_project(path))
+    store.keep_schedule(path, terms, NOW - ago)
+
+
 def digest_of(
     store: Store,
     home: Path,
@@ -110,6 +119,7 @@ def digest_of(
         settings=settings,
         defaults={},
         listed=frozenset(folders if listed else ()),
+        missed=lambda project, now: first_missed(project, store, now),
     )
     return survey.digest(folders, period)
 
@@ -177,11 +187,19 @@ def test_a_silent_project_is_told_by_its_schedule_or_its_rhythm(
     """The schedule comes first; where a calendar excludes the day nothing is due."""
     late = make_project("late", schedule="0 5 * * *")
     weekend = make_project("weekend", schedule="0 6 * * *", not_on=["weekend"])
+    installed = make_project("installed", schedule="0 5 * * *")
+    changed = make_project("changed", schedule="0 5 * * *")
     rhythm = make_project("rhythm")
     young = make_project("young")
     keep(store, late, 26 * HOUR)
     # Last Friday; today is a Thursday: Monday to Wednesday were missed.
     keep(store, weekend, 6 * DAY)
+    keep(store, changed, 6 * DAY)
+    know(store, late, 26 * HOUR)
+    know(store, weekend, 6 * DAY)
+    know(store, changed, 6 * DAY, "another schedule")
+    # It has never run.
+    know(store, installed, 3 * DAY)
     for days in range(3, 40):
         keep(store, rhythm, days * DAY + HOUR)
     for days in range(20, 24):
@@ -189,12 +207,16 @@ def test_a_silent_project_is_told_by_its_schedule_or_its_rhythm(
 
     found = {
         p.name: p
-        for p in digest_of(store, shielded, late, weekend, rhythm, young).projects
+        for p in digest_of(
+            store, shielded, late, weekend, installed, changed, rhythm, young
+        ).projects
     }
 
     assert {name: p.standing for name, p in found.items()} == {
         "late": Standing.SILENT,
         "weekend": Standing.SILENT,
+        "installed": Standing.SILENT,
+        "changed": Standing.WELL,
         "rhythm": Standing.SILENT,
         "young": Standing.WELL,
     }
@@ -216,6 +238,7 @@ def test_what_runs_is_not_silent(
     """A run of days is told with how long it takes; one whose runner died has failed."""
     folder = make_project(schedule="0 5 * * *", help="Call Anna.")
     keep(store, folder, 5 * DAY)
+    know(store, folder, 5 * DAY)
     run = OpenRun(
         run_id="a" * 13, project=folder.name, path=folder, started_at=NOW - 4 * DAY
     )

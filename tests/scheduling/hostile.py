@@ -26,6 +26,11 @@ NAMES = (
     'it\'s "both"',
     "~",
     "-rf",
+    "ends;",
+    ";",
+    "a && b",
+    "2>x",
+    "python-runner",
 )
 
 #: Expressions of every kind, all of them right.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from python_runner.due_times import expression_problem
 from python_runner.scheduling import crontab
 from python_runner.scheduling.cron import Cron
-from python_runner.scheduling.entries import Job, Purpose
+from python_runner.scheduling.entries import Job, Purpose, SchedulerError
 from tests.scheduling.hostile import EXPRESSIONS, NAMES, expressions
 from tests.servers.schedulers import program
 from tests.support import examples
@@ -157,6 +157,17 @@ def test_a_line_that_a_person_has_edited_stays_ours() -> None:
             "0 6 * * *",
         ),
         ("0 6 * * * cd /srv && python-runner run", None, "0 6 * * *"),
+        *(
+            (f"0 6 * * * {command}", "/srv/p", "0 6 * * *")
+            for command in (
+                "cd /srv&&python-runner run p>>log 2>&1",
+                "cd /srv; python-runner run p > /dev/null 2> /dev/null",
+                "python-runner run /srv/p &> log # every morning",
+                "python-runner run < /dev/null /srv/p | logger -t run",
+                "(cd /srv; python-runner run p)",
+            )
+        ),
+        ("0 6 * * * python-runner run '/srv/a;' ; true", "/srv/a;", "0 6 * * *"),
     ],
 )
 def test_a_line_made_by_hand_is_understood(
@@ -167,6 +178,48 @@ def test_a_line_made_by_hand_is_understood(
     assert found.key is None
     assert found.job.project == (Path(project) if project else None)
     assert found.job.expression == expression
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tar czf /backup/all.tgz /srv/python-runner",
+        "rsync -a python-runner /backup",
+        "cd /srv/python-runner && make",
+        "rm -rf /tmp/python-runner --one-file-system",
+    ],
+)
+def test_a_folder_of_our_name_is_no_program(command: str) -> None:
+    """Another program may be about it."""
+    assert crontab.lines_of(f"0 6 * * * {command}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("told", "is_empty"),
+    [
+        ("no crontab for ann", True),
+        ("crontab: can't open 'ann': No such file or directory", True),
+        ("You (ann) are not allowed to use this program (crontab)", False),
+    ],
+)
+def test_who_has_no_crontab_has_no_entry(
+    programs: Path, told: str, is_empty: bool
+) -> None:
+    """Debian's program and BusyBox' say it differently; a refusal is none of it."""
+    program(programs / "crontab", f'#!/bin/sh\necho "{told}" >&2\nexit 1\n')
+    if is_empty:
+        assert Cron().entries() == ()
+    else:
+        with pytest.raises(SchedulerError):
+            Cron().entries()
+
+
+def test_an_entry_that_catches_up_is_no_second_run() -> None:
+    """The page tells people to add one."""
+    text = "@reboot cd /srv && python-runner run --if-missed p\n"
+    (found,) = crontab.lines_of(text)
+    assert found.job.purpose is Purpose.CATCH_UP
+    assert found.job.project == Path("/srv/p")
 
 
 @pytest.mark.parametrize(

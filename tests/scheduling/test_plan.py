@@ -32,6 +32,9 @@ class Paper:
     def unavailable(self) -> None:
         """It is always there."""
 
+    def unreachable(self) -> None:
+        """It hides nothing."""
+
     def problem(self, job: Job) -> None:
         """It can do all."""
 

@@ -166,6 +166,16 @@ def test_checks_of_batch_files(text: str, stops: bool) -> None:
         ("if ! python a.py; then\n  exit 1\nfi\npython b.py", True),
         ("python a.py\nif [ $? -ne 0 ]; then exit 1; fi\npython b.py", True),
         ("python a.py\nif [ $? -eq 0 ]; then\n python b.py\nfi", True),
+        ("python a.py\n[ $? -eq 0 ] || exit 1\npython b.py", True),
+        ("python a.py\n[ $? -ne 0 ] && exit 1\npython b.py", True),
+        ("python a.py\nrc=$?\n(( rc == 0 )) && python b.py", True),
+        ("python a.py; n=$(ls | wc -l)\n[ $n -gt 0 ] && exit 0\npython b.py", False),
+        ("set -e\npython a.py; set +e\npython b.py", True),
+        ("set -e\nset +e\npython a.py\npython b.py", False),
+        ("run() {\n python $1 || return 1\n}\nrun a.py\nrun b.py", False),
+        ("set -e\nrun() {\n python $1 || return 1\n}\nrun a.py\nrun b.py", True),
+        ("run() {\n python $1 || exit 1\n}\nrun a.py\nrun b.py", True),
+        ("(python a.py || exit 1)\npython b.py", False),
     ],
 )
 def test_checks_of_shell_scripts(text: str, stops: bool) -> None:
@@ -211,6 +221,11 @@ def test_arguments_of_windows(line: str, args: list[str] | None) -> None:
         ("python a.py >/dev/null 2>&1", None),
         ('python a.py "$(dirname "$0")/x.csv"', ["/srv/ventes/x.csv"]),
         ("python a.py ''", [""]),
+        ("f() { python \"$@\"; }\nf a.py 'x y' z", ["x y", "z"]),
+        ('f() { s=$1; shift; python "$s" "$@"; }\nf a.py "x y"', ["x y"]),
+        ("python a.py $'x\\ty'", ["x\ty"]),
+        ("python a.py *.csv {1..3} x", ["x"]),
+        ("python a.py https://h/?q=1", ["https://h/?q=1"]),
     ],
 )
 def test_arguments_of_shells(line: str, args: list[str] | None) -> None:
@@ -262,6 +277,134 @@ def test_what_a_batch_file_does_beside_is_said(text: str, expected: str) -> None
 def test_what_a_shell_script_does_beside_is_said(text: str, expected: str) -> None:
     """The same for shells."""
     assert any(note.startswith(expected) for note in notes(text, windows=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "scripts", "condition"),
+    [
+        ('[ -n "$DEBUG" ] && python debug.py\npython a.py', ["a.py"], "line 1"),
+        ("pgrep -f a.py && exit 0\npython a.py", ["a.py"], "line 1"),
+        ("python a.py\n[ -f stop ] && exit 0\npython b.py", ["a.py", "b.py"], "line 2"),
+        ("grep -q x y || python b.py\npython a.py", ["a.py"], "line 1"),
+        ("[ -x a.py ] && python a.py", ["a.py"], ""),
+        ("test -d out || mkdir out\npython a.py", ["a.py"], ""),
+        ("[ -f v/bin/activate ] && . v/bin/activate\npython a.py", ["a.py"], ""),
+    ],
+)
+def test_conditions_in_lists_of_shells(
+    text: str, scripts: list[str], condition: str
+) -> None:
+    """``&&`` behind a test is an ``if``: its script is left out, its end is not followed."""
+    said = [note for note in notes(text, windows=False) if "the condition" in note]
+
+    assert shell(text)["scripts"] == scripts
+    assert [note[:6] for note in said] == [condition] * bool(condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "scripts", "condition"),
+    [
+        ('tasklist | find "x" && exit /b\npython a.py', ["a.py"], "line 1"),
+        ('find "x" y && python b.py\npython a.py', ["a.py"], "line 1"),
+        (
+            'python a.py\nif "%1"=="" goto x\npython b.py\n:x\npython c.py',
+            ["a.py", "c.py"],
+            "line 2",
+        ),
+        ("if exist stop goto x\npython a.py\n:x\necho end", ["a.py"], "line 1"),
+        (
+            "if exist in goto x\necho no\nexit /b 1\n:x\npython a.py",
+            ["a.py"],
+            "line 1",
+        ),
+    ],
+)
+def test_conditions_in_lists_of_batch_files(
+    text: str, scripts: list[str], condition: str
+) -> None:
+    """The same for batch files, and for what a jump passes over."""
+    said = [note for note in notes(text, windows=True) if "the condition" in note]
+
+    assert batch(text)["scripts"] == scripts
+    assert [note[:6] for note in said] == [condition] * bool(condition)
+
+
+@pytest.mark.parametrize(
+    ("text", "windows", "said"),
+    [
+        ("python a.py && python b.py\npython c.py", True, ["a.py"]),
+        ("python a.py && python b.py\npython c.py", False, ["a.py"]),
+        ("if python a.py; then python b.py; fi; python c.py", False, ["a.py"]),
+        ("python a.py\nif not errorlevel 1 python b.py\npython c.py", True, ["a.py"]),
+        ("(python a.py || exit 1; python b.py); python c.py", False, ["a.py"]),
+        (
+            "call :l\npython c.py\ngoto :eof\n:l\npython a.py || exit /b\npython b.py",
+            True,
+            ["a.py"],
+        ),
+        ("python a.py && python b.py", True, []),
+        ("python a.py && python b.py || exit 1\npython c.py", False, []),
+        ("python a.py && python b.py || exit /b 1\npython c.py", True, []),
+    ],
+)
+def test_what_ran_after_a_failure_and_no_longer_does_is_said(
+    text: str, windows: bool, said: list[str]
+) -> None:
+    """``on_failure`` stops all that follows, where less depended on the script."""
+    found = [
+        note.split("failure of ")[1].split(" ")[0]
+        for note in notes(text, windows=windows)
+        if "only what depended on it" in note
+    ]
+
+    assert found == said
+
+
+def test_what_leaves_a_shell_ends_the_reading() -> None:
+    """Behind ``exec`` and ``exit`` stands nothing that ran; a part of its own goes on."""
+    assert shell("exec python a.py\npython b.py")["scripts"] == ["a.py"]
+    assert shell("(python a.py; exit 1)\npython b.py")["scripts"] == ["a.py", "b.py"]
+    assert shell("exec 9>lock\npython a.py")["scripts"] == ["a.py"]
+    assert shell("f() { python a.py; return; python x.py; }\nf\npython b.py")[
+        "scripts"
+    ] == ["a.py", "b.py"]
+    assert shell("! python a.py")["scripts"] == ["a.py"]
+
+
+def test_folders_that_are_left_again() -> None:
+    """``cd -`` and drives lead to where the next script is looked for."""
+    assert shell("cd sub\ncd - >/dev/null\npython a.py")["scripts"] == ["a.py"]
+    own = 'D="$( cd "$( dirname "${BASH_SOURCE[0]}" )" &> /dev/null && pwd )"\n'
+    assert shell(own + 'python "$D/a.py"')["scripts"] == ["a.py"]
+    assert batch("%~d0\ncd %~dp0\npython a.py")["scripts"] == ["a.py"]
+    taken = take_batch("Z:\ncd \\Jobs\npython a.py\nC:\npython b.py")
+    assert [call.folder for call in taken.calls] == ["Z:\\Jobs", "C:\\"]
+    assert not taken.notes
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_a_secret_of_the_file_is_written_and_told_nowhere(windows: bool) -> None:
+    """Neither as a plain argument, nor in a command that is not carried over."""
+    start = "set DB_PWD=S3cr3t!" if windows else "DB_PWD='S3cr3t!'"
+    text = (
+        start
+        + r"""
+python a.py -p S3cr3t! x
+tool S3cr3t! y
+net use Z: \\nas\data 0th3r! /user:ann
+curl -u ann:0th3r! x
+mysqldump -u root -p0th3r! db
+tool --password 0th3r!
+python -m etl --api-key=0th3r!
+"""
+    )
+    told = repr((batch if windows else shell)(text)) + repr(
+        notes(text, windows=windows)
+    )
+
+    assert "S3cr3t" not in told
+    assert "0th3r" not in told
+    assert "'-p', 'x'" in told
 
 
 def test_a_script_in_a_condition_is_left_out_and_said() -> None:

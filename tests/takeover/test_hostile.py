@@ -48,7 +48,7 @@ def judge(taken: Taken) -> None:
     problems = problems_of(current_folder(), required | keys)
     # What no file and no program can hold is refused in a sentence, and not written.
     for problem in problems:
-        assert "\0" in str(keys) or "\\ud800" in ascii(keys), (problem, keys)
+        assert "\\x00" in str(keys) or "\\ud800" in ascii(keys), (problem, keys)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map("".join))

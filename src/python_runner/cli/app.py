@@ -53,7 +53,7 @@ COMMANDS = {
 
 
 #: What other programs call a command, and whoever knows them types.
-_OTHER_NAMES = {
+OTHER_NAMES = {
     "list": "history",
     "ls": "history",
     "runs": "history",
@@ -67,6 +67,11 @@ _OTHER_NAMES = {
     "test": "check",
     "new": "init",
     "create": "init",
+    "config": "init",
+    "import": "init --from",
+    "install": "schedule install",
+    "uninstall": "schedule remove",
+    "dashboard": "status",
     "report": "show",
     "summary": "digest",
     "info": "show",
@@ -92,6 +97,14 @@ class _Context(click.Context):
 
 class LazyGroup(click.Group):
     """A group that imports a command's module when the command is asked for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read ``help COMMAND`` and ``version``, as other programs have them, too."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        elif args in (["version"], ["-V"]):
+            args = ["--version"]
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order of the help page."""
@@ -120,8 +133,8 @@ class LazyGroup(click.Group):
             click.UsageError: there is none of that name.
         """
         name = args[0]
-        meant = _OTHER_NAMES.get(name.lower(), "")
-        if name not in COMMANDS and meant.split(" ")[0] in COMMANDS:
+        meant = OTHER_NAMES.get(name.lower(), "")
+        if name not in COMMANDS and meant:
             words = _("there is no command {name}; did you mean {meant}?")
             raise click.UsageError(words.format(name=repr(name), meant=meant), ctx)
         return super().resolve_command(ctx, args)

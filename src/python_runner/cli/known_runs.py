@@ -146,6 +146,16 @@ def known(run: Run | OpenRun, store: Store, home: Path) -> KnownRun:
     )
 
 
+def active_run(store: Store, home: Path, folder: Path) -> KnownRun | None:
+    """Return the run of a project that is active now.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    found = (known(run, store, home) for run in store.open_runs([folder]))
+    return next((run for run in found if run.active), None)
+
+
 def known_runs(
     store: Store,
     home: Path,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import say
-from python_runner.config.project import configured_help, load_project
+from python_runner.config.project import configured_help, load_project, why_no_folder
 from python_runner.config.settings import can_mail
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
@@ -74,7 +74,7 @@ def nothing_recorded(folders: Sequence[Path]) -> str:
     """
     for folder in folders:
         if not is_folder(folder):
-            raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+            raise PythonRunnerError(why_no_folder(folder))
     if not folders:
         return _("No runs are recorded; run `python-runner run`.")
     return _("No runs of {projects} are recorded; run `python-runner run`.").format(

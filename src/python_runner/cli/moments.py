@@ -71,6 +71,8 @@ _AT = lazy_pattern(
     r"(?P<hour>\d{1,2})(?:\s?h|(?::|\s?h\s?)(?P<minute>\d\d)(?::(?P<second>\d\d))?)"
 )
 _WHOLE = lazy_pattern(r"\d{4}-\d\d-\d\d[ t]\d\d:\d\d.*")
+#: From here on nobody asks about a slot, and the calendar may end.
+_FAR = timedelta(days=36525)
 _PARTS = ("hour", "minute", "second")
 _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 
@@ -78,8 +80,8 @@ _DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d.%m.%Y")
 def parse_at(text: str, now: datetime) -> datetime:
     """Return the moment that ``today 06:00`` or ``2026-11-26 06:00`` (local) stands for.
 
-    A time without a day is the last one that has been. A time that comes twice, where the
-    clock changes, is the first.
+    A time without a day is the last one that has been. Where the clock changes, a time
+    that comes twice is the first, and one that does not come is the next that does.
 
     Raises:
         click.BadParameter: it stands for none.
@@ -88,7 +90,7 @@ def parse_at(text: str, now: datetime) -> datetime:
         text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").lower().split()
     )
     try:
-        return _named_moment(words, now)
+        return _near(_named_moment(words, now), now)
     except (ValueError, OverflowError, OSError):
         raise click.BadParameter(
             _(
@@ -98,9 +100,16 @@ def parse_at(text: str, now: datetime) -> datetime:
         ) from None
 
 
+def _near(moment: datetime, now: datetime) -> datetime:
+    if abs(moment - now) > _FAR:
+        raise ValueError(moment)
+    return moment
+
+
 def _named_moment(words: str, now: datetime) -> datetime:
     if _WHOLE.fullmatch(words):
-        return datetime.fromisoformat(words.upper()).astimezone()
+        moment = datetime.fromisoformat(words.upper())
+        return moment.astimezone() if moment.tzinfo else _local(moment)
     first, _space, others = words.partition(" ")
     found = _AT.fullmatch(words) or _AT.fullmatch(f"{others} {first}")
     if found is None:
@@ -108,11 +117,22 @@ def _named_moment(words: str, now: datetime) -> datetime:
     hour, minute, second = (int(part or 0) for part in found.group(*_PARTS))
     clock = time(hour, minute, second)
     if name := found["day"]:
-        return datetime.combine(_day(name, now), clock).astimezone()
+        return _local(datetime.combine(_day(name, now), clock))
     today = now.astimezone().date()
-    moment = datetime.combine(today, clock).astimezone()
+    moment = _local(datetime.combine(today, clock))
     if moment > now:
-        moment = datetime.combine(today - timedelta(days=1), clock).astimezone()
+        moment = _local(datetime.combine(today - timedelta(days=1), clock))
+    return moment
+
+
+def _local(clock: datetime) -> datetime:
+    """Return the moment at which this computer's clock shows a time.
+
+    A time that the day does not have stands for the next minute that it has: what is due
+    then starts there.
+    """
+    while (moment := clock.astimezone()).replace(tzinfo=None) != clock:
+        clock = clock.replace(second=0) + timedelta(minutes=1)
     return moment
 
 

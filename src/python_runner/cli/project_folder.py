@@ -98,7 +98,7 @@ def read_text_in(folder: Path, path: str) -> str | None:
 
 
 def interpreters(folder: Path) -> list[Candidate]:
-    """Return the interpreters that a folder speaks of, the likeliest first."""
+    """Return the interpreters that a folder names, the likeliest first."""
     home = Path(expanded("~"))
     pythons = [
         (home / place / name).as_posix()

@@ -11,7 +11,6 @@ from python_runner.cli import wording
 from python_runner.cli.lookup import owners_help
 from python_runner.cli.streams import say, stderr
 from python_runner.facts import dataclass
-from python_runner.installation import own_command, shell_word
 from python_runner.model import Outcome, RunStatus
 from python_runner.runner.delivery import given_up_notice
 from python_runner.texts.sanitize import clean, flat
@@ -104,7 +103,7 @@ class Summary:
             for line in output:
                 say(f"    {line}", err=True)
         if name is not None:
-            command = output_command(name, result.script, self.env_file)
+            command = wording.output_command(name, result.script, self.env_file)
             say(f"    {command}", err=True, colour="cyan", whole=True)
 
     def _show_help(self, texts: Mapping[str, str], script: str) -> None:
@@ -132,23 +131,6 @@ class Summary:
 
 #: Outcomes of scripts of which there is nothing to tell, or one line for all of them.
 _NO_FAILURE = frozenset({Outcome.SUCCESS, Outcome.SKIPPED, Outcome.STOPPED})
-
-
-def output_command(run: str, script: str, env_file: Path | None = None) -> str:
-    """Return the command that shows the output of a script, for the platform's shell.
-
-    Args:
-        run: a run id, or how it begins, or the folder of a project.
-        script: its name; one that cannot be typed is left out.
-        env_file: of the command that ran it.
-    """
-    words = ["output", run]
-    if env_file:
-        words[1:1] = ["--env-file", str(env_file)]
-    if script == flat(script):
-        # What begins so would be taken for an option.
-        words += ["--", script] if script.startswith("-") else [script]
-    return " ".join((own_command(), *map(shell_word, words)))
 
 
 def show_undelivered(

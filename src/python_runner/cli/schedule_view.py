@@ -12,8 +12,8 @@ from python_runner.due_times import expression_problem, times_after
 from python_runner.exceptions import PythonRunnerError
 from python_runner.facts import dataclass
 from python_runner.files import is_file, is_folder
-from python_runner.scheduling.crontab import cron_expression
 from python_runner.scheduling.entries import Purpose
+from python_runner.scheduling.fields import same_times
 from python_runner.scheduling.installed import same_folder
 from python_runner.scheduling.words import in_words
 from python_runner.texts.sentence import N_, Sentence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from python_runner.model import Project
     from python_runner.scheduling.entries import Entry
+    from python_runner.scheduling.slots import Missed
 
 #: Due times that are looked at for one that no day off excludes.
 _MOST_TIMES = 1000
@@ -72,9 +73,7 @@ class Row:
     def when(self) -> str:
         """The same in words; nothing where nobody knows."""
         expression = self.expression
-        if expression is None or expression_problem(expression) is not None:
-            return expression or ""
-        return wording.say(in_words(expression))
+        return "" if expression is None else wording.say(in_words(expression))
 
     def next_due(self, now: datetime) -> datetime | None:
         """Return when it is due next, days off aside; None where that is not known."""
@@ -97,8 +96,8 @@ class Row:
         found = day_off(project.not_on, project.path, due.date(), project.language)
         return found.reason is not None
 
-    def to_document(self, now: datetime) -> dict[str, Any]:
-        """Return its part of the JSON document."""
+    def to_document(self, now: datetime, missed: Missed | None) -> dict[str, Any]:
+        """Return its part of the JSON document, with the slots that were missed."""
         entry, due = self.entry, self.next_due(now)
         job = entry.job if entry else None
         return {
@@ -108,6 +107,7 @@ class Row:
             "expression": self.expression,
             "words": self.when,
             "due": due.isoformat() if due else None,
+            "missed": wording.missed_document(missed),
             "scheduler": entry.scheduler.value if entry else None,
             "name": entry.name if entry else None,
             "purpose": job.purpose.value if job and job.purpose else None,
@@ -148,7 +148,9 @@ def rows_of(entries: Sequence[Entry], projects: Iterable[Path]) -> Iterator[Row]
         if not found:
             words = N_("not installed")
             if project is None:
-                words = N_("the configuration cannot be read")
+                words = N_(
+                    "the configuration cannot be read: see `python-runner check`"
+                )
             elif project.schedule is None:
                 words = N_("has no key `schedule`")
             notes = (Sentence.of(words),)
@@ -181,13 +183,16 @@ def _notes(
     if not is_folder(folder):
         yield Sentence.of(N_("the project does not exist any more"))
     elif project is None:
-        yield Sentence.of(N_("the configuration cannot be read"))
+        yield Sentence.of(
+            N_("the configuration cannot be read: see `python-runner check`")
+        )
     elif project.schedule is None:
         yield Sentence.of(N_("the project has no key `schedule`"))
-    elif entry.job.expression and not _is_same(entry.job.expression, project.schedule):
+    elif entry.job.purpose is Purpose.RUN and not _is_due(entry, project.schedule):
         template = N_("the key `schedule` says: {words}")
         yield Sentence.of(template, words=in_words(project.schedule))
-    if sum(other.enabled for other in all_of_it) > 1 and entry.enabled:
+    runs = [one for one in all_of_it if one.enabled and one.job.purpose is Purpose.RUN]
+    if len(runs) > 1 and entry in runs:
         yield Sentence.of(N_("more than one entry runs this project"))
 
 
@@ -201,6 +206,7 @@ def _service_notes(entry: Entry) -> Iterator[Sentence]:
         yield Sentence.of(N_("{program} does not exist any more"), program=program)
 
 
-def _is_same(installed: str, wanted: str) -> bool:
-    forms = {" ".join(wanted.split()), cron_expression(wanted)}
-    return " ".join(installed.split()) in forms
+def _is_due(entry: Entry, schedule: str) -> bool:
+    """Say whether an entry is due as the key says, or nobody knows when it is."""
+    expression = entry.job.expression
+    return expression is None or same_times(expression, schedule)

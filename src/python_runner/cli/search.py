@@ -14,6 +14,7 @@ from python_runner.cli.follow import settled_text
 from python_runner.cli.known_runs import masker_of
 from python_runner.cli.lookup import chosen_projects, find_run
 from python_runner.cli.streams import say, show, show_pieces
+from python_runner.config.project import why_no_folder
 from python_runner.exceptions import PythonRunnerError
 from python_runner.facts import dataclass
 from python_runner.files import is_folder
@@ -126,7 +127,7 @@ def _outputs(
     else:
         folders = chosen_projects((chosen,) if chosen else ()) or store.projects()
     if chosen and not isinstance(chosen, str) and not is_folder(folders[0]):
-        raise PythonRunnerError(_("{path} is not a folder").format(path=folders[0]))
+        raise PythonRunnerError(why_no_folder(folders[0]))
     found = [
         (folder, output)
         for folder in folders

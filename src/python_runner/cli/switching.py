@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import say
 from python_runner.installation import own_command, shell_word
+from python_runner.takeover.recorder import without_secrets
 from python_runner.texts.sentence import translate as _
 
 
@@ -74,4 +75,4 @@ def _tell_of_crontab(origin: Origin, entry: Entry) -> None:
         line=entry.line,
         edit=edit,
     )
-    say("  # {entry}", entry=entry.source, whole=True)
+    say("  # {entry}", entry=without_secrets(entry.source), whole=True)

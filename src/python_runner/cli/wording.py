@@ -9,8 +9,9 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from python_runner.installation import own_command, shell_word
 from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState, came_otherwise
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, Run
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
+    from python_runner.scheduling.slots import Missed
     from python_runner.texts.sentence import Sentence
 
 #: Scripts that are named in one line.
@@ -229,6 +231,25 @@ def due_forms(when: datetime, now: datetime) -> tuple[str, str]:
     if days == 1:
         short = _("tomorrow {time}").format(time=time)
     return f"{formats().minute(when)} ({zone})", short
+
+
+def missed_count(missed: Missed | None) -> str:
+    """Return how many slots were missed; nothing where none was."""
+    if missed is None:
+        return ""
+    return formats().number(missed.count) + ("+" if missed.more else "")
+
+
+def missed_document(missed: Missed | None) -> dict[str, Any] | None:
+    """Return the slots that were missed as a JSON document tells them."""
+    if missed is None:
+        return None
+    return {
+        "count": missed.count,
+        "more": missed.more,
+        "first": missed.first.astimezone().isoformat(),
+        "last": missed.last.astimezone().isoformat(),
+    }
 
 
 def next_attempt(when: datetime, now: datetime) -> str:
@@ -472,3 +493,20 @@ def _recipient_words(recipient: Recipient) -> str:
     if recipient.detail:
         words += f" - {formats().say(recipient.detail)}"
     return words
+
+
+def output_command(run: str, script: str, env_file: Path | None = None) -> str:
+    """Return the command that shows the output of a script, for the platform's shell.
+
+    Args:
+        run: a run id, or how it begins, or the folder of a project.
+        script: its name; one that cannot be typed is left out.
+        env_file: of the command that shows it; it says where the records are.
+    """
+    words = ["output", run]
+    if env_file:
+        words[1:1] = ["--env-file", str(env_file)]
+    if script == flat(script):
+        # What begins so would be taken for an option.
+        words += ["--", script] if script.startswith("-") else [script]
+    return " ".join((own_command(), *map(shell_word, words)))

@@ -80,18 +80,16 @@ def config_path(folder: Path) -> Path:
             may look.
     """
     path = folder / CONFIG_FILE
-    if WILDCARDS & set(str(folder)) and not is_folder(folder):
-        message = _("no folder with an {file} matches {pattern}")
-        message = message.format(file=CONFIG_FILE, pattern=folder)
-        raise ConfigurationNotFound(message + how_to_write(str(folder)))
+    folder_there = is_folder(folder)
+    if not folder_there and WILDCARDS & set(str(folder)):
+        raise ConfigurationNotFound(why_no_folder(folder))
     if reason := why_unseen(path):
         message = _("{file} cannot be looked at: {reason}")
         raise ConfigurationNotFound(
             message.format(file=path, reason=translated(reason))
         )
-    if not is_folder(folder):
-        message = _("{path} is not a folder").format(path=folder)
-        raise ConfigurationNotFound(message + how_to_write(str(folder)))
+    if not folder_there:
+        raise ConfigurationNotFound(why_no_folder(folder))
     if os.path.lexists(path) and not is_file(path):
         raise ConfigurationNotFound(why_no_file(path))
     if not is_file(path):
@@ -101,6 +99,19 @@ def config_path(folder: Path) -> Path:
         )
         raise ConfigurationNotFound(message.format(path=path, folder=folder))
     return path
+
+
+def why_no_folder(path: Path) -> str:
+    """Return that a path which stands for a project is no folder, and what was meant."""
+    if WILDCARDS & set(str(path)):
+        message = _("no folder with an {file} matches {pattern}")
+        message = message.format(file=CONFIG_FILE, pattern=path)
+    elif is_file(path):
+        message = _("{path} is a file: name the folder of the project, {folder}")
+        message = message.format(path=path, folder=path.parent)
+    else:
+        message = _("{path} is not a folder").format(path=path)
+    return message + how_to_write(str(path))
 
 
 def how_to_write(path: str) -> str:

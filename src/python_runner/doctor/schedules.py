@@ -11,6 +11,7 @@ from python_runner.doctor.finding import Finding
 from python_runner.due_times import times_after
 from python_runner.exceptions import PythonRunnerError
 from python_runner.scheduling.entries import Purpose, SchedulerName
+from python_runner.scheduling.fields import same_times
 from python_runner.scheduling.installed import (
     installed_entries,
     is_about,
@@ -105,7 +106,7 @@ def judge_schedule(
     for entry in enabled:
         where, expression = _where(entry), entry.job.expression
         installed = _words(expression)
-        if expression and _plain(expression) != _plain(schedule):
+        if expression and not same_times(expression, schedule):
             yield Finding.of(
                 kinds.SCHEDULE_DIFFERS,
                 folder,
@@ -139,10 +140,6 @@ def _words(expression: str | None) -> Sentence:
     if expression is None:
         return Sentence.of(N_("at times that cannot be told here"))
     return in_words(expression)
-
-
-def _plain(expression: str) -> str:
-    return " ".join(expression.split()).upper()
 
 
 def _account(name: str) -> str:

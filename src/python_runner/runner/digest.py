@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from python_runner.computer import host_name
 from python_runner.config.project import load_project
-from python_runner.days_off import day_off
 from python_runner.delivery.sign_in.facts import notice
-from python_runner.due_times import first_missed
 from python_runner.exceptions import PythonRunnerError
 from python_runner.facts import dataclass
 from python_runner.files import is_folder
@@ -24,8 +21,8 @@ from python_runner.trends import MOST_STARTS, silence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import date, datetime
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
     from typing import Any
 
@@ -47,12 +44,15 @@ class Survey:
         defaults: optional keys that hold where a project is silent.
         listed: the projects that were named or listed; the others are known from the
             records alone.
+        missed: returns the first time that a project with a schedule has missed since its
+            last run; None: none, or nobody knows. It is called with the present moment.
     """
 
     store: Store
     settings: Settings
     defaults: Mapping[str, Any]
     listed: Collection[Path]
+    missed: Callable[[Project, datetime], datetime | None]
 
     def digest(self, folders: Sequence[Path], period: Period) -> Digest:
         """Return the digest of projects.
@@ -163,15 +163,14 @@ class Survey:
     def _silent(
         self, folder: Path, project: Project | None, now: datetime
     ) -> Silent | None:
+        if project and project.schedule:
+            due = self.missed(project, now)
+            return Silent(expected_at=due, schedule=project.schedule) if due else None
         starts = self.store.digests.starts(folder, now, MOST_STARTS)
         starts += [run.started_at for run in self.store.open_runs([folder])]
         starts = sorted(start.astimezone() for start in starts if start <= now)
         if not starts:
             return None
-        if project and project.schedule:
-            off = partial(_is_off, project)
-            due = first_missed(project.schedule, starts[-1], now, cache(off))
-            return Silent(expected_at=due, schedule=project.schedule) if due else None
         found = silence(starts, now.astimezone())
         if found is None:
             return None
@@ -190,12 +189,6 @@ def _help(run: Run | None, project: Project | None) -> str:
     return next(
         (words[r.script] for r in failed if r.script in words), words.get("", "")
     )
-
-
-def _is_off(project: Project, day: date) -> bool:
-    """Say whether a project does not run on a day; it does where nobody can tell."""
-    found = day_off(project.not_on, project.path, day, project.language)
-    return found.reason is not None
 
 
 def _with_last(

@@ -19,6 +19,7 @@ from python_runner.config.project import (
     load_project,
     make_scripts,
     read_configuration,
+    why_no_folder,
 )
 from python_runner.config.validation import can_be_passed
 from python_runner.config.workspace import Workspace, load_workspace
@@ -447,7 +448,7 @@ def _check_name(name: object) -> None:
 def _checked_folder(project_path: object) -> Path:
     folder = _checked_path(project_path, "project_path", "Runner")
     if not is_folder(folder):
-        raise _wrong("project_path", _("{path} is not a folder").format(path=folder))
+        raise _wrong("project_path", why_no_folder(folder))
     return folder
 
 

@@ -53,6 +53,16 @@ def outlook_of(project: Project, store: Store, now: datetime) -> Outlook | None:
     return outlook(clock_of(project, now), store.schedule(project.path), terms)
 
 
+def first_missed(project: Project, store: Store, now: datetime) -> datetime | None:
+    """Return the first slot that a project has missed since its last run; None: none.
+
+    Raises:
+        StoreError: the records cannot be read.
+    """
+    found = outlook_of(project, store, now)
+    return found.missed.first if found and found.missed else None
+
+
 def why_none(context: RunContext, locked: bool) -> Sentence | None:
     """Return why no run is wanted: nothing was missed. None: the run catches up.
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LIST = ("crontab", "-l")
 _REPLACE = ("crontab", "-")
+#: How programs say that a user has none; the second is BusyBox'.
+_NONE = ("no crontab", ": no such file or directory")
 _DELETE = ("crontab", "-r")
 
 
@@ -37,6 +39,9 @@ class Cron:
             template = N_("cron is not installed here: there is no program {program}")
             return Sentence.of(template, program="crontab")
         return None
+
+    def unreachable(self) -> Sentence | None:
+        """Return None: without its program nothing of it is here."""
 
     def problem(self, job: Job) -> Sentence | None:
         """Say why it cannot do what is wanted; None if it can."""
@@ -98,7 +103,7 @@ class Cron:
 def _read() -> str:
     """Return the user's crontab; nothing where there is none."""
     answer = ask(_LIST)
-    if answer.code and "no crontab" not in answer.errors.lower():
+    if answer.code and not any(sign in answer.errors.lower() for sign in _NONE):
         raise refused(_LIST, answer)
     return answer.output.decode("utf-8", "surrogateescape") if not answer.code else ""
 

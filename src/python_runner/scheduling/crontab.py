@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from python_runner.due_times import SHORT_FORMS
 from python_runner.facts import dataclass
 from python_runner.scheduling.entries import PREFIX, job_of
+from python_runner.takeover.shell_words import tokens
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -183,12 +184,8 @@ def _job(command: str, expression: str | None) -> Job | None:
     """Return what the command of a line starts."""
     # What follows a per cent sign is the command's standard input.
     command = re.split(r"(?<!\\)%", command, maxsplit=1)[0].replace("\\%", "%")
-    try:
-        words = shlex.split(command, comments=True)
-    except ValueError:
-        words = command.split()
     folder, variables = None, {}
-    for part in _parts(words):
+    for part in _parts(command):
         if part[0] == "cd" and len(part) > 1:
             folder = Path(part[-1])
             continue
@@ -203,15 +200,27 @@ def _job(command: str, expression: str | None) -> Job | None:
     return None
 
 
-def _parts(words: Sequence[str]) -> list[list[str]]:
+def _parts(line: str) -> list[list[str]]:
     """Return the commands of a line of a shell, without what redirects their streams."""
     parts: list[list[str]] = [[]]
-    for word in words:
-        if word in {"&&", "||", ";", "|", "&"}:
+    redirected = False
+    for token in tokens(line):
+        if token.is_word:
+            if not redirected:
+                parts[-1].append(_unquoted(token.text))
+            redirected = False
+        elif redirected := "<" in token.text or ">" in token.text:
+            # The number of the stream: 2>&1.
+            if parts[-1] and parts[-1][-1].isdigit():
+                parts[-1].pop()
+        else:
             parts.append([])
-        elif word.endswith(";"):
-            parts[-1].append(word[:-1])
-            parts.append([])
-        elif not re.match(r"\d*(>|<)", word):
-            parts[-1].append(word)
     return [part for part in parts if part]
+
+
+def _unquoted(word: str) -> str:
+    try:
+        return " ".join(shlex.split(word))
+    except ValueError:
+        # A quote that nobody closes.
+        return word

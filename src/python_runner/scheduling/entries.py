@@ -45,6 +45,8 @@ class Purpose(StrEnum):
     """What an entry starts."""
 
     RUN = "run"
+    #: ``run --if-missed``: it runs what was missed, and never a second time.
+    CATCH_UP = "catch_up"
     FLUSH = "flush"
     DIGEST = "digest"
 
@@ -143,6 +145,12 @@ class Scheduler(Protocol):
     def unavailable(self) -> Sentence | None:
         """Say why it cannot be used here; None if it can."""
 
+    def unreachable(self) -> Sentence | None:
+        """Say what it may start here though it cannot be asked; None: nothing.
+
+        Called where it is not available.
+        """
+
     def problem(self, job: Job) -> Sentence | None:
         """Say why it cannot do what is wanted; None if it can."""
 
@@ -196,7 +204,7 @@ def job_of(
     purpose, project = None, None
     words = [word for word in arguments if not word.startswith("-")]
     if words[:1] == ["run"]:
-        purpose = Purpose.RUN
+        purpose = Purpose.CATCH_UP if "--if-missed" in arguments else Purpose.RUN
         named = projects_named(arguments)
         if len(named) == 1:
             project = absolute(folder / named[0]) if folder else absolute(named[0])
@@ -214,6 +222,8 @@ def job_of(
     )
 
 
+#: How the names of commands are written.
+_COMMAND = re.compile(r"[a-z]+")
 #: Options of ``run`` that take a value.
 _WITH_VALUE = {"--jobs", "--only", "--env-file", "--on"}
 
@@ -235,7 +245,11 @@ def _arguments(command: Sequence[str]) -> tuple[str, ...] | None:
         # A shell or a Windows program may name it by either kind of path.
         name = ntpath.basename(posixpath.basename(word)).lower()
         if name.removesuffix(".exe").removesuffix(".pyz") in _PROGRAMS:
-            return tuple(command[place + 1 :])
+            arguments = tuple(command[place + 1 :])
+            # It may be the folder that another program is about.
+            words = [word for word in arguments if not word.startswith("-")]
+            if words and _COMMAND.fullmatch(words[0]):
+                return arguments
         if word == _MODULE and place and command[place - 1] == "-m":
             return tuple(command[place + 1 :])
     return None

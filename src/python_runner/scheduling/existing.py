@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 
 from python_runner.exceptions import PythonRunnerError
+from python_runner.scheduling.entries import SchedulerError
+from python_runner.scheduling.programs import require_success
+from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
-from python_runner.texts.system_errors import in_own_language
-
-
-#: Seconds that the scheduler may take to answer.
-_PATIENCE = 30
-#: Characters of what it says that people are shown.
-_SHOWN = 200
 
 
 def task_xml(name: str) -> bytes:
@@ -47,28 +41,7 @@ def own_crontab() -> bytes:
 
 
 def _answer(command: list[str]) -> bytes:
-    message = _("{command} failed: {error}")
-    shown = " ".join(command)
     try:
-        done = subprocess.run(  # noqa: S603 - a program of the platform, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
-            env={**os.environ, "LC_ALL": "C.UTF-8"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PythonRunnerError(
-            message.format(command=shown, error=_("it did not answer"))
-        ) from error
-    except OSError as error:
-        raise PythonRunnerError(
-            message.format(command=shown, error=in_own_language(error))
-        ) from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).decode("utf-8", "replace").strip()
-        raise PythonRunnerError(
-            message.format(command=shown, error=said[:_SHOWN] or done.returncode)
-        )
-    return done.stdout
+        return require_success(command)
+    except SchedulerError as error:
+        raise PythonRunnerError(error.reason.in_language(system_language())) from error

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import product
 from typing import TYPE_CHECKING
 
-from python_runner.due_times import local_zone, times_after
+from python_runner.due_times import expression_problem, local_zone, times_after
 from python_runner.facts import dataclass
 
 
@@ -84,6 +84,15 @@ def fields_of(expression: str) -> Fields:
         days=tuple(dict.fromkeys(rules)),
         months=months if len(months) < _MONTHS else (),
     )
+
+
+def same_times(one: str, other: str) -> bool:
+    """Say whether two expressions mean the same; one that is wrong means nothing."""
+    if " ".join(one.split()) == " ".join(other.split()):
+        return True
+    if expression_problem(one) or expression_problem(other):
+        return False
+    return fields_of(one) == fields_of(other)
 
 
 def _month_days(days: set[int], last: int, last_workday: int) -> list[DayRule]:

@@ -47,11 +47,6 @@ def schedulers(logon: str | None = None) -> tuple[Scheduler, ...]:
     return tuple(scheduler_named(name, logon) for name in names)
 
 
-def available_schedulers() -> tuple[Scheduler, ...]:
-    """Return the schedulers that can be used here, the usual one first."""
-    return tuple(found for found in schedulers() if found.unavailable() is None)
-
-
 def installed_entries(
     project: Path | None = None, problems: list[Sentence] | None = None
 ) -> tuple[Entry, ...]:
@@ -65,7 +60,12 @@ def installed_entries(
             a scheduler has no entries.
     """
     found: list[Entry] = []
-    for scheduler in available_schedulers():
+    for scheduler in schedulers():
+        if scheduler.unavailable() is not None:
+            reason = scheduler.unreachable()
+            if reason is not None and problems is not None:
+                problems.append(reason)
+            continue
         try:
             found += scheduler.entries()
         except SchedulerError as error:

@@ -151,6 +151,7 @@ def _others(
         for entry in entries
         if not entry.own
         and entry.enabled
+        and entry.job.purpose is Purpose.RUN
         and (about := entry.job.project) is not None
         and any(same_folder(about, project) for project in wanted)
     ]

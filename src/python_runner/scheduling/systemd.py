@@ -75,6 +75,19 @@ class Systemd:
             )
         return None
 
+    def unreachable(self) -> Sentence | None:
+        """Say which timers a manager that does not answer may start; None: none."""
+        if find_program("systemctl") is None:
+            return None
+        timers = sorted(_folder().glob(f"{PREFIX}-*.timer"))
+        if not timers:
+            return None
+        template = N_(
+            "the systemd manager of this user cannot be reached, and may start {timers}:"
+            " open a session of this user, or delete these files"
+        )
+        return Sentence.of(template, timers=", ".join(map(str, timers)))
+
     def problem(self, job: Job) -> Sentence | None:
         """Say why it cannot do what is wanted; None if it can."""
         return unit_problem(job)

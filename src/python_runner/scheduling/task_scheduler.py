@@ -79,6 +79,9 @@ class TaskScheduler:
             return Sentence.of(template, program=_SCHTASKS)
         return None
 
+    def unreachable(self) -> Sentence | None:
+        """Return None: without its program nothing of it is here."""
+
     def problem(self, job: Job) -> Sentence | None:
         """Say why it cannot do what is wanted; None if it can."""
         missing = [

@@ -241,6 +241,7 @@ def _description(job: Job) -> str:
     about = str(job.project or job.folder)
     what = {
         Purpose.RUN: "Runs the series of {about}",
+        Purpose.CATCH_UP: "Runs the series of {about} if it was missed",
         Purpose.FLUSH: "Sends reports that wait, with the settings of {about}",
         Purpose.DIGEST: "Mails the digest, with the settings of {about}",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.due_times import expression_problem
 from python_runner.scheduling.fields import LAST, DayRule, fields_of, in_steps
 from python_runner.texts.sentence import N_, Sentence, counted
 
@@ -42,7 +43,10 @@ _HOURS = counted("every hour", "every {count} hours")
 
 
 def in_words(expression: str) -> Sentence:
-    """Return when an expression is due; the expression itself where that is a long story."""
+    """Return when an expression is due; itself where that is a long story, or wrong."""
+    if expression_problem(expression) is not None:
+        # Whatever a person has written into the scheduler.
+        return Sentence("{expression}", {"expression": expression})
     fields = fields_of(expression)
     days = _days(fields.days, fields.months)
     times = _times(fields.times)

@@ -238,11 +238,12 @@ class BatchReader:
         self._nesting -= 1
         return target
 
-    def _chain(  # noqa: C901 - one branch a sign between commands
+    def _chain(  # noqa: C901, PLR0912 - one branch a sign between commands
         self, frame: _Frame, number: int | None, chain: Sequence[Command]
     ) -> str | None:
         """Follow commands that stand in one line; return the label of a jump, or None."""
         started = False
+        chained: list[int] = []
         for at, command in enumerate(chain):
             text = command.text.lstrip("@").strip()
             following = chain[at + 1].joiner if at + 1 < len(chain) else ""
@@ -253,6 +254,13 @@ class BatchReader:
                 self._on_failure(text, number)
                 if started and _EXITS.search(text):
                     self._recorder.fails_stop()
+                    chained = []
+            elif (
+                command.joiner == "&&"
+                and not started
+                and self._is_guarded(chain, at, number)
+            ):
+                break
             elif _EXITS.fullmatch(text):
                 return self._target(text)
             elif _IF.fullmatch(text):
@@ -261,6 +269,7 @@ class BatchReader:
             elif text.startswith("("):
                 if command.joiner == "&&" and started:
                     self._recorder.fails_stop()
+                    chained.append(len(self._recorder.calls) - 1)
                 if (target := self._block(frame, number, text)) is not None:
                     return target
             elif following != "|" or starts_python(text):
@@ -269,8 +278,28 @@ class BatchReader:
                 again = self._one(frame, number, command, text)
                 if command.joiner == "&&" and started and again:
                     self._recorder.fails_stop(calls - 1)
+                    chained.append(calls - 1)
                 started = again
+            if following not in {"&&", "||"}:
+                self._recorder.part_ends(0, chained)
+                chained = []
         return None
+
+    def _is_guarded(
+        self, chain: Sequence[Command], at: int, number: int | None
+    ) -> bool:
+        """Note a condition that a program asks before ``&&``; say whether it does."""
+        begin = at - 1
+        while begin and chain[begin].joiner == "|":
+            begin -= 1
+        asks = program_name((chain[at - 1].text.split() or [""])[0]) in _TESTS
+        text = chain[at].text.lstrip("@").strip()
+        jumps = _EXITS.search(text.lstrip("( ")) is not None
+        if not jumps and not (asks and starts_python(text)):
+            return False
+        parts = [f"{part.joiner} {part.text}" for part in chain[begin : at + 1]]
+        self._recorder.condition(number, " ".join(parts).strip(" &|"))
+        return True
 
     def _reader(
         self, frame: _Frame, number: int | None, command: Command, before: str
@@ -328,9 +357,31 @@ class BatchReader:
         if _EXITS.search(on_failure) or on_success:
             self._recorder.fails_stop()
         self._on_failure(on_failure, number)
+        self._note_retry(frame, number, on_failure)
         if not on_success:
             return None
-        return self._block(frame, number and number + below, on_success)
+        recorder = self._recorder
+        last = len(recorder.calls) - 1
+        target = self._block(frame, number and number + below, on_success)
+        if last >= 0 and not _EXITS.search(on_failure) and target is None:
+            recorder.part_ends(last)
+        return target
+
+    def _note_retry(self, frame: _Frame, number: int | None, on_failure: str) -> None:
+        """Note a jump back after a failure: it starts the script again."""
+        for match in re.finditer(
+            r"\bgoto\s*:?\s*([^\s:+,;=&|()]+)", on_failure, re.IGNORECASE
+        ):
+            to = frame.labels.get(match[1].lower())
+            if to is not None and number and frame.lines[to][0] < number:
+                self._recorder.note(
+                    number,
+                    N_(
+                        "{command} starts it again after a failure; the key `retries` does"
+                        " that"
+                    ),
+                    command=match[0],
+                )
 
     def _condition(
         self, frame: _Frame, number: int | None, line: str, rest: str
@@ -341,23 +392,35 @@ class BatchReader:
         if "activate" in first.lower() and not starts_python(first) and not second:
             # People ask first whether the environment is there.
             return self._block(frame, number, first)
-        self._recorder.note(
-            number, N_("the condition {command} is not carried over"), command=line
+        self._recorder.condition(number, line)
+        jump = re.fullmatch(
+            r"\(?\s*goto\s*:?\s*([^\s:+,;=&|()]+)\s*\)?", first, re.IGNORECASE
         )
+        if jump and not second and self._passes_over(frame, number, jump[1].lower()):
+            return jump[1].lower()
         return None
+
+    def _passes_over(self, frame: _Frame, number: int | None, label: str) -> bool:
+        """Say whether a jump is the way to the scripts behind it.
+
+        It is where it passes over scripts after which the others run all the same, and
+        where it passes over the end of the file.
+        """
+        to = frame.labels.get(label)
+        if to is None or not number:
+            return False
+        between = [line for at, line in frame.lines[:to] if at > number]
+        code = [line for line in between if line.strip() and not _REM.match(line)]
+        ends = bool(code) and _EXITS.match(code[-1].strip().lstrip("@")) is not None
+        leads = any(starts_python(line) for _at, line in frame.lines[to:])
+        return leads and ends != any(map(starts_python, code))
 
     def _one(
         self, frame: _Frame, number: int | None, command: Command, text: str
     ) -> bool:
         """Follow one command; return whether it starts a script."""
         recorder = self._recorder
-        if match := _SET.fullmatch(text):
-            self._set(frame, number, match["rest"])
-            return False
-        if match := _FOLDER.fullmatch(text):
-            # No program reads these words: a quote only holds the path together.
-            path = self._expanded(match["path"], frame).replace('"', "").strip()
-            recorder.command(Start(words=(match["name"], path)), number, text)
+        if self._changes(frame, number, text):
             return False
         parts = words(self._expanded(text, frame))
         called = bool(parts) and program_name(parts[0]) == "call"
@@ -375,11 +438,33 @@ class BatchReader:
             self._streams(frame, number, command)
         return recorder.command(unwrapped(parts), number, text)
 
+    def _change_drive(self, drive: str, number: int | None) -> None:
+        """Make a drive the current one: ``cd`` may have chosen a folder on it before."""
+        folder = self._recorder.folder or self._recorder.base or ""
+        if ntpath.splitdrive(folder)[0].lower() != drive.lower():
+            self._recorder.change_folder(f"{drive}\\", number)
+
+    def _changes(self, frame: _Frame, number: int | None, text: str) -> bool:
+        """Follow what changes a variable, a folder or a drive; say whether it does."""
+        if match := _SET.fullmatch(text):
+            self._set(frame, number, match["rest"])
+            return True
+        if match := _FOLDER.fullmatch(text):
+            # No program reads these words: a quote only holds the path together.
+            path = self._expanded(match["path"], frame).replace('"', "").strip()
+            start = Start(words=(match["name"], path))
+            self._recorder.command(start, number, text)
+            return True
+        expanded = self._expanded(text, frame).strip()
+        if re.fullmatch(r"[A-Za-z]:", expanded):
+            self._change_drive(expanded, number)
+        return not expanded or expanded[1:] == ":"
+
     def _streams(self, frame: _Frame, number: int | None, command: Command) -> None:
         """Note where output and input of a script are led."""
         for target in command.outputs:
             self._recorder.output_to(self._expanded(target, frame), number)
-        if command.source:
+        if command.source and command.source.lower() not in {"nul", "nul:"}:
             self._recorder.has_input(command.source, number)
 
     def _started(
@@ -434,7 +519,8 @@ class BatchReader:
         if parts[0].lower() == ":eof":
             return False
         recorder = self._recorder
-        if to is None or len(recorder.open) >= DEPTH:
+        again = parts[0].lower() in recorder.open
+        if to is None or again or len(recorder.open) >= DEPTH:
             recorder.note(
                 number,
                 N_("{command} cannot be followed; it is left out"),
@@ -442,7 +528,7 @@ class BatchReader:
             )
             return False
         before = len(recorder.calls)
-        recorder.open.append(parts[0])
+        recorder.open.append(parts[0].lower())
         inner = _Frame(
             lines=frame.lines,
             labels=frame.labels,
@@ -453,6 +539,7 @@ class BatchReader:
         )
         self._follow(inner, to)
         recorder.open.pop()
+        recorder.part_ends(before)
         return len(recorder.calls) > before
 
     def _is_batch(self, word: str, *, called: bool) -> bool:
@@ -502,6 +589,7 @@ class BatchReader:
         )
         recorder.file = outer
         recorder.open.pop()
+        recorder.part_ends(before)
         return len(recorder.calls) > before
 
     def _expanded(self, text: str, frame: _Frame | None) -> str:
@@ -548,8 +636,11 @@ class BatchReader:
             if set(how) <= {"d", "p"} and "p" in how:
                 # Without a file behind it, the folder of the project is meant.
                 return (base.rstrip("\\") + "\\") if base is not None else ".\\"
-            if how in {"n", "nx"}:
-                return ntpath.splitext(name)[0] if how == "n" else name
+            if how == "d":
+                return ntpath.splitdrive(base or "")[0]
+            name = name if "x" in how or "n" not in how else ntpath.splitext(name)[0]
+            if set(how) <= {"n", "x"} and how:
+                return name
             whole = ntpath.join(base or "", name)
             return whole if set(how) <= set("fdpnx") else unknown(raw)
         value = self._plain_argument(frame, str(at)).strip('"')
@@ -557,6 +648,10 @@ class BatchReader:
 
 
 _ENVIRONMENTS = frozenset({"activate", "conda", "deactivate", "mamba"})
+#: Programs that only ask something.
+_TESTS = frozenset(
+    ["find", "findstr", "fc", "comp", "ping", "tasklist", "where", "query", "qprocess"]
+)
 _PROGRAMS = frozenset(
     [
         "python",

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
+from python_runner.masking import Masker
 from python_runner.secret_values import is_secret_name, secret_values, secrets_inside
 from python_runner.takeover.command_words import is_python, program_name
 from python_runner.takeover.facts import Call, Note, Place, Taken
@@ -85,6 +86,10 @@ class _Writer:
         self._here = here
         self._paths = ntpath if taken.windows else posixpath
         self._notes = list(taken.notes)
+        self._secrets = set(taken.secrets)
+        for call in taken.calls:
+            self._secrets |= {v for k, v in call.env.items() if is_secret_name(k)}
+        self._masker = Masker(self._secrets)
         self._roots: tuple[str, ...] = ()
         self._roots = self._former_roots()
 
@@ -112,6 +117,9 @@ class _Writer:
             keys["overlap"] = "wait"
         if taken.schedule:
             keys["schedule"] = taken.schedule
+        self._notes = [
+            replace(note, text=self._masker.sentence(note.text)) for note in self._notes
+        ]
         order = {id(note): at for at, note in enumerate(self._notes)}
         notes = sorted(
             self._notes,
@@ -265,8 +273,17 @@ class _Writer:
         return entry if len(entry) > 1 else path
 
     def _note_unchecked(self, calls: Sequence[Call]) -> None:
-        """Note the scripts whose failure stopped nothing before."""
+        """Note the scripts whose failure stopped nothing before, or less than now."""
         for call in calls[:-1]:
+            if call.stops and call.stops_until not in {None, len(calls)}:
+                self._note(
+                    call,
+                    N_(
+                        "a failure of {script} stopped only what depended on it; now it stops"
+                        " all that follows"
+                    ),
+                    script=call.script,
+                )
             if not call.stops:
                 self._note(
                     call,
@@ -284,7 +301,11 @@ class _Writer:
                 continue
             if not re.fullmatch(r"[^=\0]+", name) or "\0" in value:
                 continue
-            if is_secret_name(name) or any(secret_values({name: value})):
+            if (
+                any(secret_values({name: value}))
+                or self._masker.text(value) != value
+                or is_secret_name(name)
+            ):
                 note = _secret_variable(call.set_at.get(name, call.place), name)
                 if note not in self._notes:
                     self._notes.append(note)
@@ -299,7 +320,7 @@ class _Writer:
             arg = args.pop(0)
             name, sign, _value = arg.lstrip("-").partition("=")
             option = arg.startswith("-") and is_secret_name(name.replace("-", "_"))
-            inside = any(secrets_inside("", arg))
+            inside = any(secrets_inside("", arg)) or self._masker.text(arg) != arg
             if not option and not inside:
                 kept.append(arg)
                 continue
@@ -323,11 +344,17 @@ class _Writer:
         if not calls:
             return None
         found = [self._interpreter(call) for call in calls]
+        named = [
+            repr(python)
+            for call, python in zip(calls, found, strict=True)
+            if call.python
+        ]
         keys = [repr(python) for python in found]
-        most = Counter(keys).most_common(1)[0][0]
+        # What starts a script by its name alone goes along with the others.
+        most = Counter(named or keys).most_common(1)[0][0]
         chosen = found[keys.index(most)]
         for call, python in zip(calls, found, strict=True):
-            if python != chosen:
+            if python != chosen and call.python:
                 self._note(
                     call,
                     N_("{script} had another interpreter, {python}; a project has one"),

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _MOST = 1000
 _VARIABLE = lazy_pattern(r"\s*([\"']?)([A-Za-z_]\w*)\1\s*=\s*(.*?)\s*")
 _FIELD = r"(?:[\d*][\d*,/~-]*|[\d,*/-]*[A-Za-z]{3}[A-Za-z\d,*/#-]*)"
-_TIMED = lazy_pattern(rf"\s*((?:{_FIELD}\s+){{4}}{_FIELD})\s+(\S.*)")
+#: The hyphen that some crons know only keeps the entry out of the system's log.
+_TIMED = lazy_pattern(rf"\s*-?((?:{_FIELD}\s+){{4}}{_FIELD})\s+(\S.*)")
 _SHORT = lazy_pattern(r"\s*(@[A-Za-z]+)\s+(\S.*)")
 _USER = lazy_pattern(r"([a-z_][a-z0-9_-]*\$?)\s+(\S.*)")
 _USERS = frozenset({"root", "www-data", "nobody", "daemon"})

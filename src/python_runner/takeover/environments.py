@@ -1,4 +1,4 @@
-"""Which interpreter a project's folder speaks of."""
+"""Which interpreter the files of a project's folder name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WINDOWS_PYTHON, _POSIX_PYTHON = "Scripts/python.exe", "bin/python"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An interpreter that a folder speaks of.
+    """An interpreter that the files of a folder name.
 
     Attributes:
         command: as ``python_command`` has it; None: found by default.
@@ -40,7 +40,7 @@ def candidates(
     pythons: Sequence[str] = (),
     windows: bool,
 ) -> list[Candidate]:
-    """Return the interpreters that a folder speaks of, the likeliest first.
+    """Return the interpreters that the files of a folder name, the likeliest first.
 
     Args:
         folders: names of the folders in it.

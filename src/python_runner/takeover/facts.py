@@ -58,6 +58,7 @@ class Call:
         own: names among these that the file uses itself.
         timeout: seconds, or None.
         stops: whether a failure keeps the rest from running.
+        stops_until: how many scripts have started where this rest ends; None: all of it.
         place: where it stands.
     """
 
@@ -71,6 +72,7 @@ class Call:
     own: frozenset[str] = frozenset()
     timeout: float | None = None
     stops: bool = False
+    stops_until: int | None = None
     place: Place = Place()
 
 
@@ -88,6 +90,7 @@ class Taken:
         timeout: seconds that all of it may take, or None.
         waits: whether a second run waits for the first one; None where nobody says.
         notes: what is not carried over, in the order of the file.
+        secrets: values that are secret by the name of their variable.
     """
 
     windows: bool
@@ -99,6 +102,7 @@ class Taken:
     timeout: float | None = None
     waits: bool | None = None
     notes: tuple[Note, ...] = ()
+    secrets: frozenset[str] = frozenset()
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from python_runner.masking import Masker
 from python_runner.patterns import lazy_pattern
+from python_runner.secret_values import is_secret_name, secrets_inside
 from python_runner.takeover.command_words import (
     PythonStart,
     Start,
@@ -31,7 +33,7 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: Characters of a command that a note shows.
 _SHOWN = 90
@@ -113,6 +115,23 @@ _OTHERS = {
         N_("Python Runner is started here already: {command}"),
     ),
 }
+_VALUE = r"(?P<secret>\"[^\"]+\"|'[^']+'|[^\s\"']+)"
+#: ``--password x``, ``/token:x``.
+_OPTION = lazy_pattern(
+    rf"(?<![\w-])(?:--?|/)(?P<name>[A-Za-z][\w-]*)(?:[=:]|\s+(?![-/])){_VALUE}"
+)
+#: ``PGPASSWORD=x``.
+_ASSIGNED = lazy_pattern(rf"(?P<name>\b[A-Za-z_]\w*)={_VALUE}")
+#: ``curl -u ann:x``, ``mysql -px``, ``sshpass -p x``.
+_LOGIN = lazy_pattern(
+    r"(?:\b(?:curl|wget)\b[^|;&]*\s(?:-u|--user)\s*[\"']?[^\s:]+:"
+    rf"|\b(?:mysql|mysqldump|mysqladmin|mariadb|sshpass)\b[^|;&]*?\s-p\s?){_VALUE}"
+)
+#: ``net use Z: \\\\nas\\data x /user:ann`` and its password behind the user.
+_NETWORK_DRIVE = lazy_pattern(
+    rf"\bnet(?:\.exe)?\s+use\s+(?:\S+:\s+)?\\\\\S+\s+(?:/user:\S+\s+)?(?!/){_VALUE}",
+    re.IGNORECASE,
+)
 _NULL = frozenset({"nul", "/dev/null", "&1", "&2", "nul:"})
 
 
@@ -155,6 +174,8 @@ class Recorder:
         self.timeout: float | None = None
         self.waits: bool | None = None
         self._pushed: list[str | None] = []
+        self._former: str | None = folder
+        self._secrets: set[str] = set()
         self._logs: set[str] = set()
         self._users: set[str] = set()
 
@@ -203,6 +224,7 @@ class Recorder:
                 value=plain(value.replace(old, "PATH")),
             )
             return
+        self.keep_secret(name, value)
         self.set[name] = bounded(value)
         self.set_at[name] = self.place(line)
 
@@ -220,7 +242,9 @@ class Recorder:
             )
             return
         if path == "-":
+            self.folder, self._former = self._former, self.folder
             return
+        self._former = self.folder
         base = self.folder if self.folder is not None else self.base
         joined = path if base is None else self.paths.join(base, path)
         self.folder = str(self.paths.normpath(joined))
@@ -272,8 +296,38 @@ class Recorder:
 
     def fails_stop(self, at: int = -1) -> None:
         """Note that a failure of a script ended the file; by default of the last one."""
-        if self.calls:
-            self.calls[at] = replace(self.calls[at], stops=True)
+        if not self.calls:
+            return
+        if at == -1:
+            # What ended a part that has just ended as well ends the whole of it now.
+            end = len(self.calls)
+            self.calls = [
+                replace(call, stops_until=None) if call.stops_until == end else call
+                for call in self.calls
+            ]
+        self.calls[at] = replace(self.calls[at], stops=True, stops_until=None)
+
+    def part_ends(self, begin: int, among: Iterable[int] | None = None) -> None:
+        """Note that what failures stop from the script ``begin`` on goes no further.
+
+        Args:
+            begin: the first script of a list of ``&&``, a file that is called, a group.
+            among: the scripts that are meant; None: all from that one on.
+        """
+        end = len(self.calls)
+        for at in range(begin, end) if among is None else among:
+            call = self.calls[at]
+            if at == end - 1:
+                # Nothing stood behind it.
+                self.calls[at] = replace(call, stops=False, stops_until=None)
+            elif call.stops and call.stops_until is None:
+                self.calls[at] = replace(call, stops_until=end)
+
+    def condition(self, line: int | None, source: str) -> None:
+        """Note a condition that only the run can tell."""
+        self.note(
+            line, N_("the condition {command} is not carried over"), command=source
+        )
 
     def output_to(self, target: str, line: int | None) -> None:
         """Note where the output went; each file once."""
@@ -318,7 +372,13 @@ class Recorder:
             timeout=self.timeout,
             waits=self.waits,
             notes=tuple(self.notes),
+            secrets=frozenset(self._secrets),
         )
+
+    def keep_secret(self, name: str, value: str) -> None:
+        """Keep a value that is secret by the name of its variable."""
+        if is_secret_name(name) and is_known(value):
+            self._secrets.add(value)
 
     def _around(self, start: Start, line: int | None) -> None:
         if start.locked is not None:
@@ -507,18 +567,31 @@ class Recorder:
             if is_known(value):
                 env[name] = value
             elif name not in self.used:
-                self.note(
-                    line,
-                    N_("the value of {name}, {value}, is only known at run time"),
-                    name=name,
-                    value=value,
+                set_at = self.set_at.get(name) if name not in start.env else None
+                place = set_at or self.place(line)
+                text = N_("the value of {name}, {value}, is only known at run time")
+                note = Note(
+                    place, Sentence.of(text, name=shown(name), value=shown(value))
                 )
+                if note not in self.notes and len(self.notes) < _MOST_NOTES:
+                    self.notes.append(note)
         return env
+
+
+def without_secrets(command: str) -> str:
+    """Return a command as people may see it: passwords that stand in it masked."""
+    inside = set(secrets_inside("", command)) if len(command) <= _LONGEST else set()
+    for pattern in (_OPTION, _ASSIGNED, _LOGIN, _NETWORK_DRIVE):
+        for match in pattern.finditer(command):
+            name = match.groupdict().get("name")
+            if name is None or is_secret_name(name.replace("-", "_")):
+                inside.add(match["secret"].strip("\"'"))
+    return Masker(inside).text(command)
 
 
 def shown(text: str) -> str:
     """Return a part of a file as a note shows it: on one line, its end cut."""
-    line = " ".join(plain(text).split())
+    line = " ".join(without_secrets(plain(text)).split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.patterns import lazy_pattern
 from python_runner.takeover.command_words import is_python, program_name, unwrapped
-from python_runner.takeover.facts import is_known
+from python_runner.takeover.facts import is_known, plain
 from python_runner.takeover.recorder import (
     DEPTH,
     NESTING,
@@ -55,16 +55,22 @@ _OWN_FOLDER = lazy_pattern(
     r"\s*[`)]?[\"']?(?:\s*(?:&&|;)\s*pwd(?:\s+-P)?|\s*>\s*/dev/null.*)?"
 )
 _CODE = lazy_pattern(r"\$(?:\?|\{\?\})|\$[A-Za-z_]\w*|\$\{\w+\}")
-_CHECK_FAILS = lazy_pattern(
-    r"\[\[?\s+[\"']?\$(?:\?|\{?\w+\}?)[\"']?\s+(?:-ne|!=|-gt)\s+[\"']?0[\"']?\s+\]\]?"
-    r"|\(\(\s*\$\?\s*(?:!=|>)\s*0\s*\)\)|test\s+\$\?\s+-ne\s+0"
-)
-_CHECK_SUCCEEDS = lazy_pattern(
-    r"\[\[?\s+[\"']?\$(?:\?|\{?\w+\}?)[\"']?\s+(?:-eq|==?)\s+[\"']?0[\"']?\s+\]\]?"
-    r"|\(\(\s*\$\?\s*==\s*0\s*\)\)|test\s+\$\?\s+-eq\s+0"
+#: A comparison of an exit code with 0.
+_CHECK = lazy_pattern(
+    r"(?:\[\[?|test|\(\s*\()\s*[\"']?\$?\{?(?P<name>\?|[A-Za-z_]\w*)\}?[\"']?\s*"
+    r"(?P<sign>-ne|!=|-gt|>|-eq|==?)\s*[\"']?0[\"']?\s*(?:\]\]?|\)\s*\))?"
 )
 
 
+#: Programs that only ask something.
+_TESTS = frozenset(
+    ["[", "[[", "((", "test", "grep", "egrep", "fgrep", "pgrep", "pidof", "diff", "cmp"]
+)
+#: What ends a list of commands that ``&&`` and ``||`` join.
+_STOPS = frozenset({";", "\n", "&", ";;"})
+_PATTERN = lazy_pattern(r"[*?]|\[[^\]\s]+\]|\{[^{}\s\"']*(?:,|\.\.)[^{}\s\"']*\}")
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "'": "'", '"': '"'}
+_ESCAPE = lazy_pattern(r"\\([nt\\'\"])")
 #: Words behind which no command has ended.
 _NO_END = frozenset({"do", "then", "else", "in", "{", "(", ";;", "|", "&&", "||"})
 #: Words in front of a pipe that are looked at.
@@ -73,6 +79,10 @@ _SHOWN_WORDS = 60
 
 class _Left(Exception):
     """The script is left."""
+
+
+class _Returned(Exception):
+    """A function is left."""
 
 
 class ShellReader:
@@ -85,6 +95,7 @@ class ShellReader:
         self._local: dict[str, str] = {}
         self._functions: dict[str, list[Token]] = {}
         self._strict = False
+        self._returning: set[int] = set()
         self._script = ""
         self._args: tuple[str, ...] | None = None
 
@@ -109,6 +120,20 @@ class ShellReader:
             self._list(tokens(text, line))
         self._nesting = nesting
 
+    def _part(self, found: Sequence[Token]) -> None:
+        """Follow commands in a shell of their own, which alone they can leave or change."""
+        recorder = self._recorder
+        nesting, strict = self._nesting, self._strict
+        outside = (recorder.folder, recorder.python, recorder.python_folder)
+        variables, local = dict(recorder.set), dict(self._local)
+        before = len(recorder.calls)
+        with suppress(_Left):
+            self._list(found)
+        self._nesting, self._strict, self._local = nesting, strict, local
+        recorder.folder, recorder.python, recorder.python_folder = outside
+        recorder.set = variables
+        recorder.part_ends(before)
+
     def _list(self, found: Sequence[Token]) -> None:
         """Follow commands and what joins them."""
         if self._nesting >= NESTING:
@@ -119,8 +144,12 @@ class ShellReader:
         self._commands(found)
         self._nesting -= 1
 
-    def _commands(self, found: Sequence[Token]) -> None:
+    def _commands(  # noqa: C901, PLR0912 - one branch a sign between commands
+        self, found: Sequence[Token]
+    ) -> None:
+        recorder = self._recorder
         at, joiner, started = 0, "", False
+        chained: list[int] = []
         while at < len(found):
             token = found[at]
             if not token.is_word and token.text in _ENDS:
@@ -129,17 +158,22 @@ class ShellReader:
                 else:
                     if token.text == "&" and started:
                         self._no_wait(found[at - 1])
-                    joiner, started = "", False
+                    recorder.part_ends(0, chained)
+                    joiner, started, chained = "", False, []
                 at += 1
                 continue
             end = self._end(found, at)
+            if not joiner and (behind := self._guarded(found, at, end)) is not None:
+                at = behind
+                continue
             part = found[at:end]
             self._steps += 1
             if self._steps > _MOST_STEPS:
                 raise _Left
             following = found[end].text if end < len(found) else ""
             if joiner == "||":
-                self._alternative(part, started=started)
+                if self._alternative(part, started=started):
+                    chained = []
                 started = False
             elif joiner == "|":
                 started = self._reader(part, _source_before(found, at))
@@ -148,11 +182,68 @@ class ShellReader:
                 calls = len(self._recorder.calls)
                 again = self._command(part, _source(part))
                 if joiner == "&&" and started and again:
-                    last = self._recorder.calls[calls - 1]
-                    self._recorder.calls[calls - 1] = replace(last, stops=True)
+                    last = recorder.calls[calls - 1]
+                    if not last.stops:
+                        recorder.calls[calls - 1] = replace(last, stops=True)
+                    chained.append(calls - 1)
                 started = again
             joiner = ""
             at = max(end, at + 1)
+        recorder.part_ends(0, chained)
+
+    def _guarded(self, found: Sequence[Token], at: int, end: int) -> int | None:
+        """Follow what stands behind a condition and ``&&`` or ``||``.
+
+        Returns:
+            Where to go on; None where no condition stands at ``at``, or where what it
+            guards is followed as if there were none.
+        """
+        part = found[at:end]
+        sign = found[end].text if end < len(found) else ""
+        name = part[0].text.removeprefix("!") or (part[1:2] and part[1].text)
+        if sign not in {"&&", "||"} or (name not in _TESTS and part[0].text != "("):
+            return None
+        condition = _source(part)
+        check = self._check(condition)
+        fails, succeeds = check == "fails", check == "succeeds"
+        if part[0].text == "(" and not (fails or succeeds):
+            return None
+        last = end
+        while last < len(found) and (
+            found[last].is_word or found[last].text not in _STOPS
+        ):
+            last = max(self._end(found, last), last + 1)
+        rest = found[end + 1 : last]
+        text = _source(rest)
+        if fails or succeeds:
+            if fails == (sign == "&&"):
+                if self._ends(text):
+                    self._recorder.fails_stop()
+                self._after_failure(text, part[0].line)
+                return last
+            calls = len(self._recorder.calls)
+            self._list(rest)
+            if calls and len(self._recorder.calls) > calls:
+                before = self._recorder.calls[calls - 1]
+                self._recorder.calls[calls - 1] = replace(before, stops=True)
+                self._recorder.part_ends(calls - 1)
+            return last
+        ends = re.match(r"(?:exit|return)\b|[{(].*\b(?:exit|return)\b", text)
+        if ends or (starts_python(text) and not _is_prerequisite(part, text)):
+            self._recorder.condition(part[0].line, f"{condition} {sign} {text}")
+            return last
+        return None
+
+    def _check(self, condition: str) -> str:
+        """Say what is asked of the last exit code: ``fails``, ``succeeds``, or nothing."""
+        match = _CHECK.fullmatch(condition)
+        if match is None or not self._is_code(match["name"]):
+            return ""
+        return "succeeds" if match["sign"] in {"-eq", "=", "=="} else "fails"
+
+    def _is_code(self, name: str) -> bool:
+        """Say whether a variable holds an exit code."""
+        return name == "?" or plain(self._value(name) or "") == "$?"
 
     def _end(self, found: Sequence[Token], at: int) -> int:
         """Return where the command that begins at ``at`` ends."""
@@ -175,16 +266,25 @@ class ShellReader:
             at += 1
         return at
 
-    def _alternative(self, part: Sequence[Token], *, started: bool) -> None:
-        """Note what runs after a failure, which may end the script."""
+    def _alternative(self, part: Sequence[Token], *, started: bool) -> bool:
+        """Note what runs after a failure; return whether it ends the script."""
         recorder = self._recorder
         source = _source(part)
         body = _source(self._functions.get(part[0].text, []))
-        if started and re.search(r"\b(?:exit|return|die|abort)\b", f"{source} {body}"):
+        ends = started and self._ends(f"{source} {body}")
+        if ends:
             recorder.fails_stop()
         elif started and re.fullmatch(r"true|:|echo.*", source):
             recorder.calls[-1] = replace(recorder.calls[-1], stops=False)
         self._after_failure(source, part[0].line)
+        return ends
+
+    def _ends(self, text: str) -> bool:
+        """Say whether commands end the script, or the function that is followed."""
+        found = set(re.findall(r"\b(?:exit|return|die|abort)\b", text))
+        if found == {"return"}:
+            self._returning.add(len(self._recorder.calls) - 1)
+        return bool(found)
 
     def _after_failure(self, source: str, line: int) -> None:
         if starts_python(source) or re.search(r"\b(?:mailx?|sendmail|curl)\b", source):
@@ -219,10 +319,10 @@ class ShellReader:
         calls = len(self._recorder.calls)
         if not first.is_word and first.text == "(":
             end = _parenthesis(part, 0)
-            outside = self._recorder.folder
             self._redirections(part[end:], python=starts_python(source))
-            self._list(part[1 : end - 1])
-            self._recorder.folder = outside
+            self._part(part[1 : end - 1])
+            if self._strict and len(self._recorder.calls) > calls:
+                self._recorder.fails_stop()
         elif first.text == "{":
             end = _closing(part, 0)
             self._redirections(part[end:], python=starts_python(source))
@@ -258,8 +358,8 @@ class ShellReader:
             self._list(condition[1:] if negated else condition)
             fails, checked = negated, len(recorder.calls) > calls
         else:
-            fails = _CHECK_FAILS.fullmatch(text) is not None
-            checked = fails or _CHECK_SUCCEEDS.fullmatch(text) is not None
+            check = self._check(text)
+            fails, checked = check == "fails", check != ""
         if not checked or more:
             if "activate" in _source(first) and not starts_python(_source(first)):
                 self._list(first)
@@ -272,10 +372,15 @@ class ShellReader:
             return
         if not fails:
             first, second = second, first
-        if re.search(r"\b(?:exit|return)\b", _source(first)) or second:
+        last = len(recorder.calls) - 1
+        ends = self._ends(_source(first))
+        if ends:
             recorder.fails_stop()
         self._after_failure(_source(first), part[0].line)
         self._list(second)
+        if not ends and 0 <= last < len(recorder.calls) - 1:
+            recorder.calls[last] = replace(recorder.calls[last], stops=True)
+            recorder.part_ends(last)
 
     # --- Simple commands -------------------------------------------------------------
 
@@ -315,14 +420,23 @@ class ShellReader:
     def _words(
         self, words: tuple[str, ...], local: dict[str, str], line: int, source: str
     ) -> bool:
-        if self._builtin(words, line, source):
+        if words[0] == "!":
+            words = words[1:]
+        if not words or self._builtin(words, line, source):
             return False
         recorder = self._recorder
         before = len(recorder.calls)
         start = unwrapped(words)
         start = replace(start, env=local | start.env)
-        if words[0] in self._functions and len(recorder.open) < DEPTH:
-            self._function(words)
+        if words[0] in self._functions:
+            if words[0] in recorder.open or len(recorder.open) >= DEPTH:
+                recorder.note(
+                    line,
+                    N_("{command} calls itself again; it is not followed"),
+                    command=source,
+                )
+            else:
+                self._function(words)
         elif start.text is not None:
             recorder.command(replace(start, words=(), env={}), line, source)
             self._inner_text(start.text, line)
@@ -338,32 +452,68 @@ class ShellReader:
             self._nested(start.words, line, source)
         elif recorder.command(start, line, source) and self._strict:
             recorder.fails_stop()
+        if words[0] == "exec" and len(words) > 1:
+            # The program takes the place of the shell, which reads no further.
+            raise _Left
         return len(recorder.calls) > before
 
     def _builtin(self, words: tuple[str, ...], line: int, source: str) -> bool:
         """Do what changes the shell itself; say whether a command does."""
         name = words[0]
+        if name == "return" and self._in_function():
+            raise _Returned
         if name in {"exit", "return"}:
             raise _Left
         if name in {"export", "declare", "typeset", "readonly", "local"}:
             self._declared(words[1:], line, exported=name == "export" or "-x" in words)
         elif name == "set":
-            options = "".join(word[1:] for word in words[1:] if word.startswith("-"))
-            self._strict = self._strict or "e" in options or "errexit" in words
+            self._options(words[1:])
+        elif name == "unset":
+            for word in words[1:]:
+                self._local.pop(word, None)
+                self._recorder.set.pop(word, None)
+        elif name == "shift":
+            count = int(words[1]) if words[1:] and words[1].isdigit() else 1
+            self._args = self._args[count:] if self._args is not None else None
         elif name in {"trap", "getopts", "read"}:
             self._recorder.note(
                 line, N_("{command} is not carried over"), command=source
             )
         else:
-            return name == "shift"
+            return False
         return True
+
+    def _options(self, words: tuple[str, ...]) -> None:
+        """Follow ``set -e``, ``set +e``, ``set -o errexit`` and ``set -- a b``."""
+        for at, word in enumerate(words):
+            if word == "--":
+                self._args = words[at + 1 :]
+                return
+            named = words[at + 1 : at + 2] == ("errexit",) and word.endswith("o")
+            if word[:1] in {"-", "+"} and ("e" in word or named):
+                self._strict = word[0] == "-"
 
     def _function(self, words: tuple[str, ...]) -> None:
         self._recorder.open.append(words[0])
         outer, self._args = self._args, words[1:]
-        self._list(self._functions[words[0]])
+        before, nesting = len(self._recorder.calls), self._nesting
+        try:
+            self._list(self._functions[words[0]])
+        except _Returned:
+            self._nesting = nesting
         self._args = outer
         self._recorder.open.pop()
+        returning = sorted(at for at in self._returning if at >= before)
+        self._returning -= set(returning)
+        self._recorder.part_ends(before, returning)
+        if self._strict and len(self._recorder.calls) > before:
+            self._recorder.fails_stop()
+
+    def _in_function(self) -> bool:
+        return (
+            self._recorder.open[-1:] != []
+            and self._recorder.open[-1] in self._functions
+        )
 
     def _inner_text(self, text: str, line: int) -> None:
         if len(self._recorder.open) >= DEPTH:
@@ -413,13 +563,14 @@ class ShellReader:
             inner._local, inner._functions = self._local, self._functions
             inner._strict = self._strict
         environment = (recorder.python, recorder.python_folder, dict(recorder.set))
-        inner.file(text, path, tuple(rest[1:]))
+        inner.file(text, path, words[words.index(rest[0]) + 1 :])
         self._steps = inner._steps
         recorder.file = outer
         recorder.open.pop()
         if not sourced:
             recorder.folder = folder
             recorder.python, recorder.python_folder, recorder.set = environment
+            recorder.part_ends(before)
         started = len(recorder.calls) > before
         if started and self._strict:
             recorder.fails_stop()
@@ -444,6 +595,7 @@ class ShellReader:
         if name in self._recorder.set or name == "PATH":
             self._recorder.assign(name, value, line)
         else:
+            self._recorder.keep_secret(name, value)
             self._local[name] = bounded(value)
 
     def _declared(self, words: tuple[str, ...], line: int, *, exported: bool) -> None:
@@ -456,6 +608,7 @@ class ShellReader:
             if exported and (sign or name in self._local):
                 self._recorder.assign(name, value, line)
             elif sign:
+                self._recorder.keep_secret(name, value)
                 self._local[name] = bounded(value)
 
     def _value(self, name: str) -> str | None:
@@ -471,8 +624,14 @@ class ShellReader:
             return self._recorder.folder or self._recorder.base
         return self._local.get(name) or self._recorder.value(name)
 
-    def _expand(self, raw: str, line: int) -> list[str]:
+    def _expand(  # noqa: C901, PLR0912 - one branch a sign that means something
+        self, raw: str, line: int
+    ) -> list[str]:
         """Return the words that a word becomes: an unquoted variable may be several."""
+        if raw in {'"$@"', '"${@}"'} and self._args is not None:
+            return list(self._args)
+        if raw.startswith("$'") and raw.endswith("'"):
+            return [_ESCAPE.sub(lambda match: _ESCAPES[match[1]], raw[2:-1])]
         out, at = "", 0
         words: list[str] = []
         there = False
@@ -507,8 +666,11 @@ class ShellReader:
                     out += value
                 there = there or bool(value)
             else:
-                out += char
-                at, there = at + 1, True
+                # Which files a pattern means, and what braces list, the shell tells.
+                match = _PATTERN.match(raw, at)
+                pattern = match[0] if match and "://" not in raw else ""
+                out += unknown(pattern) if pattern else char
+                at, there = at + max(1, len(pattern)), True
         return [*words, out] if there else words
 
     def _quoted(self, raw: str, line: int) -> str:
@@ -574,7 +736,7 @@ class ShellReader:
 
     def _output_of(self, command: str, raw: str, line: int) -> str:
         """Return what a command would print, where that can be told."""
-        text = command.strip()
+        text = re.sub(r"\s*(?:&|[012])?>\s*(?:/dev/null|&[12])", "", command).strip()
         if _OWN_FOLDER.fullmatch(text):
             return self._own_folder()
         if text == "pwd":
@@ -670,6 +832,16 @@ def _branches(
     other = places.get("else", end)
     condition = [t for t in part[1:then] if t.text not in {";", "\n"}]
     return condition, part[then + 1 : other], part[other + 1 : end], "elif" in places
+
+
+def _is_prerequisite(part: Sequence[Token], guarded: str) -> bool:
+    """Say whether a test asks only if what it guards can be started at all."""
+    words = [token.text.strip("\"'") for token in part if token.is_word]
+    options = {word for word in words if word.startswith("-")}
+    if "!" in words or not options & {"-x", "-d", "-f", "-e", "-r", "-s"}:
+        return False
+    asked = words[-1] if words[-1] not in {"]", "]]"} else words[-2]
+    return bool(asked) and asked in guarded
 
 
 def _source(part: Sequence[Token]) -> str:

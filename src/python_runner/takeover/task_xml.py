@@ -303,6 +303,7 @@ def _actions(
     holder = root.find("Actions")
     calls: list[Call] = []
     notes: list[Note] = []
+    secrets: frozenset[str] = frozenset()
     last: Taken | None = None
     for element in holder if holder is not None else ():
         line = lines.next(element.tag)
@@ -330,12 +331,20 @@ def _actions(
                 reader.line(_literal(f"{word} {arguments}"), line)
         except Left:
             pass
+        # The next action starts whatever became of this one.
+        recorder.part_ends(0)
         last = recorder.taken()
-        calls += last.calls
+        calls += [
+            replace(call, stops_until=call.stops_until + len(calls))
+            if call.stops_until is not None
+            else call
+            for call in last.calls
+        ]
         notes += last.notes
+        secrets |= last.secrets
     if last is None:
         return Taken(windows=True, notes=tuple(notes))
-    return replace(last, calls=tuple(calls), notes=tuple(_once(notes)))
+    return replace(last, calls=tuple(calls), notes=tuple(_once(notes)), secrets=secrets)
 
 
 def _once(notes: list[Note]) -> Iterator[Note]:

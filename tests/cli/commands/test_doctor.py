@@ -99,7 +99,8 @@ def test_what_fails_tonight_is_told_today(
     assert ids(document, "problem") == {"import.missing"}
     missing = finding(document, "import.missing")
     assert "helper.py imports no_such_module in line 2" in missing["what"]
-    assert "pip install no_such_module" in missing["fix"]
+    module = "no_such_module"
+    assert f"-m pip install {module}`" in missing["fix"]
     assert "ModuleNotFoundError" in missing["why"]
     assert "late.py may import" in finding(document, "import.missing_later")["what"]
     assert document["verdict"].startswith("1 problem, ")

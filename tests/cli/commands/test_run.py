@@ -118,7 +118,7 @@ def test_one_broken_project_keeps_no_other_from_running(
     }
     assert "malformed JSON" in runs["broken"]["error"]
     assert "is not a folder" in runs["nowhere"]["error"]
-    assert "is not a folder" in runs["file"]["error"]
+    assert "is a file: name the folder of the project" in runs["file"]["error"]
     assert "no_such_python" in runs["no_python"]["error"]
     assert (tmp_path / "no_python" / "logs" / "no_python.log").is_file()
 

@@ -2,18 +2,22 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from python_runner.cli.app import run_app
+from python_runner.config.project import load_project
 from python_runner.installation import scheduled_command
+from python_runner.runner.context import schedule_terms
 from tests.servers.schedulers import program
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from python_runner.records.store import Store
     from tests.support import MakeProject
 
 pytestmark = [pytest.mark.posix, pytest.mark.slow]
@@ -193,6 +197,34 @@ def test_show_tells_what_is_wrong_with_entries(
     assert "les jours ouvrés à 06:00" in schedule(capsys, "show")[1]
 
 
+def test_show_counts_what_was_missed_as_status_does(
+    crontab: Path,
+    make_project: MakeProject,
+    capsys: pytest.CaptureFixture[str],
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both say the same; records that cannot be read hide no entry."""
+    assert not crontab.exists()
+    folder = make_project("hourly", schedule="* * * * *")
+    now = datetime.now().astimezone()
+    terms = schedule_terms(load_project(folder))
+    store.keep_schedule(folder, terms, now - timedelta(hours=1))
+
+    (row,) = json.loads(schedule(capsys, "show", "--json", str(folder))[1])["entries"]
+    run_app(["status", "--json", str(folder)])
+    (status,) = json.loads(capsys.readouterr().out)["projects"]
+
+    assert row["missed"]["count"] in {59, 60}
+    assert row["missed"]["first"] == status["missed"]["first"]
+    assert "missed" in schedule(capsys, "show", str(folder))[1]
+
+    monkeypatch.setenv("PYTHON_RUNNER_HOME", str(folder / "exec_config.json"))
+    code, text = schedule(capsys, "show", str(folder))
+    assert code == 0
+    assert "not installed" in text
+
+
 def test_days_off_count_for_the_next_due_time(
     crontab: Path,
     make_project: MakeProject,
@@ -251,6 +283,70 @@ def test_a_project_moves_to_another_scheduler(
     assert list(user_manager.glob("*.timer")) == []
     assert len((workspace / "tab").read_text("utf-8").splitlines()) == 3
     assert "(systemd)" in text
+
+
+def test_a_scheduler_that_refuses_leaves_what_is_in_the_other_one(
+    crontab: Path,
+    programs: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A project that moves has its old entry until the new one is there."""
+    assert workspace.exists()
+    schedule(capsys, "install", "--yes")
+    before = lines(crontab)
+    program(
+        programs / "systemctl",
+        '#!/bin/sh\ncase "$*" in *is-system-running) echo running ;;'
+        " *) echo refused >&2; exit 1 ;; esac\n",
+    )
+
+    code, text = schedule(capsys, "install", "--yes", "--to", "systemd")
+
+    assert code == 1
+    assert "refused" in text
+    assert lines(crontab) == before
+
+
+def test_timers_of_a_manager_that_does_not_answer_are_not_forgotten(
+    crontab: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may run all the same: a line of the crontab would start them a second time."""
+    timer = workspace / "config/systemd/user/python-runner-run-monthly-0123456789.timer"
+    timer.parent.mkdir(parents=True)
+    timer.write_text("[Timer]\n", "utf-8")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(workspace / "config"))
+
+    code, text = schedule(capsys, "install", "--yes")
+    assert code == 1
+    assert str(timer) in text
+    assert not crontab.exists()
+    code, text = schedule(capsys, "show")
+    assert code == 1
+    assert str(timer) in text
+    assert "working days" in text
+
+
+def test_an_entry_of_a_folder_that_has_moved_is_told(
+    crontab: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would fail each time; one command removes it."""
+    schedule(capsys, "install", "--yes")
+    gone = workspace / "monthly"
+    gone.rename(workspace / "moved")
+
+    code, text = schedule(capsys, "install", "--yes", str(workspace / "moved"))
+    assert code == 0
+    assert f"an entry runs {gone}, which does not exist any more" in text
+    assert len(lines(crontab)) == 4
+
+    code, text = schedule(capsys, "remove", "--yes", str(gone))
+    assert code == 0
+    assert "does not exist any more" not in text
+    assert len(lines(crontab)) == 3
 
 
 #: Keeps the crontab in a file; what is asked of the real one is tested above.

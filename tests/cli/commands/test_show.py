@@ -100,17 +100,35 @@ def test_show_is_brief(cli: Cli, make_project: MakeProject) -> None:
     lines = failure.splitlines()
     assert re.match(r"✗ 6\. bad\.py: failed \(\d\.\d+ s\)$", lines[0])
     assert lines[1:3] == ["    KeyError: 'montant'", "    at bad.py:2"]
-    assert lines[-1] == f"    output: python-runner output {last_run_id()[:7]} bad.py"
+    assert lines[-1].startswith("    output: ")
+    assert lines[-1].endswith(f" output {last_run_id()[:7]} bad.py")
     assert "exit code" not in failure
     assert "memory" not in failure
+
+
+def test_the_command_for_the_output_reads_the_same_records(
+    cli: Cli, make_project: MakeProject, tmp_path: Path
+) -> None:
+    """What ``show --env-file`` says to type finds the run as well."""
+    home = tmp_path / "elsewhere"
+    (tmp_path / "my env").write_text(f"PYTHON_RUNNER_HOME={home}\n", "utf-8")
+    folder = make_project(sources={"bad.py": BAD})
+    cli("run", "--quiet", folder, "--env-file", "my env", PYTHON_RUNNER_HOME="")
+
+    done = cli("show", "--env-file", "my env", PYTHON_RUNNER_HOME="")
+
+    words = shlex.split(done.stdout.splitlines()[-1])
+    start = words.index("output")
+    assert words[start : start + 3] == ["output", "--env-file", "my env"]
+    assert cli(*words[start:], PYTHON_RUNNER_HOME="").returncode == 0
 
 
 def test_what_is_shown_can_be_typed(cli: Cli, make_project: MakeProject) -> None:
     """The line that leads to a failure's output does, whatever the script is called."""
     cli("run", "--quiet", make_project(sources={"my script.py": "print('x'); 1/0"}))
 
-    line = cli("show").stdout.splitlines()[-1].removeprefix("    output: ")
-    done = cli(*shlex.split(line)[1:])
+    words = shlex.split(cli("show").stdout.splitlines()[-1])
+    done = cli(*words[words.index("output") :])
 
     assert done.stdout.startswith("x\n")
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -364,6 +366,37 @@ def test_people_name_a_moment(text: str, moment: str) -> None:
     assert f"{parse_at(text, _NOON):%Y-%m-%d %H:%M:%S}" == moment
 
 
+def _read_zone() -> None:
+    """Let this process take the time zone of its environment."""
+    if sys.platform != "win32":
+        time.tzset()
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        # 02:30 does not exist on 29 March, and comes twice on 25 October.
+        ("2026-03-29 02:30", "2026-03-29T03:00:00+02:00"),
+        ("29/03/2026 2:59:59", "2026-03-29T03:00:00+02:00"),
+        ("2026-03-29 01:59", "2026-03-29T01:59:00+01:00"),
+        ("2026-03-29 03:00", "2026-03-29T03:00:00+02:00"),
+        ("2026-10-25 02:30", "2026-10-25T02:30:00+02:00"),
+        ("2026-03-29 02:30+00:00", "2026-03-29T04:30:00+02:00"),
+    ],
+)
+def test_a_time_that_the_day_does_not_have_is_the_next(
+    text: str, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a schedule is due then."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Europe/Paris")
+        _read_zone()
+        found = parse_at(text, TODAY)
+        assert found == datetime.fromisoformat(moment)
+    _read_zone()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -376,6 +409,10 @@ def test_people_name_a_moment(text: str, moment: str) -> None:
         "2026-11-26",
         "2026-02-30 06:00",
         "tomorow 6:00",
+        "9999-12-31 23:59",
+        "31/12/9999 6h",
+        "0001-01-01 00:00",
+        "1800-01-01 00:00",
     ],
 )
 def test_what_names_no_moment_is_an_error(text: str) -> None:

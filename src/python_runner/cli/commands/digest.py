@@ -30,6 +30,7 @@ from python_runner.report import digest as words
 from python_runner.report.view import BAD, IDLE
 from python_runner.runner.digest import Survey
 from python_runner.runner.signals import StopSignals
+from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -104,8 +105,8 @@ class _Request:
     "by_mail",
     is_flag=True,
     help=_(
-        "Send it to the recipients and channels of the projects: to each what concerns"
-        " the own projects."
+        "Send it to the recipients and channels of the projects, to each about their"
+        " own projects."
     ),
 )
 @click.option(
@@ -144,6 +145,7 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
             settings=settings,
             defaults=workspace.defaults,
             listed=request.listed,
+            missed=lambda project, moment: first_missed(project, store, moment),
         ).digest(request.folders, period)
         if page is not None:
             _write_page(digest, page)

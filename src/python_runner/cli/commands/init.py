@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from python_runner.cli.parameters import at_least
 from python_runner.cli.project_folder import (
     find_scripts,
     here,
@@ -45,6 +46,7 @@ from python_runner.files import (
 )
 from python_runner.installation import own_command
 from python_runner.takeover.configuration import concerns, configuration
+from python_runner.takeover.recorder import without_secrets
 from python_runner.texts.sanitize import clean, json_safe
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -108,7 +110,7 @@ class _Proposal:
     "--from",
     "source",
     metavar=_("SOURCE"),
-    type=click.Path(),
+    type=click.Path(readable=False),
     help=_(
         "Take over a task (its XML file, or \\Folder\\Task on Windows), a crontab (a file,"
         " crontab for this user's, - for standard input), a .bat, .cmd or .sh file."
@@ -117,7 +119,7 @@ class _Proposal:
 @click.option(
     "--entry",
     "number",
-    type=click.IntRange(1),
+    type=at_least(1),
     metavar="N",
     help=_("Which entry of the crontab; default: the one that concerns PROJECT."),
 )
@@ -268,7 +270,7 @@ def _chosen(folder: Path, origin: Origin, number: int | None) -> Entry | None:
 
 
 def _line_of(entry: Entry) -> str:
-    text = entry.source
+    text = without_secrets(entry.source)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

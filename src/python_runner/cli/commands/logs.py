@@ -15,7 +15,7 @@ from python_runner.cli.moments import since_option
 from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, show, show_document, show_pieces, stdout
 from python_runner.cli.targets import env_file_option, project_argument
-from python_runner.config.project import bare_project
+from python_runner.config.project import bare_project, why_no_folder
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS
@@ -139,7 +139,7 @@ def _find_logs(folder: Path, *, follow: bool) -> tuple[Path, list[str]]:
         PythonRunnerError: there is none, and none is waited for.
     """
     if not is_folder(folder):
-        raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+        raise PythonRunnerError(why_no_folder(folder))
     usual = bare_project(folder).log_filename
     logs = folder / "logs"
     try:

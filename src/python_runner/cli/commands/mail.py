@@ -261,7 +261,7 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
 
 @command.command(
     "drop",
-    help=_("Drop report NUMBER: it will never be sent, and no run will mention it."),
+    help=_("Drop report NUMBER. It will never be sent, and no run will mention it."),
 )
 @click.argument(
     "number",

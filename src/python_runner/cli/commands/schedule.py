@@ -13,6 +13,7 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.app import COMMANDS
+from python_runner.cli.known_runs import active_run
 from python_runner.cli.lookup import configured_project, open_records
 from python_runner.cli.schedule_view import rows_of
 from python_runner.cli.streams import say, show, show_document, stderr
@@ -24,9 +25,10 @@ from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
-from python_runner.files import absolute, current_folder, expanded
+from python_runner.files import absolute, current_folder, expanded, is_folder
 from python_runner.installation import scheduled_command
 from python_runner.runner.context import schedule_terms
+from python_runner.scheduling.catch_up import outlook_of
 from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
 from python_runner.scheduling.fields import displaced_times
 from python_runner.scheduling.installed import (
@@ -56,10 +58,12 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
+    from python_runner.cli.schedule_view import Row
     from python_runner.config.workspace import Workspace
     from python_runner.model import MailSettings, Project, Settings
     from python_runner.scheduling.entries import Entry, Job, Scheduler
     from python_runner.scheduling.plan import Plan
+    from python_runner.scheduling.slots import Missed
     from python_runner.texts.sentence import Sentence
 
     _F = TypeVar("_F", bound=Callable[..., Any])
@@ -222,7 +226,7 @@ def show_entries(
     projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None
 ) -> int:
     """Print the entries that start Python Runner."""
-    load_settings(env_file)
+    settings = load_settings(env_file)
     problems: list[Sentence] = []
     entries = installed_entries(problems=problems)
     folders = tuple(map(absolute, projects))
@@ -233,10 +237,12 @@ def show_entries(
         folders = workspace.projects if workspace else ()
     rows = list(rows_of(entries, map(absolute, folders)))
     now = datetime.now().astimezone()
+    missed = _missed(rows, settings, now)
     for problem in problems:
         say(wording.say(problem), err=True, colour="yellow")
     if as_json:
-        show_document({"entries": [row.to_document(now) for row in rows]})
+        documents = [row.to_document(now, missed.get(row.folder)) for row in rows]
+        show_document({"entries": documents})
     elif not rows:
         show(_("Nothing is installed; `python-runner schedule install` does it."))
     else:
@@ -244,6 +250,7 @@ def show_entries(
             Column(_("project"), name=True),
             Column(_("when")),
             Column(_("due")),
+            Column(_("missed"), numbers=True, optional=True),
             Column(_("scheduler")),
             Column(_("notes"), remark=True, optional=True),
         )
@@ -253,7 +260,8 @@ def show_entries(
                 (
                     Cell(row.name),
                     Cell(row.when or "-"),
-                    Cell(_due(row.next_due(now))),
+                    _due(row.next_due(now), now),
+                    Cell(wording.missed_count(missed.get(row.folder)), "yellow"),
                     Cell(row.entry.scheduler.value if row.entry else "-"),
                     Cell("; ".join(map(wording.say, row.notes)), "yellow"),
                 )
@@ -263,8 +271,30 @@ def show_entries(
     return EXIT_FAILURE if problems else EXIT_SUCCESS
 
 
-def _due(due: datetime | None) -> str:
-    return wording.formats().moment_with_zone(due) if due else "-"
+def _missed(
+    rows: Sequence[Row], settings: Settings, now: datetime
+) -> dict[Path | None, Missed]:
+    """Return what each project has missed since its last run; nothing of those that run."""
+    found: dict[Path | None, Missed] = {}
+    projects = {row.folder: row.project for row in rows if row.project}
+    try:
+        with open_records(settings) as store:
+            for folder, project in projects.items():
+                seen = outlook_of(project, store, now)
+                running = active_run(store, settings.home, project.path)
+                if seen and seen.missed and not running:
+                    found[folder] = seen.missed
+    except PythonRunnerError as error:
+        # The entries are there all the same.
+        say(str(error), err=True, colour="yellow")
+    return found
+
+
+def _due(due: datetime | None, now: datetime) -> Cell:
+    if due is None:
+        return Cell("-")
+    whole, short = wording.due_forms(due, now)
+    return Cell(whole, shorter=(short,))
 
 
 def _about(entries: Sequence[Entry], folders: Sequence[Path]) -> Iterator[Entry]:
@@ -373,7 +403,20 @@ def _planned(
         scheduler.entries()
     if only:
         entries = tuple(entry for entry in entries if entry.scheduler is only)
-    return plan_for(wish, entries, scheduler, same_folder)
+    plan = plan_for(wish, entries, scheduler, same_folder)
+    for entry in entries:
+        folder = entry.job.project
+        if entry.own and entry not in plan.remove and folder and not is_folder(folder):
+            say(
+                _(
+                    "an entry runs {folder}, which does not exist any more;"
+                    " `python-runner schedule remove` with this path removes it"
+                ),
+                err=True,
+                colour="yellow",
+                folder=folder,
+            )
+    return plan
 
 
 def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
@@ -390,9 +433,10 @@ def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
     if code := _refusal(how, scheduler, changed):
         return code
     try:
-        _remove_elsewhere(plan, scheduler)
         here = [e for e in plan.remove if e.scheduler is scheduler.name]
         scheduler.change(changed, here)
+        # Afterwards: where that was refused, the project still has its old entry.
+        _remove_elsewhere(plan, scheduler)
     except SchedulerError as error:
         say(wording.say(error.reason), err=True)
         return EXIT_FAILURE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import absolute, replacing
-from python_runner.installation import shell_word
 from python_runner.model import Outcome, Run
 from python_runner.records.messages import where_written
 from python_runner.records.outputs import as_kept
@@ -34,7 +34,7 @@ from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from python_runner.cli.known_runs import KnownRun
     from python_runner.masking import Masker
@@ -104,7 +104,8 @@ def command(
     elif isinstance(found.facts, Run):
         written = where_written(r.detail for m in messages for r in m.recipients)
         run = as_kept(replace(found.facts, mail_reason=written)).masked(masker)
-        _show_run(run, run_id, verbose=flags["verbose"])
+        command_for = partial(wording.output_command, run_id, env_file=env_file)
+        _show_run(run, command_for, verbose=flags["verbose"])
     else:
         _show_open_run(found.facts, found, masker)
     return EXIT_SUCCESS
@@ -203,8 +204,14 @@ def _open_cells(
     return [Cell("  " + mark, colour), name, Cell(""), Cell(word, colour), Cell(remark)]
 
 
-def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
-    """Print a run: its scripts in one line each, then what did not succeed in full."""
+def _show_run(run: Run, command_for: Callable[[str], str], *, verbose: bool) -> None:
+    """Print a run: its scripts in one line each, then what did not succeed in full.
+
+    Args:
+        run: the run.
+        command_for: returns the command that shows the output of a script.
+        verbose: whether every detail of every script is shown.
+    """
     word = _(run.status.word)
     before, _word, rest = flat(wording.run_line(run, named=False)).partition(word)
     show_pieces(
@@ -219,7 +226,7 @@ def _show_run(run: Run, run_id: str, *, verbose: bool) -> None:
     for result in run.scripts:
         if verbose or _deserves_more(result):
             show()
-            _show_script(result, run, run_id, verbose=verbose)
+            _show_script(result, run, command_for, verbose=verbose)
             if not result.succeeded:
                 for line in wording.help_lines(texts, result.script):
                     show(f"    {line}")
@@ -276,7 +283,13 @@ def _deserves_more(result: ScriptResult) -> bool:
     return not result.succeeded or bool(result.warnings)
 
 
-def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) -> None:
+def _show_script(
+    result: ScriptResult,
+    run: Run,
+    command_for: Callable[[str], str],
+    *,
+    verbose: bool,
+) -> None:
     mark, colour = wording.outcome_mark(result.outcome)
     outcome, why = wording.outcome_and_why(result)
     show_pieces(
@@ -298,7 +311,7 @@ def _show_script(result: ScriptResult, run: Run, run_id: str, *, verbose: bool) 
         text = excerpt(clean(traceback.text), str(run.path), system_language())
         for line in text.splitlines():
             show(f"      {line}", colour="bold" if line.startswith(MARK) else None)
-    for line in _last_lines(result, run_id, verbose=verbose):
+    for line in _last_lines(result, command_for, verbose=verbose):
         show(f"    {line}")
 
 
@@ -315,14 +328,15 @@ def _facts(result: ScriptResult, *, verbose: bool) -> str:
     return f" ({', '.join(facts)})"
 
 
-def _last_lines(result: ScriptResult, run_id: str, *, verbose: bool) -> Iterator[str]:
+def _last_lines(
+    result: ScriptResult, command_for: Callable[[str], str], *, verbose: bool
+) -> Iterator[str]:
     for warning in result.warnings:
         yield labelled(_("warning"), wording.say(warning))
     if verbose and (used := ", ".join(_resources(result))):
         yield used
     for line in wording.output_lines(result):
-        words = ("python-runner", "output", run_id, shell_word(flat(result.script)))
-        yield line if verbose else labelled(_("output"), " ".join(words))
+        yield line if verbose else labelled(_("output"), command_for(result.script))
 
 
 def _resources(result: ScriptResult) -> Iterator[str]:

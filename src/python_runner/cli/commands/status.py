@@ -20,6 +20,7 @@ from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.cli.wording import labelled
+from python_runner.config.project import why_no_folder
 from python_runner.config.settings import can_mail, load_settings
 from python_runner.exit_codes import EXIT_SUCCESS, EXIT_USAGE
 from python_runner.facts import dataclass
@@ -158,17 +159,9 @@ class _Status:
     def _slots(self) -> dict[str, Any]:
         """Return what the document tells of a schedule; null where there is none."""
         due = self.outlook.due if self.outlook else None
-        missed = self.missed
         return {
             "due": due.astimezone().isoformat() if due else None,
-            "missed": {
-                "count": missed.count,
-                "more": missed.more,
-                "first": missed.first.astimezone().isoformat(),
-                "last": missed.last.astimezone().isoformat(),
-            }
-            if missed
-            else None,
+            "missed": wording.missed_document(self.missed),
         }
 
 
@@ -195,7 +188,7 @@ def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None)
             if found.last or found.running or is_folder(folder):
                 statuses.append(found)
             else:
-                say(_("{path} is not a folder"), err=True, path=folder)
+                say(why_no_folder(folder), err=True)
                 code = EXIT_USAGE
     if as_json:
         document: dict[str, Any] = {"projects": [s.to_document() for s in statuses]}
@@ -313,7 +306,7 @@ def _cells(status: _Status, now: datetime) -> list[Cell]:
             "yellow",
         ),
         _due(status, now),
-        Cell(_count(status.missed) if status.missed else "", "yellow"),
+        Cell(wording.missed_count(status.missed), "yellow"),
         Cell(status.reason),
     ]
 
@@ -323,10 +316,6 @@ def _due(status: _Status, now: datetime) -> Cell:
         return Cell("")
     whole, short = wording.due_forms(status.outlook.due, now)
     return Cell(whole, shorter=(short,))
-
-
-def _count(missed: Missed) -> str:
-    return wording.formats().number(missed.count) + ("+" if missed.more else "")
 
 
 def _moment(when: datetime | None, now: datetime) -> Cell:

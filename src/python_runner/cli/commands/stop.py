@@ -14,6 +14,7 @@ from python_runner.cli.lookup import open_records
 from python_runner.cli.streams import say
 from python_runner.cli.targets import active_project_argument, env_file_option
 from python_runner.cli.wording import labelled
+from python_runner.config.project import why_no_folder
 from python_runner.config.settings import load_settings
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.orphans import foreign_account
@@ -100,7 +101,7 @@ def _why_none(store: Store, home: Path, folder: Path) -> str:
         if found.interrupted:
             return _interrupted(found)
     if not is_folder(folder) and store.last_run([folder]) is None:
-        raise PythonRunnerError(_("{path} is not a folder").format(path=folder))
+        raise PythonRunnerError(why_no_folder(folder))
     message = _("{project}: no run is active")
     return message.format(project=flat(folder.name))
 

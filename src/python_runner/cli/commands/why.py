@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli import wording
-from python_runner.cli.known_runs import known
+from python_runner.cli.known_runs import active_run, known
 from python_runner.cli.lookup import open_records
 from python_runner.cli.moments import at_option
 from python_runner.cli.streams import show, show_document
@@ -113,11 +113,8 @@ class _Records:
 
     def active(self, folder: Path) -> OpenRun | None:
         """Return the active run of a project."""
-        for run in self.store.open_runs([folder]):
-            found = known(run, self.store, self.settings.home)
-            if found.active and isinstance(found.facts, OpenRun):
-                return found.facts
-        return None
+        found = active_run(self.store, self.settings.home, folder)
+        return found.facts if found and isinstance(found.facts, OpenRun) else None
 
     def around(self, folder: Path, slot: datetime, clock: Clock) -> list[Run]:
         """Return the ended runs that may say something about a slot."""
