@@ -62,6 +62,14 @@ _BLOCK = 2**18
 _VERBATIM, _VERBATIM_SHARE = "\\\\?\\", "\\\\?\\UNC\\"
 
 
+def portable(path: str) -> str:
+    """Return a path of a configuration as this system writes it.
+
+    One that was written on Windows travels; no POSIX file has such a name.
+    """
+    return path if sys.platform == "win32" else path.replace("\\", "/")
+
+
 def absolute(path: str | os.PathLike[str]) -> Path:
     """Return the absolute path, symbolic links and case left as people wrote them.
 

@@ -28,15 +28,16 @@ def test_a_success_without_its_file_is_a_failure_with_help(
         },
         scripts=[
             {"path": "a.py", "outputs": ["out/*.csv"], "help": HELP},
-            {"path": "b.py", "outputs": ["work/b.txt"]},
+            {"path": "b.py", "outputs": ["work\\day\\b.txt"]},
         ],
-        working_directory="work",
+        # It was written on Windows.
+        working_directory="work\\day",
         help="Then call IT.",
         email_strategy="all",
         recipients=["ann@example.org"],
         include_traceback=True,
     )
-    (folder / "work").mkdir()
+    (folder / "work" / "day").mkdir(parents=True)
     variables = {
         "MAIL_TRANSPORT": "file",
         "MAIL_DIR": str(tmp_path / "mails"),
@@ -50,7 +51,9 @@ def test_a_success_without_its_file_is_a_failure_with_help(
     reason = "the expected file was not made: out/*.csv"
     assert (a["status"], a["exit_code"], a["exception"]) == ("failure", 0, reason)
     assert b["status"] == "success"
-    assert (folder / "work" / "b.txt").read_text() == str(folder / "work")
+    assert (folder / "work" / "day" / "b.txt").read_text() == str(
+        folder / "work" / "day"
+    )
     log = (folder / "logs" / f"{folder.name}.log").read_text()
     assert f" - a.py - failure - {reason}" in log
     (mail,) = (tmp_path / "mails").rglob("*.eml")

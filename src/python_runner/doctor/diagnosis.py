@@ -223,7 +223,7 @@ def _project_checks(
         yield here(N_("interpreter"), look_at_version, one, local_now().date())
         yield here(N_("imports"), look_at_imports, one, settings)
         yield here(N_("servers"), look_at_servers, project)
-        used = [folder, folder / project.working_directory, *one.scripts]
+        used = [folder, project.directory, *one.scripts]
         yield here(N_("drives"), look_at_drives, used, folder)
         lengths = partial(look_at_lengths, unlimited=unlimited)
         yield here(N_("paths"), lengths, project)

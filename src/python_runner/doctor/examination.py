@@ -101,7 +101,7 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
             )
         except PythonRunnerError as error:
             problems.append(Problem(file, "python_command", str(error)))
-    directory = folder / project.working_directory
+    directory = project.directory
     if "working_directory" in read.right and not is_folder(directory):
         message = _("there is no folder {path} (working_directory)")
         message = message.format(path=directory)

@@ -20,6 +20,7 @@ from python_runner.files import (
     exists,
     is_file,
     is_folder,
+    portable,
     why_unseen,
 )
 from python_runner.texts.characters import with_backslashes
@@ -107,7 +108,7 @@ def _find(command: str, project: Path, environ: Mapping[str, str]) -> Path:
     else:
         # What the current folder refuses to show is not what was meant.
         nothing = translate(N_("{file} does not exist")).format(file=command)
-        problem = _unseen(absolute(project / _portable(command))) or nothing
+        problem = _unseen(absolute(project / portable(command))) or nothing
     raise BadPythonInterpreter(problem + _hint(command, project, environ))
 
 
@@ -121,8 +122,8 @@ def find_script(path: str, project: Path) -> Path | None:
 
 
 def _places(path: str, project: Path) -> Iterator[Path]:
-    yield absolute(project / _portable(path))
-    yield absolute(current_folder() / _portable(path))
+    yield absolute(project / portable(path))
+    yield absolute(current_folder() / portable(path))
 
 
 def why_missing(path: str, project: Path) -> Sentence:
@@ -161,7 +162,7 @@ def why_missing(path: str, project: Path) -> Sentence:
             entry=json.dumps(meant, ensure_ascii=False),
         )
     # What the current folder refuses to show is not what was meant.
-    if reason := why_unseen(absolute(project / _portable(path))):
+    if reason := why_unseen(absolute(project / portable(path))):
         template = N_("script not found: {path} cannot be looked at: {reason}")
         return Sentence.of(template, path=path, reason=words_of_system(reason))
     if any(map(os.path.lexists, _places(path, project))) and path.strip():
@@ -179,11 +180,6 @@ def _parts(path: str) -> Iterator[tuple[int, int]]:
         for end in (len(path), *(begin for begin, _ in reversed(spaces))):
             if start < end and (start, end) != (0, len(path)):
                 yield start, end
-
-
-def _portable(path: str) -> str:
-    # A configuration written on Windows travels; no POSIX file has such a name.
-    return path if sys.platform == "win32" else path.replace("\\", "/")
 
 
 def _is_command_line(command: str, project: Path, environ: Mapping[str, str]) -> bool:
@@ -357,11 +353,11 @@ def _alternatives(
     command: str, project: Path, environ: Mapping[str, str]
 ) -> Iterator[str]:
     environments = [*_VENV_FOLDERS]
-    if is_folder(absolute(project / _portable(command))):
-        environments.insert(0, _portable(command))
+    if is_folder(absolute(project / portable(command))):
+        environments.insert(0, portable(command))
     elif not _is_bare(command):
         # The one that was meant comes first: .venv/Scripts/python means .venv.
-        environments.insert(0, str(Path(_portable(command)).parent.parent))
+        environments.insert(0, str(Path(portable(command)).parent.parent))
     for folder in environments:
         for name in _VENV_PYTHONS:
             if _problem(absolute(project / folder / name)) is None:

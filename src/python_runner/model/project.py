@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from python_runner.facts import dataclass
+from python_runner.files import portable
 from python_runner.secret_values import secret_values
 from python_runner.texts.sanitize import clean
 
@@ -135,6 +136,11 @@ class Project:
     output_keep_days: int = 30
     language: str = "en"
     warnings: tuple[Sentence, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """The scripts' current folder."""
+        return self.path / portable(self.working_directory)
 
     @property
     def all_help(self) -> dict[str, str]:

@@ -93,9 +93,10 @@ class ScriptRun:
             if file is None:
                 reason = why_missing(script.path, context.project.path)
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
-            if context.project.working_directory and not is_folder(self._directory()):
+            folder = context.project.directory
+            if context.project.working_directory and not is_folder(folder):
                 template = N_("there is no folder {path} (working_directory)")
-                reason = Sentence.of(template, path=str(self._directory()))
+                reason = Sentence.of(template, path=str(folder))
                 return context.not_started(script, reason, Outcome.NOT_STARTED)
             # Another program may well want a batch file.
             if self.identity.version and (kind := _foreign_kind(file)):
@@ -136,11 +137,6 @@ class ScriptRun:
         if file is None or _foreign_kind(file):
             return None
         return self._command(script, file, Path())
-
-    def _directory(self) -> Path:
-        """Return the scripts' current folder."""
-        project = self.context.project
-        return project.path / project.working_directory
 
     def _output_folder(self) -> Path:
         """Make the folder for the output, or the one instead; return it."""
@@ -241,7 +237,7 @@ class ScriptRun:
         return Command(
             argv=(program, str(file), *script.args),
             flags=(*arguments, *python_flags(self.identity)),
-            cwd=str(self._directory()),
+            cwd=str(project.directory),
             env=self._environment_with(script.env) if script.env else self.environment,
             output=str(output),
             spare=str(self.spare / output.name),
