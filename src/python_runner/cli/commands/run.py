@@ -124,8 +124,8 @@ class Options:
     "--if-missed",
     is_flag=True,
     help=_(
-        "Run only projects that have missed a slot of their schedule since their last"
-        " run; once each, however many slots were missed."
+        "Run only projects that have missed a time of their schedule since their last"
+        " run; once each, however many times were missed."
     ),
 )
 @click.option(
