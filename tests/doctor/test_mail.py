@@ -10,15 +10,19 @@ import msgspec
 import pytest
 
 from python_runner.config.project import bare_project
+from python_runner.delivery.probe import Step
 from python_runner.delivery.reach import Server, servers_of, why_not_found
 from python_runner.delivery.sign_in.facts import SignIn, facts_file
 from python_runner.doctor.mail import (
+    Tried,
+    judge_ways,
     look_at_expiries,
     look_at_passwords,
     look_at_servers,
     look_at_sign_in,
 )
 from python_runner.model import MailSettings
+from python_runner.texts.sentence import Sentence
 from tests.support import NOW
 
 
@@ -68,6 +72,24 @@ def test_who_has_signed_in_and_until_when(
     assert finding.kind.id == found
     assert "ann@example.org" in f"{finding.what} {finding.why}"
     assert found == "sign_in.good" or "python-runner mail login" in str(finding.fix)
+
+
+@pytest.mark.parametrize(
+    ("login", "found"), [("ann@example.org", []), (None, ["mail.closed"])]
+)
+def test_a_way_that_waits_for_a_sign_in_is_one_problem(
+    login: str | None, found: list[str], tmp_path: Path
+) -> None:
+    """The sign-in is reported by itself; a way that fails otherwise is a problem."""
+    secret = None if login else "s3cr3t"
+    way = MailSettings(
+        transport="graph", login=login, sign_in_folder=tmp_path, oauth_secret=secret
+    )
+    step = Step(name="TOKEN", ok=False, detail=Sentence.of("{x}", x="refused"))
+
+    judged = judge_ways([Tried(way=way, steps=(step,))], NOW)
+
+    assert [one.kind.id for one in judged] == found
 
 
 def test_nobody_signs_in_where_a_password_or_an_application_sends() -> None:

@@ -73,6 +73,9 @@ def judge_ways(tried: Sequence[Tried], now: datetime) -> Iterator[Finding]:
     none_left = len(closed) == len(tried)
     for one in tried:
         name, endpoint = one.way.transport, _place(one.way)
+        if one.is_closed and _is_signed_out(one.way, now):
+            # What is found of the sign-in says it, with what to do.
+            continue
         if one.is_closed:
             kind = kinds.MAIL_CLOSED if none_left else kinds.MAIL_WAY_CLOSED
             problem = one.missing or one.steps[-1].detail
@@ -88,6 +91,11 @@ def judge_ways(tried: Sequence[Tried], now: datetime) -> Iterator[Finding]:
         yield from _server_certificate(one, now)
         for difference in one.differences[:1]:
             yield from judge_clock(difference, _host(one.way))
+
+
+def _is_signed_out(way: MailSettings, now: datetime) -> bool:
+    found = look_at_sign_in(way, now) if way.as_user else ()
+    return any(one.kind is kinds.SIGN_IN_ENDED for one in found)
 
 
 def judge_clock(difference: timedelta, host: str) -> Iterator[Finding]:
