@@ -328,6 +328,7 @@ def test_init_takes_a_task_over(cli: Cli, sales: Path, tmp_path: Path) -> None:
     assert off < done.stdout.index("schedule install sales")
 
 
+@pytest.mark.posix
 def test_init_takes_the_crontab_entry_of_the_project(
     cli: Cli, sales: Path, tmp_path: Path
 ) -> None:
@@ -351,6 +352,7 @@ def test_init_takes_the_crontab_entry_of_the_project(
     assert "ligne 3" in done.stdout
 
 
+@pytest.mark.posix
 def test_init_does_not_guess_between_entries(
     cli: Cli, sales: Path, tmp_path: Path
 ) -> None:
