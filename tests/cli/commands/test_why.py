@@ -271,6 +271,17 @@ def test_why_tells_of_a_run(cli: Cli, store: Store, hourly: Path) -> None:
     assert why(cli, hourly, "--at", at)["state"] == "missed"
 
 
+def test_a_schedule_of_today_was_not_late_before(cli: Cli, hourly: Path) -> None:
+    """What was due before anybody knew the schedule is neither missed nor late."""
+    assert cli("run", hourly).returncode == 0
+
+    found = why(cli, hourly)
+    assert "has missed no run since its schedule is known" in found["answer"]
+    assert found["findings"][0].startswith("Its last run started at ")
+    asked = why(cli, hourly, "--at", f"{SLOT:%Y-%m-%d %H:%M}")
+    assert asked["unknown"][-1].startswith("The schedule is known since ")
+
+
 def test_why_tells_of_a_skipped_run(cli: Cli, store: Store, hourly: Path) -> None:
     """Another run was active: which one, and from when to when."""
     know(store, hourly, timedelta(hours=5))

@@ -42,6 +42,7 @@ from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from python_runner.model import Project, Settings
@@ -150,9 +151,7 @@ def _why(
     if at is None:
         at = _default(project, records, clock)
     if at is None:
-        template = N_("{project} has missed no run, and none is recorded.")
-        nothing = Sentence.of(template, project=project.name)
-        return _Told(answer=Answer(state=NO_RUN, answer=nothing), at=None)
+        return _nothing_missed(project, records)
     minute = at.replace(second=0, microsecond=0)
     slot_time = next(clock.after(minute - timedelta(seconds=1)), None)
     if slot_time is None or slot_time - minute >= timedelta(minutes=1):
@@ -161,7 +160,7 @@ def _why(
         slot_time, clock, records.around(project.path, slot_time, clock), active
     )
     if slot.state is SlotState.ANSWERED:
-        return _ran(project, slot, now)
+        return _ran(project, records.store, slot, now)
     evidence = None
     if slot.state is SlotState.MISSED:
         evidence = collect(project.path, slot_time, now)
@@ -171,47 +170,66 @@ def _why(
     return _Told(answer=answer, at=slot_time, slot=slot, evidence=evidence)
 
 
-def _ran(project: Project, slot: Slot, now: datetime) -> _Told:
+def _nothing_missed(project: Project, records: _Records) -> _Told:
+    """Answer that nothing was missed since the schedule is known, and what ran last."""
+    findings = list(_last_run(project, records.store))
+    template = N_("{project} has missed no run, and none is recorded.")
+    if findings:
+        template = N_("{project} has missed no run since its schedule is known.")
+    answer = Sentence.of(template, project=project.name)
+    return _Told(answer=Answer(state=NO_RUN, answer=answer, findings=findings), at=None)
+
+
+def _last_run(project: Project, store: Store) -> Iterator[Sentence]:
+    for last in store.runs(projects=[project.path], limit=1):
+        yield Sentence.of(
+            N_("Its last run started at {begun}: {status}."),
+            begun=last.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            status=Sentence(last.status.word),
+        )
+
+
+def _ran(project: Project, store: Store, slot: Slot, now: datetime) -> _Told:
     """Answer for a slot that a run has answered; of a late one also why it was late."""
     status = Sentence(slot.run.status.word) if isinstance(slot.run, Run) else None
-    evidence = collect(project.path, slot.time, now) if is_late(slot) else None
+    evidence = None
+    if is_late(slot):
+        evidence = collect(project.path, slot.time, now)
+        _note_knowledge(project, store, slot.time, evidence)
     answer = answered(project.name, slot, status, evidence)
     return _Told(answer=answer, at=slot.time, slot=slot, evidence=evidence)
 
 
 def _default(project: Project, records: _Records, clock: Clock) -> datetime | None:
-    """Return the last slot that was missed, else that of the last run; None: neither."""
+    """Return the last slot that was missed, else that of the last run; None: neither.
+
+    What was due before the schedule is known may not have been due at all.
+    """
     store, folder = records.store, project.path
     known_schedule = store.schedule(folder)
+    if known_schedule is None or known_schedule.terms != schedule_terms(project):
+        return None
     runs = store.runs(projects=[folder], limit=1000)
     active = records.active(folder)
-    if known_schedule and known_schedule.terms == schedule_terms(project):
-        oldest = store.oldest_run(folder)
-        begin = max(known_schedule.since, oldest) if oldest else known_schedule.since
-        missed = last_missed(clock, begin, [*runs], active)
-        if missed:
-            return missed
+    oldest = store.oldest_run(folder)
+    begin = max(known_schedule.since, oldest) if oldest else known_schedule.since
+    if missed := last_missed(clock, begin, [*runs], active):
+        return missed
     last = active.started_at if active else None
     last = last or (runs[0].started_at if runs else None)
-    return next(clock.before(last + timedelta(seconds=6)), None) if last else None
+    slot = next(clock.before(last + timedelta(seconds=6)), None) if last else None
+    return slot if slot and slot >= known_schedule.since else None
 
 
 def _without_schedule(
     project: Project, records: _Records, at: datetime | None, now: datetime
 ) -> _Told:
     """Answer for a project that nobody knows the due times of."""
-    last = next(iter(records.store.runs(projects=[project.path], limit=1)), None)
     template = N_(
         "{project} has no key schedule: nobody knows when it is due, nor whether it was"
         " missed."
     )
-    findings = []
-    if last:
-        began = last.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        line = N_("Its last run started at {begun}: {status}.")
-        findings.append(
-            Sentence.of(line, begun=began, status=Sentence(last.status.word))
-        )
+    findings = list(_last_run(project, records.store))
     evidence = None
     if at is not None and at <= now:
         evidence = collect(project.path, at, now)
