@@ -201,6 +201,9 @@ def test_mail_is_closed_where_no_way_is_left(
 ) -> None:
     """As long as one takes a login, the others are warned of."""
     assert ids(judge_ways(ways, NOW)) == found
+    # Where no project sends an email, nothing fails tonight.
+    later = [name.replace("mail.closed", "mail.closed_unused") for name in found]
+    assert ids(judge_ways(ways, NOW, needed=False)) == later
 
 
 @pytest.mark.parametrize(

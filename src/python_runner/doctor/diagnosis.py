@@ -127,7 +127,7 @@ def diagnose(
     except StoreError:
         # The check of the records says why.
         store = None
-    checks = [*_computer_checks(known, settings), *_mail_checks(settings)]
+    checks = [*_computer_checks(known, settings), *_mail_checks(known, settings)]
     checks += _project_checks(known, settings)
     if store is not None:
         checks += _record_checks(store, projects, settings)
@@ -184,19 +184,22 @@ def _computer_checks(
     yield _check(N_("schedules"), look_at_schedules, projects, now)
 
 
-def _mail_checks(settings: Settings) -> Iterator[Check]:
+def _mail_checks(known: Sequence[Examination], settings: Settings) -> Iterator[Check]:
     mail, now = settings.mail, local_now()
     if not can_mail(mail):
         return
-    yield _check(N_("ways to send emails"), _look_at_ways, mail)
+    # Where no project is looked at, each may need it.
+    needed = not known or any(one.may_mail for one in known)
+    yield _check(N_("ways to send emails"), _look_at_ways, mail, needed)
     yield _check(N_("sign-in"), look_at_sign_in, mail, now)
     yield _check(N_("certificates"), look_at_expiries, mail, now)
     yield _check(N_("password"), look_at_passwords, mail)
 
 
-def _look_at_ways(mail: MailSettings) -> Iterator[Finding]:
+def _look_at_ways(mail: MailSettings, needed: bool) -> Iterator[Finding]:
     jobs = [partial(try_way, way) for way in mail.ways]
-    yield from judge_ways(do_all(jobs, _MOST_WAYS, "doctor"), local_now())
+    tried = do_all(jobs, _MOST_WAYS, "doctor")
+    yield from judge_ways(tried, local_now(), needed=needed)
 
 
 def _wrong_variables(

@@ -54,10 +54,12 @@ class Examination:
         scripts: the files of its scripts that were found.
         problems: what keeps it from running as it says. They hold no secret.
         warnings: what is odd about it.
+        may_mail: whether it asks for emails, or may once it is right.
     """
 
     folder: Path
     project: Project | None = None
+    may_mail: bool = True
     interpreter: Path | None = None
     command: tuple[str, ...] = ()
     version: str | None = None
@@ -121,7 +123,8 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
         Problem(file, f"scripts[{place}]", reason.in_language(language))
         for place, reason in sorted(reasons.items())
     )
-    if _may_mail(read):
+    may_mail = _may_mail(read)
+    if may_mail:
         problems += _mail_problems(settings, file)
     warnings = [
         *configuration_warnings(project, settings),
@@ -132,6 +135,7 @@ def _examine(folder: Path, read: Configuration, settings: Settings) -> Examinati
     return Examination(
         folder=folder,
         project=project,
+        may_mail=may_mail,
         interpreter=Path(command[0]) if command else None,
         command=command,
         version=version,

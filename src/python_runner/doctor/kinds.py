@@ -313,6 +313,13 @@ MAIL_CLOSED = Kind(
     N_("No email leaves: reports wait, and are given up after some days."),
     N_("Do what the sentence says, then `python-runner mail test`."),
 )
+MAIL_CLOSED_UNUSED = Kind(
+    "mail.closed_unused",
+    _WARNING,
+    N_("{way} ({endpoint}): {step}: {problem}"),
+    N_("No project needs it now; the first one that sends an email will."),
+    N_("Do what the sentence says, then `python-runner mail test`."),
+)
 MAIL_WAY_CLOSED = Kind(
     "mail.way_closed",
     _WARNING,

@@ -67,21 +67,30 @@ def try_way(way: MailSettings) -> Tried:
     return Tried(way=way, steps=tuple(steps), differences=tuple(differences))
 
 
-def judge_ways(tried: Sequence[Tried], now: datetime) -> Iterator[Finding]:
-    """Yield what is to be said of the ways that were gone; ``now`` is aware."""
+def judge_ways(
+    tried: Sequence[Tried], now: datetime, *, needed: bool = True
+) -> Iterator[Finding]:
+    """Yield what is to be said of the ways that were gone.
+
+    Args:
+        tried: all ways that are configured.
+        now: aware.
+        needed: whether a project sends emails.
+    """
     closed = [one for one in tried if one.is_closed]
-    none_left = len(closed) == len(tried)
+    shut = kinds.MAIL_WAY_CLOSED
+    if len(closed) == len(tried):
+        shut = kinds.MAIL_CLOSED if needed else kinds.MAIL_CLOSED_UNUSED
     for one in tried:
         name, endpoint = one.way.transport, _place(one.way)
         if one.is_closed and _is_signed_out(one.way, now):
             # What is found of the sign-in says it, with what to do.
             continue
         if one.is_closed:
-            kind = kinds.MAIL_CLOSED if none_left else kinds.MAIL_WAY_CLOSED
             problem = one.missing or one.steps[-1].detail
             step = Sentence.of(_BEFORE) if one.missing else one.steps[-1].name
             yield Finding.of(
-                kind, way=name, endpoint=endpoint, step=step, problem=problem
+                shut, way=name, endpoint=endpoint, step=step, problem=problem
             )
         elif not one.steps:
             yield Finding.of(kinds.MAIL_NOT_TRIED, way=name)

@@ -160,7 +160,8 @@ def test_every_way_is_gone_as_far_as_the_login_and_nothing_is_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A login that is refused is explained; the way that is left is none of its problems."""
-    make_project()
+    make_project(recipients=["ann@example.org"], email_strategy="all")
+    make_project("quiet", email_strategy="none")
     answers = {"EHLO": "250-fake\r\n250 AUTH PLAIN"}
     server = serve(answers)
     variables = {
@@ -176,12 +177,14 @@ def test_every_way_is_gone_as_far_as_the_login_and_nothing_is_sent(
     good = doctor("project_1", code=0)
     answers["AUTH"] = "535 5.7.139 Authentication unsuccessful, càn4ry-càn4ry"
     bad = doctor("project_1", code=1)
+    unused = doctor("quiet", code=0)
     monkeypatch.setenv("MAIL_TRANSPORT", "smtp,file")
     monkeypatch.setenv("MAIL_DIR", str(Path.cwd() / "mails"))
     other = doctor("project_1", code=0)
 
     assert "authenticated as robot@example.org" in finding(good, "mail.open")["what"]
     assert "AUTH" in finding(bad, "mail.closed")["what"]
+    assert "AUTH" in finding(unused, "mail.closed_unused")["what"]
     assert ids(other, "problem") == set()
     assert ids(other) >= {"mail.way_closed"}
     assert not server.messages
