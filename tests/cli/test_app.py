@@ -159,7 +159,9 @@ def test_a_file_in_place_of_its_project(
     code = run_app([*command.split(), str(folder / "exec_config.json")])
 
     done = capfd.readouterr()
-    wanted = f"is a file: name the folder of the project, {folder}"
+    wanted = "is a file: name the folder of the project, "
+    # A digest cuts long reasons.
+    wanted += "" if command == "digest" else str(folder)
     assert wanted in " ".join((done.out + done.err).split()), done
     assert code == (0 if command == "digest" else 2)
 
