@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -15,10 +16,29 @@ from python_runner.exceptions import InvalidConfiguration, PythonRunnerError
 from python_runner.masking import Masker
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence that a file cannot be written, where the block cannot.
+
+    Raises:
+        PythonRunnerError: instead of the block's OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = _("{path} cannot be written: {error}")
+        raise PythonRunnerError(
+            message.format(path=path, error=in_own_language(error))
+        ) from error
 
 
 def show_error(error: Exception) -> None:

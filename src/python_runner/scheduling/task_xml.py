@@ -17,6 +17,7 @@ from python_runner.facts import dataclass
 from python_runner.scheduling.entries import PREFIX, Purpose, job_of
 from python_runner.scheduling.fields import LAST
 from python_runner.scheduling.triggers import trigger_problem, triggers_of
+from python_runner.takeover.triggers import MONTHS, WEEKDAYS
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -37,13 +38,6 @@ LOGON_TYPES = {
 #: Characters of a path of a task.
 _LONGEST_PATH = 260
 _LONGEST_ARGUMENTS = 8191
-_WEEKDAYS = (
-    *("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
-)
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June", "July", "August"),
-    *("September", "October", "November", "December"),
-)
 #: Settings of a task, and after each what Windows takes for one that is absent.
 _SETTINGS = {
     "MultipleInstancesPolicy": ("IgnoreNew", "IgnoreNew"),
@@ -307,11 +301,11 @@ def _names(parent: Element, name: str, children: Iterable[str]) -> None:
 
 
 def _weekday_names(trigger: Trigger) -> Iterator[str]:
-    return (_WEEKDAYS[day] for day in trigger.weekdays)
+    return (WEEKDAYS[day] for day in trigger.weekdays)
 
 
 def _month_names(trigger: Trigger) -> Iterator[str]:
-    return (_MONTHS[month - 1] for month in trigger.months or range(1, 13))
+    return (MONTHS[month - 1] for month in trigger.months or range(1, 13))
 
 
 def _number(number: int) -> str:

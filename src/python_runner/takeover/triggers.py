@@ -20,28 +20,13 @@ _DAY = 24 * 60
 _HOUR = 60
 #: Numbers that people read as a list.
 _LISTED = 6
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
+#: What a task calls the days of a week, from Sunday on, and the months.
+WEEKDAYS = (
+    *("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"),
 )
-_WEEKDAYS = (
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
 )
 _SPAN = lazy_pattern(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?")
 _START = lazy_pattern(
@@ -159,8 +144,8 @@ def _days(  # noqa: PLR0911 - one answer a kind
     trigger: Trigger, start: datetime
 ) -> tuple[str, str, str] | Sentence:
     """Return day of the month, month and day of the week of a trigger."""
-    months = _numbers(trigger.months, _MONTHS, 1)
-    month = "*" if not months or len(months) == len(_MONTHS) else ranges(months)
+    months = _numbers(trigger.months, MONTHS, 1)
+    month = "*" if not months or len(months) == len(MONTHS) else ranges(months)
     if trigger.kind == "once":
         if trigger.interval and not trigger.duration:
             return "*", "*", "*"
@@ -168,7 +153,7 @@ def _days(  # noqa: PLR0911 - one answer a kind
     if trigger.kind == "daily":
         if trigger.every == 1:
             return "*", "*", "*"
-        if trigger.every == len(_WEEKDAYS):
+        if trigger.every == len(WEEKDAYS):
             return "*", "*", str(start.isoweekday() % 7)
         return Sentence.of(
             N_("every {number} days is no cron expression"), number=trigger.every
@@ -178,8 +163,8 @@ def _days(  # noqa: PLR0911 - one answer a kind
             return Sentence.of(
                 N_("every {number} weeks is no cron expression"), number=trigger.every
             )
-        weekdays = _numbers(trigger.weekdays, _WEEKDAYS, 0) or {start.isoweekday() % 7}
-        whole = len(weekdays) == len(_WEEKDAYS)
+        weekdays = _numbers(trigger.weekdays, WEEKDAYS, 0) or {start.isoweekday() % 7}
+        whole = len(weekdays) == len(WEEKDAYS)
         return "*", "*", "*" if whole else ranges(weekdays)
     if trigger.kind == "monthly":
         return _days_of_month(trigger, month)
@@ -202,7 +187,7 @@ def _days_of_month(trigger: Trigger, month: str) -> tuple[str, str, str] | Sente
 
 
 def _weekdays_of_month(trigger: Trigger, month: str) -> tuple[str, str, str] | Sentence:
-    weekdays = sorted(_numbers(trigger.weekdays, _WEEKDAYS, 0))
+    weekdays = sorted(_numbers(trigger.weekdays, WEEKDAYS, 0))
     weeks = [week.lower() for week in trigger.weeks]
     if not weekdays or not weeks:
         return Sentence.of(N_("the trigger {kind} names no day"), kind=trigger.kind)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.errors import writing
 from python_runner.cli.lookup import open_records
 from python_runner.cli.moments import parse_since
 from python_runner.cli.streams import say, show, show_document
@@ -34,7 +35,6 @@ from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
-from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
@@ -258,14 +258,8 @@ def _delivered(
 
 def _write_page(digest: Digest, page: Path) -> None:
     report = words.render_digest(digest, system_language())
-    try:
-        with replacing(page) as new:
-            new.write(report.html.encode())
-    except OSError as error:
-        message = _("{path} cannot be written: {error}")
-        raise PythonRunnerError(
-            message.format(path=page, error=in_own_language(error))
-        ) from error
+    with writing(page), replacing(page) as new:
+        new.write(report.html.encode())
 
 
 def _print(digest: Digest, *, brief: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.admin_letter import admin_letter
+from python_runner.cli.errors import writing
 from python_runner.cli.questions import has_terminal
 from python_runner.cli.streams import say, show
 from python_runner.cli.wording import labelled
@@ -37,7 +38,6 @@ from python_runner.installation import own_command, shell_word
 from python_runner.model import parse_mailbox
 from python_runner.texts.sentence import N_, system_language
 from python_runner.texts.sentence import translate as _
-from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
@@ -348,14 +348,8 @@ def _write(
         message = _("{path} cannot be changed: a quote in it is not closed")
         raise PythonRunnerError(message.format(path=target))
     if new != text:
-        try:
+        with writing(target):
             write_env(target, new)
-        except OSError as error:
-            message = _("{path} cannot be written: {error}")
-            reason = in_own_language(error)
-            raise PythonRunnerError(
-                message.format(path=target, error=reason)
-            ) from error
     say(_("{path} sets {names}."), path=target, names=", ".join(variables))
     kept = [n for n, v in variables.items() if not v and present.get(n)]
     if kept and present.get("LOGIN_MAIL") != found.get("LOGIN_MAIL"):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.errors import writing
 from python_runner.cli.known_runs import known
 from python_runner.cli.lookup import find_run, open_records, owners_help, past_masker
 from python_runner.cli.streams import say, show, show_document, show_pieces
@@ -29,7 +30,6 @@ from python_runner.records.outputs import as_kept
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
-from python_runner.texts.system_errors import in_own_language
 from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
@@ -124,14 +124,8 @@ def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
 
     run = as_kept(found.facts).masked(masker)
     page = render_page(run, masker, language=system_language())
-    try:
-        with replacing(path) as new:
-            new.write(page.encode())
-    except OSError as error:
-        message = _("{path} cannot be written: {error}")
-        raise PythonRunnerError(
-            message.format(path=path, error=in_own_language(error))
-        ) from error
+    with writing(path), replacing(path) as new:
+        new.write(page.encode())
 
 
 def _open(page: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from python_runner.cli import wording
+from python_runner.cli.errors import writing
 from python_runner.cli.known_runs import KnownRun, known
 from python_runner.cli.lookup import open_records
 from python_runner.cli.streams import say
@@ -32,7 +33,6 @@ from python_runner.records.stop_file import (
 from python_runner.runner.recovery import active_runner
 from python_runner.texts.sanitize import flat
 from python_runner.texts.sentence import translate as _
-from python_runner.texts.system_errors import in_own_language
 
 
 if TYPE_CHECKING:
@@ -143,13 +143,8 @@ def _ask(file: Path, holder: Holder, *, now: bool) -> None:
     """
     before = read_wish(file)
     again = before is not None and before.run_id == holder.run_id
-    try:
+    with writing(file):
         write_wish(file, StopWish(holder.run_id, kill=now or again))
-    except OSError as error:
-        message = _("{path} cannot be written: {error}")
-        raise PythonRunnerError(
-            message.format(path=file, error=in_own_language(error))
-        ) from error
 
 
 def _wait(store: Store, home: Path, folder: Path, holder: Holder) -> bool:
