@@ -75,7 +75,7 @@ class FailingCall:
             return
         if event == "c_return" and arg.__name__ in {"fork_exec", "CreateProcess"}:
             self._armed = True
-        if event == "call" and frame.f_code is stop.nap.__code__:
+        if event == "call" and frame.f_code is stop.Wake.nap.__code__:
             self._looks += 1
             if self._looks > 1:
                 self._armed = False

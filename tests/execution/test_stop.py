@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from python_runner.execution.stop import StopRequest
+from python_runner.execution.stop import StopRequest, Wake
 
 
 def test_starts_unrequested() -> None:
@@ -73,6 +73,24 @@ def test_late_subscriber_is_called_at_once() -> None:
     called: list[bool] = []
     stop.subscribe(lambda: called.append(stop.requested))
     assert called == [True]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-6, 2e-6, 1e-5])
+def test_a_wait_that_is_all_but_over_ends(seconds: float) -> None:
+    """However little time is left of it, also when it has passed meanwhile."""
+    stop = StopRequest()
+    for _ in range(2000):
+        assert not Wake().nap(seconds)
+        assert not stop.wait(seconds)
+
+
+def test_a_wake_before_the_nap_ends_it_once() -> None:
+    """Given twice it is one; none is lost."""
+    wake = Wake()
+    wake.give()
+    wake.give()
+    assert wake.nap(60.0)
+    assert not wake.nap(0.001)
 
 
 @pytest.mark.posix

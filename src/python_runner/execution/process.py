@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import field, replace
 from datetime import datetime
 from pathlib import Path
-from queue import SimpleQueue
 from threading import Event, Lock, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from python_runner.execution.capture import Readable, open_capture
 from python_runner.execution.environment import output_encoding
 from python_runner.execution.exit_reasons import ProcessExit
 from python_runner.execution.process_names import named
-from python_runner.execution.stop import StopRequest, nap
+from python_runner.execution.stop import StopRequest, Wake
 from python_runner.facts import dataclass
 from python_runner.model import Attempt, Outcome
 from python_runner.patterns import lazy_pattern
@@ -99,12 +98,12 @@ class _ThreadedWatcher(Thread):
         self.error: BaseException | None = None
         self.tree = tree
         self.command = command
-        #: Set when the script has ended, or is waited for no longer; gets an item then.
+        #: Set when the script has ended, or is waited for no longer; it is woken then.
         self._ended = Event()
-        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._wake = Wake()
         self._starting = Lock()
         self._cancelled = False
-        self.close = stop.subscribe(lambda: self._wake.put(None))
+        self.close = stop.subscribe(self._wake.give)
 
     def run(self) -> None:
         """Start the script and wait for its end."""
@@ -118,7 +117,7 @@ class _ThreadedWatcher(Thread):
             self.error = error
         finally:
             self._ended.set()
-            self._wake.put(None)
+            self._wake.give()
 
     def cancel(self) -> None:
         """Start nothing from now on; wait for a start that is under way."""
@@ -132,7 +131,7 @@ class _ThreadedWatcher(Thread):
 
     def nap(self, seconds: float) -> bool:
         """Wait for the end or a stop request; say whether one may have come."""
-        return nap(self._wake, seconds)
+        return self._wake.nap(seconds)
 
 
 class _Watcher:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from threading import TIMEOUT_MAX, Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -78,8 +78,7 @@ class StopRequest:
     Who asks once more does not want to wait: what runs is killed at once.
 
     There is no lock in here on purpose: a signal handler may run in the very thread
-    that holds it. Single operations on a dictionary are atomic, and so are those of
-    :class:`~queue.SimpleQueue`, which is made for this.
+    that holds it. Single operations on a dictionary are atomic.
 
     Attributes:
         signal: the number of what a thread can wait for beside a process: readable
@@ -149,25 +148,38 @@ class StopRequest:
             Whether it has come.
         """
         end = float("inf") if timeout is None else monotonic() + timeout
-        wake: SimpleQueue[None] = SimpleQueue()
-        unsubscribe = self.subscribe(lambda: wake.put(None))
+        wake = Wake()
+        unsubscribe = self.subscribe(wake.give)
         try:
             while not self._requested and (left := end - monotonic()) > 0:
-                nap(wake, left)
+                wake.nap(left)
         finally:
             unsubscribe()
         return self._requested
 
 
-def nap(wake: SimpleQueue[None], seconds: float) -> bool:
-    """Sleep until ``wake`` gets an item, at most ``seconds`` or :data:`WAKE_SECONDS`.
+class Wake:
+    """Wakes a thread that naps; a signal handler may do it, in that very thread.
 
-    Returns:
-        Whether it got one.
+    A lock whose release is the wake. Not the time-out of a queue's ``get``: in CPython 3.11
+    to 3.13 one that passes before the first look at the queue waits for ever.
     """
-    longest = seconds if WAKE_SECONDS is None else min(seconds, WAKE_SECONDS)
-    try:
-        wake.get(timeout=None if longest == float("inf") else longest)
-    except Empty:
-        return False
-    return True
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def give(self) -> None:
+        """End the nap of now, or else the next one."""
+        # Who has been woken already is woken once.
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def nap(self, seconds: float) -> bool:
+        """Sleep until it is given, at most ``seconds`` or :data:`WAKE_SECONDS`.
+
+        Returns:
+            Whether it was.
+        """
+        longest = seconds if WAKE_SECONDS is None else min(seconds, WAKE_SECONDS)
+        return self._lock.acquire(timeout=min(max(longest, 0.0), TIMEOUT_MAX))
