@@ -82,8 +82,8 @@ def cache_folder() -> str:
 def unpacked(packed: zipfile.ZipFile, cache: str, digest: str) -> str:
     """Return the folder with the content; make it whole or not at all."""
     folder = os.path.join(cache, digest)
-    if not os.path.isdir(cache):
-        os.makedirs(cache, 0o700)
+    # Others of this account may make it at the same moment.
+    os.makedirs(cache, 0o700, exist_ok=True)
     if sys.platform != "win32":
         state = os.stat(cache)
         if state.st_uid != os.geteuid() or state.st_mode & 0o022:
