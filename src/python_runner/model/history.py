@@ -10,6 +10,7 @@ from python_runner.facts import dataclass
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from python_runner.model.metrics import ScriptMetrics
     from python_runner.model.run import Outcome, Run, RunStatus
 
 
@@ -22,6 +23,8 @@ class PastResult:
         duration: seconds.
         fingerprint: of the last attempt's traceback, or None.
         exit_code: of the last attempt, or None.
+        metrics: of the last attempt; None where that is not known.
+        unusual: whether it was a success that was called unusual.
     """
 
     run_id: str
@@ -30,6 +33,8 @@ class PastResult:
     duration: float
     fingerprint: str | None = None
     exit_code: int | None = None
+    metrics: ScriptMetrics | None = None
+    unusual: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

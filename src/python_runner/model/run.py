@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from python_runner.model.metrics import ScriptMetrics
+    from python_runner.model.provenance import RunProvenance, ScriptProvenance
     from python_runner.texts.sentence import Sentence
 
 #: What people call each outcome and status, on the terminal, in mails and on pages.
@@ -198,6 +200,9 @@ class ScriptResult:
         attempts: every attempt, in order; empty if it never started.
         reason: one sentence that says why it did not succeed; None for a success.
         output: file with the captured output, or None.
+        unusual: why its success is unusual, a sentence each; empty where it is not.
+        metrics: of its last attempt; None where that is not known.
+        provenance: what it was made of; None where that is not known.
     """
 
     script: str
@@ -209,6 +214,9 @@ class ScriptResult:
     attempts: tuple[Attempt, ...] = ()
     reason: Sentence | None = None
     output: Path | None = None
+    unusual: tuple[Sentence, ...] = ()
+    metrics: ScriptMetrics | None = None
+    provenance: ScriptProvenance | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -325,6 +333,7 @@ class Run:
             one that became a file, where that is.
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: as ``3.11.9``, or None if unknown.
+        provenance: what its scripts had in common; None where that is not known.
     """
 
     run_id: str
@@ -341,11 +350,17 @@ class Run:
     mail_reason: Sentence | None = None
     interpreter: str | None = None
     interpreter_version: str | None = None
+    provenance: RunProvenance | None = None
 
     @property
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
         """The scripts that did not succeed, whatever the reason."""
         return tuple(r for r in self.scripts if not r.succeeded)
+
+    @property
+    def unusual_scripts(self) -> tuple[ScriptResult, ...]:
+        """The scripts whose success is unusual."""
+        return tuple(r for r in self.scripts if r.unusual)
 
     def masked(self, masker: Masker) -> Run:
         """Return the run without secrets in its texts; id, project and paths stay."""

@@ -1,0 +1,62 @@
+"""What produced a result: computer, account, sources, interpreter, packages, variables."""
+
+from __future__ import annotations
+
+from python_runner.facts import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """The packages of an interpreter's environment.
+
+    Attributes:
+        fingerprint: the same for the same names and versions.
+        versions: name and version of each, sorted by name.
+    """
+
+    fingerprint: str
+    versions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProvenance:
+    """What the scripts of a run had in common.
+
+    Attributes:
+        computer: its name, as the log has it.
+        account: name of the account that the runner ran in.
+        packages: fingerprint of the interpreter's packages; None if unknown.
+        variables: names of the variables of the scripts' environment, sorted; never
+            a value.
+    """
+
+    computer: str
+    account: str
+    packages: str | None = None
+    variables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file of the project as it was when a script began.
+
+    Attributes:
+        path: in the project, with ``/``; absolute for a script outside of it.
+        digest: of its bytes.
+    """
+
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptProvenance:
+    """What a script was made of.
+
+    Attributes:
+        script: its own file; None if it could not be read.
+        imports: the files of the project that it imports, sorted by path.
+    """
+
+    script: SourceFile | None = None
+    imports: tuple[SourceFile, ...] = ()
