@@ -349,6 +349,16 @@ _SCHEDULES = (
     """,
 )
 
+# Why a run is not reported though its project wants it, and until when; whether scripts
+# were chosen. Few runs have any of it.
+_HELD_BACK = (
+    "ALTER TABLE run ADD COLUMN held TEXT",
+    "ALTER TABLE run ADD COLUMN held_until INTEGER",
+    "ALTER TABLE run ADD COLUMN held_reason TEXT",
+    "ALTER TABLE run ADD COLUMN part INTEGER",
+    "CREATE INDEX run_held ON run (id) WHERE held IS NOT NULL",
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -363,6 +373,7 @@ MIGRATIONS = (
     _UNANSWERED,
     _DIGESTS,
     _SCHEDULES,
+    _HELD_BACK,
 )
 
 
@@ -380,8 +391,9 @@ COLUMNS = {
     "project": "folder id key path",
     "recipient": "address detail message state",
     "result": "duration number output reason run script started_at state waits_until",
-    "run": "duration error id interpreter interpreter_version mail name project run_id"
-    " runner runner_start started_at status warnings",
+    "run": "duration error held held_reason held_until id interpreter"
+    " interpreter_version mail name part project run_id runner runner_start started_at"
+    " status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
     "unlogged": "number run",

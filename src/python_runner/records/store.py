@@ -23,7 +23,7 @@ from python_runner.files import (
     resolved,
 )
 from python_runner.model import Outcome
-from python_runner.records import changes, queries
+from python_runner.records import alerts, changes, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import (
+        AlertMemory,
         Attempt,
         Interpreter,
         KnownSchedule,
@@ -241,7 +242,8 @@ class Store:
         *,
         announces: Sequence[int] = (),
         unlogged: Collection[int] = (),
-    ) -> None:
+        memory: AlertMemory | None = None,
+    ) -> bool:
         """Write a run's end and queue its reports: all or nothing.
 
         The records may lack the run or parts of it: ``run`` holds everything.
@@ -254,8 +256,17 @@ class Store:
             announces: numbers of the given up messages that the first report names.
             unlogged: numbers of the scripts whose lines the log has refused; 0 stands
                 for the line of the whole run.
+            memory: what people knew when it was decided whether the run is reported.
+
+        Returns:
+            False where people know something else by now: nothing is written then, and
+            it is to be decided anew.
         """
         with self._database.write() as connection:
+            if memory is not None and memory != alerts.alert_memory(
+                connection, run.path, run.run_id, errors=memory.compared
+            ):
+                return False
             key = changes.end_run(connection, run)
             changes.keep_unlogged(connection, key, unlogged)
             changes.interrupt_runs(connection, [key], now)
@@ -263,6 +274,28 @@ class Store:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
                 announces = ()
+        return True
+
+    def alert_memory(self, path: Path, run_id: str, *, errors: bool) -> AlertMemory:
+        """Return what people know of the failures of a project, a run of it aside.
+
+        Args:
+            path: the project's folder.
+            run_id: the run that is left out.
+            errors: whether what went wrong in them is to be compared.
+        """
+        with self._database.read() as connection:
+            return alerts.alert_memory(connection, path, run_id, errors=errors)
+
+    def held_back(self, *, everything: bool = False, limit: int = 50) -> list[Run]:
+        """Return the runs whose reports are held back, newest first.
+
+        With ``everything`` also those that a later report has told of, or that a success
+        has ended.
+        """
+        with self._database.read() as connection:
+            keys = alerts.held_back(connection, everything=everything, limit=limit)
+            return queries.load(connection, keys)
 
     def unlogged(self, path: Path) -> list[tuple[Run, frozenset[int]]]:
         """Return the ended runs of a project whose log lacks lines, oldest first.

@@ -63,6 +63,7 @@ class Survey:
         """
         digests, mail = self.store.digests, self.settings.mail
         counts = digests.counts(folders, period)
+        held = digests.held(folders, period)
         undelivered = digests.undelivered(folders, period.since)
         own = undelivered.get(None, Undelivered())
         found = []
@@ -71,7 +72,8 @@ class Survey:
                 continue
             facts = self._project(folder, period, counts[folder])
             left = undelivered.get(folder, Undelivered())
-            found.append(replace(facts, waiting=left.waiting, given_up=left.given_up))
+            facts = replace(facts, waiting=left.waiting, given_up=left.given_up)
+            found.append(replace(facts, held=held[folder]))
         order = list(Standing)
         found.sort(key=lambda p: (order.index(p.standing), p.name.casefold()))
         long = (period.until - period.since).days >= _TOTALS_DAYS
