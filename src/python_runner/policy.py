@@ -255,10 +255,7 @@ def _why_held(run: Run, rules: AlertRules, memory: AlertMemory) -> Held | None:
     count = memory.failures + 1
     if count < rules.mail_after:
         reason = Sentence.of(
-            N_(
-                "held back by mail_after: failed run {count} in a row, and an email is"
-                " sent from number {wanted} on"
-            ),
+            N_("held back by mail_after: {count} of {wanted} failed runs in a row"),
             count=count,
             wanted=rules.mail_after,
         )

@@ -71,7 +71,7 @@ def alert_memory(
     ).fetchone()
     found = connection.execute(
         f"""
-        SELECT id, status, started_at, error, {_TOLD} AS told FROM run
+        SELECT id, status, started_at, error, held, {_TOLD} AS told FROM run
         WHERE project = :project AND run_id <> :own AND {_IN_ROW}
             AND status <> 'success' AND id > :last
         ORDER BY id DESC
@@ -82,7 +82,7 @@ def alert_memory(
     failed = _failed(connection, [row["id"] for row in told[:_MOST_TOLD] if errors])
     return AlertMemory(
         failures=len(found),
-        untold=len(found) - len(told),
+        held=sum(row["held"] is not None for row in found),
         since=rows.to_time(found[-1]["started_at"]) if found else None,
         told=tuple(
             ToldFailure(

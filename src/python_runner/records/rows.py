@@ -331,7 +331,7 @@ def from_held(held: Held | None) -> tuple[str | None, int | None, str | None]:
     """Return the columns ``held``, ``held_until`` and ``held_reason``."""
     if held is None:
         return None, None, None
-    until = held.until and from_time(held.until)
+    until = from_time(held.until) if held.until else None
     return held.by.value, until, from_text(held.reason)
 
 

@@ -79,33 +79,33 @@ def unmailed_words(unmailed: Unmailed | None, formats: Formats) -> str:
     """
     if unmailed is None:
         return ""
-    count, untold = formats.number(unmailed.runs), formats.number(unmailed.untold)
+    count, held = formats.number(unmailed.runs), formats.number(unmailed.held)
     moment = formats.minute(unmailed.since)
     if unmailed.ended:
         words = formats.ngettext(
-            "{count} failed run before it since {moment}, of which {untold} was not"
+            "{count} failed run before it since {moment}, of which {held} was not"
             " mailed",
-            "{count} failed runs before it since {moment}, of which {untold} were not"
+            "{count} failed runs before it since {moment}, of which {held} were not"
             " mailed",
-            unmailed.untold,
+            unmailed.held,
         )
     elif unmailed.same:
         words = formats.ngettext(
-            "the same error in {count} runs since {moment}, of which {untold} was not"
+            "the same error in {count} runs since {moment}, of which {held} was not"
             " mailed",
-            "the same error in {count} runs since {moment}, of which {untold} were not"
+            "the same error in {count} runs since {moment}, of which {held} were not"
             " mailed",
-            unmailed.untold,
+            unmailed.held,
         )
     else:
         words = formats.ngettext(
-            "{count} failed runs in a row since {moment}, of which {untold} was not"
+            "{count} failed runs in a row since {moment}, of which {held} was not"
             " mailed",
-            "{count} failed runs in a row since {moment}, of which {untold} were not"
+            "{count} failed runs in a row since {moment}, of which {held} were not"
             " mailed",
-            unmailed.untold,
+            unmailed.held,
         )
-    return words.format(count=count, moment=moment, untold=untold)
+    return words.format(count=count, moment=moment, held=held)
 
 
 def unmailed(
@@ -116,7 +116,7 @@ def unmailed(
     That all of them failed in the same way is known where each of its failures is the
     same as in so many runs before.
     """
-    if not memory.untold or memory.since is None:
+    if not memory.held or memory.since is None:
         return None
     ended = run.status is RunStatus.SUCCESS
     failed = [r for r in run.failed_scripts if r.outcome is not Outcome.SKIPPED]
@@ -126,7 +126,7 @@ def unmailed(
     )
     return Unmailed(
         runs=memory.failures + (not ended),
-        untold=memory.untold,
+        held=memory.held,
         since=memory.since,
         same=same,
         ended=ended,

@@ -22,14 +22,14 @@ class Unmailed:
 
     Attributes:
         runs: how many, with the one that is reported if it failed.
-        untold: of how many before it nobody was told.
+        held: of how many before it the report was held back.
         since: when the first one began.
         same: whether all of them failed in the same way.
         ended: whether the run that is reported succeeded.
     """
 
     runs: int
-    untold: int
+    held: int
     since: datetime
     same: bool = False
     ended: bool = False
@@ -51,7 +51,7 @@ class ReportContext:
         help: the owner's words for a failure, by name of script; those for all of the
             project under no name.
         log: the project's log.
-        unmailed: how many failed runs before it nobody was told of; None for none.
+        unmailed: the failed runs before it whose reports were held back; None for none.
         command: what a person types there to start Python Runner; empty where it
             cannot run the project.
     """

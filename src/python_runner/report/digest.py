@@ -208,6 +208,9 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         lines.append(words.format(moment=moment, reason=_why(project.failure, formats)))
     if held := held_words(project, formats):
         lines.append(held)
+        if project.last and project.last.held and project.last.held.back:
+            reason = formats.say(project.last.held.reason)
+            lines.append(one_line(reason, LINE))
     if project.silent:
         lines.append(_silence(project.silent, project.last, now, formats))
     if project.running_since:

@@ -142,7 +142,7 @@ class RunView:
         title, cause, place, counts: what it says first.
         preview: what a list of mails shows behind the subject.
         moment: when, how long, on which computer: label and value.
-        note: how many failed runs before it nobody was told of.
+        note: how many failed runs before it were not reported.
         error: why the run did not take place, where ``cause`` does not say all of it.
         scripts: one row each, failures first.
         folds: scripts without a row, in one line each.

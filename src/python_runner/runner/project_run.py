@@ -623,7 +623,8 @@ class _ProjectRun:
         it is written down, because another run ends, it is decided anew.
         """
         context, numbers = self.context, [message.number for message in given_up]
-        ended, reports, saved = run, tuple[Message, ...](), False
+        ended, saved = run, False
+        reports: tuple[Message, ...] = ()
         for last in (False, False, True):
             memory = known_failures(run, context)
             ended, reports = self._with_reports(run, given_up, memory)

@@ -25,7 +25,7 @@ from python_runner.execution.orphans import (
     scripts_of,
 )
 from python_runner.facts import dataclass
-from python_runner.model import EmailStrategy, Message, RunStatus
+from python_runner.model import EmailStrategy, RunStatus
 from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log_line import WHOLE_RUN
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import OpenRun, Outcome
+    from python_runner.model import Message, OpenRun, Outcome
     from python_runner.records.locks import FileLock, Unrecorded
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
@@ -350,7 +350,8 @@ def _end(
         with suppress(OSError):
             put_away(path, readable)
     recorder.log_missing(run.facts, run.logged)
-    facts, reports = run.facts, tuple[Message, ...]()
+    facts = run.facts
+    reports: tuple[Message, ...] = ()
     if run.is_due:
         # Nobody else runs the project: what people know does not change meanwhile.
         memory = known_failures(facts, configured)
