@@ -59,7 +59,8 @@ def make_messages(
     strategy = EmailStrategy.ALL if recovery else project.email_strategy
     named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    history = load_history(run, shown, session.store)
+    since = memory.since if memory and recovery else None
+    history = load_history(run, shown, session.store, failing_since=since)
     date = session.now()
     view = ReportContext(
         strategy=strategy,
