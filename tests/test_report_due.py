@@ -265,6 +265,7 @@ def test_both_keys_together(failing: MakeRun) -> None:
 )
 def test_a_recovery_is_told_to_who_knows_of_the_failure(
     failing: MakeRun,
+    *,
     keys: dict[str, int],
     strategy: EmailStrategy,
     memory: AlertMemory,

@@ -147,6 +147,7 @@ def test_all_tells_successes_as_ever(office: Office) -> None:
     told = [office.run(source).mail_status for source in (GOOD, BAD, GOOD)]
     assert told == [MailStatus.SENT, MailStatus.NONE, MailStatus.SENT]
     assert "1 failed run before it since" in office.last()
+    assert "which was not mailed" in office.last()
 
 
 def test_a_run_without_mail_is_as_if_it_had_not_been(office: Office) -> None:

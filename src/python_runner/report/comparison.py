@@ -81,9 +81,15 @@ def unmailed_words(unmailed: Unmailed | None, formats: Formats) -> str:
         return ""
     count, held = formats.number(unmailed.runs), formats.number(unmailed.held)
     moment = formats.minute(unmailed.since)
-    if unmailed.ended:
+    if unmailed.ended and unmailed.runs == unmailed.held:
         words = formats.ngettext(
-            "{count} failed run before it since {moment}, of which {held} was not"
+            "{count} failed run before it since {moment}, which was not mailed",
+            "{count} failed runs before it since {moment}, none of which was mailed",
+            unmailed.runs,
+        )
+    elif unmailed.ended:
+        words = formats.ngettext(
+            "{count} failed runs before it since {moment}, of which {held} was not"
             " mailed",
             "{count} failed runs before it since {moment}, of which {held} were not"
             " mailed",
@@ -91,6 +97,7 @@ def unmailed_words(unmailed: Unmailed | None, formats: Formats) -> str:
         )
     elif unmailed.same:
         words = formats.ngettext(
+            # Two runs at least: this one, and one that was held back.
             "the same error in {count} runs since {moment}, of which {held} was not"
             " mailed",
             "the same error in {count} runs since {moment}, of which {held} were not"
