@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.builders import MakeResult, MakeRun
+    from tests.support import MakeResult, MakeRun
 
 PACKAGES = Packages(
     fingerprint="f" * 32, versions=(("numpy", "2.1.0"), ("pandas", "2.2.3"))
@@ -72,7 +72,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def count(home: Path, table: str) -> int:
     """Return how many rows a table has."""
     with closing(connect(home / DATABASE_NAME)) as connection:
-        (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+        (found,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
     return int(found)
 

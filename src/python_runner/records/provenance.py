@@ -51,7 +51,8 @@ def to_run_provenance(
                 packages=fingerprint,
                 variables=tuple(map(str, variables)),
             )
-    return None
+        case _:
+            return None
 
 
 def from_script_provenance(made_of: ScriptProvenance) -> str:
@@ -70,14 +71,16 @@ def to_script_provenance(column: str | None) -> ScriptProvenance | None:
             return ScriptProvenance(
                 script=_to_source(own), imports=tuple(filter(None, files))
             )
-    return None
+        case _:
+            return None
 
 
 def _to_source(loaded: Any) -> SourceFile | None:
     match loaded:
         case [str(path), str(digest)]:
             return SourceFile(path=path, digest=digest)
-    return None
+        case _:
+            return None
 
 
 def from_metrics(metrics: ScriptMetrics | None) -> str | None:
@@ -213,7 +216,7 @@ def contents(connection: Connection, runs: str) -> dict[int, str]:
         """,
         {"runs": runs},
     )
-    return {key: content for key, content in cursor}
+    return {row["id"]: row["content"] for row in cursor}
 
 
 def references(connection: Connection, runs: Sequence[int]) -> list[int]:
