@@ -5,10 +5,11 @@ A run goes by its row's key here, not by its public id.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import queries, rows
+from python_runner.records import queries, rows, summaries
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -241,8 +242,13 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
 
 
 def end_run(connection: Connection, run: Run) -> int:
-    """Write a run's end and whatever is missing of it; return its key."""
+    """Write a run's end and whatever is missing of it; return its key.
+
+    When its scripts have ended as well, ``summaries.add_run`` is due.
+    """
     settle_slots(connection, run)
+    if again := queries.ended(connection, run.run_id):
+        summaries.forget_runs(connection, again)
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
@@ -307,17 +313,15 @@ def delete_old_runs(
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
         return 0
-    return connection.execute(
+    cursor = connection.execute(
         """
-        DELETE FROM run WHERE id IN (
-            SELECT id FROM run
-            WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-                AND status IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM message
-                    WHERE message.run = run.id AND state IN ('queued', 'failed')
-                )
-            ORDER BY id LIMIT :limit
-        )
+        SELECT id FROM run
+        WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
+            AND status IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM message
+                WHERE message.run = run.id AND state IN ('queued', 'failed')
+            )
+        ORDER BY id LIMIT :limit
         """,
         {
             "newest": newest,
@@ -325,7 +329,14 @@ def delete_old_runs(
             "now": rows.from_time(now),
             "limit": limit,
         },
-    ).rowcount
+    )
+    old = [key for (key,) in cursor]
+    summaries.forget_runs(connection, old)
+    connection.execute(
+        "DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(old),),
+    )
+    return len(old)
 
 
 def _write_attempt(
