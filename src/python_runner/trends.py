@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, time, timedelta
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.model import Comparison, Outcome, Streak
+from python_runner.model import Comparison, Outcome, Streak, error_name
 
 
 if TYPE_CHECKING:
@@ -324,18 +323,8 @@ def _streak(
 def _error_of(result: ScriptResult) -> str:
     traceback = result.last_traceback
     fingerprint = traceback.fingerprint if traceback else None
-    return _error_name(result.outcome, fingerprint, result.exit_code)
+    return error_name(result.outcome, fingerprint, result.exit_code)
 
 
 def _past_error(past: PastResult) -> str:
-    return _error_name(past.outcome, past.fingerprint, past.exit_code)
-
-
-def _error_name(
-    outcome: Outcome, fingerprint: str | None, exit_code: int | None
-) -> str:
-    """Return a name that two failures share if they are the same error."""
-    if outcome is not Outcome.FAILURE:
-        return outcome.value
-    # The message of sys.exit() may hold today's date, or how many rows were missing.
-    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"
+    return error_name(past.outcome, past.fingerprint, past.exit_code)

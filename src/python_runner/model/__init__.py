@@ -39,6 +39,7 @@ from python_runner.model.run import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 
 
@@ -47,5 +48,5 @@ __all__ = [
     "EmailStrategy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
-    "Traceback", "parse_mailbox",
+    "Traceback", "error_name", "parse_mailbox",
 ]  # fmt: skip

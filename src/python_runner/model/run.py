@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,14 @@ class Outcome(StrEnum):
     def word(self) -> str:
         """What people call it, in English; the catalogues translate it."""
         return OUTCOME_WORDS[self.value]
+
+
+def error_name(outcome: Outcome, fingerprint: str | None, exit_code: int | None) -> str:
+    """Return a name that two failures share if they are the same error."""
+    if outcome is not Outcome.FAILURE:
+        return outcome.value
+    # The message of sys.exit() may hold today's date, or how many rows were missing.
+    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"
 
 
 class RunStatus(StrEnum):

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import provenance, queries, rows
+from python_runner.records import provenance, queries, rows, summaries
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -252,8 +252,13 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
 
 
 def end_run(connection: Connection, run: Run) -> int:
-    """Write a run's end and whatever is missing of it; return its key."""
+    """Write a run's end and whatever is missing of it; return its key.
+
+    When its scripts have ended as well, ``summaries.add_run`` is due.
+    """
     settle_slots(connection, run)
+    if again := queries.ended(connection, run.run_id):
+        summaries.forget_runs(connection, again)
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
@@ -340,6 +345,7 @@ def delete_old_runs(
         },
     )
     if runs := [key for (key,) in cursor]:
+        summaries.forget_runs(connection, runs)
         made_of = provenance.references(connection, runs)
         connection.execute(
             "DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))",

@@ -20,6 +20,7 @@ from python_runner.model import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
@@ -86,7 +87,7 @@ def to_status(column: str | None) -> RunStatus | None:
     return None if column is None else _STATUSES.get(column, RunStatus.INTERRUPTED)
 
 
-def _seconds(column: float | None) -> float:
+def to_seconds(column: float | None) -> float:
     """Return a duration; a number that is none, because it is damaged, is 0."""
     return column if column is not None and abs(column) < _LONGEST else 0.0
 
@@ -113,6 +114,22 @@ def project_key(path: str | Path) -> str:
 def folder_key(path: str | Path) -> str:
     """Return what all the ways to write a project's path have in common, links too."""
     return from_string(real_folder(path))
+
+
+def error_key(
+    state: str, fingerprint: str | None, exit_code: int | None, script: int
+) -> str:
+    """Return what stands for the error with which a script ended, in the records.
+
+    What names no exception is another error in each script.
+    """
+    import hashlib  # noqa: PLC0415 - only a failure needs it
+
+    outcome = to_outcome(state)
+    name = error_name(outcome, fingerprint, exit_code)
+    if outcome is not Outcome.FAILURE or not fingerprint:
+        name = f"{name} of {script}"
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 @lru_cache
@@ -251,12 +268,12 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
         outcome=to_outcome(outcome),
         exit_code=exit_code,
         started_at=to_time(started_at),
-        duration=_seconds(duration),
+        duration=to_seconds(duration),
         reason=to_text(reason),
         traceback=traceback,
         warnings=to_texts(warnings),
         peak_memory=peak_memory,
-        cpu_seconds=cpu_seconds and _seconds(cpu_seconds),
+        cpu_seconds=cpu_seconds and to_seconds(cpu_seconds),
     )
 
 
@@ -270,7 +287,7 @@ def to_result(
 ) -> ScriptResult:
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
-    duration = _seconds(row["duration"])
+    duration = to_seconds(row["duration"])
     outcome, why = LEFT_OPEN.get(row["state"], (None, None))
     if outcome and attempts:
         last = attempts[-1]
@@ -308,7 +325,7 @@ def to_run(
         path=_path(row["path"]),
         status=_STATUSES.get(row["status"], RunStatus.INTERRUPTED),
         started_at=to_time(row["started_at"]),
-        duration=_seconds(row["duration"]),
+        duration=to_seconds(row["duration"]),
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),

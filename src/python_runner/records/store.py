@@ -23,7 +23,7 @@ from python_runner.files import (
     resolved,
 )
 from python_runner.model import Outcome
-from python_runner.records import changes, provenance, queries
+from python_runner.records import changes, provenance, queries, summaries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
@@ -262,6 +262,7 @@ class Store:
             key = changes.end_run(connection, run)
             changes.keep_unlogged(connection, key, unlogged)
             changes.interrupt_runs(connection, [key], now)
+            summaries.add_run(connection, key)
             for report in reports:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
@@ -312,7 +313,7 @@ class Store:
         with self._database.write() as connection:
             for run in runs:
                 if not queries.newest_first(connection, [run.run_id]):
-                    changes.end_run(connection, run)
+                    summaries.add_run(connection, changes.end_run(connection, run))
 
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """End the scripts of a project's runs whose runner died; return these runs.
