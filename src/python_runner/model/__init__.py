@@ -47,6 +47,7 @@ from python_runner.model.run import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 
 
@@ -55,5 +56,5 @@ __all__ = [
     "EmailStrategy", "Held", "HeldBy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "ReportDecision", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
-    "ToldFailure", "Traceback", "parse_mailbox",
+    "ToldFailure", "Traceback", "error_name", "parse_mailbox",
 ]  # fmt: skip

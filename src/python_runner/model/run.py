@@ -59,6 +59,14 @@ class Outcome(StrEnum):
         return OUTCOME_WORDS[self.value]
 
 
+def error_name(outcome: Outcome, fingerprint: str | None, exit_code: int | None) -> str:
+    """Return a name that two failures share if they are the same error."""
+    if outcome is not Outcome.FAILURE:
+        return outcome.value
+    # The message of sys.exit() may hold today's date, or how many rows were missing.
+    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"
+
+
 class RunStatus(StrEnum):
     """How one run of a project's series ended."""
 
@@ -184,14 +192,6 @@ class Traceback:
         return f"{kind}@{self.file}:{self.function}" if self.file else kind
 
 
-def name_error(outcome: Outcome, fingerprint: str | None, exit_code: int | None) -> str:
-    """Return a name that two failures share if they are the same error."""
-    if outcome is not Outcome.FAILURE:
-        return outcome.value
-    # The message of sys.exit() may hold today's date, or how many rows were missing.
-    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """The result of one command.
@@ -274,7 +274,7 @@ class ScriptResult:
         """A name that two failures of a script share if they are the same error."""
         traceback = self.last_traceback
         fingerprint = traceback.fingerprint if traceback else None
-        return name_error(self.outcome, fingerprint, self.exit_code)
+        return error_name(self.outcome, fingerprint, self.exit_code)
 
     @property
     def exception(self) -> str | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import AlertMemory, ToldFailure
 from python_runner.model.alert import errors_of
-from python_runner.model.run import name_error
+from python_runner.model.run import error_name
 from python_runner.records import rows
 from python_runner.records.queries import project
 
@@ -124,7 +124,7 @@ def _failed(
     )
     for row in cursor:
         outcome = rows.to_outcome(row["state"])
-        name = name_error(outcome, row["fingerprint"], row["exit_code"])
+        name = error_name(outcome, row["fingerprint"], row["exit_code"])
         found[row["run"]].append((row["name"], outcome, name))
     return found
 

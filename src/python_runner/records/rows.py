@@ -22,6 +22,7 @@ from python_runner.model import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
@@ -30,6 +31,9 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from sqlite3 import Row
+
+    from python_runner.model.metrics import ScriptMetrics
+    from python_runner.model.provenance import RunProvenance, ScriptProvenance
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -91,7 +95,7 @@ def known_status(column: str) -> RunStatus:
     return _STATUSES.get(column, RunStatus.INTERRUPTED)
 
 
-def _seconds(column: float | None) -> float:
+def to_seconds(column: float | None) -> float:
     """Return a duration; a number that is none, because it is damaged, is 0."""
     return column if column is not None and abs(column) < _LONGEST else 0.0
 
@@ -118,6 +122,22 @@ def project_key(path: str | Path) -> str:
 def folder_key(path: str | Path) -> str:
     """Return what all the ways to write a project's path have in common, links too."""
     return from_string(real_folder(path))
+
+
+def error_key(
+    state: str, fingerprint: str | None, exit_code: int | None, script: int
+) -> str:
+    """Return what stands for the error with which a script ended, in the records.
+
+    What names no exception is another error in each script.
+    """
+    import hashlib  # noqa: PLC0415 - only a failure needs it
+
+    outcome = to_outcome(state)
+    name = error_name(outcome, fingerprint, exit_code)
+    if outcome is not Outcome.FAILURE or not fingerprint:
+        name = f"{name} of {script}"
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 @lru_cache
@@ -256,21 +276,26 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
         outcome=to_outcome(outcome),
         exit_code=exit_code,
         started_at=to_time(started_at),
-        duration=_seconds(duration),
+        duration=to_seconds(duration),
         reason=to_text(reason),
         traceback=traceback,
         warnings=to_texts(warnings),
         peak_memory=peak_memory,
-        cpu_seconds=cpu_seconds and _seconds(cpu_seconds),
+        cpu_seconds=cpu_seconds and to_seconds(cpu_seconds),
     )
 
 
 def to_result(
-    row: Row, run_id: str, attempts: tuple[Attempt, ...] = ()
+    row: Row,
+    run_id: str,
+    attempts: tuple[Attempt, ...] = (),
+    *,
+    metrics: ScriptMetrics | None = None,
+    made_of: ScriptProvenance | None = None,
 ) -> ScriptResult:
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
-    duration = _seconds(row["duration"])
+    duration = to_seconds(row["duration"])
     outcome, why = LEFT_OPEN.get(row["state"], (None, None))
     if outcome and attempts:
         last = attempts[-1]
@@ -285,6 +310,9 @@ def to_result(
         attempts=attempts,
         reason=why or to_text(row["reason"]),
         output=_path(row["output"]) if row["output"] else None,
+        unusual=to_texts(row["unusual"]),
+        metrics=metrics,
+        provenance=made_of,
     )
 
 
@@ -293,7 +321,11 @@ def was_left_open(result: ScriptResult) -> bool:
     return (result.outcome, result.reason) in LEFT_OPEN.values()
 
 
-def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
+def to_run(
+    row: Row,
+    scripts: tuple[ScriptResult, ...],
+    made_of: RunProvenance | None = None,
+) -> Run:
     """Return the run a row holds; one that never ended counts as interrupted."""
     held = _to_held(row)
     return Run(
@@ -302,7 +334,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         path=_path(row["path"]),
         status=known_status(row["status"]),
         started_at=to_time(row["started_at"]),
-        duration=_seconds(row["duration"]),
+        duration=to_seconds(row["duration"]),
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
@@ -312,6 +344,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         interpreter_version=row["interpreter_version"],
         held=held,
         part=bool(row["part"]),
+        provenance=made_of,
     )
 
 
