@@ -171,7 +171,7 @@ def silence(starts: Sequence[datetime], now: datetime) -> Silence | None:
     few_days = len(days) < ENOUGH_STARTS and len(times) < MOST_STARTS
     if len(times) < ENOUGH_STARTS or few_days or times[-1] > now:
         return None
-    weekdays = _usual_weekdays(days)
+    weekdays = usual_weekdays(days)
     gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
     expected = _missed_day(times, days, weekdays, now) if weekdays else None
     if expected is None:
@@ -186,7 +186,7 @@ def silence(starts: Sequence[datetime], now: datetime) -> Silence | None:
     )
 
 
-def _usual_weekdays(days: Sequence[date]) -> frozenset[int]:
+def usual_weekdays(days: Sequence[date]) -> frozenset[int]:
     """Return on which days of the week a project is started; none where that varies."""
     recent = [day for day in days if day > days[-1] - _WEEKS]
     span = (recent[-1] - recent[0]).days + 1

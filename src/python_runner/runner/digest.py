@@ -18,7 +18,7 @@ from python_runner.model import RunStatus, Streak
 from python_runner.model.digest import Digest, ProjectDigest, Silent, Standing
 from python_runner.records.digests import Undelivered
 from python_runner.runner.recovery import known_end, was_interrupted
-from python_runner.trends import MOST_STARTS, silence
+from python_runner.trends import MOST_STARTS, silence, usual_duration
 
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Survey:
             runs=runs,
             failed=runs - ended.get(RunStatus.SUCCESS, 0),
             running_since=began,
+            usual=usual_duration(state.durations),
             problem=problem and masker.text(problem),
             listed=folder in self.listed,
             configuration=project,
