@@ -349,6 +349,9 @@ _SCHEDULES = (
     """,
 )
 
+# What to do about the failure of an attempt.
+_HINTS = ("ALTER TABLE attempt ADD COLUMN hint TEXT",)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -363,6 +366,7 @@ MIGRATIONS = (
     _UNANSWERED,
     _DIGESTS,
     _SCHEDULES,
+    _HINTS,
 )
 
 
@@ -370,7 +374,7 @@ MIGRATIONS = (
 #: all migrations to an empty database, at each opening, takes some milliseconds.
 COLUMNS = {
     "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
-    " function line number outcome peak_memory reason run started_at traceback warnings",
+    " function hint line number outcome peak_memory reason run started_at traceback warnings",
     "digest": "id path",
     "digested": "kind project since until",
     "interpreter": "base path stamp version",
