@@ -109,9 +109,9 @@ NO_EXCEPTION = (
     ),
     EndRule(
         name="killed-inside",
-        codes={137},
+        codes={137, 247},
         words=N_(
-            "a program that the script started was killed (137 = 128 + signal 9), mostly because"
+            "a program that the script started was killed (signal 9), mostly because"
             " memory ran out: the system's log says so (on Linux: journalctl -k)"
         ),
     ),

@@ -253,7 +253,7 @@ RULES = (
         kinds=_IMPORT,
         message=lazy_pattern(
             r"(?:Missing optional dependency '(?P<one>[\w.-]+)'"
-            r"|`Import (?P<other>[\w.-]+)` failed)\..* Use pip or conda to install"
+            r"|`Import (?P<other>[\w.-]+)` failed)\..* Use pip(?: or conda|, conda,)"
         ),
         words=N_("{module} is needed as well; install it: {command}"),
         values=_optional,

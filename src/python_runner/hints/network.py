@@ -157,6 +157,7 @@ RULES = (
         message=lazy_pattern(
             r"(?:.*\[Errno (?:61|111)\] (?:Connection refused|Connect call failed)"
             r"|.*\[WinError 10061\]|.*Connection refused\b"
+            r"|Cannot connect to host .* \[Connect call failed "
             r"|All connection attempts failed$)"
         ),
         words=N_(
