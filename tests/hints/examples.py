@@ -11,11 +11,19 @@ PYODBC, SELENIUM = "pyodbc 5.5.0 (unixODBC)", "selenium 4.51.0"
 #: What is known by the sources or the pages of a program alone.
 WINDOWS, PYWIN32 = "Windows", "pywin32 (Windows)"
 
-FRAME = 'Traceback (most recent call last):\n  File "/srv/p/main.py", line 3, in <module>\n'
-IN_PANDAS = FRAME + '  File "/opt/e/pandas/core/indexes/base.py", line 3823, in get_loc\n'
-IN_OPENPYXL = FRAME + '  File "/opt/e/openpyxl/reader/excel.py", line 1, in load_workbook\n'
+FRAME = (
+    'Traceback (most recent call last):\n  File "/srv/p/main.py", line 3, in <module>\n'
+)
+IN_PANDAS = (
+    FRAME + '  File "/opt/e/pandas/core/indexes/base.py", line 3823, in get_loc\n'
+)
+IN_OPENPYXL = (
+    FRAME + '  File "/opt/e/openpyxl/reader/excel.py", line 1, in load_workbook\n'
+)
 IN_OS = FRAME + '  File "<frozen os>", line 679, in __getitem__\n'
-IN_GETPASS = FRAME + '  File "/opt/lib/python3.11/getpass.py", line 77, in unix_getpass\n'
+IN_GETPASS = (
+    FRAME + '  File "/opt/lib/python3.11/getpass.py", line 77, in unix_getpass\n'
+)
 STARTING = FRAME + '  File "/opt/lib/subprocess.py", line 1955, in _execute_child\n'
 
 
@@ -53,7 +61,9 @@ EXAMPLES = {
     "module-newer": Example("ModuleNotFoundError: No module named 'annotationlib'"),
     "module-removed": Example("ModuleNotFoundError: No module named 'distutils'"),
     "module-of-windows": Example("ModuleNotFoundError: No module named 'winreg'"),
-    "module-of-posix": Example("ModuleNotFoundError: No module named 'fcntl'", windows=True),
+    "module-of-posix": Example(
+        "ModuleNotFoundError: No module named 'fcntl'", windows=True
+    ),
     "module-of-the-system": Example("ModuleNotFoundError: No module named '_tkinter'"),
     "module-missing": Example("ModuleNotFoundError: No module named 'cv2'"),
     "module-missing-for-system": Example(
@@ -91,7 +101,9 @@ EXAMPLES = {
     "python-2": Example(
         "SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?"
     ),
-    "newer-syntax": Example("SyntaxError: multiple exception types must be parenthesized"),
+    "newer-syntax": Example(
+        "SyntaxError: multiple exception types must be parenthesized"
+    ),
     # session
     "password-prompt": Example("EOFError", text=IN_GETPASS),
     "input": Example("EOFError: EOF when reading a line"),
@@ -107,14 +119,16 @@ EXAMPLES = {
     ),
     "locale": Example("locale.Error: unsupported locale setting"),
     "com-missing": _windows(
-        "pywintypes.com_error: (-2147221005, 'Invalid class string', None, None)", PYWIN32
+        "pywintypes.com_error: (-2147221005, 'Invalid class string', None, None)",
+        PYWIN32,
     ),
     "com-session": _windows(
-        "pywintypes.com_error: (-2146959355, 'Échec de l’exécution du serveur', None, None)",
+        "pywintypes.com_error: (-2146959355, 'Échec de l'exécution du serveur', None, None)",
         PYWIN32,
     ),
     "com-not-running": _windows(
-        "pywintypes.com_error: (-2147221021, 'Operation unavailable', None, None)", PYWIN32
+        "pywintypes.com_error: (-2147221021, 'Operation unavailable', None, None)",
+        PYWIN32,
     ),
     "com-busy": _windows(
         "pywintypes.com_error: (-2147418111, 'Call was rejected by callee.', None, None)",
@@ -161,7 +175,7 @@ EXAMPLES = {
         r"FileNotFoundError: [Errno 2] No such file or directory: 'Z:\\exports\\sales.csv'"
     ),
     "share-away": _windows(
-        "FileNotFoundError: [WinError 53] Le chemin réseau n’a pas été trouvé:"
+        "FileNotFoundError: [WinError 53] Le chemin réseau n'a pas été trouvé:"
         r" '\\\\server\\share\\sales.csv'"
     ),
     "share-logon": _windows(
@@ -187,7 +201,9 @@ EXAMPLES = {
         "PermissionError: [WinError 32] Le processus ne peut pas accéder au fichier car ce"
         r" fichier est utilisé par un autre processus: 'C:\\data\\sales.xlsx'"
     ),
-    "folder-as-file": Example("IsADirectoryError: [Errno 21] Is a directory: '/is/folder'"),
+    "folder-as-file": Example(
+        "IsADirectoryError: [Errno 21] Is a directory: '/is/folder'"
+    ),
     "office-file-open": _windows(
         r"PermissionError: [Errno 13] Permission denied: 'C:\\there\\sales.xlsx'"
     ),
@@ -196,19 +212,23 @@ EXAMPLES = {
     ),
     "permission": Example("PermissionError: [Errno 13] Permission denied: 'sales.csv'"),
     "privilege": _windows(
-        "OSError: [WinError 740] L’opération demandée nécessite une élévation"
+        "OSError: [WinError 740] L'opération demandée nécessite une élévation"
     ),
     "disk-full": Example("OSError: [Errno 28] No space left on device"),
     "database-disk-full": Example("sqlite3.OperationalError: database or disk is full"),
     "quota": Example(
-        "OSError: [Errno 122] Disk quota exceeded: '/home/me/out.csv'", "Linux", quoted=True
+        "OSError: [Errno 122] Disk quota exceeded: '/home/me/out.csv'",
+        "Linux",
+        quoted=True,
     ),
     "too-many-files": Example("OSError: [Errno 24] Too many open files: 'main.py'"),
     "name-too-long": Example("OSError: [Errno 36] File name too long: '/tmp/xxx'"),
     "forbidden-character": _windows(
         "OSError: [Errno 22] Invalid argument: 'sales 10:30.csv'"
     ),
-    "wrong-bits": _windows("OSError: [WinError 193] %1 ist keine zulässige Win32-Anwendung"),
+    "wrong-bits": _windows(
+        "OSError: [WinError 193] %1 ist keine zulässige Win32-Anwendung"
+    ),
     "port-in-use": Example("OSError: [Errno 98] Address already in use"),
     "encode": Example(
         "UnicodeEncodeError: 'charmap' codec can't encode character '\\u2192' in position 0:"
@@ -410,7 +430,10 @@ NO_HINT = (
     ("KeyError: 'amount'", IN_OS + '  File "/srv/p/os_names.py", line 3, in get\n'),
     ("KeyError: 3", IN_PANDAS),
     ("ValueError: Expecting value: line 1 column 1 (char 0)", FRAME),
-    ("json.decoder.JSONDecodeError: Expecting ',' delimiter: line 4 column 2 (char 90)", FRAME),
+    (
+        "json.decoder.JSONDecodeError: Expecting ',' delimiter: line 4 column 2 (char 90)",
+        FRAME,
+    ),
     ("TimeoutError: server slow", FRAME),
     ("TimeoutError", FRAME),
     ("ConnectionError: the bank has no statement for today", FRAME),
@@ -424,7 +447,10 @@ NO_HINT = (
     ("EOFError: the file ends in the middle of a record", FRAME),
     ("zipfile.BadZipFile: File is not a zip file", FRAME),
     ("ValueError: Excel file format cannot be determined", FRAME),
-    ("UnicodeEncodeError: 'utf-8' codec can't encode character '\\ud800' in position 0", FRAME),
+    (
+        "UnicodeEncodeError: 'utf-8' codec can't encode character '\\ud800' in position 0",
+        FRAME,
+    ),
     ("smtplib.SMTPDataError: (554, b'5.2.0 refused')", FRAME),
     ("urllib.error.HTTPError: HTTP Error 418: I'm a teapot", FRAME),
     ("requests.exceptions.HTTPError: our own words about 403 Forbidden", FRAME),
@@ -432,8 +458,14 @@ NO_HINT = (
     ("locale.Error: another thing", FRAME),
     ("MemoryOfCustomerError: 12", FRAME),
     ("billing.errors.PermissionError: [Errno 13] Permission denied: 'x'", FRAME),
-    ("pyodbc.ProgrammingError: ('42S02', \"[42S02] Invalid object name 'sales'. (208)\")", FRAME),
-    ("pywintypes.com_error: (-2147352567, 'Exception', (0, 'Word', 'x', None, 0, -1), None)", FRAME),
+    (
+        "pyodbc.ProgrammingError: ('42S02', \"[42S02] Invalid object name 'sales'. (208)\")",
+        FRAME,
+    ),
+    (
+        "pywintypes.com_error: (-2147352567, 'Exception', (0, 'Word', 'x', None, 0, -1), None)",
+        FRAME,
+    ),
     ("2 of 22 invoices were refused by the bank", FRAME),
     ("logged: ConnectionRefusedError: [Errno 111] Connection refused", FRAME),
     ("", FRAME),

@@ -35,7 +35,7 @@ WINDOWS = "" if sys.platform == "win32" else "Windows alone has that"
 OLD = "" if sys.version_info < (3, 14) else "this Python is as new as they come"
 
 #: A server in a thread that answers each connection with some lines, one a line it gets.
-SERVER = '''
+SERVER = """
 import socket, threading
 def serve(*answers, wait=True):
     listener = socket.create_server(("127.0.0.1", 0))
@@ -48,8 +48,10 @@ def serve(*answers, wait=True):
         peer.close()
     threading.Thread(target=answer, daemon=True).start()
     return listener.getsockname()[1]
-'''
-HTTP = SERVER + '''
+"""
+HTTP = (
+    SERVER
+    + """
 import urllib.request
 def get(status):
     answer = "HTTP/1.0 " + status + "\\r\\nContent-Length: 0\\r\\n\\r\\n"
@@ -62,23 +64,29 @@ def get(status):
     threading.Thread(target=serve_one, daemon=True).start()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     opener.open("http://127.0.0.1:%d/report" % listener.getsockname()[1], timeout=30)
-'''
-SMTP = SERVER + '''
+"""
+)
+SMTP = (
+    SERVER
+    + """
 import smtplib
 def login(answer):
     port = serve("220 mail\\r\\n", "250-mail\\r\\n250 AUTH LOGIN\\r\\n",
                  "334 UGFzc3dvcmQ6\\r\\n", answer + "\\r\\n", "221 bye\\r\\n")
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as server:
         server.login("me@example.org", "secret")
-'''
+"""
+)
 #: A connection over TLS to the port that the variable TLS_PORT names.
-TLS = '''
+TLS = """
 import os, socket, ssl
 context = ssl.create_default_context(cafile=os.environ.get("TLS_CA"))
 with socket.create_connection(("127.0.0.1", int(os.environ["TLS_PORT"])), 30) as line:
     context.wrap_socket(line, server_hostname="localhost")
-'''
-LIMITED = "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))\n"
+"""
+LIMITED = (
+    "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 32, 1 << 32))\n"
+)
 
 RAISED = {
     "module-hidden": Raised("import yaml.nodes", {"yaml.py": b""}),
@@ -105,7 +113,9 @@ RAISED = {
         "import ctypes\nctypes.CDLL('libnothing.so.1')", why_not=LINUX
     ),
     "python-2": Raised("print 'loaded'"),
-    "newer-syntax": Raised("try:\n    pass\nexcept ValueError, KeyError:\n    pass", why_not=OLD),
+    "newer-syntax": Raised(
+        "try:\n    pass\nexcept ValueError, KeyError:\n    pass", why_not=OLD
+    ),
     "password-prompt": Raised("import getpass\ngetpass.getpass()", why_not=POSIX),
     "input": Raised("answer = input('Go on? ')"),
     "display-variable": Raised("import os\nos.environ['DISPLAY']"),
@@ -122,7 +132,9 @@ RAISED = {
     ),
     "folder-as-file": Raised("import os\nos.mkdir('out')\nopen('out')"),
     "not-executable": Raised(
-        "import subprocess\nsubprocess.run(['./load.sh'])", {"load.sh": b""}, why_not=POSIX
+        "import subprocess\nsubprocess.run(['./load.sh'])",
+        {"load.sh": b""},
+        why_not=POSIX,
     ),
     "permission": Raised(
         "import os\n"
@@ -151,9 +163,7 @@ RAISED = {
     ),
     "name-too-long": Raised("open('/tmp/' + 300 * 'x')", why_not=POSIX),
     "escapes": Raised(r"open('C:\temp\sales.csv')", why_not=WINDOWS),
-    "forbidden-character": Raised(
-        "open('sales 10:30?.csv', 'w')", why_not=WINDOWS
-    ),
+    "forbidden-character": Raised("open('sales 10:30?.csv', 'w')", why_not=WINDOWS),
     "port-in-use": Raised(
         "import socket\n"
         "first = socket.create_server(('127.0.0.1', 0))\n"
@@ -202,8 +212,7 @@ RAISED = {
         "zoneinfo.ZoneInfo('Europe/Paris')"
     ),
     "proxy-login": Raised(
-        SERVER
-        + "import urllib.request\n"
+        SERVER + "import urllib.request\n"
         "port = serve('HTTP/1.0 407 Proxy Authentication Required\\r\\n\\r\\n', wait=False)\n"
         "proxy = urllib.request.ProxyHandler({'https': 'http://127.0.0.1:%d' % port})\n"
         "urllib.request.build_opener(proxy).open('https://example.org', timeout=30)"
@@ -213,8 +222,7 @@ RAISED = {
     "certificate-name": Raised(TLS),
     "certificate": Raised(TLS),
     "no-tls": Raised(
-        SERVER
-        + "import ssl\n"
+        SERVER + "import ssl\n"
         "port = serve('220 mail.example.org ESMTP\\r\\n')\n"
         "line = socket.create_connection(('127.0.0.1', port), 30)\n"
         "ssl.create_default_context().wrap_socket(line, server_hostname='localhost')"
@@ -230,15 +238,13 @@ RAISED = {
         "socket.getaddrinfo('no.such.host', 80, flags=socket.AI_NUMERICHOST)"
     ),
     "no-answer": Raised(
-        SERVER
-        + "import urllib.request\n"
+        SERVER + "import urllib.request\n"
         "listener = socket.create_server(('127.0.0.1', 0))\n"
         "opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))\n"
         "opener.open('http://127.0.0.1:%d' % listener.getsockname()[1], timeout=0.1)"
     ),
     "closed": Raised(
-        SERVER
-        + "import http.client\n"
+        SERVER + "import http.client\n"
         "line = http.client.HTTPConnection('127.0.0.1', serve(), timeout=30)\n"
         "line.request('GET', '/')\n"
         "line.getresponse()"
@@ -253,19 +259,18 @@ RAISED = {
         " disabled. [PR0P264CA0001.FRAP264.PROD.OUTLOOK.COM]')"
     ),
     "smtp-app-password": Raised(
-        SMTP + "login('535-5.7.8 Username and Password not accepted.\\r\\n535 5.7.8 gsmtp')"
+        SMTP
+        + "login('535-5.7.8 Username and Password not accepted.\\r\\n535 5.7.8 gsmtp')"
     ),
     "smtp-login": Raised(SMTP + "login('535 authentication failed')"),
     "smtp-no-login": Raised(
-        SERVER
-        + "import smtplib\n"
+        SERVER + "import smtplib\n"
         "port = serve('220 mail\\r\\n', '250 mail\\r\\n', '221 bye\\r\\n')\n"
         "server = smtplib.SMTP('127.0.0.1', port, timeout=30)\n"
         "server.login('me@example.org', 'secret')"
     ),
     "ftp-login": Raised(
-        SERVER
-        + "import ftplib\n"
+        SERVER + "import ftplib\n"
         "port = serve('220 ftp\\r\\n', '331 password?\\r\\n', '530 Login incorrect.\\r\\n')\n"
         "ftp = ftplib.FTP()\n"
         "ftp.connect('127.0.0.1', port, timeout=30)\n"

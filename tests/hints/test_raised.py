@@ -96,7 +96,9 @@ def tls_variables(name: str, folder: Path) -> tuple[trustme.LeafCert, dict[str, 
     trusted.cert_pem.write_to_path(str(folder / "ca.pem"))
     variables = {"TLS_CA": str(folder / "ca.pem")}
     host = "mail.example.org" if name == "certificate-name" else "localhost"
-    ended = datetime.now(UTC) - timedelta(days=1) if name == "certificate-expired" else None
+    ended = (
+        datetime.now(UTC) - timedelta(days=1) if name == "certificate-expired" else None
+    )
     return authority.issue_cert(host, not_after=ended), variables
 
 

@@ -34,7 +34,10 @@ AROUND = Surroundings(
 SYSTEM = replace(
     AROUND,
     install="",
-    environment=("python3 -m venv /srv/p/.venv", "/srv/p/.venv/bin/python -m pip install"),
+    environment=(
+        "python3 -m venv /srv/p/.venv",
+        "/srv/p/.venv/bin/python -m pip install",
+    ),
     module_folder=lambda _name: None,
 )
 
@@ -68,7 +71,7 @@ def test_each_rule_knows_its_example(name: str) -> None:
 def test_every_rule_has_one_example_and_one_proof() -> None:
     """A rule is raised by a script, or its example says who printed it."""
     assert EXAMPLES.keys() == ALL.keys()
-    assert len(ALL) == len({*RULES, *ANY_END, *NO_EXCEPTION})
+    assert len(ALL) == len(RULES) + len(ANY_END) + len(NO_EXCEPTION)
     unproven = {n for n, e in EXAMPLES.items() if not e.source} - RAISED.keys()
     assert not unproven
     assert RAISED.keys() <= ALL.keys()
@@ -88,51 +91,75 @@ def test_what_is_not_known_for_sure_gets_no_hint(
 SAME = {
     "refused": (
         "ConnectionRefusedError: [Errno 61] Connection refused",
-        "ConnectionRefusedError: [WinError 10061] Aucune connexion n’a pu être établie",
+        "ConnectionRefusedError: [WinError 10061] Aucune connexion n'a pu être établie",
         "ConnectionRefusedError: [Errno 111] Connect call failed ('127.0.0.1', 9)",
         "urllib.error.URLError: <urlopen error [Errno 111] Connection refused>",
-        "requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=9):"
-        " Max retries exceeded with url: / (Caused by NewConnectionError(\"HTTPConnection("
-        "host='127.0.0.1', port=9): Failed to establish a new connection: [Errno 111]"
-        ' Connection refused"))',
+        (
+            "requests.exceptions.ConnectionError: HTTPConnectionPool(host='127.0.0.1', port=9):"
+            ' Max retries exceeded with url: / (Caused by NewConnectionError("HTTPConnection('
+            "host='127.0.0.1', port=9): Failed to establish a new connection: [Errno 111]"
+            ' Connection refused"))'
+        ),
         "httpx.ConnectError: [Errno 111] Connection refused",
-        "aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host 127.0.0.1:9"
-        " ssl:default [Connect call failed ('127.0.0.1', 9)]",
-        'psycopg2.OperationalError: connection to server at "127.0.0.1", port 9 failed:'
-        " Connection refused",
-        "pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on '127.0.0.1'"
-        ' ([Errno 111] Connection refused)")',
-        "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server"
-        ' at "127.0.0.1", port 9 failed: Connection refused',
+        (
+            "aiohttp.client_exceptions.ClientConnectorError: Cannot connect to host 127.0.0.1:9"
+            " ssl:default [Connect call failed ('127.0.0.1', 9)]"
+        ),
+        (
+            'psycopg2.OperationalError: connection to server at "127.0.0.1", port 9 failed:'
+            " Connection refused"
+        ),
+        (
+            "pymysql.err.OperationalError: (2003, \"Can't connect to MySQL server on '127.0.0.1'"
+            ' ([Errno 111] Connection refused)")'
+        ),
+        (
+            "sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection to server"
+            ' at "127.0.0.1", port 9 failed: Connection refused'
+        ),
     ),
     "unknown-name": (
         "socket.gaierror: [Errno 11001] getaddrinfo failed",
         "socket.gaierror: [Errno -3] Temporary failure in name resolution",
-        "urllib.error.URLError: <urlopen error [Errno 8] nodename nor servname provided, or"
-        " not known>",
-        "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='x', port=443): Max"
-        ' retries exceeded with url: / (Caused by NameResolutionError("..."))',
+        (
+            "urllib.error.URLError: <urlopen error [Errno 8] nodename nor servname provided, or"
+            " not known>"
+        ),
+        (
+            "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='x', port=443): Max"
+            ' retries exceeded with url: / (Caused by NameResolutionError("..."))'
+        ),
     ),
     "no-answer": (
         "TimeoutError: [WinError 10060] Ein Verbindungsversuch ist fehlgeschlagen",
         "TimeoutError: [Errno 110] Connection timed out",
         "TimeoutError: The read operation timed out",
         "urllib.error.URLError: <urlopen error timed out>",
-        "requests.exceptions.ReadTimeout: HTTPConnectionPool(host='x', port=80): Read timed"
-        " out. (read timeout=1)",
-        "requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='x', port=80): Max"
-        " retries exceeded with url: / (Caused by ConnectTimeoutError(<...>, 'Connection to"
-        " x timed out. (connect timeout=1)'))",
+        (
+            "requests.exceptions.ReadTimeout: HTTPConnectionPool(host='x', port=80): Read timed"
+            " out. (read timeout=1)"
+        ),
+        (
+            "requests.exceptions.ConnectTimeout: HTTPConnectionPool(host='x', port=80): Max"
+            " retries exceeded with url: / (Caused by ConnectTimeoutError(<...>, 'Connection to"
+            " x timed out. (connect timeout=1)'))"
+        ),
     ),
     "certificate": (
-        "requests.exceptions.SSLError: HTTPSConnectionPool(host='x', port=443): Max retries"
-        " exceeded with url: / (Caused by SSLError(SSLCertVerificationError(1, '[SSL:"
-        " CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in"
-        " certificate chain (_ssl.c:1006)')))",
-        "urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate"
-        " verify failed: unable to get local issuer certificate (_ssl.c:1006)>",
-        "httpx.ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed:"
-        " self signed certificate (_ssl.c:997)",
+        (
+            "requests.exceptions.SSLError: HTTPSConnectionPool(host='x', port=443): Max retries"
+            " exceeded with url: / (Caused by SSLError(SSLCertVerificationError(1, '[SSL:"
+            " CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate in"
+            " certificate chain (_ssl.c:1006)')))"
+        ),
+        (
+            "urllib.error.URLError: <urlopen error [SSL: CERTIFICATE_VERIFY_FAILED] certificate"
+            " verify failed: unable to get local issuer certificate (_ssl.c:1006)>"
+        ),
+        (
+            "httpx.ConnectError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed:"
+            " self signed certificate (_ssl.c:997)"
+        ),
     ),
     "http-401": (
         "httpx.HTTPStatusError: Client error '401 Unauthorized' for url 'https://x/y'",
@@ -146,25 +173,37 @@ SAME = {
         "sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) database is locked",
     ),
     "odbc-driver": (
-        "pyodbc.InterfaceError: ('IM002', '[IM002] [unixODBC][Driver Manager]Data source name"
-        " not found and no default driver specified (0) (SQLDriverConnect)')",
-        "pyodbc.InterfaceError: ('IM002', '[IM002] [Microsoft][Gestionnaire de pilotes ODBC]"
-        " Source de données introuvable et nom de pilote non spécifié (0)"
-        " (SQLDriverConnect)')",
+        (
+            "pyodbc.InterfaceError: ('IM002', '[IM002] [unixODBC][Driver Manager]Data source name"
+            " not found and no default driver specified (0) (SQLDriverConnect)')"
+        ),
+        (
+            "pyodbc.InterfaceError: ('IM002', '[IM002] [Microsoft][Gestionnaire de pilotes ODBC]"
+            " Source de données introuvable et nom de pilote non spécifié (0)"
+            " (SQLDriverConnect)')"
+        ),
     ),
     "optional-package": (
-        "ImportError: Missing optional dependency 'openpyxl'.  Use pip or conda to install"
-        " openpyxl.",
+        (
+            "ImportError: Missing optional dependency 'openpyxl'.  Use pip or conda to install"
+            " openpyxl."
+        ),
     ),
     "memory": (
-        "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 72.8 TiB for an array"
-        " with shape (1000000, 10000000) and data type float64",
+        (
+            "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 72.8 TiB for an array"
+            " with shape (1000000, 10000000) and data type float64"
+        ),
         "numpy.core._exceptions._ArrayMemoryError: Unable to allocate 7.45 GiB",
     ),
-    "disk-full": ("OSError: [WinError 112] Es steht nicht genug Speicherplatz zur Verfügung",),
+    "disk-full": (
+        "OSError: [WinError 112] Es steht nicht genug Speicherplatz zur Verfügung",
+    ),
     "file-open": (
-        "PermissionError: [WinError 33] Der Prozess kann nicht zugreifen: 'C:\\\\x.xlsx' ->"
-        " 'C:\\\\y.xlsx'",
+        (
+            "PermissionError: [WinError 33] Der Prozess kann nicht zugreifen: 'C:\\\\x.xlsx' ->"
+            " 'C:\\\\y.xlsx'"
+        ),
     ),
     "permission": (
         "PermissionError: [WinError 5] Accès refusé: 'C:\\\\data'",
@@ -174,7 +213,7 @@ SAME = {
     "start-in": ("FileNotFoundError: [WinError 3] Le chemin est introuvable: 'out'",),
     "display": (
         '_tkinter.TclError: couldn\'t connect to display ":99"',
-        "Xlib.error.DisplayNameError: Bad display name \"\"",
+        'Xlib.error.DisplayNameError: Bad display name ""',
     ),
 }
 

@@ -15,7 +15,7 @@ from python_runner.hints.table import hint_for
 from python_runner.installation import shell_word
 from python_runner.model import Outcome
 from python_runner.patterns import lazy_pattern
-from python_runner.tracebacks.endings import Hint
+from python_runner.tracebacks.endings import Beside
 
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def what_to_do(
     """Return what to do about a failure; None where that is not known for sure."""
     traceback = cause.traceback
     exception = traceback.exception if traceback else None
-    if exception is None and cause.hint is Hint.LOGGED:
+    if exception is None and cause.beside is Beside.LOGGED:
         exception = cause.told
     failure = Failure.of(
         exception or "",

@@ -183,8 +183,8 @@ RULES = (
         kinds=_JSON,
         message=lazy_pattern(r"Expecting value: line 1 column 1 \(char 0\)$"),
         words=N_(
-            "that was no JSON but empty or something else, as the page of a login, an error or"
-            " a proxy: look at the status and the first characters of the answer"
+            "that is not JSON: it is empty, or the page of a login, an error or a proxy. Look at"
+            " the status and the first characters of the answer"
         ),
     ),
     Rule(
