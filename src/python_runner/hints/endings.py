@@ -162,7 +162,7 @@ NO_EXCEPTION = (
         codes={0xC000013A, 0x40010004, 0xC000026B},
         words=N_(
             "the session ended (sign-out, restart, closed window): let the task run whether the"
-            " user is signed in or not"
+            " user is logged on or not"
         ),
     ),
     EndRule(

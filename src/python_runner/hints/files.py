@@ -122,7 +122,7 @@ def _forbidden(seen: Seen) -> Found:
 def _too_long(seen: Seen) -> Found:
     file = seen.failure.file
     long = seen.around.windows and len(file) >= _LONGEST and file[:4] != "\\\\?\\"
-    return {"count": len(file)} if long else None
+    return {"length": len(file)} if long else None
 
 
 def _number_of(*numbers: int) -> str:
@@ -155,8 +155,8 @@ RULES = (
         message=_NOT_FOUND,
         words=N_(
             "there is no drive {drive} in this session: a mapped drive belongs to a user who"
-            " has signed in. Write the address of the share instead, as"
-            " \\\\server\\share\\folder"
+            " is logged on. Write the address of the share instead, as"
+            " `\\\\server\\share\\folder`"
         ),
         values=_drive,
     ),
@@ -196,7 +196,7 @@ RULES = (
         kinds=OS_ERRORS,
         message=_NOT_FOUND,
         words=N_(
-            "the path has {count} characters, and Windows accepts 259: shorten it, or allow"
+            "the path is {length} characters long, and Windows accepts 259: shorten it, or allow"
             " long paths (LongPathsEnabled)"
         ),
         values=_too_long,
@@ -284,7 +284,7 @@ RULES = (
         message=lazy_pattern(r"\[WinError (?:740|1314)\] "),
         words=N_(
             "that needs the rights of an administrator, and {account} ran without them: tick"
-            " “Run with highest privileges” in the task"
+            ' "Run with highest privileges" in the task'
         ),
         values=_account,
     ),

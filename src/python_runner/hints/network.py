@@ -113,7 +113,7 @@ RULES = (
         ),
         words=N_(
             "the certificate of the server has expired, or the clock of this computer is"
-            " wrong: look at its date, else tell those who run the server"
+            " wrong: look at its date, else tell its administrator"
         ),
     ),
     Rule(
@@ -250,7 +250,7 @@ RULES = (
         message=lazy_pattern(_status("429")),
         words=N_(
             "the server allows fewer requests: wait between them, as long as its header"
-            " Retry-After says"
+            " `Retry-After` says"
         ),
     ),
     Rule(
@@ -258,8 +258,8 @@ RULES = (
         kinds=_HTTP,
         message=lazy_pattern(_status("500", "502", "503", "504")),
         words=N_(
-            "the server has a problem of its own: try again later (`retries`), else tell those"
-            " who run it"
+            "the server has a problem of its own: try again later (`retries`), else tell its"
+            " administrator"
         ),
     ),
     Rule(
@@ -288,7 +288,7 @@ RULES = (
         message=lazy_pattern(r"\(5\d\d, b"),
         words=N_(
             "the mail server does not accept this name and password: check both, and whether"
-            " the mailbox allows programs to log in"
+            " programs may use the mailbox"
         ),
     ),
     Rule(

@@ -122,7 +122,7 @@ RULES = (
         kinds=_COM,
         message=lazy_pattern(_com(-2147221005, -2147221164)),
         words=N_(
-            "the program that the script controls (Excel, Outlook, …) is not installed here,"
+            "the program that the script controls (such as Excel) is not installed here,"
             " or not for the bits of this Python: install it, or use openpyxl for workbooks"
         ),
     ),
@@ -131,8 +131,8 @@ RULES = (
         kinds=_COM,
         message=lazy_pattern(_com(-2146959355, -2147024891, -2147467238)),
         words=N_(
-            "Windows did not start the program that the script controls (Excel, Outlook, …) in"
-            " this session: run the task only when the user is signed in, or use openpyxl for"
+            "Windows did not start the program that the script controls (such as Excel) in"
+            " this session: run the task only when the user is logged on, or use openpyxl for"
             " workbooks"
         ),
     ),
@@ -141,8 +141,8 @@ RULES = (
         kinds=_COM,
         message=lazy_pattern(_com(-2147221021)),
         words=N_(
-            "the script wants to use a program that runs already (Excel, Outlook, …), and none"
-            " does in this session: start it with Dispatch in place of GetActiveObject"
+            "the script wants to use a program that is open already (such as Excel), and there"
+            " is none in this session: start it with Dispatch in place of GetActiveObject"
         ),
     ),
     Rule(
@@ -150,7 +150,7 @@ RULES = (
         kinds=_COM,
         message=lazy_pattern(_com(-2147418111, -2147417846)),
         words=N_(
-            "the program that the script controls (Excel, Outlook, …) is busy or shows a"
+            "the program that the script controls (such as Excel) is busy or shows a"
             " question: set DisplayAlerts = False, and end programs that earlier runs left"
         ),
     ),
@@ -159,7 +159,7 @@ RULES = (
         kinds=_COM,
         message=lazy_pattern(_com(-2147023174, -2147417848, -2147023170)),
         words=N_(
-            "the program that the script controls (Excel, Outlook, …) has ended or crashed"
+            "the program that the script controls (such as Excel) has ended or crashed"
             " meanwhile: open it anew for each run, and let no two scripts share it"
         ),
     ),
@@ -170,7 +170,7 @@ RULES = (
         words=N_(
             "Excel refused that, often because the file is not there, is open elsewhere, or"
             " the session has no user: check the path, and use openpyxl where no user is"
-            " signed in"
+            " logged on"
         ),
     ),
     Rule(
