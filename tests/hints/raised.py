@@ -296,3 +296,6 @@ RAISED = {
     ),
     "crash": Raised("import ctypes\nctypes.string_at(0)"),
 }
+
+#: Those of Windows.
+WINDOWS_CASES = frozenset({"module-of-posix", "program-unnamed", "escapes", "forbidden-character"})
