@@ -36,7 +36,10 @@ HEADS = {
 BEGIN, END = "<!-- hints: {group} -->", "<!-- end of hints -->"
 #: How a rule is known to be right, by language.
 RAISED_WORDS = {"en": "a test raises it", "fr": "un test la provoque"}
-ON_WINDOWS = {"en": "a test raises it on Windows", "fr": "un test la provoque sous Windows"}
+ON_WINDOWS = {
+    "en": "a test raises it on Windows",
+    "fr": "un test la provoque sous Windows",
+}
 SEEN = {"en": "seen: {source}", "fr": "vu\u00a0: {source}"}
 QUOTED = {"en": "quoted: {source}", "fr": "cité\u00a0: {source}"}
 EXIT_CODE = {"en": "exit code {code}", "fr": "code de sortie {code}"}

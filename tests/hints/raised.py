@@ -298,4 +298,6 @@ RAISED = {
 }
 
 #: Those of Windows.
-WINDOWS_CASES = frozenset({"module-of-posix", "program-unnamed", "escapes", "forbidden-character"})
+WINDOWS_CASES = frozenset(
+    {"module-of-posix", "program-unnamed", "escapes", "forbidden-character"}
+)
