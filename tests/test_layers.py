@@ -45,7 +45,7 @@ LAYERS = (
         "due_times",
         "expected_files",
     },
-    {"tracebacks"},
+    {"tracebacks", "hints"},
     {"model"},
     {"output_text"},
     {"masking"},

@@ -342,6 +342,7 @@ def test_the_documents_have_the_public_keys() -> None:
             "duration_seconds": 1.235,
             "exception": None,
             "place": None,
+            "hint": None,
             "traceback": None,
             "output": None,
             "warnings": [],

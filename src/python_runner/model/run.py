@@ -140,6 +140,7 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
+        version: of the interpreter, as ``3.11.9``; empty if unknown.
         masker: takes the known secrets out of the output and of the attempt's texts.
     """
 
@@ -155,6 +156,7 @@ class Command:
     flags: tuple[str, ...] = ()
     inherit: tuple[int, ...] = ()
     spare: str = ""
+    version: str = ""
     masker: Masker = field(default_factory=Masker, repr=False)
 
     @property
@@ -209,6 +211,7 @@ class Attempt:
         output: file with its output where that is not the one that was wanted.
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
+        hint: what to do about its failure, where that is known for sure; else None.
     """
 
     outcome: Outcome
@@ -222,6 +225,7 @@ class Attempt:
     cpu_seconds: float | None = None
     output: str | None = None
     transient: bool = False
+    hint: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +302,13 @@ class ScriptResult:
         return traceback.exception
 
     @property
+    def hint(self) -> Sentence | None:
+        """What to do about its failure, where that is known for sure; else None."""
+        if self.succeeded or not self.attempts:
+            return None
+        return self.attempts[-1].hint
+
+    @property
     def place(self) -> str | None:
         """Where in the project that exception was raised: ``sub/load.py:12``."""
         traceback = self.last_traceback
@@ -348,6 +359,7 @@ class ScriptResult:
             "duration_seconds": round(self.duration, 3),
             "exception": self.exception,
             "place": self.place,
+            "hint": str(self.hint) if self.hint else None,
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
             "warnings": [str(warning) for warning in self.warnings],

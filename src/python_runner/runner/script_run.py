@@ -247,6 +247,7 @@ class ScriptRun:
             project=str(project.path),
             run_id=self.context.run_id,
             inherit=self.inherit,
+            version=self.identity.version or "",
             masker=self.context.masker,
         )
 

@@ -156,6 +156,7 @@ class _Status:
             "script": first.get("script"),
             "exception": first.get("exception"),
             "place": first.get("place"),
+            "hint": first.get("hint"),
             "since": self.since.isoformat() if self.since else None,
             "runs_in_a_row": self.in_a_row,
             "usual_seconds": None if self.usual is None else round(self.usual, 3),
