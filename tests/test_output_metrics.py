@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -266,9 +267,15 @@ NUMBERS: dict[str, tuple[str, float] | None] = {
     "commit a2f9bc1d has 12 files": ("commit # has # files", 12),
     "c6af9ac6-7b61-11e6-9a41-93e8deadbeef: 12 files": ("#: # files", 12),
     "a6af9ac6-7b61-11e6-9a41-93e8deadbeef: 12 files": ("#: # files", 12),
-    "/tmp/tmpab3k2x9/in.csv: 5 rows": ("/tmp/#/in.csv: # rows", 5),
-    "wrote out/sales_20241127.csv (48210 rows)": ("wrote out/sales_#.csv (# rows)", 48210),
-    "wrote 48210 rows to C:\\out\\27\\sales.csv": ("wrote # rows to C:\\out\\#\\sales.csv", 48210),
+    "/var/tmpab3k2x9/in.csv: 5 rows": ("/var/#/in.csv: # rows", 5),
+    "wrote out/sales_20241127.csv (48210 rows)": (
+        "wrote out/sales_#.csv (# rows)",
+        48210,
+    ),
+    "wrote 48210 rows to C:\\out\\27\\sales.csv": (
+        "wrote # rows to C:\\out\\#\\sales.csv",
+        48210,
+    ),
     "48210 rows from https://example.org:8080/a?page=3": (
         "# rows from https://example.org:#/a?page=#",
         48210,
@@ -349,10 +356,9 @@ def test_a_line_that_recurs_has_one_form(one: str, other: str) -> None:
 
 def test_the_last_lines_come_first_each_form_once() -> None:
     """Few, in the order in which a reader from the end meets them."""
-    text = "\n".join(
-        ["loaded 1 rows", *(f"step {x}: {n} rows" for n, x in enumerate("abcdefgh"))]
-        + ["loaded 2 rows", "loaded 3 rows", "wrote 5 files"]
-    )
+    steps = (f"step {x}: {n} rows" for n, x in enumerate("abcdefgh"))
+    rest = ("loaded 2 rows", "loaded 3 rows", "wrote 5 files")
+    text = "\n".join(["loaded 1 rows", *steps, *rest])
 
     found = numbers_in(text)
 
@@ -391,7 +397,7 @@ def test_it_does_not_matter_how_an_output_comes(
     whole, parts = OutputMeter(), OutputMeter()
     whole.feed(data)
     places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         parts.feed(data[start:end])
 
     found = whole.metrics("")

@@ -29,6 +29,7 @@ _LETTERS = tuple(
     for word in (b"err", b"warn", b"crit", b"fatal", b"severe", b"alert", b"emerg")
     for form in (word, word.upper(), word.capitalize())
 )
+#: The counts of a level, by their names in the metrics.
 _WARNING, _ERROR, _CRITICAL = "log_warnings", "log_errors", "log_criticals"
 _COUNTED = {
     **dict.fromkeys(("WARNING", "WARN"), _WARNING),
@@ -55,11 +56,11 @@ _MOMENT = lazy_pattern(
 )
 _BOXES = lazy_pattern(r"\[[^\]\[]*\]|\{[^{}]*\}|\([^()]*\)|<[^<>]*>")
 #: Between the parts of a line's begin.
-_BETWEEN = lazy_pattern(r"\s+[-–|]+\s+|\s*[|]\s*|:\s*|\t|  +|[\[\](){}]")
+_BETWEEN = lazy_pattern(r"\s+[-\u2013|]+\s+|\s*[|]\s*|:\s*|\t|  +|[\[\](){}]")
 #: Words in a part, and parts, that stand before a level at most.
 _MOST_WORDS, _MOST_PARTS = 2, 6
 #: What follows a level at the begin of a line.
-_BEHIND = lazy_pattern(r"\s*[:|\]\t]|\s+[-–]\s|\s*$|\s")
+_BEHIND = lazy_pattern(r"\s*[:|\]\t]|\s+[-\u2013]\s|\s*$|\s")
 #: A count of what was logged is no such line, nor is a heading: ``ERROR count: 0``.
 _NO_RECORD = lazy_pattern(
     r"(?i:[\s\w]{0,30}[:=]?\s*(?:\d[\d.,\s]*|no|none)\s*%?\s*)| [A-Z]+[A-Z ]*[=*-]*"
@@ -115,8 +116,10 @@ class OutputMeter:
         return ScriptMetrics(
             output_bytes=self._bytes,
             output_lines=self._line_ends + self._ends_open,
+            log_warnings=self._levels[_WARNING],
+            log_errors=self._levels[_ERROR],
+            log_criticals=self._levels[_CRITICAL],
             numbers=numbers_in(text),
-            **self._levels,
         )
 
     def _count_levels(self, data: bytes) -> None:
@@ -230,9 +233,7 @@ _TIME_UNITS = (
     "ns|us|µs|μs|ms|s|secs?|seconds?|secondes?|mins?|minutes?|h|hrs?|hours?|heures?"
     "|msecs?|milliseconds?|millisecondes?|microseconds?|nanoseconds?"
 )
-_CLOCK = (
-    r"\d\d?:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[APap][Mm]\b)?(?: ?[Zz]\b| ?[+-]\d\d:?\d\d\b)?"
-)
+_CLOCK = r"\d\d?:\d\d(?::\d\d)?(?:[.,]\d+)?(?: ?[APap][Mm]\b)?(?: ?[Zz]\b| ?[+-]\d\d:?\d\d\b)?"
 # What has digits and is no number that anybody counts: of a date or an identifier nothing
 # stays, of a name all but its digits. One expression for all would take 10 ms to compile.
 _DATES = lazy_pattern(
@@ -281,7 +282,7 @@ _NUMBERS = lazy_pattern(
     (?P<number>
         (?:(?<![\w.,)\]\#])[+\u2212-])?
         (?:
-            [1-9]\d{{0,2}}(?:(?P<mark>[,.'’_{_SPACES}])\d{{3}})(?:(?P=mark)\d{{3}})*
+            [1-9]\d{{0,2}}(?:(?P<mark>[,.'\u2019_{_SPACES}])\d{{3}})(?:(?P=mark)\d{{3}})*
             (?!\d)(?:[.,]\d+)?
           | \d+(?:[.,]\d+)?
         )
@@ -346,7 +347,7 @@ def number_of(line: str) -> OutputNumber | None:
 def _value(written: str) -> float:
     """Return a number that is written in English, French, German or Swiss."""
     text = written.replace("\u2212", "-")
-    for mark in f"'’_{_SPACES}":
+    for mark in f"'\u2019_{_SPACES}":
         text = text.replace(mark, "")
     head, comma, tail = text.rpartition(",")
     digits = re.split(r"[eE]", tail)[0]
@@ -360,5 +361,5 @@ def _value(written: str) -> float:
 
 def _is_thousand(head: str, digits: str) -> bool:
     """Say whether a comma stands before thousands: ``48,210``, ``1,234.5``."""
-    whole = digits.split(".")[0]
+    whole = digits.split(".", maxsplit=1)[0]
     return len(whole) == len("000") and head.lstrip("+-") != "0"

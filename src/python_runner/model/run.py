@@ -173,6 +173,8 @@ class Attempt:
         output: file with its output where that is not the one that was wanted.
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
+        metrics: what its output and files amount to, None if unknown; of the last
+            attempt it is the result's, and stays there alone.
     """
 
     outcome: Outcome
@@ -186,6 +188,7 @@ class Attempt:
     cpu_seconds: float | None = None
     output: str | None = None
     transient: bool = False
+    metrics: ScriptMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
