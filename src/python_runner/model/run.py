@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
 from python_runner.masking import Masker
+from python_runner.model.metrics import metrics_document
+from python_runner.model.provenance import provenance_document, sources_document
 from python_runner.texts.sentence import N_
 
 
@@ -358,6 +360,9 @@ class ScriptResult:
             "cpu_seconds": None
             if self.cpu_seconds is None
             else round(self.cpu_seconds, 3),
+            "unusual": [str(reason) for reason in self.unusual],
+            **metrics_document(self.metrics),
+            **sources_document(self.provenance),
         }
 
 
@@ -431,6 +436,7 @@ class Run:
             "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
+            **provenance_document(self.provenance),
             "scripts": [result.to_document() for result in self.scripts],
         }
 

@@ -126,7 +126,7 @@ class ScriptRun:
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
             duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
-            attempts=(*attempts[:-1], replace(attempts[-1], metrics=None)),
+            attempts=tuple(replace(one, metrics=None) for one in attempts),
             reason=attempts[-1].reason,
             # Whoever is told of a file finds it.
             output=written if outputs.is_kept(written) else None,
@@ -149,7 +149,7 @@ class ScriptRun:
 
     def _made_of(self, file: Path) -> ScriptProvenance | None:
         with self.context.as_warning():
-            return self.sources.of_script(file)
+            return self.context.masker.fact(self.sources.of_script(file))
         return None
 
     def _output_folder(self) -> Path:
