@@ -329,6 +329,10 @@ def test_the_documents_have_the_public_keys() -> None:
         "warnings",
         "interpreter",
         "interpreter_version",
+        "computer",
+        "account",
+        "packages",
+        "variables",
         "scripts",
     ]
     assert document["scripts"] == [
@@ -348,6 +352,15 @@ def test_the_documents_have_the_public_keys() -> None:
             "warnings": [],
             "peak_memory_bytes": 9_000_000,
             "cpu_seconds": 0.75,
+            "unusual": [],
+            "output_bytes": None,
+            "output_lines": None,
+            "log_warnings": None,
+            "log_errors": None,
+            "log_criticals": None,
+            "numbers": None,
+            "files": None,
+            "sources": None,
         }
     ]
 
