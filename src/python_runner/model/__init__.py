@@ -27,6 +27,7 @@ from python_runner.model.project import (
     Script,
     Settings,
     StrategyName,
+    WhenUnusual,
 )
 from python_runner.model.run import (
     Attempt,
@@ -47,5 +48,5 @@ __all__ = [
     "EmailStrategy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
-    "Traceback", "parse_mailbox",
+    "Traceback", "WhenUnusual", "parse_mailbox",
 ]  # fmt: skip
