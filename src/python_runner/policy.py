@@ -193,14 +193,17 @@ def reported_scripts(run: Run, strategy: EmailStrategy) -> tuple[ScriptResult, .
     if strategy is EmailStrategy.ALL:
         return run.scripts
     if strategy is EmailStrategy.FAILURE_ONLY:
-        return run.failed_scripts
+        return tuple(r for r in run.scripts if not r.succeeded or r.unusual)
     return ()
 
 
-def mail_due(run: Run, strategy: EmailStrategy) -> bool:
-    """Say whether ``run`` is reported: always, never, or when something is wrong."""
+def mail_due(run: Run, strategy: EmailStrategy, *, unusual: bool = False) -> bool:
+    """Say whether ``run`` is reported: always, never, or when something is wrong.
+
+    ``unusual``: a success in it has become unusual, and people want to be told.
+    """
     if strategy is EmailStrategy.FAILURE_ONLY:
-        return run.status is not RunStatus.SUCCESS
+        return run.status is not RunStatus.SUCCESS or unusual
     return strategy is EmailStrategy.ALL
 
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from python_runner.model import PastResult, ScriptResult
     from python_runner.model.metrics import ScriptMetrics
 
+    #: A quantity of each earlier success that has it, newest first.
+    _Of = Callable[[Callable[[ScriptMetrics], float | None]], list["_Seen"]]
+    #: The usual value where one is unusual: see :func:`_usual_elsewhere`.
+    _Usual = Callable[[float, Sequence["_Seen"], "_Scale", int], float | None]
+
 #: Earlier successes without which nothing is unusual.
 ENOUGH = 10
 #: Earlier results that tell whether a success may be unusual; and those that are asked
@@ -50,8 +55,6 @@ _DEVIATION = 0.7
 _LIKE = 0.6
 #: Shares of runs: of a time that something is usual at; of all, that is too few to be so.
 _MOSTLY, _SELDOM = 0.5, 0.01
-#: A line of output recurs if it is in this share of the last runs.
-_RECURS = 0.6
 #: Of a time that has a usual value of its own: successes, and the share of the spread
 #: that is left within such times.
 _ENOUGH_OF_A_TIME, _LEFT = 6, 0.6
@@ -142,16 +145,50 @@ def reasons(result: ScriptResult, past: Sequence[PastResult]) -> tuple[Sentence,
     return tuple(_reasons(result, good))
 
 
+def has_become_unusual(
+    result: ScriptResult, before: Sequence[Sentence] = ()
+) -> bool:
+    """Say whether a success is unusual in another way than its last one was.
+
+    Args:
+        result: with the reasons why it is unusual.
+        before: those of the last success of the script.
+    """
+    known = set(map(_topic, before))
+    return any(_topic(reason) not in known for reason in result.unusual)
+
+
+def _topic(reason: Sentence) -> tuple[str, str]:
+    """Return what a reason is about: how far it went may differ from day to day."""
+    template = {_NO_LINE[0]: _LINES[0], _ERRORS[0]: _ERRORS_NONE[0]}.get(
+        reason.template, reason.template
+    )
+    for name in ("line", "file"):
+        if name in reason.values:
+            return name, _without_digits(str(reason.values[name]))
+    return template, ""
+
+
 def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sentence]:
     def usual(value: float, seen: Sequence[_Seen], scale: _Scale, side: int) -> float | None:
         return _usual_elsewhere(value, result.started_at, seen, scale, side)
 
-    seen = [_Seen(p.started_at, p.duration, p.unusual) for p in good]
+    yield from _measured(result, good, usual)
+    # Of damaged records a duration may be anything.
+    seen = [_Seen(p.started_at, max(0.0, p.duration), p.unusual) for p in good]
     for scale, side in ((_QUICK, -1), (_SLOW, 1)):
         found = usual(result.duration, seen, scale, side)
         if found is not None:
-            duration, before = _durations(result.duration, found)
-            yield Sentence.of(_TOOK, duration=duration, usual=before)
+            words = Formats("en").duration
+            yield Sentence.of(
+                _TOOK, duration=words(result.duration), usual=words(found)
+            )
+
+
+def _measured(
+    result: ScriptResult, good: Sequence[PastResult], usual: _Usual
+) -> Iterator[Sentence]:
+    """Yield what is unusual about what a script said and made, the plainest first."""
     metrics = result.metrics
     measured = [(p, p.metrics) for p in good if p.metrics is not None]
     if metrics is None or len(measured) < ENOUGH:
@@ -161,22 +198,21 @@ def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sente
         taken = ((p, take(m)) for p, m in measured)
         return [_Seen(p.started_at, v, p.unusual) for p, v in taken if v is not None]
 
-    yield from _output(metrics, of, usual)
-    errors = metrics.log_errors + metrics.log_criticals
+    yield from _numbers(metrics, of, usual)
+    errors = _errors(metrics)
     if errors:
-        before = of(lambda m: m.log_errors + m.log_criticals)
-        found = usual(errors, before, _MANY_ERRORS, 1)
+        found = usual(errors, of(_errors), _MANY_ERRORS, 1)
         if found is not None:
             forms = _ERRORS if round(found) else _ERRORS_NONE
             yield Sentence.about(forms, errors, usual=round(found))
-    yield from _numbers(metrics, measured, usual)
     yield from _files(metrics, of, usual)
+    yield from _output(metrics, of, usual)
 
 
 def _output(
     metrics: ScriptMetrics,
-    of: Callable[[Callable[[ScriptMetrics], float | None]], list[_Seen]],
-    usual: Callable[[float, Sequence[_Seen], _Scale, int], float | None],
+    of: _Of,
+    usual: _Usual,
 ) -> Iterator[Sentence]:
     """Yield that a script printed far less or more: its lines, else its bytes."""
     lines = of(lambda m: m.output_lines)
@@ -199,21 +235,16 @@ def _output(
 
 def _numbers(
     metrics: ScriptMetrics,
-    measured: Sequence[tuple[PastResult, ScriptMetrics]],
-    usual: Callable[[float, Sequence[_Seen], _Scale, int], float | None],
+    of: _Of,
+    usual: _Usual,
 ) -> Iterator[Sentence]:
     """Yield the numbers that fell to nothing, or nearly so, in lines that recur."""
-    recent = measured[:_REFERENCE]
     for line in dict.fromkeys(number.line for number in metrics.numbers):
         value = _number(metrics, line)
         if value is None or value < 0 or _NO_AMOUNT.search(line):
             continue
-        within = sum(_number(m, line) is not None for _, m in recent)
-        if within < _RECURS * len(recent):
-            continue
-        taken = ((p, _number(m, line)) for p, m in measured)
-        seen = [_Seen(p.started_at, v, p.unusual) for p, v in taken if v is not None]
-        if any(s.value < 0 for s in seen):
+        seen = of(lambda m, line=line: _number(m, line))  # type: ignore[misc]
+        if len(seen) < ENOUGH or any(s.value < 0 for s in seen):
             continue
         middle = _middle([s.value for s in seen[:_REFERENCE]])
         small = _Scale(
@@ -230,8 +261,8 @@ def _numbers(
 
 def _files(
     metrics: ScriptMetrics,
-    of: Callable[[Callable[[ScriptMetrics], float | None]], list[_Seen]],
-    usual: Callable[[float, Sequence[_Seen], _Scale, int], float | None],
+    of: _Of,
+    usual: _Usual,
 ) -> Iterator[Sentence]:
     """Yield the files that are much smaller than those of their name before."""
     for name in dict.fromkeys(_without_digits(file.path) for file in metrics.files):
@@ -247,6 +278,10 @@ def _files(
             yield Sentence.of(
                 _FILE, file=file.rpartition("/")[2], size=_size(size), usual=_size(found)
             )
+
+
+def _errors(metrics: ScriptMetrics) -> int:
+    return metrics.log_errors + metrics.log_criticals
 
 
 def _number(metrics: ScriptMetrics, line: str) -> float | None:
@@ -500,16 +535,6 @@ def _middle(values: Sequence[float]) -> float:
 
 
 # Words.
-
-
-def _durations(duration: float, usual: float) -> tuple[str, str]:
-    """Return two durations as people say them, as short as they can be told apart."""
-    formats = Formats("en")
-
-    def words(seconds: float) -> str:
-        return formats.duration(seconds)
-
-    return words(duration), words(usual)
 
 
 def _size(count: float) -> Sentence:

@@ -101,6 +101,7 @@ def _document(
         "duration_seconds": None,
         "output": str(script.output) if script.output else None,
         "warnings": [],
+        "unusual": [],
         **dict.fromkeys(unknown),
     }
 

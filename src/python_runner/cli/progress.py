@@ -261,7 +261,8 @@ class PlainLines(_Shown):
                 yield [(f"{line} - {reason}" if reason else line, "yellow")]
             case ScriptEnded(result=result):
                 line = wording.result_line(news.project.name, result)
-                yield [(line, None if result.succeeded else _colour(result))]
+                plain = result.succeeded and not result.unusual
+                yield [(line, None if plain else _colour(result))]
             case _Unstarted():
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
                 yield [(wording.joined(flat(news.project), line), "dim")]
@@ -288,7 +289,8 @@ def _attempt(event: ScriptStarted) -> str:
 
 
 def _colour(result: ScriptResult) -> str:
-    return "yellow" if result.outcome is Outcome.STOPPED else "red"
+    mild = result.unusual or result.outcome is Outcome.STOPPED
+    return "yellow" if mild else "red"
 
 
 def _end(run: Run) -> Iterator[Line]:
@@ -296,7 +298,7 @@ def _end(run: Run) -> Iterator[Line]:
     if run.status is RunStatus.SKIPPED:
         yield [(wording.skipped_line(run), "yellow")]
     elif not wording.was_not_reached(run):
-        yield [(wording.run_line(run), wording.status_colour(run.status))]
+        yield [(wording.run_line(run), wording.run_colour(run, run.status))]
 
 
 class LiveView(_Shown):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import EmailStrategy
 from python_runner.policy import mail_due
+from python_runner.runner.unusual_results import has_become_unusual
 
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ def report_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
     Nothing where the project's strategy wants no report. The run is that of
     ``context``, or an earlier one of the project whose runner died.
     """
-    if not mail_due(run, context.project.email_strategy):
+    strategy = context.project.email_strategy
+    quiet = not mail_due(run, strategy)
+    if quiet and mail_due(run, strategy, unusual=True):
+        quiet = not has_become_unusual(run, context)
+    if quiet:
         return ()
     # Templates and MIME are imported when there is something to tell.
     from python_runner.runner.rendering import make_messages  # noqa: PLC0415
