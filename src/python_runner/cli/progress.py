@@ -373,11 +373,13 @@ class LiveView(_Shown):
             yield [(flat(project), "bold")]
 
     def _result(self, project: str, result: ScriptResult) -> Line:
-        colour = "green" if result.succeeded else _colour(result)
+        plain = result.succeeded and not result.unusual
+        colour = "green" if plain else _colour(result)
+        mark = "✓" if result.succeeded else "✗"
         took = wording.duration(result.duration) if result.attempts else ""
         line: Line = [
             ("  ", None),
-            ("✓" if result.succeeded else "✗", colour),
+            ("▲" if result.unusual else mark, colour),
             (f" {took:>{_DURATION}}  ", "dim"),
             (self._name(project, result.script), None),
         ]
@@ -392,6 +394,9 @@ class LiveView(_Shown):
             # What an output ends with stands above.
             if reason and not (self._verbose and result.ended_by):
                 line.append((f"  {reason}", None))
+        if result.unusual:
+            line.append(("  " + _("unusual"), colour))
+            line.append(("  " + "; ".join(map(wording.say, result.unusual)), None))
         return line
 
     def _moving(self, columns: int, rows: int) -> list[Line]:
