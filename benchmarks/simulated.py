@@ -7,7 +7,6 @@ the machine. A fault changes one healthy run as it would have changed a real one
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -19,6 +18,7 @@ from python_runner.model.metrics import OutputNumber, ProducedFile, ScriptMetric
 
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterator
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -27,6 +27,10 @@ DAY = timedelta(days=1)
 SATURDAY = 5
 #: What happens in more than this share of the runs is ordinary.
 ORDINARY = 0.03
+#: And this often it happens several times a year.
+SEVERAL = 0.01
+#: The hour in which the day's work begins.
+DAWN = 6
 
 
 @cache
@@ -267,7 +271,7 @@ class Project:
         lines = habits.lines + poisson(habits.chatter, rng)
         if habits.rows_a_line:
             lines += ceil(rows / habits.rows_a_line)
-        numbers = self.numbers(at, rows, duration)
+        numbers = self.numbers(rows, duration)
         lines += len(numbers)
         size = round(lines * habits.line_bytes * rng.uniform(0.95, 1.05))
         errors = poisson(habits.errors, rng) if habits.errors else 0
@@ -301,9 +305,9 @@ class Project:
             seconds *= rng.uniform(0.1, 0.6)
         return 0.04 + rng.expovariate(20) + seconds
 
-    def numbers(self, at: datetime, rows: int, duration: float) -> list[OutputNumber]:
+    def numbers(self, rows: int, duration: float) -> list[OutputNumber]:
         """Return the last lines with numbers, the last one first."""
-        said = {
+        said: dict[str, tuple[str, float]] = {
             "seconds": ("finished in # s", round(duration, 2)),
             "clock": ("#-#-# #:#:# done", float(self.rng.randrange(60))),
             "clock, last": ("done at #:#:#", float(self.rng.randrange(60))),
@@ -313,7 +317,10 @@ class Project:
             "id": ("job #", float(self.rng.randrange(1, 10**6))),
             "percent": ("# % valid", round(100 - self.rng.expovariate(1), 1)),
         }
-        numbers = [OutputNumber(line=a, value=b) for a, b in map(said.get, self.habits.says) if a]  # type: ignore[misc]
+        numbers = [
+            OutputNumber(line=line, value=value)
+            for line, value in (said[name] for name in self.habits.says)
+        ]
         if self.habits.says_rows:
             place = len(numbers) // 2
             numbers.insert(place, OutputNumber(line="loaded # rows", value=float(rows)))
@@ -336,7 +343,7 @@ class Project:
 # changes nothing: a day without rows is no fault of a script that found none.
 
 
-def no_rows(project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
+def no_rows(project: Project, run: Healthy, _rng: random.Random) -> Healthy | None:
     """The source was empty: everything else is done as ever."""
     habits = project.habits
     told = habits.says_rows or habits.rows_a_line or habits.file == "rows"
@@ -360,21 +367,26 @@ def early_exit(project: Project, run: Healthy, rng: random.Random) -> Healthy | 
     return replace(run, duration=min(run.duration, seconds), metrics=metrics)
 
 
-def empty_output(project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
+def empty_output(
+    _project: Project, run: Healthy, _rng: random.Random
+) -> Healthy | None:
     """It did its work as long as ever, and nothing came out."""
     if run.metrics.output_lines < 1:
         return None
-    metrics = replace(run.metrics, output_bytes=0, output_lines=0, numbers=(), log_errors=0)
+    metrics = replace(
+        run.metrics, output_bytes=0, output_lines=0, numbers=(), log_errors=0
+    )
     return replace(run, metrics=metrics)
 
 
 def errors_logged(project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
     """It logged errors, and went on."""
+    usual = project.habits.errors
     errors = run.metrics.log_errors + rng.choice((1, 1, 2, 3, 5, 10, 50, 200))
-    if errors < 4 * project.habits.errors + 3 and project.habits.errors:
-        # Of a script that logs errors every day, a few more are no fault that anybody
+    if usual or project.habits.rare_errors >= SEVERAL:
+        # Of a script that logs errors by itself, a few more are no fault that anybody
         # could tell from those.
-        errors = round(10 * project.habits.errors) + 10
+        errors = max(errors, round(10 * usual) + 10)
     more = errors - run.metrics.log_errors
     metrics = replace(
         run.metrics,
@@ -385,14 +397,16 @@ def errors_logged(project: Project, run: Healthy, rng: random.Random) -> Healthy
     return replace(run, metrics=metrics)
 
 
-def slow(project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
+def slow(_project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
     """It waited for something that did not come, and went on in the end."""
     waited = rng.choice((120.0, 300.0, 900.0, 3600.0, 4 * 3600.0))
     duration = run.duration * rng.uniform(5, 10) + waited
     return replace(run, duration=duration)
 
 
-def truncated_file(project: Project, run: Healthy, rng: random.Random) -> Healthy | None:
+def truncated_file(
+    project: Project, run: Healthy, rng: random.Random
+) -> Healthy | None:
     """The file was cut: the disk was full, or the share away."""
     if not run.metrics.files or run.metrics.files[0].size < 5000:  # noqa: PLR2004
         return None
@@ -417,7 +431,9 @@ FAULTS: dict[str, Callable[[Project, Healthy, random.Random], Healthy | None]] =
 # Projects.
 
 
-def every(hours: float, rng: random.Random, *, days: Callable[[datetime], bool]) -> list[datetime]:
+def every(
+    hours: float, rng: random.Random, *, days: Callable[[datetime], bool]
+) -> list[datetime]:
     """Return starts so many hours apart, on the days that count."""
     first = START + timedelta(minutes=rng.randrange(24 * 60) if hours >= 24 else 5)  # noqa: PLR2004
     count = int(DAYS * 24 / hours)
@@ -474,7 +490,16 @@ def habits(rng: random.Random, rows: float) -> Habits:
     """Return how a script may do its work and talk of it, broadly."""
     seconds = 10 ** rng.uniform(-0.7, 3.3)
     by_rows = rng.choice((0.0, 0.3, 0.7, 0.95))
-    kinds = ("seconds", "clock", "clock, last", "total", "disk", "batch", "id", "percent")
+    kinds = (
+        "seconds",
+        "clock",
+        "clock, last",
+        "total",
+        "disk",
+        "batch",
+        "id",
+        "percent",
+    )
     return Habits(
         startup=seconds * (1 - by_rows),
         per_row=seconds * by_rows / rows,
@@ -484,7 +509,9 @@ def habits(rng: random.Random, rows: float) -> Habits:
         if rng.random() < 0.25  # noqa: PLR2004
         else (10**6, 1.0),
         lines=rng.choice((1, 1, 2, 5, 30, 200)),
-        rows_a_line=rng.choice((0, 0, 0, max(1, round(rows / rng.choice((3, 10, 100)))))),
+        rows_a_line=rng.choice(
+            (0, 0, 0, max(1, round(rows / rng.choice((3, 10, 100)))))
+        ),
         chatter=rng.choice((0.0, 0.0, 0.5, 3.0, 20.0)),
         line_bytes=rng.choice((15, 40, 90)),
         says_rows=rng.random() < 0.75,  # noqa: PLR2004
@@ -522,7 +549,9 @@ def steady(rng: random.Random) -> Project:
 def noisy(rng: random.Random) -> Project:
     """Nothing but noise."""
     work = Work(level=level(rng), noise=_noise(rng))
-    return project("noise", rng.choice(("daily", "working days", "six a day")), work, rng)
+    return project(
+        "noise", rng.choice(("daily", "working days", "six a day")), work, rng
+    )
 
 
 def growing(rng: random.Random) -> Project:
@@ -569,7 +598,9 @@ def month_ends(rng: random.Random) -> Project:
 def seasonal(rng: random.Random) -> Project:
     """A year has seasons."""
     work = Work(level=level(rng), season=rng.choice((0.5, 1.0, 1.7)), noise=_noise(rng))
-    return project("seasons", rng.choice(("daily", "working days", "weekly")), work, rng)
+    return project(
+        "seasons", rng.choice(("daily", "working days", "weekly")), work, rng
+    )
 
 
 def bursts(rng: random.Random) -> Project:
@@ -583,7 +614,9 @@ def quiet_days(rng: random.Random) -> Project:
     """Some days there is nothing to do, which is as it should be."""
     quiet = rng.choice((0.003, 0.01, 0.05, 0.2, 0.5))
     work = Work(level=level(rng), quiet=quiet, noise=_noise(rng))
-    return project("days without work", rng.choice(("daily", "working days")), work, rng)
+    return project(
+        "days without work", rng.choice(("daily", "working days")), work, rng
+    )
 
 
 def few_things(rng: random.Random) -> Project:
@@ -596,7 +629,7 @@ def all_day(rng: random.Random) -> Project:
     """Every hour, little at night."""
     night = rng.choice((0.0, 0.01, 0.2, 1.0))
     clock = tuple(
-        night if hour < 6 else 0.5 + sin(pi * (hour - 5) / 19) for hour in range(24)  # noqa: PLR2004
+        night if hour < DAWN else 0.5 + sin(pi * (hour - 5) / 19) for hour in range(24)
     )
     weekend = rng.choice((1.0, 0.3, 0.0))
     work = Work(
@@ -615,7 +648,9 @@ def changing(rng: random.Random) -> Project:
         for _ in range(rng.choice((1, 2, 3)))
     )
     work = Work(level=level(rng), steps=steps, noise=_noise(rng))
-    return project("changes that stay", rng.choice(("daily", "working days")), work, rng)
+    return project(
+        "changes that stay", rng.choice(("daily", "working days")), work, rng
+    )
 
 
 #: What the detector was made with.
@@ -630,8 +665,12 @@ KINDS = (
 
 def backlog(rng: random.Random) -> Project:
     """What is left undone is done the next time: the past is in each run."""
-    work = Work(level=level(rng), memory=rng.uniform(0.6, 0.97), noise=rng.uniform(0.1, 0.5))
-    return project("backlog", rng.choice(("daily", "working days", "six a day")), work, rng)
+    work = Work(
+        level=level(rng), memory=rng.uniform(0.6, 0.97), noise=rng.uniform(0.1, 0.5)
+    )
+    return project(
+        "backlog", rng.choice(("daily", "working days", "six a day")), work, rng
+    )
 
 
 def payroll(rng: random.Random) -> Project:
@@ -666,7 +705,7 @@ def everything(rng: random.Random) -> Project:
     work = Work(
         level=level(rng),
         growth=rng.uniform(-0.5, 1.5),
-        weekdays=tuple(exp(rng.gauss(0, 0.3)) for _ in range(5)) + (weekend, weekend),
+        weekdays=(*(exp(rng.gauss(0, 0.3)) for _ in range(5)), weekend, weekend),
         country=rng.choice(("FR", "DE", "US", None)),
         month_end=rng.choice((1.0, 4.0)),
         season=rng.uniform(0, 0.7),
@@ -674,7 +713,9 @@ def everything(rng: random.Random) -> Project:
         quiet=rng.choice((0.0, 0.01)),
         burst=(0.01, 1.5),
     )
-    return project("everything at once", rng.choice(("daily", "working days")), work, rng)
+    return project(
+        "everything at once", rng.choice(("daily", "working days")), work, rng
+    )
 
 
 def cached(rng: random.Random) -> Project:

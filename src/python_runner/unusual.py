@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections import Counter
 from datetime import timedelta
 from math import exp, fsum, log, log10, sqrt
 from typing import TYPE_CHECKING
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from python_runner.model import PastResult, ScriptResult
     from python_runner.model.metrics import ScriptMetrics
 
+    #: A kind of time that a rhythm may have.
+    _Time = Callable[[datetime], Hashable]
     #: A quantity of each earlier success that has it, newest first.
     _Of = Callable[[Callable[[ScriptMetrics], float | None]], list["_Seen"]]
     #: The usual value where one is unusual: see :func:`_usual_elsewhere`.
@@ -49,8 +52,10 @@ _RHYTHM = 200
 #: Spreads that a value must be away from the usual one: with many successes, and the more
 #: the fewer they are.
 _SPREADS, _SPREADS_OF_FEW = 4.0, 20.0
-#: What a standard deviation counts for as a spread: single outliers make it large.
-_DEVIATION = 0.7
+#: A spread is so many times the middle distance from the middle (as for a normal
+#: distribution), and at least this part of the standard deviation, without the one in so
+#: many that lies farthest.
+_MIDDLE, _DEVIATION, _OUTLIERS = 1.48, 0.7, 20
 #: From the usual value to the present one, this far and beyond is "like it".
 _LIKE = 0.6
 #: Shares of runs: of a time that something is usual at; of all, that is too few to be so.
@@ -63,13 +68,15 @@ _MONTH, _YEAR = timedelta(days=20), timedelta(days=365)
 _AROUND = timedelta(days=4)
 #: Runs since something was seen last that make it the past of another program.
 _LONG_AGO = 100
-_SATURDAY = 5
+_SATURDAY, _WEEK = 5, 7
 #: The last number of a line is part of a date, a time or a version.
 _NO_AMOUNT = re.compile(r"#[-:/.]#[^#]*$")
 _DIGITS = re.compile(r"[0-9]+")
 
-_TOOK = N_("took {duration}, usually {usual}")
-_NO_LINE = counted("printed no line, usually {count}", "printed no line, usually {count}")
+TOOK = N_("took {duration}, usually {usual}")
+_NO_LINE = counted(
+    "printed no line, usually {count}", "printed no line, usually {count}"
+)
 _LINES = counted(
     "printed {count} line, usually {usual}", "printed {count} lines, usually {usual}"
 )
@@ -81,7 +88,7 @@ _ERRORS_NONE = counted(
     "logged {count} error, usually none", "logged {count} errors, usually none"
 )
 _NUMBER = counted("{line}, usually {count}", "{line}, usually {count}")
-_NUMBER_ABOUT = counted("{line}, usually about {count}", "{line}, usually about {count}")
+NUMBER_ABOUT = counted("{line}, usually about {count}", "{line}, usually about {count}")
 _FRACTION = N_("{line}, usually about {usual}")
 _FILE = N_("{file} has {size}, usually {usual}")
 _SIZES = (
@@ -111,6 +118,7 @@ class _Scale:
         factor: how many times the usual, or which part of it, a value must be.
         difference: and how far from it.
         zero: whether 0 is far from whatever was never 0.
+        counts: whether it is a small number of things that happen by chance.
     """
 
     offset: float
@@ -118,6 +126,7 @@ class _Scale:
     factor: float
     difference: float
     zero: bool = False
+    counts: bool = False
 
 
 _QUICK = _Scale(offset=0.3, floor=0.15, factor=4.0, difference=1.0)
@@ -126,7 +135,7 @@ _FEW_LINES = _Scale(offset=1.0, floor=0.1, factor=4.0, difference=5.0, zero=True
 _MANY_LINES = _Scale(offset=1.0, floor=0.1, factor=5.0, difference=50.0)
 _FEW_BYTES = _Scale(offset=20.0, floor=0.1, factor=10.0, difference=500.0)
 _MANY_BYTES = _Scale(offset=20.0, floor=0.1, factor=10.0, difference=50_000.0)
-_MANY_ERRORS = _Scale(offset=1.0, floor=0.1, factor=3.0, difference=1.0)
+_MANY_ERRORS = _Scale(offset=1.0, floor=0.1, factor=3.0, difference=1.0, counts=True)
 _SMALL_NUMBER = _Scale(offset=1.0, floor=0.1, factor=10.0, difference=0.0, zero=True)
 _SMALL_FILE = _Scale(offset=100.0, floor=0.1, factor=10.0, difference=500.0)
 
@@ -145,9 +154,7 @@ def reasons(result: ScriptResult, past: Sequence[PastResult]) -> tuple[Sentence,
     return tuple(_reasons(result, good))
 
 
-def has_become_unusual(
-    result: ScriptResult, before: Sequence[Sentence] = ()
-) -> bool:
+def has_become_unusual(result: ScriptResult, before: Sequence[Sentence] = ()) -> bool:
     """Say whether a success is unusual in another way than its last one was.
 
     Args:
@@ -170,43 +177,41 @@ def _topic(reason: Sentence) -> tuple[str, str]:
 
 
 def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sentence]:
-    def usual(value: float, seen: Sequence[_Seen], scale: _Scale, side: int) -> float | None:
+    def usual(
+        value: float, seen: Sequence[_Seen], scale: _Scale, side: int
+    ) -> float | None:
         return _usual_elsewhere(value, result.started_at, seen, scale, side)
 
-    yield from _measured(result, good, usual)
+    metrics = result.metrics
+    measured = [(p, p.metrics) for p in good if p.metrics is not None]
+
+    def of(take: Callable[[ScriptMetrics], float | None]) -> list[_Seen]:
+        taken = ((p, take(m)) for p, m in measured)
+        return [_Seen(p.started_at, v, p.unusual) for p, v in taken if v is not None]
+
+    # What people understand at once comes first: the subject has room for one.
+    if metrics is not None:
+        yield from _numbers(metrics, of, usual)
+        yield from _logged(metrics, of, usual)
+        yield from _files(metrics, of, usual)
     # Of damaged records a duration may be anything.
     seen = [_Seen(p.started_at, max(0.0, p.duration), p.unusual) for p in good]
     for scale, side in ((_QUICK, -1), (_SLOW, 1)):
         found = usual(result.duration, seen, scale, side)
         if found is not None:
             words = Formats("en").duration
-            yield Sentence.of(
-                _TOOK, duration=words(result.duration), usual=words(found)
-            )
+            yield Sentence.of(TOOK, duration=words(result.duration), usual=words(found))
+    if metrics is not None:
+        yield from _output(metrics, of, usual)
 
 
-def _measured(
-    result: ScriptResult, good: Sequence[PastResult], usual: _Usual
-) -> Iterator[Sentence]:
-    """Yield what is unusual about what a script said and made, the plainest first."""
-    metrics = result.metrics
-    measured = [(p, p.metrics) for p in good if p.metrics is not None]
-    if metrics is None or len(measured) < ENOUGH:
-        return
-
-    def of(take: Callable[[ScriptMetrics], float | None]) -> list[_Seen]:
-        taken = ((p, take(m)) for p, m in measured)
-        return [_Seen(p.started_at, v, p.unusual) for p, v in taken if v is not None]
-
-    yield from _numbers(metrics, of, usual)
-    errors = _errors(metrics)
-    if errors:
+def _logged(metrics: ScriptMetrics, of: _Of, usual: _Usual) -> Iterator[Sentence]:
+    """Yield that a script logged errors, or far more of them."""
+    if errors := _errors(metrics):
         found = usual(errors, of(_errors), _MANY_ERRORS, 1)
         if found is not None:
             forms = _ERRORS if round(found) else _ERRORS_NONE
             yield Sentence.about(forms, errors, usual=round(found))
-    yield from _files(metrics, of, usual)
-    yield from _output(metrics, of, usual)
 
 
 def _output(
@@ -276,7 +281,10 @@ def _files(
                 f.path for f in metrics.files if _without_digits(f.path) == name
             )
             yield Sentence.of(
-                _FILE, file=file.rpartition("/")[2], size=_size(size), usual=_size(found)
+                _FILE,
+                file=file.rpartition("/")[2],
+                size=_size(size),
+                usual=_size(found),
             )
 
 
@@ -328,9 +336,7 @@ def _usual_elsewhere(
     return None if _is_usual(value, middle, at, seen, scale) else middle
 
 
-def _may_be_far(
-    value: float, seen: Sequence[_Seen], scale: _Scale, side: int
-) -> bool:
+def _may_be_far(value: float, seen: Sequence[_Seen], scale: _Scale, side: int) -> bool:
     """Say at little cost whether a value can be far from any usual one."""
     recent = [s.value for s in seen[:RECENT]]
     if side > 0:
@@ -354,19 +360,41 @@ def _is_far(
         far = far or min(reference) > 0
     if not far:
         return False
-    logs = [log(v + scale.offset) for v in reference]
-    center = log(middle + scale.offset)
-    count = len(logs)
-    absolute = sorted(abs(y - center) for y in logs)
-    deviation = sqrt(fsum(a * a for a in absolute) / count)
-    spread = max(scale.floor, 1.48 * absolute[count // 2], _DEVIATION * deviation)
-    needed = spread * (_SPREADS + _SPREADS_OF_FEW / count)
-    return abs(log(value + scale.offset) - center) >= needed
+    if scale.counts and _is_apart(value, middle, reference, _root, 1.0):
+        return True
+
+    def logarithm(number: float) -> float:
+        return log(number + scale.offset)
+
+    return _is_apart(value, middle, reference, logarithm, scale.floor)
 
 
-def _comparable(
-    at: datetime, seen: Sequence[_Seen], scale: _Scale
-) -> Sequence[_Seen]:
+def _is_apart(
+    value: float,
+    middle: float,
+    reference: Sequence[float],
+    measure: Callable[[float], float],
+    floor: float,
+) -> bool:
+    """Say whether a value is many spreads away from the middle, as ``measure`` sees it.
+
+    Single outliers make no spread: whether they were like the value is asked apart.
+    """
+    center = measure(middle)
+    apart = sorted(abs(measure(v) - center) for v in reference)
+    inner = apart[: len(apart) - len(apart) // _OUTLIERS]
+    deviation = sqrt(fsum(a * a for a in inner) / len(inner))
+    spread = max(floor, _MIDDLE * apart[len(apart) // 2], _DEVIATION * deviation)
+    needed = spread * (_SPREADS + _SPREADS_OF_FEW / len(apart))
+    return abs(measure(value) - center) >= needed
+
+
+def _root(count: float) -> float:
+    """Return a number of which the spread is 1 where ``count`` is a matter of chance."""
+    return 2 * sqrt(count + 0.375)
+
+
+def _comparable(at: datetime, seen: Sequence[_Seen], scale: _Scale) -> Sequence[_Seen]:
     """Return the earlier ones that tell what is usual: all, or those of a like time.
 
     Like times are those between which most of the spread lies: what is done at a weekend
@@ -375,9 +403,9 @@ def _comparable(
     recent = seen[:_RHYTHM]
     logs = [log(s.value + scale.offset) for s in recent]
     spread = _spread_within([logs])
-    best: tuple[float, Callable[[datetime], Hashable]] | None = None
+    best: tuple[float, _Time] | None = None
     if spread > scale.floor:
-        for key in (_is_weekend, _weekday, _hour):
+        for key in _WEEKLY:
             mine = key(at)
             groups: dict[Hashable, list[float]] = {}
             for one, y in zip(recent, logs, strict=True):
@@ -410,10 +438,10 @@ def _is_usual(
     """Say whether something like a value was seen before, at a comparable time."""
     center = log(middle + scale.offset)
     border = exp(center + _LIKE * (log(value + scale.offset) - center)) - scale.offset
-    if value > middle:
-        like = [s.value >= border for s in seen]
-    else:
-        like = [s.value <= border for s in seen]
+    more = value > middle
+    like: Sequence[bool] = [
+        s.value >= border if more else s.value <= border for s in seen
+    ]
     if not any(like):
         return False
     seen, like = _since_change(seen, like)
@@ -465,21 +493,30 @@ def _is_rhythm(at: datetime, seen: Sequence[_Seen], like: Sequence[bool]) -> boo
 
 
 def _without_other_times(
-    key: Callable[[datetime], Hashable],
+    key: _Time,
     at: datetime,
     seen: Sequence[_Seen],
     like: Sequence[bool],
 ) -> tuple[Sequence[_Seen], Sequence[bool]]:
     """Leave out the times at which it is usual, where the present one is none of them."""
-    groups: dict[Hashable, list[int]] = {}
+    runs: Counter[Hashable] = Counter()
+    hits: dict[Hashable, list[int]] = {}
     for s, hit in zip(seen, like, strict=True):
-        count = groups.setdefault(key(s.at), [0, 0])
-        count[0] += 1
-        count[1] += hit
-    usual = {k for k, (n, hits) in groups.items() if hits > 1 and hits >= _MOSTLY * n}
+        time = key(s.at)
+        runs[time] += 1
+        if hit:
+            hits.setdefault(time, []).append((s.at.toordinal() - 1) // _WEEK)
+    usual = {
+        time
+        for time, weeks in hits.items()
+        # In a single week it is no rhythm.
+        if weeks[0] != weeks[-1] and len(weeks) >= _MOSTLY * runs[time]
+    }
     if not usual or key(at) in usual:
         return seen, like
-    kept = [(s, hit) for s, hit in zip(seen, like, strict=True) if key(s.at) not in usual]
+    kept = [
+        (s, hit) for s, hit in zip(seen, like, strict=True) if key(s.at) not in usual
+    ]
     if len(kept) < ENOUGH:
         return seen, like
     return [s for s, _ in kept], [hit for _, hit in kept]
@@ -522,8 +559,9 @@ def _working_days(at: datetime, first: int, last: int) -> int:
     return 5 * weeks + sum((start + n) % 7 < _SATURDAY for n in range(rest))
 
 
-_MONTHLY = (_day, _days_left, _working_day, _working_days_left)
-_TIMES = (_is_weekend, _weekday, _hour, *_MONTHLY)
+_MONTHLY: tuple[_Time, ...] = (_day, _days_left, _working_day, _working_days_left)
+_WEEKLY: tuple[_Time, ...] = (_is_weekend, _weekday, _hour)
+_TIMES = (*_WEEKLY, *_MONTHLY)
 
 
 def _length_of_month(at: datetime) -> int:
@@ -540,7 +578,7 @@ def _middle(values: Sequence[float]) -> float:
 def _size(count: float) -> Sentence:
     """Return a number of bytes as people say it."""
     power = 0
-    while power < len(_SIZES) - 1 and count >= 9_999.5:
+    while power < len(_SIZES) - 1 and count >= 999.5:  # noqa: PLR2004 - 1000, rounded
         power, count = power + 1, count / 1000
     return Sentence.about(_SIZES[power], round(count))
 
@@ -555,4 +593,4 @@ def _fallen(line: str, value: float, usual: float, values: set[float]) -> Senten
     if usual < 10:  # noqa: PLR2004 - a digit is not enough
         return Sentence.of(_FRACTION, line=said, usual=f"{usual:.2g}")
     size = 10 ** (int(log10(usual)) - 1)
-    return Sentence.about(_NUMBER_ABOUT, round(usual / size) * size, line=said)
+    return Sentence.about(NUMBER_ABOUT, round(usual / size) * size, line=said)

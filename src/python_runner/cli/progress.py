@@ -396,7 +396,7 @@ class LiveView(_Shown):
                 line.append((f"  {reason}", None))
         if result.unusual:
             line.append(("  " + _("unusual"), colour))
-            line.append(("  " + "; ".join(map(wording.say, result.unusual)), None))
+            line.append(("  " + " · ".join(map(wording.say, result.unusual)), None))
         return line
 
     def _moving(self, columns: int, rows: int) -> list[Line]:

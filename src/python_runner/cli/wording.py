@@ -124,7 +124,9 @@ def status_colour(status: RunStatus | None) -> str:
 def run_colour(run: Run | OpenRun, status: RunStatus | None) -> str:
     """Return the colour of the word for a run's status: a success may be unusual."""
     unusual = isinstance(run, Run) and run.unusual_scripts
-    return "yellow" if unusual and status is RunStatus.SUCCESS else status_colour(status)
+    return (
+        "yellow" if unusual and status is RunStatus.SUCCESS else status_colour(status)
+    )
 
 
 def unusual_words(run: Run) -> str:
@@ -132,7 +134,7 @@ def unusual_words(run: Run) -> str:
     if not run.unusual_scripts:
         return ""
     first, *others = run.unusual_scripts
-    reasons = "; ".join(map(say, first.unusual))
+    reasons = _POINT.join(map(say, first.unusual))
     words = joined(_("unusual"), flat(first.script), reasons)
     return words + (f" (+{len(others)})" if others else "")
 
@@ -230,7 +232,7 @@ def result_line(project: str, result: ScriptResult) -> str:
     if reason := "" if result.succeeded else why_beside(result):
         line += f" - {reason}"
     if result.unusual:
-        line += f" - {joined(_('unusual'), '; '.join(map(say, result.unusual)))}"
+        line += f" - {joined(_('unusual'), _POINT.join(map(say, result.unusual)))}"
     return line
 
 

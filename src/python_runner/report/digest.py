@@ -233,7 +233,7 @@ def _unusual(run: Run, now: datetime, formats: Formats) -> str:
     words = formats.gettext("unusual {moment}: {reason}")
     named = formats.gettext("{name}: {value}").format(
         name=shortened(first.script, _NAME),
-        value=one_line("; ".join(unusual_reasons(first, formats)), LINE),
+        value=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
     )
     said = words.format(moment=spoken(run.started_at, now, formats), reason=named)
     return said + (f" (+{formats.number(len(others))})" if others else "")

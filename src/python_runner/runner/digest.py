@@ -70,9 +70,7 @@ class Survey:
         for folder in folders:
             if self._is_forgotten(folder, period.until):
                 continue
-            facts = self._project(
-                folder, period, counts[folder], unusual.get(folder)
-            )
+            facts = self._project(folder, period, counts[folder], unusual.get(folder))
             left = undelivered.get(folder, Undelivered())
             found.append(replace(facts, waiting=left.waiting, given_up=left.given_up))
         order = list(Standing)
@@ -121,7 +119,7 @@ class Survey:
         facts = _with_last(folder, state, left_open)
         words = masker.text(_help(facts.last, project))
         last = facts.last and facts.last.masked(masker)
-        unusual = unusual_id and self.store.run(unusual_id)
+        unusual = self.store.run(unusual_id) if unusual_id else None
         facts = replace(
             facts, last=last, help=words, unusual=unusual and unusual.masked(masker)
         )
