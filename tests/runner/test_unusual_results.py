@@ -120,23 +120,31 @@ def test_with_failure_only_it_is_mailed_once_for_each_time_it_begins(
     """Not while the same thing goes on, a failure between or not; then again."""
     folder = project(make_project, shielded, email_strategy="failure_only")
     first, second, failed, third = runs(folder, GOOD, GOOD, BAD, GOOD)
-
     assert [bool(run.unusual_scripts) for run in (first, second, third)] == [True] * 3
-    assert [r.mail_status for r in (first, second, third)] == ["sent", "none", "none"]
-    assert failed.mail_status == "sent"
-    subjects = [mail["Subject"] for mail in mails(mail_dir)]
-    assert [s.split()[1] for s in subjects] == ["unusual:", "failed:"]
-    # It has become usual.
+    sent = [run.mail_status.value for run in (first, second, failed, third)]
+    assert sent == ["sent", "none", "sent", "none"]
+    # What has been told so often has become usual.
     (fourth,) = runs(folder, GOOD)
     assert not fourth.unusual_scripts
+    subjects = [mail["Subject"].split()[1] for mail in mails(mail_dir)]
+    assert subjects == ["unusual:", "failed:"]
+
+
+def test_with_failure_only_it_is_mailed_again_after_it_was_usual(
+    make_project: MakeProject, mail_dir: Path, shielded: Path
+) -> None:
+    """What has ended and begins again is news."""
+    folder = project(make_project, shielded, email_strategy="failure_only")
+    (first,) = runs(folder, GOOD)
+    (result,) = first.scripts
+    usual = replace(result, run_id="f" * 13, duration=720.0, unusual=())
     with open_store(shielded, local_now()) as store:
-        # A usual success between two unusual ones.
-        between = replace(
-            fourth,
-            run_id="f" * 13,
-            scripts=(replace(fourth.scripts[0], run_id="f" * 13, duration=720.0),),
+        store.end_run(
+            replace(first, run_id=usual.run_id, scripts=(usual,)), [], local_now()
         )
-        store.end_run(between, [], local_now())
+    (again,) = runs(folder, GOOD)
+    assert (first.mail_status, again.mail_status) == ("sent", "sent")
+    assert len(mails(mail_dir)) == 2
 
 
 @pytest.mark.parametrize(
