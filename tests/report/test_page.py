@@ -80,7 +80,9 @@ def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
             usual=44_640.0, new=True
         ),
     }
-    odd = Sentence.of("took {duration}, usually {usual}", duration="7 min", usual="60 s")
+    odd = Sentence.of(
+        "took {duration}, usually {usual}", duration="7 min", usual="60 s"
+    )
     good = (
         make_result("main.py"),
         make_result("slow.py", number=2, duration=438.0, unusual=(odd,)),

@@ -760,17 +760,25 @@ def test_an_unusual_success_is_told_first(
     )
     expected = {
         "en": (
-            "[project_1] unusual: load.py - loaded 0 rows, usually about 48,000 (+1)"
-            " (PC-7)",
-            "▲ Unusual: load.py and 1 other — loaded 0 rows, usually about 48,000 · took"
-            " 0.20 s, usually 12 min",
+            (
+                "[project_1] unusual: load.py - loaded 0 rows, usually about 48,000 (+1)"
+                " (PC-7)"
+            ),
+            (
+                "▲ Unusual: load.py and 1 other — loaded 0 rows, usually about 48,000 ·"
+                " took 0.20 s, usually 12 min"
+            ),
             "▲ load.py - unusual",
         ),
         "fr": (
-            "[project_1] inhabituel : load.py - loaded 0 rows, d'habitude environ 48 000"
-            " (+1) (PC-7)",
-            "▲ Inhabituel : load.py et 1 autre — loaded 0 rows, d'habitude environ"
-            " 48 000 · a duré 0,20 s, d'habitude 12 min",
+            (
+                "[project_1] inhabituel : load.py - loaded 0 rows, d'habitude environ"
+                " 48 000 (+1) (PC-7)"
+            ),
+            (
+                "▲ Inhabituel : load.py et 1 autre — loaded 0 rows, d'habitude environ"
+                " 48 000 · a duré 0,20 s, d'habitude 12 min"
+            ),
             "▲ load.py - inhabituel",
         ),
     }

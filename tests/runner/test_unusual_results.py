@@ -159,7 +159,7 @@ def test_with_failure_only_it_is_mailed_again_after_it_was_usual(
     ],
 )
 def test_the_key_says_what_comes_of_it(
-    keys: dict[str, str],
+    keys: dict[str, Any],
     sent: int,
     make_project: MakeProject,
     mail_dir: Path,
