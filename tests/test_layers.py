@@ -41,6 +41,7 @@ LAYERS = (
         "execution",
         "policy",
         "trends",
+        "unusual",
         "days_off",
         "due_times",
         "expected_files",

@@ -105,6 +105,7 @@ def _document(
         "duration_seconds": None,
         "output": str(script.output) if script.output else None,
         "warnings": [],
+        "unusual": [],
         **dict.fromkeys(unknown),
         "unusual": [],
         **metrics_document(None),

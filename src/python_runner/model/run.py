@@ -368,6 +368,7 @@ class ScriptResult:
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
             "warnings": [str(warning) for warning in self.warnings],
+            "unusual": [str(reason) for reason in self.unusual],
             "peak_memory_bytes": self.peak_memory,
             "cpu_seconds": None
             if self.cpu_seconds is None
