@@ -374,7 +374,6 @@ def test_the_documents_have_the_public_keys() -> None:
             "unusual": [],
             "peak_memory_bytes": 9_000_000,
             "cpu_seconds": 0.75,
-            "unusual": [],
             "output_bytes": None,
             "output_lines": None,
             "log_warnings": None,

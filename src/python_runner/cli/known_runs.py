@@ -107,7 +107,6 @@ def _document(
         "warnings": [],
         "unusual": [],
         **dict.fromkeys(unknown),
-        "unusual": [],
         **metrics_document(None),
         **sources_document(None),
     }

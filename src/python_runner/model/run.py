@@ -373,7 +373,6 @@ class ScriptResult:
             "cpu_seconds": None
             if self.cpu_seconds is None
             else round(self.cpu_seconds, 3),
-            "unusual": [str(reason) for reason in self.unusual],
             **metrics_document(self.metrics),
             **sources_document(self.provenance),
         }
