@@ -13,7 +13,8 @@ import pytest
 
 from python_runner.computer import account_name, host_name
 from python_runner.config.settings import load_settings
-from python_runner.execution import capture, installed_packages
+from python_runner.execution import capture
+from python_runner.execution.installed_packages import read_packages
 from python_runner.imported_files import digest_of
 from python_runner.records.store import DATABASE_NAME, Store, StoreError
 from python_runner.runner import provenance
@@ -23,7 +24,10 @@ from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from python_runner.model import Run
+    from python_runner.model.provenance import Packages
     from tests.support import Cli, MakeProject
 
 SECRET = "c4n4ry-in-a-cage"
@@ -106,10 +110,12 @@ def test_packages_are_read_again_only_when_their_folder_has_changed(
     os.utime(sites, ns=(1, 1))
     monkeypatch.setattr(provenance, "package_folders", lambda *_: (str(sites),))
     reads: list[object] = []
-    real = installed_packages.read_packages
-    monkeypatch.setattr(
-        provenance, "read_packages", lambda folders: reads.append(1) or real(folders)
-    )
+
+    def counted(folders: Sequence[str]) -> Packages:
+        reads.append(folders)
+        return read_packages(folders)
+
+    monkeypatch.setattr(provenance, "read_packages", counted)
     folder = make_project()
 
     first, second = run(folder), run(folder)
