@@ -198,6 +198,11 @@ def test_what_changes_is_read_again(
     assert sources.of_script(folder / "main.py") == ScriptProvenance()
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A project imports thousands of files, or very large ones",
+    "Only so many are hashed, and the script starts without delay.",
+)
 def test_a_huge_project_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

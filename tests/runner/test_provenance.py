@@ -100,6 +100,19 @@ def test_a_run_says_what_it_was_made_of(
     assert other.imports == ()
 
 
+def test_the_account_is_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the variables say that others believe."""
+    made = tmp_path / "made"
+    made.touch()
+    expected = os.environ.get("USERNAME") if sys.platform == "win32" else made.owner()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody")
+
+    assert account_name() == expected
+
+
 def test_packages_are_read_again_only_when_their_folder_has_changed(
     make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +140,11 @@ def test_packages_are_read_again_only_when_their_folder_has_changed(
     assert len(reads) == 2
 
 
+@pytest.mark.fault(
+    "machine",
+    "The folder with an interpreter's packages cannot be read",
+    "The run goes on; its packages are unknown.",
+)
 def test_packages_that_cannot_be_read_are_unknown(
     make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +264,11 @@ def test_expected_files_are_measured(make_project: MakeProject) -> None:
         assert abs(file.modified_at - found.started_at).total_seconds() < 600
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script is changed or deleted while it runs",
+    "What is recorded is the file that it was started from.",
+)
 def test_a_script_may_go_or_change_while_it_runs(make_project: MakeProject) -> None:
     """It was made of what was there when it began."""
     sources = {

@@ -353,7 +353,8 @@ class Store:
             stamp: what changes when one of them does.
             packages: what a run refers to by its fingerprint from now on.
         """
-        with self._database.write() as connection:
+        # A power cut that takes it with it takes the run as well, or it is read again.
+        with self._database.write(synced=False) as connection:
             provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:
