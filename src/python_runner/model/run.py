@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
 from python_runner.masking import Masker
+from python_runner.model.metrics import metrics_document
+from python_runner.model.provenance import provenance_document, sources_document
 from python_runner.texts.sentence import N_
 
 
@@ -212,6 +214,8 @@ class Attempt:
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
         hint: what to do about its failure, where that is known for sure; else None.
+        metrics: what its output and files amount to, None if unknown; of the last
+            attempt it is the result's, and stays there alone.
     """
 
     outcome: Outcome
@@ -226,6 +230,7 @@ class Attempt:
     output: str | None = None
     transient: bool = False
     hint: Sentence | None = None
+    metrics: ScriptMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,10 +368,13 @@ class ScriptResult:
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
             "warnings": [str(warning) for warning in self.warnings],
+            "unusual": [str(reason) for reason in self.unusual],
             "peak_memory_bytes": self.peak_memory,
             "cpu_seconds": None
             if self.cpu_seconds is None
             else round(self.cpu_seconds, 3),
+            **metrics_document(self.metrics),
+            **sources_document(self.provenance),
         }
 
 
@@ -440,6 +448,7 @@ class Run:
             "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
+            **provenance_document(self.provenance),
             "scripts": [result.to_document() for result in self.scripts],
         }
 

@@ -70,7 +70,11 @@ def summary(
     recovered = recoveries(run, comparisons)
     status = formats.gettext(run.status.word).capitalize()
     cause, places = "", []
-    if run.status is RunStatus.SUCCESS and recovered:
+    if run.status is RunStatus.SUCCESS and run.unusual_scripts:
+        status = formats.gettext("Unusual")
+        to_blame = run.unusual_scripts
+        cause = one_line(" · ".join(unusual_reasons(to_blame[0], formats)), _CAUSE)
+    elif run.status is RunStatus.SUCCESS and recovered:
         status = formats.gettext("Recovered")
         to_blame = tuple(r for r in run.scripts if r.script in recovered)
         cause = history(recovered[to_blame[0].script], formats)
@@ -211,6 +215,11 @@ def hint_words(result: ScriptResult, formats: Formats) -> str:
     said = flat(formats.say(result.hint))
     said = said if len(said) <= _HINT else f"{said[: _HINT - 1].rstrip()}…"
     return words.format(hint=said)
+
+
+def unusual_reasons(result: ScriptResult, formats: Formats) -> tuple[str, ...]:
+    """Return why a success is unusual, a line each; nothing where it is not."""
+    return tuple(one_line(formats.say(reason), LINE) for reason in result.unusual)
 
 
 def outcome_and_why(result: ScriptResult, formats: Formats) -> tuple[str, str]:
