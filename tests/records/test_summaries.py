@@ -24,7 +24,6 @@ from python_runner.model import (
 )
 from python_runner.records import overview
 from python_runner.records.database import connect
-from python_runner.records.reader import Reader
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
 from python_runner.records.summaries import RECENT
@@ -346,8 +345,8 @@ def test_summaries_say_how_projects_do(tmp_path: Path) -> None:
             world.now += timedelta(days=1)
             run = world.run(PROJECTS[0], status)
             store.end_run(run, [], world.now)
-    with Reader(tmp_path) as reader, reader.read() as connection:
-        (one,) = overview.summaries(connection, world.now)
+        with store.view() as view:
+            (one,) = overview.summaries(view, world.now)
 
         assert one.path == PROJECTS[0]
         assert one.last.run_id == run.run_id
