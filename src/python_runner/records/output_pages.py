@@ -307,7 +307,7 @@ def _part(
     if end < size and (cut := data.rfind(b"\n", first, last) + 1):
         last = cut
     begin = start - before + first
-    text = _decoded(data, first, last, masker).split("\n")
+    text = decoded(data, first, last, masker).split("\n")
     lines = tuple(_lines(data[first:last], text, begin, number))
     return OutputPart(lines, begin, start - before + last)
 
@@ -331,7 +331,7 @@ def _lines(
         offset += len(line) + 1
 
 
-def _decoded(data: bytes, first: int, last: int, masker: Masker) -> str:
+def decoded(data: bytes, first: int, last: int, masker: Masker) -> str:
     """Return the text of a part of some bytes, without secrets, line for line."""
     masked = _masked(data, first, last, masker)
     text = to_utf8(masked, local_encoding())
