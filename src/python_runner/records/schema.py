@@ -349,6 +349,35 @@ _SCHEDULES = (
     """,
 )
 
+# What runs and results were made of, each text once, under its hash: a run refers to its
+# computer, account and variables, and to its packages; a result to its files. The folders
+# of an environment are read again when their stamp is another one.
+_PROVENANCE = (
+    """
+    CREATE TABLE provenance (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        content TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE environment (
+        folders TEXT PRIMARY KEY,
+        stamp TEXT NOT NULL,
+        packages INTEGER NOT NULL REFERENCES provenance
+    ) STRICT
+    """,
+    "ALTER TABLE run ADD COLUMN provenance INTEGER REFERENCES provenance",
+    "ALTER TABLE run ADD COLUMN packages INTEGER REFERENCES provenance",
+    "ALTER TABLE result ADD COLUMN provenance INTEGER REFERENCES provenance",
+    "ALTER TABLE result ADD COLUMN metrics TEXT",
+    "ALTER TABLE result ADD COLUMN unusual TEXT",
+    # These find what nothing refers to any more.
+    "CREATE INDEX run_made_of ON run (provenance) WHERE provenance IS NOT NULL",
+    "CREATE INDEX run_with_packages ON run (packages) WHERE packages IS NOT NULL",
+    "CREATE INDEX result_made_of ON result (provenance) WHERE provenance IS NOT NULL",
+)
+
 # What the writer keeps of the runs (see ``summaries``), filled from those that are there.
 # The numbers of a run's scripts are not: to count those of old runs would take long.
 _SUMMARIES = (
@@ -464,6 +493,7 @@ MIGRATIONS = (
     _UNANSWERED,
     _DIGESTS,
     _SCHEDULES,
+    _PROVENANCE,
     _SUMMARIES,
 )
 
@@ -476,6 +506,7 @@ COLUMNS = {
     "day": "day failed project succeeded",
     "digest": "id path",
     "digested": "kind project since until",
+    "environment": "folders packages stamp",
     "error": "count error first last script",
     "failure": "error number run script",
     "interpreter": "base path stamp version",
@@ -483,10 +514,12 @@ COLUMNS = {
     "message": "announced_by attempts audience content digest id leased_until"
     " message_id next_try_at owner queued_at run sender state subject unanswered",
     "project": "folder id key path",
+    "provenance": "content digest id",
     "recipient": "address detail message state",
-    "result": "duration number output reason run script started_at state waits_until",
-    "run": "duration error failed id interpreter interpreter_version mail name project"
-    " run_id runner runner_start scripts started_at status warnings",
+    "result": "duration metrics number output provenance reason run script started_at"
+    " state unusual waits_until",
+    "run": "duration error failed id interpreter interpreter_version mail name packages"
+    " project provenance run_id runner runner_start scripts started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
     "summary": "last project recent since streak succeeded",
