@@ -94,6 +94,33 @@ class MailStatus(StrEnum):
     FAILED = "failed"
 
 
+class HeldBy(StrEnum):
+    """What keeps a run from being reported, though its project's strategy wants it."""
+
+    MAIL_AFTER = "mail_after"
+    REMIND = "remind"
+    #: Nobody was to be told: ``--no-mail``, or it was stopped before it began.
+    UNWANTED = "unwanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Why a run is not reported.
+
+    Attributes:
+        until: when its error is reported if it still occurs; None: no time tells.
+    """
+
+    by: HeldBy
+    reason: Sentence
+    until: datetime | None = None
+
+    @property
+    def back(self) -> bool:
+        """Whether a key of the project holds the report back, and not who started it."""
+        return self.by is not HeldBy.UNWANTED
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     """One attempt of one script, ready to be started, here or on another machine.
@@ -243,6 +270,13 @@ class ScriptResult:
         return self.attempts[-1].traceback if self.attempts else None
 
     @property
+    def error_name(self) -> str:
+        """A name that two failures of a script share if they are the same error."""
+        traceback = self.last_traceback
+        fingerprint = traceback.fingerprint if traceback else None
+        return error_name(self.outcome, fingerprint, self.exit_code)
+
+    @property
     def exception(self) -> str | None:
         """What it failed with, in one line: type and message, else the reason, in English.
 
@@ -343,6 +377,8 @@ class Run:
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: as ``3.11.9``, or None if unknown.
         provenance: what its scripts had in common; None where that is not known.
+        held: why it is not reported though its project wants it; None for any other.
+        part: whether scripts were chosen, so that it says nothing of the others.
     """
 
     run_id: str
@@ -360,6 +396,8 @@ class Run:
     interpreter: str | None = None
     interpreter_version: str | None = None
     provenance: RunProvenance | None = None
+    held: Held | None = None
+    part: bool = False
 
     @property
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
@@ -386,6 +424,7 @@ class Run:
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
             "mail": self.mail_status.value,
+            "mail_reason": str(self.mail_reason) if self.mail_reason else None,
             "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,

@@ -262,9 +262,9 @@ def end_run(connection: Connection, run: Run) -> int:
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
-            interpreter, interpreter_version, error, warnings, mail, provenance,
-            packages)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            interpreter, interpreter_version, error, warnings, mail, held, held_until,
+            held_reason, part, provenance, packages)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id) DO UPDATE SET
             status = excluded.status, duration = excluded.duration,
             interpreter = coalesce(excluded.interpreter, interpreter),
@@ -272,6 +272,8 @@ def end_run(connection: Connection, run: Run) -> int:
                 excluded.interpreter_version, interpreter_version
             ),
             error = excluded.error, warnings = excluded.warnings, mail = excluded.mail,
+            held = excluded.held, held_until = excluded.held_until,
+            held_reason = excluded.held_reason, part = excluded.part,
             provenance = coalesce(excluded.provenance, provenance),
             packages = coalesce(excluded.packages, packages)
         RETURNING id
@@ -289,6 +291,8 @@ def end_run(connection: Connection, run: Run) -> int:
             rows.from_texts(run.warnings),
             # What is queued tells more, and counts then.
             None if run.mail_status is MailStatus.NONE else run.mail_status.value,
+            *rows.from_held(run.held),
+            1 if run.part else None,
             *provenance.keep_run(connection, run.provenance),
         ),
     ).fetchone()
@@ -323,7 +327,10 @@ def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -
 def delete_old_runs(
     connection: Connection, older_than: datetime, now: datetime, limit: int
 ) -> int:
-    """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
+    """Delete up to ``limit`` ended runs without undelivered mail; return how many.
+
+    A failure that waits for others in a row before anybody is told stays as well.
+    """
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
         return 0
@@ -331,7 +338,14 @@ def delete_old_runs(
         """
         SELECT id FROM run
         WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-            AND status IS NOT NULL AND NOT EXISTS (
+            AND status IS NOT NULL AND NOT (
+                held IS 'mail_after' AND NOT EXISTS (
+                    SELECT 1 FROM run AS later
+                    WHERE later.project = run.project AND later.id > run.id
+                        AND later.status IS NOT NULL AND later.status <> 'skipped'
+                        AND later.held IS NULL
+                )
+            ) AND NOT EXISTS (
                 SELECT 1 FROM message
                 WHERE message.run = run.id AND state IN ('queued', 'failed')
             )

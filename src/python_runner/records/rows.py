@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from python_runner.files import real_folder
 from python_runner.model import (
     Attempt,
+    Held,
+    HeldBy,
     MailStatus,
     OpenRun,
     OpenScript,
@@ -45,6 +47,7 @@ _NAME = lazy_pattern(r"\{([a-z_]+)\}")
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _STATUSES = {status.value: status for status in RunStatus}
 _MAIL_STATUSES = {status.value: status for status in MailStatus}
+_HELD = {by.value: by for by in HeldBy}
 #: No duration is longer: some centuries.
 _LONGEST = 1e10
 
@@ -84,7 +87,12 @@ def to_outcome(column: str) -> Outcome:
 
 def to_status(column: str | None) -> RunStatus | None:
     """Return a run's status by its word; None for a run that has not ended."""
-    return None if column is None else _STATUSES.get(column, RunStatus.INTERRUPTED)
+    return None if column is None else known_status(column)
+
+
+def known_status(column: str) -> RunStatus:
+    """Return the status of a run that has ended."""
+    return _STATUSES.get(column, RunStatus.INTERRUPTED)
 
 
 def to_seconds(column: float | None) -> float:
@@ -319,21 +327,45 @@ def to_run(
     made_of: RunProvenance | None = None,
 ) -> Run:
     """Return the run a row holds; one that never ended counts as interrupted."""
+    held = _to_held(row)
     return Run(
         run_id=row["run_id"],
         project=row["name"],
         path=_path(row["path"]),
-        status=_STATUSES.get(row["status"], RunStatus.INTERRUPTED),
+        status=known_status(row["status"]),
         started_at=to_time(row["started_at"]),
         duration=to_seconds(row["duration"]),
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
         mail_status=to_mail_status(row["messages"], row["mail"]),
+        mail_reason=held.reason if held else None,
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
+        held=held,
+        part=bool(row["part"]),
         provenance=made_of,
     )
+
+
+def _to_held(row: Row) -> Held | None:
+    """Return why a run is not reported; None also for a word that is damaged."""
+    if (by := _HELD.get(row["held"] or "")) is None:
+        return None
+    until = row["held_until"]
+    return Held(
+        by=by,
+        reason=to_text(row["held_reason"]) or DAMAGED,
+        until=None if until is None else to_time(until),
+    )
+
+
+def from_held(held: Held | None) -> tuple[str | None, int | None, str | None]:
+    """Return the columns ``held``, ``held_until`` and ``held_reason``."""
+    if held is None:
+        return None, None, None
+    until = from_time(held.until) if held.until else None
+    return held.by.value, until, from_text(held.reason)
 
 
 def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:

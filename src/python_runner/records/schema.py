@@ -479,6 +479,16 @@ SUMMARIES = (
     """,
 )
 
+# Why a run is not reported though its project wants it, and until when; whether scripts
+# were chosen. Few runs have any of it.
+_HELD_BACK = (
+    "ALTER TABLE run ADD COLUMN held TEXT",
+    "ALTER TABLE run ADD COLUMN held_until INTEGER",
+    "ALTER TABLE run ADD COLUMN held_reason TEXT",
+    "ALTER TABLE run ADD COLUMN part INTEGER",
+    "CREATE INDEX run_held ON run (id) WHERE held IS NOT NULL",
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -495,6 +505,7 @@ MIGRATIONS = (
     _SCHEDULES,
     _PROVENANCE,
     SUMMARIES,
+    _HELD_BACK,
 )
 
 
@@ -518,8 +529,9 @@ COLUMNS = {
     "recipient": "address detail message state",
     "result": "duration metrics number output provenance reason run script started_at"
     " state unusual waits_until",
-    "run": "duration error failed id interpreter interpreter_version mail name packages"
-    " project provenance run_id runner runner_start scripts started_at status warnings",
+    "run": "duration error failed held held_reason held_until id interpreter"
+    " interpreter_version mail name packages part project provenance run_id runner"
+    " runner_start scripts started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
     "summary": "last project recent since streak succeeded",
