@@ -253,6 +253,19 @@ def runs_of(
     limit: int = 50,
 ) -> list[RunLine]:
     """Return ended runs of a project, or of all, recorded before one, newest first."""
+    keys = keys_of(connection, project, before=before, failed=failed, limit=limit)
+    return lines(connection, keys)
+
+
+def keys_of(
+    connection: Connection,
+    project: int | None,
+    *,
+    before: int = BEYOND,
+    failed: bool = False,
+    limit: int = 50,
+) -> list[int]:
+    """Return the keys of these runs."""
     which = "project = :project AND" if project is not None else ""
     cursor = connection.execute(
         f"""
@@ -262,7 +275,32 @@ def runs_of(
         """,  # noqa: S608 - our own words
         {"project": project, "before": before, "limit": limit},
     )
-    return lines(connection, [key for (key,) in cursor])
+    return [key for (key,) in cursor]
+
+
+def outputs_of(
+    connection: Connection, runs: Sequence[int], after: int = 0
+) -> list[tuple[int, int, str, Path]]:
+    """Return run, place, script and file of the outputs of some runs, in their order.
+
+    Args:
+        connection: within a transaction.
+        runs: the runs, newest first.
+        after: a place; what is not behind it in its run is left out.
+    """
+    cursor = connection.execute(
+        """
+        SELECT run, number, name, output
+        FROM result JOIN script ON script.id = result.script
+        WHERE run IN (SELECT value FROM json_each(?)) AND number > ?
+            AND output IS NOT NULL
+        ORDER BY run DESC, number
+        """,
+        (json.dumps(list(runs)), after),
+    )
+    return [
+        (row["run"], row["number"], row["name"], Path(row["output"])) for row in cursor
+    ]
 
 
 def key_of(connection: Connection, run_id: str) -> int | None:

@@ -380,7 +380,7 @@ _PROVENANCE = (
 
 # What the writer keeps of the runs (see ``summaries``), filled from those that are there.
 # The numbers of a run's scripts are not: to count those of old runs would take long.
-_SUMMARIES = (
+SUMMARIES = (
     "ALTER TABLE run ADD COLUMN scripts INTEGER",
     "ALTER TABLE run ADD COLUMN failed INTEGER",
     """
@@ -507,7 +507,7 @@ MIGRATIONS = (
     _DIGESTS,
     _SCHEDULES,
     _PROVENANCE,
-    _SUMMARIES,
+    SUMMARIES,
     _HELD_BACK,
     _HINTS,
 )

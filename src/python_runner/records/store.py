@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,6 +34,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+    from sqlite3 import Connection
 
     from python_runner.model import (
         AlertMemory,
@@ -153,6 +154,12 @@ class Store:
         from python_runner.records.digests import Digests  # noqa: PLC0415
 
         return Digests(self._database, self.messages)
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """Open one moment of the records, for the questions of ``records.overview``."""
+        with self._database.read() as connection:
+            yield connection
 
     @property
     def points(self) -> Points:
