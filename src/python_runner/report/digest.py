@@ -309,7 +309,7 @@ def _silence(silent: Silent, last: Run | None, now: datetime, formats: Formats) 
         )
         said = words.format(
             moment=moment,
-            rhythm=_rhythm(silent, formats),
+            rhythm=rhythm_words(silent, formats),
             count=formats.number(silent.runs),
         )
     if last is not None:
@@ -319,7 +319,8 @@ def _silence(silent: Silent, last: Run | None, now: datetime, formats: Formats) 
     return said
 
 
-def _rhythm(silent: Silent, formats: Formats) -> str:
+def rhythm_words(silent: Silent, formats: Formats) -> str:
+    """Return on which days, or how often, a project runs."""
     days, _ = silent.weekdays, formats.gettext
     if len(days) == len(_WEEKDAYS):
         return _("every day")
