@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from python_runner.facts import dataclass
+from python_runner.fleet.names import YEARS
 from python_runner.model import (
     Attempt,
     MailStatus,
@@ -43,8 +44,6 @@ _MOST_RUNNING = 50
 _MOST_REASONS = 5
 #: Characters of a name or an exception, and bytes of a traceback.
 _LINE, _TRACEBACK = 300, 8_000
-#: Years of moments that are believed: nobody's clock is that wrong.
-_YEARS = range(1990, 2200)
 #: Seconds of a duration that are believed.
 _LONGEST = 10 * 366 * 86400.0
 
@@ -261,18 +260,21 @@ def computer_bytes(
 # --- reading ---
 
 
-def read_run(data: bytes, identity: str) -> tuple[RunFile, FleetRun]:
+def read_run(data: bytes, identity: str, number: int) -> tuple[RunFile, FleetRun]:
     """Return what a file tells of a run: its form, with harmless texts, and the facts.
 
     Args:
         data: of a file.
         identity: whose folder it lies in.
+        number: that in its name.
 
     Raises:
         Unreadable: it tells nothing, or of another computer.
     """
     file = _decoded(data, RunFile)
     _require_own(file, identity)
+    if file.number != number:
+        raise Unreadable("has another number than its name")
     moments = [file.written_at, file.started_at, file.ended_at]
     _require_moments([*moments, *([file.due] if file.due else [])])
     try:
@@ -351,14 +353,15 @@ def _require_own(file: RunFile | ComputerFile, identity: str) -> None:
 
 
 def _require_moments(moments: Sequence[datetime]) -> None:
-    if any(moment.year not in _YEARS for moment in moments):
+    if any(moment.year not in YEARS for moment in moments):
         raise Unreadable("has a time that nobody's clock shows")
 
 
 def _result(
     entry: ScriptEntry, outcome: Outcome, number: int, file: RunFile
 ) -> ScriptResult:
-    seconds, attempts = _seconds(entry.duration_seconds), ()
+    seconds = _seconds(entry.duration_seconds)
+    attempts: tuple[Attempt, ...] = ()
     exception = _text(entry.exception) if entry.exception else None
     told = outcome is Outcome.FAILURE and (exception or entry.traceback)
     if told:

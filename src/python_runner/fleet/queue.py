@@ -36,7 +36,12 @@ _MOST_STATE, _MOST_NUMBER = 10_000, 10**10
 #: How often, and after how many seconds each time, a file is read that is being made.
 _TRIES, _PAUSE = 50, 0.02
 _FOLDER, _QUEUE = "fleet", "queue"
-_WRITER, _NUMBER, _TROUBLE, _CLEANED = "writer.json", "number", "trouble.json", "cleaned"
+_WRITER, _NUMBER, _TROUBLE, _CLEANED = (
+    "writer.json",
+    "number",
+    "trouble.json",
+    "cleaned",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,9 @@ class Queue:
         counter = self._read(path)
         last = counter.get("last")
         newest = run_name(waiting[-1].name) if waiting else None
-        number = max(last if isinstance(last, int) else 0, newest.number if newest else 0)
+        number = max(
+            last if isinstance(last, int) else 0, newest.number if newest else 0
+        )
         number = (number + 1) % _MOST_NUMBER
         name = run_file(number, run.started_at, run.run_id, run.path)
         with replacing(self._queue / name, mode=PRIVATE_FILE_MODE) as file:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,7 @@ from python_runner.waiting import do_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from python_runner.fleet.names import RunName
     from python_runner.model.fleet import FleetRun, FleetRunning
@@ -54,6 +54,9 @@ _MOST_COMPUTERS = 2_000
 _MOST_RUNS, _MOST_FILES, _MOST_READ = 200, 5_000, 64 * 1024 * 1024
 #: Starts of a project that are kept: its rhythm needs no more.
 _MOST_STARTS = 1_000
+#: Seconds by which a clock is believed to be wrong, and the last time of a file.
+_MOST_AHEAD, _LAST = 20 * 366 * 86400.0, 4.1e9
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_EXAMPLES = 5
 _LINE = 200
 
@@ -164,7 +167,8 @@ def _unreadable(folder: Path, reason: Sentence) -> PythonRunnerError:
 
 def _listed(folder: Path) -> tuple[list[str], bool] | OSError:
     """Return the folders of computers, and whether there is more than was looked at."""
-    names, looked_at = [], 0
+    names: list[str] = []
+    looked_at = 0
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -282,9 +286,7 @@ def _read_run(
     try:
         data, written = read_with_time(path, MOST_BYTES)
         budget.spend(len(data))
-        file, run = read_run(data, identity)
-        if run.number != name.number:
-            raise Unreadable("has another number than its name")
+        file, run = read_run(data, identity, name.number)
     except FileNotFoundError:
         # Its computer has deleted it meanwhile.
         return None
@@ -292,7 +294,11 @@ def _read_run(
         part.note(f"{part.folder}/{path.parent.name}/{path.name}", error)
         return None
     if not part.name:
-        part.name, part.account, part.version = file.computer, file.account, file.version
+        part.name, part.account, part.version = (
+            file.computer,
+            file.account,
+            file.version,
+        )
     if part.ahead is None:
         part.ahead = file.written_at.timestamp() - written
     part.seen_at = max(part.seen_at, written)
@@ -308,7 +314,7 @@ def _computer(part: _Part) -> FleetComputer:
         account=part.account,
         version=part.version,
         seen_at=_moment(part.seen_at),
-        ahead=timedelta(seconds=round(part.ahead or 0.0)),
+        ahead=timedelta(seconds=round(_within(part.ahead or 0.0, _MOST_AHEAD))),
         waiting=part.waiting,
         running=part.running,
         projects=tuple(projects),
@@ -317,7 +323,8 @@ def _computer(part: _Part) -> FleetComputer:
 
 def _moment(seconds: float) -> datetime:
     """Return the time of a file, which anybody may have set."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return datetime.fromtimestamp(0, UTC)
+    return _EPOCH + timedelta(seconds=min(max(seconds, 0.0), _LAST))
+
+
+def _within(value: float, most: float) -> float:
+    return min(max(value, -most), most)

@@ -37,19 +37,17 @@ if TYPE_CHECKING:
     from python_runner.model import Run
     from python_runner.model.fleet import FleetFolder, FleetRunning
 
-#: Seconds that the end of a command waits for what is being written.
-PATIENCE = 5.0
+#: Seconds that nobody waits longer for a folder that could not be written to before.
+_SECOND_CHANCE = 1.0
 #: Files that are looked at, and deleted, each time old ones are.
 _MOST_LOOKED_AT, _MOST_DELETED = 5000, 1000
 #: Age of a file that some writer has left half-written.
 _LEFT = timedelta(days=1)
 _TEMPORARY = ".new"
 
-_AWAY = counted(
-    "the fleet's folder {folder} cannot be written to: {error}; {count} result waits and"
-    " is written as soon as it can be",
-    "the fleet's folder {folder} cannot be written to: {error}; {count} results wait and"
-    " are written as soon as they can be",
+_AWAY = N_(
+    "the fleet's folder {folder} cannot be written to: {error}; the results of runs wait"
+    " on this computer until it can be"
 )
 _NO_ANSWER = N_("it does not answer")
 _DROPPED = counted(
@@ -84,7 +82,7 @@ class FleetWriter:
         self._now = now
         self._running: Sequence[FleetRunning] = ()
         self._reason: Sentence | None = None
-        self._new = False
+        self._new = self._told = False
 
     def tell(
         self, run: Run, *, schedule: str | None = None, due: datetime | None = None
@@ -130,12 +128,16 @@ class FleetWriter:
                 work.thread = None
                 self._note(Sentence.of("{words}", words=str(error)))
 
-    def wait(self, seconds: float = PATIENCE) -> None:
-        """Wait until all is written, or for so many seconds."""
+    def wait(self, seconds: float) -> None:
+        """Wait until all is written, or for so many seconds.
+
+        Less where it could not be written before.
+        """
         work = _UNDER_WAY.get(self._key)
         thread = work.thread if work else None
         if thread is not None:
-            thread.join(seconds)
+            known = self.queue.trouble() is not None
+            thread.join(min(seconds, _SECOND_CHANCE) if known else seconds)
             if thread.is_alive():
                 self._note(Sentence.of(_NO_ANSWER))
 
@@ -145,12 +147,18 @@ class FleetWriter:
         if trouble is None or trouble.told:
             return None
         self.queue.note_told()
+        self._told = True
         reason = self._reason or Sentence.of("{words}", words=trouble.reason)
         return self._words(reason)
 
+    def trouble(self) -> Sentence | None:
+        """Return what has gone wrong in this process; None where nothing has."""
+        return self._words(self._reason) if self._reason else None
+
     def new_trouble(self) -> Sentence | None:
         """Return what has gone wrong, where it had not before this command."""
-        return self._words(self._reason) if self._new and self._reason else None
+        new = self._new and not self._told
+        return self._words(self._reason) if new and self._reason else None
 
     def waiting(self) -> int:
         """Return how many results wait."""
@@ -160,7 +168,7 @@ class FleetWriter:
 
     def _words(self, reason: Sentence) -> Sentence:
         folder = str(self.place.folder)
-        words = Sentence.about(_AWAY, self.waiting(), folder=folder, error=reason)
+        words = Sentence.of(_AWAY, folder=folder, error=reason)
         trouble = self.queue.trouble()
         if trouble is None or not trouble.dropped:
             return words
@@ -294,4 +302,3 @@ def _is_old(entry: os.DirEntry[str], keep_days: int | None, moment: float) -> bo
     if run_name(entry.name) is None or keep_days is None:
         return False
     return age > keep_days * 86400
-

@@ -354,6 +354,8 @@ def _end(
     ended = recorder.end_run(run.facts, reports)
     if run.is_due:
         heartbeat.end(run.facts)
+        if fleet := configured.session.fleet:
+            fleet.tell(run.facts.masked(configured.masker), configured.project)
     return ended
 
 
