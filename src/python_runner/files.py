@@ -552,6 +552,28 @@ def replacing(
         raise
 
 
+def put(target: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Write a file whole, in the place of whatever bears its name; no link is followed.
+
+    For folders in which others may have put something.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    new = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.new")
+    descriptor = _new_file(new, mode)
+    try:
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        replace(new, target)
+    except BaseException:
+        with suppress(OSError):
+            remove(new)
+        raise
+
+
 def set_mode(path: Path, mode: int) -> None:
     """Give a file its mode, on POSIX and where the file system knows modes."""
     if sys.platform != "win32":

@@ -74,7 +74,7 @@ class RunFile(Struct, kw_only=True):
     written_at: _Moment
     project: str
     path: str
-    run_id: Annotated[str, Meta(pattern="^[0-9a-f]{13}$")]
+    run_id: Annotated[str, Meta(pattern=r"\A[0-9a-f]{13}\Z")]
     status: str
     started_at: _Moment
     ended_at: _Moment

@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.files import make_folder, private_file, remove, replacing
+from python_runner.files import make_folder, private_file, put, remove
 from python_runner.fleet.documents import (
     Unreadable,
     computer_bytes,
@@ -51,7 +51,7 @@ _AWAY = N_(
 )
 _NO_ANSWER = N_("it does not answer")
 _DROPPED = counted(
-    "{words}; {count} older one was dropped", "{words}; {count} older ones were dropped"
+    "{words}; {count} older one was deleted", "{words}; {count} older ones were deleted"
 )
 
 
@@ -211,7 +211,7 @@ def write_waiting(
     _require_folder(place.folder)
     writer = queue.writer()
     own = place.folder / writer.folder
-    make_folder(own)
+    _make_own(own)
     for waiting in queue.waiting():
         data = queue.content(waiting)
         if data is None:
@@ -222,13 +222,13 @@ def write_waiting(
             remove(waiting)
             continue
         month = own / f"{file.started_at:%Y-%m}"
-        make_folder(month)
-        _write(month / waiting.name, data)
+        _make_own(month)
+        put(month / waiting.name, data)
         remove(waiting)
     left = len(queue.waiting())
     moment = now()
     data = computer_bytes(writer, running, written_at=moment, waiting=left)
-    _write(own / COMPUTER_FILE, data)
+    put(own / COMPUTER_FILE, data)
     if not queue.was_cleaned(f"{moment:%Y-%m-%d}"):
         # What is old stays until tomorrow where it cannot be deleted.
         with suppress(OSError):
@@ -257,9 +257,11 @@ def _require_folder(folder: Path) -> None:
         raise NotADirectoryError(code, os.strerror(code), str(folder))
 
 
-def _write(path: Path, data: bytes) -> None:
-    with replacing(path) as file:
-        file.write(data)
+def _make_own(folder: Path) -> None:
+    # On a share all links may be called this user's, whoever has made them.
+    if folder.is_symlink():
+        raise PermissionError(errno.EPERM, "is a link of another user", str(folder))
+    make_folder(folder)
 
 
 def _delete_old(own: Path, keep_days: int | None, now: datetime) -> None:

@@ -300,11 +300,10 @@ def _write_page(digest: Digest, page: Path) -> None:
 def _print(digest: Digest, *, brief: bool) -> None:
     """Print the verdict; what is to be told of projects below it, unless ``brief``."""
     speech = formats()
-    if digest.fleet is not None and not digest.projects:
-        show(nothing_of_fleet(digest))
-        return
     if not digest.projects:
-        show(_("No runs are recorded; run `python-runner run`."))
+        nothing = _("No runs are recorded; run `python-runner run`.")
+        show(nothing_of_fleet(digest) if digest.fleet else nothing)
+        _print_notices(digest)
         return
     colour = "green" if words.is_all_well(digest) else "red"
     if colour == "red" and not any(
@@ -314,6 +313,24 @@ def _print(digest: Digest, *, brief: bool) -> None:
     show("{line}.", line=words.verdict(digest, speech), colour=colour)
     if brief:
         return
+    _print_projects(digest)
+    for title, lines in words.totals(digest, speech):
+        show()
+        show("{line}", line=title, colour="bold")
+        for line in lines:
+            show("  {line}", line=flat(line))
+    _print_notices(digest)
+
+
+def _print_notices(digest: Digest) -> None:
+    if notices := words.notice_words(digest, formats()):
+        show()
+        for notice in notices:
+            show("{line}", line=labelled(_("warning"), notice), colour="yellow")
+
+
+def _print_projects(digest: Digest) -> None:
+    """Print what is to be told of computers and projects, and name those that are well."""
     told = words.told_projects(digest)
     if told or digest.silent_computers:
         show()
@@ -329,18 +346,9 @@ def _print(digest: Digest, *, brief: bool) -> None:
         ]
         rows += [row for p in told for row in _rows(p, digest)]
         print_table(columns, rows)
-        if well := words.well_words(digest, speech):
+        if well := words.well_words(digest, formats()):
             show()
             show("{line}", line=flat(well), colour="green")
-    for title, lines in words.totals(digest, speech):
-        show()
-        show("{line}", line=title, colour="bold")
-        for line in lines:
-            show("  {line}", line=flat(line))
-    if notices := words.notice_words(digest, speech):
-        show()
-        for notice in notices:
-            show("{line}", line=labelled(_("warning"), notice), colour="yellow")
 
 
 def _rows(project: ProjectDigest, digest: Digest) -> list[list[Cell]]:
