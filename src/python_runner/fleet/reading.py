@@ -71,7 +71,7 @@ class _Budget:
     """
 
     end: float
-    left: int = _MOST_READ
+    left: int
     lock: Lock = field(default_factory=Lock)
 
     def is_spent(self) -> bool:
@@ -137,7 +137,7 @@ def read_fleet(
         raise _unreadable(folder, words)
     names, cut = listed
     left = max(seconds - (time.monotonic() - begin), 0.1)
-    budget = _Budget(time.monotonic() + left * _ENOUGH)
+    budget = _Budget(time.monotonic() + left * _ENOUGH, _MOST_READ)
     jobs = [partial(_read_computer, folder, name, budget) for name in names]
     done = do_within(jobs, left, _AT_ONCE, "fleet")
     parts = [done[place] for place in sorted(done)]
