@@ -59,7 +59,7 @@ def ended(
         duration=2.0,
         attempts=(attempt,),
     )
-    run = {
+    run: dict[str, Any] = {
         "run_id": run_id,
         "project": project,
         "path": Path("/srv", project),

@@ -161,7 +161,11 @@ HOSTILE = "\x1b]0;x\x07<script>\r\nINFO\u202e \x00" + "A" * 100_000
 
 def test_texts_lose_what_a_terminal_or_a_page_obeys() -> None:
     """And their length."""
-    entry = {"script": HOSTILE, "status": "failure", "exception": HOSTILE}
+    entry: dict[str, Any] = {
+        "script": HOSTILE,
+        "status": "failure",
+        "exception": HOSTILE,
+    }
     entry |= {"place": HOSTILE, "unusual": [HOSTILE] * 1000, "traceback": HOSTILE}
     data = changed(
         project=HOSTILE,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from python_runner import files
 from python_runner.exceptions import PythonRunnerError
 from python_runner.fleet import reading
 from python_runner.fleet.documents import MOST_BYTES
@@ -264,7 +265,7 @@ def test_a_file_that_is_deleted_meanwhile_is_no_error(
 ) -> None:
     """Its computer deletes what is old."""
     (good,) = computer.files()
-    found = reading.read_with_time
+    found = files.read_with_time
 
     def deleted(path: Path, limit: int) -> tuple[bytes, float]:
         good.unlink(missing_ok=True)
@@ -289,4 +290,4 @@ def test_any_time_of_a_file_is_read(
     assert abs(found.ahead) < days(20 * 367)
     assert 1970 <= found.seen_at.year <= 2100
     # Shown in local time on every platform.
-    assert found.seen_at.astimezone()
+    assert found.seen_at.astimezone().year >= 1969

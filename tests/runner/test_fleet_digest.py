@@ -79,7 +79,7 @@ def computer(
 ) -> FleetComputer:
     """Return a computer with these projects, which wrote when the last of them ended."""
     started = [p.last.run.started_at for p in projects]
-    usual = {
+    usual: dict[str, Any] = {
         "id": f"{name.encode().hex():0>12}"[-12:],
         "folder": f"{name}-0",
         "name": name,

@@ -29,6 +29,7 @@ from python_runner.trends import MOST_STARTS, silence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from python_runner.model import Run
     from python_runner.model.fleet import (
@@ -106,20 +107,25 @@ def fleet_digest(reading: FleetReading, period: Period, computer: str) -> Digest
 def _without_replaced(computers: Sequence[FleetComputer]) -> list[FleetComputer]:
     """Return the computers without those that go on as others.
 
-    A state folder that was made anew has another identity: the same name and account,
-    whose first run came after the last sign of the old one.
+    A state folder that was made anew has another identity: the same name and account, with
+    a project of the same folder, whose first run came after the last sign of the old one.
     """
 
     def goes_on(old: FleetComputer) -> bool:
         return any(
             other is not old
             and (other.name, other.account) == (old.name, old.account)
+            and _folders(other) & _folders(old)
             and (first := min(_starts(other), default=None)) is not None
             and first - other.ahead > old.seen_at
             for other in computers
         )
 
     return [computer for computer in computers if not goes_on(computer)]
+
+
+def _folders(computer: FleetComputer) -> set[Path]:
+    return {project.last.run.path for project in computer.projects}
 
 
 def _starts(computer: FleetComputer) -> list[datetime]:
