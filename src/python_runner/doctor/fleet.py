@@ -11,7 +11,7 @@ from python_runner.doctor.finding import Finding
 from python_runner.exceptions import Problem
 from python_runner.fleet.queue import Queue
 from python_runner.fleet.writing import why_unwritable
-from python_runner.texts.sentence import N_, Sentence, counted, system_language
+from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.waiting import do_within
 
 
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 _SECONDS = 10.0
 _NO_ANSWER = N_("it does not answer")
 _WRONG = N_("this computer cannot write to {folder}: {error}; the results of runs wait")
-_WAITING = counted(
-    "{count} result waits here to be written to the fleet's folder {folder}",
-    "{count} results wait here to be written to the fleet's folder {folder}",
-)
 
 
 def look_at_fleet(place: FleetFolder, home: Path) -> Iterator[Finding]:
@@ -39,8 +35,7 @@ def look_at_fleet(place: FleetFolder, home: Path) -> Iterator[Finding]:
     else:
         yield Finding.of(kinds.FLEET_WRITABLE, folder=folder)
     if waiting := len(Queue(home).waiting()):
-        words = Sentence.about(_WAITING, waiting, folder=folder)
-        yield Finding.of(kinds.FLEET_WAITING, waiting=words)
+        yield Finding.of(kinds.FLEET_WAITING, folder=folder, count=waiting)
 
 
 def fleet_problems(place: FleetFolder | None) -> Iterator[Problem]:

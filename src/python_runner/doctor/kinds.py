@@ -474,7 +474,7 @@ FLEET_UNWRITABLE = Kind(
 FLEET_WAITING = Kind(
     "fleet.waiting",
     _WARNING,
-    "{waiting}",
+    N_("results that wait to be written to the fleet's folder {folder}: {count}"),
     N_("Other computers do not see these runs yet."),
     N_("`python-runner mail flush` writes them, and so does the next run."),
 )

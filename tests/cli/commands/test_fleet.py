@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from python_runner import run_project
-from tests.fleet.support import Computer, ended
+from python_runner.doctor import fleet as looking
+from python_runner.model.fleet import FleetFolder
+from tests.fleet.support import Computer, ended, hanging
 from tests.support import GENEROUS, Cli, MakeProject, mails
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 BAD = "import os\nraise KeyError(os.environ['SHOP_TOKEN'])"
@@ -153,22 +154,29 @@ def hung(share: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [(["run"], 0), (["mail", "flush"], 0), (["check"], 0), (["status", "--fleet"], 2)],
-    ids=lambda value: "-".join(value) if isinstance(value, list) else str(value),
-)
-def test_a_share_that_hangs_keeps_no_command_from_ending(
-    make_project: MakeProject, share: Path, command: list[str], code: int
+def test_a_share_that_hangs_keeps_no_run_from_ending(
+    make_project: MakeProject, share: Path
 ) -> None:
-    """It ends after seconds, with its exit code, and says what does not answer."""
-    folder = make_project()
-    projects = [folder] if command[0] in {"run", "check"} else []
-    done = hung(share, *command, *projects)
+    """The command ends after seconds, with its exit code, and says what does not answer."""
+    done = hung(share, "run", make_project(), make_project("other", {"a.py": "1 / 0"}))
 
-    assert done.returncode == code, done.stderr
+    assert done.returncode == 1
     assert "it does not answer" in done.stderr
     assert list(share.iterdir()) == []
+    queued = sorted(share.parent.glob("home/fleet/queue/*.json"))
+    assert [json.loads(file.read_text("utf-8"))["status"] for file in queued] == [
+        *("success", "failure")
+    ]
+
+
+def test_check_waits_for_a_share_a_while_at_most(
+    share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says so."""
+    monkeypatch.setattr(looking, "_SECONDS", 0.1)
+    with hanging(share, monkeypatch):
+        (problem,) = looking.fleet_problems(FleetFolder(folder=share))
+    assert "it does not answer" in problem.message
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal of POSIX")
@@ -298,40 +306,24 @@ def test_the_digest_of_a_fleet_is_mailed_to_those_who_read_of_this_computer(
 
 
 @pytest.mark.parametrize(
-    "case",
+    ("text", "arguments", "words"),
     [
-        (lambda toml: toml.unlink(), [], "has no key fleet"),
+        ("", ["digest", "--fleet"], "has no key fleet"),
+        ('fleet = "x"', ["status", "--fleet"], "No such file or directory"),
         (
-            lambda toml: toml.write_text('fleet = "x"\n'),
-            [],
-            "No such file or directory",
-        ),
-        (lambda toml: toml.write_text("fleet = 3\n"), [], "expected a folder, such as"),
-        (lambda _toml: None, ["project"], "--fleet is about all projects"),
-        (
-            lambda toml: toml.write_text('fleet = "smb://server/x"\n'),
-            [],
-            "expected a folder, not an address",
-        ),
-        (
-            lambda toml: toml.write_text("fleet_details = true\n"),
-            [],
-            "has no effect without the key fleet",
+            'fleet = "share"',
+            ["status", "--fleet", "p"],
+            "--fleet is about all projects",
         ),
     ],
-    ids=["no-key", "away", "type", "project", "address", "details"],
+    ids=["no-key", "away", "project"],
 )
-@pytest.mark.parametrize("command", ["digest", "status"])
 def test_what_is_wrong_is_said(
-    cli: Cli,
-    share: Path,
-    command: str,
-    case: tuple[Callable[[Path], object], list[str], str],
+    cli: Cli, tmp_path: Path, text: str, arguments: list[str], words: str
 ) -> None:
     """Exit code 2, and what to write."""
-    prepare, arguments, words = case
-    prepare(share.parent / "python-runner.toml")
-    done = cli(command, "--fleet", *arguments)
+    (tmp_path / "python-runner.toml").write_text(text, encoding="utf-8")
+    done = cli(*arguments)
 
     assert done.returncode == 2
     assert words in done.stderr
@@ -339,9 +331,8 @@ def test_what_is_wrong_is_said(
 
 def test_a_fleet_without_computers_is_one_line(cli: Cli, share: Path) -> None:
     """It is new."""
-    for command in ("digest", "status"):
-        done = cli(command, "--fleet")
-        assert done.stdout == f"No computer has written a run to {share} yet.\n"
+    done = cli("status", "--fleet")
+    assert done.stdout == f"No computer has written a run to {share} yet.\n"
 
 
 def test_check_and_doctor_look_at_the_folder(
@@ -362,17 +353,3 @@ def test_check_and_doctor_look_at_the_folder(
     ]
     assert "fleet.writable" in ids[0]
     assert {"fleet.unwritable", "fleet.waiting"} <= ids[1]
-
-
-@pytest.mark.skipif(
-    sys.platform == "win32", reason="Windows opens shares by their names"
-)
-@pytest.mark.parametrize("name", ["//server/share/x", "\\\\\\\\server\\\\share"])
-def test_a_share_by_its_name_is_for_windows(cli: Cli, share: Path, name: str) -> None:
-    """Elsewhere it is mounted first: a folder of that name would be another one."""
-    text = f'fleet = "{name}"\n'
-    (share.parent / "python-runner.toml").write_text(text, encoding="utf-8")
-    done = cli("status", "--fleet")
-
-    assert done.returncode == 2
-    assert "only Windows opens a share by its name" in done.stderr
