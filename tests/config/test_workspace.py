@@ -70,7 +70,7 @@ def test_a_fleets_folder_is_relative_to_the_file(
         ('fleet = ""', "expected a folder, such as"),
         ('fleet = "smb://server/x"', "expected a folder, not an address"),
         ('fleet = "share"\nfleet_details = 1', "expected true or false"),
-        ("fleet_details = true", "has no effect without the key fleet"),
+        ("fleet_details = true", "has no effect without the key `fleet`"),
         ('flet = "share"', "fleet"),
         pytest.param(
             'fleet = "//server/share/x"',

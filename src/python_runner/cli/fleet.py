@@ -42,8 +42,8 @@ def read_chosen_fleet(workspace: Workspace) -> FleetReading:
     """
     if workspace.fleet is None:
         text = _(
-            "{file} in the current folder has no key fleet: write there to which folder"
-            " the computers write, such as fleet = {example}"
+            "{file} in the current folder has no key `fleet`: write there to which folder"
+            " the computers write, such as `fleet = {example}`"
         )
         example = '"//server/share/python-runner"'
         raise PythonRunnerError(text.format(file=WORKSPACE_FILE, example=example))

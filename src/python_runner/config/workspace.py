@@ -131,7 +131,7 @@ def _fleet(
     written = good.get("fleet")
     if written is None:
         if good.get("fleet_details"):
-            findings.add("fleet_details", _("has no effect without the key fleet"))
+            findings.add("fleet_details", _("has no effect without the key `fleet`"))
         return None
     if _ADDRESS.match(written):
         text = _("expected a folder, not an address; write //server/share/folder")

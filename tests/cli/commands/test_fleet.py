@@ -308,7 +308,7 @@ def test_the_digest_of_a_fleet_is_mailed_to_those_who_read_of_this_computer(
 @pytest.mark.parametrize(
     ("text", "arguments", "words"),
     [
-        ("", ["digest", "--fleet"], "has no key fleet"),
+        ("", ["digest", "--fleet"], "has no key `fleet`"),
         ('fleet = "x"', ["status", "--fleet"], "No such file or directory"),
         (
             'fleet = "share"',

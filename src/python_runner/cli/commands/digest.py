@@ -105,7 +105,7 @@ class _Request:
     "--fleet",
     is_flag=True,
     help=_(
-        "Tell of all computers that write to the folder of the key fleet in"
+        "Tell of all computers that write to the folder of the key `fleet` in"
         " python-runner.toml."
     ),
 )

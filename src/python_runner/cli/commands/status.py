@@ -177,7 +177,7 @@ class _Status:
     "--fleet",
     is_flag=True,
     help=_(
-        "Show the projects of all computers that write to the folder of the key fleet in"
+        "Show the projects of all computers that write to the folder of the key `fleet` in"
         " python-runner.toml."
     ),
 )
