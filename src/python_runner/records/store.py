@@ -23,7 +23,7 @@ from python_runner.files import (
     resolved,
 )
 from python_runner.model import Outcome
-from python_runner.records import changes, queries
+from python_runner.records import alerts, changes, provenance, queries, summaries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import (
+        AlertMemory,
         Attempt,
         Interpreter,
         KnownSchedule,
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
         RunHead,
         ScriptResult,
     )
+    from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
+    from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
@@ -113,9 +116,15 @@ class Store:
         messages: the queue of the reports.
     """
 
-    def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        notice: Sentence | None = None,
+        database: Database | None = None,
+    ) -> None:
         self.notice = notice
-        self._database = Database(path, migrate)
+        self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
 
     def __enter__(self) -> Self:
@@ -145,6 +154,14 @@ class Store:
 
         return Digests(self._database, self.messages)
 
+    @property
+    def points(self) -> Points:
+        """Runs as points of a chart."""
+        # Imported here because no run needs it.
+        from python_runner.records.points import Points  # noqa: PLC0415
+
+        return Points(self._database)
+
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
 
@@ -156,6 +173,7 @@ class Store:
         log: tuple[str, LogPlace] | None = None,
         terms: str | None = None,
         whole: bool = True,
+        made_of: RunProvenance | None = None,
     ) -> None:
         """Write a run before its first script; none of its scripts has begun.
 
@@ -167,11 +185,12 @@ class Store:
             log: name of its log, and the place up to which all runs are recorded.
             terms: what the project's slots follow from; None: it has no schedule.
             whole: whether the whole series is run, which settles the slots before.
+            made_of: what its scripts have in common; None: that is not known.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            key = changes.begin_run(connection, run, interpreter)
+            key = changes.begin_run(connection, run, interpreter, made_of)
             if log:
                 changes.keep_log_place(connection, key, *log)
             changes.keep_schedule(
@@ -241,7 +260,8 @@ class Store:
         *,
         announces: Sequence[int] = (),
         unlogged: Collection[int] = (),
-    ) -> None:
+        memory: AlertMemory | None = None,
+    ) -> bool:
         """Write a run's end and queue its reports: all or nothing.
 
         The records may lack the run or parts of it: ``run`` holds everything.
@@ -254,15 +274,47 @@ class Store:
             announces: numbers of the given up messages that the first report names.
             unlogged: numbers of the scripts whose lines the log has refused; 0 stands
                 for the line of the whole run.
+            memory: what people knew when it was decided whether the run is reported.
+
+        Returns:
+            False where people know something else by now: nothing is written then, and
+            it is to be decided anew.
         """
         with self._database.write() as connection:
+            if memory is not None and memory != alerts.alert_memory(
+                connection, run.path, run.run_id, errors=memory.compared
+            ):
+                return False
             key = changes.end_run(connection, run)
             changes.keep_unlogged(connection, key, unlogged)
             changes.interrupt_runs(connection, [key], now)
+            summaries.add_run(connection, key)
             for report in reports:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
                 announces = ()
+        return True
+
+    def alert_memory(self, path: Path, run_id: str, *, errors: bool) -> AlertMemory:
+        """Return what people know of the failures of a project, a run of it aside.
+
+        Args:
+            path: the project's folder.
+            run_id: the run that is left out.
+            errors: whether what went wrong in them is to be compared.
+        """
+        with self._database.read() as connection:
+            return alerts.alert_memory(connection, path, run_id, errors=errors)
+
+    def held_back(self, *, everything: bool = False, limit: int = 50) -> list[Run]:
+        """Return the runs whose reports are held back, newest first.
+
+        With ``everything`` also those that a later report has told of, or that a success
+        has ended.
+        """
+        with self._database.read() as connection:
+            keys = alerts.held_back(connection, everything=everything, limit=limit)
+            return queries.load(connection, keys)
 
     def unlogged(self, path: Path) -> list[tuple[Run, frozenset[int]]]:
         """Return the ended runs of a project whose log lacks lines, oldest first.
@@ -293,12 +345,23 @@ class Store:
         with self._database.write() as connection:
             changes.keep_schedule(connection, path, terms, now, ran=False)
 
+    def keep_packages(self, folders: str, stamp: str, packages: Packages) -> None:
+        """Write which packages lie in the folders of an environment.
+
+        Args:
+            folders: what identifies them.
+            stamp: what changes when one of them does.
+            packages: what a run refers to by its fingerprint from now on.
+        """
+        with self._database.write() as connection:
+            provenance.keep_packages(connection, folders, stamp, packages)
+
     def add_runs(self, runs: Sequence[Run]) -> None:
         """Add ended runs that the records have missed; those they hold stay as they are."""
         with self._database.write() as connection:
             for run in runs:
                 if not queries.newest_first(connection, [run.run_id]):
-                    changes.end_run(connection, run)
+                    summaries.add_run(connection, changes.end_run(connection, run))
 
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """End the scripts of a project's runs whose runner died; return these runs.
@@ -321,6 +384,12 @@ class Store:
         with self._database.read() as connection:
             runs = queries.load(connection, queries.ended(connection, run_id))
         return next(iter(runs), None)
+
+    def runs_by_id(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return the ended runs with these ids, in that order; one that is gone is missing."""
+        with self._database.read() as connection:
+            keys = [key for one in run_ids for key in queries.ended(connection, one)]
+            return queries.load(connection, keys)
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with ``prefix``, open runs included."""
@@ -490,6 +559,35 @@ class Store:
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
+
+    def last_success(
+        self, path: Path, script: str, before: str | None = None
+    ) -> tuple[Run, ScriptResult] | None:
+        """Return the result with which a script of a project succeeded last, and its run.
+
+        Args:
+            path: the project's folder.
+            script: name of the script.
+            before: id of a run; it is left out, and so is what was recorded after it.
+        """
+        with self._database.read() as connection:
+            keys = queries.last_success(connection, path, script, before)
+            runs = queries.load(connection, keys)
+        for run in runs:
+            for result in run.scripts:
+                if result.script == script:
+                    return run, result
+        return None
+
+    def known_packages(self, folders: str, stamp: str) -> str | None:
+        """Return the fingerprint that :meth:`keep_packages` wrote; None: read them anew."""
+        with self._database.read() as connection:
+            return provenance.known_packages(connection, folders, stamp)
+
+    def packages(self, fingerprint: str) -> Packages | None:
+        """Return the packages with this fingerprint; None where no run has them."""
+        with self._database.read() as connection:
+            return provenance.packages(connection, fingerprint)
 
     # Care.
 

@@ -59,7 +59,13 @@ from python_runner.runner.recovery import (
     this_runner,
     why_locked,
 )
-from python_runner.runner.reports import prepare_reports, report_messages
+from python_runner.runner.reports import (
+    decide,
+    known_failures,
+    prepare_reports,
+    report_messages,
+    unwanted,
+)
 from python_runner.runner.retention import (
     delete_old_outputs,
     delete_old_runs,
@@ -78,7 +84,13 @@ from python_runner.texts.system_errors import system_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from python_runner.model import Message, OpenScript, Project, ScriptResult
+    from python_runner.model import (
+        AlertMemory,
+        Message,
+        OpenScript,
+        Project,
+        ScriptResult,
+    )
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
@@ -261,6 +273,7 @@ class _ProjectRun:
         day_off: whether the project does not run on this day.
         begun: whether the records, the log and people may know of it.
         told: whether it is reported to people.
+        part: whether scripts were chosen; what is resumed is no choice.
         ended: the run as it was recorded with its reports, once it was.
         results: of the scripts that have ended, in that order.
         started: by a monotonic clock.
@@ -275,12 +288,14 @@ class _ProjectRun:
     day_off: bool = False
     begun: bool = False
     told: bool = True
+    part: bool = field(init=False)
     ended: Run | None = None
     results: dict[str, ScriptResult] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         context = self.context
+        self.part = not context.demand.whole
         self.heartbeat = RunHeartbeat(context)
         self.lock = project_lock(context.session.settings.home, context.project.path)
         self.recorder = RunRecorder(context)
@@ -600,13 +615,7 @@ class _ProjectRun:
             self._keep_signed_in()
         with context.as_warning():
             given_up = unannounced_reports(session)
-        run, reports = self._with_reports(run, given_up)
-        with context.as_warning():
-            numbers = [message.number for message in given_up]
-            saved = self.recorder.end_run(run, reports, numbers)
-        if not saved:
-            # The report leaves at once, and must say why it is not in the records.
-            run, reports = self._with_reports(run, given_up)
+        run, reports, saved = self._end_in_records(run, given_up)
         if reports:
             # As long as nothing better is known.
             waits = MailStatus.QUEUED if saved else MailStatus.FAILED
@@ -630,6 +639,34 @@ class _ProjectRun:
         run = self._with_warnings(run)
         session.notify(RunEnded(project=context.project, run=run))
         return run
+
+    def _end_in_records(
+        self, run: Run, given_up: Sequence[QueuedMessage]
+    ) -> tuple[Run, tuple[Message, ...], bool]:
+        """Record the end of the run with its reports; return these, and whether it is kept.
+
+        Whether it is reported follows from what people know. Where that changes before
+        it is written down, because another run ends, it is decided anew.
+        """
+        context, numbers = self.context, [message.number for message in given_up]
+        ended, saved = run, False
+        reports: tuple[Message, ...] = ()
+        for last in (False, False, True):
+            memory = known_failures(run, context)
+            ended, reports = self._with_reports(run, given_up, memory)
+            kept: bool | None = False
+            with context.as_warning():
+                kept = self.recorder.end_run(
+                    ended, reports, numbers, None if last else memory
+                )
+            saved = bool(kept)
+            if kept is not None:
+                break
+        if not saved:
+            # The report leaves at once, and must say why it is not in the records. What
+            # they do not keep is not held back either.
+            ended, reports = self._with_reports(run, given_up, None)
+        return ended, reports, saved
 
     def _keep_signed_in(self) -> None:
         """Let the sign-in of ``mail login`` not end of disuse, and tell where it has."""
@@ -665,6 +702,7 @@ class _ProjectRun:
             day_off=self.day_off,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
+            part=self.part,
         )
 
     def _save_late(self, run: Run, reports: Sequence[Message]) -> tuple[Run, bool]:
@@ -674,7 +712,7 @@ class _ProjectRun:
         queued after all.
         """
         lost = run.mail_status is MailStatus.FAILED
-        saved = self.recorder.end_run(run, reports if lost else ())
+        saved = bool(self.recorder.end_run(run, reports if lost else ()))
         if saved and lost:
             run = with_mail_status(run, self.context.session)
         return run, saved
@@ -692,13 +730,24 @@ class _ProjectRun:
             self.lock.remember(end)
 
     def _with_reports(
-        self, run: Run, given_up: Sequence[QueuedMessage]
+        self,
+        run: Run,
+        given_up: Sequence[QueuedMessage],
+        memory: AlertMemory | None,
     ) -> tuple[Run, tuple[Message, ...]]:
         """Return the run with its warnings so far, and the messages that report it.
 
-        Where no report can be made of what the scripts wrote, it does without.
+        Where no report can be made of what the scripts wrote, it does without. Where it
+        is held back, the run says why.
         """
         context = self.context
+        if not (self.told and context.session.reports_enabled):
+            decision = unwanted()
+        else:
+            decision = decide(run, context, memory)
+        if held := decision.held:
+            run = replace(run, held=held, mail_reason=held.reason)
+            return self._with_warnings(run), ()
         # Only the report mentions the given-up ones: the run itself is not to blame.
         lost = tuple(map(given_up_notice, given_up))
         bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
@@ -708,11 +757,9 @@ class _ProjectRun:
             forms = ((),)
         for scripts in forms:
             run = self._with_warnings(run)
-            if not (self.told and context.session.reports_enabled):
-                return run, ()
             told = replace(run, scripts=scripts, warnings=(*run.warnings, *lost))
             with context.as_warning():
-                return run, report_messages(told, context)
+                return run, report_messages(told, context, decision, memory)
         reason = context.masker.sentence(context.warnings[-1])
         run = replace(run, mail_status=MailStatus.FAILED, mail_reason=reason)
         return self._with_warnings(run), ()

@@ -103,7 +103,8 @@ def command(
         say(_("{path} was written."), path=page)
     elif isinstance(found.facts, Run):
         written = where_written(r.detail for m in messages for r in m.recipients)
-        run = as_kept(replace(found.facts, mail_reason=written)).masked(masker)
+        reason = written or found.facts.mail_reason
+        run = as_kept(replace(found.facts, mail_reason=reason)).masked(masker)
         command_for = partial(wording.output_command, run_id, env_file=env_file)
         _show_run(run, command_for, verbose=flags["verbose"])
     else:
@@ -234,6 +235,8 @@ def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:
         yield "  " + labelled(_("interpreter"), _interpreter(run))
     for line in wording.written_lines([run]):
         yield f"  {line}"
+    if run.held and run.held.back:
+        yield f"  {wording.say(run.held.reason)}"
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
