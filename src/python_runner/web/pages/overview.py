@@ -284,9 +284,7 @@ def reason_of(row: Row, now: datetime, formats: Formats) -> str:
     """Return on one line why a project does as it does; empty where it does well."""
     if row.state is State.UNUSUAL and row.facts.last:
         said = [
-            formats.say(why)
-            for r in row.facts.last.unusual_scripts
-            for why in r.unusual
+            formats.say(why) for r in row.facts.last.unusual_scripts for why in r.unusual
         ]
         return one_line(" · ".join(said), LINE)
     if row.state in {State.FAILED, State.INTERRUPTED, State.SILENT}:
@@ -313,7 +311,9 @@ def _chosen(question: Question, rows: Sequence[Row]) -> list[Row]:
     return chosen
 
 
-def _grouped(question: Question, rows: Sequence[Row]) -> tuple[list[Row], list[Group]]:
+def _grouped(
+    question: Question, rows: Sequence[Row]
+) -> tuple[list[Row], list[Group]]:
     """Return the rows that are shown, and the folders whose rows are put together."""
     if len(rows) <= _MANY or question.query.get("q"):
         return list(rows), []
@@ -352,3 +352,4 @@ def _empty(question: Question, overview: Overview) -> Page:
         refresh=30,
         live=True,
     )
+

@@ -148,9 +148,7 @@ def _sentence(row: Row, question: Question) -> str:
             )
         case State.FAILED | State.INTERRUPTED:
             lines = project_lines(facts, now, formats)
-            word = (
-                word_of(facts.status, formats) if facts.status else _("cannot be run")
-            )
+            word = word_of(facts.status, formats) if facts.status else _("cannot be run")
             said = _("{name} {outcome}").format(name=name, outcome=word)
             return f"{said} - {one_line(lines[0], BRIEF)}" if lines else said
         case State.SILENT:
@@ -190,7 +188,9 @@ def _run_view(run: Run, formats: Formats) -> RunView:
         reason = formats.say(run.error)
     elif failed:
         words = formats.gettext("{name}: {value}")
-        reason = words.format(name=failed[0].script, value=headline(failed[0], formats))
+        reason = words.format(
+            name=failed[0].script, value=headline(failed[0], formats)
+        )
     elif run.unusual_scripts:
         said = [formats.say(why) for r in run.unusual_scripts for why in r.unusual]
         reason = " · ".join(said)
