@@ -415,8 +415,8 @@ def well_words(digest: Digest, formats: Formats) -> str:
 def is_plain(project: ProjectDigest) -> bool:
     """Say whether nothing is to be told of a project but that it is well."""
     told = project.running_since or (project.problem and project.listed) or project.held
-    told = told or is_unusual(project)
-    return project.standing is Standing.WELL and not told
+    well = project.standing is Standing.WELL
+    return well and not told and not is_unusual(project)
 
 
 def told_projects(digest: Digest) -> list[ProjectDigest]:
