@@ -148,10 +148,6 @@ def fleet_project(project: ProjectDigest) -> dict[str, Any]:
         "computer": project.computer,
         "due": project.due.isoformat() if project.due else None,
         "mail": last.mail_status.value if last else None,
-        "unusual": [
-            {"script": result.script, "reasons": [str(why) for why in result.unusual]}
-            for result in (last.unusual_scripts if last else ())
-        ],
     }
 
 
@@ -165,6 +161,7 @@ def _status_project(project: ProjectDigest) -> dict[str, Any]:
         **fleet_project(project),
         "path": str(project.path),
         "standing": project.standing.value,
+        "unusual": words.unusual_texts(project.unusual),
         "status": project.status.value if project.status else None,
         "run_id": last.run_id if last else None,
         "started_at": last.started_at.isoformat() if last else None,

@@ -14,9 +14,7 @@ from python_runner.report.fleet import (
     SILENT_WORD,
     all_well,
     clock_words,
-    is_unusual,
     silent_words,
-    unusual_lines,
 )
 from python_runner.report.render import Report, templates
 from python_runner.report.subject import HOST, SUBJECT
@@ -24,11 +22,13 @@ from python_runner.report.summary import (
     BRIEF,
     LINE,
     headline,
+    hint_words,
     own_failures,
     place,
     shortened,
+    unusual_reasons,
 )
-from python_runner.report.view import BAD, GOOD, IDLE, MARKS
+from python_runner.report.view import BAD, GOOD, IDLE, MARKS, ODD
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import N_
@@ -60,6 +60,7 @@ _NAME = 60
 _WORDS = {
     Standing.FAILED: N_("failed"),
     Standing.STILL_FAILING: N_("still failing"),
+    Standing.UNUSUAL: N_("unusual"),
     Standing.SILENT: N_("did not run"),
     Standing.BROKEN: N_("cannot be run"),
     Standing.RECOVERED: N_("recovered"),
@@ -69,6 +70,7 @@ _WORDS = {
 _KINDS = {
     Standing.FAILED: BAD,
     Standing.STILL_FAILING: BAD,
+    Standing.UNUSUAL: ODD,
     Standing.SILENT: BAD,
     Standing.BROKEN: BAD,
     Standing.RECOVERED: GOOD,
@@ -100,9 +102,8 @@ def standing_word(project: ProjectDigest, formats: Formats) -> str:
 
 
 def standing_kind(project: ProjectDigest) -> str:
-    """Return which kind of news that is: ``good``, ``bad`` or ``idle``."""
-    quiet = _only_runs(project) or is_unusual(project)
-    return IDLE if quiet else _KINDS[project.standing]
+    """Return which kind of news that is: ``good``, ``bad``, ``odd`` or ``idle``."""
+    return IDLE if _only_runs(project) else _KINDS[project.standing]
 
 
 def _only_runs(project: ProjectDigest) -> bool:
@@ -124,6 +125,7 @@ def headline_of(digest: Digest, formats: Formats) -> str:
     total = len(digest.projects)
     counts = (
         (N_("failed"), digest.count(Standing.FAILED, Standing.STILL_FAILING)),
+        (N_("unusual"), digest.count(Standing.UNUSUAL)),
         (N_("did not run"), digest.count(Standing.SILENT)),
         (N_("cannot be run"), digest.count(Standing.BROKEN)),
         (N_("never ran"), _never_ran(digest)),
@@ -158,6 +160,11 @@ def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
             "{count} of {total} projects failed",
             count,
         ),
+        "unusual": ngettext(
+            "{count} of {total} projects unusual",
+            "{count} of {total} projects unusual",
+            count,
+        ),
         "did not run": ngettext(
             "{count} of {total} projects did not run",
             "{count} of {total} projects did not run",
@@ -180,6 +187,7 @@ def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
 def _counted(what: str, count: int, formats: Formats) -> str:
     ngettext = formats.ngettext
     words = {
+        "unusual": ngettext("{count} unusual", "{count} unusual", count),
         "did not run": ngettext("{count} did not run", "{count} did not run", count),
         "cannot be run": ngettext(
             "{count} cannot be run", "{count} cannot be run", count
@@ -217,9 +225,13 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         lines.append(one_line(project.problem, LINE))
     if project.standing in {Standing.FAILED, Standing.STILL_FAILING}:
         lines += [_why(project.last, formats), since_words(project, now, formats)]
+        failed = own_failures(project.last)[:1] if project.last else ()
+        lines += [hint_words(result, formats) for result in failed]
         if project.help:
             words = formats.gettext("What to do: {help}")
             lines.append(words.format(help=one_line(project.help, LINE)))
+    if project.unusual:
+        lines.append(_unusual(project.unusual, now, formats))
     if project.standing is Standing.RECOVERED and project.failure:
         words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)
@@ -231,12 +243,29 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
             lines.append(one_line(reason, LINE))
     if project.silent:
         lines.append(_silence(project.silent, project.last, now, formats))
-    lines += unusual_lines(project, formats)
     if project.running_since:
         duration = (now - project.running_since).total_seconds()
         words = formats.gettext("running for {duration}")
         lines.append(words.format(duration=formats.whole_duration(max(duration, 0.0))))
     return [line for line in lines if line]
+
+
+def unusual_texts(run: Run | None) -> list[str]:
+    """Return why its successes are unusual, a text each, in English."""
+    scripts = run.unusual_scripts if run else ()
+    return [f"{r.script}: {reason}" for r in scripts for reason in r.unusual]
+
+
+def _unusual(run: Run, now: datetime, formats: Formats) -> str:
+    """Return which success was unusual when, and why."""
+    first, *others = run.unusual_scripts
+    words = formats.gettext("unusual {moment}: {reason}")
+    named = formats.gettext("{name}: {value}").format(
+        name=shortened(first.script, _NAME),
+        value=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
+    )
+    said = words.format(moment=spoken(run.started_at, now, formats), reason=named)
+    return said + (f" (+{formats.number(len(others))})" if others else "")
 
 
 def since_words(project: ProjectDigest, now: datetime, formats: Formats) -> str:
@@ -415,8 +444,7 @@ def well_words(digest: Digest, formats: Formats) -> str:
 def is_plain(project: ProjectDigest) -> bool:
     """Say whether nothing is to be told of a project but that it is well."""
     told = project.running_since or (project.problem and project.listed) or project.held
-    well = project.standing is Standing.WELL
-    return well and not told and not is_unusual(project)
+    return project.standing is Standing.WELL and not told
 
 
 def told_projects(digest: Digest) -> list[ProjectDigest]:
@@ -523,7 +551,7 @@ def render_digest(digest: Digest, language: str) -> Report:
     told = told_projects(digest)
     kind = GOOD if is_all_well(digest) else BAD
     if kind == BAD and not any(standing_kind(p) == BAD for p in told):
-        kind = IDLE
+        kind = ODD if digest.count(Standing.UNUSUAL) else IDLE
     view = DigestView(
         kind=kind,
         mark=MARKS[kind],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from python_runner.model.digest import Standing
 from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_
@@ -13,7 +12,7 @@ from python_runner.texts.sentence import N_
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from python_runner.model.digest import Digest, ProjectDigest
+    from python_runner.model.digest import Digest
     from python_runner.texts.formats import Formats
 
 #: The word for a computer that has not written since one of its projects was due.
@@ -67,27 +66,3 @@ def clock_words(digest: Digest, formats: Formats) -> Iterator[str]:
             computer=one_line(computer.name, LINE),
             duration=formats.whole_duration(abs(seconds)),
         )
-
-
-def is_unusual(project: ProjectDigest) -> bool:
-    """Say whether a project of another computer is well, but told to be unusual."""
-    last = project.last
-    quiet = project.standing in {Standing.WELL, Standing.RECOVERED}
-    told = bool(project.computer) and last is not None and bool(last.unusual_scripts)
-    return quiet and told
-
-
-def unusual_lines(project: ProjectDigest, formats: Formats) -> list[str]:
-    """Return why successes of a project of another computer are unusual."""
-    if not is_unusual(project) or project.last is None:
-        return []
-    words = formats.gettext("{name}: {value}")
-    return [
-        one_line(
-            words.format(
-                name=result.script, value="; ".join(map(formats.say, result.unusual))
-            ),
-            LINE,
-        )
-        for result in project.last.unusual_scripts
-    ]

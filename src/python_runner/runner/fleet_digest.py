@@ -192,6 +192,10 @@ def _project(
         due=project.last.due - ahead if project.last.due else None,
     )
     standing = standing_of(facts, begin)
+    odd = next((run for run in ended if run.unusual_scripts), None)
+    if standing is Standing.WELL and odd:
+        standing = Standing.UNUSUAL
+        facts = replace(facts, unusual=_on_time(odd, ahead))
     failures = [run for run in ended if run.status is not RunStatus.SUCCESS]
     if standing is Standing.WELL and failures:
         standing = Standing.RECOVERED
