@@ -149,6 +149,32 @@ def test_a_share_that_hangs_holds_up_nobody(
     assert len(numbers(share)) == 5
 
 
+def test_a_share_that_is_slow_is_not_told(
+    computer: Computer, share: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as one file after the other is written, nobody is to do anything."""
+    system, free = os.replace, threading.Event()
+    times = iter([0.2, 0.2, GENEROUS])
+
+    def slowly(source: object, target: object) -> None:
+        if str(target).startswith(str(share)):
+            free.wait(next(times, 0.0))
+        system(source, target)  # type: ignore[arg-type]
+
+    for number in range(5):
+        computer.writer.tell(ended(number))
+    monkeypatch.setattr(os, "replace", slowly)
+    computer.writer.deliver()
+    computer.writer.wait(1.0)
+    busy = computer.writer.waiting()
+    free.set()
+    computer.writer.wait(GENEROUS)
+
+    assert computer.writer.new_trouble() is None
+    assert busy > 0
+    assert computer.writer.waiting() == 0
+
+
 CODES = [errno.EACCES, errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EROFS, errno.EDQUOT]
 
 

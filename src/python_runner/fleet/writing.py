@@ -57,10 +57,16 @@ _DROPPED = counted(
 
 @dataclass(slots=True)
 class _Work:
-    """A delivery that is under way, and whether another one is wanted after it."""
+    """A delivery that is under way.
+
+    Attributes:
+        again: whether another one is wanted after it.
+        written: how many files have been written so far.
+    """
 
     thread: Thread | None = None
     again: bool = False
+    written: int = 0
 
 
 #: What this process is writing, by state folder and fleet: whoever calls the library in a loop has one
@@ -135,11 +141,13 @@ class FleetWriter:
         """
         work = _UNDER_WAY.get(self._key)
         thread = work.thread if work else None
-        if thread is not None:
-            known = self.queue.trouble() is not None
-            thread.join(min(seconds, _SECOND_CHANCE) if known else seconds)
-            if thread.is_alive():
-                self._note(Sentence.of(_NO_ANSWER))
+        if work is None or thread is None:
+            return
+        known, written = self.queue.trouble() is not None, work.written
+        thread.join(min(seconds, _SECOND_CHANCE) if known else seconds)
+        # One that goes on writing is slow, and nobody is to be told of it.
+        if thread.is_alive() and work.written == written:
+            self._note(Sentence.of(_NO_ANSWER))
 
     def untold(self) -> Sentence | None:
         """Return what no report has told yet of an earlier trouble; it is told now."""
@@ -180,9 +188,12 @@ class FleetWriter:
             self._new = True
 
     def _work(self, work: _Work) -> None:
+        def count() -> None:
+            work.written += 1
+
         while True:
             try:
-                write_waiting(self.place, self.queue, self._now, self._running)
+                write_waiting(self.place, self.queue, self._now, self._running, count)
             except OSError as error:
                 self._note(system_error(error))
             except Exception as error:  # noqa: BLE001 - nobody is there to be told
@@ -201,9 +212,17 @@ def write_waiting(
     place: FleetFolder,
     queue: Queue,
     now: Callable[[], datetime],
-    running: Sequence[FleetRunning] = (),
+    running: Sequence[FleetRunning],
+    count: Callable[[], None],
 ) -> None:
     """Write what waits, then that this computer is there; delete what is old.
+
+    Args:
+        place: the fleet's folder.
+        queue: of this computer.
+        now: its clock.
+        running: the runs that have begun on it.
+        count: called for each file that has been written.
 
     Raises:
         OSError: the folder is not there, or cannot be written to; the rest waits.
@@ -224,11 +243,13 @@ def write_waiting(
         month = own / f"{file.started_at:%Y-%m}"
         _make_own(month)
         put(month / waiting.name, data)
+        count()
         remove(waiting)
     left = len(queue.waiting())
     moment = now()
     data = computer_bytes(writer, running, written_at=moment, waiting=left)
     put(own / COMPUTER_FILE, data)
+    count()
     if not queue.was_cleaned(f"{moment:%Y-%m-%d}"):
         # What is old stays until tomorrow where it cannot be deleted.
         with suppress(OSError):
