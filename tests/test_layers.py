@@ -35,7 +35,7 @@ LAYERS = (
     {"helpers"},
     {"runner"},
     {"delivery"},
-    {"report", "config", "takeover"},
+    {"report", "config", "takeover", "fleet"},
     {
         "records",
         "execution",
