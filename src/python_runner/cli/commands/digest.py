@@ -34,7 +34,7 @@ from python_runner.model import EmailStrategy
 from python_runner.model.digest import Standing
 from python_runner.policy import exit_code
 from python_runner.records.digests import Period
-from python_runner.records.messages import MessageState
+from python_runner.records.messages import MessageState, where_written
 from python_runner.report import digest as words
 from python_runner.report.view import BAD, IDLE, ODD
 from python_runner.runner.digest import Survey
@@ -280,7 +280,11 @@ def _delivered(
     for queued in store.messages.with_ids(message_ids):
         names = ", ".join(flat(a.address) for a in queued.recipients)
         if queued.state is MessageState.SENT:
-            told.append((_("Sent to {names}.").format(names=names), None))
+            line = _("Sent to {names}.").format(names=names)
+            if file := where_written(a.detail for a in queued.recipients):
+                whose = _("Report for {names}").format(names=names)
+                line = labelled(whose, wording.say(file))
+            told.append((line, None))
             continue
         text = _("Not sent yet to {names}; it waits in the outbox")
         if queued.state is MessageState.FAILED:

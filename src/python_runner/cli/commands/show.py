@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,6 @@ from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import absolute, replacing
 from python_runner.model import Outcome, Run
-from python_runner.records.messages import where_written
 from python_runner.records.outputs import as_kept
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
@@ -89,7 +87,6 @@ def command(
     with open_records(settings) as store:
         found = known(find_run(store, chosen), store, settings.home)
         run_id = store.short_ids([found.facts.run_id])[found.facts.run_id]
-        messages = store.messages.of_run(found.facts.run_id)
     masker = past_masker(settings, found.facts.path)
     if flags["opens"] and page is None:
         page = settings.home / _PAGE
@@ -102,9 +99,7 @@ def command(
     elif page is not None:
         say(_("{path} was written."), path=page)
     elif isinstance(found.facts, Run):
-        written = where_written(r.detail for m in messages for r in m.recipients)
-        reason = written or found.facts.mail_reason
-        run = as_kept(replace(found.facts, mail_reason=reason)).masked(masker)
+        run = as_kept(found.facts).masked(masker)
         command_for = partial(wording.output_command, run_id, env_file=env_file)
         _show_run(run, command_for, verbose=flags["verbose"])
     else:
