@@ -42,7 +42,8 @@ class SourceFile:
 
     Attributes:
         path: in the project, with ``/``; absolute for a script outside of it.
-        digest: of its bytes.
+        digest: of its bytes, as Git names them: a repository that holds this very file
+            gives it back (``git cat-file blob``).
     """
 
     path: str

@@ -5,10 +5,11 @@ A run goes by its row's key here, not by its public id.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import queries, rows
+from python_runner.records import provenance, queries, rows
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection
 
     from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
+    from python_runner.model.provenance import RunProvenance
     from python_runner.records.log_reader import LogPlace
 
 
@@ -39,15 +41,18 @@ def run_key(connection: Connection, run_id: str) -> int:
 
 
 def begin_run(
-    connection: Connection, run: OpenRun, interpreter: Interpreter | None
+    connection: Connection,
+    run: OpenRun,
+    interpreter: Interpreter | None,
+    made_of: RunProvenance | None = None,
 ) -> int:
     """Add a run without a status, and its scripts as planned; return its key."""
     project_key = _project_key(connection, run.path)
     key = connection.execute(
         """
         INSERT INTO run (run_id, project, name, started_at, duration, interpreter,
-            interpreter_version, runner, runner_start)
-        VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)
+            interpreter_version, runner, runner_start, provenance, packages)
+        VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
         """,
         (
             run.run_id,
@@ -58,6 +63,7 @@ def begin_run(
             interpreter and interpreter.version,
             run.runner,
             run.runner_start,
+            *provenance.keep_run(connection, made_of),
         ),
     ).lastrowid
     connection.executemany(
@@ -207,6 +213,9 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
         "duration": result.duration,
         "reason": rows.from_text(result.reason),
         "output": result.output and rows.from_path(result.output),
+        "provenance": provenance.keep_script(connection, result.provenance),
+        "metrics": provenance.from_metrics(result.metrics),
+        "unusual": rows.from_texts(result.unusual),
         # Without an attempt nothing was written where its output was to go.
         "attempts": len(result.attempts),
     }
@@ -214,7 +223,8 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
         """
         UPDATE result SET
             state = :state, started_at = :started_at, duration = :duration,
-            reason = :reason,
+            reason = :reason, metrics = :metrics, unusual = :unusual,
+            provenance = coalesce(:provenance, provenance),
             output = iif(:attempts, coalesce(:output, output), :output)
         WHERE run = :run AND number = :number AND state IN ('planned', 'running')
         """,
@@ -229,9 +239,10 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
         ended = connection.execute(
             """
             INSERT OR IGNORE INTO result
-                (run, number, script, state, started_at, duration, reason, output)
+                (run, number, script, state, started_at, duration, reason, output,
+                provenance, metrics, unusual)
             VALUES (:run, :number, :script, :state, :started_at, :duration, :reason,
-                :output)
+                :output, :provenance, :metrics, :unusual)
             """,
             values,
         ).rowcount
@@ -246,15 +257,18 @@ def end_run(connection: Connection, run: Run) -> int:
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
-            interpreter, interpreter_version, error, warnings, mail)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            interpreter, interpreter_version, error, warnings, mail, provenance,
+            packages)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id) DO UPDATE SET
             status = excluded.status, duration = excluded.duration,
             interpreter = coalesce(excluded.interpreter, interpreter),
             interpreter_version = coalesce(
                 excluded.interpreter_version, interpreter_version
             ),
-            error = excluded.error, warnings = excluded.warnings, mail = excluded.mail
+            error = excluded.error, warnings = excluded.warnings, mail = excluded.mail,
+            provenance = coalesce(excluded.provenance, provenance),
+            packages = coalesce(excluded.packages, packages)
         RETURNING id
         """,
         (
@@ -270,6 +284,7 @@ def end_run(connection: Connection, run: Run) -> int:
             rows.from_texts(run.warnings),
             # What is queued tells more, and counts then.
             None if run.mail_status is MailStatus.NONE else run.mail_status.value,
+            *provenance.keep_run(connection, run.provenance),
         ),
     ).fetchone()
     ended = {
@@ -307,17 +322,15 @@ def delete_old_runs(
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
         return 0
-    return connection.execute(
+    cursor = connection.execute(
         """
-        DELETE FROM run WHERE id IN (
-            SELECT id FROM run
-            WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-                AND status IS NOT NULL AND NOT EXISTS (
-                    SELECT 1 FROM message
-                    WHERE message.run = run.id AND state IN ('queued', 'failed')
-                )
-            ORDER BY id LIMIT :limit
-        )
+        SELECT id FROM run
+        WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
+            AND status IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM message
+                WHERE message.run = run.id AND state IN ('queued', 'failed')
+            )
+        ORDER BY id LIMIT :limit
         """,
         {
             "newest": newest,
@@ -325,7 +338,15 @@ def delete_old_runs(
             "now": rows.from_time(now),
             "limit": limit,
         },
-    ).rowcount
+    )
+    if runs := [key for (key,) in cursor]:
+        made_of = provenance.references(connection, runs)
+        connection.execute(
+            "DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(runs),),
+        )
+        provenance.delete_unused(connection, made_of)
+    return len(runs)
 
 
 def _write_attempt(

@@ -1,6 +1,6 @@
 """The statements that read runs and results, within the caller's transaction.
 
-Runs are found first, by the key of their row, and loaded together then: three statements,
+Runs are found first, by the key of their row, and loaded together then: four statements,
 however many runs.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from datetime import timedelta
+from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -22,17 +23,18 @@ from python_runner.model import (
     RunHead,
     Streak,
 )
-from python_runner.records import rows
+from python_runner.records import provenance, rows
 from python_runner.records.log_reader import LogPlace
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
-    from sqlite3 import Connection
+    from sqlite3 import Connection, Row
 
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
+    from python_runner.model.provenance import RunProvenance
 
 _NEWEST = """
     SELECT id FROM run WHERE {since} status {status} ORDER BY id DESC LIMIT :limit
@@ -466,16 +468,20 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
         row["id"]: row
         for row in connection.execute(
             """
-            SELECT run.*, path, (
+            SELECT run.*, path, digest, (
                 SELECT group_concat(state) FROM message WHERE message.run = run.id
             ) AS messages
             FROM run JOIN project ON project.id = run.project
+            LEFT JOIN provenance ON provenance.id = run.packages
             WHERE run.id IN (SELECT value FROM json_each(?))
             """,
             (keys,),
         )
     }
     attempts = _attempts(connection, keys)
+    texts = provenance.contents(connection, keys)
+    # Many results are made of the same files.
+    made_of = cache(lambda key: provenance.to_script_provenance(texts.get(key)))
     scripts: defaultdict[int, list[ScriptResult]] = defaultdict(list)
     for row in connection.execute(
         """
@@ -486,11 +492,24 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
     ):
         run = row["run"]
         tries = tuple(attempts[run, row["number"]])
-        scripts[run].append(rows.to_result(row, found[run]["run_id"], tries))
+        result = rows.to_result(
+            row,
+            found[run]["run_id"],
+            tries,
+            metrics=provenance.to_metrics(row["metrics"]),
+            made_of=made_of(row["provenance"]),
+        )
+        scripts[run].append(result)
     # One that was found before may have been deleted since.
     return [
-        rows.to_run(found[run], tuple(scripts[run])) for run in runs if run in found
+        rows.to_run(row, tuple(scripts[run]), _made_of(row, texts))
+        for run in runs
+        if (row := found.get(run))
     ]
+
+
+def _made_of(row: Row, texts: Mapping[int, str]) -> RunProvenance | None:
+    return provenance.to_run_provenance(texts.get(row["provenance"]), row["digest"])
 
 
 def _attempts(
@@ -562,7 +581,8 @@ def past_results(
     """Return how a script did in ended runs, newest first; see ``Store.past_results``."""
     cursor = connection.execute(
         """
-        SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code
+        SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code,
+            metrics, unusual
         FROM result JOIN run ON run.id = result.run
         LEFT JOIN attempt ON attempt.run = result.run
             AND attempt.number = result.number AND attempt.attempt = (
@@ -589,6 +609,29 @@ def past_results(
             duration=row["duration"],
             fingerprint=row["fingerprint"],
             exit_code=row["exit_code"],
+            metrics=provenance.to_metrics(row["metrics"]),
+            unusual=row["unusual"] is not None,
         )
         for row in cursor
     ]
+
+
+def last_success(
+    connection: Connection, path: Path, script: str, before: str | None
+) -> list[int]:
+    """Return the run in which a script succeeded last, if there is one."""
+    cursor = connection.execute(
+        """
+        SELECT result.run FROM result JOIN run ON run.id = result.run
+        WHERE script = (
+            SELECT id FROM script WHERE project = ? AND name = ?
+        ) AND status IS NOT NULL AND result.run < ? AND state = 'success'
+        ORDER BY result.run DESC LIMIT 1
+        """,
+        (
+            project(connection, path),
+            rows.from_string(script),
+            before_run(connection, before),
+        ),
+    )
+    return [key for (key,) in cursor]

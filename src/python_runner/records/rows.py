@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from sqlite3 import Row
 
+    from python_runner.model.metrics import ScriptMetrics
+    from python_runner.model.provenance import RunProvenance, ScriptProvenance
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -258,7 +261,12 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
 
 
 def to_result(
-    row: Row, run_id: str, attempts: tuple[Attempt, ...] = ()
+    row: Row,
+    run_id: str,
+    attempts: tuple[Attempt, ...] = (),
+    *,
+    metrics: ScriptMetrics | None = None,
+    made_of: ScriptProvenance | None = None,
 ) -> ScriptResult:
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
@@ -277,6 +285,9 @@ def to_result(
         attempts=attempts,
         reason=why or to_text(row["reason"]),
         output=_path(row["output"]) if row["output"] else None,
+        unusual=to_texts(row["unusual"]),
+        metrics=metrics,
+        provenance=made_of,
     )
 
 
@@ -285,7 +296,11 @@ def was_left_open(result: ScriptResult) -> bool:
     return (result.outcome, result.reason) in LEFT_OPEN.values()
 
 
-def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
+def to_run(
+    row: Row,
+    scripts: tuple[ScriptResult, ...],
+    made_of: RunProvenance | None = None,
+) -> Run:
     """Return the run a row holds; one that never ended counts as interrupted."""
     return Run(
         run_id=row["run_id"],
@@ -300,6 +315,7 @@ def to_run(row: Row, scripts: tuple[ScriptResult, ...]) -> Run:
         mail_status=to_mail_status(row["messages"], row["mail"]),
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
+        provenance=made_of,
     )
 
 

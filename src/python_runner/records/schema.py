@@ -349,6 +349,35 @@ _SCHEDULES = (
     """,
 )
 
+# What runs and results were made of, each text once, under its hash: a run refers to its
+# computer, account and variables, and to its packages; a result to its files. The folders
+# of an environment are read again when their stamp is another one.
+_PROVENANCE = (
+    """
+    CREATE TABLE provenance (
+        id INTEGER PRIMARY KEY,
+        digest TEXT NOT NULL UNIQUE,
+        content TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE environment (
+        folders TEXT PRIMARY KEY,
+        stamp TEXT NOT NULL,
+        packages INTEGER NOT NULL REFERENCES provenance
+    ) STRICT
+    """,
+    "ALTER TABLE run ADD COLUMN provenance INTEGER REFERENCES provenance",
+    "ALTER TABLE run ADD COLUMN packages INTEGER REFERENCES provenance",
+    "ALTER TABLE result ADD COLUMN provenance INTEGER REFERENCES provenance",
+    "ALTER TABLE result ADD COLUMN metrics TEXT",
+    "ALTER TABLE result ADD COLUMN unusual TEXT",
+    # These find what nothing refers to any more.
+    "CREATE INDEX run_made_of ON run (provenance) WHERE provenance IS NOT NULL",
+    "CREATE INDEX run_with_packages ON run (packages) WHERE packages IS NOT NULL",
+    "CREATE INDEX result_made_of ON result (provenance) WHERE provenance IS NOT NULL",
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -363,6 +392,7 @@ MIGRATIONS = (
     _UNANSWERED,
     _DIGESTS,
     _SCHEDULES,
+    _PROVENANCE,
 )
 
 
@@ -373,15 +403,18 @@ COLUMNS = {
     " function line number outcome peak_memory reason run started_at traceback warnings",
     "digest": "id path",
     "digested": "kind project since until",
+    "environment": "folders packages stamp",
     "interpreter": "base path stamp version",
     "log": "file name offset project",
     "message": "announced_by attempts audience content digest id leased_until"
     " message_id next_try_at owner queued_at run sender state subject unanswered",
     "project": "folder id key path",
+    "provenance": "content digest id",
     "recipient": "address detail message state",
-    "result": "duration number output reason run script started_at state waits_until",
-    "run": "duration error id interpreter interpreter_version mail name project run_id"
-    " runner runner_start started_at status warnings",
+    "result": "duration metrics number output provenance reason run script started_at"
+    " state unusual waits_until",
+    "run": "duration error id interpreter interpreter_version mail name packages project"
+    " provenance run_id runner runner_start started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
     "unlogged": "number run",

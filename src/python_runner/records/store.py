@@ -23,7 +23,7 @@ from python_runner.files import (
     resolved,
 )
 from python_runner.model import Outcome
-from python_runner.records import changes, queries
+from python_runner.records import changes, provenance, queries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         RunHead,
         ScriptResult,
     )
+    from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.queries import OldRuns
@@ -156,6 +157,7 @@ class Store:
         log: tuple[str, LogPlace] | None = None,
         terms: str | None = None,
         whole: bool = True,
+        made_of: RunProvenance | None = None,
     ) -> None:
         """Write a run before its first script; none of its scripts has begun.
 
@@ -167,11 +169,12 @@ class Store:
             log: name of its log, and the place up to which all runs are recorded.
             terms: what the project's slots follow from; None: it has no schedule.
             whole: whether the whole series is run, which settles the slots before.
+            made_of: what its scripts have in common; None: that is not known.
         """
         with self._database.write() as connection:
             if interpreter and interpreter.stamp:
                 changes.keep_interpreter(connection, interpreter)
-            key = changes.begin_run(connection, run, interpreter)
+            key = changes.begin_run(connection, run, interpreter, made_of)
             if log:
                 changes.keep_log_place(connection, key, *log)
             changes.keep_schedule(
@@ -292,6 +295,17 @@ class Store:
             return
         with self._database.write() as connection:
             changes.keep_schedule(connection, path, terms, now, ran=False)
+
+    def keep_packages(self, folders: str, stamp: str, packages: Packages) -> None:
+        """Write which packages lie in the folders of an environment.
+
+        Args:
+            folders: what identifies them.
+            stamp: what changes when one of them does.
+            packages: what a run refers to by its fingerprint from now on.
+        """
+        with self._database.write() as connection:
+            provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:
         """Add ended runs that the records have missed; those they hold stay as they are."""
@@ -490,6 +504,35 @@ class Store:
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
+
+    def last_success(
+        self, path: Path, script: str, before: str | None = None
+    ) -> tuple[Run, ScriptResult] | None:
+        """Return the result with which a script of a project succeeded last, and its run.
+
+        Args:
+            path: the project's folder.
+            script: name of the script.
+            before: id of a run; it is left out, and so is what was recorded after it.
+        """
+        with self._database.read() as connection:
+            keys = queries.last_success(connection, path, script, before)
+            runs = queries.load(connection, keys)
+        for run in runs:
+            for result in run.scripts:
+                if result.script == script:
+                    return run, result
+        return None
+
+    def known_packages(self, folders: str, stamp: str) -> str | None:
+        """Return the fingerprint that :meth:`keep_packages` wrote; None: read them anew."""
+        with self._database.read() as connection:
+            return provenance.known_packages(connection, folders, stamp)
+
+    def packages(self, fingerprint: str) -> Packages | None:
+        """Return the packages with this fingerprint; None where no run has them."""
+        with self._database.read() as connection:
+            return provenance.packages(connection, fingerprint)
 
     # Care.
 
