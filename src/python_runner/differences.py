@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
 from python_runner.model import Outcome
-from python_runner.model.differences import Aspect, Change, Difference
+from python_runner.model.differences import MEASURES, Aspect, Change, Difference
 
 
 if TYPE_CHECKING:
@@ -52,15 +52,13 @@ def is_compared(result: ScriptResult) -> bool:
 
 
 def differences(before: Made, after: Made) -> tuple[Difference, ...] | None:
-    """Return what differs, the most telling first; None where nothing was recorded.
+    """Return what differs, the most telling first; None where too little was recorded.
 
     The file in which the later result failed comes before all others.
     """
     runs = before.run.provenance, after.run.provenance
     scripts = before.result.provenance, after.result.provenance
-    if None in runs and None in scripts:
-        return None
-    return (
+    found = (
         *_files(*scripts, after.result),
         *_packages(before, after),
         *_pair(
@@ -72,6 +70,10 @@ def differences(before: Made, after: Made) -> tuple[Difference, ...] | None:
         *_surroundings(*runs),
         *_measures(before.result, after.result),
     )
+    # That nothing has changed is said only where all has been compared.
+    known = None not in (*runs, *scripts)
+    told = known or any(difference.aspect not in MEASURES for difference in found)
+    return found if told else None
 
 
 def _files(

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 
 class Aspect(StrEnum):
-    """What may differ, in the order in which it is told: the most telling first.
-
-    The last two are what came of the script, the others what it was made of.
-    """
+    """What may differ, in the order in which it is told: the most telling first."""
 
     FILE = "file"
     PACKAGE = "package"
@@ -31,6 +28,10 @@ class Aspect(StrEnum):
     VARIABLE = "variable"
     DURATION = "duration"
     OUTPUT = "output"
+
+
+#: What came of a script: that it differs explains nothing.
+MEASURES = frozenset({Aspect.DURATION, Aspect.OUTPUT})
 
 
 class Change(StrEnum):

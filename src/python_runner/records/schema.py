@@ -378,6 +378,19 @@ _PROVENANCE = (
     "CREATE INDEX result_made_of ON result (provenance) WHERE provenance IS NOT NULL",
 )
 
+# Texts of scripts and of what they import, compressed and without secrets, under the
+# digests of their files: what a script was made of when it last succeeded.
+_SOURCES = (
+    """
+    CREATE TABLE source (
+        project INTEGER NOT NULL REFERENCES project,
+        digest TEXT NOT NULL,
+        text BLOB NOT NULL,
+        PRIMARY KEY (project, digest)
+    ) STRICT
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -393,6 +406,7 @@ MIGRATIONS = (
     _DIGESTS,
     _SCHEDULES,
     _PROVENANCE,
+    _SOURCES,
 )
 
 
@@ -417,6 +431,7 @@ COLUMNS = {
     " provenance run_id runner runner_start started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
+    "source": "digest project text",
     "unlogged": "number run",
 }
 

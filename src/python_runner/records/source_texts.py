@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import zlib
 from typing import TYPE_CHECKING
 
 from python_runner.records.queries import project
@@ -59,6 +58,8 @@ class SourceTexts:
             texts: without secrets.
             needed: digests of those that stay in any case: of the present run.
         """
+        import zlib  # noqa: PLC0415 - most runs find nothing new
+
         with self._database.write() as connection:
             key = project(connection, path)
             if key is None:
@@ -74,6 +75,8 @@ class SourceTexts:
 
     def text(self, path: Path, digest: str) -> str | None:
         """Return the text of a project's file; None where it is not kept, or damaged."""
+        import zlib  # noqa: PLC0415 - as above
+
         with self._database.read() as connection:
             row = connection.execute(
                 "SELECT text FROM source WHERE project = ? AND digest = ?",
