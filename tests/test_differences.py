@@ -68,7 +68,7 @@ def made(
         duration=duration,
         traceback=traceback,
     )
-    own, *imports = [source(*file) for file in files or ()] or [None]
+    sources = tuple(source(*file) for file in files or ())
     result = ScriptResult(
         script="main.py",
         run_id="39be3d37aed64",
@@ -83,7 +83,7 @@ def made(
         provenance=None
         if files is None
         else ScriptProvenance(
-            script=own, imports=tuple(cast("list[SourceFile]", imports))
+            script=sources[0] if sources else None, imports=sources[1:]
         ),
     )
     run = Run(
@@ -112,9 +112,9 @@ def made(
 def told(before: Made, after: Made) -> list[tuple[Any, ...]] | None:
     """Return what differs, as plain tuples."""
     found = differences(before, after)
-    return found and [(d.aspect.value, d.name, d.before, d.after) for d in found] or (
-        [] if found == () else None
-    )
+    if found is None:
+        return None
+    return [(d.aspect.value, d.name, d.before, d.after) for d in found]
 
 
 MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
@@ -144,8 +144,11 @@ MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
         ),
         # The script itself cannot be read any more.
         ({"files": MORE[:1]}, {"files": ()}, [("file", "main.py", "d1", None)]),
-        ({"files": None}, {}, []),
-        ({}, {"files": None}, []),
+        # Whether the files are the same is not known, and so nothing is said.
+        ({"files": None}, {}, None),
+        ({}, {"files": None}, None),
+        ({"files": None, "duration": 720.0}, {}, None),
+        ({"files": None}, {"computer": "PC-7"}, [("computer", "", "PC-3", "PC-7")]),
         (
             {"packages": (("a", "1"), ("b", "1"), ("c", "1"))},
             {"packages": (("a", "1"), ("b", "2"), ("d", "1"))},
@@ -169,7 +172,11 @@ MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
         ),
         ({"fingerprint": "f1"}, {"fingerprint": "f2"}, [("packages", "", "f1", "f2")]),
         ({"fingerprint": None}, {"fingerprint": "f2"}, []),
-        ({"python": "3.11.9"}, {"python": "3.12.1"}, [("python", "", "3.11.9", "3.12.1")]),
+        (
+            {"python": "3.11.9"},
+            {"python": "3.12.1"},
+            [("python", "", "3.11.9", "3.12.1")],
+        ),
         ({"python": None}, {"python": "3.12.1"}, []),
         (
             {"interpreter": "/a/python"},
@@ -181,7 +188,7 @@ MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
             {"computer": "PC-7", "account": "SYSTEM"},
             [("computer", "", "PC-3", "PC-7"), ("account", "", "anna", "SYSTEM")],
         ),
-        ({"computer": None}, {"computer": "PC-7"}, []),
+        ({"computer": None}, {"computer": "PC-7"}, None),
         (
             {"variables": ("A", "B")},
             {"variables": ("B", "C")},
@@ -202,7 +209,9 @@ MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
     ],
 )
 def test_what_differs_is_told(
-    before: dict[str, Any], after: dict[str, Any], expected: list[tuple[Any, ...]]
+    before: dict[str, Any],
+    after: dict[str, Any],
+    expected: list[tuple[Any, ...]] | None,
 ) -> None:
     """Each aspect by itself: what was recorded of one side alone is not compared."""
     assert told(made(**before), made(**after)) == expected

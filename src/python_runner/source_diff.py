@@ -93,7 +93,10 @@ def _common_lines(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int
     for changes in range(len(old) + len(new) + 1):
         history.append(furthest.copy())
         for diagonal in range(-changes, changes + 1, 2):
-            before, after = furthest.get(diagonal - 1, -1), furthest.get(diagonal + 1, -1)
+            before, after = (
+                furthest.get(diagonal - 1, -1),
+                furthest.get(diagonal + 1, -1),
+            )
             down = diagonal == -changes or (diagonal != changes and before < after)
             place = after if down else before + 1
             begin = place
@@ -130,7 +133,9 @@ def _walked_back(
     return pairs[::-1]
 
 
-def unified(old: Sequence[str], new: Sequence[str], side: int | None = None) -> list[str]:
+def unified(
+    old: Sequence[str], new: Sequence[str], side: int | None = None
+) -> list[str]:
     """Return a unified diff of two texts, without the names of files.
 
     Args:

@@ -19,6 +19,7 @@ from python_runner.texts.utf8 import UTF8, codec_name, local_encoding, to_utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from python_runner.masking import Masker
 
 #: Bytes of the largest source whose text is kept.
@@ -29,11 +30,12 @@ _BEFORE = 160
 _KEYS = frozenset({"key", "keys", "cle", "cles"})
 _LONG_KEY = lazy_pattern(r"(?=\D*\d)[^\s]{16,}")
 
-#: Comments, and literals between quotes. One that does not end is none.
+#: Comments, and literals between quotes; the source may be wrong, and one never end.
 _PARTS = lazy_pattern(
     r"(?P<comment>#[^\n]*+)"
-    r"|\"\"\"(?:[^\\\"]|\\.|\"(?!\"\"))*+\"\"\"|'''(?:[^\\']|\\.|'(?!''))*+'''"
-    r"|\"(?:[^\\\"\n]|\\.)*+\"|'(?:[^\\'\n]|\\.)*+'",
+    r"|\"\"\"(?:[^\\\"]|\\.|\"(?!\"\"))*+(?:\"\"\")?"
+    r"|'''(?:[^\\']|\\.|'(?!''))*+(?:''')?"
+    r"|\"(?:[^\\\"\n]|\\.)*+\"?|'(?:[^\\'\n]|\\.)*+'?",
     # A backslash goes with whatever follows, the end of the line too.
     re.DOTALL,
 )
@@ -73,19 +75,25 @@ def _without_own_secrets(text: str) -> Iterator[str]:
     # In most sources there is none: one look at all of them tells.
     inside = set(secrets_inside("", "\n".join(match[0] for match in found)))
     position, secret = 0, False
+    #: The end of the code without comments, and its part behind the last literal.
+    code = gap = ""
     for match in found:
         between, part = text[position : match.start()], match[0]
-        secret = not match["comment"] and (
-            (secret and bool(_BLANK.fullmatch(between)))
-            or _is_secret(text[max(0, match.start() - _BEFORE) : match.start()], part)
-        )
         yield between
-        if secret:
-            part = _emptied(part)
-        elif "@" in part or any(value in part for value in inside):
-            part = _without_inner_secrets(part)
-        yield part
         position = match.end()
+        code, gap = (code + between)[-_BEFORE:], (gap + between)[-_BEFORE:]
+        whole = False
+        if not match["comment"]:
+            # Literals beside each other are one.
+            joined = secret and bool(_BLANK.fullmatch(gap))
+            whole = secret = joined or _is_secret(code, part)
+            code, gap = (code + part)[-_BEFORE:], ""
+        if whole:
+            yield _emptied(part)
+        elif "@" in part or any(value in part for value in inside):
+            yield _without_inner_secrets(part)
+        else:
+            yield part
     yield text[position:]
 
 
@@ -117,10 +125,10 @@ def _is_secret(before: str, literal: str) -> bool:
 def _emptied(literal: str) -> str:
     quotes = _QUOTES.match(literal)
     mark = quotes[0] if quotes else ""
-    if not literal[len(mark) : -len(mark)].strip():
-        # That there is no password is none.
-        return literal
-    return f"{mark}{MASK}{mark}"
+    end = mark if literal.endswith(mark, len(mark)) else ""
+    # That there is no password is no secret.
+    empty = not literal.removeprefix(mark).removesuffix(end).strip()
+    return literal if empty else f"{mark}{MASK}{end}"
 
 
 def _without_inner_secrets(part: str) -> str:

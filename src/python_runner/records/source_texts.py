@@ -46,7 +46,9 @@ class SourceTexts:
                 (project(connection, path), json.dumps(list(digests))),
             ).fetchall()
         full = sum(size for _digest, size in known) >= LIMIT
-        return set() if full else {*digests}.difference(digest for digest, _size in known)
+        return (
+            set() if full else {*digests}.difference(digest for digest, _size in known)
+        )
 
     def keep(
         self, path: Path, texts: Mapping[str, str], needed: Collection[str] = ()

@@ -84,9 +84,7 @@ def view_differences(differences: Differences, formats: Formats) -> DifferencesV
     )
 
 
-def same_as(
-    script: str, view: DifferencesView, formats: Formats
-) -> DifferencesView:
+def same_as(script: str, view: DifferencesView, formats: Formats) -> DifferencesView:
     """Return what is told of a script for which the same changed as for another one."""
     line = formats.gettext("The same as for {script}.").format(script=script)
     return DifferencesView(title=view.title, lines=(line,))

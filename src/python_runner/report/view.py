@@ -116,9 +116,13 @@ class ScriptView:
     def detailed(self) -> bool:
         """Whether there is more to say of it than its row does."""
         said = (self.traceback, self.tail, self.output, self.history, self.warnings)
-        said = (*said, self.changed)
         longest = max(len(self.reason), len(self.exception))
-        return any(said) or longest > BRIEF or "\n" in self.reason
+        return (
+            any(said)
+            or self.changed is not None
+            or longest > BRIEF
+            or "\n" in self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,9 +259,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     )
 
 
-def _told_once(
-    views: Sequence[ScriptView], formats: Formats
-) -> Iterator[ScriptView]:
+def _told_once(views: Sequence[ScriptView], formats: Formats) -> Iterator[ScriptView]:
     """Yield the views; what changed for several scripts alike is told of the first."""
     told: dict[DifferencesView, str] = {}
     for view in views:

@@ -39,13 +39,11 @@ def since_success(
         store: the records.
         masker: takes the secrets of the project out, as they are known now.
     """
-    found: dict[str, Differences] = {}
     # The report is made all the same; the run's warnings say what is wrong.
     with suppress(StoreError):
         if store is not None:
-            for script, told in _compared(run, store, masker):
-                found[script] = told
-    return found
+            return dict(_compared(run, store, masker))
+    return {}
 
 
 def _compared(
@@ -80,10 +78,8 @@ def _with_diffs(
     """Yield the differences; of the first changed files with their lines."""
     files = 0
     for difference in differing:
-        changed = difference.aspect is Aspect.FILE and (
-            difference.change is Change.CHANGED
-        )
-        if not changed or files == _MOST_FILES:
+        changed = difference.change is Change.CHANGED
+        if difference.aspect is not Aspect.FILE or not changed or files == _MOST_FILES:
             yield difference
             continue
         # What has become secret since is not shown either.
@@ -98,5 +94,6 @@ def _with_diffs(
             )
 
             files += 1
-            difference = replace(difference, diff=short_diff(*texts))
-        yield difference
+            yield replace(difference, diff=short_diff(*texts))
+        else:
+            yield difference

@@ -134,8 +134,9 @@ def _document(
 ) -> dict[str, Any]:
     """Return a run as ``history --json`` has it; what changed stands beside a failure."""
     document = found.to_document(masker)
-    for script, facts in zip(document["scripts"], found.facts.scripts, strict=True):
-        if differences := changed.get(facts.script):
+    names = [script.script for script in found.facts.scripts]
+    for name, script in zip(names, document["scripts"], strict=True):
+        if differences := changed.get(name):
             script["changed"] = differences.to_document()
     return document
 
@@ -157,9 +158,7 @@ def _write_page(
     from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
 
     run = as_kept(found.facts).masked(masker)
-    page = render_page(
-        run, masker, language=system_language(), differences=changed
-    )
+    page = render_page(run, masker, language=system_language(), differences=changed)
     with writing(path), replacing(path) as new:
         new.write(page.encode())
 
