@@ -250,15 +250,6 @@ def test_the_file_that_failed_comes_before_all_others(place: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("error", ["SyntaxError", "IndentationError", "TabError"])
-def test_a_source_that_cannot_be_read_misses_no_imports(error: str) -> None:
-    """Nobody knows what it would import."""
-    traceback = Traceback(text="", exception=f"{error}: invalid syntax", file="main.py")
-    after = made(files=(("main.py", "d2"),), traceback=traceback)
-
-    assert told(made(files=MORE), after) == [("file", "main.py", "d1", "d2")]
-
-
 def test_without_anything_recorded_nothing_is_said() -> None:
     """Of a run of an older version, on either side."""
     old = made(files=None, computer=None)

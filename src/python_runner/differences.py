@@ -29,8 +29,6 @@ _FACTOR, _SECONDS, _BYTES = 2.0, 1.0, 1000
 _ORDER = (Change.CHANGED, Change.REMOVED, Change.ADDED)
 #: How a script ends that has failed by itself.
 _OWN_FAILURES = frozenset({Outcome.FAILURE, Outcome.TIMEOUT, Outcome.NOT_STARTED})
-#: Of a source with such an error nobody knows what it imports.
-_UNREADABLE = ("SyntaxError", "IndentationError", "TabError")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +81,7 @@ def _files(
 ) -> Iterable[Difference]:
     if before is None or after is None:
         return ()
-    old, new = _digests(before), _digests(after)
-    if (result.ended_by or "").startswith(_UNREADABLE):
-        new = old | new
-    found = _mapped(Aspect.FILE, old, new)
+    found = _mapped(Aspect.FILE, _digests(before), _digests(after))
     traceback = result.last_traceback
     place = (traceback.file or "").replace("\\", "/") if traceback else ""
     own = {source.path for source in (before.script, after.script) if source}

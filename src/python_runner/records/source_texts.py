@@ -35,20 +35,14 @@ class SourceTexts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def missing(self, path: Path, digests: Collection[str]) -> set[str]:
-        """Return those of the digests whose texts a project lacks, and has room for."""
+    def known(self, path: Path) -> dict[str, int]:
+        """Return the digests of the texts that a project has, and the bytes of each."""
         with self._database.read() as connection:
-            known = connection.execute(
-                """
-                SELECT digest, length(text) FROM source
-                WHERE project = ? AND digest IN (SELECT value FROM json_each(?))
-                """,
-                (project(connection, path), json.dumps(list(digests))),
-            ).fetchall()
-        full = sum(size for _digest, size in known) >= LIMIT
-        return (
-            set() if full else {*digests}.difference(digest for digest, _size in known)
-        )
+            cursor = connection.execute(
+                "SELECT digest, length(text) FROM source WHERE project = ?",
+                (project(connection, path),),
+            )
+            return dict(map(tuple, cursor))
 
     def keep(
         self, path: Path, texts: Mapping[str, str], needed: Collection[str] = ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from python_runner.facts import dataclass
 from python_runner.model.differences import MEASURES, Aspect, Change
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import N_, counted
+from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 #: Files, packages or variables that are named in one line, and characters of a name or
 #: of a version.
 _NAMED, _NAME = 6, 80
-#: Of what may differ in several things: one, or many.
+#: What may differ in several things.
 _LISTS = {
-    (Aspect.FILE, Change.CHANGED): counted("Changed file", "Changed files"),
-    (Aspect.FILE, Change.REMOVED): counted(
-        "File that is no longer used", "Files that are no longer used"
-    ),
-    (Aspect.FILE, Change.ADDED): counted("Added file", "Added files"),
-    (Aspect.PACKAGE, Change.CHANGED): counted("Changed package", "Changed packages"),
-    (Aspect.PACKAGE, Change.REMOVED): counted("Removed package", "Removed packages"),
-    (Aspect.PACKAGE, Change.ADDED): counted("Added package", "Added packages"),
-    (Aspect.VARIABLE, Change.REMOVED): counted("Removed variable", "Removed variables"),
-    (Aspect.VARIABLE, Change.ADDED): counted("Added variable", "Added variables"),
+    (Aspect.FILE, Change.CHANGED): N_("Files changed"),
+    (Aspect.FILE, Change.REMOVED): N_("Files no longer used"),
+    (Aspect.FILE, Change.ADDED): N_("Files added"),
+    (Aspect.PACKAGE, Change.CHANGED): N_("Packages changed"),
+    (Aspect.PACKAGE, Change.REMOVED): N_("Packages removed"),
+    (Aspect.PACKAGE, Change.ADDED): N_("Packages added"),
+    (Aspect.VARIABLE, Change.REMOVED): N_("Variables removed"),
+    (Aspect.VARIABLE, Change.ADDED): N_("Variables added"),
 }
 _LABELS = {
     Aspect.PACKAGES: N_("Packages"),
@@ -109,9 +107,9 @@ def _told(
     aspect: Aspect, change: Change, group: Sequence[Difference], formats: Formats
 ) -> tuple[str, str]:
     """Return what differs, and how."""
-    if forms := _LISTS.get((aspect, change)):
+    if heading := _LISTS.get((aspect, change)):
         names = [_named(difference) for difference in group]
-        return formats.ngettext(*forms, len(names)), _some(names, formats)
+        return formats.gettext(heading), _some(names, formats)
     label, (only,) = formats.gettext(_LABELS[aspect]), group
     if aspect is Aspect.PACKAGES:
         return label, formats.gettext("not the same ones")
