@@ -44,10 +44,12 @@ LAYERS = (
         "days_off",
         "due_times",
         "expected_files",
+        "differences",
+        "source_diff",
     },
     {"tracebacks"},
     {"model"},
-    {"output_text"},
+    {"output_text", "source_text"},
     {"masking"},
     {"exceptions"},
     {

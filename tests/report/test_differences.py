@@ -66,7 +66,7 @@ NOTE = SourceDiff(note=Sentence.of("only the line ends differ"))
         (
             (),
             ["Nothing that is recorded changed."],
-            ["Rien de ce que contient l'historique n'a changé."],
+            ["Rien de ce qui est enregistré n'a changé."],
         ),
         (
             (file("main.py"), file("lib/a.py"), file("b.py", after=None)),
@@ -151,7 +151,7 @@ NOTE = SourceDiff(note=Sentence.of("only the line ends differ"))
             ["Duration: 12 min → 0.20 s", "Nothing else that is recorded changed."],
             [
                 "Durée : 12 min → 0,20 s",
-                "Rien d'autre de ce que contient l'historique n'a changé.",
+                "Rien d'autre de ce qui est enregistré n'a changé.",
             ],
         ),
     ],
