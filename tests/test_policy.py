@@ -325,6 +325,7 @@ def test_the_documents_have_the_public_keys() -> None:
         "duration_seconds",
         "error",
         "mail",
+        "mail_reason",
         "warnings",
         "interpreter",
         "interpreter_version",

@@ -24,11 +24,15 @@ from python_runner.exit_codes import (
 from python_runner.facts import dataclass
 from python_runner.model import (
     EmailStrategy,
+    Held,
+    HeldBy,
     MailStatus,
     OnFailure,
     Outcome,
+    ReportDecision,
     RunStatus,
 )
+from python_runner.model.alert import errors_of_run
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -36,7 +40,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from python_runner.model import Attempt, Run, Script, ScriptResult
+    from python_runner.model import (
+        AlertMemory,
+        AlertRules,
+        Attempt,
+        Run,
+        Script,
+        ScriptResult,
+    )
 
 #: Longest wait between two attempts of a script, in seconds: a doubling delay must not
 #: push the last retry into the next day.
@@ -49,6 +60,11 @@ DELIVERY_CEILING = timedelta(hours=4)
 DELIVERY_LIFE = timedelta(days=5)
 #: Longest wait a mail server may ask for.
 DELIVERY_ASKED = timedelta(days=1)
+
+#: How much too early the same error is repeated at most, as a share of ``remind`` and at
+#: most: runs that a scheduler starts at the same time each day start seconds apart.
+_EARLY, _EARLIEST = 0.01, 900.0
+_DAY = 86400.0
 
 #: Runs that make an incident, which a success ends. A skipped run does neither: another
 #: one was active.
@@ -202,6 +218,93 @@ def mail_due(run: Run, strategy: EmailStrategy) -> bool:
     if strategy is EmailStrategy.FAILURE_ONLY:
         return run.status is not RunStatus.SUCCESS
     return strategy is EmailStrategy.ALL
+
+
+def report_due(
+    run: Run, rules: AlertRules, memory: AlertMemory | None
+) -> ReportDecision:
+    """Say whether a run that has ended is reported now, and if not, what holds it back.
+
+    The one place that decides it, for mails and channels alike. A success is reported as
+    :func:`mail_due` says, and where it ends failures that people were told of.
+
+    Args:
+        run: with all its results.
+        rules: of its project.
+        memory: of the runs before it; None: nobody knows, and nothing is held back.
+    """
+    if run.status not in INCIDENT:
+        due = mail_due(run, rules.strategy)
+        recovery = not due and _is_recovery(run, rules, memory)
+        return ReportDecision(due=due or recovery, recovery=recovery)
+    if not mail_due(run, rules.strategy):
+        return ReportDecision(due=False)
+    held = _why_held(run, rules, memory) if memory else None
+    return ReportDecision(due=held is None, held=held)
+
+
+def _is_recovery(run: Run, rules: AlertRules, memory: AlertMemory | None) -> bool:
+    """Say whether a success ends failures that people were told of, and wait to end."""
+    wanted = rules.strategy is not EmailStrategy.NONE and rules.remembers
+    whole = run.status is RunStatus.SUCCESS and not run.part
+    return wanted and whole and memory is not None and bool(memory.told)
+
+
+def _why_held(run: Run, rules: AlertRules, memory: AlertMemory) -> Held | None:
+    """Return what holds the report of a failed run back; None where it is due."""
+    count = memory.failures + 1
+    if count < rules.mail_after:
+        reason = Sentence.of(
+            N_("held back by mail_after: {count} of {wanted} failed runs in a row"),
+            count=count,
+            wanted=rules.mail_after,
+        )
+        return Held(by=HeldBy.MAIL_AFTER, reason=reason)
+    if rules.remind is None:
+        return None
+    # What was told last of each error; in the order of recording, for a clock may jump.
+    told: dict[tuple[str, str], datetime] = {}
+    for failure in memory.told:
+        for error in failure.errors:
+            told.setdefault(error, failure.started_at)
+    errors = errors_of_run(run)
+    if not errors <= told.keys():
+        return None
+    oldest = min(told[error] for error in errors)
+    if any(_is_past(told[e], run.started_at, rules.remind) for e in errors):
+        return None
+    until = _later(oldest, rules.remind)
+    values = {"told": f"{oldest:%Y-%m-%d %H:%M}"}
+    if until is None:
+        template = N_("held back by remind: the same error was reported on {told}")
+        return Held(by=HeldBy.REMIND, reason=Sentence.of(template, **values))
+    template = N_(
+        "held back by remind: the same error was reported on {told}, and is reported"
+        " again from {until} on"
+    )
+    reason = Sentence.of(template, **values, until=f"{until:%Y-%m-%d %H:%M}")
+    return Held(by=HeldBy.REMIND, reason=reason, until=until)
+
+
+def _is_past(told: datetime, now: datetime, span: float) -> bool:
+    """Say whether so many seconds have passed since people were told, or nearly.
+
+    A clock that was set back tells nothing: they are told once more. Days are those of
+    the calendar, which may have 23 hours.
+    """
+    passed = (now - told).total_seconds()
+    if span >= _DAY:
+        on_the_wall = now.replace(tzinfo=None) - told.replace(tzinfo=None)
+        passed = max(passed, on_the_wall.total_seconds()) if passed >= 0 else passed
+    return passed < 0 or passed >= span - min(span * _EARLY, _EARLIEST)
+
+
+def _later(moment: datetime, seconds: float) -> datetime | None:
+    """Return a moment so much later; None beyond the calendar."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
 
 
 def exit_code(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, time, timedelta
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
@@ -123,9 +122,9 @@ def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
         return Comparison(usual=usual, factor=factor, recovered=recovered)
     if result.outcome not in OWN_OUTCOMES:
         return Comparison(usual=usual, factor=factor)
-    error = _error_of(result)
-    seen = [p.started_at for p in past if _past_error(p) == error]
-    same = _streak(past, lambda p: _past_error(p) == error)
+    error = result.error_name
+    seen = [p.started_at for p in past if p.error_name == error]
+    same = _streak(past, lambda p: p.error_name == error)
     return Comparison(
         usual=usual,
         factor=factor,
@@ -172,7 +171,7 @@ def silence(starts: Sequence[datetime], now: datetime) -> Silence | None:
     few_days = len(days) < ENOUGH_STARTS and len(times) < MOST_STARTS
     if len(times) < ENOUGH_STARTS or few_days or times[-1] > now:
         return None
-    weekdays = _usual_weekdays(days)
+    weekdays = usual_weekdays(days)
     gaps = [(b - a).total_seconds() for a, b in pairwise(times)]
     expected = _missed_day(times, days, weekdays, now) if weekdays else None
     if expected is None:
@@ -187,7 +186,7 @@ def silence(starts: Sequence[datetime], now: datetime) -> Silence | None:
     )
 
 
-def _usual_weekdays(days: Sequence[date]) -> frozenset[int]:
+def usual_weekdays(days: Sequence[date]) -> frozenset[int]:
     """Return on which days of the week a project is started; none where that varies."""
     recent = [day for day in days if day > days[-1] - _WEEKS]
     span = (recent[-1] - recent[0]).days + 1
@@ -319,23 +318,3 @@ def _streak(
         return None
     open_end = len(row) == len(own) and len(past) >= PAST_RESULTS
     return Streak(count=len(row), since=None if open_end else row[-1].started_at)
-
-
-def _error_of(result: ScriptResult) -> str:
-    traceback = result.last_traceback
-    fingerprint = traceback.fingerprint if traceback else None
-    return _error_name(result.outcome, fingerprint, result.exit_code)
-
-
-def _past_error(past: PastResult) -> str:
-    return _error_name(past.outcome, past.fingerprint, past.exit_code)
-
-
-def _error_name(
-    outcome: Outcome, fingerprint: str | None, exit_code: int | None
-) -> str:
-    """Return a name that two failures share if they are the same error."""
-    if outcome is not Outcome.FAILURE:
-        return outcome.value
-    # The message of sys.exit() may hold today's date, or how many rows were missing.
-    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"

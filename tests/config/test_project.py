@@ -319,8 +319,6 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
     ("key", "value"),
     [
         ("resources", {"GPU": 1}),
-        ("mail_after", 2),
-        ("remind", "1d"),
     ],
 )
 def test_a_key_that_is_not_acted_on_is_a_warning(

@@ -63,7 +63,7 @@ def test_every_problem_of_the_file_is_reported(tmp_path: Path) -> None:
     """Unknown keys, wrong defaults and patterns without a match, all at once."""
     (tmp_path / WORKSPACE_FILE).write_text(
         'projects = ["none/*", 3]\nkeep_day = 1\ncluster = "tcp://x"\n'
-        '[defaults]\ntimeout = "soon"\nscripts = ["a.py"]\nremind = "1d"\n'
+        '[defaults]\ntimeout = "soon"\nscripts = ["a.py"]\nremind = "soon"\n'
         'heartbeat_url = "ftp://x/s3cret"\n',
         encoding="utf-8",
     )
@@ -76,7 +76,7 @@ def test_every_problem_of_the_file_is_reported(tmp_path: Path) -> None:
     assert "found 3" in problems["projects[1]"]
     assert '"45s"' in problems["defaults.timeout"]
     assert "unknown key" in problems["defaults.scripts"]
-    assert "does not support it" in problems["defaults.remind"]
+    assert '"1d"' in problems["defaults.remind"]
     assert "https://" in problems["defaults.heartbeat_url"]
     assert "s3cret" not in str(caught.value)
     assert "does not support it" in problems["cluster"]

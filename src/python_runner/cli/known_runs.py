@@ -76,6 +76,7 @@ class KnownRun:
             "duration_seconds": None,
             "error": None,
             "mail": self.mail.value,
+            "mail_reason": None,
             "warnings": [],
             "interpreter": None,
             "interpreter_version": None,

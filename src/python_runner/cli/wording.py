@@ -26,7 +26,7 @@ from python_runner.tracebacks.names import short_exception
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from python_runner.model import Attempt, Run
+    from python_runner.model import Attempt, Held, Run
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
     from python_runner.scheduling.slots import Missed
@@ -138,8 +138,13 @@ def run_reason(run: Run) -> str:
     return reason
 
 
-def mail_word(mail: MailStatus) -> str:
-    """Return the word for what became of a report; nothing where there was none."""
+def mail_word(mail: MailStatus, held: Held | None = None) -> str:
+    """Return the word for what became of a report; nothing where there was none.
+
+    ``held`` tells why a run that has none is not reported.
+    """
+    if mail is MailStatus.NONE and held and held.back:
+        return _("held back")
     return _(_MAIL_WORDS[mail]) if mail in _MAIL_WORDS else ""
 
 
@@ -268,6 +273,8 @@ def run_line(run: Run, *, named: bool = True) -> str:
     parts.append(duration(run.duration))
     if run.mail_status in _REPORT_WORDS:
         parts.append(_report(run))
+    elif run.held and run.held.back:
+        parts.append(_("report held back"))
     if named:
         parts.append(_("run {run_id}").format(run_id=short_id(run.run_id)))
     return _POINT.join(parts)
@@ -412,7 +419,12 @@ def stopping_line(count: int, *, urgent: bool, elsewhere: bool = False) -> str:
 
 
 def undelivered(run: Run) -> str | None:
-    """Return why a report has not reached everybody, or not as it was meant to; else None."""
+    """Return why a report has not reached everybody, or not as it was meant to; else None.
+
+    Also why it is held back.
+    """
+    if run.held and run.held.back:
+        return formats().say(run.held.reason)
     if run.mail_status not in _REPORT_WORDS:
         return None
     if run.mail_status is MailStatus.SENT and not came_otherwise(run.mail_reason):
@@ -451,6 +463,18 @@ def output_lines(result: ScriptResult) -> list[str]:
     except OSError:
         empty = True
     return [] if empty else [_("output: {path}").format(path=flat(str(result.output)))]
+
+
+def held_lines(run: Run) -> Iterator[str]:
+    """Yield the lines about a run whose report is held back: until when, and why."""
+    yield "  ".join(
+        ("-", _("held back"), flat(f"{run.project} ({run.run_id})"), run_reason(run))
+    )
+    began = formats().moment(run.started_at)
+    words = _("run of {moment}").format(moment=began)
+    if run.held:
+        words += f", {say(run.held.reason)}"
+    yield f"    {words}"
 
 
 def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:

@@ -253,6 +253,23 @@ class ExecConfig(Struct, kw_only=True):
             ),
         ),
     ] = []
+    mail_after: Annotated[
+        _Positive,
+        _expects(
+            N_("a whole number, 1 or more"),
+            N_("From which failed run in a row on a report is sent."),
+        ),
+    ] = 1
+    remind: Annotated[
+        Duration | None,
+        _expects(
+            N_('a duration such as "12h", "1d", or a number of seconds above 0'),
+            N_(
+                "The same error is reported at most once in this time, another one at once;"
+                " by itself each failure is reported."
+            ),
+        ),
+    ] = None
     heartbeat_url: Annotated[
         _NonEmpty | None,
         _expects(

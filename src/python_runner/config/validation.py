@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Keys that later versions act on. A value is never silently ignored.
 _PLANNED = frozenset(
     {
-        *("resources", "cluster", "mail_after", "remind"),
+        *("resources", "cluster"),
     }
 )
 #: A path of Windows in which \n or \t were read as what JSON means by them: they follow its

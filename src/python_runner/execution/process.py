@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.execution.warm import Held, WarmPool
     from python_runner.model import Command
+    from python_runner.model.metrics import ScriptMetrics
     from python_runner.texts.sentence import Sentence
     from python_runner.tracebacks.endings import Ending
 
@@ -216,11 +217,21 @@ def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Atte
     try:
         watched = _run(command, held, capture, stop)
         text = capture.tail()
+        metrics = _metrics(capture, text)
     finally:
         capture.close()
-    attempt = _attempt(command, started_at, watched, text, capture.warnings)
+    attempt = _attempt(
+        command, started_at, watched, text, capture.warnings, metrics=metrics
+    )
     elsewhere = capture.elsewhere
     return replace(attempt, output=str(elsewhere)) if elsewhere else attempt
+
+
+def _metrics(capture: Capture, text: str) -> ScriptMetrics | None:
+    """Return what an output amounts to; whatever it is, it costs no script its result."""
+    with suppress(Exception):
+        return capture.metrics(text)
+    return None
 
 
 def _run(
@@ -370,6 +381,8 @@ def _attempt(
     watched: _Watched,
     text: str = "",
     warnings: Sequence[Sentence] = (),
+    *,
+    metrics: ScriptMetrics | None = None,
 ) -> Attempt:
     """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker, ending = command.masker, watched.ending
@@ -403,6 +416,7 @@ def _attempt(
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
         transient=_is_transient(watched),
+        metrics=metrics,
     )
     # Once more: what is read has lost its colours, which may have cut a secret.
     return masker.fact(attempt)

@@ -4,6 +4,12 @@ Everything here is frozen, can be pickled (a script may run on another machine) 
 no I/O. Durations are seconds, sizes are bytes, times are aware ``datetime`` objects.
 """
 
+from python_runner.model.alert import (
+    AlertMemory,
+    AlertRules,
+    ReportDecision,
+    ToldFailure,
+)
 from python_runner.model.history import (
     Comparison,
     Incident,
@@ -31,6 +37,8 @@ from python_runner.model.project import (
 from python_runner.model.run import (
     Attempt,
     Command,
+    Held,
+    HeldBy,
     MailStatus,
     OpenRun,
     OpenScript,
@@ -39,13 +47,14 @@ from python_runner.model.run import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 
 
 __all__ = [
-    "RECIPIENTS", "TOKEN_TRANSPORTS", "Attempt", "Cause", "Command", "Comparison", "Delivery",
-    "EmailStrategy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
+    "RECIPIENTS", "TOKEN_TRANSPORTS", "AlertMemory", "AlertRules", "Attempt", "Cause", "Command", "Comparison", "Delivery",
+    "EmailStrategy", "Held", "HeldBy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
-    "ProjectState", "Provider", "Receipt", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
-    "Traceback", "parse_mailbox",
+    "ProjectState", "Provider", "Receipt", "ReportDecision", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
+    "ToldFailure", "Traceback", "error_name", "parse_mailbox",
 ]  # fmt: skip

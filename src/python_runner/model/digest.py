@@ -10,13 +10,13 @@ from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
     from pathlib import Path
 
     from python_runner.model.history import Streak
     from python_runner.model.project import Project
-    from python_runner.model.run import Run, RunStatus
+    from python_runner.model.run import HeldBy, Run, RunStatus
     from python_runner.texts.sentence import Sentence
 
 
@@ -69,11 +69,13 @@ class ProjectDigest:
         failure: the last run that did not succeed, where the project recovered.
         silent: why it should have run; None where it did, or nobody knows.
         running_since: when the active run began, or None.
+        usual: seconds that its runs take usually; None while that is not known.
         problem: what is wrong with its folder or its configuration, or None.
         listed: whether it was named, or listed in ``python-runner.toml``; the records
             alone may know a project that nobody wants any more.
         waiting: how many of its reports wait for delivery.
         given_up: how many have been given up lately.
+        held: how many of its runs were not reported, by what held them back.
         help: the owner's words about its failure, or about that of the first script
             that failed; empty for none.
         configuration: None where it cannot be read.
@@ -90,10 +92,12 @@ class ProjectDigest:
     standing: Standing = Standing.WELL
     silent: Silent | None = None
     running_since: datetime | None = None
+    usual: float | None = None
     problem: str | None = None
     listed: bool = True
     waiting: int = 0
     given_up: int = 0
+    held: Mapping[HeldBy, int] = field(default_factory=dict)
     help: str = ""
     configuration: Project | None = field(default=None, repr=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.model.run import error_name
 
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class PastResult:
     exit_code: int | None = None
     metrics: ScriptMetrics | None = None
     unusual: bool = False
+
+    @property
+    def error_name(self) -> str:
+        """A name that two failures of a script share if they are the same error."""
+        return error_name(self.outcome, self.fingerprint, self.exit_code)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

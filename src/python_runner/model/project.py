@@ -96,6 +96,8 @@ class Project:
         warm: whether the interpreter of the next script is started ahead.
         preload: names of modules that it imports then.
         working_directory: the scripts' current folder, absolute or relative to ``path``.
+        mail_after: from which failed run in a row on a report is sent.
+        remind: seconds within which the same error is reported once; None: each time.
         help: the owner's words, shown with a failure; empty for none.
         schedule: when it is due, a cron expression (see :mod:`python_runner.due_times`),
             or None.
@@ -126,6 +128,8 @@ class Project:
     warm: bool = False
     preload: tuple[str, ...] = ()
     working_directory: str = ""
+    mail_after: int = 1
+    remind: float | None = None
     help: str = ""
     schedule: str | None = None
     not_on: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,14 @@ class Outcome(StrEnum):
         return OUTCOME_WORDS[self.value]
 
 
+def error_name(outcome: Outcome, fingerprint: str | None, exit_code: int | None) -> str:
+    """Return a name that two failures share if they are the same error."""
+    if outcome is not Outcome.FAILURE:
+        return outcome.value
+    # The message of sys.exit() may hold today's date, or how many rows were missing.
+    return re.sub(r"[0-9]+", "0", fingerprint) if fingerprint else f"exit {exit_code}"
+
+
 class RunStatus(StrEnum):
     """How one run of a project's series ended."""
 
@@ -83,6 +92,33 @@ class MailStatus(StrEnum):
     SENT = "sent"
     QUEUED = "queued"
     FAILED = "failed"
+
+
+class HeldBy(StrEnum):
+    """What keeps a run from being reported, though its project's strategy wants it."""
+
+    MAIL_AFTER = "mail_after"
+    REMIND = "remind"
+    #: Nobody was to be told: ``--no-mail``, or it was stopped before it began.
+    UNWANTED = "unwanted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Why a run is not reported.
+
+    Attributes:
+        until: when its error is reported if it still occurs; None: no time tells.
+    """
+
+    by: HeldBy
+    reason: Sentence
+    until: datetime | None = None
+
+    @property
+    def back(self) -> bool:
+        """Whether a key of the project holds the report back, and not who started it."""
+        return self.by is not HeldBy.UNWANTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +209,8 @@ class Attempt:
         output: file with its output where that is not the one that was wanted.
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
+        metrics: what its output and files amount to, None if unknown; of the last
+            attempt it is the result's, and stays there alone.
     """
 
     outcome: Outcome
@@ -186,6 +224,7 @@ class Attempt:
     cpu_seconds: float | None = None
     output: str | None = None
     transient: bool = False
+    metrics: ScriptMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +271,13 @@ class ScriptResult:
     def last_traceback(self) -> Traceback | None:
         """Traceback of the last attempt, also of one that succeeded all the same."""
         return self.attempts[-1].traceback if self.attempts else None
+
+    @property
+    def error_name(self) -> str:
+        """A name that two failures of a script share if they are the same error."""
+        traceback = self.last_traceback
+        fingerprint = traceback.fingerprint if traceback else None
+        return error_name(self.outcome, fingerprint, self.exit_code)
 
     @property
     def exception(self) -> str | None:
@@ -334,6 +380,8 @@ class Run:
         interpreter: what ran the scripts, or None if unknown.
         interpreter_version: as ``3.11.9``, or None if unknown.
         provenance: what its scripts had in common; None where that is not known.
+        held: why it is not reported though its project wants it; None for any other.
+        part: whether scripts were chosen, so that it says nothing of the others.
     """
 
     run_id: str
@@ -351,6 +399,8 @@ class Run:
     interpreter: str | None = None
     interpreter_version: str | None = None
     provenance: RunProvenance | None = None
+    held: Held | None = None
+    part: bool = False
 
     @property
     def failed_scripts(self) -> tuple[ScriptResult, ...]:
@@ -377,6 +427,7 @@ class Run:
             "duration_seconds": round(self.duration, 3),
             "error": str(self.error) if self.error else None,
             "mail": self.mail_status.value,
+            "mail_reason": str(self.mail_reason) if self.mail_reason else None,
             "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,

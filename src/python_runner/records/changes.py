@@ -9,7 +9,13 @@ import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import provenance, queries, rows, source_texts
+from python_runner.records import (
+    provenance,
+    queries,
+    rows,
+    source_texts,
+    summaries,
+)
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -252,14 +258,19 @@ def end_script(connection: Connection, run: int, result: ScriptResult) -> None:
 
 
 def end_run(connection: Connection, run: Run) -> int:
-    """Write a run's end and whatever is missing of it; return its key."""
+    """Write a run's end and whatever is missing of it; return its key.
+
+    When its scripts have ended as well, ``summaries.add_run`` is due.
+    """
     settle_slots(connection, run)
+    if again := queries.ended(connection, run.run_id):
+        summaries.forget_runs(connection, again)
     (key,) = connection.execute(
         """
         INSERT INTO run (run_id, project, name, status, started_at, duration,
-            interpreter, interpreter_version, error, warnings, mail, provenance,
-            packages)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            interpreter, interpreter_version, error, warnings, mail, held, held_until,
+            held_reason, part, provenance, packages)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (run_id) DO UPDATE SET
             status = excluded.status, duration = excluded.duration,
             interpreter = coalesce(excluded.interpreter, interpreter),
@@ -267,6 +278,8 @@ def end_run(connection: Connection, run: Run) -> int:
                 excluded.interpreter_version, interpreter_version
             ),
             error = excluded.error, warnings = excluded.warnings, mail = excluded.mail,
+            held = excluded.held, held_until = excluded.held_until,
+            held_reason = excluded.held_reason, part = excluded.part,
             provenance = coalesce(excluded.provenance, provenance),
             packages = coalesce(excluded.packages, packages)
         RETURNING id
@@ -284,6 +297,8 @@ def end_run(connection: Connection, run: Run) -> int:
             rows.from_texts(run.warnings),
             # What is queued tells more, and counts then.
             None if run.mail_status is MailStatus.NONE else run.mail_status.value,
+            *rows.from_held(run.held),
+            1 if run.part else None,
             *provenance.keep_run(connection, run.provenance),
         ),
     ).fetchone()
@@ -318,7 +333,10 @@ def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -
 def delete_old_runs(
     connection: Connection, older_than: datetime, now: datetime, limit: int
 ) -> int:
-    """Delete up to ``limit`` ended runs without undelivered mail; return how many."""
+    """Delete up to ``limit`` ended runs without undelivered mail; return how many.
+
+    A failure that waits for others in a row before anybody is told stays as well.
+    """
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
         return 0
@@ -326,7 +344,14 @@ def delete_old_runs(
         """
         SELECT id FROM run
         WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-            AND status IS NOT NULL AND NOT EXISTS (
+            AND status IS NOT NULL AND NOT (
+                held IS 'mail_after' AND NOT EXISTS (
+                    SELECT 1 FROM run AS later
+                    WHERE later.project = run.project AND later.id > run.id
+                        AND later.status IS NOT NULL AND later.status <> 'skipped'
+                        AND later.held IS NULL
+                )
+            ) AND NOT EXISTS (
                 SELECT 1 FROM message
                 WHERE message.run = run.id AND state IN ('queued', 'failed')
             )
@@ -340,6 +365,7 @@ def delete_old_runs(
         },
     )
     if runs := [key for (key,) in cursor]:
+        summaries.forget_runs(connection, runs)
         made_of = provenance.references(connection, runs)
         connection.execute(
             "DELETE FROM run WHERE id IN (SELECT value FROM json_each(?))",

@@ -28,7 +28,7 @@ from python_runner.files import (
 )
 from python_runner.records.group_sync import GroupSync
 from python_runner.records.network import is_remote
-from python_runner.records.rows import project_key
+from python_runner.records.rows import error_key, project_key
 from python_runner.records.write_lock import Occupied, WriteLock
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -453,6 +453,7 @@ def _connection(path: Path, how: str) -> _Connection:
     # One damaged text must not hide the others.
     connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     connection.create_function("path_key", 1, project_key, deterministic=True)
+    connection.create_function("error_key", 4, error_key, deterministic=True)
     # Nothing is moved into the database unless its writers are kept away.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA foreign_keys = ON")

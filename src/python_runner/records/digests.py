@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.model import HeldBy
 from python_runner.model.digest import ScriptTotals
 from python_runner.records import rows
 from python_runner.records.queries import project
@@ -88,6 +89,28 @@ class Digests:
                 status = rows.to_status(row["status"])
                 if row["project"] in keys and status is not None:
                     found[keys[row["project"]]][status] = row["runs"]
+        return found
+
+    def held(
+        self, paths: Sequence[Path], period: Period
+    ) -> dict[Path, dict[HeldBy, int]]:
+        """Return how many runs of each project were held back in the digest's time."""
+        with self._database.read() as connection:
+            keys = {project(connection, path): path for path in paths}
+            found: dict[Path, dict[HeldBy, int]] = {path: {} for path in paths}
+            for row in connection.execute(
+                """
+                SELECT project, held, count(*) AS runs FROM run INDEXED BY run_begun
+                WHERE status IS NOT NULL AND held IN ('mail_after', 'remind')
+                    AND started_at BETWEEN :begun AND :until
+                    AND started_at + duration * 1000000 >= :since
+                    AND started_at + duration * 1000000 < :until
+                GROUP BY project, held ORDER BY held
+                """,
+                _times(period),
+            ):
+                if row["project"] in keys:
+                    found[keys[row["project"]]][HeldBy(row["held"])] = row["runs"]
         return found
 
     def scripts(self, paths: Sequence[Path], period: Period) -> list[ScriptTotals]:

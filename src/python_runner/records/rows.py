@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from python_runner.files import real_folder
 from python_runner.model import (
     Attempt,
+    Held,
+    HeldBy,
     MailStatus,
     OpenRun,
     OpenScript,
@@ -20,6 +22,7 @@ from python_runner.model import (
     RunStatus,
     ScriptResult,
     Traceback,
+    error_name,
 )
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
@@ -44,6 +47,7 @@ _NAME = lazy_pattern(r"\{([a-z_]+)\}")
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _STATUSES = {status.value: status for status in RunStatus}
 _MAIL_STATUSES = {status.value: status for status in MailStatus}
+_HELD = {by.value: by for by in HeldBy}
 #: No duration is longer: some centuries.
 _LONGEST = 1e10
 
@@ -83,10 +87,15 @@ def to_outcome(column: str) -> Outcome:
 
 def to_status(column: str | None) -> RunStatus | None:
     """Return a run's status by its word; None for a run that has not ended."""
-    return None if column is None else _STATUSES.get(column, RunStatus.INTERRUPTED)
+    return None if column is None else known_status(column)
 
 
-def _seconds(column: float | None) -> float:
+def known_status(column: str) -> RunStatus:
+    """Return the status of a run that has ended."""
+    return _STATUSES.get(column, RunStatus.INTERRUPTED)
+
+
+def to_seconds(column: float | None) -> float:
     """Return a duration; a number that is none, because it is damaged, is 0."""
     return column if column is not None and abs(column) < _LONGEST else 0.0
 
@@ -113,6 +122,22 @@ def project_key(path: str | Path) -> str:
 def folder_key(path: str | Path) -> str:
     """Return what all the ways to write a project's path have in common, links too."""
     return from_string(real_folder(path))
+
+
+def error_key(
+    state: str, fingerprint: str | None, exit_code: int | None, script: int
+) -> str:
+    """Return what stands for the error with which a script ended, in the records.
+
+    What names no exception is another error in each script.
+    """
+    import hashlib  # noqa: PLC0415 - only a failure needs it
+
+    outcome = to_outcome(state)
+    name = error_name(outcome, fingerprint, exit_code)
+    if outcome is not Outcome.FAILURE or not fingerprint:
+        name = f"{name} of {script}"
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 @lru_cache
@@ -251,12 +276,12 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
         outcome=to_outcome(outcome),
         exit_code=exit_code,
         started_at=to_time(started_at),
-        duration=_seconds(duration),
+        duration=to_seconds(duration),
         reason=to_text(reason),
         traceback=traceback,
         warnings=to_texts(warnings),
         peak_memory=peak_memory,
-        cpu_seconds=cpu_seconds and _seconds(cpu_seconds),
+        cpu_seconds=cpu_seconds and to_seconds(cpu_seconds),
     )
 
 
@@ -270,7 +295,7 @@ def to_result(
 ) -> ScriptResult:
     """Return the result a row holds; a script without an end was left by its runner."""
     started_at = to_time(row["started_at"])
-    duration = _seconds(row["duration"])
+    duration = to_seconds(row["duration"])
     outcome, why = LEFT_OPEN.get(row["state"], (None, None))
     if outcome and attempts:
         last = attempts[-1]
@@ -302,21 +327,45 @@ def to_run(
     made_of: RunProvenance | None = None,
 ) -> Run:
     """Return the run a row holds; one that never ended counts as interrupted."""
+    held = _to_held(row)
     return Run(
         run_id=row["run_id"],
         project=row["name"],
         path=_path(row["path"]),
-        status=_STATUSES.get(row["status"], RunStatus.INTERRUPTED),
+        status=known_status(row["status"]),
         started_at=to_time(row["started_at"]),
-        duration=_seconds(row["duration"]),
+        duration=to_seconds(row["duration"]),
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
         mail_status=to_mail_status(row["messages"], row["mail"]),
+        mail_reason=held.reason if held else None,
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
+        held=held,
+        part=bool(row["part"]),
         provenance=made_of,
     )
+
+
+def _to_held(row: Row) -> Held | None:
+    """Return why a run is not reported; None also for a word that is damaged."""
+    if (by := _HELD.get(row["held"] or "")) is None:
+        return None
+    until = row["held_until"]
+    return Held(
+        by=by,
+        reason=to_text(row["held_reason"]) or DAMAGED,
+        until=None if until is None else to_time(until),
+    )
+
+
+def from_held(held: Held | None) -> tuple[str | None, int | None, str | None]:
+    """Return the columns ``held``, ``held_until`` and ``held_reason``."""
+    if held is None:
+        return None, None, None
+    until = from_time(held.until) if held.until else None
+    return held.by.value, until, from_text(held.reason)
 
 
 def to_open_run(row: Row, scripts: Iterable[Row]) -> OpenRun:

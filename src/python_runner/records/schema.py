@@ -378,6 +378,117 @@ _PROVENANCE = (
     "CREATE INDEX result_made_of ON result (provenance) WHERE provenance IS NOT NULL",
 )
 
+# What the writer keeps of the runs (see ``summaries``), filled from those that are there.
+# The numbers of a run's scripts are not: to count those of old runs would take long.
+_SUMMARIES = (
+    "ALTER TABLE run ADD COLUMN scripts INTEGER",
+    "ALTER TABLE run ADD COLUMN failed INTEGER",
+    """
+    CREATE TABLE summary (
+        project INTEGER PRIMARY KEY REFERENCES project,
+        last INTEGER NOT NULL,
+        succeeded INTEGER,
+        since INTEGER NOT NULL,
+        streak INTEGER NOT NULL,
+        recent TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE day (
+        project INTEGER NOT NULL REFERENCES project,
+        day TEXT NOT NULL,
+        succeeded INTEGER NOT NULL,
+        failed INTEGER NOT NULL,
+        PRIMARY KEY (project, day)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE error (
+        error TEXT NOT NULL,
+        script INTEGER NOT NULL REFERENCES script,
+        count INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (error, script)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE failure (
+        script INTEGER NOT NULL REFERENCES script,
+        error TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES run ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (script, error, run, number)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    INSERT INTO failure (script, error, run, number)
+    SELECT script, error_key(state, fingerprint, exit_code, script), result.run,
+        result.number
+    FROM run JOIN result ON result.run = run.id
+    LEFT JOIN attempt ON attempt.run = result.run
+        AND attempt.number = result.number AND attempt = (
+            SELECT max(attempt) FROM attempt
+            WHERE run = result.run AND number = result.number
+        )
+    WHERE status <> 'success' AND status <> 'skipped'
+        AND state IN ('failure', 'timeout', 'not_started')
+    """,
+    "CREATE INDEX failure_of_run ON failure (run)",
+    """
+    INSERT INTO error (error, script, count, first, last)
+    SELECT error, script, count(*), min(run), max(run) FROM failure GROUP BY 1, 2
+    """,
+    "CREATE INDEX error_newest ON error (last)",
+    """
+    INSERT INTO day (project, day, succeeded, failed)
+    SELECT project,
+        coalesce(date(started_at / 1000000, 'unixepoch', 'localtime'), '1970-01-01'),
+        sum(status = 'success'), sum(status <> 'success')
+    FROM run WHERE status IS NOT NULL AND status <> 'skipped' GROUP BY 1, 2
+    """,
+    """
+    WITH ends AS (
+        SELECT project, max(id) AS last,
+            max(iif(status = 'success', id, NULL)) AS succeeded,
+            max(iif(status = 'success', NULL, id)) AS failed
+        FROM run WHERE status IS NOT NULL AND status <> 'skipped' GROUP BY project
+    ), turn AS (
+        SELECT project, last, succeeded,
+            min(coalesce(succeeded, 0), coalesce(failed, 0)) AS before
+        FROM ends
+    )
+    INSERT INTO summary (project, last, succeeded, since, streak, recent)
+    SELECT project, last, succeeded,
+        (
+            SELECT min(id) FROM run WHERE run.project = turn.project AND id > before
+                AND status IS NOT NULL AND status <> 'skipped'
+        ),
+        (
+            SELECT count(*) FROM run WHERE run.project = turn.project AND id > before
+                AND status IS NOT NULL AND status <> 'skipped'
+        ),
+        (SELECT group_concat(entry, ' ') FROM (
+            SELECT id || ':' || status || ':' || round(duration, 3) || ':'
+                || (SELECT count(*) FROM result WHERE run = run.id) AS entry
+            FROM run WHERE run.project = turn.project
+                AND status IS NOT NULL AND status <> 'skipped'
+            ORDER BY id DESC LIMIT 30
+        ))
+    FROM turn
+    """,
+)
+
+# Why a run is not reported though its project wants it, and until when; whether scripts
+# were chosen. Few runs have any of it.
+_HELD_BACK = (
+    "ALTER TABLE run ADD COLUMN held TEXT",
+    "ALTER TABLE run ADD COLUMN held_until INTEGER",
+    "ALTER TABLE run ADD COLUMN held_reason TEXT",
+    "ALTER TABLE run ADD COLUMN part INTEGER",
+    "CREATE INDEX run_held ON run (id) WHERE held IS NOT NULL",
+)
+
 # Texts of scripts and of what they import, compressed and without secrets, under the
 # digests of their files: what a script was made of when it last succeeded.
 _SOURCES = (
@@ -406,6 +517,8 @@ MIGRATIONS = (
     _DIGESTS,
     _SCHEDULES,
     _PROVENANCE,
+    _SUMMARIES,
+    _HELD_BACK,
     _SOURCES,
 )
 
@@ -415,9 +528,12 @@ MIGRATIONS = (
 COLUMNS = {
     "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
     " function line number outcome peak_memory reason run started_at traceback warnings",
+    "day": "day failed project succeeded",
     "digest": "id path",
     "digested": "kind project since until",
     "environment": "folders packages stamp",
+    "error": "count error first last script",
+    "failure": "error number run script",
     "interpreter": "base path stamp version",
     "log": "file name offset project",
     "message": "announced_by attempts audience content digest id leased_until"
@@ -427,11 +543,13 @@ COLUMNS = {
     "recipient": "address detail message state",
     "result": "duration metrics number output provenance reason run script started_at"
     " state unusual waits_until",
-    "run": "duration error id interpreter interpreter_version mail name packages project"
-    " provenance run_id runner runner_start started_at status warnings",
+    "run": "duration error failed held held_reason held_until id interpreter"
+    " interpreter_version mail name packages part project provenance run_id runner"
+    " runner_start scripts started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
     "source": "digest project text",
+    "summary": "last project recent since streak succeeded",
     "unlogged": "number run",
 }
 

@@ -23,7 +23,7 @@ from python_runner.files import (
     resolved,
 )
 from python_runner.model import Outcome
-from python_runner.records import changes, provenance, queries
+from python_runner.records import alerts, changes, provenance, queries, summaries
 from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import (
+        AlertMemory,
         Attempt,
         Interpreter,
         KnownSchedule,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
+    from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
@@ -116,9 +118,15 @@ class Store:
         sources: the texts of what scripts were made of.
     """
 
-    def __init__(self, path: Path, *, notice: Sentence | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        notice: Sentence | None = None,
+        database: Database | None = None,
+    ) -> None:
         self.notice = notice
-        self._database = Database(path, migrate)
+        self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
         self.sources = SourceTexts(self._database)
 
@@ -148,6 +156,14 @@ class Store:
         from python_runner.records.digests import Digests  # noqa: PLC0415
 
         return Digests(self._database, self.messages)
+
+    @property
+    def points(self) -> Points:
+        """Runs as points of a chart."""
+        # Imported here because no run needs it.
+        from python_runner.records.points import Points  # noqa: PLC0415
+
+        return Points(self._database)
 
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
@@ -247,7 +263,8 @@ class Store:
         *,
         announces: Sequence[int] = (),
         unlogged: Collection[int] = (),
-    ) -> None:
+        memory: AlertMemory | None = None,
+    ) -> bool:
         """Write a run's end and queue its reports: all or nothing.
 
         The records may lack the run or parts of it: ``run`` holds everything.
@@ -260,15 +277,47 @@ class Store:
             announces: numbers of the given up messages that the first report names.
             unlogged: numbers of the scripts whose lines the log has refused; 0 stands
                 for the line of the whole run.
+            memory: what people knew when it was decided whether the run is reported.
+
+        Returns:
+            False where people know something else by now: nothing is written then, and
+            it is to be decided anew.
         """
         with self._database.write() as connection:
+            if memory is not None and memory != alerts.alert_memory(
+                connection, run.path, run.run_id, errors=memory.compared
+            ):
+                return False
             key = changes.end_run(connection, run)
             changes.keep_unlogged(connection, key, unlogged)
             changes.interrupt_runs(connection, [key], now)
+            summaries.add_run(connection, key)
             for report in reports:
                 self.messages.put(connection, key, report, now, announces=announces)
                 # One report names them for all: the mail, if there is one.
                 announces = ()
+        return True
+
+    def alert_memory(self, path: Path, run_id: str, *, errors: bool) -> AlertMemory:
+        """Return what people know of the failures of a project, a run of it aside.
+
+        Args:
+            path: the project's folder.
+            run_id: the run that is left out.
+            errors: whether what went wrong in them is to be compared.
+        """
+        with self._database.read() as connection:
+            return alerts.alert_memory(connection, path, run_id, errors=errors)
+
+    def held_back(self, *, everything: bool = False, limit: int = 50) -> list[Run]:
+        """Return the runs whose reports are held back, newest first.
+
+        With ``everything`` also those that a later report has told of, or that a success
+        has ended.
+        """
+        with self._database.read() as connection:
+            keys = alerts.held_back(connection, everything=everything, limit=limit)
+            return queries.load(connection, keys)
 
     def unlogged(self, path: Path) -> list[tuple[Run, frozenset[int]]]:
         """Return the ended runs of a project whose log lacks lines, oldest first.
@@ -315,7 +364,7 @@ class Store:
         with self._database.write() as connection:
             for run in runs:
                 if not queries.newest_first(connection, [run.run_id]):
-                    changes.end_run(connection, run)
+                    summaries.add_run(connection, changes.end_run(connection, run))
 
     def interrupt_runs(self, path: Path, now: datetime) -> list[Run]:
         """End the scripts of a project's runs whose runner died; return these runs.
@@ -338,6 +387,12 @@ class Store:
         with self._database.read() as connection:
             runs = queries.load(connection, queries.ended(connection, run_id))
         return next(iter(runs), None)
+
+    def runs_by_id(self, run_ids: Sequence[str]) -> list[Run]:
+        """Return the ended runs with these ids, in that order; one that is gone is missing."""
+        with self._database.read() as connection:
+            keys = [key for one in run_ids for key in queries.ended(connection, one)]
+            return queries.load(connection, keys)
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with ``prefix``, open runs included."""

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.model import Comparison, Outcome, RunStatus
+from python_runner.report.context import Unmailed
+
 
 if TYPE_CHECKING:
-    from python_runner.model import Comparison, Streak
+    from collections.abc import Mapping
+
+    from python_runner.model import AlertMemory, Run, Streak
     from python_runner.texts.formats import Formats
 
 
@@ -65,6 +70,74 @@ def history(comparison: Comparison, formats: Formats) -> str:
         dated = formats.gettext("{sentence}, the first on {moment}")
         return _since(sentence, recovered, dated, formats)
     return ""
+
+
+def unmailed_words(unmailed: Unmailed | None, formats: Formats) -> str:
+    """Return how many failed runs nobody was told of before, or nothing.
+
+    ``the same error in 7 runs since 23 Nov 2026 06:00, of which 6 were not mailed``.
+    """
+    if unmailed is None:
+        return ""
+    count, held = formats.number(unmailed.runs), formats.number(unmailed.held)
+    moment = formats.minute(unmailed.since)
+    if unmailed.ended and unmailed.runs == unmailed.held:
+        words = formats.ngettext(
+            "{count} failed run before it since {moment}, which was not mailed",
+            "{count} failed runs before it since {moment}, none of which was mailed",
+            unmailed.runs,
+        )
+    elif unmailed.ended:
+        words = formats.ngettext(
+            "{count} failed runs before it since {moment}, of which {held} was not"
+            " mailed",
+            "{count} failed runs before it since {moment}, of which {held} were not"
+            " mailed",
+            unmailed.held,
+        )
+    elif unmailed.same:
+        words = formats.ngettext(
+            # Two runs at least: this one, and one that was held back.
+            "the same error in {count} runs since {moment}, of which {held} was not"
+            " mailed",
+            "the same error in {count} runs since {moment}, of which {held} were not"
+            " mailed",
+            unmailed.held,
+        )
+    else:
+        words = formats.ngettext(
+            "{count} failed runs in a row since {moment}, of which {held} was not"
+            " mailed",
+            "{count} failed runs in a row since {moment}, of which {held} were not"
+            " mailed",
+            unmailed.held,
+        )
+    return words.format(count=count, moment=moment, held=held)
+
+
+def unmailed(
+    run: Run, memory: AlertMemory, comparisons: Mapping[str, Comparison]
+) -> Unmailed | None:
+    """Return what a report of ``run`` has to make up for; None for nothing.
+
+    That all of them failed in the same way is known where each of its failures is the
+    same as in so many runs before.
+    """
+    if not memory.held or memory.since is None:
+        return None
+    ended = run.status is RunStatus.SUCCESS
+    failed = [r for r in run.failed_scripts if r.outcome is not Outcome.SKIPPED]
+    rows = [comparisons.get(r.script, Comparison()).same for r in failed]
+    same = bool(rows) and all(
+        row and (row.since is None or row.count >= memory.failures) for row in rows
+    )
+    return Unmailed(
+        runs=memory.failures + (not ended),
+        held=memory.held,
+        since=memory.since,
+        same=same,
+        ended=ended,
+    )
 
 
 def streak_length(streak: Streak, formats: Formats) -> str:

@@ -10,10 +10,30 @@ from python_runner.facts import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from python_runner.model import Comparison, EmailStrategy
     from python_runner.model.differences import Differences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmailed:
+    """Failed runs in a row that a report has to make up for.
+
+    Attributes:
+        runs: how many, with the one that is reported if it failed.
+        held: of how many before it the report was held back.
+        since: when the first one began.
+        same: whether all of them failed in the same way.
+        ended: whether the run that is reported succeeded.
+    """
+
+    runs: int
+    held: int
+    since: datetime
+    same: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +53,7 @@ class ReportContext:
         help: the owner's words for a failure, by name of script; those for all of the
             project under no name.
         log: the project's log.
+        unmailed: the failed runs before it whose reports were held back; None for none.
         command: what a person types there to start Python Runner; empty where it
             cannot run the project.
     """
@@ -47,4 +68,5 @@ class ReportContext:
     host: str = ""
     help: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
+    unmailed: Unmailed | None = None
     command: str = ""

@@ -206,6 +206,11 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)
         lines.append(words.format(moment=moment, reason=_why(project.failure, formats)))
+    if held := held_words(project, formats):
+        lines.append(held)
+        if project.last and project.last.held and project.last.held.back:
+            reason = formats.say(project.last.held.reason)
+            lines.append(one_line(reason, LINE))
     if project.silent:
         lines.append(_silence(project.silent, project.last, now, formats))
     if project.running_since:
@@ -225,6 +230,25 @@ def since_words(project: ProjectDigest, now: datetime, formats: Formats) -> str:
         "since {moment}: {count} run", "since {moment}: {count} runs", streak.count
     )
     return words.format(moment=moment, count=formats.number(streak.count))
+
+
+def held_words(project: ProjectDigest, formats: Formats) -> str:
+    """Return how many runs were not reported, and which keys held them back, or nothing.
+
+    ``3 runs held back by mail_after (1), remind (2)``.
+    """
+    count = sum(project.held.values())
+    if not count:
+        return ""
+    words = formats.ngettext(
+        "{count} run held back by {keys}", "{count} runs held back by {keys}", count
+    )
+    several = len(project.held) > 1
+    keys = ", ".join(
+        f"{by.value} ({formats.number(runs)})" if several else by.value
+        for by, runs in project.held.items()
+    )
+    return words.format(count=formats.number(count), keys=keys)
 
 
 def _why(run: Run | None, formats: Formats) -> str:
@@ -371,7 +395,7 @@ def well_words(digest: Digest, formats: Formats) -> str:
 
 def is_plain(project: ProjectDigest) -> bool:
     """Say whether nothing is to be told of a project but that it is well."""
-    told = project.running_since or (project.problem and project.listed)
+    told = project.running_since or (project.problem and project.listed) or project.held
     return project.standing is Standing.WELL and not told
 
 

@@ -15,6 +15,7 @@ from python_runner.policy import reported_scripts
 from python_runner.report.comparison import (
     history,
     recurrence,
+    unmailed_words,
     unusual_duration,
     usual_duration,
 )
@@ -153,6 +154,7 @@ class RunView:
         title, cause, place, counts: what it says first.
         preview: what a list of mails shows behind the subject.
         moment: when, how long, on which computer: label and value.
+        note: how many failed runs before it were not reported.
         error: why the run did not take place, where ``cause`` does not say all of it.
         scripts: one row each, failures first.
         folds: scripts without a row, in one line each.
@@ -174,6 +176,7 @@ class RunView:
     counts: str = ""
     preview: str = ""
     moment: tuple[tuple[str, str], ...] = ()
+    note: str = ""
     error: str = ""
     warnings: tuple[str, ...] = ()
     scripts: tuple[ScriptView, ...] = ()
@@ -236,6 +239,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
             context.host,
             formats,
         ),
+        note=unmailed_words(context.unmailed, formats),
         error="" if _never_began(run) and told.cause else error,
         warnings=_sentences(run.warnings, formats, limits),
         scripts=tuple(views),

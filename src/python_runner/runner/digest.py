@@ -18,7 +18,7 @@ from python_runner.model import RunStatus, Streak
 from python_runner.model.digest import Digest, ProjectDigest, Silent, Standing
 from python_runner.records.digests import Undelivered
 from python_runner.runner.recovery import known_end, was_interrupted
-from python_runner.trends import MOST_STARTS, silence
+from python_runner.trends import MOST_STARTS, silence, usual_duration
 
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Survey:
         """
         digests, mail = self.store.digests, self.settings.mail
         counts = digests.counts(folders, period)
+        held = digests.held(folders, period)
         undelivered = digests.undelivered(folders, period.since)
         own = undelivered.get(None, Undelivered())
         found = []
@@ -71,7 +72,8 @@ class Survey:
                 continue
             facts = self._project(folder, period, counts[folder])
             left = undelivered.get(folder, Undelivered())
-            found.append(replace(facts, waiting=left.waiting, given_up=left.given_up))
+            facts = replace(facts, waiting=left.waiting, given_up=left.given_up)
+            found.append(replace(facts, held=held[folder]))
         order = list(Standing)
         found.sort(key=lambda p: (order.index(p.standing), p.name.casefold()))
         long = (period.until - period.since).days >= _TOTALS_DAYS
@@ -122,6 +124,7 @@ class Survey:
             runs=runs,
             failed=runs - ended.get(RunStatus.SUCCESS, 0),
             running_since=began,
+            usual=usual_duration(state.durations),
             problem=problem and masker.text(problem),
             listed=folder in self.listed,
             configuration=project,

@@ -20,6 +20,7 @@ from python_runner.execution.interpreter_version import (
 from python_runner.execution.interpreters import find_command
 from python_runner.execution.stop import StopRequest
 from python_runner.facts import dataclass
+from python_runner.imported_files import Sources
 from python_runner.model import (
     Interpreter,
     MailStatus,
@@ -51,6 +52,7 @@ from python_runner.runner.delivery import (
 )
 from python_runner.runner.events import RunEnded, RunStarted, RunStopping, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
+from python_runner.runner.provenance import run_provenance
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import (
     Recovery,
@@ -59,7 +61,13 @@ from python_runner.runner.recovery import (
     this_runner,
     why_locked,
 )
-from python_runner.runner.reports import prepare_reports, report_messages
+from python_runner.runner.reports import (
+    decide,
+    known_failures,
+    prepare_reports,
+    report_messages,
+    unwanted,
+)
 from python_runner.runner.retention import (
     delete_old_outputs,
     delete_old_runs,
@@ -68,6 +76,7 @@ from python_runner.runner.retention import (
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
+from python_runner.runner.source_texts import SourceKeeper
 from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
 from python_runner.runner.warm import warm_interpreters
@@ -78,7 +87,14 @@ from python_runner.texts.system_errors import system_error
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from python_runner.model import Message, OpenScript, Project, ScriptResult
+    from python_runner.model import (
+        AlertMemory,
+        Message,
+        OpenScript,
+        Project,
+        ScriptResult,
+    )
+    from python_runner.model.provenance import RunProvenance
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
@@ -250,9 +266,11 @@ class _ProjectRun:
 
     Attributes:
         recovery: what is known of earlier runs, once they are recovered.
+        made_of: what its scripts have in common, once it has begun.
         day_off: whether the project does not run on this day.
         begun: whether the records, the log and people may know of it.
         told: whether it is reported to people.
+        part: whether scripts were chosen; what is resumed is no choice.
         ended: the run as it was recorded with its reports, once it was.
         results: of the scripts that have ended, in that order.
         started: by a monotonic clock.
@@ -264,15 +282,18 @@ class _ProjectRun:
     recorder: RunRecorder = field(init=False)
     recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
+    made_of: RunProvenance | None = None
     day_off: bool = False
     begun: bool = False
     told: bool = True
+    part: bool = field(init=False)
     ended: Run | None = None
     results: dict[str, ScriptResult] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         context = self.context
+        self.part = not context.demand.whole
         self.heartbeat = RunHeartbeat(context)
         self.lock = project_lock(context.session.settings.home, context.project.path)
         self.recorder = RunRecorder(context)
@@ -464,8 +485,10 @@ class _ProjectRun:
     def _begin(self, interpreter: tuple[str, ...]) -> None:
         with self.context.as_warning():
             self.interpreter = self._identify(interpreter)
+        with self.context.as_warning():
+            self.made_of = run_provenance(self.context, self.interpreter)
         self.begun = True
-        self.recorder.begin_run(self.interpreter, self.recovery.place)
+        self.recorder.begin_run(self.interpreter, self.recovery.place, self.made_of)
         with self.context.as_warning():
             self.heartbeat.begin()
         self.recorder.rotate_log()
@@ -517,6 +540,8 @@ class _ProjectRun:
                 context.private_logs, context.run_id, context.started_at
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
+            sources=Sources(project.path, project.env),
+            texts=SourceKeeper(context),
         )
         with warm_interpreters(scripts) as pool:
             scripts = replace(scripts, warm=pool)
@@ -576,13 +601,7 @@ class _ProjectRun:
             self._keep_signed_in()
         with context.as_warning():
             given_up = unannounced_reports(session)
-        run, reports = self._with_reports(run, given_up)
-        with context.as_warning():
-            numbers = [message.number for message in given_up]
-            saved = self.recorder.end_run(run, reports, numbers)
-        if not saved:
-            # The report leaves at once, and must say why it is not in the records.
-            run, reports = self._with_reports(run, given_up)
+        run, reports, saved = self._end_in_records(run, given_up)
         if reports:
             # As long as nothing better is known.
             waits = MailStatus.QUEUED if saved else MailStatus.FAILED
@@ -604,6 +623,34 @@ class _ProjectRun:
         run = self._with_warnings(run)
         session.notify(RunEnded(project=context.project, run=run))
         return run
+
+    def _end_in_records(
+        self, run: Run, given_up: Sequence[QueuedMessage]
+    ) -> tuple[Run, tuple[Message, ...], bool]:
+        """Record the end of the run with its reports; return these, and whether it is kept.
+
+        Whether it is reported follows from what people know. Where that changes before
+        it is written down, because another run ends, it is decided anew.
+        """
+        context, numbers = self.context, [message.number for message in given_up]
+        ended, saved = run, False
+        reports: tuple[Message, ...] = ()
+        for last in (False, False, True):
+            memory = known_failures(run, context)
+            ended, reports = self._with_reports(run, given_up, memory)
+            kept: bool | None = False
+            with context.as_warning():
+                kept = self.recorder.end_run(
+                    ended, reports, numbers, None if last else memory
+                )
+            saved = bool(kept)
+            if kept is not None:
+                break
+        if not saved:
+            # The report leaves at once, and must say why it is not in the records. What
+            # they do not keep is not held back either.
+            ended, reports = self._with_reports(run, given_up, None)
+        return ended, reports, saved
 
     def _keep_signed_in(self) -> None:
         """Let the sign-in of ``mail login`` not end of disuse, and tell where it has."""
@@ -639,6 +686,8 @@ class _ProjectRun:
             day_off=self.day_off,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
+            provenance=self.made_of,
+            part=self.part,
         )
 
     def _save_late(self, run: Run, reports: Sequence[Message]) -> tuple[Run, bool]:
@@ -648,7 +697,7 @@ class _ProjectRun:
         queued after all.
         """
         lost = run.mail_status is MailStatus.FAILED
-        saved = self.recorder.end_run(run, reports if lost else ())
+        saved = bool(self.recorder.end_run(run, reports if lost else ()))
         if saved and lost:
             run = with_mail_status(run, self.context.session)
         return run, saved
@@ -666,13 +715,24 @@ class _ProjectRun:
             self.lock.remember(end)
 
     def _with_reports(
-        self, run: Run, given_up: Sequence[QueuedMessage]
+        self,
+        run: Run,
+        given_up: Sequence[QueuedMessage],
+        memory: AlertMemory | None,
     ) -> tuple[Run, tuple[Message, ...]]:
         """Return the run with its warnings so far, and the messages that report it.
 
-        Where no report can be made of what the scripts wrote, it does without.
+        Where no report can be made of what the scripts wrote, it does without. Where it
+        is held back, the run says why.
         """
         context = self.context
+        if not (self.told and context.session.reports_enabled):
+            decision = unwanted()
+        else:
+            decision = decide(run, context, memory)
+        if held := decision.held:
+            run = replace(run, held=held, mail_reason=held.reason)
+            return self._with_warnings(run), ()
         # Only the report mentions the given-up ones: the run itself is not to blame.
         lost = tuple(map(given_up_notice, given_up))
         bare = tuple(replace(r, attempts=(), output=None) for r in run.scripts)
@@ -682,11 +742,9 @@ class _ProjectRun:
             forms = ((),)
         for scripts in forms:
             run = self._with_warnings(run)
-            if not (self.told and context.session.reports_enabled):
-                return run, ()
             told = replace(run, scripts=scripts, warnings=(*run.warnings, *lost))
             with context.as_warning():
-                return run, report_messages(told, context)
+                return run, report_messages(told, context, decision, memory)
         reason = context.masker.sentence(context.warnings[-1])
         run = replace(run, mail_status=MailStatus.FAILED, mail_reason=reason)
         return self._with_warnings(run), ()

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
     from pathlib import Path
 
-    from python_runner.model import Attempt, Interpreter, Message, Run, ScriptResult
+    from python_runner.model import (
+        AlertMemory,
+        Attempt,
+        Interpreter,
+        Message,
+        Run,
+        ScriptResult,
+    )
+    from python_runner.model.provenance import RunProvenance
     from python_runner.records.log_line import LogLine
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
@@ -63,7 +71,10 @@ class RunRecorder:
         self._adding = Lock()
 
     def begin_run(
-        self, interpreter: Interpreter | None, log_place: LogPlace | None = None
+        self,
+        interpreter: Interpreter | None,
+        log_place: LogPlace | None = None,
+        made_of: RunProvenance | None = None,
     ) -> None:
         """Record the run and its series, for the next run to find should this one die.
 
@@ -87,7 +98,7 @@ class RunRecorder:
         whole = context.demand.whole
         self._record(
             lambda store: store.begin_run(
-                run, interpreter, log=log, terms=terms, whole=whole
+                run, interpreter, log=log, terms=terms, whole=whole, made_of=made_of
             )
         )
 
@@ -150,21 +161,36 @@ class RunRecorder:
             self._add_lines(results)
 
     def end_run(
-        self, run: Run, reports: Sequence[Message], announces: Sequence[int] = ()
-    ) -> bool:
+        self,
+        run: Run,
+        reports: Sequence[Message],
+        announces: Sequence[int] = (),
+        memory: AlertMemory | None = None,
+    ) -> bool | None:
         """End the run and queue its reports, in one transaction; say whether it is kept.
 
         A store that failed on the way gets another chance: the run holds every result.
-        The first report mentions the given-up ones with the numbers ``announces``.
+        The first report mentions the given-up ones with the numbers ``announces``. None
+        where people know by now of something else than by ``memory``, on which the
+        decision to report the run rests: nothing is written then.
         """
         self._store_failed = False
         self._add({})
         unlogged = self.unlogged(run.run_id)
-        return self._record(
-            lambda store: store.end_run(
-                run, reports, self._now(), announces=announces, unlogged=unlogged
+        current: list[bool] = []
+        kept = self._record(
+            lambda store: current.append(
+                store.end_run(
+                    run,
+                    reports,
+                    self._now(),
+                    announces=announces,
+                    unlogged=unlogged,
+                    memory=memory,
+                )
             )
         )
+        return None if current == [False] else kept
 
     def rotate_log(self) -> None:
         """Archive the log when its days are over; the caller holds the project's lock."""

@@ -39,7 +39,7 @@ from python_runner.runner.missed_runs import (
     read_log_news,
 )
 from python_runner.runner.recorder import RunRecorder, incomplete
-from python_runner.runner.reports import report_messages
+from python_runner.runner.reports import decide, known_failures, report_messages
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.utf8 import local_encoding
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import OpenRun, Outcome
+    from python_runner.model import Message, OpenRun, Outcome
     from python_runner.records.locks import FileLock, Unrecorded
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
@@ -350,10 +350,17 @@ def _end(
         with suppress(OSError):
             put_away(path, readable)
     recorder.log_missing(run.facts, run.logged)
-    reports = report_messages(run.facts, configured) if run.is_due else ()
-    ended = recorder.end_run(run.facts, reports)
+    facts = run.facts
+    reports: tuple[Message, ...] = ()
     if run.is_due:
-        heartbeat.end(run.facts)
+        # Nobody else runs the project: what people know does not change meanwhile.
+        memory = known_failures(facts, configured)
+        decision = decide(facts, configured, memory)
+        facts = replace(facts, held=decision.held)
+        reports = report_messages(facts, configured, decision, memory)
+    ended = bool(recorder.end_run(facts, reports))
+    if run.is_due:
+        heartbeat.end(facts)
     return ended
 
 
@@ -376,6 +383,8 @@ def _as_configured(context: RunContext) -> RunContext:
         recipients=configured.recipients,
         channels=configured.channels,
         email_strategy=configured.email_strategy,
+        mail_after=configured.mail_after,
+        remind=configured.remind,
     )
     return replace(context, project=project)
 

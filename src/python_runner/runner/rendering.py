@@ -14,6 +14,7 @@ from python_runner.installation import own_command
 from python_runner.model import EmailStrategy
 from python_runner.policy import reported_scripts
 from python_runner.records.outputs import read_ends, read_tail, with_translated_attempts
+from python_runner.report.comparison import unmailed
 from python_runner.report.compose import compose, compose_for_channel
 from python_runner.report.context import ReportContext
 from python_runner.report.mime import zip_files, zip_name
@@ -33,19 +34,35 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import Message, Run, ScriptResult
+    from python_runner.model import AlertMemory, Message, Run, ScriptResult
     from python_runner.model.differences import Differences
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
 
 
-def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
-    """Return the mail that reports ``run``, then one message for each channel."""
+def make_messages(
+    run: Run,
+    context: RunContext,
+    memory: AlertMemory | None = None,
+    *,
+    recovery: bool = False,
+) -> tuple[Message, ...]:
+    """Return the mail that reports ``run``, then one message for each channel.
+
+    Args:
+        run: with all its results.
+        context: of its project.
+        memory: what people know of the failures before it; None: all of them, or nobody
+            knows.
+        recovery: whether it tells those who know of failures that they have ended.
+    """
     project, session, masker = context.project, context.session, context.masker
-    strategy = project.email_strategy
+    # The scripts that succeed again are among those that succeeded.
+    strategy = EmailStrategy.ALL if recovery else project.email_strategy
     named = reported_scripts(run, strategy)
     shown = sorted(named, key=lambda result: result.succeeded)[:MOST_SCRIPTS]
-    history = load_history(run, shown, session.store)
+    since = memory.since if memory and recovery else None
+    history = load_history(run, shown, session.store, failing_since=since)
     date = session.now()
     view = ReportContext(
         strategy=strategy,
@@ -54,6 +71,7 @@ def make_messages(run: Run, context: RunContext) -> tuple[Message, ...]:
         differences=since_success(run, session.store, masker),
         help=project.all_help,
         log=context.log,
+        unmailed=unmailed(run, memory, history.comparisons) if memory else None,
     )
     # Once for all: of a large series it takes as long as all the rest.
     run, view = _without_secrets(run, view, masker)

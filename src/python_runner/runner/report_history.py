@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import field
+from functools import partial
+from itertools import dropwhile
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -15,8 +17,9 @@ from python_runner.trends import PAST_RESULTS, compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import datetime
 
-    from python_runner.model import Comparison, Run, ScriptResult
+    from python_runner.model import Comparison, PastResult, Run, ScriptResult
     from python_runner.records.store import Store
 
 #: Earlier mails of an incident that a mail refers to, beside the first one.
@@ -32,12 +35,23 @@ class RunHistory:
 
 
 def load_history(
-    run: Run, results: Iterable[ScriptResult], store: Store | None
+    run: Run,
+    results: Iterable[ScriptResult],
+    store: Store | None,
+    *,
+    failing_since: datetime | None = None,
 ) -> RunHistory:
     """Return what came before ``run``, which need not be in the records yet.
 
     Nothing where there are no records, or where they cannot be read. Each of ``results``
     costs a query.
+
+    Args:
+        run: what is reported.
+        results: its results that are compared.
+        store: the records, or None.
+        failing_since: when the failures began that it ends for those who read of it;
+            successes since then, of which nobody was told, are passed over.
     """
     comparisons = {}
     # The report is made all the same; the run's warnings say what is wrong.
@@ -47,9 +61,15 @@ def load_history(
                 past = store.past_results(
                     run.path, result.script, PAST_RESULTS, before=run.run_id
                 )
+                if failing_since is not None:
+                    past = [*dropwhile(partial(_untold, failing_since), past)]
                 comparisons[result.script] = compare(result, past)
             return RunHistory(comparisons=comparisons, incident=_incident(run, store))
     return RunHistory()
+
+
+def _untold(failing_since: datetime, past: PastResult) -> bool:
+    return past.outcome.succeeded and past.started_at >= failing_since
 
 
 def _incident(run: Run, store: Store) -> Incident | None:

@@ -355,6 +355,7 @@ def _project(project: ProjectDigest) -> dict[str, Any]:
         "problem": project.problem,
         "mail_waiting": project.waiting,
         "mail_given_up": project.given_up,
+        "held_back": {by.value: runs for by, runs in project.held.items()},
     }
 
 

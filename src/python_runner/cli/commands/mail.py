@@ -16,7 +16,7 @@ from python_runner.cli.parameters import at_least
 from python_runner.cli.streams import say, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
-from python_runner.cli.wording import formats, labelled, message_lines
+from python_runner.cli.wording import formats, held_lines, labelled, message_lines
 from python_runner.config.addresses import address_problems
 from python_runner.config.project import load_project
 from python_runner.config.providers import described
@@ -142,9 +142,15 @@ def _test_channels(folder: Path) -> int:
     return EXIT_SUCCESS if reached else EXIT_FAILURE
 
 
-@command.command("list", help=_("List the reports that are waiting or were given up."))
+@command.command(
+    "list",
+    help=_("List the reports that are waiting, were given up, or are held back."),
+)
 @click.option(
-    "--all", "everything", is_flag=True, help=_("Include sent and dropped reports.")
+    "--all",
+    "everything",
+    is_flag=True,
+    help=_("Include sent and dropped reports, and all that were ever held back."),
 )
 @click.option(
     "--limit",
@@ -161,9 +167,14 @@ def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
     settings = load_settings(env_file)
     with open_records(settings) as store:
         messages = store.messages.newest(states, limit=limit)
-    if not messages:
+        held = store.held_back(everything=everything, limit=limit)
+    if not messages and not held:
         show_text(_("No report is waiting."))
     _print(messages, settings, show_text)
+    for run in held:
+        masker = past_masker(settings, run.path)
+        for line in held_lines(run.masked(masker)):
+            show_text(line)
     return EXIT_SUCCESS
 
 

@@ -108,7 +108,8 @@ def command(
         say(_("{path} was written."), path=page)
     elif isinstance(found.facts, Run):
         written = where_written(r.detail for m in messages for r in m.recipients)
-        run = as_kept(replace(found.facts, mail_reason=written)).masked(masker)
+        reason = written or found.facts.mail_reason
+        run = as_kept(replace(found.facts, mail_reason=reason)).masked(masker)
         command_for = partial(wording.output_command, run_id, env_file=env_file)
         _show_run(run, command_for, changed, verbose=flags["verbose"])
     else:
@@ -262,9 +263,13 @@ def _show_run(
     for result in run.scripts:
         if verbose or _deserves_more(result):
             show()
-            _show_script(result, run, command_for, verbose=verbose)
-            if differences := changed.get(result.script):
-                _show_differences(differences)
+            _show_script(
+                result,
+                run,
+                command_for,
+                differences=changed.get(result.script),
+                verbose=verbose,
+            )
             if not result.succeeded:
                 for line in wording.help_lines(texts, result.script):
                     show(f"    {line}")
@@ -278,6 +283,8 @@ def _head_lines(run: Run, *, verbose: bool) -> Iterator[str]:
         yield "  " + labelled(_("interpreter"), _interpreter(run))
     for line in wording.written_lines([run]):
         yield f"  {line}"
+    if run.held and run.held.back:
+        yield f"  {wording.say(run.held.reason)}"
     if run.error:
         yield f"  {wording.say(run.error)}"
     for warning in run.warnings:
@@ -326,6 +333,7 @@ def _show_script(
     run: Run,
     command_for: Callable[[str], str],
     *,
+    differences: Differences | None,
     verbose: bool,
 ) -> None:
     mark, colour = wording.outcome_mark(result.outcome)
@@ -349,6 +357,8 @@ def _show_script(
         text = excerpt(clean(traceback.text), str(run.path), system_language())
         for line in text.splitlines():
             show(f"      {line}", colour="bold" if line.startswith(MARK) else None)
+    if differences:
+        _show_differences(differences)
     for line in _last_lines(result, command_for, verbose=verbose):
         show(f"    {line}")
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.masking import Masker
-    from python_runner.model import MailSettings, OpenScript, ProjectState
+    from python_runner.model import Held, MailSettings, OpenScript, ProjectState
     from python_runner.records.store import Store
     from python_runner.scheduling.slots import Missed, Outlook
 
@@ -115,6 +115,20 @@ class _Status:
         return ""
 
     @property
+    def held(self) -> Held | None:
+        """Why the last run is not reported, where a key holds its report back."""
+        run = self.last.facts if self.last else None
+        held = run.held if isinstance(run, Run) else None
+        return held if held and held.back else None
+
+    @property
+    def mail(self) -> str:
+        """How many reports wait, or that the last one is held back; else nothing."""
+        if self.waiting:
+            return _("{count} waiting").format(count=self.waiting)
+        return _("held back") if self.held else ""
+
+    @property
     def begun(self) -> list[OpenScript]:
         """The scripts that run now, or wait for their next attempt."""
         if self.running is None or isinstance(self.running.facts, Run):
@@ -152,6 +166,8 @@ class _Status:
             }
             if running
             else None,
+            "mail": run.get("mail"),
+            "mail_reason": run.get("mail_reason"),
             "mail_waiting": self.waiting,
             **self._slots(),
         }
@@ -301,10 +317,7 @@ def _cells(status: _Status, now: datetime) -> list[Cell]:
         _since(status, now),
         Cell("" if status.usual is None else wording.duration(status.usual)),
         _running(status, now),
-        Cell(
-            _("{count} waiting").format(count=status.waiting) if status.waiting else "",
-            "yellow",
-        ),
+        Cell(status.mail, "yellow"),
         _due(status, now),
         Cell(wording.missed_count(status.missed), "yellow"),
         Cell(status.reason),

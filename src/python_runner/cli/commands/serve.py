@@ -1,0 +1,183 @@
+"""``python-runner serve``: the dashboard, pages in a browser that only read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import webbrowser
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import click
+
+from python_runner.cli.lookup import open_records
+from python_runner.cli.streams import say
+from python_runner.cli.targets import env_file_option, projects_argument
+from python_runner.computer import host_name
+from python_runner.config.settings import load_settings
+from python_runner.config.workspace import Workspace, load_workspace
+from python_runner.exceptions import PythonRunnerError
+from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_TERMINATED
+from python_runner.files import absolute, current_folder
+from python_runner.installation import extra_command
+from python_runner.runner.signals import StopSignals
+from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import translate as _
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from python_runner.model import Settings
+
+HOST, PORT = "127.0.0.1", 8765
+TOKEN = "PYTHON_RUNNER_TOKEN"  # noqa: S105 - the name of a variable
+_LARGEST_PORT = 65535
+
+
+@click.command(
+    help=_(
+        "Show all projects in a browser: their state, runs, outputs, errors and emails,"
+        " live. The pages only read. Without PROJECT, those of python-runner.toml, else"
+        " all projects. Ends with Ctrl-C."
+    )
+)
+@projects_argument
+@click.option(
+    "--host",
+    default=HOST,
+    metavar=_("ADDRESS"),
+    show_default=True,
+    help=_(
+        "Address to listen on; any but this computer's own needs a token, which is"
+        " printed as a link that works once, or taken from PYTHON_RUNNER_TOKEN."
+    ),
+)
+@click.option(
+    "--port",
+    default=PORT,
+    type=click.IntRange(0, _LARGEST_PORT),
+    show_default=True,
+    help=_("Port to listen on; 0 takes one that is free."),
+)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar=_("NAME"),
+    help=_("A further host name by which browsers may reach it, as of a proxy."),
+)
+@click.option("--open", "browser", is_flag=True, help=_("Open it in the browser."))
+@click.option(
+    "--link",
+    is_flag=True,
+    help=_("Only print another link that signs a browser in, by PYTHON_RUNNER_TOKEN."),
+)
+@env_file_option
+def command(
+    projects: tuple[Path, ...],
+    host: str,
+    port: int,
+    names: tuple[str, ...],
+    *,
+    browser: bool,
+    link: bool,
+    env_file: Path | None,
+) -> int:
+    """Serve the dashboard until a signal comes."""
+    _require_extra()
+    # Imported here because the web server is an extra, and takes a while.
+    from python_runner.web import security, server  # noqa: PLC0415
+    from python_runner.web.site import LOOPBACK, Site, present  # noqa: PLC0415
+
+    settings = load_settings(env_file)
+    local = server.is_loopback(host)
+    token = _token(settings)
+    if link:
+        if not token:
+            raise PythonRunnerError(_("{name} is not set").format(name=TOKEN))
+        ticket = security.new_ticket(token, present())
+        say("{address}", address=f"{_address(host, port)}/?{security.TICKET}={ticket}")
+        return EXIT_SUCCESS
+    if not local and not token:
+        token = security.new_token()
+    workspace = load_workspace(current_folder()) or Workspace()
+    with open_records(settings):
+        # As with any command: what is damaged is set aside, what is old brought up to date.
+        pass
+    folders = tuple(dict.fromkeys(map(absolute, projects or workspace.projects)))
+    known = {name.lower() for name in (*names, *(() if local else (host, host_name())))}
+    site = Site(
+        settings=settings,
+        projects=folders,
+        defaults=workspace.defaults,
+        keep_days=workspace.keep_days,
+        language=system_language(),
+        token=token,
+        hosts=LOOPBACK | known,
+        addresses=not local,
+    )
+    listener = server.listen(host, port)
+    address = _address(host, listener.getsockname()[1])
+    if token:
+        address += f"/?{security.TICKET}={security.new_ticket(token, present())}"
+    serving = server.make_server(site)
+    with StopSignals(serving.stop) as signals, listener:
+        _tell(address, signed_in=bool(token))
+        if browser:
+            webbrowser.open_new_tab(address)
+        serving.run([listener])
+    if signals.received is None:
+        return EXIT_SUCCESS
+    return EXIT_INTERRUPTED if signals.received is signal.SIGINT else EXIT_TERMINATED
+
+
+def _require_extra() -> None:
+    """Say what to install where the web server is missing.
+
+    Raises:
+        PythonRunnerError: it is.
+    """
+    missing = [name for name in ("starlette", "uvicorn") if not find_spec(name)]
+    if missing:
+        message = _("serve needs the package {package}, which is not installed: {command}")
+        raise PythonRunnerError(
+            message.format(package=missing[0], command=extra_command("web"))
+        )
+
+
+def _token(settings: Settings) -> str:
+    """Return the token that is set; empty where there is none.
+
+    Raises:
+        PythonRunnerError: it can be guessed.
+    """
+    from python_runner.web.security import SHORTEST_TOKEN  # noqa: PLC0415 - an extra
+
+    token = settings.environ.get(TOKEN) or os.environ.get(TOKEN) or ""
+    if token and len(token) < SHORTEST_TOKEN:
+        message = _("{name} is too short: it needs {count} characters")
+        raise PythonRunnerError(message.format(name=TOKEN, count=SHORTEST_TOKEN))
+    return token
+
+
+def _address(host: str, port: int) -> str:
+    """Return the address that a browser takes."""
+    name = host.strip("[]")
+    if name in {"0.0.0.0", "::"}:  # noqa: S104 - where it listens, not where it is asked
+        name = host_name()
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _tell(address: str, *, signed_in: bool) -> None:
+    say(_("The dashboard is at {address}"), address=address)
+    if signed_in:
+        say(
+            _(
+                "The link signs one browser in, within {minutes} minutes."
+                " Without TLS others in the network can read along: put a proxy with a"
+                " certificate before it where that matters."
+            ),
+            minutes=15,
+        )
+    say(_("Ctrl-C ends it."))

@@ -1,0 +1,171 @@
+"""The records for who only reads them: nothing is made, changed or locked.
+
+Each thread has a connection of its own, so that a slow question holds up no other one. On
+a write-ahead log a reader holds up nobody who writes.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from python_runner.files import exists
+from python_runner.records.database import Database, StoreError, connect, translated
+from python_runner.records.schema import MIGRATIONS, require_sqlite
+from python_runner.records.store import Store, database_path
+from python_runner.texts.sentence import N_, Sentence
+
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Milliseconds to wait for who writes without a write-ahead log, as on a network drive.
+_PATIENCE = 1000
+
+
+class NoRecords(StoreError):
+    """There are no records yet."""
+
+
+def open_reader(home: Path) -> tuple[Store, ReadOnlyDatabase]:
+    """Return the records of the state folder ``home`` for who only reads them.
+
+    They need not exist yet, and may be replaced later. Every method of the store raises
+    :class:`NoRecords` as long as they do not exist, and those that write always raise a
+    :class:`StoreError`.
+    """
+    require_sqlite()
+    database = ReadOnlyDatabase(database_path(home))
+    return Store(database.path, database=database), database
+
+
+class ReadOnlyDatabase(Database):
+    """A database that is only read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._own = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._guard = threading.Lock()
+        self._watching: tuple[sqlite3.Connection, os.stat_result] | None = None
+        self._beginnings = 0
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Open a short transaction in which several queries see one moment.
+
+        Raises:
+            NoRecords: there is no file.
+            StoreError: the records cannot be read.
+        """
+        with translated(self.path):
+            connection = self._connection_of_thread()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def write(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:  # noqa: ARG002
+        """Refuse to write.
+
+        Raises:
+            StoreError: always.
+        """
+        template = N_("{file} is only read here")
+        raise StoreError(Sentence.of(template, file=str(self.path)))
+        yield  # pragma: no cover - makes it a generator
+
+    def changes(self) -> str:
+        """Return what differs as soon as another process has written something.
+
+        Raises:
+            NoRecords: there is no file.
+            StoreError: the records cannot be read.
+        """
+        with self._guard, translated(self.path):
+            status = self._status()
+            if self._watching and not os.path.samestat(self._watching[1], status):
+                self._watching[0].close()
+                self._watching = None
+            if self._watching is None:
+                self._watching = (self._connect(), status)
+                self._beginnings += 1
+            try:
+                row = self._watching[0].execute("PRAGMA data_version").fetchone()
+            except BaseException:
+                self._watching[0].close()
+                self._watching = None
+                raise
+        return f"{self._beginnings}.{row[0]}"
+
+    def close(self) -> None:
+        """Close the connections of all threads; none may be in use."""
+        with self._guard:
+            opened, self._opened = self._opened, []
+            if self._watching:
+                opened.append(self._watching[0])
+                self._watching = None
+        for connection in opened:
+            connection.close()
+        self._own = threading.local()
+
+    def _connection_of_thread(self) -> sqlite3.Connection:
+        status = self._status()
+        own: tuple[sqlite3.Connection, os.stat_result] | None
+        own = getattr(self._own, "connection", None)
+        if own and os.path.samestat(own[1], status):
+            return own[0]
+        if own:
+            own[0].close()
+        self._own.connection = None
+        connection = self._connect()
+        with self._guard:
+            if own:
+                with suppress(ValueError):
+                    self._opened.remove(own[0])
+            self._opened.append(connection)
+        self._own.connection = (connection, status)
+        return connection
+
+    def _status(self) -> os.stat_result:
+        try:
+            return self.path.stat()
+        except FileNotFoundError as error:
+            template = N_("{file} does not exist yet")
+            raise NoRecords(Sentence.of(template, file=str(self.path))) from error
+
+    def _connect(self) -> sqlite3.Connection:
+        if not exists(self.path):
+            self._status()
+        connection = connect(self.path, "mode=ro")
+        try:
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
+            (form,) = connection.execute("PRAGMA user_version").fetchone()
+            _require_form(self.path, form)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+
+def _require_form(path: Path, form: int) -> None:
+    """Refuse records of another form.
+
+    Raises:
+        StoreError: they are.
+    """
+    if form > len(MIGRATIONS):
+        template = N_("{file} was written by a newer version of Python Runner")
+        raise StoreError(Sentence.of(template, file=str(path)))
+    if form < len(MIGRATIONS):
+        template = N_(
+            "{file} was written by an older version of Python Runner; the next command"
+            " brings it up to date"
+        )
+        raise StoreError(Sentence.of(template, file=str(path)))

@@ -1,0 +1,1 @@
+"""The dashboard: pages about the records, which only read."""

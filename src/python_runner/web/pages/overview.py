@@ -1,0 +1,355 @@
+"""The page of all projects: is everything as it should be?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from python_runner.facts import dataclass
+from python_runner.installation import shell_word
+from python_runner.model import MailStatus
+from python_runner.report.digest import project_lines
+from python_runner.report.summary import LINE, headline, own_failures, place
+from python_runner.texts.sanitize import one_line
+from python_runner.texts.sentence import N_
+from python_runner.web.addresses import key_of
+from python_runner.web.reading.overview import RUNS
+from python_runner.web.site import Page
+from python_runner.web.states import State
+from python_runner.web.times import spoken
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from python_runner.texts.formats import Formats
+    from python_runner.web.reading.overview import Overview, Row, Surveyor
+    from python_runner.web.site import Question
+
+#: Incidents that are told; the others are counted.
+MOST_INCIDENTS = 5
+#: Projects that are named in the sentence.
+_NAMED = 3
+#: From so many rows on those that do well are put together by their folders.
+_MANY = 60
+_NAME = 60
+_MAIL = {
+    MailStatus.SENT: N_("sent"),
+    MailStatus.QUEUED: N_("queued"),
+    MailStatus.FAILED: N_("given up"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """An error that projects fail with now.
+
+    Attributes:
+        key: stands for it in the page.
+        row: the first project that fails with it.
+        script: name of the script; empty where the project could not be run.
+        why: exception, or reason, in one line.
+        where: its place in the project; empty where there is none.
+        times: ``4th time``; empty for the first.
+        since: when the first of these runs began.
+        run_id, number: the last run, and the script in it; None without one.
+        changed: what has changed since it worked last; empty where nobody knows.
+        help: the owner's words; empty for none.
+        command: what runs it again.
+        others: names of the other projects that fail so.
+    """
+
+    key: str
+    row: Row
+    script: str = ""
+    why: str = ""
+    where: str = ""
+    times: str = ""
+    since: datetime | None = None
+    run_id: str | None = None
+    number: int | None = None
+    changed: str = ""
+    help: str = ""
+    command: str = ""
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowView:
+    """A row of the table.
+
+    Attributes:
+        key: stands for it in the page.
+        reason: a second line: why it failed or should have run; empty for none.
+        mail: what became of the last report.
+        share: of its time that the active run has taken; None while that is not known.
+    """
+
+    key: str
+    row: Row
+    reason: str = ""
+    mail: str = ""
+    share: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Projects in one folder that do well, where there are many projects."""
+
+    key: str
+    name: str
+    count: int
+    last: datetime | None
+
+
+def page(question: Question, surveyor: Surveyor) -> Page:
+    """Return the page."""
+    overview = surveyor.overview()
+    formats, now = question.formats, question.now
+    if not overview.rows:
+        return _empty(question, overview)
+    rows = _chosen(question, overview.rows)
+    incidents = incidents_of(overview.rows, now, formats)
+    shown, groups = _grouped(question, rows)
+    return Page(
+        template="overview.html.j2",
+        title=tab_title(overview),
+        values={
+            "sentence": sentence(overview, now, formats),
+            "state": overview.state,
+            "overview": overview,
+            "incidents": incidents[:MOST_INCIDENTS],
+            "more": len(incidents) - MOST_INCIDENTS,
+            "notes": [row_view(row, now, formats) for row in _noted(overview.rows)],
+            "rows": [row_view(row, now, formats) for row in shown],
+            "groups": groups,
+            "most": RUNS,
+            "hidden": len(overview.rows) - len(rows),
+        },
+        state=overview.state,
+        refresh=30,
+        live=True,
+    )
+
+
+def tab_title(overview: Overview) -> str:
+    """Return what stands in the tab before the program's name: ``✖ 1``."""
+    bad = sum(row.needs_somebody for row in overview.rows)
+    shape = overview.state.shape if bad else State.WELL.shape
+    return f"{shape} {bad}" if bad else shape
+
+
+def sentence(overview: Overview, now: datetime, formats: Formats) -> str:
+    """Return whether everything is as it should be, with names."""
+    _, total = formats.gettext, len(overview.rows)
+    bad = [row for row in overview.rows if row.needs_somebody]
+    if bad:
+        # Of so many; whether one or several of them do so is told by the first number.
+        words = formats.ngettext(
+            "{count} of {total} projects needs you: {names}",
+            "{count} of {total} projects need you: {names}",
+            len(bad),
+        )
+        said = words.format(
+            count=formats.number(len(bad)),
+            total=formats.number(total),
+            names=_names([row.facts.name for row in bad], formats),
+        )
+    else:
+        said = _all_well(overview, now, formats)
+    if overview.waiting:
+        words = formats.ngettext(
+            "{count} email waits", "{count} emails wait", overview.waiting
+        )
+        said += " · " + words.format(count=formats.number(overview.waiting))
+    return said
+
+
+def _all_well(overview: Overview, now: datetime, formats: Formats) -> str:
+    _, total = formats.gettext, len(overview.rows)
+    words = formats.ngettext(
+        "The project {names} is well.", "All {count} projects are well.", total
+    )
+    parts = [
+        words.format(
+            count=formats.number(total),
+            names=_names([row.facts.name for row in overview.rows], formats),
+        )
+    ]
+    last, due = overview.last, overview.due
+    if last and due:
+        words = _("Last run {last}, next expected {due}.")
+    elif last:
+        words = _("Last run {last}.")
+    else:
+        return parts[0]
+    parts.append(
+        words.format(
+            last=spoken(last, now, formats), due=spoken(due or last, now, formats)
+        )
+    )
+    return " ".join(parts)
+
+
+def _names(names: Sequence[str], formats: Formats) -> str:
+    named = ", ".join(one_line(name, _NAME) for name in names[:_NAMED])
+    rest = len(names) - _NAMED
+    if rest <= 0:
+        return named
+    words = formats.ngettext(
+        "{names} and {count} more", "{names} and {count} more", rest
+    )
+    return words.format(names=named, count=formats.number(rest))
+
+
+def incidents_of(
+    rows: Sequence[Row], now: datetime, formats: Formats
+) -> list[IncidentView]:
+    """Return what projects fail with, the same error of several projects once."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.state in {State.FAILED, State.INTERRUPTED}:
+            found.setdefault(_error_of(row), []).append(row)
+    return [_incident(same, now, formats) for same in found.values()]
+
+
+def _error_of(row: Row) -> str:
+    """Return what two projects share that fail with the same error."""
+    failed = own_failures(row.facts.last) if row.facts.last else ()
+    traceback = failed[0].last_traceback if failed else None
+    if traceback and traceback.fingerprint:
+        return f"{traceback.fingerprint}"
+    return f"project {row.path}"
+
+
+def _incident(rows: Sequence[Row], now: datetime, formats: Formats) -> IncidentView:
+    row, *others = rows
+    facts, last = row.facts, row.facts.last
+    failed = own_failures(last) if last else ()
+    first = failed[0] if failed else None
+    count = facts.streak.count if facts.streak else 0
+    times = ""
+    if count > 1:
+        words = formats.gettext("{ordinal} time")
+        times = words.format(ordinal=formats.ordinal(count))
+    if first:
+        why = headline(first, formats)
+    elif last and last.error:
+        why = formats.say(last.error)
+    else:
+        why = facts.problem or row.state.word(formats)
+    return IncidentView(
+        key=f"i-{key_of(row.path)}",
+        row=row,
+        script=first.script if first else "",
+        why=one_line(why, LINE),
+        where=place(first.last_traceback, formats) if first else "",
+        times=times,
+        since=facts.streak.since if facts.streak else None,
+        run_id=last.run_id if last else None,
+        number=first.number if first else None,
+        help=one_line(facts.help, LINE),
+        command=run_command(row.path, resume=bool(first)),
+        others=tuple(other.facts.name for other in others),
+    )
+
+
+def run_command(folder: Path, *, resume: bool = False) -> str:
+    """Return the command that runs a project, to be copied."""
+    words = ["python-runner", "run", shell_word(str(folder))]
+    return " ".join((*words, "--resume") if resume else words)
+
+
+def _noted(rows: Sequence[Row]) -> Iterator[Row]:
+    return (row for row in rows if row.state in {State.SILENT, State.UNUSUAL})
+
+
+def row_view(row: Row, now: datetime, formats: Formats) -> RowView:
+    """Return a row of the table."""
+    facts, share = row.facts, None
+    if row.running and facts.usual:
+        elapsed = (now - row.running.started_at).total_seconds()
+        share = max(elapsed, 0.0) / facts.usual
+    return RowView(
+        key=f"p-{key_of(row.path)}",
+        row=row,
+        reason=reason_of(row, now, formats),
+        mail=_mail(row, formats),
+        share=share,
+    )
+
+
+def reason_of(row: Row, now: datetime, formats: Formats) -> str:
+    """Return on one line why a project does as it does; empty where it does well."""
+    if row.state is State.UNUSUAL and row.facts.last:
+        said = [
+            formats.say(why) for r in row.facts.last.unusual_scripts for why in r.unusual
+        ]
+        return one_line(" · ".join(said), LINE)
+    if row.state in {State.FAILED, State.INTERRUPTED, State.SILENT}:
+        lines = project_lines(row.facts, now, formats)
+        return one_line(lines[0], LINE) if lines else ""
+    return ""
+
+
+def _mail(row: Row, formats: Formats) -> str:
+    if row.facts.waiting:
+        words = formats.gettext("{count} waiting")
+        return words.format(count=formats.number(row.facts.waiting))
+    last = row.facts.last
+    word = _MAIL.get(last.mail_status) if last else None
+    return formats.gettext(word) if word else "–"
+
+
+def _chosen(question: Question, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that the filters of the address leave."""
+    text = question.query.get("q", "").casefold().strip()
+    chosen = [row for row in rows if text in row.facts.name.casefold()]
+    if question.query.get("failures"):
+        chosen = [row for row in chosen if row.needs_somebody]
+    return chosen
+
+
+def _grouped(
+    question: Question, rows: Sequence[Row]
+) -> tuple[list[Row], list[Group]]:
+    """Return the rows that are shown, and the folders whose rows are put together."""
+    if len(rows) <= _MANY or question.query.get("q"):
+        return list(rows), []
+    opened = question.query.get("open", "")
+    shown, folded = [], dict[Path, list[Row]]()
+    for row in rows:
+        quiet = row.state in {State.WELL, State.NEVER}
+        if quiet and key_of(row.path.parent) != opened:
+            folded.setdefault(row.path.parent, []).append(row)
+        else:
+            shown.append(row)
+    groups = [
+        Group(
+            key=key_of(folder),
+            name=folder.name or str(folder),
+            count=len(inside),
+            last=max(
+                (row.points[0].started_at for row in inside if row.points), default=None
+            ),
+        )
+        for folder, inside in sorted(folded.items())
+    ]
+    return shown, groups
+
+
+def _empty(question: Question, overview: Overview) -> Page:
+    """Return the page where there is no project at all."""
+    return Page(
+        template="empty.html.j2",
+        title=State.NEVER.shape,
+        values={
+            "home": question.site.settings.home,
+            "recorded": overview.recorded,
+        },
+        state=State.NEVER,
+        refresh=30,
+        live=True,
+    )
+

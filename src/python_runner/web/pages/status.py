@@ -1,0 +1,47 @@
+"""One line for other monitors: ``OK``, or ``FAIL`` and which projects need somebody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import PlainTextResponse
+
+from python_runner.records.store import StoreError
+from python_runner.report.summary import own_failures
+from python_runner.texts.sanitize import one_line
+from python_runner.web.states import State
+
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from python_runner.web.reading.overview import Overview, Row, Surveyor
+    from python_runner.web.site import Question
+
+#: Characters of a name.
+_NAME = 100
+
+
+def page(_question: Question, surveyor: Surveyor) -> Response:
+    """Return the line, in English; 503 where nobody can know."""
+    try:
+        overview = surveyor.overview()
+    except StoreError as error:
+        return PlainTextResponse(f"FAIL records: {error.reason}\n", 503)
+    return PlainTextResponse(f"{line(overview)}\n")
+
+
+def line(overview: Overview) -> str:
+    """Return ``OK``, or ``FAIL 2 factures/import.py exports(silent)``."""
+    bad = [row for row in overview.rows if row.needs_somebody]
+    if not bad:
+        return "OK"
+    return " ".join(("FAIL", str(len(bad)), *map(_name, bad)))
+
+
+def _name(row: Row) -> str:
+    name = one_line(row.facts.name, _NAME)
+    if row.state is State.SILENT:
+        return f"{name}(silent)"
+    failed = own_failures(row.facts.last) if row.facts.last else ()
+    return f"{name}/{one_line(failed[0].script, _NAME)}" if failed else name

@@ -1,0 +1,1 @@
+"""What the pages ask the records and the projects' folders: facts, no words."""
