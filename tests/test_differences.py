@@ -203,8 +203,18 @@ MORE = (("main.py", "d1"), ("lib/a.py", "a1"), ("lib/b.py", "b1"))
         ({"duration": 720.0}, {"duration": 0.2, "attempts": 0}, []),
         ({"output": 48_000}, {"output": 2000}, [("output", "", 48_000, 2000)]),
         ({"output": 100}, {"output": 600}, []),
-        ({"output": 20}, {"output": 0}, [("output", "", 20, 0)]),
-        ({"output": 0}, {"output": 0}, []),
+        ({"output": 20}, {"output": 0}, []),
+        # A traceback is printed as well, and told elsewhere.
+        (
+            {"output": 0},
+            {"output": 5001, "traceback": Traceback(text="x" * 5000, exception="x")},
+            [],
+        ),
+        (
+            {"output": 6000},
+            {"output": 5001, "traceback": Traceback(text="x" * 5000, exception="x")},
+            [("output", "", 6000, 1)],
+        ),
         ({"output": None}, {"output": 5000}, []),
     ],
 )

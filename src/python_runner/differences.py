@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from python_runner.model import Run, ScriptResult
+    from python_runner.model.metrics import ScriptMetrics
     from python_runner.model.provenance import (
         Packages,
         RunProvenance,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     )
 
 #: A duration or an output has changed where it is so many times as large, or as small,
-#: and so many seconds or bytes away. An output that ceased or began is told in any case.
+#: and so many seconds or bytes away.
 _FACTOR, _SECONDS, _BYTES = 2.0, 1.0, 1000
 #: What has come explains the least.
 _ORDER = (Change.CHANGED, Change.REMOVED, Change.ADDED)
@@ -137,9 +138,16 @@ def _measures(before: ScriptResult, after: ScriptResult) -> Iterator[Difference]
         if _is_far(old, new, _SECONDS):
             yield Difference(aspect=Aspect.DURATION, before=old, after=new)
     if before.metrics and after.metrics:
-        sizes = before.metrics.output_bytes, after.metrics.output_bytes
-        if _is_far(*sizes, _BYTES) or (min(sizes) == 0 < max(sizes)):
+        sizes = _own_output(before, before.metrics), _own_output(after, after.metrics)
+        if _is_far(*sizes, _BYTES):
             yield Difference(aspect=Aspect.OUTPUT, before=sizes[0], after=sizes[1])
+
+
+def _own_output(result: ScriptResult, metrics: ScriptMetrics) -> int:
+    """Return how many bytes a script printed beside the traceback that tells its end."""
+    traceback = result.last_traceback
+    size = len(traceback.text.encode("utf-8", "replace")) if traceback else 0
+    return max(0, metrics.output_bytes - size)
 
 
 def _is_far(old: float, new: float, least: float) -> bool:

@@ -65,7 +65,7 @@ class Difference:
     Attributes:
         name: path of a file, name of a package or variable; empty for the others.
         before: digest of a file, version of a package, seconds of a duration, bytes of
-            an output, else a text.
+            an output beside the traceback, else a text.
         after: likewise.
         diff: of a file that was changed; None where its texts are not known.
     """
