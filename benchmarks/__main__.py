@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: beside other runners; ``python -m benchmarks growth``: curves."""
+"""``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from benchmarks.compare import Row, Task
 
-LANGUAGES = {"en": "performance.md", "fr": "performance.fr.md"}
+LANGUAGES = {"en": ".md", "fr": ".fr.md"}
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 #: Minutes that a comparison takes at most, its environments aside.
 _MINUTES = 11.0
@@ -31,7 +31,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    for name in ("compare", "growth"):
+    for name in ("compare", "growth", "unusual"):
         command = commands.add_parser(name)
         command.add_argument("--quick", action="store_true", help="a look: small sizes")
         command.add_argument(
@@ -72,20 +72,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     # So that what runs then is ended as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    made = growth(options) if options.command == "growth" else compare(options)
+    page = "performance"
+    if options.command == "unusual":
+        from benchmarks.unusual import published  # noqa: PLC0415 - minutes of work
+
+        made, page = published(), "unusual"
+    else:
+        made = growth(options) if options.command == "growth" else compare(options)
     for name, table in made.items():
         print(f"\n{name}\n\n{table('en')}")
         if not options.dry_run:
-            write(options.docs, name, table)
+            write(options.docs / page, name, table)
     return 0
 
 
-def write(docs: Path, name: str, table: Callable[[str], str]) -> None:
-    """Replace a table in the page of each language."""
-    for language, file in LANGUAGES.items():
-        page = (docs / file).read_text(encoding="utf-8")
-        page = tables.replace(page, name, table(language))
-        (docs / file).write_text(page, encoding="utf-8")
+def write(page: Path, name: str, table: Callable[[str], str]) -> None:
+    """Replace a table in the page of each language; ``page`` has no ending."""
+    for language, ending in LANGUAGES.items():
+        file = page.with_name(page.name + ending)
+        text = file.read_text(encoding="utf-8")
+        text = tables.replace(text, name, table(language))
+        file.write_text(text, encoding="utf-8")
 
 
 def compare(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:

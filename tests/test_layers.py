@@ -29,7 +29,7 @@ PACKAGE = Path(python_runner.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"doctor"},
+    {"doctor", "web"},
     {"scheduling"},
     {"__init__"},
     {"helpers"},
@@ -41,6 +41,7 @@ LAYERS = (
         "execution",
         "policy",
         "trends",
+        "unusual",
         "days_off",
         "due_times",
         "expected_files",
@@ -48,7 +49,7 @@ LAYERS = (
         "source_diff",
         "imported_files",
     },
-    {"tracebacks", "output_metrics"},
+    {"tracebacks", "hints", "output_metrics"},
     {"model"},
     {"output_text", "source_text"},
     {"masking"},
@@ -66,7 +67,7 @@ ALONE = {
     "subprocess": {"execution", "scheduling"},
     "psutil": {"execution"},
     # Whoever imports one of these can open a connection.
-    "socket": {"delivery"},
+    "socket": {"delivery", "web"},
     "ssl": {"delivery"},
     "http.client": {"delivery"},
     "smtplib": {"delivery"},
@@ -77,7 +78,9 @@ ALONE = {
     "socketserver": {"delivery"},
     # Only the library itself can judge the addresses of its services.
     "apprise": {"delivery", "config"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "click": {"cli"},
 }
 #: Names that anybody may take from such a module.

@@ -193,6 +193,7 @@ def test_a_level_counts_where_logging_libraries_write_it(
 
 NUMBERS: dict[str, tuple[str, float] | None] = {
     "loaded 48210 rows": ("loaded # rows", 48210),
+    "INFO:root:48210 rows loaded": ("INFO:root:# rows loaded", 48210),
     "loaded 0 rows": ("loaded # rows", 0),
     "Loaded 2024 rows": ("Loaded # rows", 2024),
     "Process 48210 rows": ("Process # rows", 48210),

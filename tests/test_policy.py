@@ -22,6 +22,7 @@ from python_runner.model import (
     Script,
     ScriptResult,
 )
+from python_runner.texts.sentence import Sentence
 from tests.support import NOW, examples
 
 
@@ -246,6 +247,26 @@ def test_the_three_strategies(
     assert [r.script for r in policy.reported_scripts(one, strategy)] == named
 
 
+@pytest.mark.parametrize(
+    ("strategy", "due", "named"),
+    [
+        (EmailStrategy.ALL, (True, True), ["a", "b"]),
+        (EmailStrategy.FAILURE_ONLY, (False, True), ["b"]),
+        (EmailStrategy.NONE, (False, False), []),
+    ],
+)
+def test_an_unusual_success_is_mailed_where_failures_are(
+    strategy: EmailStrategy, due: tuple[bool, bool], named: list[str]
+) -> None:
+    """Only where somebody wants to be told of what has become unusual."""
+    odd = replace(result("b"), unusual=(Sentence.of("odd"),))
+    one = run(RunStatus.SUCCESS, result("a"), odd)
+    told = tuple(policy.mail_due(one, strategy, unusual=u) for u in (False, True))
+    assert told == due
+    assert [r.script for r in policy.reported_scripts(one, strategy)] == named
+    assert policy.exit_code([one]) == 0
+
+
 OK = run()
 BAD = run(RunStatus.FAILURE)
 
@@ -329,6 +350,10 @@ def test_the_documents_have_the_public_keys() -> None:
         "warnings",
         "interpreter",
         "interpreter_version",
+        "computer",
+        "account",
+        "packages",
+        "variables",
         "scripts",
     ]
     assert document["scripts"] == [
@@ -342,11 +367,22 @@ def test_the_documents_have_the_public_keys() -> None:
             "duration_seconds": 1.235,
             "exception": None,
             "place": None,
+            "hint": None,
             "traceback": None,
             "output": None,
             "warnings": [],
+            "unusual": [],
             "peak_memory_bytes": 9_000_000,
             "cpu_seconds": 0.75,
+            "unusual": [],
+            "output_bytes": None,
+            "output_lines": None,
+            "log_warnings": None,
+            "log_errors": None,
+            "log_criticals": None,
+            "numbers": None,
+            "files": None,
+            "sources": None,
         }
     ]
 

@@ -10,6 +10,7 @@ import ast
 import os
 import sys
 from collections import deque
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,7 +35,7 @@ _BY_NAME = lazy_pattern(
     rb"""(?:import_module|__import__)\(\s*["']([.\w]{1,200})["']\s*[,)]"""
 )
 #: What may stand before a statement in its line: ``try: import x``.
-_STATEMENT = lazy_pattern(r"(?:^|[;:])\s*((?:import|from)\b[^;]*)")
+_STATEMENT = lazy_pattern(r"(?:^|[;:])\s*((?:import|from)\b[^;:]*)")
 _COMMENT = lazy_pattern(rb"#[^\n]*")
 _CONTINUED = lazy_pattern(rb"\\\r?\n")
 #: Folders of a project in which modules lie often, beside that of the script.
@@ -198,22 +199,22 @@ def _whole(text: bytes) -> bytes:
 
 @lru_cache(maxsize=2048)
 def _parsed(line: str) -> tuple[_Import, ...]:
-    match = _STATEMENT.search(line.strip("\ufeff \t\f\r"))
-    if not match:
-        return ()
-    try:
-        tree = ast.parse(match[1])
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
     found = []
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found += [_Import(tuple(alias.name.split("."))) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = tuple(node.module.split(".")) if node.module else ()
-            names = tuple(alias.name for alias in node.names)
-            found.append(_Import(parts, names, node.level))
-    return tuple(found)
+    for statement in _STATEMENT.findall(line.strip("\ufeff \t\f\r")):
+        # Of one that has errors nothing is known; others stand right.
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            found += map(_import, ast.parse(statement.strip()).body)
+    return tuple(one for several in found for one in several)
+
+
+def _import(node: ast.stmt) -> list[_Import]:
+    if isinstance(node, ast.Import):
+        return [_Import(tuple(alias.name.split("."))) for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        parts = tuple(node.module.split(".")) if node.module else ()
+        names = tuple(alias.name for alias in node.names)
+        return [_Import(parts, names, node.level)]
+    return []
 
 
 class _Modules:

@@ -272,7 +272,7 @@ _NAMES = lazy_pattern(
     r"|\b(?:pid|tid|ppid|uid|gid|PID|TID)\b\s*[=:#]?\s*\d+"
     r"""|\b(?:process|thread|port|[a-z_A-Z]*id)\b["']?\s*[=:#]\s*\d+"""
     r"""|\b(?:ts|time|timestamp|epoch|asctime|created)\b["']?\s*[=:]\s*\d+(?:\.\d+)?"""
-    r"|(?:\.[a-z]\w*|:[\w<>]+):\d+\b"
+    r"|\.[a-z]\w*:\d+\b|:[\w<>]+:\d+(?= [-|] |[\])])"
     r"|\bline \d+(?=,\ in\b|\s*$)"
     r"|(?<![\w/\\])(?=[^\s,;]*\d)[\w.:~#-]*(?:[^\W\d][\w.:~#-]*[/\\]|[/\\][\w.~#-]*[^\W\d])[^\s,;]*"
     r"|(?<!\w)[^\W\d][\w.#-]*\d[\w.-]*(?<![.-])"

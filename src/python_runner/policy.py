@@ -209,19 +209,22 @@ def reported_scripts(run: Run, strategy: EmailStrategy) -> tuple[ScriptResult, .
     if strategy is EmailStrategy.ALL:
         return run.scripts
     if strategy is EmailStrategy.FAILURE_ONLY:
-        return run.failed_scripts
+        return tuple(r for r in run.scripts if not r.succeeded or r.unusual)
     return ()
 
 
-def mail_due(run: Run, strategy: EmailStrategy) -> bool:
-    """Say whether ``run`` is reported: always, never, or when something is wrong."""
+def mail_due(run: Run, strategy: EmailStrategy, *, unusual: bool = False) -> bool:
+    """Say whether ``run`` is reported: always, never, or when something is wrong.
+
+    ``unusual``: a success in it has become unusual, and people want to be told.
+    """
     if strategy is EmailStrategy.FAILURE_ONLY:
-        return run.status is not RunStatus.SUCCESS
+        return run.status is not RunStatus.SUCCESS or unusual
     return strategy is EmailStrategy.ALL
 
 
 def report_due(
-    run: Run, rules: AlertRules, memory: AlertMemory | None
+    run: Run, rules: AlertRules, memory: AlertMemory | None, *, unusual: bool = False
 ) -> ReportDecision:
     """Say whether a run that has ended is reported now, and if not, what holds it back.
 
@@ -232,9 +235,10 @@ def report_due(
         run: with all its results.
         rules: of its project.
         memory: of the runs before it; None: nobody knows, and nothing is held back.
+        unusual: whether a success in it has become unusual, and people want to know.
     """
     if run.status not in INCIDENT:
-        due = mail_due(run, rules.strategy)
+        due = mail_due(run, rules.strategy, unusual=unusual)
         recovery = not due and _is_recovery(run, rules, memory)
         return ReportDecision(due=due or recovery, recovery=recovery)
     if not mail_due(run, rules.strategy):

@@ -1,4 +1,7 @@
-"""Compares results with earlier ones: durations, errors, statistics, rhythms."""
+"""Compares results with earlier ones: usual durations, errors, statistics, rhythms.
+
+Whether a success is unusual, :mod:`python_runner.unusual` says.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +25,6 @@ TREND = 12
 PAST_RESULTS = 50
 #: Successes among them that make a usual duration.
 ENOUGH_SUCCESSES = 5
-#: A duration stands out if it is this many times the usual one or more, and at least this
-#: many seconds longer.
-SLOW_FACTOR, SLOW_SECONDS = 2.0, 30.0
-#: So does the duration of a success that is at most this much of the usual one, and at
-#: least this many seconds shorter: the script may have done nothing.
-QUICK_FACTOR, QUICK_SECONDS = 0.25, 60.0
 #: Outcomes that come from the script itself. The others are left out: it was skipped, it
 #: was stopped with its runner, or the runner died.
 OWN_OUTCOMES = frozenset(
@@ -116,18 +113,16 @@ def compare(result: ScriptResult, past: Sequence[PastResult]) -> Comparison:
     """Compare a result with at most :data:`PAST_RESULTS` earlier ones, newest first."""
     durations = [p.duration for p in past if p.outcome.succeeded]
     usual = usual_duration(durations) if result.attempts else None
-    factor = _factor(result, usual, durations) if usual else None
     if result.succeeded:
         recovered = _streak(past, lambda p: not p.outcome.succeeded)
-        return Comparison(usual=usual, factor=factor, recovered=recovered)
+        return Comparison(usual=usual, recovered=recovered)
     if result.outcome not in OWN_OUTCOMES:
-        return Comparison(usual=usual, factor=factor)
+        return Comparison(usual=usual)
     error = result.error_name
     seen = [p.started_at for p in past if p.error_name == error]
     same = _streak(past, lambda p: p.error_name == error)
     return Comparison(
         usual=usual,
-        factor=factor,
         new=not seen,
         same=same,
         last_seen=seen[0] if seen and not same else None,
@@ -292,21 +287,6 @@ def _usual_gap(
     often = len(times) > 3 * len(days)
     middle = sorted(gaps if often else _gaps_of_days(days) or gaps)
     return middle[len(middle) // 2]
-
-
-def _factor(
-    result: ScriptResult, usual: float, durations: Sequence[float]
-) -> float | None:
-    """Return how many times the usual a duration is, if it stands out.
-
-    It must differ by much, and be longer (or shorter) than nine tenths of the others: a
-    script that is slow every Monday does not stand out on a Monday.
-    """
-    factor, beside = result.duration / usual, result.duration - usual
-    rank = sum(d < result.duration for d in durations) / len(durations)
-    slow = factor >= SLOW_FACTOR and beside >= SLOW_SECONDS and rank >= 0.9  # noqa: PLR2004
-    quick = factor <= QUICK_FACTOR and -beside >= QUICK_SECONDS and rank <= 0.1  # noqa: PLR2004
-    return factor if slow or (quick and result.succeeded) else None
 
 
 def _streak(

@@ -75,12 +75,18 @@ def pages(make_result: MakeResult, make_run: MakeRun) -> dict[str, str]:
     compared = {
         "main.py": Comparison(usual=8.2, recovered=Streak(count=3, since=first)),
         "import.py": Comparison(usual=133.0, same=Streak(count=2, since=first)),
-        "slow.py": Comparison(usual=60.0, factor=7.3),
+        "slow.py": Comparison(usual=60.0),
         "a_script_whose_name_takes_more_room_than_a_telephone_has.py": Comparison(
             usual=44_640.0, new=True
         ),
     }
-    good = (make_result("main.py"), make_result("slow.py", number=2, duration=438.0))
+    odd = Sentence.of(
+        "took {duration}, usually {usual}", duration="7 min", usual="60 s"
+    )
+    good = (
+        make_result("main.py"),
+        make_result("slow.py", number=2, duration=438.0, unusual=(odd,)),
+    )
     long = Traceback(
         text='File "/srv/import.py", line 12, in load\n' + "x" * 300,
         exception="ValueError: " + "y" * 200,

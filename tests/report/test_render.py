@@ -23,6 +23,7 @@ from python_runner.report.context import ReportContext
 from python_runner.report.render import Report, fallback_report, render
 from python_runner.report.subject import SUBJECT
 from python_runner.texts.sentence import Sentence
+from python_runner.unusual import NUMBER_ABOUT, TOOK
 
 
 if TYPE_CHECKING:
@@ -729,42 +730,92 @@ def test_several_recoveries_are_counted(
     assert report.subject == "[project_1] recovered: 1.py after 2 failures (+1) (PC-7)"
 
 
-@pytest.mark.parametrize(
-    ("comparison", "english", "french"),
-    [
-        (Comparison(usual=133.2), "usually 2 min 13 s", "d'habitude 2 min 13 s"),
-        (
-            Comparison(usual=10, factor=3.04),
-            "3 times as long as usual",
-            "3 fois plus long que d'habitude",
-        ),
-        (
-            Comparison(usual=10, factor=2.44),
-            "2.4 times as long as usual",
-            "2,4 fois plus long que d'habitude",
-        ),
-        (
-            Comparison(usual=10, factor=12.3),
-            "12 times as long as usual",
-            "12 fois plus long que d'habitude",
-        ),
-        (
-            Comparison(usual=10, factor=0.1),
-            "much shorter than usual",
-            "bien plus court que d'habitude",
-        ),
-    ],
-)
-def test_a_duration_is_told_beside_the_usual(
-    comparison: Comparison, english: str, french: str, failed_run: Run
-) -> None:
-    """Numbers mean something beside others of their kind, and notable ones are named."""
+def test_a_duration_is_told_beside_the_usual(failed_run: Run) -> None:
+    """Numbers mean something beside others of their kind."""
     spaces = str.maketrans("\u00a0\u202f", "  ")
+    compared = Comparison(usual=133.2)
     for name in ("main.py", "import.py"):
-        for language, words in (("en", english), ("fr", french)):
-            report = _render(failed_run, language, comparisons={name: comparison})
+        for language, words in (
+            ("en", "usually 2 min 13 s"),
+            ("fr", "d'habitude 2 min 13 s"),
+        ):
+            report = _render(failed_run, language, comparisons={name: compared})
             assert words in report.text.translate(spaces)
             assert words in _Page(report.html).text.translate(spaces)
+
+
+#: Why a success is unusual, as it is decided.
+QUICK = Sentence.of(TOOK, duration="0.20 s", usual="12 min")
+EMPTY = Sentence.about(NUMBER_ABOUT, 48000, line="loaded 0 rows")
+
+
+def test_an_unusual_success_is_told_first(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """The subject and the first line say which script it is, and why."""
+    run = make_run(
+        make_result("main.py"),
+        make_result("load.py", number=2, unusual=(EMPTY, QUICK)),
+        make_result("last.py", number=3, unusual=(QUICK,)),
+    )
+    expected = {
+        "en": (
+            (
+                "[project_1] unusual: load.py - loaded 0 rows, usually about 48,000 (+1)"
+                " (PC-7)"
+            ),
+            (
+                "▲ Unusual: load.py and 1 other — loaded 0 rows, usually about 48,000 ·"
+                " took 0.20 s, usually 12 min"
+            ),
+            "▲ load.py - unusual",
+        ),
+        "fr": (
+            (
+                "[project_1] inhabituel : load.py - loaded 0 rows, d'habitude environ"
+                " 48 000 (+1) (PC-7)"
+            ),
+            (
+                "▲ Inhabituel : load.py et 1 autre — loaded 0 rows, d'habitude environ"
+                " 48 000 · a duré 0,20 s, d'habitude 12 min"
+            ),
+            "▲ load.py - inhabituel",
+        ),
+    }
+    spaces = str.maketrans("\u00a0\u202f", "  ")
+    for language, (subject, first, row) in expected.items():
+        report = _render(run, language)
+        assert report.subject.translate(spaces) == subject
+        text = report.text.translate(spaces)
+        assert text.splitlines()[0] == first
+        assert text.index(row) < text.index("✔ main.py")
+        page = _Page(report.html).text.translate(spaces)
+        assert first in page
+        # What a list of mails shows behind the subject, the first line, the row.
+        assert page.count("loaded 0 rows") == 3
+
+
+def test_one_reason_of_the_only_script_is_told_once(
+    make_result: MakeResult, make_run: MakeRun
+) -> None:
+    """The line at the top has said it."""
+    run = make_run(make_result("load.py", unusual=(QUICK,)))
+    assert _render(run).text.count("took 0.20 s") == 1
+    run = make_run(make_result("load.py", unusual=(EMPTY, QUICK)))
+    assert _render(run).text.count("took 0.20 s") == 2
+
+
+def test_an_unusual_success_beside_a_failure_keeps_its_row(failed_run: Run) -> None:
+    """The failure is what people are told first; the odd success has its mark."""
+    scripts = [
+        replace(r, unusual=(EMPTY,)) if r.succeeded else r for r in failed_run.scripts
+    ]
+    for strategy in (EmailStrategy.ALL, EmailStrategy.FAILURE_ONLY):
+        run = replace(failed_run, scripts=tuple(scripts))
+        report = _render(run, strategy=strategy)
+        assert report.subject.startswith("[project_1] failed: import.py")
+        assert "▲ main.py - unusual" in report.text
+        assert "loaded 0 rows, usually about 48,000" in report.text
 
 
 def test_without_a_past_nothing_is_compared(failed_run: Run) -> None:

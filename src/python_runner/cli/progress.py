@@ -261,7 +261,8 @@ class PlainLines(_Shown):
                 yield [(f"{line} - {reason}" if reason else line, "yellow")]
             case ScriptEnded(result=result):
                 line = wording.result_line(news.project.name, result)
-                yield [(line, None if result.succeeded else _colour(result))]
+                plain = result.succeeded and not result.unusual
+                yield [(line, None if plain else _colour(result))]
             case _Unstarted():
                 line = wording.unstarted_line(news.results, stopped=news.stopped)
                 yield [(wording.joined(flat(news.project), line), "dim")]
@@ -288,7 +289,8 @@ def _attempt(event: ScriptStarted) -> str:
 
 
 def _colour(result: ScriptResult) -> str:
-    return "yellow" if result.outcome is Outcome.STOPPED else "red"
+    mild = result.unusual or result.outcome is Outcome.STOPPED
+    return "yellow" if mild else "red"
 
 
 def _end(run: Run) -> Iterator[Line]:
@@ -296,7 +298,7 @@ def _end(run: Run) -> Iterator[Line]:
     if run.status is RunStatus.SKIPPED:
         yield [(wording.skipped_line(run), "yellow")]
     elif not wording.was_not_reached(run):
-        yield [(wording.run_line(run), wording.status_colour(run.status))]
+        yield [(wording.run_line(run), wording.run_colour(run, run.status))]
 
 
 class LiveView(_Shown):
@@ -371,11 +373,13 @@ class LiveView(_Shown):
             yield [(flat(project), "bold")]
 
     def _result(self, project: str, result: ScriptResult) -> Line:
-        colour = "green" if result.succeeded else _colour(result)
+        plain = result.succeeded and not result.unusual
+        colour = "green" if plain else _colour(result)
+        mark = "✓" if result.succeeded else "✗"
         took = wording.duration(result.duration) if result.attempts else ""
         line: Line = [
             ("  ", None),
-            ("✓" if result.succeeded else "✗", colour),
+            ("▲" if result.unusual else mark, colour),
             (f" {took:>{_DURATION}}  ", "dim"),
             (self._name(project, result.script), None),
         ]
@@ -390,6 +394,9 @@ class LiveView(_Shown):
             # What an output ends with stands above.
             if reason and not (self._verbose and result.ended_by):
                 line.append((f"  {reason}", None))
+        if result.unusual:
+            line.append(("  " + _("unusual"), colour))
+            line.append(("  " + " · ".join(map(wording.say, result.unusual)), None))
         return line
 
     def _moving(self, columns: int, rows: int) -> list[Line]:

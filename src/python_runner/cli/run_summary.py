@@ -77,7 +77,7 @@ class Summary:
         failed = [r for r in run.scripts if r.outcome not in _NO_FAILURE]
         texts = owners_help(run.path) if failed else {}
         for result in run.scripts:
-            if result in failed or result.warnings:
+            if result in failed or result.warnings or result.unusual:
                 self._show_script(run, result)
                 if result in failed:
                     self._show_help(texts, result.script)
@@ -87,13 +87,17 @@ class Summary:
 
     def _show_script(self, run: Run, result: ScriptResult) -> None:
         colour = "yellow" if result.succeeded else "red"
-        outcome, _reason = wording.outcome_and_why(result)
+        outcome, _why = wording.outcome_and_why(result)
+        if result.unusual:
+            outcome = _("unusual")
         line = flat(wording.joined(run.project, result.script, outcome))
         self._begin(line, f"bold {colour}")
         reason, *rest = wording.notable_lines(result) or [""]
         if reason:
             say(f"    {reason}", err=True, colour="bold")
         for line in rest:
+            say(f"    {line}", err=True)
+        for line in wording.hint_lines(result):
             say(f"    {line}", err=True)
         if not (output := wording.output_lines(result)):
             return

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.installation import own_command, shell_word
-from python_runner.model import MailStatus, Outcome, RunStatus, ScriptResult
+from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
 from python_runner.records.messages import MessageState, came_otherwise
 from python_runner.records.store import SHORT_ID
@@ -26,7 +26,7 @@ from python_runner.tracebacks.names import short_exception
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from python_runner.model import Attempt, Held, Run
+    from python_runner.model import Attempt, Held, OpenRun
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
     from python_runner.scheduling.slots import Missed
@@ -101,6 +101,11 @@ def outcome_word(outcome: Outcome) -> str:
     return _(outcome.word)
 
 
+def result_mark(result: ScriptResult) -> tuple[str, str]:
+    """Return the sign in front of a script's result, and its colour."""
+    return ("▲", "yellow") if result.unusual else outcome_mark(result.outcome)
+
+
 def outcome_mark(outcome: Outcome) -> tuple[str, str]:
     """Return the sign in front of a script that ended so, and its colour."""
     return _MARKS.get(outcome, ("✗", "red"))
@@ -116,15 +121,33 @@ def status_colour(status: RunStatus | None) -> str:
     return _STATUS_COLOURS.get(status, "red")
 
 
+def run_colour(run: Run | OpenRun, status: RunStatus | None) -> str:
+    """Return the colour of the word for a run's status: a success may be unusual."""
+    unusual = isinstance(run, Run) and run.unusual_scripts
+    return (
+        "yellow" if unusual and status is RunStatus.SUCCESS else status_colour(status)
+    )
+
+
+def unusual_words(run: Run) -> str:
+    """Return on one line which success of a run is unusual, and why; nothing where none is."""
+    if not run.unusual_scripts:
+        return ""
+    first, *others = run.unusual_scripts
+    reasons = _POINT.join(map(say, first.unusual))
+    words = joined(_("unusual"), flat(first.script), reasons)
+    return words + (f" (+{len(others)})" if others else "")
+
+
 def run_reason(run: Run) -> str:
-    """Return on one line why a run did not succeed; nothing where that is not to be said.
+    """Return on one line why a run did not succeed, or which success is unusual.
 
     By its error, or by the first script that failed: a later one may follow from it.
     """
     if run.error:
         return say(run.error)
     if not run.failed_scripts:
-        return ""
+        return unusual_words(run)
     first, *others = run.failed_scripts
     said = why(first)
     reason = labelled(first.script, said or outcome_word(first.outcome))
@@ -213,6 +236,8 @@ def result_line(project: str, result: ScriptResult) -> str:
         line += f" ({', '.join(parts)})"
     if reason := "" if result.succeeded else why_beside(result):
         line += f" - {reason}"
+    if result.unusual:
+        line += f" - {joined(_('unusual'), _POINT.join(map(say, result.unusual)))}"
     return line
 
 
@@ -305,8 +330,15 @@ def _scripts(run: Run) -> str:
     if run.status is RunStatus.SUCCESS:
         count = len(run.scripts)
         words = formats().ngettext("{count} script", "{count} scripts", count)
-        return words.format(count=formats().number(count))
+        scripts = words.format(count=formats().number(count))
+        return ", ".join((scripts, *_unusual(run.unusual_scripts)))
     return _counts(result.outcome.value for result in run.scripts)
+
+
+def _unusual(found: Sequence[object]) -> list[str]:
+    """Return how many scripts or runs are unusual; nothing where none is."""
+    words = formats().ngettext("{count} unusual", "{count} unusual", len(found))
+    return [words.format(count=formats().number(len(found)))] if found else []
 
 
 def _counts(values: Iterable[str]) -> str:
@@ -342,6 +374,8 @@ def last_line(runs: Sequence[Run], seconds: float) -> str:
     words = formats().ngettext("{count} project", "{count} projects", count)
     projects = words.format(count=formats().number(count))
     counts = _counts(run.status.value for run in runs)
+    unusual = [run for run in runs if run.unusual_scripts]
+    counts = ", ".join((counts, *_unusual(unusual)))
     return _POINT.join((projects, counts, duration(seconds)))
 
 
@@ -444,13 +478,19 @@ def help_lines(texts: Mapping[str, str], script: str) -> list[str]:
 
 
 def notable_lines(result: ScriptResult) -> list[str]:
-    """Return what people look at first: exception, place, warnings."""
+    """Return what people look at first: exception, place, what is unusual, warnings."""
     _outcome, reason = outcome_and_why(result)
     lines = [reason] if reason else []
+    lines += map(say, result.unusual)
     if result.place:
         lines.append(_("at {place}").format(place=flat(result.place)))
     lines += [say(warning) for warning in result.warnings]
     return lines
+
+
+def hint_lines(result: ScriptResult) -> list[str]:
+    """Return what to do about a failure, as far as that is known for sure."""
+    return [labelled(_("hint"), say(result.hint))] if result.hint else []
 
 
 def output_lines(result: ScriptResult) -> list[str]:

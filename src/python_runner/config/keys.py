@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from python_runner.config.units import Duration, Size, unit_schema
-from python_runner.model import EmailStrategy, OnFailure, Overlap
+from python_runner.model import EmailStrategy, OnFailure, Overlap, WhenUnusual
 from python_runner.texts.sentence import N_
 
 
@@ -243,6 +243,17 @@ class ExecConfig(Struct, kw_only=True):
             _TEXT, N_("Your own words, shown with a failure: whom to call, what to do.")
         ),
     ] = None
+    unusual: Annotated[
+        WhenUnusual,
+        _expects(
+            N_('"mail", "mark" or "ignore"'),
+            N_(
+                "What comes of a success that took, printed or made far less or more than"
+                " usual, or that logged errors: it is mailed, also with failure_only, it"
+                " is marked, or nobody looks."
+            ),
+        ),
+    ] = WhenUnusual.MAIL
     not_on: Annotated[
         list[_NonEmpty],
         _expects(

@@ -60,6 +60,10 @@ _ERROR_WORDS = lazy_pattern("traceback|error|exception|timeout", re.IGNORECASE)
 _KILLING = 5.0
 
 
+#: Outcomes of which something may be known that a person can do.
+_REPAIRED = frozenset({Outcome.FAILURE, Outcome.TIMEOUT})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Watched:
     """What came of a script that was started and watched.
@@ -416,6 +420,7 @@ def _attempt(
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
         transient=_is_transient(watched),
+        hint=_hint(command, outcome, watched, cause, text),
         metrics=metrics,
     )
     # Once more: what is read has lost its colours, which may have cut a secret.
@@ -451,6 +456,19 @@ def _cause(text: str, command: Command, ending: Ending) -> Cause:
     from python_runner.execution.explanation import cause_of  # noqa: PLC0415
 
     return cause_of(text, command, ending)
+
+
+def _hint(
+    command: Command, outcome: Outcome, watched: _Watched, cause: Cause, text: str
+) -> Sentence | None:
+    """Return what to do about a failure; what is not known for sure costs no attempt."""
+    if outcome not in _REPAIRED or watched.error or watched.flood:
+        return None
+    from python_runner.execution.repair import what_to_do  # noqa: PLC0415
+
+    with suppress(Exception):
+        return what_to_do(command, outcome, watched.ending.exit_code, cause, text)
+    return None
 
 
 def _background_errors(text: str, command: Command) -> tuple[Sentence, ...]:

@@ -33,6 +33,7 @@ from python_runner.model.project import (
     Script,
     Settings,
     StrategyName,
+    WhenUnusual,
 )
 from python_runner.model.run import (
     Attempt,
@@ -56,5 +57,5 @@ __all__ = [
     "EmailStrategy", "Held", "HeldBy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
     "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "ReportDecision", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
-    "ToldFailure", "Traceback", "error_name", "parse_mailbox",
+    "ToldFailure", "Traceback", "WhenUnusual", "error_name", "parse_mailbox",
 ]  # fmt: skip

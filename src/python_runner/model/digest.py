@@ -26,6 +26,8 @@ class Standing(StrEnum):
     FAILED = "failed"
     #: It failed before the digest's time as well.
     STILL_FAILING = "still_failing"
+    #: It succeeded, and a success in the digest's time was unusual.
+    UNUSUAL = "unusual"
     #: It did not run, although it was due by its schedule or its rhythm.
     SILENT = "silent"
     #: Its folder is gone, or its configuration is wrong.
@@ -67,6 +69,7 @@ class ProjectDigest:
         status: how it ended; interrupted also where the records do not know yet.
         streak: the runs in a row up to it that did not succeed, or did.
         failure: the last run that did not succeed, where the project recovered.
+        unusual: the last run with an unusual success, where the project succeeds.
         silent: why it should have run; None where it did, or nobody knows.
         running_since: when the active run began, or None.
         usual: seconds that its runs take usually; None while that is not known.
@@ -89,6 +92,7 @@ class ProjectDigest:
     status: RunStatus | None = None
     streak: Streak | None = None
     failure: Run | None = None
+    unusual: Run | None = None
     standing: Standing = Standing.WELL
     silent: Silent | None = None
     running_since: datetime | None = None

@@ -103,7 +103,6 @@ class Comparison:
 
     Attributes:
         usual: seconds its recent successes took, in the middle; None while they are few.
-        factor: how many times its usual it took, where that stands out, else None.
         new: whether it failed as it never has before.
         same: the results right before that failed in the same way, or None.
         last_seen: when it failed in the same way last, if not right before.
@@ -111,7 +110,6 @@ class Comparison:
     """
 
     usual: float | None = None
-    factor: float | None = None
     new: bool = False
     same: Streak | None = None
     last_seen: datetime | None = None

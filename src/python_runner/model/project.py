@@ -46,6 +46,17 @@ class Overlap(StrEnum):
     WAIT = "wait"
 
 
+class WhenUnusual(StrEnum):
+    """What comes of a success that is unusual; it stays a success."""
+
+    #: It is marked wherever the run is shown, and mailed also where only failures are.
+    MAIL = "mail"
+    #: It is marked.
+    MARK = "mark"
+    #: Nobody looks whether one is.
+    IGNORE = "ignore"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """One entry of a series.
@@ -104,6 +115,7 @@ class Project:
         not_on: days without runs, as configured; see :mod:`python_runner.days_off`.
         env: variables for all scripts.
         env_file: the file, as configured, that some of them come from, or None.
+        unusual: what comes of a success that is unusual.
         log_rotation_days: calendar days one log file covers.
         output_limit: bytes of captured output kept per script.
         output_keep_days: days captured output is kept.
@@ -133,6 +145,7 @@ class Project:
     help: str = ""
     schedule: str | None = None
     not_on: tuple[str, ...] = ()
+    unusual: WhenUnusual = WhenUnusual.MAIL
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     env_file: str | None = None
     log_rotation_days: int = 3

@@ -91,6 +91,31 @@ class Digests:
                     found[keys[row["project"]]][status] = row["runs"]
         return found
 
+    def unusual(self, paths: Sequence[Path], period: Period) -> dict[Path, str]:
+        """Return for projects the last run that ended then with an unusual success."""
+        with self._database.read() as connection:
+            keys = {project(connection, path): path for path in paths}
+            cursor = connection.execute(
+                """
+                SELECT project, run_id FROM run INDEXED BY run_begun
+                WHERE status IS NOT NULL
+                    AND started_at BETWEEN :begun AND :until
+                    AND started_at + duration * 1000000 >= :since
+                    AND started_at + duration * 1000000 < :until
+                    AND EXISTS (
+                        SELECT 1 FROM result
+                        WHERE result.run = run.id AND unusual IS NOT NULL
+                    )
+                ORDER BY run.id
+                """,
+                _times(period),
+            )
+            return {
+                keys[row["project"]]: row["run_id"]
+                for row in cursor
+                if row["project"] in keys
+            }
+
     def held(
         self, paths: Sequence[Path], period: Period
     ) -> dict[Path, dict[HeldBy, int]]:

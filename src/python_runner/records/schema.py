@@ -489,6 +489,9 @@ _HELD_BACK = (
     "CREATE INDEX run_held ON run (id) WHERE held IS NOT NULL",
 )
 
+# What to do about the failure of an attempt.
+_HINTS = ("ALTER TABLE attempt ADD COLUMN hint TEXT",)
+
 # Texts of scripts and of what they import, compressed and without secrets, under the
 # digests of their files: what a script was made of when it last succeeded.
 _SOURCES = (
@@ -519,6 +522,7 @@ MIGRATIONS = (
     _PROVENANCE,
     _SUMMARIES,
     _HELD_BACK,
+    _HINTS,
     _SOURCES,
 )
 
@@ -527,7 +531,7 @@ MIGRATIONS = (
 #: all migrations to an empty database, at each opening, takes some milliseconds.
 COLUMNS = {
     "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
-    " function line number outcome peak_memory reason run started_at traceback warnings",
+    " function hint line number outcome peak_memory reason run started_at traceback warnings",
     "day": "day failed project succeeded",
     "digest": "id path",
     "digested": "kind project since until",

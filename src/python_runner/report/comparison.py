@@ -23,19 +23,6 @@ def usual_duration(comparison: Comparison, formats: Formats) -> str:
     return formats.gettext("usually {duration}").format(duration=duration)
 
 
-def unusual_duration(comparison: Comparison, formats: Formats) -> str:
-    """Return how far from usual the duration was, if it stands out, or nothing."""
-    factor = comparison.factor
-    if factor is None:
-        return ""
-    if factor < 1:
-        return formats.gettext("much shorter than usual")
-    # 2.4 times and 7.1 times need the decimal; 3.0 times and 12.3 times do not.
-    digits = 0 if factor >= 10 or round(factor, 1) == round(factor) else 1  # noqa: PLR2004
-    times = formats.number(factor, digits)
-    return formats.gettext("{factor} times as long as usual").format(factor=times)
-
-
 def recurrence(comparison: Comparison, formats: Formats) -> str:
     """Return in one or two words that a script failed so before: ``3rd time``."""
     if comparison.same and comparison.same.since:

@@ -16,11 +16,13 @@ from python_runner.report.summary import (
     BRIEF,
     LINE,
     headline,
+    hint_words,
     own_failures,
     place,
     shortened,
+    unusual_reasons,
 )
-from python_runner.report.view import BAD, GOOD, IDLE, MARKS
+from python_runner.report.view import BAD, GOOD, IDLE, MARKS, ODD
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.texts.sentence import N_
@@ -46,6 +48,7 @@ _NAME = 60
 _WORDS = {
     Standing.FAILED: N_("failed"),
     Standing.STILL_FAILING: N_("still failing"),
+    Standing.UNUSUAL: N_("unusual"),
     Standing.SILENT: N_("did not run"),
     Standing.BROKEN: N_("cannot be run"),
     Standing.RECOVERED: N_("recovered"),
@@ -55,6 +58,7 @@ _WORDS = {
 _KINDS = {
     Standing.FAILED: BAD,
     Standing.STILL_FAILING: BAD,
+    Standing.UNUSUAL: ODD,
     Standing.SILENT: BAD,
     Standing.BROKEN: BAD,
     Standing.RECOVERED: GOOD,
@@ -86,7 +90,7 @@ def standing_word(project: ProjectDigest, formats: Formats) -> str:
 
 
 def standing_kind(project: ProjectDigest) -> str:
-    """Return which kind of news that is: ``good``, ``bad`` or ``idle``."""
+    """Return which kind of news that is: ``good``, ``bad``, ``odd`` or ``idle``."""
     return IDLE if _only_runs(project) else _KINDS[project.standing]
 
 
@@ -109,6 +113,7 @@ def headline_of(digest: Digest, formats: Formats) -> str:
     total = len(digest.projects)
     counts = (
         (N_("failed"), digest.count(Standing.FAILED, Standing.STILL_FAILING)),
+        (N_("unusual"), digest.count(Standing.UNUSUAL)),
         (N_("did not run"), digest.count(Standing.SILENT)),
         (N_("cannot be run"), digest.count(Standing.BROKEN)),
         (N_("never ran"), _never_ran(digest)),
@@ -140,6 +145,11 @@ def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
             "{count} of {total} projects failed",
             count,
         ),
+        "unusual": ngettext(
+            "{count} of {total} projects unusual",
+            "{count} of {total} projects unusual",
+            count,
+        ),
         "did not run": ngettext(
             "{count} of {total} projects did not run",
             "{count} of {total} projects did not run",
@@ -162,6 +172,7 @@ def _of_projects(what: str, count: int, total: int, formats: Formats) -> str:
 def _counted(what: str, count: int, formats: Formats) -> str:
     ngettext = formats.ngettext
     words = {
+        "unusual": ngettext("{count} unusual", "{count} unusual", count),
         "did not run": ngettext("{count} did not run", "{count} did not run", count),
         "cannot be run": ngettext(
             "{count} cannot be run", "{count} cannot be run", count
@@ -199,9 +210,13 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         lines.append(one_line(project.problem, LINE))
     if project.standing in {Standing.FAILED, Standing.STILL_FAILING}:
         lines += [_why(project.last, formats), since_words(project, now, formats)]
+        failed = own_failures(project.last)[:1] if project.last else ()
+        lines += [hint_words(result, formats) for result in failed]
         if project.help:
             words = formats.gettext("What to do: {help}")
             lines.append(words.format(help=one_line(project.help, LINE)))
+    if project.unusual:
+        lines.append(_unusual(project.unusual, now, formats))
     if project.standing is Standing.RECOVERED and project.failure:
         words = formats.gettext("failed {moment}: {reason}")
         moment = spoken(project.failure.started_at, now, formats)
@@ -218,6 +233,18 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         words = formats.gettext("running for {duration}")
         lines.append(words.format(duration=formats.whole_duration(max(duration, 0.0))))
     return [line for line in lines if line]
+
+
+def _unusual(run: Run, now: datetime, formats: Formats) -> str:
+    """Return which success was unusual when, and why."""
+    first, *others = run.unusual_scripts
+    words = formats.gettext("unusual {moment}: {reason}")
+    named = formats.gettext("{name}: {value}").format(
+        name=shortened(first.script, _NAME),
+        value=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
+    )
+    said = words.format(moment=spoken(run.started_at, now, formats), reason=named)
+    return said + (f" (+{formats.number(len(others))})" if others else "")
 
 
 def since_words(project: ProjectDigest, now: datetime, formats: Formats) -> str:
@@ -455,7 +482,7 @@ def render_digest(digest: Digest, language: str) -> Report:
     told = [project for project in digest.projects if not is_plain(project)]
     kind = GOOD if is_all_well(digest) else BAD
     if kind == BAD and not any(standing_kind(p) == BAD for p in told):
-        kind = IDLE
+        kind = ODD if digest.count(Standing.UNUSUAL) else IDLE
     view = DigestView(
         kind=kind,
         mark=MARKS[kind],

@@ -16,6 +16,7 @@ from python_runner.report.summary import (
     own_failures,
     recoveries,
     shortened,
+    unusual_reasons,
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import one_line
@@ -41,6 +42,7 @@ _SUBJECTS = {
     RunStatus.SKIPPED: N_("[{project}] skipped: {error}"),
     RunStatus.NOT_STARTED: N_("[{project}] not started: {error}"),
 }
+_UNUSUAL = N_("[{project}] unusual: {script} - {reason}")
 _ACTIVE = N_("another run of the project has been active since {since}")
 
 
@@ -54,7 +56,15 @@ def subject_of(run: Run, context: ReportContext) -> str:
     project = shortened(run.project, PROJECT)
     host = one_line(context.host, HOST)
     end = f" ({host})" if host else ""
-    if run.status is RunStatus.SUCCESS and recovered:
+    if run.status is RunStatus.SUCCESS and run.unusual_scripts:
+        first, *others = run.unusual_scripts
+        subject = formats.gettext(_UNUSUAL).format(
+            project=project,
+            script=shortened(first.script, SCRIPT),
+            reason=unusual_reasons(first, formats)[0],
+        )
+        end = _more(first.script, len(others), {}, formats) + end
+    elif run.status is RunStatus.SUCCESS and recovered:
         subject = _recovered(project, recovered, formats)
     else:
         values = {

@@ -25,6 +25,8 @@ LINE = 200
 BRIEF = 120
 #: Characters of the sentence at the top: of its cause, and of a script's name.
 _CAUSE, _NAME = 160, 60
+#: Characters of a hint: a sentence, with a path or a command in it.
+_HINT = 600
 
 #: In which order it is told how many scripts ended how.
 _TOLD = (
@@ -68,7 +70,11 @@ def summary(
     recovered = recoveries(run, comparisons)
     status = formats.gettext(run.status.word).capitalize()
     cause, places = "", []
-    if run.status is RunStatus.SUCCESS and recovered:
+    if run.status is RunStatus.SUCCESS and run.unusual_scripts:
+        status = formats.gettext("Unusual")
+        to_blame = run.unusual_scripts
+        cause = one_line(" · ".join(unusual_reasons(to_blame[0], formats)), _CAUSE)
+    elif run.status is RunStatus.SUCCESS and recovered:
         status = formats.gettext("Recovered")
         to_blame = tuple(r for r in run.scripts if r.script in recovered)
         cause = history(recovered[to_blame[0].script], formats)
@@ -198,6 +204,19 @@ def headline(result: ScriptResult, formats: Formats) -> str:
     if result.reason:
         return one_line(formats.say(result.reason), LINE)
     return formats.gettext(result.outcome.word)
+
+
+def hint_words(result: ScriptResult, formats: Formats) -> str:
+    """Return what to do about a failure in one line; nothing where that is not known."""
+    if result.hint is None:
+        return ""
+    words = formats.gettext("Hint: {hint}")
+    return words.format(hint=one_line(formats.say(result.hint), _HINT))
+
+
+def unusual_reasons(result: ScriptResult, formats: Formats) -> tuple[str, ...]:
+    """Return why a success is unusual, a line each; nothing where it is not."""
+    return tuple(one_line(formats.say(reason), LINE) for reason in result.unusual)
 
 
 def outcome_and_why(result: ScriptResult, formats: Formats) -> tuple[str, str]:

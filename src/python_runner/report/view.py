@@ -16,7 +16,6 @@ from python_runner.report.comparison import (
     history,
     recurrence,
     unmailed_words,
-    unusual_duration,
     usual_duration,
 )
 from python_runner.report.details import details_of
@@ -30,11 +29,13 @@ from python_runner.report.summary import (
     LINE,
     blamed,
     counted,
+    hint_words,
     others,
     outcome_and_why,
     place,
     shortened,
     summary,
+    unusual_reasons,
 )
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, one_line
@@ -62,9 +63,9 @@ _MOST_ROWS = 5
 #: Characters of the file to mend, in a row.
 _FILE = 60
 
-#: These three choose the colour; the word beside it says the same without colour.
-GOOD, BAD, IDLE = "good", "bad", "idle"
-MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○"}
+#: These choose the colour; the word beside it says the same without colour.
+GOOD, BAD, IDLE, ODD = "good", "bad", "idle", "odd"
+MARKS = {GOOD: "✔", BAD: "✖", IDLE: "○", ODD: "▲"}
 _KINDS = {
     Outcome.SUCCESS: GOOD,
     Outcome.SKIPPED: IDLE,
@@ -80,10 +81,12 @@ class ScriptView:
     """One script as a report shows it; empty strings are left out.
 
     Attributes:
+        hint: what to do about its failure, as far as that is known for sure.
         help: its owner's words for a failure.
         status: its outcome in a word, or the reason that has it, and, where it failed so
             before, how often.
         brief: what went wrong, in its row; ``where`` is the file and line behind it.
+        unusual: why its success is unusual, where the sentence at the top does not say it.
         exception: what went wrong, in its details: in full, unless they show it in full.
         changed: what changed since it last succeeded, or None.
     """
@@ -98,7 +101,7 @@ class ScriptView:
     brief: str
     where: str
     usual: str
-    unusual: str
+    unusual: tuple[str, ...]
     exception: str
     place: str
     reason: str
@@ -109,6 +112,7 @@ class ScriptView:
     tail_title: str
     output: str
     attached: bool
+    hint: str
     help: str
     warnings: tuple[str, ...]
     changed: DifferencesView | None = None
@@ -218,6 +222,8 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
     rows, folded = _fold(run, shown, context.comparisons)
     views = [_view_script(run, result, context, limits) for result in rows]
     kind = _KINDS.get(run.status, BAD)
+    if kind == GOOD and run.unusual_scripts:
+        kind = ODD
     told = summary(run, context.comparisons, formats)
     error = _sentence(run.error, formats, limits)
     failures = [
@@ -279,10 +285,14 @@ def _told_once(views: Sequence[ScriptView], formats: Formats) -> Iterator[Script
 def _most_important(
     results: Sequence[ScriptResult], limit: int
 ) -> Sequence[ScriptResult]:
-    """Return ``limit`` results: failures, what was skipped for them, then the others."""
+    """Return ``limit`` results: failures, what was skipped for them, then the others.
 
-    def weight(result: ScriptResult) -> tuple[bool, bool, int]:
-        return result.succeeded, result.outcome is Outcome.SKIPPED, result.number
+    Of these the unusual ones come first.
+    """
+
+    def weight(result: ScriptResult) -> tuple[bool, bool, bool, int]:
+        skipped = result.outcome is Outcome.SKIPPED
+        return result.succeeded, skipped, not result.unusual, result.number
 
     return sorted(results, key=weight)[:limit]
 
@@ -323,7 +333,7 @@ def _is_plain(result: ScriptResult, comparison: Comparison) -> bool:
     """Say whether nothing is to be said of a result but its outcome and its reason."""
     if not result.succeeded:
         return not result.attempts
-    told = comparison.factor is not None or comparison.recovered or result.warnings
+    told = result.unusual or comparison.recovered or result.warnings
     return not told and len(result.attempts) <= 1
 
 
@@ -432,12 +442,15 @@ def _view_script(
     run: Run, result: ScriptResult, context: ReportContext, limits: Limits
 ) -> ScriptView:
     formats = Formats(context.language)
-    kind = _KINDS.get(result.outcome, BAD)
+    kind = ODD if result.unusual else _KINDS.get(result.outcome, BAD)
     failed = not result.succeeded
     traceback = result.last_traceback if failed else None
     details = details_of(run, result, context, limits.details)
     comparison = context.comparisons.get(result.script, Comparison())
     word, why = outcome_and_why(result, formats)
+    unusual = unusual_reasons(result, formats)
+    if unusual:
+        word = formats.gettext("unusual")
     again = recurrence(comparison, formats)
     # The sentence at the top has said it of the only script.
     brief = kind == BAD and len(run.scripts) > 1
@@ -454,7 +467,8 @@ def _view_script(
         brief=one_line(why, BRIEF) if brief else "",
         where=_where(traceback) if brief else "",
         usual=usual_duration(comparison, formats),
-        unusual=unusual_duration(comparison, formats),
+        # Of the only script, the sentence at the top has said the only reason.
+        unusual=unusual if len(run.scripts) > 1 or len(unusual) > 1 else (),
         exception=_exception(result, details, limits),
         place=place(traceback, formats),
         reason=reason,
@@ -467,6 +481,7 @@ def _view_script(
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
+        hint=hint_words(result, formats) if kind == BAD else "",
         help=_help(result.script, context, formats, limits) if kind == BAD else "",
         warnings=_sentences(result.warnings, formats, limits),
         changed=_changed(result, context, formats),

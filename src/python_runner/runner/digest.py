@@ -63,6 +63,7 @@ class Survey:
         """
         digests, mail = self.store.digests, self.settings.mail
         counts = digests.counts(folders, period)
+        unusual = digests.unusual(folders, period)
         held = digests.held(folders, period)
         undelivered = digests.undelivered(folders, period.since)
         own = undelivered.get(None, Undelivered())
@@ -70,7 +71,7 @@ class Survey:
         for folder in folders:
             if self._is_forgotten(folder, period.until):
                 continue
-            facts = self._project(folder, period, counts[folder])
+            facts = self._project(folder, period, counts[folder], unusual.get(folder))
             left = undelivered.get(folder, Undelivered())
             facts = replace(facts, waiting=left.waiting, given_up=left.given_up)
             found.append(replace(facts, held=held[folder]))
@@ -106,7 +107,11 @@ class Survey:
         return not begun and (not last or now - last[0] > _FORGOTTEN)
 
     def _project(
-        self, folder: Path, period: Period, ended: Mapping[RunStatus, int]
+        self,
+        folder: Path,
+        period: Period,
+        ended: Mapping[RunStatus, int],
+        unusual_id: str | None,
     ) -> ProjectDigest:
         project, problem = self._configuration(folder)
         secrets = project.secrets if project else ()
@@ -116,7 +121,10 @@ class Survey:
         facts = _with_last(folder, state, left_open)
         words = masker.text(_help(facts.last, project))
         last = facts.last and facts.last.masked(masker)
-        facts = replace(facts, last=last, help=words)
+        unusual = self.store.run(unusual_id) if unusual_id else None
+        facts = replace(
+            facts, last=last, help=words, unusual=unusual and unusual.masked(masker)
+        )
         began = running.started_at if running else None
         runs = sum(ended.values()) - ended.get(RunStatus.SKIPPED, 0)
         facts = replace(
@@ -131,6 +139,9 @@ class Survey:
             silent=None if running else self._silent(folder, project, period.until),
         )
         standing = _standing(facts, period.since)
+        if standing is Standing.WELL and facts.unusual:
+            return replace(facts, standing=Standing.UNUSUAL)
+        facts = replace(facts, unusual=None)
         if standing is Standing.WELL and (failure := self._failure(folder, period)):
             standing = Standing.RECOVERED
             facts = replace(facts, failure=failure.masked(masker))

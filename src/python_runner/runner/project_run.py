@@ -79,6 +79,7 @@ from python_runner.runner.series import Series
 from python_runner.runner.source_texts import SourceKeeper
 from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
+from python_runner.runner.unusual_results import judged
 from python_runner.runner.warm import warm_interpreters
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -549,7 +550,7 @@ class _ProjectRun:
                 scripts=project.scripts,
                 on_failure=project.on_failure,
                 max_parallel=project.max_parallel,
-                execute=scripts.execute,
+                execute=lambda script: judged(scripts.execute(script), context),
                 not_started=context.not_started,
                 record=self._end_scripts,
                 stopping=lambda: context.session.stop.requested,

@@ -15,6 +15,7 @@ from python_runner.model import (
 )
 from python_runner.policy import INCIDENT, report_due
 from python_runner.records.store import StoreError
+from python_runner.runner.unusual_results import has_become_unusual
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -70,7 +71,13 @@ def known_failures(run: Run, context: RunContext) -> AlertMemory | None:
 
 def decide(run: Run, context: RunContext, memory: AlertMemory | None) -> ReportDecision:
     """Return whether a run is reported; ``memory`` is that of :func:`known_failures`."""
-    return report_due(run, rules_of(context), memory)
+    rules = rules_of(context)
+    decision = report_due(run, rules, memory)
+    if decision.due or not report_due(run, rules, memory, unusual=True).due:
+        return decision
+    # The records are asked only where that decides.
+    unusual = has_become_unusual(run, context)
+    return report_due(run, rules, memory, unusual=unusual)
 
 
 def report_messages(

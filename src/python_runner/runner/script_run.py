@@ -129,7 +129,7 @@ class ScriptRun:
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
             duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
-            attempts=(*attempts[:-1], replace(attempts[-1], metrics=None)),
+            attempts=tuple(replace(one, metrics=None) for one in attempts),
             reason=attempts[-1].reason,
             # Whoever is told of a file finds it.
             output=written if outputs.is_kept(written) else None,
@@ -151,11 +151,11 @@ class ScriptRun:
         return self._command(script, file, Path())
 
     def _made_of(self, file: Path) -> ScriptProvenance | None:
-        made_of: ScriptProvenance | None = None
         with self.context.as_warning():
             made_of = self.sources.of_script(file)
             self.texts.keep(made_of)
-        return made_of
+            return self.context.masker.fact(made_of)
+        return None
 
     def _output_folder(self) -> Path:
         """Make the folder for the output, or the one instead; return it."""
@@ -266,6 +266,7 @@ class ScriptRun:
             project=str(project.path),
             run_id=self.context.run_id,
             inherit=self.inherit,
+            version=self.identity.version or "",
             masker=self.context.masker,
         )
 

@@ -87,9 +87,7 @@ class Dashboard:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
-        self.live = Live(
-            self._database.changes, partial(output_sizes, self._store)
-        )
+        self.live = Live(self._database.changes, partial(output_sizes, self._store))
         self.surveyor = Surveyor(site, self._store, self._database.changes)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()

@@ -28,7 +28,7 @@ from python_runner.policy import exit_code
 from python_runner.records.digests import Period
 from python_runner.records.messages import MessageState
 from python_runner.report import digest as words
-from python_runner.report.view import BAD, IDLE
+from python_runner.report.view import BAD, IDLE, ODD
 from python_runner.runner.digest import Survey
 from python_runner.runner.signals import StopSignals
 from python_runner.scheduling.catch_up import first_missed
@@ -48,10 +48,11 @@ if TYPE_CHECKING:
 _FIRST = timedelta(days=1)
 #: Seconds that the delivery may take; what has not left then waits for the next run.
 _DELIVERY_SECONDS = 120.0
-_COLOURS = {BAD: "red", IDLE: "dim"}
+_COLOURS = {BAD: "red", ODD: "yellow", IDLE: "dim"}
 #: Words of programs for how a project does are those of :class:`Standing`.
 _COUNTED = {
     "failed": (Standing.FAILED, Standing.STILL_FAILING),
+    "unusual": (Standing.UNUSUAL,),
     "silent": (Standing.SILENT,),
     "broken": (Standing.BROKEN,),
     "never_ran": (Standing.NEVER_RAN,),
@@ -81,8 +82,8 @@ class _Request:
 @click.command(
     help=_(
         "Tell how all projects did since the last digest that was mailed, else in the"
-        " last 24 hours: what failed, still fails, recovered, or did not run although it"
-        " was due. Without PROJECT, of the projects of python-runner.toml, else of all"
+        " last 24 hours: what failed, still fails, recovered, was unusual, or did not run"
+        " although it was due. Without PROJECT, of the projects of python-runner.toml, else of all"
         " projects."
     )
 )
@@ -350,6 +351,7 @@ def _project(project: ProjectDigest) -> dict[str, Any]:
         "runs_in_a_row": streak.count if streak else 0,
         "last": _run(project.last),
         "failure": _run(project.failure),
+        "unusual": _unusual(project.unusual),
         "silent": _silent(project.silent),
         "running_since": running.isoformat() if running else None,
         "problem": project.problem,
@@ -371,7 +373,14 @@ def _run(run: Run | None) -> dict[str, Any] | None:
         "script": first.script if first else None,
         "exception": first.exception if first else None,
         "place": first.place if first else None,
+        "hint": str(first.hint) if first and first.hint else None,
     }
+
+
+def _unusual(run: Run | None) -> list[str]:
+    """Return why its successes are unusual, a text each."""
+    scripts = run.unusual_scripts if run else ()
+    return [f"{r.script}: {reason}" for r in scripts for reason in r.unusual]
 
 
 def _silent(silent: Silent | None) -> dict[str, Any] | None:

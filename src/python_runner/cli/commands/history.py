@@ -153,7 +153,7 @@ def _cells(known: KnownRun, run_id: str, masker: Masker, now: datetime) -> list[
         Cell(run_id),
         Cell(formats.moment(run.started_at), shorter=begin),
         Cell(run.project),
-        Cell(wording.status_word(known.status), wording.status_colour(known.status)),
+        Cell(wording.status_word(known.status), wording.run_colour(run, known.status)),
         Cell(f"{known.succeeded}/{len(run.scripts)}"),
         Cell("" if duration is None else wording.duration(duration)),
         Cell(wording.mail_word(known.mail, run.held if isinstance(run, Run) else None)),

@@ -140,7 +140,9 @@ def _require_extra() -> None:
     """
     missing = [name for name in ("starlette", "uvicorn") if not find_spec(name)]
     if missing:
-        message = _("serve needs the package {package}, which is not installed: {command}")
+        message = _(
+            "serve needs the package {package}, which is not installed: {command}"
+        )
         raise PythonRunnerError(
             message.format(package=missing[0], command=extra_command("web"))
         )

@@ -252,7 +252,7 @@ def _show_run(
     word = _(run.status.word)
     before, _word, rest = flat(wording.run_line(run, named=False)).partition(word)
     show_pieces(
-        (before, "bold"), (word, wording.status_colour(run.status)), (rest, None)
+        (before, "bold"), (word, wording.run_colour(run, run.status)), (rest, None)
     )
     for line in _head_lines(run, verbose=verbose):
         show(line)
@@ -303,7 +303,7 @@ def _interpreter(run: Run) -> str:
 
 
 def _cells(result: ScriptResult) -> list[Cell]:
-    mark, colour = wording.outcome_mark(result.outcome)
+    mark, colour = wording.result_mark(result)
     return [
         Cell("  " + mark, colour),
         Cell(result.script),
@@ -314,9 +314,11 @@ def _cells(result: ScriptResult) -> list[Cell]:
 
 
 def _remark(result: ScriptResult) -> str:
-    """Return why a script did not succeed, or that it did so after some attempts."""
+    """Return why a script did not succeed, or is unusual, or how many attempts it took."""
     if not result.succeeded:
         return wording.why_beside(result)
+    if result.unusual:
+        return wording.joined(_("unusual"), wording.say(result.unusual[0]))
     count = len(result.attempts)
     return wording.attempts(count) if count > 1 else ""
 
@@ -325,7 +327,7 @@ def _deserves_more(result: ScriptResult) -> bool:
     """Say whether there is more to tell of a script than its line in the table does."""
     if result.outcome is Outcome.SKIPPED:
         return False
-    return not result.succeeded or bool(result.warnings)
+    return not result.succeeded or bool(result.warnings or result.unusual)
 
 
 def _show_script(
@@ -336,7 +338,7 @@ def _show_script(
     differences: Differences | None,
     verbose: bool,
 ) -> None:
-    mark, colour = wording.outcome_mark(result.outcome)
+    mark, colour = wording.result_mark(result)
     outcome, why = wording.outcome_and_why(result)
     show_pieces(
         (mark, colour),
@@ -348,6 +350,8 @@ def _show_script(
         show("    " + why, colour="red" if colour == "red" else None)
     if result.place:
         show("    " + _("at {place}").format(place=flat(result.place)))
+    for line in wording.hint_lines(result):
+        show(f"    {line}")
     if verbose and result.reason and result.ended_by:
         show(f"    {wording.say(result.reason)}")
     if len(result.attempts) > 1:
@@ -393,6 +397,8 @@ def _facts(result: ScriptResult, *, verbose: bool) -> str:
 def _last_lines(
     result: ScriptResult, command_for: Callable[[str], str], *, verbose: bool
 ) -> Iterator[str]:
+    for reason in result.unusual:
+        yield labelled(_("unusual"), wording.say(reason))
     for warning in result.warnings:
         yield labelled(_("warning"), wording.say(warning))
     if verbose and (used := ", ".join(_resources(result))):

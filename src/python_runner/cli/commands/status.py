@@ -109,7 +109,7 @@ class _Status:
 
     @property
     def reason(self) -> str:
-        """Why the last run did not succeed; nothing where it did, or nobody knows."""
+        """Why the last run did not succeed, or is unusual; else nothing."""
         if self.last is not None and isinstance(self.last.facts, Run):
             return wording.run_reason(self.last.facts.masked(self.masker))
         return ""
@@ -156,6 +156,12 @@ class _Status:
             "script": first.get("script"),
             "exception": first.get("exception"),
             "place": first.get("place"),
+            "hint": first.get("hint"),
+            "unusual": [
+                f"{script['script']}: {reason}"
+                for script in run.get("scripts", ())
+                for reason in script["unusual"]
+            ],
             "since": self.since.isoformat() if self.since else None,
             "runs_in_a_row": self.in_a_row,
             "usual_seconds": None if self.usual is None else round(self.usual, 3),
@@ -307,7 +313,7 @@ def _cells(status: _Status, now: datetime) -> list[Cell]:
     word, colour = _("never ran"), "dim"
     if last is not None:
         word = wording.status_word(last.status)
-        colour = wording.status_colour(last.status)
+        colour = wording.run_colour(last.facts, last.status)
     elif status.running is not None:
         word = "-"
     return [
