@@ -76,6 +76,7 @@ from python_runner.runner.retention import (
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
+from python_runner.runner.source_texts import SourceKeeper
 from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
 from python_runner.runner.unusual_results import judged
@@ -561,6 +562,7 @@ class _ProjectRun:
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
             sources=Sources(project.path, project.env),
+            texts=SourceKeeper(context),
         )
         with warm_interpreters(scripts) as pool:
             scripts = replace(scripts, warm=pool)
