@@ -78,7 +78,7 @@ def test_a_file_is_made_or_written_again(
     for name in made:
         put(tmp_path / name)
 
-    problem = expected.problem(LATER)
+    problem = expected.made(LATER).problem
 
     assert (told is None) == (problem is None)
     assert (told or "") in str(problem or "")
@@ -88,10 +88,10 @@ def test_an_empty_file_and_a_folder_are_none(tmp_path: Path) -> None:
     """What is empty was not written; a folder of that name is no file."""
     expected = before_start(("a.csv",), tmp_path, NOW)
     (tmp_path / "a.csv").mkdir()
-    assert "a folder, not a file: a.csv" in str(expected.problem(NOW))
+    assert "a folder, not a file: a.csv" in str(expected.made(NOW).problem)
     (tmp_path / "a.csv").rmdir()
     put(tmp_path / "a.csv", "")
-    assert "is empty: a.csv" in str(expected.problem(NOW))
+    assert "is empty: a.csv" in str(expected.made(NOW).problem)
 
 
 def test_the_clock_of_a_share_does_not_matter(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_the_clock_of_a_share_does_not_matter(tmp_path: Path) -> None:
     expected = before_start(("a.csv",), tmp_path, NOW)
     put(tmp_path / "a.csv", days_old=8)
 
-    assert expected.problem(NOW) is None
+    assert expected.made(NOW).problem is None
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not tell of such a change")
@@ -112,7 +112,7 @@ def test_a_copy_that_keeps_its_time_is_written_again(tmp_path: Path) -> None:
     wait_for_a_tick(tmp_path)
     shutil.copy2(tmp_path / "source.csv", tmp_path / "a.csv")
 
-    assert expected.problem(NOW) is None
+    assert expected.made(NOW).problem is None
 
 
 def wait_for_a_tick(folder: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_time_beyond_the_calendar_is_not_told(
     monkeypatch.setattr(Path, "stat", lambda *_a, **_k: status)
     expected = before_start(("a.csv",), tmp_path, NOW)
 
-    assert str(expected.problem(NOW)) == "the expected file is old: a.csv"
+    assert str(expected.made(NOW).problem) == "the expected file is old: a.csv"
 
 
 def test_more_files_than_can_be_told_apart(
@@ -146,7 +146,7 @@ def test_more_files_than_can_be_told_apart(
     expected = before_start(("*.csv",), tmp_path, NOW)
     put(tmp_path / "d.csv")
 
-    assert "names too many files" in str(expected.problem(NOW))
+    assert "names too many files" in str(expected.made(NOW).problem)
 
 
 def test_folders_may_be_deeper_than_python_recurses(

@@ -86,7 +86,7 @@ def _modules(arguments: list[str] | tuple[str, ...], folder: Path) -> set[str]:
         pytest.param(
             ("-m", "python_runner", "history"),
             SELDOM | TRACEBACKS | OTHER | STARTS,
-            195,
+            200,
             id="history",
         ),
         pytest.param(

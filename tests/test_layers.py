@@ -29,7 +29,7 @@ PACKAGE = Path(python_runner.__file__).parent
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"doctor"},
+    {"doctor", "web"},
     {"scheduling"},
     {"__init__"},
     {"helpers"},
@@ -45,8 +45,9 @@ LAYERS = (
         "days_off",
         "due_times",
         "expected_files",
+        "imported_files",
     },
-    {"tracebacks"},
+    {"tracebacks", "hints", "output_metrics"},
     {"model"},
     {"output_text"},
     {"masking"},
@@ -64,7 +65,7 @@ ALONE = {
     "subprocess": {"execution", "scheduling"},
     "psutil": {"execution"},
     # Whoever imports one of these can open a connection.
-    "socket": {"delivery"},
+    "socket": {"delivery", "web"},
     "ssl": {"delivery"},
     "http.client": {"delivery"},
     "smtplib": {"delivery"},
@@ -75,7 +76,9 @@ ALONE = {
     "socketserver": {"delivery"},
     # Only the library itself can judge the addresses of its services.
     "apprise": {"delivery", "config"},
-    "jinja2": {"report"},
+    "jinja2": {"report", "web"},
+    "starlette": {"web"},
+    "uvicorn": {"web"},
     "click": {"cli"},
 }
 #: Names that anybody may take from such a module.

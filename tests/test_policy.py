@@ -350,6 +350,10 @@ def test_the_documents_have_the_public_keys() -> None:
         "warnings",
         "interpreter",
         "interpreter_version",
+        "computer",
+        "account",
+        "packages",
+        "variables",
         "scripts",
     ]
     assert document["scripts"] == [
@@ -363,12 +367,21 @@ def test_the_documents_have_the_public_keys() -> None:
             "duration_seconds": 1.235,
             "exception": None,
             "place": None,
+            "hint": None,
             "traceback": None,
             "output": None,
             "warnings": [],
             "unusual": [],
             "peak_memory_bytes": 9_000_000,
             "cpu_seconds": 0.75,
+            "output_bytes": None,
+            "output_lines": None,
+            "log_warnings": None,
+            "log_errors": None,
+            "log_criticals": None,
+            "numbers": None,
+            "files": None,
+            "sources": None,
         }
     ]
 

@@ -10,6 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import PureWindowsPath
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from python_runner.facts import dataclass
 from python_runner.file_patterns import matching
+from python_runner.model.metrics import ProducedFile
 from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
 
@@ -29,6 +31,8 @@ _DATE = lazy_pattern(r"\{date(?::([^{}]*))?\}")
 _USUAL_DATE = "%Y-%m-%d"
 #: Files of one pattern beyond which nobody can tell which one is new.
 _MOST_FILES = 100_000
+#: Files of a script that are kept in the records.
+_MOST_TOLD = 20
 
 
 class _State(NamedTuple):
@@ -50,6 +54,19 @@ _Found: TypeAlias = Mapping[str, _State]
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFiles:
+    """What is there of the expected files after a script.
+
+    Attributes:
+        problem: which pattern has no new file; None if each has.
+        files: what matches now, the newest first; some of many.
+    """
+
+    problem: Sentence | None
+    files: tuple[ProducedFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ExpectedFiles:
     """What a script must have made, and what was there before it started.
 
@@ -65,20 +82,27 @@ class ExpectedFiles:
     started_at: datetime
     before: Mapping[str, _Found]
 
-    def problem(self, now: datetime) -> Sentence | None:
-        """Say which pattern has no file that was made since, or None; ``now`` is local."""
+    def made(self, now: datetime) -> MadeFiles:
+        """Say which pattern has no file that was made since; ``now`` is local."""
         dates = dict.fromkeys((self.started_at, now))
+        after: dict[str, _Found] = {}
+        problem = None
         for pattern in self.patterns:
             names = list(dict.fromkeys(expanded(pattern, day) for day in dates))
-            if problem := self._problem(names):
-                return problem
-        return None
+            after |= {name: _states(self.folder, name) for name in names}
+            problem = problem or self._problem(names, after)
+        files = {
+            path: state for found in after.values() for path, state in found.items()
+        }
+        return MadeFiles(problem, _newest(files))
 
-    def _problem(self, names: list[str]) -> Sentence | None:
+    def _problem(
+        self, names: list[str], after: Mapping[str, _Found]
+    ) -> Sentence | None:
         found: dict[str, _State] = {}
         before: dict[str, _State] = {}
         for name in names:
-            now, then = _states(self.folder, name), self.before.get(name, {})
+            now, then = after[name], self.before.get(name, {})
             if max(len(now), len(then)) > _MOST_FILES:
                 template = N_("{pattern} names too many files: which one is new?")
                 return Sentence.of(template, pattern=name)
@@ -101,6 +125,18 @@ class ExpectedFiles:
         return Sentence.of(N_("the expected file was not made: {file}"), file=names[0])
 
 
+def _newest(files: _Found) -> tuple[ProducedFile, ...]:
+    produced = []
+    by_time = sorted(files.items(), key=lambda file: (-file[1].modified, file[0]))
+    for path, state in by_time[:_MOST_TOLD]:
+        # A file may say that it was written in the year 30000.
+        with suppress(OSError, OverflowError, ValueError):
+            moment = datetime.fromtimestamp(state.modified / 1e9).astimezone()
+            file = ProducedFile(path=path, size=state.size, modified_at=moment)
+            produced.append(file)
+    return tuple(produced)
+
+
 def _old(name: str, state: _State) -> Sentence:
     try:
         written = datetime.fromtimestamp(state.modified / 1e9).astimezone()
@@ -114,7 +150,7 @@ def _old(name: str, state: _State) -> Sentence:
 def before_start(
     patterns: tuple[str, ...], folder: Path, now: datetime
 ) -> ExpectedFiles:
-    """Note what is there before a script starts, for :meth:`ExpectedFiles.problem`."""
+    """Note what is there before a script starts, for :meth:`ExpectedFiles.made`."""
     # A script that runs past midnight may have found tomorrow's file.
     dates = (now, now + timedelta(days=1))
     names = dict.fromkeys(expanded(p, day) for p in patterns for day in dates)

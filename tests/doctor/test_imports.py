@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from python_runner.doctor.imports import imports_of, package_of
+from python_runner.doctor.imports import imports_of
+from python_runner.hints.packages import package_of
 
 
 pytestmark = pytest.mark.pure

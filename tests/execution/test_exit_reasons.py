@@ -22,7 +22,7 @@ from python_runner.execution.exit_reasons import (
     unread,
     watch_failure,
 )
-from python_runner.tracebacks.endings import Cause, Ending, Hint
+from python_runner.tracebacks.endings import Beside, Cause, Ending
 
 
 #: Number and name of what Windows ends a process with (ntstatus.h), and of what
@@ -210,17 +210,17 @@ def test_what_an_output_can_explain(exit_code: int | None, ending: Ending) -> No
 
 
 @pytest.mark.parametrize(
-    ("hint", "expected"),
+    ("beside", "expected"),
     [
-        (Hint.LOGGED, "logged before: KeyError: 1 (exit code 2)"),
-        (Hint.BACKGROUND, "exit code 2; in the background: KeyError: 1"),
-        (Hint.LAST_LINE, "last line: KeyError: 1 (exit code 2)"),
+        (Beside.LOGGED, "logged before: KeyError: 1 (exit code 2)"),
+        (Beside.BACKGROUND, "exit code 2; in the background: KeyError: 1"),
+        (Beside.LAST_LINE, "last line: KeyError: 1 (exit code 2)"),
         (None, "exit code 2"),
     ],
 )
-def test_what_stands_beside_an_exit_code(hint: Hint | None, expected: str) -> None:
+def test_what_stands_beside_an_exit_code(beside: Beside | None, expected: str) -> None:
     """What the output tells of another exit code is told as what it is."""
-    assert str(exit_reason(2, Cause(None, hint, "KeyError: 1"))) == expected
+    assert str(exit_reason(2, Cause(None, beside, "KeyError: 1"))) == expected
 
 
 @posix

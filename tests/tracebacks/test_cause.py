@@ -19,7 +19,7 @@ from python_runner.tracebacks.cause import (
     read_background_errors,
     read_cause,
 )
-from python_runner.tracebacks.endings import Cause, Ending, Hint
+from python_runner.tracebacks.endings import Beside, Cause, Ending
 from python_runner.tracebacks.place import Project, inside
 from python_runner.tracebacks.source import read_source
 
@@ -390,7 +390,10 @@ def test_thread_error_alone(said: str) -> None:
         raise SystemExit(1)
     """
     cause = read_cause(run(said, source), Ending.EXCEPTION, project_at(said))
-    assert (cause.hint, cause.told) == (Hint.BACKGROUND, "RuntimeError: in a thread")
+    assert (cause.beside, cause.told) == (
+        Beside.BACKGROUND,
+        "RuntimeError: in a thread",
+    )
     assert cause.traceback is not None
     assert cause.traceback.exception is None
     assert cause.traceback.text.startswith("Traceback")
@@ -604,16 +607,16 @@ def test_the_last_exception_that_was_handled_stands_beside_the_last_words() -> N
     """Those before it were overcome."""
     later = HANDLED.replace("KeyError: 1", "OSError: 2")
     cause = cause_in(f"{HANDLED}again\n{later}Folder R: is not mounted\n")
-    assert (cause.hint, cause.told) == (Hint.LOGGED, "OSError: 2")
+    assert (cause.beside, cause.told) == (Beside.LOGGED, "OSError: 2")
 
 
 @pytest.mark.parametrize(
-    ("text", "hint", "told"),
+    ("text", "beside", "told"),
     [
-        (HANDLED, Hint.LOGGED, "KeyError: 1"),
-        (THREAD, Hint.BACKGROUND, "KeyError: 1"),
-        (f"{HANDLED}{THREAD}", Hint.LOGGED, "KeyError: 1"),
-        (HANDLED + "row\n" * 50, Hint.LOGGED, "KeyError: 1"),
+        (HANDLED, Beside.LOGGED, "KeyError: 1"),
+        (THREAD, Beside.BACKGROUND, "KeyError: 1"),
+        (f"{HANDLED}{THREAD}", Beside.LOGGED, "KeyError: 1"),
+        (HANDLED + "row\n" * 50, Beside.LOGGED, "KeyError: 1"),
         # So far above the end it has ended nothing.
         (HANDLED + "row\n" * 51, None, ""),
         (
@@ -621,23 +624,23 @@ def test_the_last_exception_that_was_handled_stands_beside_the_last_words() -> N
                 "Usage: main.py [OPTIONS]\n╭─ Error ────────────╮\n"
                 "│ No such option: -x │\n╰────────────────────╯\n"
             ),
-            Hint.LAST_LINE,
+            Beside.LAST_LINE,
             "No such option: -x",
         ),
         (
             "main.py: error: no month\nusage: main.py MONTH\n",
-            Hint.LOGGED,
+            Beside.LOGGED,
             "main.py: error",
         ),
         ("error: no month\n" + "usage\n" * 10, None, ""),
     ],
 )
 def test_what_stands_beside_an_exit_code_that_was_chosen(
-    text: str, hint: Hint | None, told: str
+    text: str, beside: Beside | None, told: str
 ) -> None:
     """The exit code says what ended it; this may say why."""
     cause = read_cause(text, Ending.CODE, project_at("/p", script="/p/main.py"))
-    assert cause.hint is hint
+    assert cause.beside is beside
     assert cause.told.startswith(told)
     assert bool(cause.told) is bool(told)
 
@@ -826,7 +829,7 @@ def test_the_source_shows_what_the_module_has_caught(source: str, caught: bool) 
     assert found.traceback is not None
     expected = "folder is missing" if caught else "ValueError: m"
     assert found.traceback.exception == expected
-    assert (found.hint is Hint.LOGGED) is caught
+    assert (found.beside is Beside.LOGGED) is caught
 
 
 def test_what_is_printed_behind_a_traceback_stands_beside_it() -> None:
@@ -835,7 +838,7 @@ def test_what_is_printed_behind_a_traceback_stands_beside_it() -> None:
 
     assert cause.traceback is not None
     assert cause.traceback.exception == DIVISION
-    assert (cause.hint, cause.told) == (Hint.LAST_LINE, "no access")
+    assert (cause.beside, cause.told) == (Beside.LAST_LINE, "no access")
 
 
 def test_a_logged_exception_that_nothing_follows_is_the_cause() -> None:
@@ -846,7 +849,7 @@ def test_a_logged_exception_that_nothing_follows_is_the_cause() -> None:
         "KeyError: 1",
         "old.py",
     )
-    assert cause.hint is None
+    assert cause.beside is None
 
 
 @pytest.mark.parametrize("code", [1, 2])
@@ -855,7 +858,7 @@ def test_a_logged_exception_stands_beside_what_was_said_last(code: int) -> None:
     text = f"ERROR:root:trying again\n{HANDLED}Folder R: is not mounted\n"
     ending = Ending.EXCEPTION if code == 1 else Ending.CODE
     cause = read_cause(text, ending, project_at("/p", script="/p/main.py"))
-    assert (cause.hint, cause.told) == (Hint.LOGGED, "KeyError: 1")
+    assert (cause.beside, cause.told) == (Beside.LOGGED, "KeyError: 1")
     assert cause.traceback is not None
     said = "Folder R: is not mounted" if code == 1 else None
     assert (cause.traceback.exception, cause.traceback.file) == (said, None)
@@ -937,7 +940,7 @@ def test_a_line_beside_another_exit_code(text: str, told: str) -> None:
     """It is named where it says itself that it is an error."""
     cause = read_cause(text, Ending.CODE, project_at("/p"))
     assert cause.told.startswith(told)
-    assert (cause.hint is Hint.LAST_LINE) is bool(told)
+    assert (cause.beside is Beside.LAST_LINE) is bool(told)
 
 
 def test_the_mark_of_an_encoding_is_no_word() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from python_runner.cli.lookup import past_masker
 from python_runner.facts import dataclass
 from python_runner.model import MailStatus, OpenRun, Outcome, Run, RunStatus
+from python_runner.model.metrics import metrics_document
+from python_runner.model.provenance import provenance_document, sources_document
 from python_runner.records.outputs import as_kept
 
 
@@ -80,6 +82,7 @@ class KnownRun:
             "warnings": [],
             "interpreter": None,
             "interpreter_version": None,
+            **provenance_document(None),
             "scripts": [
                 _document(script, outcome, masker)
                 for script, outcome in zip(run.scripts, self.outcomes, strict=True)
@@ -104,6 +107,8 @@ def _document(
         "warnings": [],
         "unusual": [],
         **dict.fromkeys(unknown),
+        **metrics_document(None),
+        **sources_document(None),
     }
 
 

@@ -97,6 +97,8 @@ class Summary:
             say(f"    {reason}", err=True, colour="bold")
         for line in rest:
             say(f"    {line}", err=True)
+        for line in wording.hint_lines(result):
+            say(f"    {line}", err=True)
         if not (output := wording.output_lines(result)):
             return
         name = self.names.get(run.run_id)

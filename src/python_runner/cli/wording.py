@@ -488,6 +488,11 @@ def notable_lines(result: ScriptResult) -> list[str]:
     return lines
 
 
+def hint_lines(result: ScriptResult) -> list[str]:
+    """Return what to do about a failure, as far as that is known for sure."""
+    return [labelled(_("hint"), say(result.hint))] if result.hint else []
+
+
 def output_lines(result: ScriptResult) -> list[str]:
     """Return where the output of a script is; nothing where that file holds none.
 

@@ -38,74 +38,6 @@ _ENDS = frozenset({"exit", "quit", "_exit", "abort"})
 _MOST_TEXTS, _LONGEST_TEXT = 200, 200
 #: Statements whose body is run when they are reached.
 _AT_ONCE = (ast.With, ast.AsyncWith, ast.ClassDef)
-#: Parts of the standard library that newer Pythons do not have any more (PEP 594, 632,
-#: and the changes of 3.12 and 3.13).
-REMOVED = frozenset(
-    [
-        "aifc",
-        "asynchat",
-        "asyncore",
-        "audioop",
-        "binhex",
-        "cgi",
-        "cgitb",
-        "chunk",
-        "crypt",
-        "distutils",
-        "formatter",
-        "imghdr",
-        "imp",
-        "lib2to3",
-        "mailcap",
-        "msilib",
-        "nis",
-        "nntplib",
-        "ossaudiodev",
-        "parser",
-        "pipes",
-        "smtpd",
-        "sndhdr",
-        "spwd",
-        "sunau",
-        "symbol",
-        "telnetlib",
-        "uu",
-        "xdrlib",
-    ]
-)
-#: Packages that bear another name than their module.
-_PACKAGES = {
-    "Crypto": "pycryptodome",
-    "MySQLdb": "mysqlclient",
-    "OpenSSL": "pyOpenSSL",
-    "PIL": "Pillow",
-    "attr": "attrs",
-    "bs4": "beautifulsoup4",
-    "cv2": "opencv-python",
-    "dateutil": "python-dateutil",
-    "docx": "python-docx",
-    "dotenv": "python-dotenv",
-    "fitz": "PyMuPDF",
-    "git": "GitPython",
-    "jwt": "PyJWT",
-    "ldap": "python-ldap",
-    "magic": "python-magic",
-    "mysql": "mysql-connector-python",
-    "pkg_resources": "setuptools",
-    "pptx": "python-pptx",
-    "psycopg2": "psycopg2-binary",
-    "serial": "pyserial",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "usb": "pyusb",
-    "wx": "wxPython",
-    "yaml": "PyYAML",
-    "zmq": "pyzmq",
-    **dict.fromkeys(
-        ("pythoncom", "pywintypes", "win32api", "win32com", "win32con", "win32gui"),
-        "pywin32",
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +88,6 @@ def imports_of(source: bytes) -> Imports:
         # The interpreter of the project has the say about that.
         return Imports()
     return Imports(found, changes, folders[:_MOST_TEXTS])
-
-
-def package_of(module: str) -> str:
-    """Return the name under which what has a module is installed, as far as it is known."""
-    top = module.partition(".")[0]
-    return _PACKAGES.get(top, top)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

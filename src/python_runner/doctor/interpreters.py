@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding
-from python_runner.doctor.imports import REMOVED, package_of
 from python_runner.doctor.module_files import Wanted, wanted_modules
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.environment import child_environment
 from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.module_search import search_modules
 from python_runner.execution.start_time import measure_start
+from python_runner.hints.packages import REMOVED, package_of
 from python_runner.installation import shell_word
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, system_language

@@ -30,6 +30,7 @@ from python_runner.files import (
     set_mode,
 )
 from python_runner.masking import Masker
+from python_runner.output_metrics import OutputMeter
 from python_runner.output_text import OutputText
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.excerpt import cut, left_out, torn_end, torn_start
@@ -40,6 +41,8 @@ from python_runner.texts.utf8 import UTF8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from python_runner.model.metrics import ScriptMetrics
 
     #: Of a file: ranges of it, and bytes between them.
     Parts = Sequence[bytes | tuple[int, int]]
@@ -52,6 +55,8 @@ _ALERT = 0.05
 #: How far a cut moves at most for the sake of a whole line, in bytes.
 _LINE = 4096
 _CHUNK = 1024 * 1024
+#: Bytes that are counted at once: a flood must not be kept waiting.
+_COUNTED_AT_ONCE = 32 * _CHUNK
 #: How many times its limit an output may grow on a disk that takes no part of it back.
 _MOST_TIMES = 1000
 
@@ -144,6 +149,9 @@ class FileCapture:
         self._disk = disk
         self._scarce = free < max(disk.reserve, limit)
         self._seen = self._start
+        self._meter = OutputMeter()
+        #: Up to where the output is counted.
+        self._counted = self._start
         self._next_look = now + (_ALERT if free < disk.near else _CALM)
 
     @property
@@ -210,6 +218,29 @@ class FileCapture:
             content = content[self._masker.ended(content) :]
         text = b"".join(self._readable.text().blocks([content]))
         return settled(text.decode("utf-8", "backslashreplace"))
+
+    def metrics(self, text: str) -> ScriptMetrics | None:
+        """Return what all of this attempt's output amounts to, also what is not kept.
+
+        Args:
+            text: its end, as :meth:`tail` returns it.
+
+        Returns:
+            None where the file cannot be read any more.
+        """
+        try:
+            self._count(self._size())
+        except OSError:
+            return None
+        return self._meter.metrics(text)
+
+    def _count(self, end: int) -> None:
+        """Count the output up to ``end``; of a flood what is behind the first bytes."""
+        until = min(end, self._counted + _COUNTED_AT_ONCE)
+        for block in self._blocks([(self._counted, until)]):
+            self._meter.feed(block)
+        self._meter.skip(max(0, end - until))
+        self._counted = max(end, self._counted)
 
     def close(self) -> None:
         """Put the output where it was wanted: cut, in UTF-8, without secrets."""
@@ -326,6 +357,9 @@ class FileCapture:
         # Twice the limit is allowed: the work is done now and then, not all the time.
         if end - done <= keep:
             return False
+        # Nobody reads any more what is given back.
+        with suppress(OSError):
+            self._count(end)
         self._hole = self._punch(start, end) or self._hole
         return True
 
@@ -442,6 +476,9 @@ class NullCapture:
     def tail(self) -> str:
         """Return no text."""
         return ""
+
+    def metrics(self, _text: str) -> None:
+        """Return nothing: the output has gone."""
 
     def close(self) -> None:
         """Close the descriptor."""

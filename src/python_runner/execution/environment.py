@@ -32,6 +32,8 @@ RUN_MARKER = "PYTHON_RUNNER_RUN_ID"
 #: The folder of the module that lets a script print any character.
 STARTUP = Path(__file__).parent / "startup"
 
+#: What stands between an interpreter and a script.
+PYTHON_FLAGS = ("-u", "-X", "faulthandler")
 #: Colours are for terminals; 3.13 puts them into tracebacks when this one asks for it.
 _UNWANTED = frozenset({"FORCE_COLOR"})
 _FIXED = {"NO_COLOR": "1", "PYTHON_COLORS": "0"}
@@ -46,7 +48,7 @@ def python_flags(interpreter: Interpreter) -> tuple[str, ...]:
     Unbuffered, or the last output of a killed script is lost and stderr precedes stdout;
     and a crash prints where it happened.
     """
-    return ("-u", "-X", "faulthandler") if _is_python(interpreter) else ()
+    return PYTHON_FLAGS if _is_python(interpreter) else ()
 
 
 def script_environment(

@@ -12,7 +12,7 @@ from python_runner.facts import dataclass
 from python_runner.files import exists
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.texts.system_errors import system_error
-from python_runner.tracebacks.endings import Ending, Hint
+from python_runner.tracebacks.endings import Beside, Ending
 
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ _UNCAUGHT = 1
 _MOST_NAMED = 10
 
 #: Each has a value of its own, by which a report knows what it shows.
-_HINTS = {
-    Hint.LOGGED: N_("logged before: {logged} (exit code {code})"),
-    Hint.BACKGROUND: N_("exit code {code}; in the background: {background}"),
-    Hint.LAST_LINE: N_("last line: {line} (exit code {code})"),
+_BESIDE = {
+    Beside.LOGGED: N_("logged before: {logged} (exit code {code})"),
+    Beside.BACKGROUND: N_("exit code {code}; in the background: {background}"),
+    Beside.LAST_LINE: N_("last line: {line} (exit code {code})"),
 }
 
 _START_FAILURES = {
@@ -214,9 +214,9 @@ def exit_reason(exit_code: int | None, cause: Cause | None = None) -> Sentence:
     code: object = shown_exit_code(exit_code)
     if exit_code == NOT_FOUND:
         code = Sentence.of(N_("{code} (Windows did not find the program)"), code=code)
-    if cause and cause.hint:
-        hint = cause.hint
-        return Sentence(_HINTS[hint], {"code": code, hint.value: cause.told})
+    if cause and cause.beside:
+        beside = cause.beside
+        return Sentence(_BESIDE[beside], {"code": code, beside.value: cause.told})
     return Sentence.of(N_("exit code {code}"), code=code)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from python_runner.execution.exit_reasons import ProcessInfo
     from python_runner.execution.warm import Held, WarmPool
     from python_runner.model import Command
+    from python_runner.model.metrics import ScriptMetrics
     from python_runner.texts.sentence import Sentence
     from python_runner.tracebacks.endings import Ending
 
@@ -57,6 +58,10 @@ _SHORT_GRACE = 1.0
 _ERROR_WORDS = lazy_pattern("traceback|error|exception|timeout", re.IGNORECASE)
 #: Seconds to go on killing a tree that forks as fast as it is killed.
 _KILLING = 5.0
+
+
+#: Outcomes of which something may be known that a person can do.
+_REPAIRED = frozenset({Outcome.FAILURE, Outcome.TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,11 +221,21 @@ def _run_command(command: Command, stop: StopRequest, held: Held | None) -> Atte
     try:
         watched = _run(command, held, capture, stop)
         text = capture.tail()
+        metrics = _metrics(capture, text)
     finally:
         capture.close()
-    attempt = _attempt(command, started_at, watched, text, capture.warnings)
+    attempt = _attempt(
+        command, started_at, watched, text, capture.warnings, metrics=metrics
+    )
     elsewhere = capture.elsewhere
     return replace(attempt, output=str(elsewhere)) if elsewhere else attempt
+
+
+def _metrics(capture: Capture, text: str) -> ScriptMetrics | None:
+    """Return what an output amounts to; whatever it is, it costs no script its result."""
+    with suppress(Exception):
+        return capture.metrics(text)
+    return None
 
 
 def _run(
@@ -370,6 +385,8 @@ def _attempt(
     watched: _Watched,
     text: str = "",
     warnings: Sequence[Sentence] = (),
+    *,
+    metrics: ScriptMetrics | None = None,
 ) -> Attempt:
     """Return the attempt, with the errors that its output shows; secrets are masked."""
     masker, ending = command.masker, watched.ending
@@ -403,6 +420,8 @@ def _attempt(
         peak_memory=ending.peak_memory,
         cpu_seconds=ending.cpu_seconds,
         transient=_is_transient(watched),
+        hint=_hint(command, outcome, watched, cause, text),
+        metrics=metrics,
     )
     # Once more: what is read has lost its colours, which may have cut a secret.
     return masker.fact(attempt)
@@ -437,6 +456,19 @@ def _cause(text: str, command: Command, ending: Ending) -> Cause:
     from python_runner.execution.explanation import cause_of  # noqa: PLC0415
 
     return cause_of(text, command, ending)
+
+
+def _hint(
+    command: Command, outcome: Outcome, watched: _Watched, cause: Cause, text: str
+) -> Sentence | None:
+    """Return what to do about a failure; what is not known for sure costs no attempt."""
+    if outcome not in _REPAIRED or watched.error or watched.flood:
+        return None
+    from python_runner.execution.repair import what_to_do  # noqa: PLC0415
+
+    with suppress(Exception):
+        return what_to_do(command, outcome, watched.ending.exit_code, cause, text)
+    return None
 
 
 def _background_errors(text: str, command: Command) -> tuple[Sentence, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
 
@@ -58,3 +58,23 @@ class ScriptMetrics:
     log_criticals: int = 0
     numbers: tuple[OutputNumber, ...] = ()
     files: tuple[ProducedFile, ...] = ()
+
+
+def metrics_document(metrics: ScriptMetrics | None) -> dict[str, Any]:
+    """Return a script's metrics as the public JSON document holds them; null if unknown."""
+    counts = ("output_bytes", "output_lines", "log_warnings", "log_errors")
+    names = (*counts, "log_criticals", "numbers", "files")
+    if metrics is None:
+        return dict.fromkeys(names)
+    return {
+        **{name: getattr(metrics, name) for name in names},
+        "numbers": [{"line": n.line, "value": n.value} for n in metrics.numbers],
+        "files": [
+            {
+                "path": file.path,
+                "bytes": file.size,
+                "modified_at": file.modified_at.isoformat(),
+            }
+            for file in metrics.files
+        ],
+    }

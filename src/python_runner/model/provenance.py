@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from python_runner.facts import dataclass
 
 
@@ -61,3 +63,23 @@ class ScriptProvenance:
 
     script: SourceFile | None = None
     imports: tuple[SourceFile, ...] = ()
+
+
+def provenance_document(made_of: RunProvenance | None) -> dict[str, Any]:
+    """Return what a run's public JSON document says of it; null if unknown."""
+    if made_of is None:
+        return dict.fromkeys(("computer", "account", "packages", "variables"))
+    return {
+        "computer": made_of.computer,
+        "account": made_of.account,
+        "packages": made_of.packages,
+        "variables": list(made_of.variables),
+    }
+
+
+def sources_document(made_of: ScriptProvenance | None) -> dict[str, Any]:
+    """Return what a script's public JSON document says of it: its own file comes first."""
+    if made_of is None:
+        return {"sources": None}
+    files = (*filter(None, [made_of.script]), *made_of.imports)
+    return {"sources": {file.path: file.digest for file in files}}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
 from python_runner.masking import Masker
+from python_runner.model.metrics import metrics_document
+from python_runner.model.provenance import provenance_document, sources_document
 from python_runner.texts.sentence import N_
 
 
@@ -140,6 +142,7 @@ class Command:
         run_id: marks the child's environment, so that a descendant that left its
             session is found; see ``PYTHON_RUNNER_RUN_ID``.
         inherit: descriptors the child keeps open (POSIX): the project's lock.
+        version: of the interpreter, as ``3.11.9``; empty if unknown.
         masker: takes the known secrets out of the output and of the attempt's texts.
     """
 
@@ -155,6 +158,7 @@ class Command:
     flags: tuple[str, ...] = ()
     inherit: tuple[int, ...] = ()
     spare: str = ""
+    version: str = ""
     masker: Masker = field(default_factory=Masker, repr=False)
 
     @property
@@ -209,6 +213,9 @@ class Attempt:
         output: file with its output where that is not the one that was wanted.
         transient: whether what kept it from being started may pass: no descriptor,
             process, thread or memory was left, or a share was away.
+        hint: what to do about its failure, where that is known for sure; else None.
+        metrics: what its output and files amount to, None if unknown; of the last
+            attempt it is the result's, and stays there alone.
     """
 
     outcome: Outcome
@@ -222,6 +229,8 @@ class Attempt:
     cpu_seconds: float | None = None
     output: str | None = None
     transient: bool = False
+    hint: Sentence | None = None
+    metrics: ScriptMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +307,13 @@ class ScriptResult:
         return traceback.exception
 
     @property
+    def hint(self) -> Sentence | None:
+        """What to do about its failure, where that is known for sure; else None."""
+        if self.succeeded or not self.attempts:
+            return None
+        return self.attempts[-1].hint
+
+    @property
     def place(self) -> str | None:
         """Where in the project that exception was raised: ``sub/load.py:12``."""
         traceback = self.last_traceback
@@ -348,6 +364,7 @@ class ScriptResult:
             "duration_seconds": round(self.duration, 3),
             "exception": self.exception,
             "place": self.place,
+            "hint": str(self.hint) if self.hint else None,
             "traceback": self.traceback,
             "output": str(self.output) if self.output else None,
             "warnings": [str(warning) for warning in self.warnings],
@@ -356,6 +373,8 @@ class ScriptResult:
             "cpu_seconds": None
             if self.cpu_seconds is None
             else round(self.cpu_seconds, 3),
+            **metrics_document(self.metrics),
+            **sources_document(self.provenance),
         }
 
 
@@ -429,6 +448,7 @@ class Run:
             "warnings": [str(warning) for warning in self.warnings],
             "interpreter": self.interpreter,
             "interpreter_version": self.interpreter_version,
+            **provenance_document(self.provenance),
             "scripts": [result.to_document() for result in self.scripts],
         }
 

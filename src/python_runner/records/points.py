@@ -85,7 +85,7 @@ class Points:
         path: Path,
         limit: int,
         *,
-        before: int = _BEYOND,
+        before: int | None = None,
         since: datetime | None = None,
         failed: bool = False,
     ) -> list[RunPoint]:
@@ -94,7 +94,7 @@ class Points:
         Args:
             path: the project's folder.
             limit: how many at most.
-            before: the place of a run; it is left out, and so is what was recorded later.
+            before: the place of a run; it and what was recorded later is left out.
             since: leave out what began earlier.
             failed: leave out successes, and runs that were skipped.
         """
@@ -113,7 +113,7 @@ class Points:
                 """,  # noqa: S608 - our own words
                 {
                     "project": project(connection, path),
-                    "before": min(before, _BEYOND),
+                    "before": _BEYOND if before is None else before,
                     "since": since and rows.from_time(since),
                     "limit": limit,
                 },

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 _PATIENCE = 1000
 
 
+#: A connection, and the file that it was opened on.
+_Opened = tuple["sqlite3.Connection", os.stat_result]
+
+
 class NoRecords(StoreError):
     """There are no records yet."""
 
@@ -51,7 +55,7 @@ class ReadOnlyDatabase(Database):
         self._own = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        self._watching: tuple[sqlite3.Connection, os.stat_result] | None = None
+        self._watching: _Opened | None = None
         self._beginnings = 0
 
     @contextmanager
@@ -117,8 +121,7 @@ class ReadOnlyDatabase(Database):
 
     def _connection_of_thread(self) -> sqlite3.Connection:
         status = self._status()
-        own: tuple[sqlite3.Connection, os.stat_result] | None
-        own = getattr(self._own, "connection", None)
+        own: _Opened | None = getattr(self._own, "connection", None)
         if own and os.path.samestat(own[1], status):
             return own[0]
         if own:
@@ -143,7 +146,7 @@ class ReadOnlyDatabase(Database):
     def _connect(self) -> sqlite3.Connection:
         if not exists(self.path):
             self._status()
-        connection = connect(self.path, "mode=ro")
+        connection: sqlite3.Connection = connect(self.path, "mode=ro")
         try:
             connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             (form,) = connection.execute("PRAGMA user_version").fetchone()

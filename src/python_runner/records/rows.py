@@ -250,6 +250,7 @@ def from_attempt(attempt: Attempt) -> dict[str, Any]:
         "warnings": from_texts(attempt.warnings),
         "peak_memory": attempt.peak_memory,
         "cpu_seconds": attempt.cpu_seconds,
+        "hint": from_text(attempt.hint),
     }
     return {
         name: from_string(value) if isinstance(value, str) else value
@@ -259,14 +260,16 @@ def from_attempt(attempt: Attempt) -> dict[str, Any]:
 
 #: The columns of an attempt, in the order in which :func:`to_attempt` takes them.
 ATTEMPT = """outcome, exit_code, started_at, duration, reason, exception, file, line,
-    function, warnings, peak_memory, cpu_seconds, traceback"""
+    function, warnings, peak_memory, cpu_seconds, traceback, hint"""
 
 
 def to_attempt(columns: Sequence[Any]) -> Attempt:
     """Return the attempt that the columns ``ATTEMPT`` hold."""
     # By their place: by name each would be looked for, in rows that are many.
     outcome, exit_code, started_at, duration, reason, *rest = columns
-    exception, file, line, function, warnings, peak_memory, cpu_seconds, text = rest
+    exception, file, line, function, warnings, peak_memory, cpu_seconds, text, hint = (
+        rest
+    )
     traceback = None
     if text is not None:
         traceback = Traceback(
@@ -282,6 +285,7 @@ def to_attempt(columns: Sequence[Any]) -> Attempt:
         warnings=to_texts(warnings),
         peak_memory=peak_memory,
         cpu_seconds=cpu_seconds and to_seconds(cpu_seconds),
+        hint=to_text(hint),
     )
 
 

@@ -489,6 +489,9 @@ _HELD_BACK = (
     "CREATE INDEX run_held ON run (id) WHERE held IS NOT NULL",
 )
 
+# What to do about the failure of an attempt.
+_HINTS = ("ALTER TABLE attempt ADD COLUMN hint TEXT",)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -506,6 +509,7 @@ MIGRATIONS = (
     _PROVENANCE,
     _SUMMARIES,
     _HELD_BACK,
+    _HINTS,
 )
 
 
@@ -513,7 +517,7 @@ MIGRATIONS = (
 #: all migrations to an empty database, at each opening, takes some milliseconds.
 COLUMNS = {
     "attempt": "attempt cpu_seconds duration exception exit_code file fingerprint"
-    " function line number outcome peak_memory reason run started_at traceback warnings",
+    " function hint line number outcome peak_memory reason run started_at traceback warnings",
     "day": "day failed project succeeded",
     "digest": "id path",
     "digested": "kind project since until",

@@ -16,6 +16,7 @@ from python_runner.report.summary import (
     BRIEF,
     LINE,
     headline,
+    hint_words,
     own_failures,
     place,
     shortened,
@@ -209,6 +210,8 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
         lines.append(one_line(project.problem, LINE))
     if project.standing in {Standing.FAILED, Standing.STILL_FAILING}:
         lines += [_why(project.last, formats), since_words(project, now, formats)]
+        failed = own_failures(project.last)[:1] if project.last else ()
+        lines += [hint_words(result, formats) for result in failed]
         if project.help:
             words = formats.gettext("What to do: {help}")
             lines.append(words.format(help=one_line(project.help, LINE)))

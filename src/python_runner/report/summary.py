@@ -25,6 +25,8 @@ LINE = 200
 BRIEF = 120
 #: Characters of the sentence at the top: of its cause, and of a script's name.
 _CAUSE, _NAME = 160, 60
+#: Characters of a hint: a sentence, with a path or a command in it.
+_HINT = 600
 
 #: In which order it is told how many scripts ended how.
 _TOLD = (
@@ -202,6 +204,14 @@ def headline(result: ScriptResult, formats: Formats) -> str:
     if result.reason:
         return one_line(formats.say(result.reason), LINE)
     return formats.gettext(result.outcome.word)
+
+
+def hint_words(result: ScriptResult, formats: Formats) -> str:
+    """Return what to do about a failure in one line; nothing where that is not known."""
+    if result.hint is None:
+        return ""
+    words = formats.gettext("Hint: {hint}")
+    return words.format(hint=one_line(formats.say(result.hint), _HINT))
 
 
 def unusual_reasons(result: ScriptResult, formats: Formats) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from python_runner.report.summary import (
     LINE,
     blamed,
     counted,
+    hint_words,
     others,
     outcome_and_why,
     place,
@@ -75,6 +76,7 @@ class ScriptView:
     """One script as a report shows it; empty strings are left out.
 
     Attributes:
+        hint: what to do about its failure, as far as that is known for sure.
         help: its owner's words for a failure.
         status: its outcome in a word, or the reason that has it, and, where it failed so
             before, how often.
@@ -104,6 +106,7 @@ class ScriptView:
     tail_title: str
     output: str
     attached: bool
+    hint: str
     help: str
     warnings: tuple[str, ...]
 
@@ -451,6 +454,7 @@ def _view_script(
         attached=context.attach
         and not details.whole
         and result.script in context.tails,
+        hint=hint_words(result, formats) if kind == BAD else "",
         help=_help(result.script, context, formats, limits) if kind == BAD else "",
         warnings=_sentences(result.warnings, formats, limits),
     )

@@ -20,6 +20,7 @@ from python_runner.execution.interpreter_version import (
 from python_runner.execution.interpreters import find_command
 from python_runner.execution.stop import StopRequest
 from python_runner.facts import dataclass
+from python_runner.imported_files import Sources
 from python_runner.model import (
     Interpreter,
     MailStatus,
@@ -51,6 +52,7 @@ from python_runner.runner.delivery import (
 )
 from python_runner.runner.events import RunEnded, RunStarted, RunStopping, ScriptEnded
 from python_runner.runner.heartbeat import RunHeartbeat
+from python_runner.runner.provenance import run_provenance
 from python_runner.runner.recorder import RunRecorder
 from python_runner.runner.recovery import (
     Recovery,
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
         Project,
         ScriptResult,
     )
+    from python_runner.model.provenance import RunProvenance
     from python_runner.records.locks import FileLock
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.session import Session
@@ -263,6 +266,7 @@ class _ProjectRun:
 
     Attributes:
         recovery: what is known of earlier runs, once they are recovered.
+        made_of: what its scripts have in common, once it has begun.
         day_off: whether the project does not run on this day.
         begun: whether the records, the log and people may know of it.
         told: whether it is reported to people.
@@ -278,6 +282,7 @@ class _ProjectRun:
     recorder: RunRecorder = field(init=False)
     recovery: Recovery = field(default_factory=Recovery)
     interpreter: Interpreter | None = None
+    made_of: RunProvenance | None = None
     day_off: bool = False
     begun: bool = False
     told: bool = True
@@ -480,8 +485,10 @@ class _ProjectRun:
     def _begin(self, interpreter: tuple[str, ...]) -> None:
         with self.context.as_warning():
             self.interpreter = self._identify(interpreter)
+        with self.context.as_warning():
+            self.made_of = run_provenance(self.context, self.interpreter)
         self.begun = True
-        self.recorder.begin_run(self.interpreter, self.recovery.place)
+        self.recorder.begin_run(self.interpreter, self.recovery.place, self.made_of)
         with self.context.as_warning():
             self.heartbeat.begin()
         self.recorder.rotate_log()
@@ -533,6 +540,7 @@ class _ProjectRun:
                 context.private_logs, context.run_id, context.started_at
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
+            sources=Sources(project.path, project.env),
         )
         with warm_interpreters(scripts) as pool:
             scripts = replace(scripts, warm=pool)
@@ -677,6 +685,7 @@ class _ProjectRun:
             day_off=self.day_off,
             interpreter=self.interpreter.path if self.interpreter else None,
             interpreter_version=self.interpreter.version if self.interpreter else None,
+            provenance=self.made_of,
             part=self.part,
         )
 

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Run,
         ScriptResult,
     )
+    from python_runner.model.provenance import RunProvenance
     from python_runner.records.log_line import LogLine
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.store import Store
@@ -70,7 +71,10 @@ class RunRecorder:
         self._adding = Lock()
 
     def begin_run(
-        self, interpreter: Interpreter | None, log_place: LogPlace | None = None
+        self,
+        interpreter: Interpreter | None,
+        log_place: LogPlace | None = None,
+        made_of: RunProvenance | None = None,
     ) -> None:
         """Record the run and its series, for the next run to find should this one die.
 
@@ -94,7 +98,7 @@ class RunRecorder:
         whole = context.demand.whole
         self._record(
             lambda store: store.begin_run(
-                run, interpreter, log=log, terms=terms, whole=whole
+                run, interpreter, log=log, terms=terms, whole=whole, made_of=made_of
             )
         )
 

@@ -33,6 +33,7 @@ class ScriptRunResult:
         duration: seconds over all attempts.
         exception: what it failed with, in one line; None for a success.
         place: file and line in the project where that was raised, or None.
+        hint: what to do about its failure, where that is known for sure; else None.
         traceback: why it did not succeed; None for a success.
         output: file with the captured output, or None.
         warnings: what was odd about it.
@@ -47,6 +48,7 @@ class ScriptRunResult:
     duration: float
     exception: str | None
     place: str | None
+    hint: str | None
     traceback: str | None
     output: Path | None
     warnings: tuple[str, ...]
@@ -64,6 +66,7 @@ class ScriptRunResult:
             duration=result.duration,
             exception=result.exception,
             place=result.place,
+            hint=str(result.hint) if result.hint else None,
             traceback=result.traceback,
             output=result.output,
             warnings=tuple(map(str, result.warnings)),

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
     from python_runner.execution.warm import WarmPool
     from python_runner.expected_files import ExpectedFiles
+    from python_runner.imported_files import Sources
     from python_runner.model import Attempt, Interpreter, Script
+    from python_runner.model.provenance import ScriptProvenance
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
 
@@ -51,6 +53,7 @@ class ScriptRun:
         folder: where the captured output goes; made with the first script.
         spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
+        sources: tells what a script is made of.
         warm: the interpreters that are started ahead, or None.
         environment: of a script without variables of its own.
     """
@@ -62,6 +65,7 @@ class ScriptRun:
     folder: Path
     spare: Path
     inherit: tuple[int, ...]
+    sources: Sources
     warm: WarmPool | None = None
     environment: Mapping[str, str] = field(init=False)
 
@@ -88,6 +92,7 @@ class ScriptRun:
         output = planned = outputs.output_file(self.folder, number, script.name)
         attempts: list[Attempt] = []
         begins: list[float] = []
+        made_of: ScriptProvenance | None = None
         try:
             file = find_script(script.path, context.project.path)
             if file is None:
@@ -104,6 +109,8 @@ class ScriptRun:
             output = self._output_folder() / planned.name
             if output != planned:
                 self.recorder.begin_attempt(number, output)
+            # It may change, or go, while the script runs.
+            made_of = self._made_of(file)
             self._run(script, self._command(script, file, output), attempts, begins)
         except Exception as error:  # noqa: BLE001 - the others still run
             reason = context.explain(error)
@@ -119,10 +126,12 @@ class ScriptRun:
             outcome=attempts[-1].outcome,
             started_at=attempts[0].started_at,
             duration=begins[len(attempts) - 1] - begins[0] + attempts[-1].duration,
-            attempts=tuple(attempts),
+            attempts=tuple(replace(one, metrics=None) for one in attempts),
             reason=attempts[-1].reason,
             # Whoever is told of a file finds it.
             output=written if outputs.is_kept(written) else None,
+            metrics=attempts[-1].metrics,
+            provenance=made_of,
         )
 
     def prepare(self, scripts: Sequence[Script]) -> None:
@@ -137,6 +146,11 @@ class ScriptRun:
         if file is None or _foreign_kind(file):
             return None
         return self._command(script, file, Path())
+
+    def _made_of(self, file: Path) -> ScriptProvenance | None:
+        with self.context.as_warning():
+            return self.context.masker.fact(self.sources.of_script(file))
+        return None
 
     def _output_folder(self) -> Path:
         """Make the folder for the output, or the one instead; return it."""
@@ -247,6 +261,7 @@ class ScriptRun:
             project=str(project.path),
             run_id=self.context.run_id,
             inherit=self.inherit,
+            version=self.identity.version or "",
             masker=self.context.masker,
         )
 
@@ -261,9 +276,12 @@ class ScriptRun:
 
 
 def _with_files(attempt: Attempt, expected: ExpectedFiles, now: datetime) -> Attempt:
-    """Return an attempt that succeeded, or its failure where a file is missing."""
-    if reason := expected.problem(now):
-        return replace(attempt, outcome=Outcome.FAILURE, reason=reason)
+    """Return an attempt that succeeded, with its files; its failure where one is missing."""
+    made = expected.made(now)
+    if attempt.metrics:
+        attempt = replace(attempt, metrics=replace(attempt.metrics, files=made.files))
+    if made.problem:
+        return replace(attempt, outcome=Outcome.FAILURE, reason=made.problem)
     return attempt
 
 

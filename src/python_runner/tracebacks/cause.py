@@ -13,7 +13,7 @@ from python_runner.tracebacks.chains import (
     chains_from_the_end,
     raising_block,
 )
-from python_runner.tracebacks.endings import Cause, Ending, Hint
+from python_runner.tracebacks.endings import Beside, Cause, Ending
 from python_runner.tracebacks.exit_messages import (
     ExitMessage,
     exit_message,
@@ -85,7 +85,7 @@ def read_cause(
         return _interruption(output, project)
     if suite := failed_tests(output.lines):
         if ending is Ending.CODE:
-            return Cause(hint=Hint.LOGGED, told=suite.headline)
+            return Cause(beside=Beside.LOGGED, told=suite.headline)
         text = "\n".join(output.lines[suite.start :])
         return Cause(_traceback(text, suite.headline, suite.frames, project))
     search = _Search(output, project, source)
@@ -155,14 +155,14 @@ class _Search:
         if told is None:
             line = last_line(self.output.lines)
             if tells_error(line) or self._framed():
-                return Cause(hint=Hint.LAST_LINE, told=_line(line))
+                return Cause(beside=Beside.LAST_LINE, told=_line(line))
             # Some write how they are called below it, or an error in several lines.
             below = reversed(self.output.lines[-_USAGE_LINES:])
             wrong = next(filter(tells_error, below), "")
-            return Cause(hint=Hint.LOGGED, told=_line(wrong)) if wrong else Cause()
+            return Cause(beside=Beside.LOGGED, told=_line(wrong)) if wrong else Cause()
         text = chain_text(self.output, told, len(self.output.lines))
-        hint = Hint.LOGGED if self.other else Hint.BACKGROUND
-        return Cause(_text_only(text), hint, self._exception_of(told))
+        beside = Beside.LOGGED if self.other else Beside.BACKGROUND
+        return Cause(_text_only(text), beside, self._exception_of(told))
 
     def _note(self, chain: Chain, origin: Origin) -> None:
         if origin is not Origin.BACKGROUND:
@@ -192,7 +192,7 @@ class _Search:
         line = last_line(message)
         traceback = self._told_by(chain)
         if self.source and line and self.source.printed(line):
-            return Cause(traceback, Hint.LAST_LINE, _line(line))
+            return Cause(traceback, Beside.LAST_LINE, _line(line))
         return Cause(traceback)
 
     def _without_exception(self) -> Cause:
@@ -210,14 +210,14 @@ class _Search:
                 return Cause()
             text = chain_text(self.output, self.background, len(self.output.lines))
             told = self._exception_of(self.background)
-            return Cause(_text_only(text), Hint.BACKGROUND, told)
-        text, hint, told = message.text, None, ""
+            return Cause(_text_only(text), Beside.BACKGROUND, told)
+        text, beside, told = message.text, None, ""
         if other and near:
             text = chain_text(self.output, other, self.end)
-            hint, told = Hint.LOGGED, self._exception_of(other)
+            beside, told = Beside.LOGGED, self._exception_of(other)
         elif self.background:
-            hint, told = Hint.BACKGROUND, self._exception_of(self.background)
-        return Cause(_traceback(text, message.headline, (), self.project), hint, told)
+            beside, told = Beside.BACKGROUND, self._exception_of(self.background)
+        return Cause(_traceback(text, message.headline, (), self.project), beside, told)
 
     def _quoting(self, other: Chain) -> ExitMessage | None:
         """Return the message of an exit that quotes a traceback, as the last thing."""

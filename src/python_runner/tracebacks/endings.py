@@ -17,7 +17,7 @@ class Ending(Enum):
 
     #: Python's exit code after an exception, and after ``sys.exit`` with a text.
     EXCEPTION = auto()
-    #: Another exit code: what the output tells is no more than a hint.
+    #: Another exit code: what the output tells may have ended it, or not.
     CODE = auto()
     #: The interpreter crashed.
     CRASH = auto()
@@ -25,7 +25,7 @@ class Ending(Enum):
     SIGNAL = auto()
 
 
-class Hint(Enum):
+class Beside(Enum):
     """What stands beside the end of a script, and did not end it.
 
     Its value is the name that it has in the sentence that tells of it.
@@ -45,9 +45,9 @@ class Cause:
 
     Attributes:
         traceback: the text to show; its exception is None where none ended the script.
-        hint: what stands beside the end, and ``told`` says what it is.
+        beside: what stands beside the end, and ``told`` says what it is.
     """
 
     traceback: Traceback | None = None
-    hint: Hint | None = None
+    beside: Beside | None = None
     told: str = ""

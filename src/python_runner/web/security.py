@@ -155,7 +155,9 @@ class Guard:
             cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:
             return False
-        return bool(cookie) and _same(cookie.value, _signed(self._site.token, "cookie"))
+        return cookie is not None and _same(
+            cookie.value, _signed(self._site.token, "cookie")
+        )
 
     def _take(self, ticket: str) -> bool:
         """Say whether a ticket is good, and use it up."""

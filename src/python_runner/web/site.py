@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
@@ -14,6 +13,7 @@ from python_runner.web.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from python_runner.model import Settings
     from python_runner.records.store import Store

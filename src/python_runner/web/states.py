@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from python_runner.model import Outcome, RunStatus
 from python_runner.texts.sentence import N_
 
 
 if TYPE_CHECKING:
+    from python_runner.model import Outcome, RunStatus
     from python_runner.texts.formats import Formats
 
 
@@ -53,7 +53,7 @@ _SHAPES = {
     State.RUNNING: "◐",
     State.INTERRUPTED: "⚡\ufe0e",
     State.SKIPPED: "»",
-    State.NEVER: "–",
+    State.NEVER: "\N{EN DASH}",
     State.WELL: "✔\ufe0e",
 }
 _WORDS = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from python_runner.texts.sentence import N_
 
@@ -101,6 +101,11 @@ def lasting(since: datetime, now: datetime, formats: Formats) -> Markup:
     """Return the element for how long something has lasted; it ticks."""
     seconds = max(0.0, (now - since).total_seconds())
     return _element(since, "lasting", formats.whole_duration(seconds), formats)
+
+
+def sentence(template: str, **values: object) -> Markup:
+    """Return a sentence whose values may be elements; all else is escaped."""
+    return escape(template).format(**values)
 
 
 def _element(when: datetime, form: str, said: str, formats: Formats) -> Markup:

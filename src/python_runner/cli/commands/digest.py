@@ -373,6 +373,7 @@ def _run(run: Run | None) -> dict[str, Any] | None:
         "script": first.script if first else None,
         "exception": first.exception if first else None,
         "place": first.place if first else None,
+        "hint": str(first.hint) if first and first.hint else None,
     }
 
 

@@ -301,6 +301,8 @@ def _show_script(
         show("    " + why, colour="red" if colour == "red" else None)
     if result.place:
         show("    " + _("at {place}").format(place=flat(result.place)))
+    for line in wording.hint_lines(result):
+        show(f"    {line}")
     if verbose and result.reason and result.ended_by:
         show(f"    {wording.say(result.reason)}")
     if len(result.attempts) > 1:

@@ -156,6 +156,7 @@ class _Status:
             "script": first.get("script"),
             "exception": first.get("exception"),
             "place": first.get("place"),
+            "hint": first.get("hint"),
             "unusual": [
                 f"{script['script']}: {reason}"
                 for script in run.get("scripts", ())

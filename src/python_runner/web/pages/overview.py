@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from python_runner.facts import dataclass
 from python_runner.installation import shell_word
 from python_runner.model import MailStatus
@@ -11,11 +13,11 @@ from python_runner.report.digest import project_lines
 from python_runner.report.summary import LINE, headline, own_failures, place
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_
+from python_runner.web import times
 from python_runner.web.addresses import key_of
 from python_runner.web.reading.overview import RUNS
 from python_runner.web.site import Page
 from python_runner.web.states import State
-from python_runner.web.times import spoken
 
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from python_runner.model import Run
     from python_runner.texts.formats import Formats
     from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
@@ -110,7 +113,7 @@ def page(question: Question, surveyor: Surveyor) -> Page:
     if not overview.rows:
         return _empty(question, overview)
     rows = _chosen(question, overview.rows)
-    incidents = incidents_of(overview.rows, now, formats)
+    incidents = incidents_of(overview.rows, formats)
     shown, groups = _grouped(question, rows)
     return Page(
         template="overview.html.j2",
@@ -140,9 +143,9 @@ def tab_title(overview: Overview) -> str:
     return f"{shape} {bad}" if bad else shape
 
 
-def sentence(overview: Overview, now: datetime, formats: Formats) -> str:
+def sentence(overview: Overview, now: datetime, formats: Formats) -> Markup:
     """Return whether everything is as it should be, with names."""
-    _, total = formats.gettext, len(overview.rows)
+    total = len(overview.rows)
     bad = [row for row in overview.rows if row.needs_somebody]
     if bad:
         # Of so many; whether one or several of them do so is told by the first number.
@@ -151,7 +154,8 @@ def sentence(overview: Overview, now: datetime, formats: Formats) -> str:
             "{count} of {total} projects need you: {names}",
             len(bad),
         )
-        said = words.format(
+        said = times.sentence(
+            words,
             count=formats.number(len(bad)),
             total=formats.number(total),
             names=_names([row.facts.name for row in bad], formats),
@@ -162,34 +166,34 @@ def sentence(overview: Overview, now: datetime, formats: Formats) -> str:
         words = formats.ngettext(
             "{count} email waits", "{count} emails wait", overview.waiting
         )
-        said += " · " + words.format(count=formats.number(overview.waiting))
+        waiting = times.sentence(words, count=formats.number(overview.waiting))
+        said = Markup(" · ").join((said, waiting))
     return said
 
 
-def _all_well(overview: Overview, now: datetime, formats: Formats) -> str:
+def _all_well(overview: Overview, now: datetime, formats: Formats) -> Markup:
     _, total = formats.gettext, len(overview.rows)
     words = formats.ngettext(
         "The project {names} is well.", "All {count} projects are well.", total
     )
-    parts = [
-        words.format(
-            count=formats.number(total),
-            names=_names([row.facts.name for row in overview.rows], formats),
-        )
-    ]
+    said = times.sentence(
+        words,
+        count=formats.number(total),
+        names=_names([row.facts.name for row in overview.rows], formats),
+    )
     last, due = overview.last, overview.due
     if last and due:
         words = _("Last run {last}, next expected {due}.")
     elif last:
         words = _("Last run {last}.")
     else:
-        return parts[0]
-    parts.append(
-        words.format(
-            last=spoken(last, now, formats), due=spoken(due or last, now, formats)
-        )
+        return said
+    runs = times.sentence(
+        words,
+        last=times.moment(last, now, formats),
+        due=times.moment(due or last, now, formats),
     )
-    return " ".join(parts)
+    return Markup(" ").join((said, runs))
 
 
 def _names(names: Sequence[str], formats: Formats) -> str:
@@ -203,15 +207,13 @@ def _names(names: Sequence[str], formats: Formats) -> str:
     return words.format(names=named, count=formats.number(rest))
 
 
-def incidents_of(
-    rows: Sequence[Row], now: datetime, formats: Formats
-) -> list[IncidentView]:
+def incidents_of(rows: Sequence[Row], formats: Formats) -> list[IncidentView]:
     """Return what projects fail with, the same error of several projects once."""
     found: dict[str, list[Row]] = {}
     for row in rows:
         if row.state in {State.FAILED, State.INTERRUPTED}:
             found.setdefault(_error_of(row), []).append(row)
-    return [_incident(same, now, formats) for same in found.values()]
+    return [_incident(same, formats) for same in found.values()]
 
 
 def _error_of(row: Row) -> str:
@@ -223,7 +225,7 @@ def _error_of(row: Row) -> str:
     return f"project {row.path}"
 
 
-def _incident(rows: Sequence[Row], now: datetime, formats: Formats) -> IncidentView:
+def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
     row, *others = rows
     facts, last = row.facts, row.facts.last
     failed = own_failures(last) if last else ()
@@ -289,10 +291,27 @@ def reason_of(row: Row, now: datetime, formats: Formats) -> str:
             for why in r.unusual
         ]
         return one_line(" · ".join(said), LINE)
+    if row.state is State.FAILED and row.facts.last:
+        return why_failed(row.facts.last, formats)
     if row.state in {State.FAILED, State.INTERRUPTED, State.SILENT}:
         lines = project_lines(row.facts, now, formats)
-        return one_line(lines[0], LINE) if lines else ""
+        return (
+            one_line(lines[-1] if row.facts.silent else lines[0], LINE) if lines else ""
+        )
     return ""
+
+
+def why_failed(run: Run, formats: Formats) -> str:
+    """Return on one line why a run did not succeed: ``import.py: KeyError: 'amount'``."""
+    failed = own_failures(run)
+    if run.error or not failed:
+        return one_line(formats.say(run.error), LINE)
+    words = formats.gettext("{name}: {value}")
+    said = words.format(
+        name=one_line(failed[0].script, _NAME), value=headline(failed[0], formats)
+    )
+    rest = f" (+{formats.number(len(failed) - 1)})" if len(failed) > 1 else ""
+    return one_line(said, LINE) + rest
 
 
 def _mail(row: Row, formats: Formats) -> str:
@@ -301,7 +320,7 @@ def _mail(row: Row, formats: Formats) -> str:
         return words.format(count=formats.number(row.facts.waiting))
     last = row.facts.last
     word = _MAIL.get(last.mail_status) if last else None
-    return formats.gettext(word) if word else "–"
+    return formats.gettext(word) if word else "\N{EN DASH}"
 
 
 def _chosen(question: Question, rows: Sequence[Row]) -> list[Row]:
@@ -318,7 +337,8 @@ def _grouped(question: Question, rows: Sequence[Row]) -> tuple[list[Row], list[G
     if len(rows) <= _MANY or question.query.get("q"):
         return list(rows), []
     opened = question.query.get("open", "")
-    shown, folded = [], dict[Path, list[Row]]()
+    shown: list[Row] = []
+    folded: dict[Path, list[Row]] = {}
     for row in rows:
         quiet = row.state in {State.WELL, State.NEVER}
         if quiet and key_of(row.path.parent) != opened:

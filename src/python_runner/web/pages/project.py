@@ -5,24 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.report.digest import project_lines, since_words
-from python_runner.report.summary import (
-    BRIEF,
-    LINE,
-    headline,
-    outcome_and_why,
-    own_failures,
-)
+from python_runner.model import RunStatus
+from python_runner.report.summary import BRIEF, LINE, headline, own_failures
 from python_runner.scheduling.words import in_words
 from python_runner.texts.sanitize import one_line
 from python_runner.trends import percentile
+from python_runner.web import times
 from python_runner.web.pages.overview import (
     incidents_of,
     reason_of,
     row_view,
     run_command,
+    why_failed,
 )
-from python_runner.web.reading.overview import Overview, Row, Surveyor
 from python_runner.web.reading.project import (
     CALENDAR_DAYS,
     DURATION_RUNS,
@@ -34,14 +29,16 @@ from python_runner.web.reading.project import (
 )
 from python_runner.web.site import NotFound, Page
 from python_runner.web.states import State, state_of, word_of
-from python_runner.web.times import spoken
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from markupsafe import Markup
+
     from python_runner.model import Project, Run
     from python_runner.texts.formats import Formats
+    from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
 
 #: Scripts that have a line of their own in the chart.
@@ -106,7 +103,7 @@ def page(question: Question, surveyor: Surveyor) -> Page:
             "state": row.state,
             "row": row,
             "view": row_view(row, now, formats),
-            "incidents": incidents_of([row], now, formats),
+            "incidents": incidents_of([row], formats),
             "history": found,
             "matrix_runs": found.points[:MATRIX_RUNS],
             "durations": _durations(found, question),
@@ -129,76 +126,74 @@ def _row_of(overview: Overview, folder: Path) -> Row | None:
     return next((row for row in overview.rows if row.path == folder), None)
 
 
-def _sentence(row: Row, question: Question) -> str:
+def _sentence(row: Row, question: Question) -> Markup:
     """Return how the project is, with its name and the script that fails."""
     formats, now, facts = question.formats, question.now, row.facts
     _, name = formats.gettext, one_line(row.facts.name, _NAME)
-    last = facts.last
+    last, values = facts.last, {}
     match row.state:
-        case State.FAILED if last and (failed := own_failures(last)):
-            words = _("{script} of {name} {outcome}{times} - {why}")
-            first = failed[0]
-            word, why = outcome_and_why(first, formats)
-            return words.format(
-                script=one_line(first.script, _NAME),
-                name=name,
-                outcome=word,
-                times=_times(row, formats, question),
-                why=one_line(why or headline(first, formats), BRIEF),
-            )
+        case State.FAILED if last and own_failures(last):
+            return _failing(row, last, question)
         case State.FAILED | State.INTERRUPTED:
-            lines = project_lines(facts, now, formats)
-            word = (
+            words = _("{name}: {outcome}. {reason}")
+            values["outcome"] = (
                 word_of(facts.status, formats) if facts.status else _("cannot be run")
             )
-            said = _("{name} {outcome}").format(name=name, outcome=word)
-            return f"{said} - {one_line(lines[0], BRIEF)}" if lines else said
+            values["reason"] = reason_of(row, now, formats)
         case State.SILENT:
             words = _("{name} did not run: {reason}")
-            return words.format(name=name, reason=reason_of(row, now, formats))
+            values["reason"] = reason_of(row, now, formats)
         case State.UNUSUAL:
             words = _("{name} succeeded, but unusually: {reason}")
-            return words.format(name=name, reason=reason_of(row, now, formats))
+            values["reason"] = reason_of(row, now, formats)
         case State.RUNNING:
             words = _("{name} is running: {ended} of {count} scripts have ended.")
             count = len(row.running.scripts) if row.running else 0
-            return words.format(
-                name=name, ended=formats.number(row.ended), count=formats.number(count)
-            )
-        case State.NEVER | State.SKIPPED:
-            return _("{name} has never run.").format(name=name)
-    words = _("{name} is well. Last run {last}.")
-    if last and row.due:
-        words = _("{name} is well. Last run {last}, next expected {due}.")
-    moment = spoken(last.started_at, now, formats) if last else "–"
-    due = spoken(row.due, now, formats) if row.due else ""
-    return words.format(name=name, last=moment, due=due)
+            values["ended"] = formats.number(row.ended)
+            values["count"] = formats.number(count)
+        case State.WELL if last and row.due:
+            words = _("{name} is well. Last run {last}, next expected {due}.")
+            values["due"] = times.moment(row.due, now, formats)
+        case State.WELL if last:
+            words = _("{name} is well. Last run {last}.")
+        case _:
+            words = _("{name} has never run.")
+    if last:
+        values["last"] = times.moment(last.started_at, now, formats)
+    return times.sentence(words, name=name, **values)
 
 
-def _times(row: Row, formats: Formats, question: Question) -> str:
-    """Return how often it failed since when, as ``(since Monday: 4 runs)``."""
-    streak = row.facts.streak
-    if streak is None or streak.count < 2:  # noqa: PLR2004 - once needs no count
-        return ""
-    said = since_words(row.facts, question.now, formats)
-    return f" ({said})" if said else ""
+def _failing(row: Row, last: Run, question: Question) -> Markup:
+    """Return which script has failed how often since when, and with what."""
+    formats, streak = question.formats, row.facts.streak
+    first = own_failures(last)[0]
+    count = streak.count if streak else 1
+    words = formats.ngettext(
+        "{script} of {name} failed {moment} - {why}",
+        "{script} of {name} has failed {count} times since {moment} - {why}",
+        count,
+    )
+    since = streak.since if streak and streak.since else last.started_at
+    return times.sentence(
+        words,
+        script=one_line(first.script, _NAME),
+        name=one_line(row.facts.name, _NAME),
+        count=formats.number(count),
+        moment=times.moment(since, question.now, formats),
+        why=one_line(headline(first, formats), BRIEF),
+    )
 
 
 def _run_view(run: Run, formats: Formats) -> RunView:
-    failed, reason = own_failures(run), ""
-    if run.error:
-        reason = formats.say(run.error)
-    elif failed:
-        words = formats.gettext("{name}: {value}")
-        reason = words.format(name=failed[0].script, value=headline(failed[0], formats))
-    elif run.unusual_scripts:
+    reason = "" if run.status is RunStatus.SUCCESS else why_failed(run, formats)
+    if run.unusual_scripts and not reason:
         said = [formats.say(why) for r in run.unusual_scripts for why in r.unusual]
-        reason = " · ".join(said)
+        reason = one_line(" · ".join(said), LINE)
     return RunView(
         run=run,
         state=state_of(run.status, unusual=bool(run.unusual_scripts)),
         word=word_of(run.status, formats),
-        reason=one_line(reason, LINE),
+        reason=reason,
     )
 
 

@@ -218,6 +218,8 @@ def _state(facts: ProjectDigest) -> State:
             return State.FAILED
         case Standing.SILENT:
             return State.SILENT
+        case _:
+            pass
     if facts.last and facts.last.unusual_scripts:
         return State.UNUSUAL
     if facts.running_since:

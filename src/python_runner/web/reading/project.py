@@ -131,8 +131,7 @@ def run_page(store: Store, folder: Path, before: int | None) -> tuple[list[Run],
     Raises:
         StoreError: the records cannot be read.
     """
-    limits = {} if before is None else {"before": before}
-    points = store.points.runs(folder, PAGE_RUNS + 1, **limits)
+    points = store.points.runs(folder, PAGE_RUNS + 1, before=before)
     shown = points[:PAGE_RUNS]
     found = store.runs_by_id([point.run_id for point in shown])
     return found, shown[-1].place if len(points) > PAGE_RUNS else 0

@@ -7,7 +7,8 @@
   const body = document.body;
   const words = JSON.parse(body.dataset.words);
   const favicons = JSON.parse(body.dataset.favicons);
-  const language = root.lang;
+  // How this reader's computer writes the language of the page.
+  const language = navigator.languages.find((one) => one.split("-")[0] === root.lang) || (root.lang === "en" ? "en-GB" : root.lang);
   const byId = (id) => document.getElementById(id);
   const fill = (text, values) =>
     text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
@@ -20,7 +21,7 @@
   const dated = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "short", year: "numeric" });
   const whole = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
   const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
-  const units = language === "fr" ? ["s", "min", "h", "j"] : ["s", "min", "h", "d"];
+  const units = root.lang === "fr" ? ["s", "min", "h", "j"] : ["s", "min", "h", "d"];
 
   function dayOf(moment) {
     return new Date(moment.getFullYear(), moment.getMonth(), moment.getDate());
@@ -356,5 +357,5 @@
   }, 1000);
   open();
 
-  window.dashboard = { showTimes, refresh, fill };
+  window.dashboard = { showTimes, refresh, fill, language };
 })();

@@ -5,9 +5,13 @@
   const place = document.getElementById("durations");
   if (!place) return;
   const facts = JSON.parse(place.dataset.durations);
+  const language = window.dashboard.language;
+  const dayFormat = new Intl.DateTimeFormat(language, { day: "numeric", month: "short" });
+  const timeFormat = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const bothFormat = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
   const unit = (value) => {
     if (value === null || value === undefined) return "–";
-    if (value < 60) return value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: value < 10 ? 2 : 0 }) + "\u00a0s";
+    if (value < 60) return value.toLocaleString(language, { maximumFractionDigits: value < 10 ? 2 : 0 }) + "\u00a0s";
     const minutes = Math.floor(value / 60);
     return minutes < 60
       ? minutes + "\u00a0min " + Math.round(value % 60) + "\u00a0s"
@@ -26,7 +30,9 @@
     const dark = style.colorScheme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
     const own = colours[dark ? "dark" : "light"];
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-    const series = [{}];
+    const series = [{ value: (chart, value) => (value === null ? "–" : bothFormat.format(value * 1000)) }];
+    const days = (chart, values, at, space, step) =>
+      values.map((value) => (step < 86400 ? timeFormat : dayFormat).format(value * 1000));
     const bands = [];
     facts.series.forEach((one, at) => {
       const colour = own[at % own.length];
@@ -54,7 +60,7 @@
       height: 260,
       series,
       bands,
-      axes: [axis, { ...axis, size: 70, values: (chart, values) => values.map(unit) }],
+      axes: [{ ...axis, values: days }, { ...axis, size: 70, values: (chart, values) => values.map(unit) }],
       cursor: { drag: { x: true, y: false } },
     }, data, place);
     chart.over.addEventListener("click", () => {
