@@ -259,12 +259,11 @@ def unusual_texts(run: Run | None) -> list[str]:
 def _unusual(run: Run, now: datetime, formats: Formats) -> str:
     """Return which success was unusual when, and why."""
     first, *others = run.unusual_scripts
-    words = formats.gettext("unusual {moment}: {reason}")
-    named = formats.gettext("{name}: {value}").format(
-        name=shortened(first.script, _NAME),
-        value=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
+    said = formats.gettext("{moment}, {script}: {reason}").format(
+        moment=spoken(run.started_at, now, formats),
+        script=shortened(first.script, _NAME),
+        reason=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
     )
-    said = words.format(moment=spoken(run.started_at, now, formats), reason=named)
     return said + (f" (+{formats.number(len(others))})" if others else "")
 
 
