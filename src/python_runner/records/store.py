@@ -28,7 +28,6 @@ from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
-from python_runner.records.source_texts import SourceTexts
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -56,6 +55,7 @@ if TYPE_CHECKING:
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
+    from python_runner.records.source_texts import SourceTexts
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -116,7 +116,6 @@ class Store:
     Attributes:
         notice: what people must know about the records, or None.
         messages: the queue of the reports.
-        sources: the texts of what scripts were made of.
     """
 
     def __init__(
@@ -129,7 +128,6 @@ class Store:
         self.notice = notice
         self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
-        self.sources = SourceTexts(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -157,6 +155,16 @@ class Store:
         from python_runner.records.digests import Digests  # noqa: PLC0415
 
         return Digests(self._database, self.messages)
+
+    @property
+    def sources(self) -> SourceTexts:
+        """The texts of what scripts were made of."""
+        # Imported here because what only reads runs needs none.
+        from python_runner.records.source_texts import (  # noqa: PLC0415
+            SourceTexts,
+        )
+
+        return SourceTexts(self._database)
 
     @contextmanager
     def view(self) -> Iterator[Connection]:
