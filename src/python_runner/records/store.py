@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -28,12 +28,14 @@ from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
+from python_runner.records.source_texts import SourceTexts
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+    from sqlite3 import Connection
 
     from python_runner.model import (
         AlertMemory,
@@ -114,6 +116,7 @@ class Store:
     Attributes:
         notice: what people must know about the records, or None.
         messages: the queue of the reports.
+        sources: the texts of what scripts were made of.
     """
 
     def __init__(
@@ -126,6 +129,7 @@ class Store:
         self.notice = notice
         self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
+        self.sources = SourceTexts(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +157,12 @@ class Store:
         from python_runner.records.digests import Digests  # noqa: PLC0415
 
         return Digests(self._database, self.messages)
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """Open one moment of the records, for the questions of ``records.overview``."""
+        with self._database.read() as connection:
+            yield connection
 
     @property
     def points(self) -> Points:
@@ -353,7 +363,8 @@ class Store:
             stamp: what changes when one of them does.
             packages: what a run refers to by its fingerprint from now on.
         """
-        with self._database.write() as connection:
+        # A power cut that takes it with it takes the run as well, or it is read again.
+        with self._database.write(synced=False) as connection:
             provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:

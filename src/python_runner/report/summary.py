@@ -73,7 +73,8 @@ def summary(
     if run.status is RunStatus.SUCCESS and run.unusual_scripts:
         status = formats.gettext("Unusual")
         to_blame = run.unusual_scripts
-        cause = one_line(" · ".join(unusual_reasons(to_blame[0], formats)), _CAUSE)
+        # The row of the script says all of them.
+        cause = one_line(unusual_reasons(to_blame[0], formats)[0], _CAUSE)
     elif run.status is RunStatus.SUCCESS and recovered:
         status = formats.gettext("Recovered")
         to_blame = tuple(r for r in run.scripts if r.script in recovered)
