@@ -184,8 +184,10 @@ SAME = {
         ),
     ),
     "optional-package": (
-        "ImportError: `Import openpyxl` failed.  Use pip, conda, or your preferred package"
-        " management tool to install the openpyxl package.",
+        (
+            "ImportError: `Import openpyxl` failed.  Use pip, conda, or your preferred package"
+            " management tool to install the openpyxl package."
+        ),
     ),
     "memory": (
         (
