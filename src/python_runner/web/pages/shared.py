@@ -64,4 +64,4 @@ def whole_number(text: str, default: int) -> int:
     """Return a number of an address; what is none is the default."""
     return (
         int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
-    )  # noqa: PLR2004
+    )
