@@ -9,7 +9,13 @@ import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import provenance, queries, rows, summaries
+from python_runner.records import (
+    provenance,
+    queries,
+    rows,
+    source_texts,
+    summaries,
+)
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -366,6 +372,7 @@ def delete_old_runs(
             (json.dumps(runs),),
         )
         provenance.delete_unused(connection, made_of)
+        source_texts.delete_unneeded(connection)
     return len(runs)
 
 

@@ -28,6 +28,7 @@ from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
+from python_runner.records.source_texts import SourceTexts
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -115,6 +116,7 @@ class Store:
     Attributes:
         notice: what people must know about the records, or None.
         messages: the queue of the reports.
+        sources: the texts of what scripts were made of.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class Store:
         self.notice = notice
         self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
+        self.sources = SourceTexts(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -360,7 +363,8 @@ class Store:
             stamp: what changes when one of them does.
             packages: what a run refers to by its fingerprint from now on.
         """
-        with self._database.write() as connection:
+        # A power cut that takes it with it takes the run as well, or it is read again.
+        with self._database.write(synced=False) as connection:
             provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:

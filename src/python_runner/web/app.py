@@ -190,6 +190,8 @@ class Dashboard:
 
     async def events(self, request: Request) -> Response:
         """Answer with a stream of what happens."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.live.is_full:
             return Response(status_code=503, headers={"retry-after": "30"})
         seen = request.headers.get("last-event-id") or request.query_params.get(

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from python_runner.facts import dataclass
 from python_runner.installation import shell_word
 from python_runner.model import MailStatus
-from python_runner.report.digest import project_lines
+from python_runner.report.digest import project_lines, rhythm_words
 from python_runner.report.summary import LINE, headline, own_failures, place
 from python_runner.texts.sanitize import one_line
 from python_runner.texts.sentence import N_
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Run
+    from python_runner.model.digest import Silent
     from python_runner.texts.formats import Formats
     from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
@@ -201,9 +202,7 @@ def _names(names: Sequence[str], formats: Formats) -> str:
     rest = len(names) - _NAMED
     if rest <= 0:
         return named
-    words = formats.ngettext(
-        "{names} and {count} more", "{names} and {count} more", rest
-    )
+    words = formats.gettext("{names} and {count} more")
     return words.format(names=named, count=formats.number(rest))
 
 
@@ -283,7 +282,12 @@ def row_view(row: Row, now: datetime, formats: Formats) -> RowView:
 
 
 def reason_of(row: Row, now: datetime, formats: Formats) -> str:
-    """Return on one line why a project does as it does; empty where it does well."""
+    """Return on one line why a project does as it does; empty where it does well.
+
+    It may hold elements; all else in it is escaped then.
+    """
+    if row.facts.silent and row.state is State.SILENT:
+        return _silence(row.facts.silent, now, formats)
     if row.state is State.UNUSUAL and row.facts.last:
         said = [
             formats.say(why)
@@ -293,12 +297,34 @@ def reason_of(row: Row, now: datetime, formats: Formats) -> str:
         return one_line(" · ".join(said), LINE)
     if row.state is State.FAILED and row.facts.last:
         return why_failed(row.facts.last, formats)
-    if row.state in {State.FAILED, State.INTERRUPTED, State.SILENT}:
+    if row.state in {State.FAILED, State.INTERRUPTED}:
         lines = project_lines(row.facts, now, formats)
-        return (
-            one_line(lines[-1] if row.facts.silent else lines[0], LINE) if lines else ""
-        )
+        return one_line(lines[0], LINE) if lines else ""
     return ""
+
+
+def _silence(silent: Silent, now: datetime, formats: Formats) -> Markup:
+    """Return when a project should have run, by what, and how long ago that was."""
+    if silent.schedule:
+        words = formats.gettext("due {moment} by its schedule ({schedule})")
+    else:
+        words = formats.ngettext(
+            "expected {moment} by its rhythm ({rhythm}, learnt from {count} run)",
+            "expected {moment} by its rhythm ({rhythm}, learnt from {count} runs)",
+            silent.runs,
+        )
+    said = times.sentence(
+        words,
+        moment=times.moment(silent.expected_at, now, formats),
+        schedule=one_line(silent.schedule or "", LINE),
+        rhythm=rhythm_words(silent, formats),
+        count=formats.number(silent.runs),
+    )
+    return times.sentence(
+        formats.gettext("{reason}, for {duration}"),
+        reason=said,
+        duration=times.lasting(silent.expected_at, now, formats),
+    )
 
 
 def why_failed(run: Run, formats: Formats) -> str:

@@ -33,6 +33,9 @@ def page(_question: Question, surveyor: Surveyor) -> Response:
 
 def line(overview: Overview) -> str:
     """Return ``OK``, or ``FAIL 2 factures/import.py exports(silent)``."""
+    if not overview.rows:
+        # Another state folder than the one that was meant looks like this.
+        return "FAIL no project is recorded"
     bad = [row for row in overview.rows if row.needs_somebody]
     if not bad:
         return "OK"
