@@ -523,12 +523,13 @@ def error_group(
             """
             SELECT error.*, script.name AS script_name, script.project,
                 first.started_at AS first_at, last.started_at AS last_at,
-                last.run_id AS last_run, last.name AS project_name, (
+                last.run_id AS last_run, last.name AS project_name, path, (
                     SELECT min(number) FROM failure
                     WHERE script = error.script AND error = error.error
                         AND run = error.last
                 ) AS place
             FROM error JOIN script ON script.id = error.script
+            JOIN project ON project.id = script.project
             JOIN run AS first ON first.id = error.first
             JOIN run AS last ON last.id = error.last
             WHERE error.error = :error
@@ -565,6 +566,7 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
     return ErrorPlace(
         number=row["project"],
         project=row["project_name"],
+        path=Path(row["path"]),
         script=row["script_name"],
         count=row["count"],
         first=rows.to_time(row["first_at"]),
