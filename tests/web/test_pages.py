@@ -100,7 +100,10 @@ def test_one_error_of_several_projects_is_one_incident(dashboard: Dashboard) -> 
             store.end_run(run_of(dashboard.project(f"a{n}-same"), n, BAD), [], NOON)
         for n in range(9):
             other = run_of(
-                dashboard.project(f"p{n}"), 100 + n, BAD, exception=f"{'ABCDEFGHI'[n]}Error"
+                dashboard.project(f"p{n}"),
+                100 + n,
+                BAD,
+                exception=f"{'ABCDEFGHI'[n]}Error",
             )
             store.end_run(other, [], NOON)
     page = dashboard.ask("/").text
@@ -322,7 +325,11 @@ LEFT_OPEN: list[sqlite3.Connection] = []
 
 @pytest.mark.parametrize(
     ("spoil", "words"),
-    [(damaged, "is damaged"), (newer, "newer version"), (locked, "is locked by another")],
+    [
+        (damaged, "is damaged"),
+        (newer, "newer version"),
+        (locked, "is locked by another"),
+    ],
 )
 def test_broken_records_are_told_on_the_page(
     dashboard: Dashboard, spoil: object, words: str

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.portable("requests are answered in this process")
 
-ADDRESSES = ("/", "/wall", "/status.txt", "/help", "/p/nothing", "/nothing", "/events?x")
+ADDRESSES = (
+    "/",
+    "/wall",
+    "/status.txt",
+    "/help",
+    "/p/nothing",
+    "/nothing",
+    "/events?x",
+)
 #: One of them asks for ever, so it is left out where an answer is waited for.
 ANSWERED = [address for address in ADDRESSES if not address.startswith("/events")]
 ASSETS = ("/static/dashboard.css", "/static/dashboard.js", "/static/theme.js")
@@ -68,7 +76,17 @@ def test_the_policy_lets_nothing_in_from_elsewhere_and_nothing_inline() -> None:
 @pytest.mark.parametrize("address", ["/", "/static/dashboard.css", "/nothing"])
 @pytest.mark.parametrize(
     "method",
-    ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"],
+    [
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "TRACE",
+        "CONNECT",
+        "PROPFIND",
+        "get",
+    ],
 )
 def test_nothing_but_get_and_head_is_answered(
     dashboard: Dashboard, method: str, address: str
@@ -84,7 +102,14 @@ def test_a_head_is_a_get_without_a_body(dashboard: Dashboard) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-OURS = ("localhost", "localhost:8765", "127.0.0.1:1", "[::1]:8765", "[::1]", "LOCALHOST.")
+OURS = (
+    "localhost",
+    "localhost:8765",
+    "127.0.0.1:1",
+    "[::1]:8765",
+    "[::1]",
+    "LOCALHOST.",
+)
 OTHERS = (
     *("evil.example", "evil.example:8765", "localhost.evil.example", "evil-localhost"),
     *("127.0.0.1.evil.example", "0.0.0.0:8765", "192.168.1.2", "2130706433", "", ":80"),
@@ -93,16 +118,18 @@ OTHERS = (
 
 
 @pytest.mark.parametrize("host", OURS)
-def test_this_computer_s_own_names_are_answered(dashboard: Dashboard, host: str) -> None:
+def test_this_computer_s_own_names_are_answered(
+    dashboard: Dashboard, host: str
+) -> None:
     """With any port, or none: a tunnel may lead here."""
     assert dashboard.ask(headers={"host": host}).status == 200
 
 
-@pytest.mark.parametrize("address", ["/", "/static/dashboard.css", "/events", "/nothing"])
+@pytest.mark.parametrize(
+    "address", ["/", "/static/dashboard.css", "/events", "/nothing"]
+)
 @pytest.mark.parametrize("host", OTHERS)
-def test_other_names_are_refused(
-    dashboard: Dashboard, host: str, address: str
-) -> None:
+def test_other_names_are_refused(dashboard: Dashboard, host: str, address: str) -> None:
     """A name of somebody else that was made to lead here (DNS rebinding) reads nothing."""
     answer = dashboard.ask(address, headers={"host": host})
     assert answer.status == 421
@@ -198,8 +225,21 @@ def test_signing_in_leads_to_no_other_server(locked: Dashboard) -> None:
 
 
 TRAVERSALS = (
-    *("../app.py", "..%2fapp.py", "%2e%2e/app.py", "vendor/../../app.py", "/etc/passwd"),
-    *("....//app.py", "dashboard.css/..", "vendor", "", "dashboard.css%00.txt", "\\app.py"),
+    *(
+        "../app.py",
+        "..%2fapp.py",
+        "%2e%2e/app.py",
+        "vendor/../../app.py",
+        "/etc/passwd",
+    ),
+    *(
+        "....//app.py",
+        "dashboard.css/..",
+        "vendor",
+        "",
+        "dashboard.css%00.txt",
+        "\\app.py",
+    ),
     *("C:/Windows/win.ini", "vendor/SHA256SUMS", "file:///etc/passwd", "~root/x"),
 )
 
@@ -210,7 +250,9 @@ def test_no_path_comes_from_outside(dashboard: Dashboard, name: str) -> None:
     assert dashboard.ask(f"/static/{name}").status == 404
 
 
-@pytest.mark.parametrize("key", [*TRAVERSALS[:8], "1", "'; DROP TABLE run; --", "é" * 300])
+@pytest.mark.parametrize(
+    "key", [*TRAVERSALS[:8], "1", "'; DROP TABLE run; --", "é" * 300]
+)
 def test_projects_are_known_by_their_keys(dashboard: Dashboard, key: str) -> None:
     """What is no key is no project, and is not repeated on the page."""
     answer = dashboard.ask(f"/p/{quote(key)}")
