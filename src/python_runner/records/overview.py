@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
     from python_runner.model import ScriptResult
+    from python_runner.texts.sentence import Sentence
 
 #: Behind the key of any run.
 BEYOND = 2**63 - 1
+#: Unusual scripts of several runs that are told at most.
+_MOST_UNUSUAL = 2000
 #: Days that the share of successes is about.
 SHARE_DAYS = 30
 #: Scripts that are named of an open run, and of an error.
@@ -523,12 +526,13 @@ def error_group(
             """
             SELECT error.*, script.name AS script_name, script.project,
                 first.started_at AS first_at, last.started_at AS last_at,
-                last.run_id AS last_run, last.name AS project_name, (
+                last.run_id AS last_run, last.name AS project_name, path, (
                     SELECT min(number) FROM failure
                     WHERE script = error.script AND error = error.error
                         AND run = error.last
                 ) AS place
             FROM error JOIN script ON script.id = error.script
+            JOIN project ON project.id = script.project
             JOIN run AS first ON first.id = error.first
             JOIN run AS last ON last.id = error.last
             WHERE error.error = :error
@@ -565,6 +569,7 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
     return ErrorPlace(
         number=row["project"],
         project=row["project_name"],
+        path=Path(row["path"]),
         script=row["script_name"],
         count=row["count"],
         first=rows.to_time(row["first_at"]),
@@ -672,3 +677,31 @@ def message_numbers(
         (before, limit),
     )
     return [number for (number,) in cursor]
+
+
+def unusual(
+    connection: Connection, keys: Sequence[int]
+) -> dict[int, tuple[Sentence, ...]]:
+    """Return why successes of runs were unusual, by the keys of those that had some."""
+    found: defaultdict[int, list[Sentence]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT run, unusual FROM result
+        WHERE run IN (SELECT value FROM json_each(?)) AND unusual IS NOT NULL
+        ORDER BY run, number LIMIT ?
+        """,
+        (json.dumps(list(keys)), _MOST_UNUSUAL),
+    ):
+        found[row["run"]] += rows.to_texts(row["unusual"])
+    return {run: tuple(why) for run, why in found.items()}
+
+
+def waiting(connection: Connection) -> dict[int | None, int]:
+    """Return how many reports of each project wait; None stands for the digests."""
+    cursor = connection.execute(
+        """
+        SELECT run.project, count(*) FROM message LEFT JOIN run ON run.id = message.run
+        WHERE state = 'queued' GROUP BY run.project
+        """
+    )
+    return dict(map(tuple, cursor))

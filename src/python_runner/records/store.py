@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
-    from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
     from python_runner.records.source_texts import SourceTexts
 
@@ -171,14 +170,6 @@ class Store:
         """Open one moment of the records, for the questions of ``records.overview``."""
         with self._database.read() as connection:
             yield connection
-
-    @property
-    def points(self) -> Points:
-        """Runs as points of a chart."""
-        # Imported here because no run needs it.
-        from python_runner.records.points import Points  # noqa: PLC0415
-
-        return Points(self._database)
 
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
@@ -403,12 +394,6 @@ class Store:
         with self._database.read() as connection:
             runs = queries.load(connection, queries.ended(connection, run_id))
         return next(iter(runs), None)
-
-    def runs_by_id(self, run_ids: Sequence[str]) -> list[Run]:
-        """Return the ended runs with these ids, in that order; one that is gone is missing."""
-        with self._database.read() as connection:
-            keys = [key for one in run_ids for key in queries.ended(connection, one)]
-            return queries.load(connection, keys)
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with ``prefix``, open runs included."""

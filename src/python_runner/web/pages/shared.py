@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from python_runner.web.site import Question
 
+#: Digits of the largest number that the records take.
+_DIGITS = 18
 _RUN_ID = re.compile(r"[0-9a-f]{13}")
 
 
@@ -61,7 +63,6 @@ def project_filter(question: Question) -> tuple[str, int | None]:
 
 
 def whole_number(text: str, default: int) -> int:
-    """Return a number of an address; what is none is the default."""
-    return (
-        int(text) if text.isascii() and text.isdigit() and len(text) < 19 else default
-    )
+    """Return a number of an address; what is none, or too large, is the default."""
+    number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    return int(text) if number else default

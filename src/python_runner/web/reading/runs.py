@@ -100,7 +100,7 @@ def run_facts(
         mails = messages.load(view, numbers)
     status, alive = line.status, False
     if status is None:
-        status, alive = _end_of_open(store, home, line)
+        status, alive = end_of_open(store, home, line)
     shown = failed[:count]
     return RunFacts(
         line=line,
@@ -123,7 +123,7 @@ def run_facts(
     )
 
 
-def _end_of_open(
+def end_of_open(
     store: Store, home: Path, line: RunLine
 ) -> tuple[RunStatus | None, bool]:
     """Return how a run ended that is open in the records, and whether its runner lives."""
