@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.timing import Sample, Start, run
 from python_runner.records.database import connect
+from python_runner.records.schema import SUMMARIES
 from python_runner.records.store import DATABASE_NAME, open_store
 
 
@@ -142,13 +143,13 @@ def make_outputs(folder: Path, count: int, age: timedelta) -> None:
         (folder / "logs" / "runs" / name).mkdir(parents=True)
 
 
-def make_records(home: Path, runs: int) -> None:
+def make_records(home: Path, runs: int, projects: int = PROJECTS) -> None:
     """Make records of so many runs."""
     open_store(home, NOW).close()
-    fill(home / DATABASE_NAME, runs)
+    fill(home / DATABASE_NAME, runs, projects)
 
 
-def fill(path: Path, runs: int) -> None:
+def fill(path: Path, runs: int, projects: int = PROJECTS) -> None:
     """Write ``runs`` runs, the newest of them now, in a few statements."""
     with closing(connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
@@ -158,23 +159,23 @@ def fill(path: Path, runs: int) -> None:
             "INSERT INTO project (id, path, key) VALUES (?, ?, path_key(?))",
             [
                 (number, *[f"/srv/projects/project_{number}"] * 2)
-                for number in range(PROJECTS)
+                for number in range(projects)
             ],
         )
         connection.executemany(
             "INSERT INTO script (id, project, name) VALUES (?, ?, ?)",
             [
                 (number * SCRIPTS + place, number, f"{place}.py")
-                for number in range(PROJECTS)
+                for number in range(projects)
                 for place in range(SCRIPTS)
             ],
         )
         values = {
             "runs": runs,
-            "projects": PROJECTS,
+            "projects": projects,
             "scripts": SCRIPTS,
             "newest": int(NOW.timestamp() * 1_000_000),
-            "step": 1_800_000_000 // PROJECTS,
+            "step": 1_800_000_000 // projects,
         }
         connection.execute(
             """
@@ -210,5 +211,12 @@ def fill(path: Path, runs: int) -> None:
                 iif(state <> 'success', 'KeyError: 1', NULL)
             FROM result
             """
+        )
+        for statement in SUMMARIES:
+            if statement.lstrip().startswith(("INSERT", "WITH")):
+                connection.execute(statement)
+        connection.execute(
+            "UPDATE run SET scripts = :scripts, failed = iif(status = 'success', 0, :scripts)",
+            values,
         )
         connection.execute("COMMIT")

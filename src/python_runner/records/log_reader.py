@@ -115,6 +115,16 @@ def _first_line(file: BinaryIO) -> str:
     return hashlib.sha256(line).hexdigest()[:32] if line else ""
 
 
+def place_in(file: BinaryIO) -> LogPlace:
+    """Return the place at the start of an open file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    file.seek(0)
+    return LogPlace(_first_line(file))
+
+
 def read_log(
     folder: Path, *filenames: str, newest_first: bool = False
 ) -> Iterator[LogLine]:
@@ -140,21 +150,21 @@ def _read(folder: Path, filename: str) -> Iterator[LogLine]:
 
 def _read_back(folder: Path, filename: str) -> Iterator[LogLine]:
     ends = []
-    for path in _files(folder, filename):
+    for path in log_files(folder, filename):
         with suppress(*_NOT_THERE), reading(path) as file:
             ends.append(_Place.in_front_of(file, os.fstat(file.fileno()).st_size))
     for end in reversed(ends):
         place, first = end, max(0, end.offset - _LONGEST)
         # A file that is gone is told no more of.
         while place.offset > first and (
-            found := _path_of(_files(folder, filename), place)
+            found := _path_of(log_files(folder, filename), place)
         ):
             with reading(found) as file:
                 content, place = _block_before(file, place.offset, first)
             yield from reversed([*parse_log(content)])
 
 
-def _files(folder: Path, filename: str) -> list[Path]:
+def log_files(folder: Path, filename: str) -> list[Path]:
     """Return a log and its archives, the oldest first."""
     return [*archives(folder, filename), folder / filename]
 
@@ -241,7 +251,7 @@ def _next_block(
 
 def _unread(folder: Path, filename: str, place: _Place) -> list[Path]:
     """Return the files from the one being read on, all if there is none yet."""
-    files = _files(folder, filename)
+    files = log_files(folder, filename)
     if reading_on := _path_of(files, place):
         return files[files.index(reading_on) :]
     # The file being read is gone for good: what is newer is in the log itself.

@@ -26,6 +26,7 @@ from python_runner.model.overview import (
     RunLine,
 )
 from python_runner.records import rows
+from python_runner.records.queries import project as project_key
 from python_runner.records.summaries import OWN, SCRIPTS, recent_runs
 
 
@@ -35,9 +36,12 @@ if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
     from python_runner.model import ScriptResult
+    from python_runner.texts.sentence import Sentence
 
 #: Behind the key of any run.
 BEYOND = 2**63 - 1
+#: Unusual scripts of several runs that are told at most.
+_MOST_UNUSUAL = 2000
 #: Days that the share of successes is about.
 SHARE_DAYS = 30
 #: Scripts that are named of an open run, and of an error.
@@ -253,6 +257,19 @@ def runs_of(
     limit: int = 50,
 ) -> list[RunLine]:
     """Return ended runs of a project, or of all, recorded before one, newest first."""
+    keys = keys_of(connection, project, before=before, failed=failed, limit=limit)
+    return lines(connection, keys)
+
+
+def keys_of(
+    connection: Connection,
+    project: int | None,
+    *,
+    before: int = BEYOND,
+    failed: bool = False,
+    limit: int = 50,
+) -> list[int]:
+    """Return the keys of these runs."""
     which = "project = :project AND" if project is not None else ""
     cursor = connection.execute(
         f"""
@@ -262,7 +279,32 @@ def runs_of(
         """,  # noqa: S608 - our own words
         {"project": project, "before": before, "limit": limit},
     )
-    return lines(connection, [key for (key,) in cursor])
+    return [key for (key,) in cursor]
+
+
+def outputs_of(
+    connection: Connection, runs: Sequence[int], after: int = 0
+) -> list[tuple[int, int, str, Path]]:
+    """Return run, place, script and file of the outputs of some runs, in their order.
+
+    Args:
+        connection: within a transaction.
+        runs: the runs, newest first.
+        after: a place; what is not behind it in its run is left out.
+    """
+    cursor = connection.execute(
+        """
+        SELECT run, number, name, output
+        FROM result JOIN script ON script.id = result.script
+        WHERE run IN (SELECT value FROM json_each(?)) AND number > ?
+            AND output IS NOT NULL
+        ORDER BY run DESC, number
+        """,
+        (json.dumps(list(runs)), after),
+    )
+    return [
+        (row["run"], row["number"], row["name"], Path(row["output"])) for row in cursor
+    ]
 
 
 def key_of(connection: Connection, run_id: str) -> int | None:
@@ -484,12 +526,13 @@ def error_group(
             """
             SELECT error.*, script.name AS script_name, script.project,
                 first.started_at AS first_at, last.started_at AS last_at,
-                last.run_id AS last_run, last.name AS project_name, (
+                last.run_id AS last_run, last.name AS project_name, path, (
                     SELECT min(number) FROM failure
                     WHERE script = error.script AND error = error.error
                         AND run = error.last
                 ) AS place
             FROM error JOIN script ON script.id = error.script
+            JOIN project ON project.id = script.project
             JOIN run AS first ON first.id = error.first
             JOIN run AS last ON last.id = error.last
             WHERE error.error = :error
@@ -526,6 +569,7 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
     return ErrorPlace(
         number=row["project"],
         project=row["project_name"],
+        path=Path(row["path"]),
         script=row["script_name"],
         count=row["count"],
         first=rows.to_time(row["first_at"]),
@@ -570,19 +614,45 @@ def occurrences(
     return [(known[run], number) for run, number in newest if run in known]
 
 
-def first_failure(
-    connection: Connection, error: str, script: str, project: int
-) -> RunLine | None:
-    """Return the first recorded run in which a script ended with an error."""
+def first_of(connection: Connection, run: int, number: int) -> RunLine | None:
+    """Return the first recorded run in which a script ended as it did in this one."""
     row = connection.execute(
         """
-        SELECT first FROM error WHERE error = ? AND script = (
-            SELECT id FROM script WHERE project = ? AND name = ?
-        )
+        SELECT first FROM error JOIN failure USING (error, script)
+        WHERE failure.run = ? AND number = ?
         """,
-        (error, project, rows.from_string(script)),
+        (run, number),
     ).fetchone()
     return next(iter(lines(connection, [row["first"]])), None) if row else None
+
+
+def number_of(connection: Connection, path: Path) -> int | None:
+    """Return the number of a project; None where it has never run."""
+    return project_key(connection, path)
+
+
+def messages_of(connection: Connection, run: int) -> list[int]:
+    """Return the numbers of the messages that report a run."""
+    cursor = connection.execute(
+        "SELECT id FROM message WHERE run = ? ORDER BY id", (run,)
+    )
+    return [number for (number,) in cursor]
+
+
+def output_of(
+    connection: Connection, run: int, number: int
+) -> tuple[str, str, Path | None] | None:
+    """Return name, state and file of output of a script of a run, if there is one."""
+    row = connection.execute(
+        """
+        SELECT name, state, output FROM result JOIN script ON script.id = result.script
+        WHERE run = ? AND number = ?
+        """,
+        (run, number),
+    ).fetchone()
+    if row is None:
+        return None
+    return row["name"], row["state"], Path(row["output"]) if row["output"] else None
 
 
 def newest_own(connection: Connection, project: int, limit: int) -> list[int]:
@@ -607,3 +677,31 @@ def message_numbers(
         (before, limit),
     )
     return [number for (number,) in cursor]
+
+
+def unusual(
+    connection: Connection, keys: Sequence[int]
+) -> dict[int, tuple[Sentence, ...]]:
+    """Return why successes of runs were unusual, by the keys of those that had some."""
+    found: defaultdict[int, list[Sentence]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT run, unusual FROM result
+        WHERE run IN (SELECT value FROM json_each(?)) AND unusual IS NOT NULL
+        ORDER BY run, number LIMIT ?
+        """,
+        (json.dumps(list(keys)), _MOST_UNUSUAL),
+    ):
+        found[row["run"]] += rows.to_texts(row["unusual"])
+    return {run: tuple(why) for run, why in found.items()}
+
+
+def waiting(connection: Connection) -> dict[int | None, int]:
+    """Return how many reports of each project wait; None stands for the digests."""
+    cursor = connection.execute(
+        """
+        SELECT run.project, count(*) FROM message LEFT JOIN run ON run.id = message.run
+        WHERE state = 'queued' GROUP BY run.project
+        """
+    )
+    return dict(map(tuple, cursor))

@@ -10,7 +10,7 @@ import errno
 import os
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -34,6 +34,7 @@ from python_runner.texts.sentence import N_, Sentence
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
+    from sqlite3 import Connection
 
     from python_runner.model import (
         AlertMemory,
@@ -52,8 +53,8 @@ if TYPE_CHECKING:
     from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
-    from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
+    from python_runner.records.source_texts import SourceTexts
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -155,12 +156,20 @@ class Store:
         return Digests(self._database, self.messages)
 
     @property
-    def points(self) -> Points:
-        """Runs as points of a chart."""
-        # Imported here because no run needs it.
-        from python_runner.records.points import Points  # noqa: PLC0415
+    def sources(self) -> SourceTexts:
+        """The texts of what scripts were made of."""
+        # Imported here because what only reads runs needs none.
+        from python_runner.records.source_texts import (  # noqa: PLC0415
+            SourceTexts,
+        )
 
-        return Points(self._database)
+        return SourceTexts(self._database)
+
+    @contextmanager
+    def view(self) -> Iterator[Connection]:
+        """Open one moment of the records, for the questions of ``records.overview``."""
+        with self._database.read() as connection:
+            yield connection
 
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
@@ -353,7 +362,8 @@ class Store:
             stamp: what changes when one of them does.
             packages: what a run refers to by its fingerprint from now on.
         """
-        with self._database.write() as connection:
+        # A power cut that takes it with it takes the run as well, or it is read again.
+        with self._database.write(synced=False) as connection:
             provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:
@@ -384,12 +394,6 @@ class Store:
         with self._database.read() as connection:
             runs = queries.load(connection, queries.ended(connection, run_id))
         return next(iter(runs), None)
-
-    def runs_by_id(self, run_ids: Sequence[str]) -> list[Run]:
-        """Return the ended runs with these ids, in that order; one that is gone is missing."""
-        with self._database.read() as connection:
-            keys = [key for one in run_ids for key in queries.ended(connection, one)]
-            return queries.load(connection, keys)
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with ``prefix``, open runs included."""

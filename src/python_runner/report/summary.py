@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from python_runner.facts import dataclass
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import history
-from python_runner.texts.sanitize import clean, one_line
+from python_runner.texts.sanitize import clean, flat, one_line
 from python_runner.texts.sentence import after_word
 from python_runner.tracebacks.names import short_exception
 
@@ -212,7 +212,10 @@ def hint_words(result: ScriptResult, formats: Formats) -> str:
     if result.hint is None:
         return ""
     words = formats.gettext("Hint: {hint}")
-    return words.format(hint=one_line(formats.say(result.hint), _HINT))
+    # Its no-break spaces stay.
+    said = flat(formats.say(result.hint))
+    said = said if len(said) <= _HINT else f"{said[: _HINT - 1].rstrip()}…"
+    return words.format(hint=said)
 
 
 def unusual_reasons(result: ScriptResult, formats: Formats) -> tuple[str, ...]:

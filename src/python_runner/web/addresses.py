@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from python_runner.facts import dataclass
-from python_runner.records.rows import project_key
+from python_runner.model import Outcome
+from python_runner.records.rows import error_key, project_key
 
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class Links:
         path = f"/errors/{fingerprint_key(fingerprint)}" if fingerprint else "/errors"
         return self(path, **query)
 
+    def error(self, error: str, **query: object) -> str:
+        """Return the page of an error, by its key in the records."""
+        return self(f"/errors/{error}", **query)
+
     def search(self, **query: object) -> str:
         """Return the page of the search."""
         return self("/search", **query)
@@ -91,6 +96,5 @@ class Links:
 
 
 def fingerprint_key(fingerprint: str) -> str:
-    """Return what stands for a fingerprint in addresses: it may hold a path."""
-    text = fingerprint.encode("utf-8", "surrogateescape")
-    return hashlib.sha256(text).hexdigest()[: 2 * _HASH]
+    """Return what stands for a fingerprint in addresses, and in the records."""
+    return error_key(Outcome.FAILURE, fingerprint, None, 0)

@@ -18,13 +18,27 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from python_runner.masking import Masker
+from python_runner.records.output_pages import OutputPages
 from python_runner.records.read_only import open_reader
 from python_runner.records.store import StoreError
 from python_runner.runner.unexpected import explain
 from python_runner.web.addresses import Links
 from python_runner.web.layout import render, static_files
 from python_runner.web.live import Live
-from python_runner.web.pages import failures, help_page, overview, project, status, wall
+from python_runner.web.pages import (
+    errors,
+    failures,
+    help_page,
+    log,
+    mail,
+    output,
+    overview,
+    project,
+    run,
+    search,
+    status,
+    wall,
+)
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
 from python_runner.web.reading.projects import Projects
@@ -59,13 +73,23 @@ def create_app(site: Site) -> Starlette:
         yield
         dashboard.close()
 
-    surveyor = dashboard.surveyor
+    surveyor, outputs = dashboard.surveyor, OutputPages()
     pages: Mapping[str, Callable[[Question], Page | Response]] = {
         "/": partial(overview.page, surveyor=surveyor),
         "/wall": partial(wall.page, surveyor=surveyor),
         "/status.txt": partial(status.page, surveyor=surveyor),
         "/help": help_page.page,
         "/p/{project}": partial(project.page, surveyor=surveyor),
+        "/p/{project}/log": log.page,
+        "/r/{run}": run.page,
+        "/r/{run}/{number}.txt": output.plain_file,
+        "/r/{run}/{number}/part": partial(output.part_page, outputs=outputs),
+        "/r/{run}/{number}": partial(output.page, outputs=outputs),
+        "/errors": errors.page,
+        "/errors/{error}": errors.error_page,
+        "/search": search.page,
+        "/mail": mail.page,
+        "/mail/{message}": mail.message_page,
     }
     app = Starlette(
         routes=[
@@ -166,6 +190,8 @@ class Dashboard:
 
     async def events(self, request: Request) -> Response:
         """Answer with a stream of what happens."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         if self.live.is_full:
             return Response(status_code=503, headers={"retry-after": "30"})
         seen = request.headers.get("last-event-id") or request.query_params.get(

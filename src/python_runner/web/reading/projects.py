@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
     from python_runner.model import Project
     from python_runner.records.store import Store
     from python_runner.web.site import Site
+
+
+#: Configurations that were read a moment ago, until when they count: a page may show
+#: what many projects have written, and needs their secrets.
+_CONFIGURATIONS: dict[tuple[int, Path], tuple[float, Project | None]] = {}
+_GUARD = threading.Lock()
+_FRESH, _MOST = 2.0, 1000
 
 
 class Projects:
@@ -50,9 +59,19 @@ class Projects:
 
     def configuration(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
+        place = (id(self._site), folder)
+        with _GUARD:
+            kept = _CONFIGURATIONS.get(place)
+        if kept and kept[0] > time.monotonic():
+            return kept[1]
+        project = None
         with suppress(PythonRunnerError):
-            return load_project(folder, defaults=self._site.defaults)
-        return None
+            project = load_project(folder, defaults=self._site.defaults)
+        with _GUARD:
+            if len(_CONFIGURATIONS) >= _MOST:
+                _CONFIGURATIONS.clear()
+            _CONFIGURATIONS[place] = (time.monotonic() + _FRESH, project)
+        return project
 
     def masker(self, folder: Path) -> Masker:
         """Return what takes the secrets of environment and project out of texts."""

@@ -1,0 +1,123 @@
+"""The records for who only reads them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from python_runner.model import Outcome
+from python_runner.records.read_only import NoRecords, open_reader
+from python_runner.records.schema import MIGRATIONS
+from python_runner.records.store import DATABASE_NAME, StoreError, open_store
+from tests.support import TODAY, keep
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_nothing_is_made_where_there_are_no_records(tmp_path: Path) -> None:
+    """Whoever looks leaves no trace, and finds them when they are there."""
+    store, database = open_reader(tmp_path)
+    for ask in (store.projects, database.changes, store.open_runs):
+        with pytest.raises(NoRecords):
+            ask()
+    assert list(tmp_path.iterdir()) == []
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    assert [path.name for path in store.projects()] == ["p"]
+    database.close()
+
+
+def test_nothing_can_be_written(tmp_path: Path) -> None:
+    """Neither by the store's own methods nor by SQL."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    store, database = open_reader(tmp_path)
+    with pytest.raises(StoreError):
+        keep(store, "b" * 13, tmp_path / "p", Outcome.SUCCESS)
+    with pytest.raises(StoreError, match="read-only"), database.read() as connection:
+        connection.execute("DELETE FROM run")
+    assert [run.run_id for run in store.runs()] == ["a" * 13]
+    database.close()
+
+
+def test_a_reader_keeps_no_writer_waiting(tmp_path: Path) -> None:
+    """A question that is under way sees its moment, and a run ends all the same."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+        store, database = open_reader(tmp_path)
+        with database.read() as connection:
+            count = connection.execute("SELECT count(*) FROM run").fetchone()[0]
+            keep(writer, "b" * 13, tmp_path / "p", Outcome.SUCCESS)
+            again = connection.execute("SELECT count(*) FROM run").fetchone()[0]
+        assert (count, again, len(store.runs())) == (1, 1, 2)
+        database.close()
+
+
+def test_changes_tell_of_writers_alone(tmp_path: Path) -> None:
+    """The mark differs after a write of somebody else, and not after a question."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+        store, database = open_reader(tmp_path)
+        first = database.changes()
+        store.runs()
+        assert database.changes() == first
+        keep(writer, "b" * 13, tmp_path / "p", Outcome.SUCCESS)
+        assert database.changes() != first
+        database.close()
+
+
+def test_records_that_are_replaced_are_read_anew(tmp_path: Path) -> None:
+    """Damaged records are set aside by a run; a dashboard that is open goes on."""
+    for home, run_id in ((tmp_path / "a", "a" * 13), (tmp_path / "b", "b" * 13)):
+        home.mkdir()
+        with open_store(home, TODAY) as writer:
+            keep(writer, run_id, tmp_path / "p", Outcome.SUCCESS)
+    store, database = open_reader(tmp_path / "a")
+    first = database.changes()
+    assert [run.run_id for run in store.runs()] == ["a" * 13]
+    if os.name == "nt":
+        database.close()
+    os.replace(tmp_path / "b" / DATABASE_NAME, tmp_path / "a" / DATABASE_NAME)
+    for beside in (tmp_path / "a").glob(f"{DATABASE_NAME}-*"):
+        beside.unlink()
+    assert [run.run_id for run in store.runs()] == ["b" * 13]
+    assert database.changes() != first
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [(len(MIGRATIONS) + 1, "newer version"), (len(MIGRATIONS) - 1, "older version")],
+)
+def test_records_of_another_form_are_told(
+    tmp_path: Path, form: int, words: str
+) -> None:
+    """They are not changed for who only reads them."""
+    open_store(tmp_path, TODAY).close()
+    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {form}")
+    store, database = open_reader(tmp_path)
+    with pytest.raises(StoreError, match=words):
+        store.projects()
+    database.close()
+
+
+def test_each_thread_has_a_connection(tmp_path: Path) -> None:
+    """Two questions are under way at the same time."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    store, database = open_reader(tmp_path)
+    found: list[int] = []
+    with database.read():
+        thread = threading.Thread(target=lambda: found.append(len(store.runs())))
+        thread.start()
+        thread.join(30)
+    assert found == [1]
+    database.close()
