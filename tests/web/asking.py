@@ -70,7 +70,8 @@ class Dashboard:
         """The site."""
         environ = {"PYTHON_RUNNER_HOME": str(self.home)}
         settings = load_settings(environ=environ, folder=self.folder)
-        return Site(settings=settings, clock=lambda: self.now, **self.options)
+        options = {"clock": lambda: self.now, **self.options}
+        return Site(settings=settings, **options)
 
     @property
     def app(self) -> Starlette:

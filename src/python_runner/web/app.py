@@ -27,7 +27,6 @@ from python_runner.web.live import Live
 from python_runner.web.pages import failures, help_page, overview, project, status, wall
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
-from python_runner.web.reading.projects import Projects
 from python_runner.web.security import Guard
 from python_runner.web.site import LANGUAGES, Gone, NotFound, Page, Question
 
@@ -155,7 +154,7 @@ class Dashboard:
         return Question(
             site=self._site,
             store=self._store,
-            projects=Projects(self._site, self._store),
+            projects=self._site.projects_of(self._store),
             language=_language(request, self._site),
             links=Links(chosen if chosen in LANGUAGES else ""),
             now=self._site.clock(),

@@ -21,7 +21,6 @@ from python_runner.scheduling.catch_up import first_missed, outlook_of
 from python_runner.texts.sanitize import clean
 from python_runner.trends import usual_duration
 from python_runner.web.addresses import key_of
-from python_runner.web.reading.projects import Projects
 from python_runner.web.states import State, state_of
 
 
@@ -197,7 +196,7 @@ class Surveyor:
             return overview
 
     def _survey(self, *, recorded: bool) -> Overview:
-        folders = Projects(self._site, self._store).folders
+        folders = self._site.projects_of(self._store).folders
         if not recorded:
             rows = [self._row(folder, None, (), {}) for folder in folders]
             return Overview(rows=tuple(rows), recorded=False)
