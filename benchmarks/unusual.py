@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.simulated import FAULTS, HELD_OUT, KINDS, START
 from benchmarks.tables import number, said, table
-from python_runner.unusual import ALL, ENOUGH, RECENT, reasons
+from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
+from python_runner.unusual import ALL_RESULTS, reasons
 
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _measure_one(project: Project, rng: random.Random, measured: Measured) -> No
     tried: dict[int, list[str]] = defaultdict(list)
     for fault in FAULTS:
         for _ in range(TRIALS):
-            tried[rng.randrange(ENOUGH + 2, len(healthy))].append(fault)
+            tried[rng.randrange(ENOUGH_SUCCESSES + 2, len(healthy))].append(fault)
     # Oldest first: the newest are taken from the end.
     past: list[PastResult] = []
     for place, run in enumerate(healthy):
@@ -97,8 +98,8 @@ def _measure_one(project: Project, rng: random.Random, measured: Measured) -> No
 
 def _is_unusual(result: ScriptResult, past: Sequence[PastResult]) -> bool:
     """Judge as a run does: by a few earlier ones, and by all where these accuse it."""
-    few = reasons(result, past[: -RECENT - 1 : -1])
-    return bool(few) and bool(reasons(result, past[: -ALL - 1 : -1]))
+    few = reasons(result, past[: -LATEST_RESULTS - 1 : -1])
+    return bool(few) and bool(reasons(result, past[: -ALL_RESULTS - 1 : -1]))
 
 
 def published() -> Mapping[str, Callable[[str], str]]:

@@ -56,8 +56,8 @@ def _shown(example: Example, language: str) -> str:
         if line == "timeout":
             return TIMED_OUT[language]
         line = " ".join(line.split())
-        # Two marks, for there may be one in the line.
-        return f"`` {line if len(line) <= _MOST else line[: _MOST - 1] + '…'} ``"
+        shown = line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
+        return f"`{shown}`"
     code = f"0x{example.end:08X}" if example.end >= _WINDOWS else str(example.end)
     return EXIT_CODE[language].format(code=code)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from python_runner import imported_files
+from python_runner.files import read_regular
 from python_runner.imported_files import Sources, digest_of
 from python_runner.model.provenance import ScriptProvenance
 
@@ -173,11 +174,10 @@ def test_what_changes_is_read_again(
     """A file is read once as long as its size and its time stay the same."""
     folder = put(tmp_path / "p", {"main.py": "import load", "load.py": "x = 1"})
     reads: list[str] = []
-    real = imported_files.read_regular
 
     def counted(path: str | Path, limit: int) -> bytes:
         reads.append(Path(path).name)
-        return real(path, limit)
+        return read_regular(path, limit)
 
     monkeypatch.setattr(imported_files, "read_regular", counted)
     sources = Sources(folder, {})
@@ -198,6 +198,11 @@ def test_what_changes_is_read_again(
     assert sources.of_script(folder / "main.py") == ScriptProvenance()
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A project imports thousands of files, or very large ones",
+    "Only so many are hashed, and the script starts without delay.",
+)
 def test_a_huge_project_is_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,13 +225,14 @@ def test_a_huge_project_is_bounded(
     assert Sources(folder, {}).of_script(folder / "main.py") == ScriptProvenance()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
     """A pipe would be waited for; a link is followed."""
     folder = put(
         tmp_path / "p",
         {"main.py": "import load, save", "real.py": "import a", "a.py": ""},
     )
+    if sys.platform == "win32":
+        pytest.skip("Windows has no such files")
     os.mkfifo(folder / "load.py")
     (folder / "save.py").symlink_to("real.py")
 

@@ -35,7 +35,7 @@ LAYERS = (
     {"helpers"},
     {"runner"},
     {"delivery"},
-    {"report", "config", "takeover"},
+    {"report", "config", "takeover", "fleet"},
     {
         "records",
         "execution",
@@ -45,11 +45,13 @@ LAYERS = (
         "days_off",
         "due_times",
         "expected_files",
+        "differences",
+        "source_diff",
         "imported_files",
     },
     {"tracebacks", "hints", "output_metrics"},
     {"model"},
-    {"output_text"},
+    {"output_text", "source_text"},
     {"masking"},
     {"exceptions"},
     {

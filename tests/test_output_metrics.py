@@ -268,7 +268,7 @@ NUMBERS: dict[str, tuple[str, float] | None] = {
     "commit a2f9bc1d has 12 files": ("commit # has # files", 12),
     "c6af9ac6-7b61-11e6-9a41-93e8deadbeef: 12 files": ("#: # files", 12),
     "a6af9ac6-7b61-11e6-9a41-93e8deadbeef: 12 files": ("#: # files", 12),
-    "/var/tmpab3k2x9/in.csv: 5 rows": ("/var/#/in.csv: # rows", 5),
+    "/data/tmpab3k2x9/in.csv: 5 rows": ("/data/#/in.csv: # rows", 5),
     "wrote out/sales_20241127.csv (48210 rows)": (
         "wrote out/sales_#.csv (# rows)",
         48210,

@@ -21,7 +21,10 @@ FRENCH = sorted(
 #: Pages for those who change Python Runner.
 INNER = {"mutation.md", "windows-tests.md"}
 #: Written by programs, or by many hands over time.
-MADE = {"reliability.md", "CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"}
+MADE = {
+    *("reliability.md", "CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"),
+    *("hints.md", "hints.fr.md"),
+}
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 

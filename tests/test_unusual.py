@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.model import Attempt, Outcome, PastResult, ScriptResult
+from python_runner.model.history import ENOUGH_SUCCESSES
 from python_runner.model.metrics import OutputNumber, ProducedFile, ScriptMetrics
-from python_runner.unusual import ENOUGH, MOST_TOLD, has_become_unusual, reasons
+from python_runner.unusual import MOST_TOLD, has_become_unusual, reasons
 from tests.support import examples
 
 
@@ -38,7 +39,7 @@ def metrics(
 ) -> ScriptMetrics:
     """Return what a script printed and made."""
     numbers = () if rows is None else (OutputNumber(line=line, value=rows),)
-    files = ()
+    files: tuple[ProducedFile, ...] = ()
     if file:
         path, size = file
         files = (ProducedFile(path=path, size=size, modified_at=NOW),)
@@ -182,13 +183,13 @@ def test_a_number_that_varies_is_told_roughly() -> None:
     assert words(reasons(now, past)) == ["read … files, 0 rows in all, usually 900"]
 
 
-@pytest.mark.parametrize("count", [0, 1, ENOUGH - 1, ENOUGH])
+@pytest.mark.parametrize("count", [0, 1, ENOUGH_SUCCESSES - 1, ENOUGH_SUCCESSES])
 def test_nothing_is_unusual_before_ten_successes(count: int) -> None:
     """Failures among them tell nothing of how long a success takes."""
     failed = today(0.1, metrics(0, rows=None), outcome=Outcome.FAILURE)
     past = days(count, GOOD) + days(30, failed, NOW - count * DAY)
     found = reasons(today(0.2, metrics(0, rows=0, log_errors=3)), past)
-    assert bool(found) is (count >= ENOUGH)
+    assert bool(found) is (count >= ENOUGH_SUCCESSES)
 
 
 @pytest.mark.parametrize("outcome", [o for o in Outcome if not o.succeeded])
@@ -387,7 +388,7 @@ def _results(draw: Any) -> ScriptResult:
     return today(draw(_VALUES), made)
 
 
-@given(st.lists(_results(), min_size=2, max_size=5), st.integers(ENOUGH, 60))
+@given(st.lists(_results(), min_size=2, max_size=5), st.integers(ENOUGH_SUCCESSES, 60))
 @examples(60)
 def test_whatever_was_recorded_is_judged(found: list[ScriptResult], count: int) -> None:
     """No number that a script prints ends the judgement, and each reason can be said."""

@@ -288,14 +288,33 @@ def read_regular(path: str | Path, limit: int) -> bytes:
     """
     descriptor = open_regular(path)
     try:
-        content = b""
-        while block := read_block(descriptor, limit + 1 - len(content)):
-            content += block
-            if len(content) > limit:
-                reason = f"is larger than {limit:,} bytes"
-                raise OSError(errno.EFBIG, reason, str(path))
+        return _content(descriptor, path, limit)
     finally:
         os.close(descriptor)
+
+
+def read_with_time(path: str | Path, limit: int) -> tuple[bytes, float]:
+    """Return the content of a regular file that is no link, and when it was written.
+
+    The time is that of the file system, in seconds since 1970.
+
+    Raises:
+        OSError: as of :func:`read_regular`; or it is a link (POSIX).
+    """
+    descriptor = open_regular(path, os.O_RDONLY | _NO_LINK, patient=False)
+    try:
+        return _content(descriptor, path, limit), os.fstat(descriptor).st_mtime
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, path: str | Path, limit: int) -> bytes:
+    content = b""
+    while block := read_block(descriptor, limit + 1 - len(content)):
+        content += block
+        if len(content) > limit:
+            reason = f"is larger than {limit:,} bytes"
+            raise OSError(errno.EFBIG, reason, str(path))
     return content
 
 
@@ -527,6 +546,28 @@ def replacing(
             replace(new, target)
         else:
             patiently(partial(move, new, target))
+    except BaseException:
+        with suppress(OSError):
+            remove(new)
+        raise
+
+
+def put(target: Path, data: bytes, mode: int = FILE_MODE) -> None:
+    """Write a file whole, in the place of whatever bears its name; no link is followed.
+
+    For folders in which others may have put something.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    new = target.with_name(f".{target.name[:40]}.{os.urandom(8).hex()}.new")
+    descriptor = _new_file(new, mode)
+    try:
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        replace(new, target)
     except BaseException:
         with suppress(OSError):
             remove(new)

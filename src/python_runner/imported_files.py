@@ -199,7 +199,7 @@ def _whole(text: bytes) -> bytes:
 
 @lru_cache(maxsize=2048)
 def _parsed(line: str) -> tuple[_Import, ...]:
-    found = []
+    found: list[list[_Import]] = []
     for statement in _STATEMENT.findall(line.strip("\ufeff \t\f\r")):
         # Of one that has errors nothing is known; others stand right.
         with suppress(SyntaxError, ValueError, RecursionError, MemoryError):

@@ -239,7 +239,7 @@ def report_due(
     """
     if run.status not in INCIDENT:
         due = mail_due(run, rules.strategy, unusual=unusual)
-        recovery = not due and _is_recovery(run, rules, memory)
+        recovery = _is_recovery(run, rules, memory)
         return ReportDecision(due=due or recovery, recovery=recovery)
     if not mail_due(run, rules.strategy):
         return ReportDecision(due=False)
@@ -249,7 +249,8 @@ def report_due(
 
 def _is_recovery(run: Run, rules: AlertRules, memory: AlertMemory | None) -> bool:
     """Say whether a success ends failures that people were told of, and wait to end."""
-    wanted = rules.strategy is not EmailStrategy.NONE and rules.remembers
+    # With "all" each success is told as ever.
+    wanted = rules.strategy is EmailStrategy.FAILURE_ONLY and rules.remembers
     whole = run.status is RunStatus.SUCCESS and not run.part
     return wanted and whole and memory is not None and bool(memory.told)
 

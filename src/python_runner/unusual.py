@@ -19,6 +19,7 @@ from math import exp, fsum, log, log10, sqrt
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, counted
 
@@ -37,11 +38,8 @@ if TYPE_CHECKING:
     #: The usual value where one is unusual: see :func:`_usual_elsewhere`.
     _Usual = Callable[[float, Sequence["_Seen"], "_Scale", int], float | None]
 
-#: Earlier successes without which nothing is unusual.
-ENOUGH = 10
-#: Earlier results that tell whether a success may be unusual; and those that are asked
-#: then, whether they explain it.
-RECENT, ALL = 50, 2000
+#: Earlier results that are asked where the latest ones accuse a success.
+ALL_RESULTS = 2000
 #: How often the same thing is told before it counts as usual.
 MOST_TOLD = 3
 
@@ -145,11 +143,11 @@ def reasons(result: ScriptResult, past: Sequence[PastResult]) -> tuple[Sentence,
 
     Args:
         result: of a script.
-        past: its earlier results, newest first: :data:`RECENT` tell whether it may be
-            unusual, and :data:`ALL` whether it is. Their times, and its own, are local.
+        past: its earlier results, newest first: :data:`LATEST_RESULTS` tell whether it may be
+            unusual, and :data:`ALL_RESULTS` whether it is. Their times, and its own, are local.
     """
     good = [p for p in past if p.outcome.succeeded]
-    if not result.succeeded or len(good) < ENOUGH:
+    if not result.succeeded or len(good) < ENOUGH_SUCCESSES:
         return ()
     return tuple(_reasons(result, good))
 
@@ -249,7 +247,7 @@ def _numbers(
         if value is None or value < 0 or _NO_AMOUNT.search(line):
             continue
         seen = of(lambda m, line=line: _number(m, line))  # type: ignore[misc]
-        if len(seen) < ENOUGH or any(s.value < 0 for s in seen):
+        if len(seen) < ENOUGH_SUCCESSES or any(s.value < 0 for s in seen):
             continue
         middle = _middle([s.value for s in seen[:_REFERENCE]])
         small = _Scale(
@@ -326,7 +324,7 @@ def _usual_elsewhere(
         scale: how far is far.
         side: 1 where more is looked for, -1 where less is.
     """
-    if len(seen) < ENOUGH or not _may_be_far(value, seen, scale, side):
+    if len(seen) < ENOUGH_SUCCESSES or not _may_be_far(value, seen, scale, side):
         return None
     group = _comparable(at, seen, scale)
     reference = [s.value for s in group[:_REFERENCE]]
@@ -338,7 +336,7 @@ def _usual_elsewhere(
 
 def _may_be_far(value: float, seen: Sequence[_Seen], scale: _Scale, side: int) -> bool:
     """Say at little cost whether a value can be far from any usual one."""
-    recent = [s.value for s in seen[:RECENT]]
+    recent = [s.value for s in seen[:LATEST_RESULTS]]
     if side > 0:
         least = min(recent)
         return value >= scale.factor * least and value - least >= scale.difference
@@ -517,7 +515,7 @@ def _without_other_times(
     kept = [
         (s, hit) for s, hit in zip(seen, like, strict=True) if key(s.at) not in usual
     ]
-    if len(kept) < ENOUGH:
+    if len(kept) < ENOUGH_SUCCESSES:
         return seen, like
     return [s for s, _ in kept], [hit for _, hit in kept]
 

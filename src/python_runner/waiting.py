@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 _T = TypeVar("_T")
+#: Seconds between two looks at what is done, so that Ctrl-C is heard on Windows too.
+_PAUSE = 0.05
 #: Seconds after which a wait of the main thread looks up. Windows runs no signal handler
 #: while the main thread waits for a lock; POSIX interrupts the wait by itself.
 WAKE_SECONDS = 0.2 if sys.platform == "win32" else None
@@ -139,3 +142,51 @@ def do_all(jobs: Sequence[Callable[[], _T]], most: int, name: str) -> list[_T]:
     for place in sorted(errors):
         raise errors[place]
     return [results[place] for place in range(len(jobs))]
+
+
+def do_within(
+    jobs: Sequence[Callable[[], _T]], seconds: float, most: int, name: str
+) -> dict[int, _T]:
+    """Do ``jobs``, at most ``most`` at the same time; return what is done in time.
+
+    What hangs is left alone: its thread ends with the process. Where the system allows no
+    thread, the calling one does the jobs that it can begin in time.
+
+    Args:
+        jobs: none of them raises.
+        seconds: how long all of them may take.
+        most: how many at the same time.
+        name: that of each thread.
+
+    Returns:
+        The results by the places of their jobs.
+    """
+    results: dict[int, _T] = {}
+    waiting = deque(enumerate(jobs))
+    end = time.monotonic() + seconds
+
+    def work() -> None:
+        # Each entry is taken by one thread: a deque's methods are atomic.
+        while waiting and time.monotonic() < end:
+            try:
+                place, job = waiting.popleft()
+            except IndexError:
+                return
+            results[place] = job()
+
+    # Daemons: a process that is done waits for no server and no network drive.
+    threads = []
+    try:
+        for _ in range(min(most, len(jobs))):
+            thread = Thread(target=work, name=name, daemon=True)
+            thread.start()
+            threads.append(thread)
+    except (RuntimeError, MemoryError):
+        if not threads:
+            work()
+    while (left := end - time.monotonic()) > 0:
+        running = next((t for t in threads if t.is_alive()), None)
+        if running is None:
+            break
+        running.join(min(left, _PAUSE))
+    return dict(results)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,7 @@ from python_runner import InvalidConfiguration
 from python_runner.config.project import load_project
 from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
 from python_runner.exceptions import ConfigurationNotFound, PythonRunnerError
+from python_runner.files import absolute
 
 
 if TYPE_CHECKING:
@@ -38,6 +40,59 @@ def test_projects_and_patterns_from_the_files_folder(
     assert workspace is not None
     assert workspace.projects == (one, shared[1], shared[0])
     assert workspace.keep_days == 90
+
+
+@pytest.mark.parametrize(
+    ("text", "folder", "details"),
+    [
+        ('fleet = "share"', "share", False),
+        ('fleet = "../share"\nfleet_details = true\nkeep_days = 9', "../share", True),
+    ],
+)
+def test_a_fleets_folder_is_relative_to_the_file(
+    tmp_path: Path, text: str, folder: str, details: bool
+) -> None:
+    """Whether it is there, whoever writes or reads finds out: it may hang."""
+    (tmp_path / WORKSPACE_FILE).write_text(text, encoding="utf-8")
+    workspace = load_workspace(tmp_path)
+
+    assert workspace is not None
+    assert workspace.fleet is not None
+    assert workspace.fleet.folder == absolute(tmp_path / folder)
+    assert workspace.fleet.details is details
+    assert workspace.fleet.keep_days == workspace.keep_days
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("fleet = 3", "expected a folder, such as"),
+        ('fleet = ""', "expected a folder, such as"),
+        ('fleet = "smb://server/x"', "expected a folder, not an address"),
+        ('fleet = "share"\nfleet_details = 1', "expected true or false"),
+        ("fleet_details = true", "has no effect without the key `fleet`"),
+        ('flet = "share"', "fleet"),
+        pytest.param(
+            'fleet = "//server/share/x"',
+            "only Windows opens a share by its name",
+            marks=pytest.mark.skipif(
+                sys.platform == "win32", reason="of other systems"
+            ),
+        ),
+        pytest.param(
+            "fleet = '\\\\server\\share'",
+            "only Windows opens a share by its name",
+            marks=pytest.mark.skipif(
+                sys.platform == "win32", reason="of other systems"
+            ),
+        ),
+    ],
+)
+def test_a_wrong_fleet_is_an_error(tmp_path: Path, text: str, words: str) -> None:
+    """With what to write."""
+    (tmp_path / WORKSPACE_FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidConfiguration, match=words):
+        load_workspace(tmp_path)
 
 
 def test_defaults_hold_where_a_project_is_silent(

@@ -119,6 +119,41 @@ def test_tail_is_this_attempts(tmp_path: Path) -> None:
     captured.close()
 
 
+def test_what_is_cut_out_or_given_back_is_counted(tmp_path: Path) -> None:
+    """Bytes, lines and errors are those of all that was written, not of what is kept."""
+    (tmp_path / "output.log").write_bytes(b"ERROR:root:earlier\n")
+    captured = open_capture(tmp_path / "output.log", 20_000, 0.0)
+    line = b"ERROR:root:loaded 5 rows, and then came an error from the disk\n"
+    for number in range(1, 11):
+        os.write(captured.descriptor, line * 1000)
+        captured.watch(float(number))
+    os.write(captured.descriptor, b"last")
+
+    metrics = captured.metrics(captured.tail())
+    captured.close()
+
+    assert metrics is not None
+    assert metrics.output_bytes == len(line) * 10_000 + 4
+    assert (metrics.output_lines, metrics.log_errors) == (10_001, 10_000)
+    assert [number.value for number in metrics.numbers] == [5.0]
+    assert len(kept(tmp_path)) < 21_000
+
+
+def test_a_flood_is_counted_by_its_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not have to wait for that."""
+    monkeypatch.setattr(capture_module, "_COUNTED_AT_ONCE", 1000)
+    captured = open_capture(tmp_path / "output.log", 10, 0.0)
+    os.write(captured.descriptor, b"ten bytes\n" * 5000)
+
+    metrics = captured.metrics("")
+    captured.close()
+
+    assert metrics is not None
+    assert (metrics.output_bytes, metrics.output_lines) == (50_000, 5000)
+
+
 @linux_only
 @pytest.mark.posix
 def test_flood_is_bounded_while_it_comes(tmp_path: Path) -> None:

@@ -6,14 +6,14 @@ import json
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from python_runner.computer import account_name, host_name
 from python_runner.config.settings import load_settings
-from python_runner.execution import capture, installed_packages
+from python_runner.execution import capture
+from python_runner.execution.installed_packages import read_packages
 from python_runner.imported_files import digest_of
 from python_runner.records.store import DATABASE_NAME, Store, StoreError
 from python_runner.runner import provenance
@@ -23,7 +23,11 @@ from python_runner.texts.sentence import Sentence
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from python_runner.model import Run
+    from python_runner.model.provenance import Packages
     from tests.support import Cli, MakeProject
 
 SECRET = "c4n4ry-in-a-cage"
@@ -96,6 +100,22 @@ def test_a_run_says_what_it_was_made_of(
     assert other.imports == ()
 
 
+def test_the_account_is_that_of_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the variables say that others believe."""
+    made = tmp_path / "made"
+    made.touch()
+    if sys.platform == "win32":
+        expected = os.environ.get("USERNAME")
+    else:
+        expected = made.owner()
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody")
+
+    assert account_name() == expected
+
+
 def test_packages_are_read_again_only_when_their_folder_has_changed(
     make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,10 +126,12 @@ def test_packages_are_read_again_only_when_their_folder_has_changed(
     os.utime(sites, ns=(1, 1))
     monkeypatch.setattr(provenance, "package_folders", lambda *_: (str(sites),))
     reads: list[object] = []
-    real = installed_packages.read_packages
-    monkeypatch.setattr(
-        provenance, "read_packages", lambda folders: reads.append(1) or real(folders)
-    )
+
+    def counted(folders: Sequence[str]) -> Packages:
+        reads.append(folders)
+        return read_packages(folders)
+
+    monkeypatch.setattr(provenance, "read_packages", counted)
     folder = make_project()
 
     first, second = run(folder), run(folder)
@@ -121,6 +143,11 @@ def test_packages_are_read_again_only_when_their_folder_has_changed(
     assert len(reads) == 2
 
 
+@pytest.mark.fault(
+    "machine",
+    "The folder with an interpreter's packages cannot be read",
+    "The run goes on; its packages are unknown.",
+)
 def test_packages_that_cannot_be_read_are_unknown(
     make_project: MakeProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +267,11 @@ def test_expected_files_are_measured(make_project: MakeProject) -> None:
         assert abs(file.modified_at - found.started_at).total_seconds() < 600
 
 
+@pytest.mark.fault(
+    "scripts",
+    "A script is changed or deleted while it runs",
+    "What is recorded is the file that it was started from.",
+)
 def test_a_script_may_go_or_change_while_it_runs(make_project: MakeProject) -> None:
     """It was made of what was there when it began."""
     sources = {

@@ -189,6 +189,44 @@ def test_many_runs_speak_for_a_success_that_few_accuse(
     assert len(mails(mail_dir)) == 1
 
 
+#: What a script does that finds rows, and one that finds none and says so.
+FULL = """
+from pathlib import Path
+for row in range(40): print("row", row)
+Path("out.csv").write_text("a,b\\n" * 5000)
+print("loaded 48210 rows")
+"""
+EMPTY = """
+import logging
+from pathlib import Path
+logging.basicConfig()
+logging.error("could not reach the server, nothing loaded")
+Path("out.csv").write_text("a,b\\n")
+print("loaded 0 rows")
+"""
+
+
+def test_what_a_script_prints_logs_and_makes_is_judged(
+    make_project: MakeProject, mail_dir: Path, shielded: Path
+) -> None:
+    """From real output and real files, ten runs later."""
+    folder = make_project(
+        scripts=[{"path": "main.py", "outputs": ["out.csv"]}],
+        recipients=ANN,
+        email_strategy="failure_only",
+    )
+    *usual, odd = runs(folder, *[FULL] * 10, EMPTY)
+    assert not any(run.unusual_scripts for run in usual)
+    assert [str(reason) for reason in kept(shielded, odd).unusual] == [
+        "loaded 0 rows, usually 48,210",
+        "logged 1 error, usually none",
+        "out.csv has 4 bytes, usually 20 kB",
+        "printed 2 lines, usually 41",
+    ]
+    (mail,) = mails(mail_dir)
+    assert "unusual: main.py - loaded 0 rows, usually 48,210" in mail["Subject"]
+
+
 @pytest.mark.slow
 def test_every_command_tells_of_it(
     cli: Cli, make_project: MakeProject, shielded: Path

@@ -114,7 +114,7 @@ async def ask(
     headers: Mapping[str, str] | list[tuple[str, str]] | None = None,
 ) -> Answer:
     """Return the answer of an application to a request."""
-    pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or [])
+    pairs = list(headers if isinstance(headers, list) else (headers or {}).items())
     if all(name.lower() != "host" for name, _ in pairs):
         pairs.append(("host", HOST))
     path, _, query = address.partition("?")

@@ -190,9 +190,8 @@ def test_rows_stay_where_they_are_during_fifty_updates(world: World) -> None:
         assert [name for name, _ in rows(page)] == order
         tops = dict(before)
         # A reason is a line more below; nothing above the pointer moves.
-        assert dict(rows(page))[target.get_attribute("id")] == tops[
-            target.get_attribute("id")
-        ]
+        own = target.get_attribute("id") or ""
+        assert dict(rows(page))[own] == tops[own]
         button = page.locator("#changes")
         button.wait_for(timeout=SOON)
         assert "show" in button.inner_text()
@@ -212,7 +211,10 @@ def test_who_has_the_focus_keeps_it(world: World) -> None:
         world.end_run("bravo", GOOD)
         world.end_run("delta", GOOD)
         page.wait_for_timeout(3000)
-        assert page.evaluate("document.activeElement.closest('tr').dataset.name") == "bravo"
+        assert (
+            page.evaluate("document.activeElement.closest('tr').dataset.name")
+            == "bravo"
+        )
 
 
 def test_times_are_in_the_reader_s_zone_and_say_so(world: World) -> None:
@@ -223,7 +225,9 @@ def test_times_are_in_the_reader_s_zone_and_say_so(world: World) -> None:
         with world.opened("all", timezone_id=zone) as page:
             moment = page.locator("tr[data-name=bravo] time").first
             texts.append(moment.inner_text())
-            assert re.search(r"GMT|UTC|JST|EST|EDT", moment.get_attribute("title") or "")
+            assert re.search(
+                r"GMT|UTC|JST|EST|EDT", moment.get_attribute("title") or ""
+            )
     assert texts[0] != texts[1]
     with world.opened("all", java_script_enabled=False) as page:
         text = page.locator("tr[data-name=bravo] time").first.inner_text()
@@ -308,7 +312,9 @@ def test_a_link_signs_the_browser_in(world: World, tmp_path: Path) -> None:
     with served(dashboard.site) as address, closing(world.browser.new_context()) as own:
         page = own.new_page()
         assert status(page, address) == 401
-        link = f"{address}/help?{TICKET}={new_ticket(TOKEN, datetime.now().astimezone())}"
+        link = (
+            f"{address}/help?{TICKET}={new_ticket(TOKEN, datetime.now().astimezone())}"
+        )
         page.goto(link)
         assert page.url == f"{address}/help"
         assert page.locator("h1").count() == 1

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 from python_runner.installation import own_command, shell_word
 from python_runner.model import MailStatus, Outcome, Run, RunStatus, ScriptResult
 from python_runner.model.run import OUTCOME_WORDS
-from python_runner.records.messages import MessageState, came_otherwise
+from python_runner.records.messages import (
+    MessageState,
+    came_otherwise,
+    where_written,
+)
 from python_runner.records.store import SHORT_ID
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, flat
@@ -26,7 +30,7 @@ from python_runner.tracebacks.names import short_exception
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from python_runner.model import Attempt, Held, OpenRun
+    from python_runner.model import Attempt, OpenRun
     from python_runner.records.messages import QueuedMessage, Recipient
     from python_runner.runner.events import AttemptEnded
     from python_runner.scheduling.slots import Missed
@@ -161,13 +165,15 @@ def run_reason(run: Run) -> str:
     return reason
 
 
-def mail_word(mail: MailStatus, held: Held | None = None) -> str:
+def mail_word(mail: MailStatus, run: Run | None = None) -> str:
     """Return the word for what became of a report; nothing where there was none.
 
-    ``held`` tells why a run that has none is not reported.
+    The ``run``, once it has ended, tells more: what holds it back, or that it is a file.
     """
-    if mail is MailStatus.NONE and held and held.back:
+    if run and run.held and run.held.back:
         return _("held back")
+    if run and written(run):
+        return _("written")
     return _(_MAIL_WORDS[mail]) if mail in _MAIL_WORDS else ""
 
 
@@ -525,7 +531,7 @@ def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:
     yield "  ".join(
         (
             str(queued.number),
-            _(_MESSAGE_WORDS[queued.state]),
+            _message_word(queued),
             flat(f"{queued.project} ({queued.run_id})")
             if queued.run_id
             else _("digest"),
@@ -552,7 +558,17 @@ def message_lines(queued: QueuedMessage, now: datetime) -> Iterator[str]:
         yield "    " + flat(labelled(", ".join(whose), words))
 
 
+def _message_word(queued: QueuedMessage) -> str:
+    """Return the word for where a message is; a file was not sent to anybody."""
+    details = (recipient.detail for recipient in queued.recipients)
+    if queued.state is MessageState.SENT and where_written(details):
+        return _("written")
+    return _(_MESSAGE_WORDS[queued.state])
+
+
 def _recipient_words(recipient: Recipient) -> str:
+    if recipient.detail and where_written([recipient.detail]):
+        return formats().say(recipient.detail)
     words = _(_RECIPIENT_WORDS[recipient.state])
     if recipient.detail:
         words += f" - {formats().say(recipient.detail)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
@@ -26,14 +27,20 @@ from python_runner.config.validation import (
 )
 from python_runner.exceptions import InvalidConfiguration
 from python_runner.facts import dataclass
+from python_runner.files import absolute
+from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
+from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from python_runner.model.fleet import FleetFolder
+
 WORKSPACE_FILE = "python-runner.toml"
+_ADDRESS = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
 #: Keys of a project that may have a default for all: the optional ones.
 _DEFAULTS = frozenset(
     f.encode_name for f in struct_fields(ExecConfig) if not f.required
@@ -55,6 +62,15 @@ class WorkspaceFile(Struct, kw_only=True):
         Annotated[int, Meta(ge=1)] | None,
         Meta(extra={"expected": N_("a whole number of days, 1 or more")}),
     ] = None
+    fleet: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            extra={"expected": N_('a folder, such as "//server/share/python-runner"')}
+        ),
+    ] = None
+    fleet_details: Annotated[bool, Meta(extra={"expected": N_("true or false")})] = (
+        False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,11 +81,13 @@ class Workspace:
         projects: folders, in the order given; a pattern's matches in order of name.
         defaults: checked and converted optional keys.
         keep_days: age in days after which records are deleted; None keeps them.
+        fleet: where this computer tells others of its runs; None: nowhere.
     """
 
     projects: tuple[Path, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
+    fleet: FleetFolder | None = None
 
 
 def load_workspace(folder: Path) -> Workspace | None:
@@ -95,11 +113,42 @@ def load_workspace(folder: Path) -> Workspace | None:
         only=_DEFAULTS,
     )
     usable_addresses(defaults, findings, "defaults.")
+    fleet = _fleet(folder, good, findings)
     projects = tuple(_expand(folder, good.get("projects", ())))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)
     return Workspace(
-        projects=projects, defaults=defaults, keep_days=good.get("keep_days")
+        projects=projects,
+        defaults=defaults,
+        keep_days=good.get("keep_days"),
+        fleet=fleet,
+    )
+
+
+def _fleet(
+    folder: Path, good: Mapping[str, Any], findings: Findings
+) -> FleetFolder | None:
+    """Return where this computer tells others of its runs; whether it is there is not asked."""
+    written = good.get("fleet")
+    if written is None:
+        if good.get("fleet_details"):
+            findings.add("fleet_details", _("has no effect without the key `fleet`"))
+        return None
+    if _ADDRESS.match(written):
+        text = _("expected a folder, not an address; write //server/share/folder")
+        findings.add("fleet", text)
+    elif sys.platform != "win32" and written.startswith(("//", "\\\\")):
+        text = _(
+            "only Windows opens a share by its name; mount it, and write the folder where"
+            " it is mounted"
+        )
+        findings.add("fleet", text)
+    from python_runner.model.fleet import FleetFolder  # noqa: PLC0415 - few have one
+
+    return FleetFolder(
+        folder=absolute(folder / written),
+        details=good.get("fleet_details", False),
+        keep_days=good.get("keep_days"),
     )
 
 

@@ -16,6 +16,7 @@ from python_runner.doctor.computer import (
 )
 from python_runner.doctor.examination import as_problems, examine
 from python_runner.doctor.finding import Check, Finding, Severity
+from python_runner.doctor.fleet import look_at_fleet
 from python_runner.doctor.interpreters import (
     look_at_imports,
     look_at_start,
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
 
     from python_runner.doctor.examination import Examination
     from python_runner.model import MailSettings, Project, Settings
+    from python_runner.model.fleet import FleetFolder
     from python_runner.records.store import Store
 
 #: Seconds for what `check` does, for all else, and for the starts of interpreters, which
@@ -103,11 +105,14 @@ class Diagnosis:
 
 
 def diagnose(
-    projects: Sequence[Path], defaults: Mapping[str, Any], settings: Settings
+    projects: Sequence[Path],
+    defaults: Mapping[str, Any],
+    settings: Settings,
+    fleet: FleetFolder | None = None,
 ) -> Diagnosis:
     """Find out everything about these projects and this computer.
 
-    No script is run and nothing is sent. It takes two and a half minutes at most: what is
+    ``fleet`` is where it tells others of its runs. No script is run and nothing is sent. It takes two and a half minutes at most: what is
     not known by then is a finding.
     """
     masker = Masker(settings.secrets)
@@ -128,6 +133,7 @@ def diagnose(
         # The check of the records says why.
         store = None
     checks = [*_computer_checks(known, settings), *_mail_checks(known, settings)]
+    checks += _fleet_checks(fleet, settings)
     checks += _project_checks(known, settings)
     if store is not None:
         checks += _record_checks(store, projects, settings)
@@ -182,6 +188,12 @@ def _computer_checks(
     yield _check(N_("packages"), look_at_packages, current_folder())
     yield _check(N_("time zone"), look_at_zone)
     yield _check(N_("schedules"), look_at_schedules, projects, now)
+
+
+def _fleet_checks(fleet: FleetFolder | None, settings: Settings) -> Iterator[Check]:
+    if fleet is not None:
+        yield _check(N_("the fleet's folder"), look_at_fleet, fleet, settings.home)
+        yield _check(N_("the fleet's folder"), look_at_drives, [fleet.folder], None)
 
 
 def _mail_checks(known: Sequence[Examination], settings: Settings) -> Iterator[Check]:

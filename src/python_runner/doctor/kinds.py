@@ -461,6 +461,28 @@ FOREIGN_PACKAGE = Kind(
     N_("Programs may get another package than Python Runner, or a broken one."),
     N_("Do what the sentence says."),
 )
+FLEET_UNWRITABLE = Kind(
+    "fleet.unwritable",
+    _WARNING,
+    N_("this computer cannot write to the fleet's folder {folder}: {error}"),
+    N_("Other computers do not see its runs, and may say that it is silent."),
+    N_(
+        "Look whether the share is there and this account may write to it; what waits is"
+        " written then. Nobody makes the folder but you."
+    ),
+)
+FLEET_WAITING = Kind(
+    "fleet.waiting",
+    _WARNING,
+    N_("results that wait to be written to the fleet's folder {folder}: {count}"),
+    N_("Other computers do not see these runs yet."),
+    N_("`python-runner mail flush` writes them, and so does the next run."),
+)
+FLEET_WRITABLE = Kind(
+    "fleet.writable",
+    _FINE,
+    N_("this computer can write to the fleet's folder {folder}"),
+)
 LINGER = Kind(
     "systemd.linger",
     _PROBLEM,

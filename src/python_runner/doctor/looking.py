@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from python_runner.doctor import kinds
 from python_runner.doctor.finding import Finding
+from python_runner.waiting import do_within
 
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Checks at the same time: most of them wait for servers, disks and interpreters.
 _AT_ONCE = 8
-#: Seconds between two looks at what is done, so that Ctrl-C is heard on Windows too.
-_PAUSE = 0.05
 
 
 def do_checks(
@@ -38,37 +35,10 @@ def do_checks(
         seconds: how long all of them may take.
         most: how many at the same time.
     """
-    found: dict[int, list[Finding]] = {}
-    waiting = deque(enumerate(checks))
-    end = time.monotonic() + seconds
-
-    def work() -> None:
-        # Each entry is taken by one thread: a deque's methods are atomic.
-        while waiting and time.monotonic() < end:
-            try:
-                place, check = waiting.popleft()
-            except IndexError:
-                return
-            found[place] = _look(check, explain)
-
-    # Daemons: a process that is done waits for no server and no network drive.
-    threads = [
-        threading.Thread(target=work, name="doctor", daemon=True)
-        for _ in range(min(most, len(checks)))
-    ]
-    started = []
-    try:
-        for thread in threads:
-            thread.start()
-            started.append(thread)
-    except (RuntimeError, MemoryError):
-        if not started:
-            work()
-    while any(thread.is_alive() for thread in started) and time.monotonic() < end:
-        time.sleep(_PAUSE)
+    jobs = [partial(_look, check, explain) for check in checks]
+    found = do_within(jobs, seconds, most, "doctor")
     results: list[Finding] = []
     for place, check in enumerate(checks):
-        # One that ends just now is told as what it was when it was looked for.
         done = found.get(place)
         if done is None:
             late = {"seconds": round(seconds), "subject": check.subject}

@@ -66,7 +66,7 @@ def _surroundings(command: Command) -> Surroundings:
         folder=command.cwd,
         project=command.project,
         account=_account(),
-        exists=exists,
+        exists=lambda path: exists(Path(command.cwd, path)),
         is_folder=lambda path: is_folder(Path(command.cwd, path)),
         module_folder=lambda name: _module_folder(command, name),
         version=(int(version[1]), int(version[2])) if version else None,

@@ -113,7 +113,7 @@ class Surroundings:
         folder: the current folder of the script.
         project: the project's folder.
         account: the account that it ran as.
-        exists: says whether there is a file or folder of that absolute path.
+        exists: says whether there is a file or folder; a path may be relative to `folder`.
         is_folder: says whether that is a folder.
         module_folder: returns the folder of the project that holds a module; None: none.
     """

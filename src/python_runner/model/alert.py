@@ -78,7 +78,7 @@ class ReportDecision:
     Attributes:
         held: why it is not for now, though its strategy wants it; else None.
         recovery: whether it is reported because people were told of the failures that
-            it ends, and only because of that.
+            it ends, which its strategy alone would not do.
     """
 
     due: bool

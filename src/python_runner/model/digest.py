@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,8 @@ class ProjectDigest:
     """How one project did. Its texts hold no secrets.
 
     Attributes:
+        computer: the other computer that runs it; empty for this one.
+        due: when it is due next, where another computer has told that.
         runs: how many ended in the digest's time, but for those that were
             skipped.
         failed: how many of them did not succeed.
@@ -102,6 +105,39 @@ class ProjectDigest:
     held: Mapping[HeldBy, int] = field(default_factory=dict)
     help: str = ""
     configuration: Project | None = field(default=None, repr=False)
+    computer: str = ""
+    due: datetime | None = None
+
+    @property
+    def title(self) -> str:
+        """What it is called, with its computer where that is another one."""
+        return f"{self.name} ({self.computer})" if self.computer else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComputerDigest:
+    """How another computer does, as a digest of a fleet tells it.
+
+    Attributes:
+        name: as people tell it from the others.
+        folder: the name of its folder in the fleet.
+        seen_at: when it wrote last.
+        silent: the projects that did not run, where it has not written since the first of
+            them was due, or since before; in the order in which they were due.
+        ahead: by how much its clock is wrong; 0: by so little that it does not matter.
+        projects: how many it runs.
+        waiting: how many results waited there when it wrote last.
+    """
+
+    name: str
+    account: str
+    folder: str
+    version: str
+    seen_at: datetime
+    silent: tuple[ProjectDigest, ...] = ()
+    ahead: timedelta = timedelta()
+    projects: int = 0
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +170,10 @@ class Digest:
         notices: what keeps mail from leaving, now or soon.
         waiting: how many digests wait for delivery.
         given_up: how many digests have been given up lately.
+        fleet: the folder of the fleet that it is about; None: of this computer alone.
+        computers: of a fleet, by name.
+        behind: by how much the clock of this computer is behind that of the fleet's folder
+            at least; 0: by so little that it does not matter.
     """
 
     since: datetime
@@ -144,13 +184,18 @@ class Digest:
     notices: tuple[Sentence, ...] = ()
     waiting: int = 0
     given_up: int = 0
+    fleet: Path | None = None
+    computers: tuple[ComputerDigest, ...] = ()
+    behind: timedelta = timedelta()
 
     def about(self, folders: Collection[Path]) -> Digest:
         """Return what those are told who read about some projects.
 
         Whom a project without a readable configuration concerns, nobody knows: all are
-        told of it.
+        told of it. A fleet concerns everybody.
         """
+        if self.fleet is not None:
+            return self
         return replace(
             self,
             projects=tuple(
@@ -161,6 +206,15 @@ class Digest:
             ),
             scripts=tuple(s for s in self.scripts if s.path in folders),
         )
+
+    @property
+    def silent_computers(self) -> tuple[ComputerDigest, ...]:
+        """The computers that have gone silent."""
+        return tuple(computer for computer in self.computers if computer.silent)
+
+    def is_of_silent_computer(self, project: ProjectDigest) -> bool:
+        """Say whether a project did not run because its computer gives no sign."""
+        return any(project in computer.silent for computer in self.computers)
 
     def count(self, *standings: Standing) -> int:
         """Return how many projects do so."""

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from python_runner.model.run import Outcome, Run, RunStatus
 
 
+#: Earlier successes without which nobody knows what is usual; and the latest results, which
+#: tell whether a success may be unusual.
+ENOUGH_SUCCESSES, LATEST_RESULTS = 10, 50
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastResult:
     """How a script ended in an earlier run: what a comparison needs.

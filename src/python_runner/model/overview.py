@@ -176,6 +176,7 @@ class ErrorPlace:
 
     Attributes:
         number: of its project in the records.
+        path: the project's folder.
         count: in how many runs.
         first: when the first of these began; likewise ``last``.
         last_run: id of the last one, and the script's ``place`` there.
@@ -184,6 +185,7 @@ class ErrorPlace:
 
     number: int
     project: str
+    path: Path
     script: str
     count: int
     first: datetime

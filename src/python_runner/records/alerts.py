@@ -69,21 +69,29 @@ def alert_memory(
         """,  # noqa: S608 - our own words
         values,
     ).fetchone()
-    found = connection.execute(
-        f"""
-        SELECT id, status, started_at, error, held, {_TOLD} AS told FROM run
-        WHERE project = :project AND run_id <> :own AND {_IN_ROW}
+    values["last"] = row["id"] if row else 0
+    in_row = f"""
+        FROM run WHERE project = :project AND run_id <> :own AND {_IN_ROW}
             AND status <> 'success' AND id > :last
-        ORDER BY id DESC
-        """,  # noqa: S608 - likewise
-        {**values, "last": row["id"] if row else 0},
+    """
+    # Of one row alone: that of the lowest key.
+    failures = connection.execute(
+        f"SELECT count(*) AS count, count(held) AS held, min(id), started_at {in_row}",
+        values,
+    ).fetchone()
+    # What was held back has no message.
+    told = connection.execute(
+        f"""
+        SELECT id, status, started_at, error {in_row} AND held IS NULL AND {_TOLD}
+        ORDER BY id DESC LIMIT {_MOST_TOLD}
+        """,
+        values,
     ).fetchall()
-    told = [row for row in found if row["told"]]
-    failed = _failed(connection, [row["id"] for row in told[:_MOST_TOLD] if errors])
+    failed = _failed(connection, [row["id"] for row in told if errors])
     return AlertMemory(
-        failures=len(found),
-        held=sum(row["held"] is not None for row in found),
-        since=rows.to_time(found[-1]["started_at"]) if found else None,
+        failures=failures["count"],
+        held=failures["held"],
+        since=rows.to_time(failures["started_at"]) if failures["count"] else None,
         told=tuple(
             ToldFailure(
                 started_at=rows.to_time(row["started_at"]),
@@ -95,7 +103,7 @@ def alert_memory(
                 if errors
                 else frozenset(),
             )
-            for row in told[:_MOST_TOLD]
+            for row in told
         ),
         compared=errors,
     )

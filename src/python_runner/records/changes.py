@@ -366,7 +366,17 @@ def delete_old_runs(
             (json.dumps(runs),),
         )
         provenance.delete_unused(connection, made_of)
+        _delete_texts(connection)
     return len(runs)
+
+
+def _delete_texts(connection: Connection) -> None:
+    # Imported here because few commands delete runs.
+    from python_runner.records.source_texts import (  # noqa: PLC0415
+        delete_unneeded,
+    )
+
+    delete_unneeded(connection)
 
 
 def _write_attempt(

@@ -119,7 +119,7 @@ class RunMail:
 
 def where_written(details: Iterable[Sentence | None]) -> Sentence | None:
     """Return the first of these answers that names the file a message was written to."""
-    return next((d for d in details if d and "file" in d.values), None)
+    return next(filter(rows.names_file, details), None)
 
 
 def came_otherwise(detail: Sentence | None) -> bool:

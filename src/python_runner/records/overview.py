@@ -26,6 +26,7 @@ from python_runner.model.overview import (
     RunLine,
 )
 from python_runner.records import rows
+from python_runner.records.queries import project as project_key
 from python_runner.records.summaries import OWN, SCRIPTS, recent_runs
 
 
@@ -525,12 +526,13 @@ def error_group(
             """
             SELECT error.*, script.name AS script_name, script.project,
                 first.started_at AS first_at, last.started_at AS last_at,
-                last.run_id AS last_run, last.name AS project_name, (
+                last.run_id AS last_run, last.name AS project_name, path, (
                     SELECT min(number) FROM failure
                     WHERE script = error.script AND error = error.error
                         AND run = error.last
                 ) AS place
             FROM error JOIN script ON script.id = error.script
+            JOIN project ON project.id = script.project
             JOIN run AS first ON first.id = error.first
             JOIN run AS last ON last.id = error.last
             WHERE error.error = :error
@@ -567,6 +569,7 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
     return ErrorPlace(
         number=row["project"],
         project=row["project_name"],
+        path=Path(row["path"]),
         script=row["script_name"],
         count=row["count"],
         first=rows.to_time(row["first_at"]),
@@ -611,19 +614,45 @@ def occurrences(
     return [(known[run], number) for run, number in newest if run in known]
 
 
-def first_failure(
-    connection: Connection, error: str, script: str, project: int
-) -> RunLine | None:
-    """Return the first recorded run in which a script ended with an error."""
+def first_of(connection: Connection, run: int, number: int) -> RunLine | None:
+    """Return the first recorded run in which a script ended as it did in this one."""
     row = connection.execute(
         """
-        SELECT first FROM error WHERE error = ? AND script = (
-            SELECT id FROM script WHERE project = ? AND name = ?
-        )
+        SELECT first FROM error JOIN failure USING (error, script)
+        WHERE failure.run = ? AND number = ?
         """,
-        (error, project, rows.from_string(script)),
+        (run, number),
     ).fetchone()
     return next(iter(lines(connection, [row["first"]])), None) if row else None
+
+
+def number_of(connection: Connection, path: Path) -> int | None:
+    """Return the number of a project; None where it has never run."""
+    return project_key(connection, path)
+
+
+def messages_of(connection: Connection, run: int) -> list[int]:
+    """Return the numbers of the messages that report a run."""
+    cursor = connection.execute(
+        "SELECT id FROM message WHERE run = ? ORDER BY id", (run,)
+    )
+    return [number for (number,) in cursor]
+
+
+def output_of(
+    connection: Connection, run: int, number: int
+) -> tuple[str, str, Path | None] | None:
+    """Return name, state and file of output of a script of a run, if there is one."""
+    row = connection.execute(
+        """
+        SELECT name, state, output FROM result JOIN script ON script.id = result.script
+        WHERE run = ? AND number = ?
+        """,
+        (run, number),
+    ).fetchone()
+    if row is None:
+        return None
+    return row["name"], row["state"], Path(row["output"]) if row["output"] else None
 
 
 def newest_own(connection: Connection, project: int, limit: int) -> list[int]:

@@ -470,7 +470,11 @@ def load(connection: Connection, runs: Sequence[int]) -> list[Run]:
             """
             SELECT run.*, path, digest, (
                 SELECT group_concat(state) FROM message WHERE message.run = run.id
-            ) AS messages
+            ) AS messages, (
+                SELECT detail FROM message JOIN recipient ON message = message.id
+                WHERE message.run = run.id AND recipient.state = 'sent'
+                    AND detail LIKE '%"file"%' LIMIT 1
+            ) AS written
             FROM run JOIN project ON project.id = run.project
             LEFT JOIN provenance ON provenance.id = run.packages
             WHERE run.id IN (SELECT value FROM json_each(?))

@@ -161,6 +161,11 @@ def to_text(column: str | None) -> Sentence | None:
         return DAMAGED
 
 
+def names_file(answer: Sentence | None) -> bool:
+    """Say whether the answer for a recipient names the file a message was written to."""
+    return answer is not None and "file" in answer.values
+
+
 def from_texts(texts: Iterable[Sentence]) -> str | None:
     """Return several sentences as JSON, or None for none."""
     sentences = [_sentence(text) for text in texts]
@@ -332,6 +337,10 @@ def to_run(
 ) -> Run:
     """Return the run a row holds; one that never ended counts as interrupted."""
     held = _to_held(row)
+    mail = to_mail_status(row["messages"], row["mail"])
+    reason = held.reason if held else None
+    if mail is MailStatus.SENT and names_file(written := to_text(row["written"])):
+        reason = written
     return Run(
         run_id=row["run_id"],
         project=row["name"],
@@ -342,8 +351,8 @@ def to_run(
         scripts=scripts,
         error=to_text(row["error"]),
         warnings=to_texts(row["warnings"]),
-        mail_status=to_mail_status(row["messages"], row["mail"]),
-        mail_reason=held.reason if held else None,
+        mail_status=mail,
+        mail_reason=reason,
         interpreter=row["interpreter"],
         interpreter_version=row["interpreter_version"],
         held=held,

@@ -492,6 +492,19 @@ _HELD_BACK = (
 # What to do about the failure of an attempt.
 _HINTS = ("ALTER TABLE attempt ADD COLUMN hint TEXT",)
 
+# Texts of scripts and of what they import, compressed and without secrets, under the
+# digests of their files: what a script was made of when it last succeeded.
+_SOURCES = (
+    """
+    CREATE TABLE source (
+        project INTEGER NOT NULL REFERENCES project,
+        digest TEXT NOT NULL,
+        text BLOB NOT NULL,
+        PRIMARY KEY (project, digest)
+    ) STRICT
+    """,
+)
+
 MIGRATIONS = (
     _RUNS_AND_OUTBOX,
     _INTERPRETERS,
@@ -510,6 +523,7 @@ MIGRATIONS = (
     SUMMARIES,
     _HELD_BACK,
     _HINTS,
+    _SOURCES,
 )
 
 
@@ -538,6 +552,7 @@ COLUMNS = {
     " runner_start scripts started_at status warnings",
     "schedule": "project reached since terms",
     "script": "id name project",
+    "source": "digest project text",
     "summary": "last project recent since streak succeeded",
     "unlogged": "number run",
 }

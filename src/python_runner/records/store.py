@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
     from python_runner.records.queries import OldRuns
+    from python_runner.records.source_texts import SourceTexts
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -153,6 +154,16 @@ class Store:
         from python_runner.records.digests import Digests  # noqa: PLC0415
 
         return Digests(self._database, self.messages)
+
+    @property
+    def sources(self) -> SourceTexts:
+        """The texts of what scripts were made of."""
+        # Imported here because what only reads runs needs none.
+        from python_runner.records.source_texts import (  # noqa: PLC0415
+            SourceTexts,
+        )
+
+        return SourceTexts(self._database)
 
     @contextmanager
     def view(self) -> Iterator[Connection]:
@@ -351,7 +362,8 @@ class Store:
             stamp: what changes when one of them does.
             packages: what a run refers to by its fingerprint from now on.
         """
-        with self._database.write() as connection:
+        # A power cut that takes it with it takes the run as well, or it is read again.
+        with self._database.write(synced=False) as connection:
             provenance.keep_packages(connection, folders, stamp, packages)
 
     def add_runs(self, runs: Sequence[Run]) -> None:

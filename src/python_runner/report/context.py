@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Comparison, EmailStrategy
+    from python_runner.model.differences import Differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,7 @@ class ReportContext:
         attach: whether the output of scripts in ``tails`` can be attached to the report,
             where the report shows only a part of it.
         comparisons: how scripts compare with their past, by name.
+        differences: what changed since scripts last succeeded, by name.
         host: the computer that ran it.
         help: the owner's words for a failure, by name of script; those for all of the
             project under no name.
@@ -62,6 +64,7 @@ class ReportContext:
     partial: Collection[str] = ()
     attach: bool = False
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    differences: Mapping[str, Differences] = field(default_factory=dict)
     host: str = ""
     help: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None

@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
 from python_runner.model.digest import Standing
+from python_runner.report.fleet import (
+    SILENT_WORD,
+    all_well,
+    clock_words,
+    silent_words,
+)
 from python_runner.report.render import Report, templates
 from python_runner.report.subject import HOST, SUBJECT
 from python_runner.report.summary import (
@@ -34,7 +40,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from python_runner.model import Run
-    from python_runner.model.digest import Digest, ProjectDigest, ScriptTotals, Silent
+    from python_runner.model.digest import (
+        ComputerDigest,
+        Digest,
+        ProjectDigest,
+        ScriptTotals,
+        Silent,
+    )
 
 #: Projects that a mail tells of, beyond which they are counted; those that do well are
 #: named in one line, as many as it holds.
@@ -119,6 +131,8 @@ def headline_of(digest: Digest, formats: Formats) -> str:
         (N_("never ran"), _never_ran(digest)),
     )
     told = [(what, count) for what, count in counts if count]
+    if not told and digest.fleet:
+        return all_well(digest, formats)
     if not told:
         words = formats.ngettext(
             "{count} project, all well", "{count} projects, all well", total
@@ -126,7 +140,8 @@ def headline_of(digest: Digest, formats: Formats) -> str:
         return words.format(count=formats.number(total))
     (what, count), *rest = told
     first = _of_projects(what, count, total, formats)
-    return ", ".join((first, *(_counted(w, n, formats) for w, n in rest)))
+    others = [_counted(w, n, formats) for w, n in rest]
+    return ", ".join((first, *others, *silent_words(digest, formats)))
 
 
 def _never_ran(digest: Digest) -> int:
@@ -235,15 +250,20 @@ def project_lines(project: ProjectDigest, now: datetime, formats: Formats) -> li
     return [line for line in lines if line]
 
 
+def unusual_texts(run: Run | None) -> list[str]:
+    """Return why its successes are unusual, a text each, in English."""
+    scripts = run.unusual_scripts if run else ()
+    return [f"{r.script}: {reason}" for r in scripts for reason in r.unusual]
+
+
 def _unusual(run: Run, now: datetime, formats: Formats) -> str:
     """Return which success was unusual when, and why."""
     first, *others = run.unusual_scripts
-    words = formats.gettext("unusual {moment}: {reason}")
-    named = formats.gettext("{name}: {value}").format(
-        name=shortened(first.script, _NAME),
-        value=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
+    said = formats.gettext("{moment}, {script}: {reason}").format(
+        moment=spoken(run.started_at, now, formats),
+        script=shortened(first.script, _NAME),
+        reason=one_line(" · ".join(unusual_reasons(first, formats)), LINE),
     )
-    said = words.format(moment=spoken(run.started_at, now, formats), reason=named)
     return said + (f" (+{formats.number(len(others))})" if others else "")
 
 
@@ -357,7 +377,7 @@ def mail_words(digest: Digest, formats: Formats) -> list[str]:
 def notice_words(digest: Digest, formats: Formats) -> list[str]:
     """Return what people have to do about mail, now or soon."""
     said = (clean(formats.say(notice)).strip() for notice in digest.notices)
-    return [*said, *mail_words(digest, formats)]
+    return [*clock_words(digest, formats), *said, *mail_words(digest, formats)]
 
 
 def failing_scripts(digest: Digest) -> list[ScriptTotals]:
@@ -417,7 +437,7 @@ def well_words(digest: Digest, formats: Formats) -> str:
     words = formats.ngettext(
         "all well: {names} ({count} run)", "all well: {names} ({count} runs)", runs
     )
-    names = ", ".join(shortened(project.name, _NAME) for project in named)
+    names = ", ".join(shortened(project.title, _NAME) for project in named)
     return words.format(names=one_line(names, LINE), count=formats.number(runs))
 
 
@@ -425,6 +445,54 @@ def is_plain(project: ProjectDigest) -> bool:
     """Say whether nothing is to be told of a project but that it is well."""
     told = project.running_since or (project.problem and project.listed) or project.held
     return project.standing is Standing.WELL and not told
+
+
+def told_projects(digest: Digest) -> list[ProjectDigest]:
+    """Return the projects that are told of one by one.
+
+    Those of a computer that has gone silent are told of with it.
+    """
+    return [
+        project
+        for project in digest.projects
+        if not is_plain(project) and not digest.is_of_silent_computer(project)
+    ]
+
+
+def computer_lines(
+    computer: ComputerDigest, now: datetime, formats: Formats
+) -> list[str]:
+    """Return what is to be told of a computer that has gone silent."""
+    _ = formats.gettext
+    words = _("no sign since {moment}")
+    lines = [words.format(moment=spoken(computer.seen_at, now, formats))]
+    first = computer.silent[0]
+    if first.silent:
+        why = _silence(first.silent, None, now, formats)
+        name = shortened(first.name, _NAME)
+        lines.append(_("{name}: {value}").format(name=name, value=why))
+    if others := computer.silent[1:]:
+        names = ", ".join(shortened(p.name, _NAME) for p in others)
+        words = formats.ngettext(
+            "{count} more project did not run there: {names}",
+            "{count} more projects did not run there: {names}",
+            len(others),
+        )
+        count = formats.number(len(others))
+        lines.append(words.format(count=count, names=one_line(names, LINE)))
+    return lines
+
+
+def _computer_rows(digest: Digest, formats: Formats) -> Iterator[RowView]:
+    for computer in digest.silent_computers[:_MOST_PROJECTS]:
+        yield RowView(
+            kind=BAD,
+            mark=MARKS[BAD],
+            name=shortened(computer.name, _NAME),
+            word=formats.gettext(SILENT_WORD),
+            counts="",
+            lines=computer_lines(computer, digest.until, formats),
+        )
 
 
 def subject_of_digest(digest: Digest, formats: Formats) -> str:
@@ -480,7 +548,7 @@ def render_digest(digest: Digest, language: str) -> Report:
     """Return a digest as subject, text and HTML, of a bounded size."""
     formats = Formats(language)
     subject = subject_of_digest(digest, formats)
-    told = [project for project in digest.projects if not is_plain(project)]
+    told = told_projects(digest)
     kind = GOOD if is_all_well(digest) else BAD
     if kind == BAD and not any(standing_kind(p) == BAD for p in told):
         kind = ODD if digest.count(Standing.UNUSUAL) else IDLE
@@ -490,7 +558,10 @@ def render_digest(digest: Digest, language: str) -> Report:
         title=headline_of(digest, formats),
         preview=one_line(" · ".join(_preview(told, digest, formats)), LINE),
         moment=_moment(digest, formats),
-        rows=[_row(p, digest, formats) for p in told[:_MOST_PROJECTS]],
+        rows=[
+            *_computer_rows(digest, formats),
+            *(_row(p, digest, formats) for p in told[:_MOST_PROJECTS]),
+        ],
         hidden=max(len(told) - _MOST_PROJECTS, 0),
         well=well_words(digest, formats),
         notices=notice_words(digest, formats),
@@ -507,8 +578,10 @@ def render_digest(digest: Digest, language: str) -> Report:
 def _preview(
     told: Iterable[ProjectDigest], digest: Digest, formats: Formats
 ) -> Iterator[str]:
+    for computer in digest.silent_computers:
+        yield f"{computer.name} {formats.gettext(SILENT_WORD)}"
     for project in told:
-        yield f"{project.name} {standing_word(project, formats)}"
+        yield f"{project.title} {standing_word(project, formats)}"
     yield verdict(digest, formats)
 
 
@@ -537,7 +610,7 @@ def _row(project: ProjectDigest, digest: Digest, formats: Formats) -> RowView:
     return RowView(
         kind=kind,
         mark=MARKS[kind],
-        name=shortened(project.name, _NAME),
+        name=shortened(project.title, _NAME),
         word=standing_word(project, formats),
         counts=counts,
         lines=project_lines(project, digest.until, formats),

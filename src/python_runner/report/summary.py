@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from python_runner.facts import dataclass
 from python_runner.model import Comparison, Outcome, RunStatus
 from python_runner.report.comparison import history
-from python_runner.texts.sanitize import clean, one_line
+from python_runner.texts.sanitize import clean, flat, one_line
 from python_runner.texts.sentence import after_word
 from python_runner.tracebacks.names import short_exception
 
@@ -73,7 +73,8 @@ def summary(
     if run.status is RunStatus.SUCCESS and run.unusual_scripts:
         status = formats.gettext("Unusual")
         to_blame = run.unusual_scripts
-        cause = one_line(" · ".join(unusual_reasons(to_blame[0], formats)), _CAUSE)
+        # The row of the script says all of them.
+        cause = one_line(unusual_reasons(to_blame[0], formats)[0], _CAUSE)
     elif run.status is RunStatus.SUCCESS and recovered:
         status = formats.gettext("Recovered")
         to_blame = tuple(r for r in run.scripts if r.script in recovered)
@@ -211,7 +212,10 @@ def hint_words(result: ScriptResult, formats: Formats) -> str:
     if result.hint is None:
         return ""
     words = formats.gettext("Hint: {hint}")
-    return words.format(hint=one_line(formats.say(result.hint), _HINT))
+    # Its no-break spaces stay.
+    said = flat(formats.say(result.hint))
+    said = said if len(said) <= _HINT else f"{said[: _HINT - 1].rstrip()}…"
+    return words.format(hint=said)
 
 
 def unusual_reasons(result: ScriptResult, formats: Formats) -> tuple[str, ...]:

@@ -19,6 +19,11 @@ from python_runner.report.comparison import (
     usual_duration,
 )
 from python_runner.report.details import details_of
+from python_runner.report.differences import (
+    DifferencesView,
+    same_as,
+    view_differences,
+)
 from python_runner.report.summary import (
     BRIEF,
     LINE,
@@ -83,6 +88,7 @@ class ScriptView:
         brief: what went wrong, in its row; ``where`` is the file and line behind it.
         unusual: why its success is unusual, where the sentence at the top does not say it.
         exception: what went wrong, in its details: in full, unless they show it in full.
+        changed: what changed since it last succeeded, or None.
     """
 
     name: str
@@ -109,13 +115,19 @@ class ScriptView:
     hint: str
     help: str
     warnings: tuple[str, ...]
+    changed: DifferencesView | None = None
 
     @property
     def detailed(self) -> bool:
         """Whether there is more to say of it than its row does."""
         said = (self.traceback, self.tail, self.output, self.history, self.warnings)
         longest = max(len(self.reason), len(self.exception))
-        return any(said) or longest > BRIEF or "\n" in self.reason
+        return (
+            any(said)
+            or self.changed is not None
+            or longest > BRIEF
+            or "\n" in self.reason
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +226,9 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         kind = ODD
     told = summary(run, context.comparisons, formats)
     error = _sentence(run.error, formats, limits)
-    failures = [view for view in views if view.kind == BAD and view.detailed]
+    failures = [
+        view for view in views if view.detailed and (view.kind == BAD or view.changed)
+    ]
     preview = (told.cause or error, told.place, told.counts)
     return RunView(
         project=one_line(run.project, LINE),
@@ -236,7 +250,7 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
         warnings=_sentences(run.warnings, formats, limits),
         scripts=tuple(views),
         folds=tuple(_view_folds(run, rows, folded, named, formats)),
-        details=tuple(failures[: limits.failures]),
+        details=tuple(_told_once(failures[: limits.failures], formats)),
         hidden=sum(not r.succeeded for r in named)
         - sum(not r.succeeded for r in shown),
         help="" if kind != BAD else _help("", context, formats, limits),
@@ -253,6 +267,19 @@ def view_run(run: Run, context: ReportContext, limits: Limits) -> RunView:
             or limits.warnings < WARNINGS
         ),
     )
+
+
+def _told_once(views: Sequence[ScriptView], formats: Formats) -> Iterator[ScriptView]:
+    """Yield the views; what changed for several scripts alike is told of the first."""
+    told: dict[DifferencesView, str] = {}
+    for view in views:
+        if view.changed is None:
+            yield view
+        elif first := told.get(view.changed):
+            yield replace(view, changed=same_as(first, view.changed, formats))
+        else:
+            told[view.changed] = view.name
+            yield view
 
 
 def _most_important(
@@ -457,11 +484,23 @@ def _view_script(
         hint=hint_words(result, formats) if kind == BAD else "",
         help=_help(result.script, context, formats, limits) if kind == BAD else "",
         warnings=_sentences(result.warnings, formats, limits),
+        changed=_changed(result, context, formats),
     )
     if told_at_top or (comparison.new and not bare.detailed):
         # That an error is new is no reason for details.
         return bare
     return replace(bare, history=history(comparison, formats))
+
+
+def _changed(
+    result: ScriptResult, context: ReportContext, formats: Formats
+) -> DifferencesView | None:
+    differences = context.differences.get(result.script)
+    if differences is None:
+        return None
+    view = view_differences(differences, formats)
+    # A mail has room for the most telling one.
+    return replace(view, diffs=view.diffs[:1])
 
 
 def _help(script: str, context: ReportContext, formats: Formats, limits: Limits) -> str:

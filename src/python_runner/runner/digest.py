@@ -137,7 +137,7 @@ class Survey:
             configuration=project,
             silent=None if running else self.silent(folder, project, period.until),
         )
-        standing = _standing(facts, period.since)
+        standing = standing_of(facts, period.since)
         if standing is Standing.WELL and facts.unusual:
             return replace(facts, standing=Standing.UNUSUAL)
         facts = replace(facts, unusual=None)
@@ -235,7 +235,7 @@ def _with_last(
     )
 
 
-def _standing(facts: ProjectDigest, since: datetime) -> Standing:
+def standing_of(facts: ProjectDigest, since: datetime) -> Standing:
     """Return how a project does, but for whether it recovered."""
     if facts.status not in {None, RunStatus.SUCCESS, RunStatus.SKIPPED}:
         streak = facts.streak

@@ -121,6 +121,7 @@ def run_project(
             listener=listener or ignore,
             reports_enabled=mail,
             defaults=workspace.defaults,
+            fleet=workspace.fleet,
             endpoints=ENDPOINTS,
         ) as session,
         StopSignals(session.stop.request) as signals,

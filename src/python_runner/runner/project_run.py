@@ -76,6 +76,7 @@ from python_runner.runner.retention import (
 from python_runner.runner.script_run import ScriptRun
 from python_runner.runner.selection import require_records, select, unfinished
 from python_runner.runner.series import Series
+from python_runner.runner.source_texts import SourceKeeper
 from python_runner.runner.stop_watch import watching
 from python_runner.runner.unexpected import explain
 from python_runner.runner.unusual_results import judged
@@ -137,7 +138,7 @@ def run_configured(
     except Exception as error:  # noqa: BLE001 - the other projects still run
         # Nobody knows whether, where and to whom this is to be reported.
         reason = explain(error, session.settings.home, session.now(), masker)
-        return Run(
+        run = Run(
             run_id=new_run_id(),
             project=folder.name or str(folder),
             path=folder,
@@ -146,6 +147,10 @@ def run_configured(
             duration=0.0,
             error=masker.sentence(reason),
         )
+        with suppress(Exception):
+            if session.fleet:
+                session.fleet.tell(run, None)
+        return run
 
 
 def finish_runs(
@@ -154,14 +159,18 @@ def finish_runs(
     """Do what follows the last run of a command; return the runs as they are then.
 
     Reports that wait are tried once more, records older than ``keep_days`` days are
-    deleted, and contents of mails sent long ago removed. An error there is a warning of
-    the last run.
+    deleted, and contents of mails sent long ago removed. What is being written to the fleet
+    is waited for a little. An error there is a warning of the last run.
     """
     finished = list(runs)
     try:
         finished = drain_again(finished, session)
         delete_old_runs(session, keep_days)
         remove_old_contents(session)
+        words = session.fleet.finish() if session.fleet else None
+        if words and finished:
+            last = finished[-1]
+            finished[-1] = replace(last, warnings=(*last.warnings, words))
     except Exception as error:  # noqa: BLE001 - the runs are over
         masker = session.masker()
         reason = explain(error, session.settings.home, session.now(), masker)
@@ -491,8 +500,20 @@ class _ProjectRun:
         self.recorder.begin_run(self.interpreter, self.recovery.place, self.made_of)
         with self.context.as_warning():
             self.heartbeat.begin()
+        with self.context.as_warning():
+            self._begin_in_fleet()
         self.recorder.rotate_log()
         self._notify_start()
+
+    def _begin_in_fleet(self) -> None:
+        context, fleet = self.context, self.context.session.fleet
+        if fleet:
+            fleet.begin(context.run_id, context.project, context.started_at)
+
+    def _tell_fleet(self, run: Run) -> None:
+        context, fleet = self.context, self.context.session.fleet
+        if fleet:
+            fleet.tell(run.masked(context.masker), context.project)
 
     def _notify_start(self) -> None:
         started = RunStarted(run_id=self.context.run_id, project=self.context.project)
@@ -541,6 +562,7 @@ class _ProjectRun:
             ),
             inherit=(self.lock.fileno(),) if self.lock.held else (),
             sources=Sources(project.path, project.env),
+            texts=SourceKeeper(context),
         )
         with warm_interpreters(scripts) as pool:
             scripts = replace(scripts, warm=pool)
@@ -597,6 +619,10 @@ class _ProjectRun:
             )
             context.warn(Sentence.of(template, file=str(self.lock.path)))
         with context.as_warning():
+            fleet = session.fleet if status is not RunStatus.SKIPPED else None
+            if fleet and (words := fleet.untold()):
+                context.warn(words)
+        with context.as_warning():
             self._keep_signed_in()
         with context.as_warning():
             given_up = unannounced_reports(session)
@@ -616,6 +642,8 @@ class _ProjectRun:
         if not saved or self.lock.lost:
             # Records that were moved away with the lock come back with it.
             self._leave_end(run)
+        with context.as_warning():
+            self._tell_fleet(run)
         with context.as_warning():
             for warning in self.heartbeat.finish():
                 context.warn(warning)

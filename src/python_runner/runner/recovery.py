@@ -361,6 +361,8 @@ def _end(
     ended = bool(recorder.end_run(facts, reports))
     if run.is_due:
         heartbeat.end(facts)
+        if fleet := configured.session.fleet:
+            fleet.tell(facts.masked(configured.masker), configured.project)
     return ended
 
 

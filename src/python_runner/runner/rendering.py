@@ -24,16 +24,18 @@ from python_runner.report.render import (
     TAIL_BYTES,
     render,
 )
+from python_runner.runner.differences import since_success
 from python_runner.runner.report_history import load_history
 from python_runner.texts.sanitize import cut_middle
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from python_runner.masking import Masker
     from python_runner.model import AlertMemory, Message, Run, ScriptResult
+    from python_runner.model.differences import Differences
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
 
@@ -66,6 +68,7 @@ def make_messages(
         strategy=strategy,
         language=project.language,
         comparisons=history.comparisons,
+        differences=since_success(run, session.store, masker),
         help=project.all_help,
         log=context.log,
         unmailed=unmailed(run, memory, history.comparisons) if memory else None,
@@ -120,9 +123,21 @@ def render_ping(run: Run, context: RunContext) -> Report:
     return render(*_without_secrets(run, view, context.masker))
 
 
-def render_page(run: Run, masker: Masker, *, language: str) -> str:
-    """Return an ended run as an HTML page, or as text if that cannot be made."""
-    context = ReportContext(strategy=EmailStrategy.ALL, language=language)
+def render_page(
+    run: Run,
+    masker: Masker,
+    *,
+    language: str,
+    differences: Mapping[str, Differences] | None = None,
+) -> str:
+    """Return an ended run as an HTML page, or as text if that cannot be made.
+
+    ``differences`` are those that :func:`~python_runner.runner.differences.since_success`
+    has found.
+    """
+    context = ReportContext(
+        strategy=EmailStrategy.ALL, language=language, differences=differences or {}
+    )
     report = render(*_without_secrets(run, context, masker))
     return report.html or report.text
 

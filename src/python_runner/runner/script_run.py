@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from python_runner.model.provenance import ScriptProvenance
     from python_runner.runner.context import RunContext
     from python_runner.runner.recorder import RunRecorder
+    from python_runner.runner.source_texts import SourceKeeper
 
 #: Endings of what is run without a look at it.
 _PYTHON = frozenset({".py", ".pyw", ".pyc", ".pyz"})
@@ -54,6 +55,7 @@ class ScriptRun:
         spare: where it goes instead, for this user alone.
         inherit: descriptors the scripts keep open: the project's lock.
         sources: tells what a script is made of.
+        texts: keeps the texts of that.
         warm: the interpreters that are started ahead, or None.
         environment: of a script without variables of its own.
     """
@@ -66,6 +68,7 @@ class ScriptRun:
     spare: Path
     inherit: tuple[int, ...]
     sources: Sources
+    texts: SourceKeeper
     warm: WarmPool | None = None
     environment: Mapping[str, str] = field(init=False)
 
@@ -149,7 +152,9 @@ class ScriptRun:
 
     def _made_of(self, file: Path) -> ScriptProvenance | None:
         with self.context.as_warning():
-            return self.context.masker.fact(self.sources.of_script(file))
+            made_of = self.sources.of_script(file)
+            self.texts.keep(made_of)
+            return self.context.masker.fact(made_of)
         return None
 
     def _output_folder(self) -> Path:

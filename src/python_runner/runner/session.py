@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 
     from python_runner.delivery.endpoints import Endpoints
     from python_runner.model import Project, Settings
+    from python_runner.model.fleet import FleetFolder
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
+    from python_runner.runner.fleet import FleetReporter
 
 
 #: Seconds the outbox may take for a run's own report.
@@ -64,6 +66,7 @@ class Session:
         reports_enabled: whether the runs of this process are reported to people, and
             waiting reports delivered (``--no-mail``: no).
         defaults: optional keys of ``python-runner.toml``, where a project is silent.
+        fleet: tells other computers of the runs; None where there are none.
         delivery_seconds: longest that a run's own report may delay what comes next.
         waiting_seconds: longest that the reports of earlier runs may, before a run and
             after it; all runs of the process together have twice this time for them.
@@ -81,6 +84,7 @@ class Session:
     stop: StopRequest = field(default_factory=StopRequest)
     reports_enabled: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    fleet: FleetReporter | None = None
     delivery_seconds: float = DELIVERY_SECONDS
     waiting_seconds: float = WAITING_SECONDS
     waited: list[float] = field(default_factory=list)
@@ -148,12 +152,13 @@ def open_session(
     now: Callable[[], datetime] = local_now,
     reports_enabled: bool = True,
     defaults: Mapping[str, Any] | None = None,
+    fleet: FleetFolder | None = None,
     endpoints: Endpoints | None = None,
 ) -> Session:
     """Open the records and return the session; without records where that fails.
 
     Channels of waiting reports are looked up in ``defaults`` as well, the optional keys
-    of ``python-runner.toml``. A process that opens one session after the other hands
+    of ``python-runner.toml``, and other computers are told in its ``fleet``. A process that opens one session after the other hands
     over what it knows of servers, as ``endpoints``; None: nothing yet.
     """
     store: Store | None = None
@@ -196,5 +201,14 @@ def open_session(
         stop=stop,
         reports_enabled=reports_enabled,
         defaults=defaults or {},
+        fleet=_reporter(fleet, settings.home, now, store) if fleet else None,
         untold=list(settings.warnings),
     )
+
+
+def _reporter(
+    fleet: FleetFolder, home: Path, now: Callable[[], datetime], store: Store | None
+) -> FleetReporter:
+    from python_runner.runner.fleet import FleetReporter  # noqa: PLC0415 - few have one
+
+    return FleetReporter(fleet, home, now, store)

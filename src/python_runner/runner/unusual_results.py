@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import WhenUnusual
+from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
 from python_runner.records.store import StoreError
 
 
@@ -26,17 +27,19 @@ def judged(result: ScriptResult, context: RunContext) -> ScriptResult:
     ignored = context.project.unusual is WhenUnusual.IGNORE
     if store is None or ignored or not result.succeeded:
         return result
-    # Nothing that does not run scripts needs it.
-    from python_runner.unusual import ALL, RECENT, reasons  # noqa: PLC0415
-
     folder = context.project.path
     found: tuple[Sentence, ...] = ()
     with context.as_warning(), suppress(StoreError):
-        past = store.past_results(folder, result.script, RECENT)
+        past = store.past_results(folder, result.script, LATEST_RESULTS)
+        if len(past) < ENOUGH_SUCCESSES:
+            return result
+        # A new project does not need it.
+        from python_runner.unusual import ALL_RESULTS, reasons  # noqa: PLC0415
+
         found = reasons(result, past)
-        if found and len(past) == RECENT:
+        if found and len(past) == LATEST_RESULTS:
             # The many earlier ones are asked only where the few accuse it.
-            past = store.past_results(folder, result.script, ALL)
+            past = store.past_results(folder, result.script, ALL_RESULTS)
             found = reasons(result, past)
     if not found:
         return result
@@ -65,13 +68,11 @@ def _reasons_before(
     store = context.session.store
     with suppress(StoreError):
         if store is not None:
-            past = store.past_results(run.path, result.script, _LOOK, before=run.run_id)
+            past = store.past_results(
+                run.path, result.script, LATEST_RESULTS, before=run.run_id
+            )
             last = next((p for p in past if p.outcome.succeeded), None)
             earlier = store.run(last.run_id) if last and last.unusual else None
             scripts = earlier.scripts if earlier else ()
             return next((r.unusual for r in scripts if r.script == result.script), ())
     return ()
-
-
-#: Earlier results among which the last success of a script is looked for.
-_LOOK = 50

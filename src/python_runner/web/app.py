@@ -18,15 +18,30 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from python_runner.masking import Masker
+from python_runner.records.output_pages import OutputPages
 from python_runner.records.read_only import open_reader
 from python_runner.records.store import StoreError
 from python_runner.runner.unexpected import explain
 from python_runner.web.addresses import Links
 from python_runner.web.layout import render, static_files
 from python_runner.web.live import Live
-from python_runner.web.pages import failures, help_page, overview, project, status, wall
+from python_runner.web.pages import (
+    errors,
+    failures,
+    help_page,
+    log,
+    mail,
+    output,
+    overview,
+    project,
+    run,
+    search,
+    status,
+    wall,
+)
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
+from python_runner.web.reading.projects import Configurations, Projects
 from python_runner.web.security import Guard
 from python_runner.web.site import LANGUAGES, Gone, NotFound, Page, Question
 
@@ -58,13 +73,23 @@ def create_app(site: Site) -> Starlette:
         yield
         dashboard.close()
 
-    surveyor = dashboard.surveyor
+    surveyor, outputs = dashboard.surveyor, OutputPages()
     pages: Mapping[str, Callable[[Question], Page | Response]] = {
         "/": partial(overview.page, surveyor=surveyor),
         "/wall": partial(wall.page, surveyor=surveyor),
         "/status.txt": partial(status.page, surveyor=surveyor),
         "/help": help_page.page,
         "/p/{project}": partial(project.page, surveyor=surveyor),
+        "/p/{project}/log": log.page,
+        "/r/{run}": run.page,
+        "/r/{run}/{number}.txt": output.plain_file,
+        "/r/{run}/{number}/part": partial(output.part_page, outputs=outputs),
+        "/r/{run}/{number}": partial(output.page, outputs=outputs),
+        "/errors": errors.page,
+        "/errors/{error}": errors.error_page,
+        "/search": search.page,
+        "/mail": mail.page,
+        "/mail/{message}": mail.message_page,
     }
     app = Starlette(
         routes=[
@@ -88,6 +113,7 @@ class Dashboard:
         self._store, self._database = open_reader(site.settings.home)
         self.live = Live(self._database.changes, partial(output_sizes, self._store))
         self.surveyor = Surveyor(site, self._store, self._database.changes)
+        self._configurations = Configurations(site.defaults)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()
         self._guard = threading.Lock()
@@ -154,13 +180,21 @@ class Dashboard:
         return Question(
             site=self._site,
             store=self._store,
-            projects=self._site.projects_of(self._store),
+            projects=self._projects(),
             language=_language(request, self._site),
             links=Links(chosen if chosen in LANGUAGES else ""),
             now=self._site.clock(),
             path=request.url.path,
             values=cast("Mapping[str, str]", request.path_params),
             query=query,
+        )
+
+    def _projects(self) -> Projects:
+        return Projects(
+            self._store,
+            self._site.settings,
+            self._site.projects,
+            self._configurations,
         )
 
     async def events(self, request: Request) -> Response:

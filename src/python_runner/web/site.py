@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.facts import dataclass
 from python_runner.texts.formats import Formats
-from python_runner.web.reading.projects import Projects
 from python_runner.web.states import State
 
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from python_runner.model import Settings
     from python_runner.records.store import Store
     from python_runner.web.addresses import Links
+    from python_runner.web.reading.projects import Projects
 
 #: The languages that there are; the first one where a reader wants none of them.
 LANGUAGES = ("en", "fr")
@@ -56,10 +56,6 @@ class Site:
     hosts: frozenset[str] = LOOPBACK
     addresses: bool = False
     clock: Callable[[], datetime] = present
-
-    def projects_of(self, store: Store) -> Projects:
-        """Return its projects at this moment."""
-        return Projects(store, self.settings, self.projects, self.defaults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

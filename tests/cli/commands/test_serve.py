@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
 TOKEN = "a token that nobody guesses"
 
 
@@ -83,7 +83,9 @@ def test_a_signal_ends_it_at_once_with_an_open_stream(
         assert get(address)[0] == 200
         port = int(address.rpartition(":")[2])
         stream.connect(("127.0.0.1", port))
-        stream.sendall(f"GET /events HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        stream.sendall(
+            f"GET /events HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode()
+        )
         assert b"text/event-stream" in stream.recv(4096)
         process.send_signal(number)
         # The stream alone would go on for ever.
@@ -109,7 +111,7 @@ def test_without_the_extra_it_says_how_to_install_it(
     """In a sentence that names the extra; nothing else is broken by that."""
     for name in [n for n in sys.modules if n.partition(".")[0] == "starlette"]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, missing, None)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, missing, None)
     assert run_app(["serve"]) == EXIT_USAGE
     error = capfd.readouterr().err
     assert missing in error
@@ -140,7 +142,7 @@ def test_a_link_needs_the_token_that_the_server_has(
 @pytest.mark.posix
 def test_on_a_network_it_prints_a_link_that_works_once(tmp_path: Path) -> None:
     """Without a token it makes one; the link alone opens the pages."""
-    with started(tmp_path, "serve", "--host", "0.0.0.0", "--port", "0") as process:
+    with started(tmp_path, "serve", "--host", EVERYWHERE, "--port", "0") as process:
         link = address_of(process)
         address, _, query = link.partition("/?")
         local = f"http://127.0.0.1:{address.rpartition(':')[2]}"
@@ -200,4 +202,3 @@ def test_a_running_series_is_followed_and_waits_for_nobody(tmp_path: Path) -> No
             time.sleep(0.2)
         server.send_signal(signal.SIGTERM)
         server.wait(30)
-    assert os.listdir(tmp_path / "home")

@@ -17,6 +17,7 @@ from python_runner.config.foreign_packages import package_problems
 from python_runner.config.keys import json_schema
 from python_runner.config.settings import load_settings
 from python_runner.doctor.examination import as_problems, brief, examine, summary
+from python_runner.doctor.fleet import fleet_problems
 from python_runner.doctor.mail import closing_passwords
 from python_runner.doctor.surroundings import (
     open_permissions,
@@ -67,6 +68,7 @@ def command(
     warnings += (warning for one in examined for warning in one.warnings)
     warnings += password_problems(settings)
     warnings += sign_in_problems(settings)
+    warnings += fleet_problems(targets.fleet)
     told = {problem.key for one in examined for problem in one.problems}
     # Wrong for all that, though no project of these mails anything.
     warnings += (p for p in settings.mail.problems if p.key not in told)

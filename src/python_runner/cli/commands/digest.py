@@ -10,12 +10,20 @@ import click
 
 from python_runner.cli import wording
 from python_runner.cli.errors import writing
-from python_runner.cli.lookup import open_records
+from python_runner.cli.fleet import (
+    computer_rows,
+    fleet_document,
+    fleet_project,
+    nothing_of_fleet,
+    read_chosen_fleet,
+)
+from python_runner.cli.lookup import configured_project, open_records
 from python_runner.cli.moments import parse_since
 from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.cli.wording import formats, labelled
+from python_runner.computer import host_name
 from python_runner.config.settings import load_settings, require_mail
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
@@ -26,10 +34,11 @@ from python_runner.model import EmailStrategy
 from python_runner.model.digest import Standing
 from python_runner.policy import exit_code
 from python_runner.records.digests import Period
-from python_runner.records.messages import MessageState
+from python_runner.records.messages import MessageState, where_written
 from python_runner.report import digest as words
 from python_runner.report.view import BAD, IDLE, ODD
 from python_runner.runner.digest import Survey
+from python_runner.runner.fleet_digest import fleet_digest
 from python_runner.runner.signals import StopSignals
 from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sanitize import flat
@@ -93,6 +102,14 @@ class _Request:
     metavar=_("TIME"),
     help=_("Tell of the time since: 7d, 12h or 2026-11-24."),
 )
+@click.option(
+    "--fleet",
+    is_flag=True,
+    help=_(
+        "Tell of all computers that write to the folder of the key `fleet` in"
+        " python-runner.toml."
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @click.option(
     "--html",
@@ -127,6 +144,9 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
     since = parse_since(flags["since"], now) if flags["since"] else None
     if since is not None and since >= now:
         raise click.UsageError(_("--since is not in the past"))
+    of_fleet, since_text = flags["fleet"], flags["since"] or ""
+    if of_fleet and projects:
+        raise click.UsageError(_("--fleet is about all projects of all computers"))
     settings = load_settings(env_file)
     workspace = load_workspace(current_folder()) or Workspace()
     with open_records(settings) as store, StopSignals(lambda: None) as signals:
@@ -136,12 +156,13 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
             workspace=workspace,
             folders=named or tuple(store.projects()),
             listed=frozenset(named),
-            kind=flags["since"] or "",
+            kind=f"fleet {since_text}".strip() if of_fleet else since_text,
             again=flags["again"],
             now=now,
         )
         period = _period(store, request, since)
-        digest = Survey(
+        digest = _fleet_digest(request, period) if of_fleet else None
+        digest = digest or Survey(
             store=store,
             settings=settings,
             defaults=workspace.defaults,
@@ -160,6 +181,17 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
     if signals.received:
         return exit_code((), signal=signals.received.name)
     return EXIT_SUCCESS
+
+
+def _fleet_digest(request: _Request, period: Period) -> Digest:
+    """Return the digest of all computers.
+
+    Raises:
+        PythonRunnerError: there is no fleet, or its folder cannot be read.
+    """
+    return fleet_digest(
+        read_chosen_fleet(request.workspace), period, computer=host_name()
+    )
 
 
 def _period(store: Store, request: _Request, since: datetime | None) -> Period:
@@ -197,6 +229,9 @@ def _mail(
 
     settings = request.settings
     projects = [p.configuration for p in digest.projects if p.configuration]
+    if digest.fleet is not None:
+        # Those who read about the projects of this computer.
+        projects = [p for f in request.folders if (p := configured_project(f))]
     in_order = sorted(projects, key=lambda p: request.folders.index(p.path))
     readers = readers_of(in_order)
     if not readers:
@@ -245,7 +280,11 @@ def _delivered(
     for queued in store.messages.with_ids(message_ids):
         names = ", ".join(flat(a.address) for a in queued.recipients)
         if queued.state is MessageState.SENT:
-            told.append((_("Sent to {names}.").format(names=names), None))
+            line = _("Sent to {names}.").format(names=names)
+            if file := where_written(a.detail for a in queued.recipients):
+                whose = _("Report for {names}").format(names=names)
+                line = labelled(whose, wording.say(file))
+            told.append((line, None))
             continue
         text = _("Not sent yet to {names}; it waits in the outbox")
         if queued.state is MessageState.FAILED:
@@ -267,7 +306,9 @@ def _print(digest: Digest, *, brief: bool) -> None:
     """Print the verdict; what is to be told of projects below it, unless ``brief``."""
     speech = formats()
     if not digest.projects:
-        show(_("No runs are recorded; run `python-runner run`."))
+        nothing = _("No runs are recorded; run `python-runner run`.")
+        show(nothing_of_fleet(digest) if digest.fleet else nothing)
+        _print_notices(digest)
         return
     colour = "green" if words.is_all_well(digest) else "red"
     if colour == "red" and not any(
@@ -277,8 +318,26 @@ def _print(digest: Digest, *, brief: bool) -> None:
     show("{line}.", line=words.verdict(digest, speech), colour=colour)
     if brief:
         return
-    told = [p for p in digest.projects if not words.is_plain(p)]
-    if told:
+    _print_projects(digest)
+    for title, lines in words.totals(digest, speech):
+        show()
+        show("{line}", line=title, colour="bold")
+        for line in lines:
+            show("  {line}", line=flat(line))
+    _print_notices(digest)
+
+
+def _print_notices(digest: Digest) -> None:
+    if notices := words.notice_words(digest, formats()):
+        show()
+        for notice in notices:
+            show("{line}", line=labelled(_("warning"), notice), colour="yellow")
+
+
+def _print_projects(digest: Digest) -> None:
+    """Print what is to be told of computers and projects, and name those that are well."""
+    told = words.told_projects(digest)
+    if told or digest.silent_computers:
         show()
         columns = (
             Column(_("project"), name=True),
@@ -287,19 +346,14 @@ def _print(digest: Digest, *, brief: bool) -> None:
             Column(_("failed"), numbers=True),
             Column(_("reason"), remark=True),
         )
-        print_table(columns, [row for p in told for row in _rows(p, digest)])
-        if well := words.well_words(digest, speech):
+        rows = [
+            row for c in digest.silent_computers for row in computer_rows(c, digest)
+        ]
+        rows += [row for p in told for row in _rows(p, digest)]
+        print_table(columns, rows)
+        if well := words.well_words(digest, formats()):
             show()
             show("{line}", line=flat(well), colour="green")
-    for title, lines in words.totals(digest, speech):
-        show()
-        show("{line}", line=title, colour="bold")
-        for line in lines:
-            show("  {line}", line=flat(line))
-    if notices := words.notice_words(digest, speech):
-        show()
-        for notice in notices:
-            show("{line}", line=labelled(_("warning"), notice), colour="yellow")
 
 
 def _rows(project: ProjectDigest, digest: Digest) -> list[list[Cell]]:
@@ -308,7 +362,7 @@ def _rows(project: ProjectDigest, digest: Digest) -> list[list[Cell]]:
     first, *others = words.project_lines(project, digest.until, speech) or [""]
     kind = words.standing_kind(project)
     row = [
-        Cell(project.name),
+        Cell(project.title),
         Cell(words.standing_word(project, speech), _COLOURS.get(kind, "green")),
         Cell(speech.number(project.runs)),
         Cell(speech.number(project.failed) if project.failed else ""),
@@ -335,6 +389,7 @@ def _document(digest: Digest) -> dict[str, Any]:
         "projects": [_project(project) for project in digest.projects],
         "failing_scripts": [_script(s) for s in words.failing_scripts(digest)],
         "slowest_scripts": [_script(s) for s in words.slowest_scripts(digest)],
+        **(fleet_document(digest) if digest.fleet is not None else {}),
     }
 
 
@@ -351,13 +406,14 @@ def _project(project: ProjectDigest) -> dict[str, Any]:
         "runs_in_a_row": streak.count if streak else 0,
         "last": _run(project.last),
         "failure": _run(project.failure),
-        "unusual": _unusual(project.unusual),
+        "unusual": words.unusual_texts(project.unusual),
         "silent": _silent(project.silent),
         "running_since": running.isoformat() if running else None,
         "problem": project.problem,
         "mail_waiting": project.waiting,
         "mail_given_up": project.given_up,
         "held_back": {by.value: runs for by, runs in project.held.items()},
+        **(fleet_project(project) if project.computer else {}),
     }
 
 
@@ -375,12 +431,6 @@ def _run(run: Run | None) -> dict[str, Any] | None:
         "place": first.place if first else None,
         "hint": str(first.hint) if first and first.hint else None,
     }
-
-
-def _unusual(run: Run | None) -> list[str]:
-    """Return why its successes are unusual, a text each."""
-    scripts = run.unusual_scripts if run else ()
-    return [f"{r.script}: {reason}" for r in scripts for reason in r.unusual]
 
 
 def _silent(silent: Silent | None) -> dict[str, Any] | None:

@@ -67,7 +67,7 @@ def command(
         raise click.UsageError(message)
     targets = chosen_targets(projects)
     settings = load_settings(env_file)
-    diagnosis = diagnose(targets.projects, targets.defaults, settings)
+    diagnosis = diagnose(targets.projects, targets.defaults, settings, targets.fleet)
     code = _exit_code(diagnosis)
     if as_json:
         show_document(_document(diagnosis))

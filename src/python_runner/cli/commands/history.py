@@ -156,7 +156,7 @@ def _cells(known: KnownRun, run_id: str, masker: Masker, now: datetime) -> list[
         Cell(wording.status_word(known.status), wording.run_colour(run, known.status)),
         Cell(f"{known.succeeded}/{len(run.scripts)}"),
         Cell("" if duration is None else wording.duration(duration)),
-        Cell(wording.mail_word(known.mail, run.held if isinstance(run, Run) else None)),
+        Cell(wording.mail_word(known.mail, run if isinstance(run, Run) else None)),
         Cell(reason),
     ]
 

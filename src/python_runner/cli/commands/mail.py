@@ -32,6 +32,7 @@ from python_runner.model import RECIPIENTS, Delivery
 from python_runner.policy import exit_code
 from python_runner.records.messages import CONTENT_DAYS, UNDELIVERED, MessageState
 from python_runner.report.mime import plain_text
+from python_runner.runner.fleet import FleetReporter
 from python_runner.runner.outbox import make_outbox
 from python_runner.runner.session import local_now
 from python_runner.runner.signals import StopSignals
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 #: Seconds a flush may take: a mailbox takes 30 messages a minute.
 FLUSH_SECONDS = 600.0
+#: Seconds that the fleet's folder may take then.
+_FLEET_SECONDS = 30.0
 
 
 @click.group(help=_("Test the mail settings; sign in to Outlook; manage the outbox."))
@@ -243,7 +246,13 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
             now=local_now,
             stopping=lambda: signals.received is not None,
         )
+        fleet = None
+        if workspace.fleet:
+            fleet = FleetReporter(workspace.fleet, settings.home, local_now, store)
+            fleet.flush()
         report = outbox.drain(FLUSH_SECONDS)
+        if fleet:
+            _tell_of_fleet(fleet)
         left = store.messages.newest(UNDELIVERED)
     claimed = [queued for queued in left if queued.is_claimed(local_now())]
     counts = _("{sent} sent, {waiting} waiting, {given_up} given up")
@@ -268,6 +277,13 @@ def flush(*, given_up: bool, only_due: bool, env_file: Path | None) -> int:
         # The channels got their messages all the same.
         require_mail(settings.mail, for_run=False)
     return EXIT_FAILURE if left else EXIT_SUCCESS
+
+
+def _tell_of_fleet(fleet: FleetReporter) -> None:
+    """Say that results of runs cannot be written to the fleet's folder."""
+    if trouble := fleet.finish(_FLEET_SECONDS) or fleet.trouble():
+        warning = labelled(_("warning"), trouble.in_language(system_language()))
+        say("{warning}", warning=warning, err=True, colour="yellow")
 
 
 @command.command(

@@ -233,6 +233,7 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
             listener=listener if options.verbose or not options.quiet else ignore,
             reports_enabled=not options.no_mail,
             defaults=targets.defaults,
+            fleet=targets.fleet,
         ) as session,
         StopSignals(session.stop.request) as signals,
         _shown(progress, settings),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -25,8 +24,8 @@ from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.exit_codes import EXIT_SUCCESS
 from python_runner.files import absolute, replacing
 from python_runner.model import Outcome, Run
-from python_runner.records.messages import where_written
 from python_runner.records.outputs import as_kept
+from python_runner.report.differences import view_differences
 from python_runner.texts.sanitize import clean, flat
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
@@ -34,11 +33,13 @@ from python_runner.tracebacks.excerpt import MARK, excerpt
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from python_runner.cli.known_runs import KnownRun
     from python_runner.masking import Masker
     from python_runner.model import Attempt, OpenRun, OpenScript, ScriptResult
+    from python_runner.model.differences import Differences
+    from python_runner.records.store import Store
 
 #: A script's mark, name, time, outcome and reason.
 _COLUMNS = (
@@ -48,6 +49,7 @@ _COLUMNS = (
     Column(),
     Column(remark=True, beside=True),
 )
+_DIFF_COLOURS = {"+": "green", "-": "red", "@": "dim"}
 #: The page that is opened and has no name of its own, in the state folder.
 _PAGE = "run.html"
 
@@ -89,30 +91,58 @@ def command(
     with open_records(settings) as store:
         found = known(find_run(store, chosen), store, settings.home)
         run_id = store.short_ids([found.facts.run_id])[found.facts.run_id]
-        messages = store.messages.of_run(found.facts.run_id)
-    masker = past_masker(settings, found.facts.path)
+        masker = past_masker(settings, found.facts.path)
+        changed = _changed(found, store, masker)
     if flags["opens"] and page is None:
         page = settings.home / _PAGE
     if page is not None:
-        _write_page(found, masker, page)
+        _write_page(found, masker, page, changed)
         if flags["opens"]:
             _open(page)
     if flags["as_json"]:
-        show_document({"runs": [found.to_document(masker)]})
+        show_document({"runs": [_document(found, masker, changed)]})
     elif page is not None:
         say(_("{path} was written."), path=page)
     elif isinstance(found.facts, Run):
-        written = where_written(r.detail for m in messages for r in m.recipients)
-        reason = written or found.facts.mail_reason
-        run = as_kept(replace(found.facts, mail_reason=reason)).masked(masker)
+        run = as_kept(found.facts).masked(masker)
         command_for = partial(wording.output_command, run_id, env_file=env_file)
-        _show_run(run, command_for, verbose=flags["verbose"])
+        _show_run(run, command_for, changed, verbose=flags["verbose"])
     else:
         _show_open_run(found.facts, found, masker)
     return EXIT_SUCCESS
 
 
-def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
+def _changed(
+    found: KnownRun, store: Store, masker: Masker
+) -> Mapping[str, Differences]:
+    """Return what changed since scripts of a run last succeeded, by their names."""
+    if not isinstance(found.facts, Run):
+        return {}
+    from python_runner.runner.differences import (  # noqa: PLC0415 - of failures only
+        since_success,
+    )
+
+    return since_success(found.facts, store, masker)
+
+
+def _document(
+    found: KnownRun, masker: Masker, changed: Mapping[str, Differences]
+) -> dict[str, Any]:
+    """Return a run as ``history --json`` has it; what changed stands beside a failure."""
+    document = found.to_document(masker)
+    names = [script.script for script in found.facts.scripts]
+    for name, script in zip(names, document["scripts"], strict=True):
+        if differences := changed.get(name):
+            script["changed"] = differences.to_document()
+    return document
+
+
+def _write_page(
+    found: KnownRun,
+    masker: Masker,
+    path: Path,
+    changed: Mapping[str, Differences],
+) -> None:
     """Write the report of a run as a page that needs no other file.
 
     Raises:
@@ -124,7 +154,7 @@ def _write_page(found: KnownRun, masker: Masker, path: Path) -> None:
     from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
 
     run = as_kept(found.facts).masked(masker)
-    page = render_page(run, masker, language=system_language())
+    page = render_page(run, masker, language=system_language(), differences=changed)
     with writing(path), replacing(path) as new:
         new.write(page.encode())
 
@@ -199,12 +229,19 @@ def _open_cells(
     return [Cell("  " + mark, colour), name, Cell(""), Cell(word, colour), Cell(remark)]
 
 
-def _show_run(run: Run, command_for: Callable[[str], str], *, verbose: bool) -> None:
+def _show_run(
+    run: Run,
+    command_for: Callable[[str], str],
+    changed: Mapping[str, Differences],
+    *,
+    verbose: bool,
+) -> None:
     """Print a run: its scripts in one line each, then what did not succeed in full.
 
     Args:
         run: the run.
         command_for: returns the command that shows the output of a script.
+        changed: what changed since scripts last succeeded, by their names.
         verbose: whether every detail of every script is shown.
     """
     word = _(run.status.word)
@@ -221,7 +258,13 @@ def _show_run(run: Run, command_for: Callable[[str], str], *, verbose: bool) -> 
     for result in run.scripts:
         if verbose or _deserves_more(result):
             show()
-            _show_script(result, run, command_for, verbose=verbose)
+            _show_script(
+                result,
+                run,
+                command_for,
+                differences=changed.get(result.script),
+                verbose=verbose,
+            )
             if not result.succeeded:
                 for line in wording.help_lines(texts, result.script):
                     show(f"    {line}")
@@ -287,6 +330,7 @@ def _show_script(
     run: Run,
     command_for: Callable[[str], str],
     *,
+    differences: Differences | None,
     verbose: bool,
 ) -> None:
     mark, colour = wording.result_mark(result)
@@ -312,8 +356,25 @@ def _show_script(
         text = excerpt(clean(traceback.text), str(run.path), system_language())
         for line in text.splitlines():
             show(f"      {line}", colour="bold" if line.startswith(MARK) else None)
+    _show_differences(differences)
     for line in _last_lines(result, command_for, verbose=verbose):
         show(f"    {line}")
+
+
+def _show_differences(differences: Differences | None) -> None:
+    """Print what changed since a script last succeeded, where that is known."""
+    if differences is None:
+        return
+    view = view_differences(differences, wording.formats())
+    show(f"    {view.title}")
+    for line in view.lines:
+        show(f"      {line}")
+    for diff in view.diffs:
+        show(f"    {diff.title}")
+        for line in diff.lines:
+            show(f"      {line}", colour=_DIFF_COLOURS.get(line[0]))
+        if diff.rest:
+            show(f"      {diff.rest}", colour="dim")
 
 
 def _facts(result: ScriptResult, *, verbose: bool) -> str:

@@ -195,10 +195,26 @@ class _Status:
     )
 )
 @projects_argument
+@click.option(
+    "--fleet",
+    is_flag=True,
+    help=_(
+        "Show the projects of all computers that write to the folder of the key `fleet` in"
+        " python-runner.toml."
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @env_file_option
-def command(projects: tuple[Path, ...], *, as_json: bool, env_file: Path | None) -> int:
+def command(
+    projects: tuple[Path, ...], *, fleet: bool, as_json: bool, env_file: Path | None
+) -> int:
     """Print how projects do; 2 where one is no folder and never ran."""
+    if fleet:
+        if projects:
+            raise click.UsageError(_("--fleet is about all projects of all computers"))
+        from python_runner.cli.fleet import show_status  # noqa: PLC0415 - seldom used
+
+        return show_status(datetime.now().astimezone(), as_json=as_json)
     settings = load_settings(env_file)
     masker = masker_of(settings)
     code = EXIT_SUCCESS

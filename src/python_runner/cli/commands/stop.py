@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +21,6 @@ from python_runner.execution.orphans import foreign_account
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_SUCCESS
 from python_runner.files import absolute, is_folder
 from python_runner.records.locks import project_lock
-from python_runner.records.messages import where_written
 from python_runner.records.stop_file import (
     StopWish,
     forget_wish,
@@ -166,9 +164,7 @@ def _what_came(store: Store, home: Path, folder: Path, holder: Holder) -> str:
     """Return how a run ended that was asked to stop."""
     ended = store.run(holder.run_id)
     if ended is not None:
-        messages = store.messages.of_run(holder.run_id)
-        written = where_written(r.detail for m in messages for r in m.recipients)
-        return flat(wording.run_line(replace(ended, mail_reason=written)))
+        return flat(wording.run_line(ended))
     for run in store.open_runs([folder]):
         if run.run_id == holder.run_id:
             found = known(run, store, home)

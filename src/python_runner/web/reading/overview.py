@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -196,7 +197,7 @@ class Surveyor:
             return overview
 
     def _survey(self, *, recorded: bool) -> Overview:
-        folders = self._site.projects_of(self._store).folders
+        folders = self._folders()
         if not recorded:
             rows = [self._row(folder, None, (), {}) for folder in folders]
             return Overview(rows=tuple(rows), recorded=False)
@@ -222,6 +223,13 @@ class Surveyor:
         order = list(State)
         rows.sort(key=lambda row: (order.index(row.state), row.name.casefold()))
         return Overview(rows=tuple(rows), waiting=sum(waiting.values()))
+
+    def _folders(self) -> tuple[Path, ...]:
+        if self._site.projects:
+            return self._site.projects
+        with suppress(NoRecords):
+            return tuple(self._store.projects())
+        return ()
 
     def _is_wanted(self, folder: Path, known: Known) -> bool:
         """Say whether a project is shown: one that nobody listed may be gone by now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,38 @@ if TYPE_CHECKING:
     from python_runner.records.store import Store
 
 
+#: Seconds for which a configuration counts, and how many are kept.
+_FRESH, _MOST = 2.0, 1000
+
+
+class Configurations:
+    """The configurations of projects, each read once in a while.
+
+    A page may show what many projects have written, and needs their secrets.
+    """
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        """Keep configurations, read with the optional keys of ``defaults``."""
+        self._defaults = defaults
+        self._kept: dict[Path, tuple[float, Project | None]] = {}
+        self._guard = threading.Lock()
+
+    def of(self, folder: Path) -> Project | None:
+        """Return a project as it is configured now; None: it is gone, or wrong by now."""
+        with self._guard:
+            kept = self._kept.get(folder)
+        if kept and kept[0] > time.monotonic():
+            return kept[1]
+        project = None
+        with suppress(PythonRunnerError):
+            project = load_project(folder, defaults=self._defaults)
+        with self._guard:
+            if len(self._kept) >= _MOST:
+                self._kept.clear()
+            self._kept[folder] = (time.monotonic() + _FRESH, project)
+        return project
+
+
 class Projects:
     """The projects at one moment; nobody outside names a folder, only its key."""
 
@@ -29,7 +63,7 @@ class Projects:
         store: Store,
         settings: Settings,
         listed: tuple[Path, ...],
-        defaults: Mapping[str, Any],
+        configurations: Configurations,
     ) -> None:
         """Look at projects.
 
@@ -37,12 +71,12 @@ class Projects:
             store: the records.
             settings: the secrets of the environment.
             listed: their folders; empty: all that have runs.
-            defaults: optional keys that hold where a project is silent.
+            configurations: where their configurations are read.
         """
         self._store = store
         self._settings = settings
         self._listed = listed
-        self._defaults = defaults
+        self._configurations = configurations
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -65,9 +99,7 @@ class Projects:
 
     def configuration(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
-        with suppress(PythonRunnerError):
-            return load_project(folder, defaults=self._defaults)
-        return None
+        return self._configurations.of(folder)
 
     def masker(self, folder: Path) -> Masker:
         """Return what takes the secrets of environment and project out of texts."""

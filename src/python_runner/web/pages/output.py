@@ -1,0 +1,417 @@
+"""The page of an output: what did it print?
+
+Lines are text in the document: found, copied and scrolled by the browser's own means.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from html import escape
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+from starlette.background import BackgroundTask
+from starlette.responses import StreamingResponse
+
+from python_runner.facts import dataclass
+from python_runner.records import overview
+from python_runner.records.output_pages import STEP, OutputPages, OutputPart, OutputView
+from python_runner.records.output_reader import OutputReader
+from python_runner.texts.ansi import Colours, plain
+from python_runner.texts.sanitize import one_line
+from python_runner.web import times
+from python_runner.web.pages.shared import no_run, require_shown, whole_number
+from python_runner.web.reading.marks import Mark, mark_of
+from python_runner.web.reading.runs import end_of_open
+from python_runner.web.site import Gone, NotFound, Page
+from python_runner.web.states import State, state_of
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from starlette.responses import Response
+
+    from python_runner.masking import Masker
+    from python_runner.model.overview import RunLine
+    from python_runner.records.output_pages import OutputLine
+    from python_runner.web.site import Question
+
+_NAME = 60
+#: Marks that are named above the lines.
+_MARKS = 12
+#: Steps of lines that a search on the page looks at, and lines it shows at most.
+_STEPS, _FOUND = 2, 1000
+_OUTCOMES = {"planned", "running"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An output that was asked for."""
+
+    line: RunLine
+    number: int
+    script: str
+    state: str
+    path: Path
+    masker: Masker
+    alive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartView:
+    """Lines on the page.
+
+    Attributes:
+        html: the lines.
+        begin: number of the first one; 0 where it is not known.
+        end: offset behind the last one.
+        after: number of the line behind the last one; 0 where it is not known.
+    """
+
+    html: Markup
+    begin: int
+    end: int
+    after: int
+
+
+def page(question: Question, outputs: OutputPages) -> Page:
+    """Return the page.
+
+    Raises:
+        NotFound: there is no such script.
+        Gone: its output has been deleted.
+    """
+    output = _output_of(question)
+    query = question.query
+    begin = whole_number(query.get("from", ""), 0)
+    text, only = query.get("q", ""), bool(query.get("only"))
+    try:
+        if only and text:
+            view, further = _matching(output, outputs, text, max(begin, 1))
+        else:
+            further = 0
+            view = (
+                outputs.lines(output.path, output.masker, begin)
+                if begin
+                else outputs.ends(output.path, output.masker)
+            )
+    except OSError as error:
+        raise _unreadable(question, output, error) from error
+    pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
+    lines = [line for part in view.parts for line in part.lines]
+    marks = [(line.number, mark) for line in lines if (mark := _mark(line))]
+    state = State.RUNNING if output.alive else state_of(_ended(output.state))
+    name = one_line(output.masker.text(output.script), _NAME)
+    views = [_part(part.lines, part.end, pattern) for part in view.parts]
+    return Page(
+        template="output.html.j2",
+        title=f"{state.shape} {name}",
+        values={
+            "sentence": _sentence(output, view, name, question),
+            "state": state,
+            "line": output.line,
+            "number": output.number,
+            "name": name,
+            "view": view,
+            "parts": views,
+            "gap": _gap(views, view) if not begin and not only else 0,
+            "step": STEP,
+            "marks": [(n, mark) for n, mark in marks if n][:_MARKS],
+            "marked": len(marks),
+            "text": text,
+            "only": only,
+            "begin": begin,
+            "further": further,
+            "next_from": views[-1].after
+            if begin and views and not only and _has_more(views[-1], view)
+            else 0,
+            "alive": output.alive,
+            "live_run": output.line.run_id if output.alive else "",
+            "command_text": f"python-runner output {output.line.run_id} {output.number}",
+            "uncounted": view.total is None,
+        },
+        state=state,
+        live=output.alive and not begin and not only,
+    )
+
+
+def part_page(question: Question, outputs: OutputPages) -> Page:
+    """Return some lines for a page that is open.
+
+    Raises:
+        NotFound: there is no such script.
+        Gone: its output has been deleted.
+    """
+    output = _output_of(question)
+    query = question.query
+    begin = whole_number(query.get("from", ""), 0)
+    behind = whole_number(query.get("behind", ""), 0)
+    until = whole_number(query.get("until", ""), 0)
+    try:
+        if begin:
+            count = min(STEP, until - begin) if until > begin else STEP
+            view = outputs.lines(output.path, output.masker, begin, count)
+        else:
+            view = outputs.since(output.path, output.masker, behind)
+    except OSError as error:
+        raise _unreadable(question, output, error) from error
+    parts = [_part(part.lines, part.end, None) for part in view.parts]
+    last = view.parts[-1].lines if view.parts else ()
+    # The last line of a file that grows is asked for again, once it has its end.
+    torn = last[-1] if last and not begin and view.unfinished else None
+    return Page(
+        template="lines.html.j2",
+        title="",
+        values={
+            "parts": parts,
+            "end": torn.offset if torn else parts[-1].end if parts else behind,
+            "torn": torn is not None,
+            "after": parts[-1].after if parts else 0,
+            "alive": output.alive,
+        },
+    )
+
+
+def counting(question: Question, outputs: OutputPages) -> BackgroundTask | None:
+    """Return what counts the rest of the lines when the answer has been sent."""
+    output = _output_of(question)
+
+    def count() -> None:
+        try:
+            while outputs.count(output.path):
+                pass
+        except OSError:
+            return
+
+    return BackgroundTask(count)
+
+
+def plain_file(question: Question) -> Response:
+    """Return the whole output as plain text.
+
+    Raises:
+        NotFound: there is no such script.
+        Gone: its output has been deleted.
+    """
+    output = _output_of(question)
+    try:
+        size = output.path.stat().st_size
+    except OSError as error:
+        raise _unreadable(question, output, error) from error
+
+    def blocks() -> Iterator[bytes]:
+        reader = OutputReader(output.path, output.masker)
+        read = 0
+        try:
+            # What is written meanwhile is left out: it may never end.
+            while read <= size and (block := reader.read()):
+                read += len(block)
+                yield block
+        except OSError:
+            return
+        yield reader.rest()
+
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", output.script)[-_NAME:]
+    name = f"{output.line.run_id}_{output.number:02}_{stem}.txt"
+    return StreamingResponse(
+        blocks(),
+        media_type="text/plain; charset=utf-8",
+        headers={"content-disposition": f'inline; filename="{name}"'},
+    )
+
+
+def _output_of(question: Question) -> Output:
+    """Find the output that an address means."""
+    _ = question.formats.gettext
+    number = whole_number(question.values["number"], 0)
+    with question.store.view() as view:
+        key = overview.key_of(view, question.values["run"])
+        if key is None:
+            raise no_run(question)
+        (line,) = overview.lines(view, [key])
+        found = overview.output_of(view, key, number)
+    require_shown(question, line.path)
+    if found is None:
+        raise NotFound(
+            _("This run has no script with the number {n}.").format(n=number)
+        )
+    script, state, path = found
+    if path is None:
+        raise NotFound(
+            _("{script} printed nothing: it did not run.").format(script=script)
+        )
+    alive = False
+    if line.status is None and state in _OUTCOMES:
+        _status, alive = end_of_open(question.store, question.site.settings.home, line)
+    return Output(
+        line=line,
+        number=number,
+        script=script,
+        state=state,
+        path=path,
+        masker=question.projects.masker(line.path),
+        alive=alive,
+    )
+
+
+def _unreadable(question: Question, output: Output, error: OSError) -> Exception:
+    """Return what is answered where an output is not there, or cannot be read."""
+    formats = question.formats
+    _ = formats.gettext
+    back = question.links.run(output.line.run_id)
+    label = _("the run")
+    script = one_line(output.masker.text(output.script), _NAME)
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        words = _("The output of {script} cannot be read: {error}")
+        return Gone(
+            words.format(script=script, error=os.strerror(error.errno or 0)),
+            back,
+            label,
+        )
+    project = question.projects.configuration(output.line.path)
+    age = question.now - output.line.started_at
+    if output.alive:
+        return Gone(
+            _("{script} has printed nothing yet.").format(script=script), back, label
+        )
+    if project and age > timedelta(days=min(project.output_keep_days, 10**6)):
+        words = formats.ngettext(
+            "The output of {script} was deleted after {count} day (output_keep_days).",
+            "The output of {script} was deleted after {count} days (output_keep_days).",
+            project.output_keep_days,
+        )
+        days = formats.number(project.output_keep_days)
+        return Gone(words.format(script=script, count=days), back, label)
+    words = _(
+        "The output of {script} is not there any more: somebody has deleted or moved it."
+    )
+    return Gone(words.format(script=script), back, label)
+
+
+def _sentence(
+    output: Output, view: OutputView, name: str, question: Question
+) -> Markup:
+    formats = question.formats
+    _ = formats.gettext
+    values = {
+        "script": name,
+        "project": one_line(output.line.project, _NAME),
+        "moment": times.moment(output.line.started_at, question.now, formats),
+        "size": formats.size(view.size),
+    }
+    if view.total is None:
+        words = _("{script} of {project} printed {size} in the run of {moment}")
+        return times.sentence(words, **values)
+    if output.alive:
+        words = formats.ngettext(
+            "{script} of {project} has printed {count} line so far",
+            "{script} of {project} has printed {count} lines so far",
+            view.total,
+        )
+    else:
+        words = formats.ngettext(
+            "{script} of {project} printed {count} line ({size}) in the run of {moment}",
+            "{script} of {project} printed {count} lines ({size}) in the run of {moment}",
+            view.total,
+        )
+    return times.sentence(words, count=formats.number(view.total), **values)
+
+
+def _ended(state: str) -> str | None:
+    return {"planned": "skipped", "running": "interrupted"}.get(state, state)
+
+
+def _gap(views: Sequence[PartView], view: OutputView) -> int:
+    """Return how many lines lie between head and tail; -1 where nobody knows."""
+    if len(views) < 2:  # noqa: PLR2004 - head and tail
+        return 0
+    if view.total is None:
+        return -1
+    return views[1].begin - views[0].after
+
+
+def _has_more(last: PartView, view: OutputView) -> bool:
+    return last.end < view.size
+
+
+def _mark(line: OutputLine) -> Mark | None:
+    return mark_of(plain(line.text))
+
+
+def _matching(
+    output: Output, outputs: OutputPages, text: str, begin: int
+) -> tuple[OutputView, int]:
+    """Return the lines with a text from one on, and where to go on; 0: at the end."""
+    pattern = re.compile(re.escape(text), re.IGNORECASE)
+    found: list[OutputLine] = []
+    number = begin
+    view = outputs.lines(output.path, output.masker, number)
+    for step in range(_STEPS):
+        if step:
+            view = outputs.lines(output.path, output.masker, number)
+        if not view.parts:
+            number = 0
+            break
+        lines = view.parts[0].lines
+        found += [line for line in lines if pattern.search(plain(line.text))]
+        number = lines[-1].number + 1
+        if view.parts[0].end >= view.size:
+            number = 0
+            break
+    if len(found) > _FOUND:
+        number = found[_FOUND].number
+    part = OutputPart(tuple(found[:_FOUND]), 0, view.size)
+    return OutputView(view.size, view.total, (part,), view.unfinished), number
+
+
+def _part(
+    lines: Sequence[OutputLine], end: int, pattern: re.Pattern[str] | None
+) -> PartView:
+    colours = Colours()
+    html = "".join(_line(line, colours, pattern) for line in lines)
+    after = lines[-1].number + 1 if lines and lines[-1].number else 0
+    return PartView(
+        html=Markup(html),  # noqa: S704 - everything in it is escaped below
+        begin=lines[0].number if lines else 0,
+        end=end,
+        after=after,
+    )
+
+
+def _line(line: OutputLine, colours: Colours, pattern: re.Pattern[str] | None) -> str:
+    """Return the element of a line: its number is drawn, and no part of the text."""
+    spans = colours.spans(line.text)
+    shown = "".join(span.text for span in spans)
+    mark = mark_of(shown)
+    if pattern and pattern.search(shown):
+        inner = _with_matches(shown, pattern)
+    else:
+        inner = "".join(
+            f'<span class="{" ".join(f"c-{n}" for n in span.names)}">{escape(span.text)}</span>'
+            if span.names
+            else escape(span.text)
+            for span in spans
+        )
+    kind = f" {mark.value}" if mark else ""
+    if not line.number:
+        return f'<div class="l{kind}" id="B{line.offset}">{inner}\n</div>'
+    n = line.number
+    return (
+        f'<div class="l{kind}" id="L{n}"><a class="n" href="#L{n}" data-n="{n}"'
+        f' aria-label="{n}" tabindex="-1"></a>{inner}\n</div>'
+    )
+
+
+def _with_matches(text: str, pattern: re.Pattern[str]) -> str:
+    parts, place = [], 0
+    for match in pattern.finditer(text):
+        parts += [
+            escape(text[place : match.start()]),
+            f"<mark>{escape(match[0])}</mark>",
+        ]
+        place = match.end()
+    return "".join((*parts, escape(text[place:])))

@@ -1,0 +1,185 @@
+// What the page of an output does while it is open: it follows what is printed, loads lines
+// in between, and goes from mark to mark and from match to match.
+(function () {
+  "use strict";
+
+  const output = document.getElementById("output");
+  const byId = (id) => document.getElementById(id);
+
+  function step(selector, forward, name) {
+    const found = [...document.querySelectorAll(selector)];
+    if (!found.length) return;
+    const now = document.querySelector("." + name);
+    const at = found.indexOf(now);
+    const next = found[(at + (forward ? 1 : -1) + found.length) % found.length];
+    if (now) now.classList.remove(name);
+    next.classList.add(name);
+    next.scrollIntoView({ block: "center" });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, textarea, select")) return;
+    if (event.key === "e" || event.key === "E") step(".l.error, .l.traceback, .l.warning", event.key === "e", "picked");
+    if (event.key === "n" || event.key === "N") step("mark", event.key === "n", "here");
+  });
+
+  if (!output) return;
+
+  // Whether lines are wrapped is kept for the reader.
+
+  const wrap = byId("wrap");
+  function wrapped(on) {
+    output.classList.toggle("wrapped", on);
+    wrap.setAttribute("aria-pressed", String(on));
+  }
+  let kept = "";
+  try {
+    kept = localStorage.getItem("wrap") || "";
+  } catch (refused) {
+    // It holds for this page then.
+  }
+  wrap.hidden = false;
+  wrapped(kept === "1");
+  wrap.addEventListener("click", () => {
+    const on = !output.classList.contains("wrapped");
+    wrapped(on);
+    try {
+      localStorage.setItem("wrap", on ? "1" : "");
+    } catch (refused) {
+      // As above.
+    }
+  });
+
+  // A link to several lines: #L120-L128.
+
+  function pick() {
+    for (const line of output.querySelectorAll(".l.picked")) line.classList.remove("picked");
+    const range = /^#L(\d+)-L?(\d+)$/.exec(location.hash);
+    if (!range) return;
+    const [first, last] = [Number(range[1]), Number(range[2])];
+    for (let number = first; number <= Math.min(last, first + 5000); number += 1) {
+      const line = byId("L" + number);
+      if (line) line.classList.add("picked");
+    }
+    const line = byId("L" + first);
+    if (line) line.scrollIntoView({ block: "center" });
+  }
+  window.addEventListener("hashchange", pick);
+  output.addEventListener("click", (event) => {
+    const link = event.target.closest(".n");
+    const start = /^#L(\d+)/.exec(location.hash);
+    if (!link || !event.shiftKey || !start) return;
+    event.preventDefault();
+    const [a, b] = [Number(start[1]), Number(link.dataset.n)].sort((x, y) => x - y);
+    location.hash = "#L" + a + "-L" + b;
+  });
+  pick();
+
+  function fetched(query) {
+    return fetch(output.dataset.part + "?" + query, { headers: { "HX-Request": "true" } }).then((answer) => {
+      if (!answer.ok) throw new Error(answer.status);
+      return answer.text();
+    }).then((text) => new DOMParser().parseFromString(text, "text/html").body.firstElementChild);
+  }
+
+  // Lines in between.
+
+  const more = output.querySelector("[data-more]");
+  if (more) {
+    more.addEventListener("click", (event) => {
+      event.preventDefault();
+      if (more.dataset.busy) return;
+      more.dataset.busy = "1";
+      fetched("from=" + more.dataset.more + "&until=" + more.dataset.until).then((part) => {
+        delete more.dataset.busy;
+        if (!part.children.length) return;
+        byId("gap").previousElementSibling.append(...part.childNodes);
+        more.dataset.more = part.dataset.after;
+        if (Number(part.dataset.after) >= Number(more.dataset.until)) byId("gap").hidden = true;
+      }, () => { location.href = more.href; });
+    });
+  }
+
+  // What is printed while the page is open. At the end of the page it is followed; whoever
+  // scrolls up stays where he is.
+
+  if (!output.dataset.follow) return;
+  const resume = byId("resume");
+  let last = [...output.querySelectorAll(".part")].pop();
+  if (!last) {
+    last = document.createElement("div");
+    last.className = "part";
+    output.append(last);
+  }
+  let end = Number(output.dataset.end);
+  let torn = null;
+  let unseen = 0;
+  let busy = false;
+  let again = false;
+  let ended = false;
+
+  const atEnd = () => window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 80;
+  let following = true;
+
+  function show() {
+    resume.hidden = following || !unseen;
+    resume.textContent = output.dataset.paused.replace("{count}", unseen) + " ↓";
+  }
+
+  function toEnd() {
+    following = true;
+    unseen = 0;
+    window.scrollTo(0, document.documentElement.scrollHeight);
+    show();
+  }
+
+  function read() {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    fetched("behind=" + end).then((part) => {
+      const lines = [...part.children];
+      const was = following;
+      if (torn) torn.remove();
+      torn = null;
+      const fragment = document.createDocumentFragment();
+      fragment.append(...lines);
+      last.append(fragment);
+      if (part.dataset.torn) torn = lines[lines.length - 1];
+      const grown = Number(part.dataset.end) > end;
+      end = Number(part.dataset.end);
+      if (was) toEnd();
+      else unseen += lines.length - (torn ? 1 : 0);
+      show();
+      if (!part.dataset.alive && !ended && !grown) {
+        ended = true;
+        byId("following").textContent = output.dataset.ended;
+      }
+      busy = false;
+      if (again || grown) {
+        again = false;
+        read();
+      }
+    }, () => { busy = false; });
+  }
+
+  window.addEventListener("scroll", () => {
+    const now = atEnd();
+    if (now === following) return;
+    following = now;
+    if (now) unseen = 0;
+    show();
+  }, { passive: true });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "End") setTimeout(toEnd, 0);
+  });
+  resume.addEventListener("click", toEnd);
+  document.addEventListener("output", (event) => {
+    if (output.dataset.follow in event.detail) read();
+  });
+  document.addEventListener("refreshed", read);
+  if (!location.hash) toEnd();
+  read();
+})();
