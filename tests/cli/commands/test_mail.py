@@ -157,7 +157,7 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert second.stdout == "1 sent, 0 waiting, 0 given up\n"
     assert len(list((tmp_path / "mails").glob("*.eml"))) == 2
     assert cli("mail", "list").stdout == "No report is waiting.\n"
-    assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
+    assert cli("mail", "list", "--all").stdout.count("  written  p ") == 2
 
 
 @pytest.mark.portable("the outbox decides it, whose tests run there")
