@@ -65,7 +65,7 @@ _LARGEST_PORT = 65535
     "names",
     multiple=True,
     metavar=_("NAME"),
-    help=_("A further host name by which browsers may reach it, as of a proxy."),
+    help=_("A further name by which browsers may reach it, as that of a proxy."),
 )
 @click.option("--open", "browser", is_flag=True, help=_("Open it in the browser."))
 @click.option(
