@@ -72,7 +72,7 @@ def live_seconds(watch: object) -> None:
         live.ALIVE, live.POLL = before
 
 
-def test_the_growth_of_an_open_output_is_told(tmp_path: Path) -> None:
+def test_the_growth_of_an_open_output_is_told() -> None:
     """By its size; the page that is about that run alone hears of it."""
     sizes = {"a": {1: 10}}
 

@@ -158,8 +158,8 @@ def _token(settings: Settings) -> str:
 
     token = settings.environ.get(TOKEN) or os.environ.get(TOKEN) or ""
     if token and len(token) < SHORTEST_TOKEN:
-        message = _("{name} is too short: it needs {count} characters")
-        raise PythonRunnerError(message.format(name=TOKEN, count=SHORTEST_TOKEN))
+        message = _("{name} is too short: it needs at least {least} characters")
+        raise PythonRunnerError(message.format(name=TOKEN, least=SHORTEST_TOKEN))
     return token
 
 
