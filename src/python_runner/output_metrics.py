@@ -220,7 +220,7 @@ def _stands_where_levels_do(line: str, level: re.Match[str]) -> bool:
         return False
     if not before.strip(" [("):
         in_time = name in _SHORT and not boxed and _CLOCKED.search(behind) is None
-        return boxed or not in_time and bool(before or _BEHIND.match(behind))
+        return boxed or (not in_time and bool(before or _BEHIND.match(behind)))
     dated, moments = _MOMENT.subn(" ", before)
     parts = [part for part in _BETWEEN.split(_BOXES.sub("  ", dated)) if part.strip()]
     if len(parts) > _MOST_PARTS or max(map(_words, parts), default=0) > _MOST_WORDS:
