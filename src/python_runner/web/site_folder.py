@@ -61,7 +61,7 @@ class Author:
     Attributes:
         computer: its name.
         home: its state folder; what is known of each site lies there.
-        words: when and by which computer, as HTML, for the foot of the pages.
+        words: when and by which computer, as HTML, for the top of the pages.
     """
 
     computer: str

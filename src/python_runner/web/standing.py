@@ -13,7 +13,7 @@ from python_runner.web import times
 from python_runner.web.addresses import Links
 from python_runner.web.layout import render, static_files
 from python_runner.web.pages import run
-from python_runner.web.reading.projects import Projects
+from python_runner.web.reading.projects import Configurations, Projects
 from python_runner.web.site import Question
 from python_runner.web.still import Still, stand_still
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from python_runner.texts.formats import Formats
     from python_runner.web.site import Page, Site
 
-#: Stands for the moment of writing, in the foot of a page: no text of a page holds it.
+#: Stands for the moment of writing, at the top of a page: no text of a page holds it.
 WRITTEN = "<!--written-->"
 
 
@@ -34,7 +34,12 @@ def question_for(site: Site, store: Store) -> Question:
     return Question(
         site=site,
         store=store,
-        projects=Projects(site, store),
+        projects=Projects(
+            store,
+            site.settings,
+            listed=site.projects,
+            configurations=Configurations(site.defaults),
+        ),
         language=site.language,
         links=Links(),
         now=site.clock(),
@@ -78,7 +83,7 @@ def as_file(
         style=style,
         moment=lambda iso, form: _moment(iso, form, now, formats),
         sheet=sheet,
-        foot=f"<span>{WRITTEN}</span>",
+        written=WRITTEN,
         refresh=refresh,
     )
     return stand_still(live, still)

@@ -46,7 +46,7 @@ class Still:
         sheet: returns the address of a style sheet beside the page, or None where the
             page does without it; None: it is written into the page.
         moment: returns a moment in words, by its ISO 8601 text and its form.
-        foot: HTML at the end of the page.
+        written: HTML that says when it was written, below its first sentence.
         refresh: seconds after which a browser reads the file again; 0: it does not.
     """
 
@@ -54,7 +54,7 @@ class Still:
     style: Callable[[str], str]
     moment: Callable[[str, str], str | None]
     sheet: Callable[[str], str | None] | None = None
-    foot: str = ""
+    written: str = ""
     refresh: int = 0
 
 
@@ -135,13 +135,13 @@ class _Writer(HTMLParser):
             return
         if not self._open or self._open[-1][0] != tag:
             return
-        if tag == "footer":
-            self._write(self._still.foot)
         if self._lists and self._lists[-1] == len(self._open):
             self._end_list(tag)
             return
         self._replaced = False
         self._write(self._open.pop()[1])
+        if tag == "h1" and self._still.written:
+            self._write(f'\n<p class="written dim">{self._still.written}</p>')
 
     def handle_data(self, data: str) -> None:
         self._text(data)
