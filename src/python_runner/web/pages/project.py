@@ -140,9 +140,14 @@ def _sentence(row: Row, question: Question) -> Markup:
             words = _("{name} succeeded, but unusually: {reason}")
             values["reason"] = reason_of(row, now, formats)
         case State.RUNNING:
-            words = _("{name} is running: {ended} of {count} scripts have ended.")
+            count = row.running.scripts if row.running else 0
+            words = formats.ngettext(
+                "{name} is running: {ended} of {count} script has ended.",
+                "{name} is running: {ended} of {count} scripts have ended.",
+                count,
+            )
             values["ended"] = formats.number(row.running.done if row.running else 0)
-            values["count"] = formats.number(row.running.scripts if row.running else 0)
+            values["count"] = formats.number(count)
         case State.WELL if last and row.known.due:
             words = _("{name} is well. Last run {last}, next expected {due}.")
             values["due"] = times.moment(row.known.due, now, formats)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.model import RunStatus
+from python_runner.model import Outcome, RunStatus
 from python_runner.records.outputs import is_kept, read_tail
+from python_runner.records.rows import was_left_open
 from python_runner.report.comparison import history, recurrence
 from python_runner.report.summary import (
     BRIEF,
@@ -19,8 +20,8 @@ from python_runner.report.summary import (
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.web import times
 from python_runner.web.pages.mail import message_word, recipient_words
-from python_runner.web.pages.overview import run_command
 from python_runner.web.pages.shared import no_run, require_shown, whole_number
+from python_runner.web.pages.words import run_command
 from python_runner.web.reading.frames import Shown, shown_parts
 from python_runner.web.reading.runs import run_facts
 from python_runner.web.site import Page
@@ -161,7 +162,7 @@ def page(question: Question) -> Page:
                 for one in facts.failed
             ],
             "bars": _bars(facts, masker),
-            "others": [_other(one, question, masker) for one in facts.others],
+            "others": [_other(one, facts, question, masker) for one in facts.others],
             "mails": [_mail(one, question) for one in facts.messages],
             "command_text": _command(facts),
             "after": after,
@@ -320,13 +321,22 @@ def _end(result: ScriptResult, begin: datetime) -> float:
     return _after(result.started_at, begin) + result.duration
 
 
-def _other(result: ScriptResult, question: Question, masker: Masker) -> OtherView:
-    formats, result = question.formats, masker.fact(result)
-    # Of an open run what has not ended is told as if its runner had died.
+def _other(
+    result: ScriptResult, facts: RunFacts, question: Question, masker: Masker
+) -> OtherView:
+    formats = question.formats
+    state = state_of(result.outcome, unusual=bool(result.unusual))
+    word = formats.gettext(result.outcome.word)
+    if facts.alive and was_left_open(result):
+        # The records tell it as if the runner had died.
+        planned = result.outcome is Outcome.SKIPPED
+        state = State.NEVER if planned else State.RUNNING
+        word = formats.gettext("planned") if planned else state.word(formats)
+    result = masker.fact(result)
     return OtherView(
         result=result,
-        state=state_of(result.outcome, unusual=bool(result.unusual)),
-        word=formats.gettext(result.outcome.word),
+        state=state,
+        word=word,
         unusual=tuple(one_line(formats.say(why), LINE) for why in result.unusual),
         has_output=result.output is not None,
     )

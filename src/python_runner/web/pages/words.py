@@ -66,8 +66,7 @@ def why_failed(line: RunLine, formats: Formats) -> str:
         return one_line(formats.say(line.error), LINE)
     words = formats.gettext("{name}: {value}")
     name = one_line(line.failure.script, NAME)
-    rest = f" (+{formats.number(line.failed - 1)})" if line.failed > 1 else ""
-    return words.format(name=name, value=why(line.failure, formats)) + rest
+    return words.format(name=name, value=why(line.failure, formats))
 
 
 def reason_of(row: Row, now: datetime, formats: Formats) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,6 @@ from python_runner.scheduling.catch_up import first_missed, outlook_of
 from python_runner.texts.sanitize import clean
 from python_runner.trends import usual_duration
 from python_runner.web.addresses import key_of
-from python_runner.web.reading.projects import Projects
 from python_runner.web.states import State, state_of
 
 
@@ -197,7 +197,7 @@ class Surveyor:
             return overview
 
     def _survey(self, *, recorded: bool) -> Overview:
-        folders = Projects(self._site, self._store).folders
+        folders = self._folders()
         if not recorded:
             rows = [self._row(folder, None, (), {}) for folder in folders]
             return Overview(rows=tuple(rows), recorded=False)
@@ -223,6 +223,13 @@ class Surveyor:
         order = list(State)
         rows.sort(key=lambda row: (order.index(row.state), row.name.casefold()))
         return Overview(rows=tuple(rows), waiting=sum(waiting.values()))
+
+    def _folders(self) -> tuple[Path, ...]:
+        if self._site.projects:
+            return self._site.projects
+        with suppress(NoRecords):
+            return tuple(self._store.projects())
+        return ()
 
     def _is_wanted(self, folder: Path, known: Known) -> bool:
         """Say whether a project is shown: one that nobody listed may be gone by now."""
