@@ -356,6 +356,21 @@ def test_a_project_that_has_not_run_for_long_is_left_out() -> None:
     assert [p.name for p in found.projects] == ["stock"]
 
 
+def test_what_runs_once_a_year_is_missed_all_the_same() -> None:
+    """Nobody has heard of it since: it counts from when it was due."""
+    began = NOW - days(366)
+    yearly = project(ended(began=began), due=NOW - days(1))
+    other = project(ended(project="stock", began=ago(1)))
+    together = digest(computer(yearly, other)).projects
+    alone = digest(computer(yearly))
+
+    assert [(p.name, p.standing) for p in together] == [
+        *(("paie", Standing.SILENT), ("stock", Standing.WELL))
+    ]
+    assert [c.name for c in alone.silent_computers] == ["PC-3"]
+    assert notice_words(alone, Formats("en")) == []
+
+
 def test_what_could_not_be_read_is_told() -> None:
     """Counts and names, one sentence each."""
     found = digest(
