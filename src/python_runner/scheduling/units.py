@@ -95,7 +95,7 @@ def _lasting_service(job: Job) -> str:
         f"[Unit]\nDescription={_title(job)}\n\n"
         f"[Service]\nType=exec\n{_start(job)}"
         # 143: it was told to end, and did.
-        "Restart=on-failure\nRestartSec=10\nSuccessExitStatus=143\n\n"
+        "Restart=on-failure\nRestartSec=5\nSuccessExitStatus=143\n\n"
         "[Install]\nWantedBy=default.target\n\n"
         f"[{_OWN_SECTION}]\nPurpose={job.purpose}\n"
     )
