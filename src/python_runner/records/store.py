@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Message,
         OpenRun,
         OpenScript,
+        PastBounds,
         PastResult,
         ProjectState,
         Run,
@@ -563,6 +564,24 @@ class Store:
         """
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
+
+    def past_bounds(
+        self, path: Path, script: str, limit: int, *, numbers: bool = True
+    ) -> PastBounds:
+        """Return the least and the most of what a script's latest successes amounted to.
+
+        Open runs are left out. Files are not compared.
+
+        Args:
+            path: the project's folder.
+            script: name of the script.
+            limit: how many of its results, successes or not, are asked at most.
+            numbers: whether those of its lines are asked, too, which takes most time.
+        """
+        with self._database.read() as connection:
+            return queries.past_bounds(
+                connection, path, script, limit, numbers=numbers
+            )
 
     def last_success(
         self, path: Path, script: str, before: str | None = None
