@@ -124,6 +124,7 @@ def page(question: Question, outputs: OutputPages) -> Page:
             "step": STEP,
             "marks": [(n, mark) for n, mark in marks if n][:_MARKS],
             "marked": len(marks),
+            "open": _opened(marks, state) if not begin and not text else 0,
             "text": text,
             "only": only,
             "begin": begin,
@@ -307,6 +308,14 @@ def _sentence(
             view.total,
         )
     return times.sentence(words, count=formats.number(view.total), **values)
+
+
+def _opened(marks: Sequence[tuple[int, Mark]], state: State) -> int:
+    """Return the line at which the output of a failed script opens; 0: at the first."""
+    if state is not State.FAILED:
+        return 0
+    found = [number for number, mark in marks if mark is Mark.TRACEBACK]
+    return (found or [number for number, _mark in marks] or [0])[-1]
 
 
 def _ended(state: str) -> str | None:

@@ -74,6 +74,9 @@
     location.hash = "#L" + a + "-L" + b;
   });
   pick();
+  // What failed opens at its traceback.
+  const opened = output.dataset.open && byId(output.dataset.open);
+  if (opened && !location.hash) opened.scrollIntoView({ block: "center" });
 
   function fetched(query) {
     return fetch(output.dataset.part + "?" + query, { headers: { "HX-Request": "true" } }).then((answer) => {
