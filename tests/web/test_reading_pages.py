@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from python_runner.model import (
     OpenRun,
     OpenScript,
     Outcome,
-    RunStatus,
 )
 from python_runner.records import overview
 from python_runner.records.log_line import format_log_line, log_line_of
@@ -100,8 +100,8 @@ def test_a_run_of_many_scripts_is_shown_in_pages(dashboard: Dashboard) -> None:
     while address:
         page = dashboard.ask(address.replace("&amp;", "&")).text
         seen |= {part.split('"')[0] for part in page.split('<tr class="row" data-row id="s')[1:]}
-        more = page.split("?after=")[1:]
-        address = f"/r/{1:013x}?after={more[-1].split('#')[0]}" if more else ""
+        more = re.findall(r"\?after=(\d+)#rest", page)
+        address = f"/r/{1:013x}?after={more[0]}" if more else ""
     assert len(seen) == 1350
 
 
@@ -223,7 +223,7 @@ def test_the_log_is_filtered(dashboard: Dashboard) -> None:
 
     def shown(query: str) -> list[str]:
         page = dashboard.ask(f"{base}{query}").text
-        return [name for name in told(page).split() if name in {"1.py", "2.py", "3.py"}]
+        return re.findall(r"<td>(\d\.py)</td>", page)
 
     assert shown("") == ["1.py", "2.py", "3.py"]
     assert shown("?reverse=1") == ["3.py", "2.py", "1.py"]
@@ -269,7 +269,6 @@ def test_reports_that_wait_come_first(dashboard: Dashboard) -> None:
         subject=f"[p] failed {HOSTILE}",
         content=f"To: a\r\nSubject: x\r\n\r\n{HOSTILE} {SECRET}\r\n".encode(),
     )
-    assert "No report waits" in first_line(dashboard.ask("/mail").text) or True
     with dashboard.store() as store:
         store.end_run(run_of(path, 1, BAD), [message], NOON - DAY)
     page = dashboard.ask("/mail").text
@@ -364,4 +363,3 @@ def test_without_records_each_page_says_so(dashboard: Dashboard) -> None:
         answer = dashboard.ask(address)
         assert answer.status == 503
         assert "The records cannot be read" in told(answer.text)
-    assert RunStatus.SUCCESS

@@ -370,7 +370,8 @@ def results(
     which = {None: "", True: f"AND {bad}", False: f"AND NOT {bad}"}[failed]
     found = connection.execute(
         f"""
-        SELECT result.*, name FROM result JOIN script ON script.id = result.script
+        SELECT coalesce(started_at, 0) AS started_at, result.*, name
+        FROM result JOIN script ON script.id = result.script
         WHERE run = ? AND number > ? {which} ORDER BY number LIMIT ?
         """,  # noqa: S608 - our own words
         (run, after, limit),

@@ -86,6 +86,7 @@ def page(question: Question) -> Page:
     state = State.FAILED if failed else State.WELL
     return Page(
         template="log.html.j2",
+        files=True,
         title=f"{state.shape} {folder.name}",
         values={
             "sentence": problem or _sentence(part, failed, folder, question),

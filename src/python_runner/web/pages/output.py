@@ -111,6 +111,7 @@ def page(question: Question, outputs: OutputPages) -> Page:
     marks = [mark for part in views for mark in part.marks]
     return Page(
         template="output.html.j2",
+        files=True,
         title=f"{state.shape} {name}",
         values={
             "sentence": _sentence(output, view, name, question),
@@ -168,6 +169,7 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     torn = last[-1] if last and not begin and view.unfinished else None
     return Page(
         template="lines.html.j2",
+        files=True,
         title="",
         values={
             "parts": parts,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.model import RunStatus
+from python_runner.model import Outcome, RunStatus
 from python_runner.records.outputs import is_kept, read_tail
+from python_runner.records.rows import was_left_open
 from python_runner.report.comparison import history, recurrence
 from python_runner.report.summary import (
     BRIEF,
@@ -148,6 +149,7 @@ def page(question: Question) -> Page:
     state = State.INTERRUPTED if _died(facts) else state_of(facts.status)
     return Page(
         template="run.html.j2",
+        files=True,
         title=f"{state.shape} {line.project}",
         values={
             "sentence": _sentence(facts, question, masker),
@@ -161,7 +163,7 @@ def page(question: Question) -> Page:
                 for one in facts.failed
             ],
             "bars": _bars(facts, masker),
-            "others": [_other(one, question, masker) for one in facts.others],
+            "others": [_other(one, facts, question, masker) for one in facts.others],
             "mails": [_mail(one, question) for one in facts.messages],
             "command_text": _command(facts),
             "after": after,
@@ -266,7 +268,9 @@ def _failed(
         gone=result.output is not None and not is_kept(result.output),
         changes=(),
         hint=hint_words(result, formats),
-        help=masker.text(help_texts.get(result.script, "")),
+        help=masker.text(
+            help_texts.get(result.script) or help_texts.get("", "")
+        ),
         warnings=tuple(one_line(formats.say(w), LINE) for w in result.warnings),
     )
 
@@ -320,9 +324,20 @@ def _end(result: ScriptResult, begin: datetime) -> float:
     return _after(result.started_at, begin) + result.duration
 
 
-def _other(result: ScriptResult, question: Question, masker: Masker) -> OtherView:
+def _other(
+    result: ScriptResult, facts: RunFacts, question: Question, masker: Masker
+) -> OtherView:
     formats, result = question.formats, masker.fact(result)
-    # Of an open run what has not ended is told as if its runner had died.
+    if facts.alive and was_left_open(result):
+        runs = result.outcome is Outcome.INTERRUPTED
+        state = State.RUNNING if runs else State.NEVER
+        return OtherView(
+            result=result,
+            state=state,
+            word=state.word(formats) if runs else formats.gettext("planned"),
+            unusual=(),
+            has_output=runs and result.output is not None,
+        )
     return OtherView(
         result=result,
         state=state_of(result.outcome, unusual=bool(result.unusual)),
