@@ -57,7 +57,7 @@ def _shown(example: Example, language: str) -> str:
             return TIMED_OUT[language]
         line = " ".join(line.split())
         shown = line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
-        return f"`` {shown} ``" if "`" in shown else f"`{shown}`"
+        return f"`{shown}`"
     code = f"0x{example.end:08X}" if example.end >= _WINDOWS else str(example.end)
     return EXIT_CODE[language].format(code=code)
 

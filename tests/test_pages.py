@@ -21,7 +21,10 @@ FRENCH = sorted(
 #: Pages for those who change Python Runner.
 INNER = {"mutation.md", "windows-tests.md"}
 #: Written by programs, or by many hands over time.
-MADE = {"reliability.md", "CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"}
+MADE = {
+    *("reliability.md", "CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"),
+    *("hints.md", "hints.fr.md"),
+}
 PAGES = sorted((*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
 
 
@@ -127,7 +130,7 @@ def test_pictures_are_light() -> None:
     """They load at once: less than 150 kB each."""
     pictures = list((ROOT / "docs/pictures").iterdir())
 
-    assert len(pictures) == 22
+    assert len(pictures) == 29
     assert all(picture.stat().st_size < 150_000 for picture in pictures)
 
 

@@ -132,6 +132,19 @@ def test_of_a_long_change_both_sides_are_shown() -> None:
     assert diff.more == 56
 
 
+def test_a_diff_that_is_cut_begins_where_the_script_failed() -> None:
+    """The changes above that line are counted, those behind it are shown first."""
+    old = "".join(f"{n}\n" for n in range(100))
+    new = old.replace("\n10\n", "\nten\n").replace("\n50\n", "\nfifty\n")
+    new = new.replace("\n90\n", "\nninety\n")
+
+    assert short_diff(old, new, 51).lines[2:4] == ("-50", "+fifty")
+    assert short_diff(old, new, 51).more == 5
+    assert short_diff(old, new, 60).lines[2:4] == ("-90", "+ninety")
+    for line in (0, 5, 1000):
+        assert short_diff(old, new, line).lines[2:4] == ("-10", "+ten")
+
+
 def test_of_a_long_line_the_part_that_changed_is_shown() -> None:
     """Not its first characters, which are the same."""
     old, new = (f"x = '{'a' * 5000}{word}{'b' * 5000}'\n" for word in ("OLD", "NEW"))

@@ -133,10 +133,23 @@ def _walked_back(
     return pairs[::-1]
 
 
-def unified(
+def unified(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """Return a unified diff of two texts, without the names of files."""
+    return [line for hunk in _hunks(old, new) for line in hunk.lines]
+
+
+@dataclass(frozen=True, slots=True)
+class _Hunk:
+    """Changes that share their context; ``end`` is the line of the new text behind it."""
+
+    end: int
+    lines: tuple[str, ...]
+
+
+def _hunks(
     old: Sequence[str], new: Sequence[str], side: int | None = None
-) -> list[str]:
-    """Return a unified diff of two texts, without the names of files.
+) -> Iterator[_Hunk]:
+    """Yield what makes a unified diff.
 
     Args:
         old: lines of the one text.
@@ -144,7 +157,6 @@ def unified(
         side: lines that are shown of each side of a change; three points stand for the
             others. None: all of them.
     """
-    lines: list[str] = []
     for group in _groups(changed_blocks(old, new)):
         first, last = group[0], group[-1]
         begin = max(first.old_start - CONTEXT, 0)
@@ -153,7 +165,7 @@ def unified(
         new_begin = first.new_start - (first.old_start - begin)
         new_end = last.new_end + (end - last.old_end)
         place = begin
-        lines.append(f"@@ -{_range(begin, end)} +{_range(new_begin, new_end)} @@")
+        lines = [f"@@ -{_range(begin, end)} +{_range(new_begin, new_end)} @@"]
         for block in group:
             lines += (" " + line for line in old[place : block.old_start])
             lines += _sides(
@@ -163,7 +175,7 @@ def unified(
             )
             place = block.old_end
         lines += (" " + line for line in old[place:end])
-    return lines
+        yield _Hunk(new_end, tuple(lines))
 
 
 def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
@@ -194,16 +206,23 @@ def _sides(old: Sequence[str], new: Sequence[str], side: int | None) -> Iterator
             yield f"{sign}…"
 
 
-def short_diff(old: str, new: str) -> SourceDiff:
-    """Return how a text differs from another one, in few and short lines."""
+def short_diff(old: str, new: str, line: int = 0) -> SourceDiff:
+    """Return how a text differs from another one, in few and short lines.
+
+    Where there is no room for all of it, it begins with the changes at, or behind,
+    ``line`` of the new text (from 1).
+    """
     if old == new:
         return SourceDiff(note=Sentence.of(_SAME_TEXT))
     before, after = lines_of(old), lines_of(new)
-    if [line.rstrip("\r") for line in before] == [line.rstrip("\r") for line in after]:
+    if [text.rstrip("\r") for text in before] == [text.rstrip("\r") for text in after]:
         return SourceDiff(note=Sentence.of(_SAME_LINES))
-    whole = unified(before, after)
-    shown = whole if len(whole) <= LINES else unified(before, after, _SIDE)[:LINES]
-    left = 0 if shown == whole else len(whole) - sum(line[1:] != "…" for line in shown)
+    shown = whole = unified(before, after)
+    if len(whole) > LINES:
+        hunks = list(_hunks(before, after, _SIDE))
+        behind = [hunk for hunk in hunks if hunk.end >= line] or hunks
+        shown = [text for hunk in behind for text in hunk.lines][:LINES]
+    left = 0 if shown == whole else len(whole) - sum(text[1:] != "…" for text in shown)
     return SourceDiff(lines=tuple(_bounded(shown)), more=left)
 
 

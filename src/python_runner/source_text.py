@@ -6,9 +6,7 @@ password or a token. What it computes is no secret: ``token = os.environ["TOKEN"
 
 from __future__ import annotations
 
-import io
 import re
-import tokenize
 from typing import TYPE_CHECKING
 
 from python_runner.masking import MASK, SHORTEST
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Bytes of the largest source whose text is kept.
 LARGEST = 200_000
+#: The encoding of a source, in one of its first two lines.
+_DECLARED = lazy_pattern(rb"(?m)^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 #: Characters before a literal in which its name is looked for.
 _BEFORE = 160
 #: A literal that a variable called ``key`` gets is a secret only if it looks like one.
@@ -58,11 +58,9 @@ def source_text(data: bytes, masker: Masker) -> str | None:
 
 def _decoded(data: bytes) -> str:
     """Return a source as Python reads it; what is not in its encoding by its number."""
-    try:
-        declared, _lines = tokenize.detect_encoding(io.BytesIO(data).readline)
-    except SyntaxError:
-        declared = UTF8
-    encoding = codec_name(declared)
+    head = b"\n".join(data.split(b"\n", 2)[:2])
+    declared = _DECLARED.search(head)
+    encoding = codec_name(declared[1].decode() if declared else UTF8)
     if encoding == UTF8:
         encoding = local_encoding()
     text = to_utf8(data, encoding).decode(UTF8, "backslashreplace")

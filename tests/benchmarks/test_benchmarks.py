@@ -20,10 +20,11 @@ from tests.support import wait_until
 
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [f"performance{ending}" for ending in LANGUAGES.values()]
 
 
 @pytest.mark.source
-@pytest.mark.parametrize("page", LANGUAGES.values())
+@pytest.mark.parametrize("page", PAGES)
 def test_the_pages_have_a_place_for_each_table(page: str) -> None:
     """And for no other one; the profile is written by hand."""
     text = (DOCS / page).read_text(encoding="utf-8")
@@ -31,6 +32,15 @@ def test_the_pages_have_a_place_for_each_table(page: str) -> None:
     expected = {"machine", "versions", "profile", *tasks, *CURVES}
     assert set(re.findall(r"<!-- (\w+) -->", text)) == expected
     assert set(re.findall(r"<!-- /(\w+) -->", text)) == expected
+
+
+@pytest.mark.source
+@pytest.mark.parametrize("ending", LANGUAGES.values())
+def test_the_page_of_unusual_successes_has_its_tables(ending: str) -> None:
+    """What is measured is published there."""
+    text = (DOCS / f"unusual{ending}").read_text(encoding="utf-8")
+    expected = ["unusual", "unusual: kinds", "unusual: faults"]
+    assert re.findall(r"<!-- (unusual[\w: ]*) -->\n\|", text) == expected
 
 
 def test_without_a_command_the_peers_are_compared() -> None:
@@ -71,7 +81,7 @@ def test_the_whole_way_with_tiny_sizes(tmp_path: Path) -> None:
     """Environments, rounds and pages; only what no network is needed for."""
     docs = tmp_path / "docs"
     docs.mkdir()
-    for page in LANGUAGES.values():
+    for page in PAGES:
         text = (DOCS / page).read_text(encoding="utf-8")
         (docs / page).write_text(text, encoding="utf-8")
     peers = f"{REFERENCE},sh loop that logs,subprocess.run loop,{OURS}"
@@ -81,7 +91,7 @@ def test_the_whole_way_with_tiny_sizes(tmp_path: Path) -> None:
     tables = ("start", "one", "sequence", "pairs", "output", "failing")
     assert main(["compare", *common, *sizes, *tables]) == 0
 
-    for page in LANGUAGES.values():
+    for page in PAGES:
         text = (docs / page).read_text(encoding="utf-8")
         for name in tables:
             block = text.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name}")[0]

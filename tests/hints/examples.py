@@ -71,9 +71,9 @@ EXAMPLES = {
     ),
     "module-unknown": Example("ModuleNotFoundError: No module named 'words_of_nobody'"),
     "optional-package": Example(
-        "ImportError: `Import openpyxl` failed.  Use pip, conda, or your preferred package"
-        " management tool to install the openpyxl package.",
-        PANDAS,
+        "ImportError: Missing optional dependency 'openpyxl'.  Use pip or conda to install"
+        " openpyxl.",
+        "pandas 2.2.3",
     ),
     "circular-import": Example(
         "ImportError: cannot import name 'a' from partially initialized module 'one' (most"

@@ -185,8 +185,8 @@ SAME = {
     ),
     "optional-package": (
         (
-            "ImportError: Missing optional dependency 'openpyxl'.  Use pip or conda to install"
-            " openpyxl."
+            "ImportError: `Import openpyxl` failed.  Use pip, conda, or your preferred package"
+            " management tool to install the openpyxl package."
         ),
     ),
     "memory": (

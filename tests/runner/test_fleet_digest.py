@@ -368,7 +368,7 @@ def test_what_is_unusual_is_told_though_it_succeeded() -> None:
     (told,) = told_projects(found)
     assert told.standing is Standing.UNUSUAL
     (line,) = project_lines(told, NOW, Formats("en"))
-    assert line.endswith(": a.py: 0 rows, usually 48210")
+    assert line.endswith("a.py: 0 rows, usually 48210")
 
 
 def test_all_well_is_one_line() -> None:

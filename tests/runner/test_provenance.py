@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,6 +24,7 @@ from python_runner.texts.sentence import Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from python_runner.model import Run
     from python_runner.model.provenance import Packages
@@ -106,7 +106,10 @@ def test_the_account_is_that_of_the_process(
     """Whatever the variables say that others believe."""
     made = tmp_path / "made"
     made.touch()
-    expected = os.environ.get("USERNAME") if sys.platform == "win32" else made.owner()
+    if sys.platform == "win32":
+        expected = os.environ.get("USERNAME")
+    else:
+        expected = made.owner()
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody")
 

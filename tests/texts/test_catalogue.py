@@ -94,8 +94,8 @@ OTHER_WORDS = re.compile(
     r"compte[s ]+rendu|courriel|mél\b|\bmails?\b|lancement|\bregistre|enregistrement",
     re.IGNORECASE,
 )
-#: What is said in English on purpose: commands, and the names of Microsoft's rights.
-VERBATIM = re.compile(r"`[^`]*`|python-runner mail|Mail\.Send")
+#: What is said in English on purpose: commands, values, the names of Microsoft's rights.
+VERBATIM = re.compile(r"`[^`]*`|\"mail\"|python-runner mail|Mail\.Send")
 #: Punctuation that French sets apart by a space at which no line breaks. (A colon behind
 #: a quotation mark is JSON.)
 TOO_CLOSE = re.compile(r"(?<![\u00a0\"])[:;!?»](?=[\s\u00a0]|$)|«(?!\u00a0)")

@@ -70,7 +70,8 @@ class Dashboard:
         """The site."""
         environ = {"PYTHON_RUNNER_HOME": str(self.home)}
         settings = load_settings(environ=environ, folder=self.folder)
-        return Site(settings=settings, clock=lambda: self.now, **self.options)
+        options = {"clock": lambda: self.now, **self.options}
+        return Site(settings=settings, **options)
 
     @property
     def app(self) -> Starlette:
@@ -113,7 +114,7 @@ async def ask(
     headers: Mapping[str, str] | list[tuple[str, str]] | None = None,
 ) -> Answer:
     """Return the answer of an application to a request."""
-    pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or [])
+    pairs = list(headers if isinstance(headers, list) else (headers or {}).items())
     if all(name.lower() != "host" for name, _ in pairs):
         pairs.append(("host", HOST))
     path, _, query = address.partition("?")

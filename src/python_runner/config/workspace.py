@@ -28,7 +28,6 @@ from python_runner.config.validation import (
 from python_runner.exceptions import InvalidConfiguration
 from python_runner.facts import dataclass
 from python_runner.files import absolute
-from python_runner.model.fleet import FleetFolder
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import secret_values
 from python_runner.texts.sentence import N_
@@ -37,6 +36,8 @@ from python_runner.texts.sentence import translate as _
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from python_runner.model.fleet import FleetFolder
 
 WORKSPACE_FILE = "python-runner.toml"
 _ADDRESS = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -142,6 +143,8 @@ def _fleet(
             " it is mounted"
         )
         findings.add("fleet", text)
+    from python_runner.model.fleet import FleetFolder  # noqa: PLC0415 - few have one
+
     return FleetFolder(
         folder=absolute(folder / written),
         details=good.get("fleet_details", False),

@@ -75,7 +75,6 @@ class ProjectDigest:
         unusual: the last run with an unusual success, where the project succeeds.
         silent: why it should have run; None where it did, or nobody knows.
         running_since: when the active run began, or None.
-        usual: seconds that its runs take usually; None while that is not known.
         problem: what is wrong with its folder or its configuration, or None.
         listed: whether it was named, or listed in ``python-runner.toml``; the records
             alone may know a project that nobody wants any more.
@@ -99,7 +98,6 @@ class ProjectDigest:
     standing: Standing = Standing.WELL
     silent: Silent | None = None
     running_since: datetime | None = None
-    usual: float | None = None
     problem: str | None = None
     listed: bool = True
     waiting: int = 0

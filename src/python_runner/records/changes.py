@@ -9,13 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
-from python_runner.records import (
-    provenance,
-    queries,
-    rows,
-    source_texts,
-    summaries,
-)
+from python_runner.records import provenance, queries, rows, summaries
 from python_runner.records.database import StoreError
 from python_runner.texts.sentence import N_, Sentence
 
@@ -372,8 +366,17 @@ def delete_old_runs(
             (json.dumps(runs),),
         )
         provenance.delete_unused(connection, made_of)
-        source_texts.delete_unneeded(connection)
+        _delete_texts(connection)
     return len(runs)
+
+
+def _delete_texts(connection: Connection) -> None:
+    # Imported here because few commands delete runs.
+    from python_runner.records.source_texts import (  # noqa: PLC0415
+        delete_unneeded,
+    )
+
+    delete_unneeded(connection)
 
 
 def _write_attempt(

@@ -36,9 +36,12 @@ if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
     from python_runner.model import ScriptResult
+    from python_runner.texts.sentence import Sentence
 
 #: Behind the key of any run.
 BEYOND = 2**63 - 1
+#: Unusual scripts of several runs that are told at most.
+_MOST_UNUSUAL = 2000
 #: Days that the share of successes is about.
 SHARE_DAYS = 30
 #: Scripts that are named of an open run, and of an error.
@@ -675,3 +678,31 @@ def message_numbers(
         (before, limit),
     )
     return [number for (number,) in cursor]
+
+
+def unusual(
+    connection: Connection, keys: Sequence[int]
+) -> dict[int, tuple[Sentence, ...]]:
+    """Return why successes of runs were unusual, by the keys of those that had some."""
+    found: defaultdict[int, list[Sentence]] = defaultdict(list)
+    for row in connection.execute(
+        """
+        SELECT run, unusual FROM result
+        WHERE run IN (SELECT value FROM json_each(?)) AND unusual IS NOT NULL
+        ORDER BY run, number LIMIT ?
+        """,
+        (json.dumps(list(keys)), _MOST_UNUSUAL),
+    ):
+        found[row["run"]] += rows.to_texts(row["unusual"])
+    return {run: tuple(why) for run, why in found.items()}
+
+
+def waiting(connection: Connection) -> dict[int | None, int]:
+    """Return how many reports of each project wait; None stands for the digests."""
+    cursor = connection.execute(
+        """
+        SELECT run.project, count(*) FROM message LEFT JOIN run ON run.id = message.run
+        WHERE state = 'queued' GROUP BY run.project
+        """
+    )
+    return dict(map(tuple, cursor))

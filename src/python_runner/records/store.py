@@ -28,7 +28,6 @@ from python_runner.records.damage import set_aside_if_damaged
 from python_runner.records.database import Database, StoreError, translated
 from python_runner.records.message_queue import MessageQueue
 from python_runner.records.schema import migrate, require_sqlite
-from python_runner.records.source_texts import SourceTexts
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -54,8 +53,8 @@ if TYPE_CHECKING:
     from python_runner.model.provenance import Packages, RunProvenance
     from python_runner.records.digests import Digests
     from python_runner.records.log_reader import LogPlace
-    from python_runner.records.points import Points
     from python_runner.records.queries import OldRuns
+    from python_runner.records.source_texts import SourceTexts
 
 __all__ = ["DATABASE_NAME", "Store", "StoreError", "open_store"]
 
@@ -116,7 +115,6 @@ class Store:
     Attributes:
         notice: what people must know about the records, or None.
         messages: the queue of the reports.
-        sources: the texts of what scripts were made of.
     """
 
     def __init__(
@@ -129,7 +127,6 @@ class Store:
         self.notice = notice
         self._database = database or Database(path, migrate)
         self.messages = MessageQueue(self._database)
-        self.sources = SourceTexts(self._database)
 
     def __enter__(self) -> Self:
         return self
@@ -158,19 +155,21 @@ class Store:
 
         return Digests(self._database, self.messages)
 
+    @property
+    def sources(self) -> SourceTexts:
+        """The texts of what scripts were made of."""
+        # Imported here because what only reads runs needs none.
+        from python_runner.records.source_texts import (  # noqa: PLC0415
+            SourceTexts,
+        )
+
+        return SourceTexts(self._database)
+
     @contextmanager
     def view(self) -> Iterator[Connection]:
         """Open one moment of the records, for the questions of ``records.overview``."""
         with self._database.read() as connection:
             yield connection
-
-    @property
-    def points(self) -> Points:
-        """Runs as points of a chart."""
-        # Imported here because no run needs it.
-        from python_runner.records.points import Points  # noqa: PLC0415
-
-        return Points(self._database)
 
     # Transitions: each is on disk when its method returns, the start of an attempt
     # excepted.
@@ -395,12 +394,6 @@ class Store:
         with self._database.read() as connection:
             runs = queries.load(connection, queries.ended(connection, run_id))
         return next(iter(runs), None)
-
-    def runs_by_id(self, run_ids: Sequence[str]) -> list[Run]:
-        """Return the ended runs with these ids, in that order; one that is gone is missing."""
-        with self._database.read() as connection:
-            keys = [key for one in run_ids for key in queries.ended(connection, one)]
-            return queries.load(connection, keys)
 
     def run_ids(self, prefix: str, limit: int) -> list[str]:
         """Return the first ids that begin with ``prefix``, open runs included."""

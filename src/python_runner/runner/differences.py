@@ -67,16 +67,21 @@ def _compared(
         told = Differences(
             run_id=last[0].run_id,
             since=last[0].started_at,
-            found=tuple(_with_diffs(differing, run.path, store, masker)),
+            found=tuple(_with_diffs(differing, result, run.path, store, masker)),
         )
         yield result.script, replace(masker.fact(told), run_id=told.run_id)
 
 
 def _with_diffs(
-    differing: tuple[Difference, ...], path: Path, store: Store, masker: Masker
+    differing: tuple[Difference, ...],
+    result: ScriptResult,
+    path: Path,
+    store: Store,
+    masker: Masker,
 ) -> Iterator[Difference]:
     """Yield the differences; of the first changed files with their lines."""
     files = 0
+    place, _, line = (result.place or "").rpartition(":")
     for difference in differing:
         changed = difference.change is Change.CHANGED
         if difference.aspect is not Aspect.FILE or not changed or files == _MOST_FILES:
@@ -94,6 +99,8 @@ def _with_diffs(
             )
 
             files += 1
-            yield replace(difference, diff=short_diff(*texts))
+            here = difference.name == place.replace("\\", "/") and line.isdecimal()
+            diff = short_diff(texts[0], texts[1], int(line) if here else 0)
+            yield replace(difference, diff=diff)
         else:
             yield difference

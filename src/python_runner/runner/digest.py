@@ -18,7 +18,7 @@ from python_runner.model import RunStatus, Streak
 from python_runner.model.digest import Digest, ProjectDigest, Silent, Standing
 from python_runner.records.digests import Undelivered
 from python_runner.runner.recovery import known_end, was_interrupted
-from python_runner.trends import MOST_STARTS, silence, usual_duration
+from python_runner.trends import MOST_STARTS, silence
 
 
 if TYPE_CHECKING:
@@ -132,11 +132,10 @@ class Survey:
             runs=runs,
             failed=runs - ended.get(RunStatus.SUCCESS, 0),
             running_since=began,
-            usual=usual_duration(state.durations),
             problem=problem and masker.text(problem),
             listed=folder in self.listed,
             configuration=project,
-            silent=None if running else self._silent(folder, project, period.until),
+            silent=None if running else self.silent(folder, project, period.until),
         )
         standing = standing_of(facts, period.since)
         if standing is Standing.WELL and facts.unusual:
@@ -178,9 +177,14 @@ class Survey:
                 return run
         return None
 
-    def _silent(
+    def silent(
         self, folder: Path, project: Project | None, now: datetime
     ) -> Silent | None:
+        """Return why a project should have run since it did; None where all is as usual.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
         if project and project.schedule:
             due = self.missed(project, now)
             return Silent(expected_at=due, schedule=project.schedule) if due else None

@@ -18,7 +18,6 @@ from python_runner.files import may_write_in
 from python_runner.masking import Masker
 from python_runner.model import EmailStrategy
 from python_runner.records.store import Store, open_store
-from python_runner.runner.fleet import FleetReporter
 from python_runner.runner.notifier import Notifier
 from python_runner.runner.outbox import make_outbox
 from python_runner.runner.unexpected import explain
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from python_runner.model.fleet import FleetFolder
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
+    from python_runner.runner.fleet import FleetReporter
 
 
 #: Seconds the outbox may take for a run's own report.
@@ -201,6 +201,14 @@ def open_session(
         stop=stop,
         reports_enabled=reports_enabled,
         defaults=defaults or {},
-        fleet=FleetReporter(fleet, settings.home, now, store) if fleet else None,
+        fleet=_reporter(fleet, settings.home, now, store) if fleet else None,
         untold=list(settings.warnings),
     )
+
+
+def _reporter(
+    fleet: FleetFolder, home: Path, now: Callable[[], datetime], store: Store | None
+) -> FleetReporter:
+    from python_runner.runner.fleet import FleetReporter  # noqa: PLC0415 - few have one
+
+    return FleetReporter(fleet, home, now, store)

@@ -41,7 +41,7 @@ from python_runner.web.pages import (
 )
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
-from python_runner.web.reading.projects import Projects
+from python_runner.web.reading.projects import Configurations, Projects
 from python_runner.web.security import Guard
 from python_runner.web.site import LANGUAGES, Gone, NotFound, Page, Question
 
@@ -113,6 +113,7 @@ class Dashboard:
         self._store, self._database = open_reader(site.settings.home)
         self.live = Live(self._database.changes, partial(output_sizes, self._store))
         self.surveyor = Surveyor(site, self._store, self._database.changes)
+        self._configurations = Configurations(site.defaults)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()
         self._guard = threading.Lock()
@@ -180,13 +181,21 @@ class Dashboard:
         return Question(
             site=self._site,
             store=self._store,
-            projects=Projects(self._site, self._store),
+            projects=self._projects(),
             language=_language(request, self._site),
             links=Links(chosen if chosen in LANGUAGES else ""),
             now=self._site.clock(),
             path=request.url.path,
             values=cast("Mapping[str, str]", request.path_params),
             query=query,
+        )
+
+    def _projects(self) -> Projects:
+        return Projects(
+            self._store,
+            self._site.settings,
+            self._site.projects,
+            self._configurations,
         )
 
     async def events(self, request: Request) -> Response:

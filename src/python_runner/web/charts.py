@@ -13,7 +13,7 @@ from python_runner.web.states import State, state_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from python_runner.records.points import RunPoint
+    from python_runner.model.overview import RecentRun
     from python_runner.texts.formats import Formats
 
 #: Size of a sparkline in its own units: a bar, the gap beside it, the height.
@@ -24,7 +24,7 @@ _LOWEST = 3
 _PROGRESS = 200
 
 
-def sparkline(points: Sequence[RunPoint], most: int, formats: Formats) -> Markup:
+def sparkline(points: Sequence[RecentRun], most: int, formats: Formats) -> Markup:
     """Return one bar a run, the last one at the right: height by duration, colour by end.
 
     Runs that did not succeed reach to the top and have a gap at the foot: without colours
@@ -96,7 +96,7 @@ def _height(duration: float, top: float) -> int:
     return _LOWEST + round(share * (_HEIGHT - _LOWEST))
 
 
-def _told(points: Sequence[RunPoint], formats: Formats) -> str:
+def _told(points: Sequence[RecentRun], formats: Formats) -> str:
     """Return in words what a sparkline shows."""
     failed = sum(state_of(point.status) is State.FAILED for point in points)
     runs = formats.ngettext("{count} run", "{count} runs", len(points))

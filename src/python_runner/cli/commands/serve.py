@@ -65,7 +65,7 @@ _LARGEST_PORT = 65535
     "names",
     multiple=True,
     metavar=_("NAME"),
-    help=_("A further host name by which browsers may reach it, as of a proxy."),
+    help=_("A further name by which browsers may reach it, as that of a proxy."),
 )
 @click.option("--open", "browser", is_flag=True, help=_("Open it in the browser."))
 @click.option(
@@ -158,8 +158,8 @@ def _token(settings: Settings) -> str:
 
     token = settings.environ.get(TOKEN) or os.environ.get(TOKEN) or ""
     if token and len(token) < SHORTEST_TOKEN:
-        message = _("{name} is too short: it needs {count} characters")
-        raise PythonRunnerError(message.format(name=TOKEN, count=SHORTEST_TOKEN))
+        message = _("{name} is too short: it needs at least {least} characters")
+        raise PythonRunnerError(message.format(name=TOKEN, least=SHORTEST_TOKEN))
     return token
 
 

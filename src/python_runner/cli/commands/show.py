@@ -356,14 +356,15 @@ def _show_script(
         text = excerpt(clean(traceback.text), str(run.path), system_language())
         for line in text.splitlines():
             show(f"      {line}", colour="bold" if line.startswith(MARK) else None)
-    if differences:
-        _show_differences(differences)
+    _show_differences(differences)
     for line in _last_lines(result, command_for, verbose=verbose):
         show(f"    {line}")
 
 
-def _show_differences(differences: Differences) -> None:
-    """Print what changed since a script last succeeded."""
+def _show_differences(differences: Differences | None) -> None:
+    """Print what changed since a script last succeeded, where that is known."""
+    if differences is None:
+        return
     view = view_differences(differences, wording.formats())
     show(f"    {view.title}")
     for line in view.lines:

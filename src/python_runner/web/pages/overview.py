@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from python_runner.facts import dataclass
-from python_runner.installation import shell_word
-from python_runner.model import MailStatus
-from python_runner.report.digest import project_lines, rhythm_words
-from python_runner.report.summary import LINE, headline, own_failures, place
+from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import one_line
-from python_runner.texts.sentence import N_
 from python_runner.web import times
 from python_runner.web.addresses import key_of
-from python_runner.web.reading.overview import RUNS
+from python_runner.web.pages.words import (
+    NAME,
+    mail_words,
+    reason_of,
+    run_command,
+    where,
+    why,
+)
+from python_runner.web.reading.overview import RUNS, Row
 from python_runner.web.site import Page
-from python_runner.web.states import State
+from python_runner.web.states import State, word_of
 
 
 if TYPE_CHECKING:
@@ -25,10 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from python_runner.model import Run
-    from python_runner.model.digest import Silent
     from python_runner.texts.formats import Formats
-    from python_runner.web.reading.overview import Overview, Row, Surveyor
+    from python_runner.web.reading.overview import Overview, Surveyor
     from python_runner.web.site import Question
 
 #: Incidents that are told; the others are counted.
@@ -37,12 +39,6 @@ MOST_INCIDENTS = 5
 _NAMED = 3
 #: From so many rows on those that do well are put together by their folders.
 _MANY = 60
-_NAME = 60
-_MAIL = {
-    MailStatus.SENT: N_("sent"),
-    MailStatus.QUEUED: N_("queued"),
-    MailStatus.FAILED: N_("given up"),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +155,7 @@ def sentence(overview: Overview, now: datetime, formats: Formats) -> Markup:
             words,
             count=formats.number(len(bad)),
             total=formats.number(total),
-            names=_names([row.facts.name for row in bad], formats),
+            names=_names([row.name for row in bad], formats),
         )
     else:
         said = _all_well(overview, now, formats)
@@ -180,7 +176,7 @@ def _all_well(overview: Overview, now: datetime, formats: Formats) -> Markup:
     said = times.sentence(
         words,
         count=formats.number(total),
-        names=_names([row.facts.name for row in overview.rows], formats),
+        names=_names([row.name for row in overview.rows], formats),
     )
     last, due = overview.last, overview.due
     if last and due:
@@ -198,7 +194,7 @@ def _all_well(overview: Overview, now: datetime, formats: Formats) -> Markup:
 
 
 def _names(names: Sequence[str], formats: Formats) -> str:
-    named = ", ".join(one_line(name, _NAME) for name in names[:_NAMED])
+    named = ", ".join(one_line(name, NAME) for name in names[:_NAMED])
     rest = len(names) - _NAMED
     if rest <= 0:
         return named
@@ -217,49 +213,40 @@ def incidents_of(rows: Sequence[Row], formats: Formats) -> list[IncidentView]:
 
 def _error_of(row: Row) -> str:
     """Return what two projects share that fail with the same error."""
-    failed = own_failures(row.facts.last) if row.facts.last else ()
-    traceback = failed[0].last_traceback if failed else None
-    if traceback and traceback.fingerprint:
-        return f"{traceback.fingerprint}"
-    return f"project {row.path}"
+    failure = row.last.failure if row.last and not row.left else None
+    return (failure and failure.error) or f"project {row.path}"
 
 
 def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
     row, *others = rows
-    facts, last = row.facts, row.facts.last
-    failed = own_failures(last) if last else ()
-    first = failed[0] if failed else None
-    count = facts.streak.count if facts.streak else 0
-    times = ""
-    if count > 1:
+    last = row.last if not row.left else None
+    failure = last.failure if last else None
+    streak = row.summary.streak if row.summary and last else None
+    times_told = ""
+    if streak and streak.count > 1:
         words = formats.gettext("{ordinal} time")
-        times = words.format(ordinal=formats.ordinal(count))
-    if first:
-        why = headline(first, formats)
+        times_told = words.format(ordinal=formats.ordinal(streak.count))
+    if failure:
+        told = why(failure, formats)
     elif last and last.error:
-        why = formats.say(last.error)
+        told = one_line(formats.say(last.error), LINE)
     else:
-        why = facts.problem or row.state.word(formats)
+        told = one_line(row.known.problem or word_of(row.status, formats), LINE)
+    run = row.left or last
     return IncidentView(
         key=f"i-{key_of(row.path)}",
         row=row,
-        script=first.script if first else "",
-        why=one_line(why, LINE),
-        where=place(first.last_traceback, formats) if first else "",
-        times=times,
-        since=facts.streak.since if facts.streak else None,
-        run_id=last.run_id if last else None,
-        number=first.number if first else None,
-        help=one_line(facts.help, LINE),
-        command=run_command(row.path, resume=bool(first)),
-        others=tuple(other.facts.name for other in others),
+        script=failure.script if failure else "",
+        why=told,
+        where=where(failure, formats) if failure else "",
+        times=times_told,
+        since=streak.since if streak else (row.left.started_at if row.left else None),
+        run_id=run.run_id if run else None,
+        number=failure.number if failure else None,
+        help=one_line(row.help, LINE),
+        command=run_command(row.path, resume=run is not None),
+        others=tuple(other.name for other in others),
     )
-
-
-def run_command(folder: Path, *, resume: bool = False) -> str:
-    """Return the command that runs a project, to be copied."""
-    words = ["python-runner", "run", shell_word(str(folder))]
-    return " ".join((*words, "--resume") if resume else words)
 
 
 def _noted(rows: Sequence[Row]) -> Iterator[Row]:
@@ -268,91 +255,23 @@ def _noted(rows: Sequence[Row]) -> Iterator[Row]:
 
 def row_view(row: Row, now: datetime, formats: Formats) -> RowView:
     """Return a row of the table."""
-    facts, share = row.facts, None
-    if row.running and facts.usual:
+    share = None
+    if row.running and row.usual:
         elapsed = (now - row.running.started_at).total_seconds()
-        share = max(elapsed, 0.0) / facts.usual
+        share = max(elapsed, 0.0) / row.usual
     return RowView(
         key=f"p-{key_of(row.path)}",
         row=row,
         reason=reason_of(row, now, formats),
-        mail=_mail(row, formats),
+        mail=mail_words(row, formats),
         share=share,
     )
-
-
-def reason_of(row: Row, now: datetime, formats: Formats) -> str:
-    """Return on one line why a project does as it does; empty where it does well.
-
-    It may hold elements; all else in it is escaped then.
-    """
-    if row.facts.silent and row.state is State.SILENT:
-        return _silence(row.facts.silent, now, formats)
-    if row.state is State.UNUSUAL and row.facts.last:
-        said = [
-            formats.say(why)
-            for r in row.facts.last.unusual_scripts
-            for why in r.unusual
-        ]
-        return one_line(" · ".join(said), LINE)
-    if row.state is State.FAILED and row.facts.last:
-        return why_failed(row.facts.last, formats)
-    if row.state in {State.FAILED, State.INTERRUPTED}:
-        lines = project_lines(row.facts, now, formats)
-        return one_line(lines[0], LINE) if lines else ""
-    return ""
-
-
-def _silence(silent: Silent, now: datetime, formats: Formats) -> Markup:
-    """Return when a project should have run, by what, and how long ago that was."""
-    if silent.schedule:
-        words = formats.gettext("due {moment} by its schedule ({schedule})")
-    else:
-        words = formats.ngettext(
-            "expected {moment} by its rhythm ({rhythm}, learnt from {count} run)",
-            "expected {moment} by its rhythm ({rhythm}, learnt from {count} runs)",
-            silent.runs,
-        )
-    said = times.sentence(
-        words,
-        moment=times.moment(silent.expected_at, now, formats),
-        schedule=one_line(silent.schedule or "", LINE),
-        rhythm=rhythm_words(silent, formats),
-        count=formats.number(silent.runs),
-    )
-    return times.sentence(
-        formats.gettext("{reason}, for {duration}"),
-        reason=said,
-        duration=times.lasting(silent.expected_at, now, formats),
-    )
-
-
-def why_failed(run: Run, formats: Formats) -> str:
-    """Return on one line why a run did not succeed: ``import.py: KeyError: 'amount'``."""
-    failed = own_failures(run)
-    if run.error or not failed:
-        return one_line(formats.say(run.error), LINE)
-    words = formats.gettext("{name}: {value}")
-    said = words.format(
-        name=one_line(failed[0].script, _NAME), value=headline(failed[0], formats)
-    )
-    rest = f" (+{formats.number(len(failed) - 1)})" if len(failed) > 1 else ""
-    return one_line(said, LINE) + rest
-
-
-def _mail(row: Row, formats: Formats) -> str:
-    if row.facts.waiting:
-        words = formats.gettext("{count} waiting")
-        return words.format(count=formats.number(row.facts.waiting))
-    last = row.facts.last
-    word = _MAIL.get(last.mail_status) if last else None
-    return formats.gettext(word) if word else "\N{EN DASH}"
 
 
 def _chosen(question: Question, rows: Sequence[Row]) -> list[Row]:
     """Return the rows that the filters of the address leave."""
     text = question.query.get("q", "").casefold().strip()
-    chosen = [row for row in rows if text in row.facts.name.casefold()]
+    chosen = [row for row in rows if text in row.name.casefold()]
     if question.query.get("failures"):
         chosen = [row for row in chosen if row.needs_somebody]
     return chosen
@@ -376,9 +295,7 @@ def _grouped(question: Question, rows: Sequence[Row]) -> tuple[list[Row], list[G
             key=key_of(folder),
             name=folder.name or str(folder),
             count=len(inside),
-            last=max(
-                (row.points[0].started_at for row in inside if row.points), default=None
-            ),
+            last=max((row.last.started_at for row in inside if row.last), default=None),
         )
         for folder, inside in sorted(folded.items())
     ]

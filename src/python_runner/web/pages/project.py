@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
 from python_runner.model import RunStatus
-from python_runner.report.summary import BRIEF, LINE, headline, own_failures
+from python_runner.report.summary import BRIEF, LINE
 from python_runner.scheduling.words import in_words
 from python_runner.texts.sanitize import one_line
 from python_runner.trends import percentile
 from python_runner.web import times
-from python_runner.web.pages.overview import (
-    incidents_of,
+from python_runner.web.pages.overview import incidents_of, row_view
+from python_runner.web.pages.words import (
+    NAME,
     reason_of,
-    row_view,
     run_command,
+    where,
+    why,
     why_failed,
 )
 from python_runner.web.reading.project import (
     CALENDAR_DAYS,
-    DURATION_RUNS,
     MATRIX_RUNS,
     History,
-    RecurringError,
     history,
-    run_page,
 )
 from python_runner.web.site import NotFound, Page
 from python_runner.web.states import State, state_of, word_of
@@ -36,14 +35,14 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from python_runner.model import Project, Run
+    from python_runner.model import Project
+    from python_runner.model.overview import ErrorGroup, FailedScript, RunLine
     from python_runner.texts.formats import Formats
     from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
 
 #: Scripts that have a line of their own in the chart.
 _LINES = 12
-_NAME = 60
 #: The place of a run is never larger.
 _LARGEST = 2**62
 
@@ -56,7 +55,7 @@ class RunView:
         reason: why it did not succeed; empty for a success.
     """
 
-    run: Run
+    line: RunLine
     state: State
     word: str
     reason: str
@@ -67,11 +66,12 @@ class ErrorView:
     """An error that came back.
 
     Attributes:
-        words: what people are told of it.
+        words: what people are told of it; ``where`` is its place.
     """
 
-    error: RecurringError
+    group: ErrorGroup
     words: str
+    where: str
 
 
 def page(question: Question, surveyor: Surveyor) -> Page:
@@ -82,22 +82,17 @@ def page(question: Question, surveyor: Surveyor) -> Page:
     """
     _, formats, now = question.formats.gettext, question.formats, question.now
     folder = question.projects.by_key.get(question.values["project"])
-    if folder is None:
-        raise NotFound(_("There is no such project here."))
-    row = _row_of(surveyor.overview(), folder)
+    row = _row_of(surveyor.overview(), folder) if folder else None
     if row is None:
-        raise NotFound(
-            _("The project {name} has not run for long.").format(name=folder.name)
-        )
+        raise NotFound(_("There is no such project here."))
     before = question.count("before", 0, _LARGEST) or None
-    masker = question.projects.masker(folder)
-    found = masker.fact(history(question.store, folder, now))
-    runs, following = run_page(question.store, folder, before)
-    views = [_run_view(run.masked(masker), formats) for run in runs]
-    configuration = question.projects.configuration(folder)
+    found = None
+    if row.summary:
+        found = history(question.store, row.summary.number, now, before)
+        found = question.projects.masker(row.path).fact(found)
     return Page(
         template="project.html.j2",
-        title=f"{row.state.shape} {row.facts.name}",
+        title=f"{row.state.shape} {row.name}",
         values={
             "sentence": _sentence(row, question),
             "state": row.state,
@@ -105,17 +100,15 @@ def page(question: Question, surveyor: Surveyor) -> Page:
             "view": row_view(row, now, formats),
             "incidents": incidents_of([row], formats),
             "history": found,
-            "matrix_runs": found.points[:MATRIX_RUNS],
-            "durations": _durations(found, question),
+            "matrix": MATRIX_RUNS,
+            "durations": _durations(found, question) if found else None,
             "calendar_days": CALENDAR_DAYS,
-            "errors": [_error_view(error, formats) for error in found.errors],
-            "runs": views,
+            "errors": [_error_view(e, formats) for e in found.errors] if found else [],
+            "runs": [_run_view(line, formats) for line in found.lines] if found else [],
             "before": before,
-            "following": following,
-            "configuration": configuration,
-            "settings": _settings(configuration, formats) if configuration else [],
-            "problem": row.facts.problem,
-            "command_text": run_command(folder),
+            "following": found.following if found else 0,
+            "settings": _settings(row.known.project, question),
+            "command_text": run_command(row.path),
         },
         state=row.state,
         live=before is None,
@@ -128,16 +121,16 @@ def _row_of(overview: Overview, folder: Path) -> Row | None:
 
 def _sentence(row: Row, question: Question) -> Markup:
     """Return how the project is, with its name and the script that fails."""
-    formats, now, facts = question.formats, question.now, row.facts
-    _, name = formats.gettext, one_line(row.facts.name, _NAME)
-    last, values = facts.last, {}
+    formats, now, last = question.formats, question.now, row.last
+    _, values = formats.gettext, dict[str, object]()
     match row.state:
-        case State.FAILED if last and own_failures(last):
-            return _failing(row, last, question)
+        case State.FAILED if last and last.failure and not row.left:
+            return _failing(row, last.failure, question)
         case State.FAILED | State.INTERRUPTED:
             words = _("{name}: {outcome}. {reason}")
+            cannot = row.status in {None, RunStatus.SUCCESS}
             values["outcome"] = (
-                word_of(facts.status, formats) if facts.status else _("cannot be run")
+                _("cannot be run") if cannot else word_of(row.status, formats)
             )
             values["reason"] = reason_of(row, now, formats)
         case State.SILENT:
@@ -147,81 +140,90 @@ def _sentence(row: Row, question: Question) -> Markup:
             words = _("{name} succeeded, but unusually: {reason}")
             values["reason"] = reason_of(row, now, formats)
         case State.RUNNING:
-            words = _("{name} is running: {ended} of {count} scripts have ended.")
-            count = len(row.running.scripts) if row.running else 0
-            values["ended"] = formats.number(row.ended)
+            count = row.running.scripts if row.running else 0
+            words = formats.ngettext(
+                "{name} is running: {ended} of {count} script has ended.",
+                "{name} is running: {ended} of {count} scripts have ended.",
+                count,
+            )
+            values["ended"] = formats.number(row.running.done if row.running else 0)
             values["count"] = formats.number(count)
-        case State.WELL if last and row.due:
+        case State.WELL if last and row.known.due:
             words = _("{name} is well. Last run {last}, next expected {due}.")
-            values["due"] = times.moment(row.due, now, formats)
+            values["due"] = times.moment(row.known.due, now, formats)
         case State.WELL if last:
             words = _("{name} is well. Last run {last}.")
         case _:
             words = _("{name} has never run.")
     if last:
         values["last"] = times.moment(last.started_at, now, formats)
-    return times.sentence(words, name=name, **values)
+    return times.sentence(words, name=one_line(row.name, NAME), **values)
 
 
-def _failing(row: Row, last: Run, question: Question) -> Markup:
+def _failing(row: Row, failure: FailedScript, question: Question) -> Markup:
     """Return which script has failed how often since when, and with what."""
-    formats, streak = question.formats, row.facts.streak
-    first = own_failures(last)[0]
+    formats, streak = question.formats, row.summary and row.summary.streak
     count = streak.count if streak else 1
     words = formats.ngettext(
         "{script} of {name} failed {moment} - {why}",
         "{script} of {name} has failed {count} times since {moment} - {why}",
         count,
     )
-    since = streak.since if streak and streak.since else last.started_at
+    since = streak.since if streak else None
+    since = since or (row.last.started_at if row.last else question.now)
     return times.sentence(
         words,
-        script=one_line(first.script, _NAME),
-        name=one_line(row.facts.name, _NAME),
+        script=one_line(failure.script, NAME),
+        name=one_line(row.name, NAME),
         count=formats.number(count),
         moment=times.moment(since, question.now, formats),
-        why=one_line(headline(first, formats), BRIEF),
+        why=one_line(why(failure, formats), BRIEF),
     )
 
 
-def _run_view(run: Run, formats: Formats) -> RunView:
-    reason = "" if run.status is RunStatus.SUCCESS else why_failed(run, formats)
-    if run.unusual_scripts and not reason:
-        said = [formats.say(why) for r in run.unusual_scripts for why in r.unusual]
-        reason = one_line(" · ".join(said), LINE)
+def _run_view(line: RunLine, formats: Formats) -> RunView:
     return RunView(
-        run=run,
-        state=state_of(run.status, unusual=bool(run.unusual_scripts)),
-        word=word_of(run.status, formats),
-        reason=reason,
+        line=line,
+        state=state_of(line.status),
+        word=word_of(line.status, formats),
+        reason="" if line.status is RunStatus.SUCCESS else why_failed(line, formats),
     )
 
 
-def _error_view(error: RecurringError, formats: Formats) -> ErrorView:
-    words = error.last.exception or word_of(error.last.outcome, formats)
-    return ErrorView(error=error, words=one_line(words, LINE))
+def _error_view(group: ErrorGroup, formats: Formats) -> ErrorView:
+    return ErrorView(
+        group=group,
+        words=why(group.sample, formats),
+        where=where(group.sample, formats),
+    )
 
 
 def _durations(found: History, question: Question) -> dict[str, object]:
     """Return what the chart draws: seconds by script, oldest run first."""
-    points = list(reversed(found.points))
-    column = {point.place: at for at, point in enumerate(points)}
-    lines: dict[str, list[float | None]] = {}
-    for result in found.results:
-        if not result.outcome.succeeded or result.place not in column:
-            continue
-        line = lines.setdefault(result.script, [None] * len(points))
-        line[column[result.place]] = round(result.duration, 3)
+    lines = {
+        row.script: [
+            round(cell.duration, 3) if cell and cell.outcome.succeeded else None
+            for cell in reversed(row.cells)
+        ]
+        for row in found.rows
+    }
+    known = {name: [v for v in line if v is not None] for name, line in lines.items()}
     # The slowest scripts are those that people look for.
-    slowest = sorted(lines, key=lambda name: -max(filter(None, lines[name]), default=0))
+    names = [name for name in lines if known[name]]
+    slowest = sorted(names, key=lambda name: -max(known[name]))
     band = None
     if slowest:
-        values = [value for value in lines[slowest[0]] if value is not None]
-        low, high = percentile(values, 50), percentile(values, 95)
         band = {
-            "low": {"label": f"p50 {slowest[0]}", "value": low},
-            "high": {"label": f"p95 {slowest[0]}", "value": high},
+            "low": {
+                "label": f"p50 {slowest[0]}",
+                "value": percentile(known[slowest[0]], 50),
+            },
+            "high": {
+                "label": f"p95 {slowest[0]}",
+                "value": percentile(known[slowest[0]], 95),
+            },
         }
+    points = list(reversed(found.points))
     return {
         "times": [point.started_at.timestamp() for point in points],
         "links": [question.links.run(point.run_id) for point in points],
@@ -229,15 +231,16 @@ def _durations(found: History, question: Question) -> dict[str, object]:
             {"script": script, "values": lines[script]} for script in slowest[:_LINES]
         ],
         "band": band,
-        "most": DURATION_RUNS,
     }
 
 
-def _settings(project: Project, formats: Formats) -> list[tuple[str, str]]:
+def _settings(project: Project | None, question: Question) -> list[tuple[str, str]]:
     """Return how a project is configured, without anything secret."""
-    _ = formats.gettext
+    if project is None:
+        return []
+    formats, _ = question.formats, question.formats.gettext
     listed = [script.name for script in project.scripts]
-    named = ", ".join(one_line(name, _NAME) for name in listed[:10])
+    named = ", ".join(one_line(name, NAME) for name in listed[:10])
     if len(listed) > 10:  # noqa: PLR2004 - as many as one looks over
         named += f", … ({formats.number(len(listed))})"
     rows = [(_("scripts"), named)]
@@ -245,9 +248,14 @@ def _settings(project: Project, formats: Formats) -> list[tuple[str, str]]:
         told = formats.say(in_words(project.schedule))
         same = told == project.schedule
         rows.append((_("schedule"), told if same else f"{told} ({project.schedule})"))
+    command = project.python_command
+    if isinstance(command, tuple):
+        command = " ".join(command)
     rows += [
+        (_("interpreter"), command or _("the project's own environment")),
         (_("recipients"), ", ".join(map(str, project.recipients)) or _("none")),
         (_("emails"), project.email_strategy.value),
         (_("on failure"), project.on_failure.value),
     ]
-    return [(name, one_line(value, LINE)) for name, value in rows]
+    mask = question.projects.masker(project.path).text
+    return [(name, mask(one_line(value, LINE))) for name, value in rows if value]

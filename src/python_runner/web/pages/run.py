@@ -20,8 +20,8 @@ from python_runner.report.summary import (
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.web import times
 from python_runner.web.pages.mail import message_word, recipient_words
-from python_runner.web.pages.overview import run_command
 from python_runner.web.pages.shared import no_run, require_shown, whole_number
+from python_runner.web.pages.words import run_command
 from python_runner.web.reading.frames import Shown, shown_parts
 from python_runner.web.reading.runs import run_facts
 from python_runner.web.site import Page

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse
 
 from python_runner.records.store import StoreError
-from python_runner.report.summary import own_failures
 from python_runner.texts.sanitize import one_line
 from python_runner.web.states import State
 
@@ -43,8 +42,8 @@ def line(overview: Overview) -> str:
 
 
 def _name(row: Row) -> str:
-    name = one_line(row.facts.name, _NAME)
+    name = one_line(row.name, _NAME)
     if row.state is State.SILENT:
         return f"{name}(silent)"
-    failed = own_failures(row.facts.last) if row.facts.last else ()
-    return f"{name}/{one_line(failed[0].script, _NAME)}" if failed else name
+    failure = row.last.failure if row.last and not row.left else None
+    return f"{name}/{one_line(failure.script, _NAME)}" if failure else name
