@@ -450,12 +450,16 @@ def is_plain(project: ProjectDigest) -> bool:
 def told_projects(digest: Digest) -> list[ProjectDigest]:
     """Return the projects that are told of one by one.
 
-    Those of a computer that has gone silent are told of with it.
+    Those that did not run because their computer gives no sign are told of with it.
     """
     return [
         project
         for project in digest.projects
-        if not is_plain(project) and not digest.is_of_silent_computer(project)
+        if not is_plain(project)
+        and not (
+            project.standing is Standing.SILENT
+            and digest.is_of_silent_computer(project)
+        )
     ]
 
 
@@ -550,7 +554,8 @@ def render_digest(digest: Digest, language: str) -> Report:
     subject = subject_of_digest(digest, formats)
     told = told_projects(digest)
     kind = GOOD if is_all_well(digest) else BAD
-    if kind == BAD and not any(standing_kind(p) == BAD for p in told):
+    silent = digest.silent_computers
+    if kind == BAD and not silent and not any(standing_kind(p) == BAD for p in told):
         kind = ODD if digest.count(Standing.UNUSUAL) else IDLE
     view = DigestView(
         kind=kind,

@@ -21,7 +21,7 @@ from python_runner.model.digest import (
     Standing,
 )
 from python_runner.model.fleet import CLOCK_IS_WRONG
-from python_runner.runner.digest import standing_of
+from python_runner.runner.digest import has_recovered, standing_of
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.trends import MOST_STARTS, silence
 
@@ -196,10 +196,12 @@ def _project(
     if standing is Standing.WELL and odd:
         standing = Standing.UNUSUAL
         facts = replace(facts, unusual=_on_time(odd, ahead))
-    failures = [run for run in ended if run.status is not RunStatus.SUCCESS]
-    if standing is Standing.WELL and failures:
+    failure = next(
+        (r.run for r in counting if r.run.status is not RunStatus.SUCCESS), None
+    )
+    if standing is Standing.WELL and failure and has_recovered(facts, failure, begin):
         standing = Standing.RECOVERED
-        facts = replace(facts, failure=_on_time(failures[0], ahead))
+        facts = replace(facts, failure=_on_time(failure, ahead))
     if streak and streak.since:
         facts = replace(
             facts, streak=Streak(count=streak.count, since=streak.since - ahead)
