@@ -48,7 +48,9 @@ def with_output(run: Run, text: str | bytes) -> Run:
     return replace(run, scripts=tuple(scripts))
 
 
-def recorded(dashboard: Dashboard, path: Path, *outcomes: Outcome, **changes: object) -> str:
+def recorded(
+    dashboard: Dashboard, path: Path, *outcomes: Outcome, **changes: object
+) -> str:
     """Record a run with outputs; return its id."""
     text = changes.pop("text", "one\ntwo\n")
     assert isinstance(text, (str, bytes))
@@ -99,7 +101,10 @@ def test_a_run_of_many_scripts_is_shown_in_pages(dashboard: Dashboard) -> None:
     seen, address = set(), f"/r/{1:013x}"
     while address:
         page = dashboard.ask(address.replace("&amp;", "&")).text
-        seen |= {part.split('"')[0] for part in page.split('<tr class="row" data-row id="s')[1:]}
+        seen |= {
+            part.split('"')[0]
+            for part in page.split('<tr class="row" data-row id="s')[1:]
+        }
         more = re.findall(r"\?after=(\d+)#rest", page)
         address = f"/r/{1:013x}?after={more[0]}" if more else ""
     assert len(seen) == 1350
@@ -292,7 +297,9 @@ def test_a_search_finds_outputs_logs_and_errors(dashboard: Dashboard) -> None:
     assert "stands in 1 place" in first_line(page)
     assert f"/r/{run_id}/1?from=3&amp;q=NEEDLE#L3" in page
     assert "Searched 1 run back to" in told(page)
-    assert "stands in 1 place" in first_line(dashboard.ask("/search?q=needle&in=errors").text)
+    assert "stands in 1 place" in first_line(
+        dashboard.ask("/search?q=needle&in=errors").text
+    )
     assert "was not found" in first_line(dashboard.ask("/search?q=needle&in=log").text)
     assert "was not found" in first_line(dashboard.ask("/search?q=nowhere").text)
     assert "Two characters" in first_line(dashboard.ask("/search?q=x").text)
@@ -331,7 +338,9 @@ def test_markup_stays_text_and_secrets_stay_hidden(
         "/search?q=img&in=errors",
     ]
     for address in pages:
-        answer = dashboard.ask(f"{address}{'&' if '?' in address else '?'}lang={language}")
+        answer = dashboard.ask(
+            f"{address}{'&' if '?' in address else '?'}lang={language}"
+        )
         assert answer.status == 200, address
         assert "<img" not in answer.text, address
         assert "\x1b" not in answer.text, address

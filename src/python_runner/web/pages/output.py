@@ -402,11 +402,8 @@ def _line(
     if not line.number:
         return f'<div class="l{kind}" id="B{line.offset}">{inner}\n</div>', mark
     n = line.number
-    return (
-        f'<div class="l{kind}" id="L{n}"><a href="#L{n}" aria-label="{n}"'
-        f' tabindex="-1"></a>{inner}\n</div>',
-        mark,
-    )
+    link = f'<a href="#L{n}" aria-label="{n}" tabindex="-1"></a>'
+    return f'<div class="l{kind}" id="L{n}">{link}{inner}\n</div>', mark
 
 
 def _span(span: Span) -> str:
