@@ -579,9 +579,7 @@ class Store:
             numbers: whether those of its lines are asked, too, which takes most time.
         """
         with self._database.read() as connection:
-            return queries.past_bounds(
-                connection, path, script, limit, numbers=numbers
-            )
+            return queries.past_bounds(connection, path, script, limit, numbers=numbers)
 
     def last_success(
         self, path: Path, script: str, before: str | None = None

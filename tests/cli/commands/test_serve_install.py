@@ -52,7 +52,9 @@ def free_port() -> int:
 def is_well(port: int) -> bool:
     """Say whether a dashboard answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/help", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/help", timeout=5
+        ) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -158,7 +160,9 @@ def test_a_token_of_the_settings_file_is_kept_nowhere_else(
     units: Path, command: Callable[..., tuple[int, str]], tmp_path: Path, shielded: Path
 ) -> None:
     """The service reads that file itself."""
-    (tmp_path / ".env").write_text("PYTHON_RUNNER_TOKEN=a-token-of-the-file-x\n", "utf-8")
+    (tmp_path / ".env").write_text(
+        "PYTHON_RUNNER_TOKEN=a-token-of-the-file-x\n", "utf-8"
+    )
     code, text = command("serve", "--install", "--yes", "--host", "192.0.2.1")
     assert code == 0, text
     assert list(units.glob("*.service"))
@@ -175,7 +179,8 @@ def test_only_its_own_entry_is_touched(
     units.mkdir(parents=True)
     for name in ("python-runner-flush-p-0123456789", "python-runner-run-p-0123456789"):
         (units / f"{name}.timer").write_text(
-            "[Timer]\nOnCalendar=daily\n[X-PythonRunner]\nExpression=0 0 * * *\n", "utf-8"
+            "[Timer]\nOnCalendar=daily\n[X-PythonRunner]\nExpression=0 0 * * *\n",
+            "utf-8",
         )
         (units / f"{name}.service").write_text(
             "[Service]\nExecStart=/bin/python-runner mail flush --due\n", "utf-8"
