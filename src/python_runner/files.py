@@ -443,15 +443,16 @@ def is_diverted(path: Path) -> bool:
     user's anyway.
     """
     # Asked three times for each script: texts take a tenth of the time of paths.
-    place, above = str(path), os.path.dirname(path)  # noqa: PTH120
-    while place and place != above:
+    place = str(path)
+    while place:
         if is_foreign_link(place):
+            above = os.path.dirname(place)  # noqa: PTH120
             with suppress(OSError):
                 if os.lstat(place).st_uid == os.stat(above or ".").st_uid:  # noqa: PTH116
-                    place, above = above, os.path.dirname(above)  # noqa: PTH120
+                    place = above
                     continue
             return True
-        place, above = above, os.path.dirname(above)  # noqa: PTH120
+        place = place.rpartition(os.sep)[0]
     return False
 
 

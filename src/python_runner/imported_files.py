@@ -93,7 +93,7 @@ class Sources:
         if source is None:
             return ScriptProvenance()
         own = SourceFile(path=self._shown(script), digest=source.digest)
-        imports = self._followed(script, source)
+        imports = self._followed(script, source) if source.imports else ()
         return ScriptProvenance(script=own, imports=imports)
 
     def _followed(self, script: str, source: _Source) -> tuple[SourceFile, ...]:

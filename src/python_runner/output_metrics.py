@@ -216,7 +216,9 @@ def _stands_where_levels_do(line: str, level: re.Match[str]) -> bool:
     before = line[: level.start() if boxed else level.start(kind)]
     behind = line[level.end() if boxed else level.end(kind) :]
     clocked = bool(_CLOCKED.search(before))
-    if not clocked and _is_count(behind):
+    # Words before a number are a message where the level is in brackets.
+    counts = not boxed or behind.strip(" :=")[:1].isdigit()
+    if not clocked and counts and _is_count(behind):
         return False
     if not before.strip(" [("):
         in_time = name in _SHORT and not boxed and _CLOCKED.search(behind) is None
@@ -229,11 +231,13 @@ def _stands_where_levels_do(line: str, level: re.Match[str]) -> bool:
         return clocked or name not in _SHORT
     if boxed or not parts:
         return not parts
-    if not name.isupper() or name in _SHORT:
-        return False
+    return name.isupper() and name not in _SHORT and _is_between(before, behind)
+
+
+def _is_between(before: str, behind: str) -> bool:
+    """Say whether a level without a time stands between two of the same, or behind signs."""
     if _SIGNS.fullmatch(before):
         return behind.startswith(":")
-    # Without a time the level stands between two of the same.
     last = re.search(r"( - |\s*\|\s*|: ?)$", before)
     return last is not None and behind.lstrip().startswith(last[0].strip())
 

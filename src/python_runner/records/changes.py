@@ -71,11 +71,19 @@ def begin_run(
             *provenance.keep_run(connection, made_of),
         ),
     ).lastrowid
+    names = [rows.from_string(script.script) for script in run.scripts]
     connection.executemany(
-        "INSERT INTO result (run, number, script, state) VALUES (?, ?, ?, 'planned')",
+        "INSERT OR IGNORE INTO script (project, name) VALUES (?, ?)",
+        [(project_key, name) for name in names],
+    )
+    connection.executemany(
+        """
+        INSERT INTO result (run, number, script, state)
+        SELECT ?, ?, id, 'planned' FROM script WHERE project = ? AND name = ?
+        """,
         [
-            (key, script.number, _script_key(connection, project_key, script.script))
-            for script in run.scripts
+            (key, script.number, project_key, name)
+            for script, name in zip(run.scripts, names, strict=True)
         ],
     )
     return int(key or 0)
@@ -319,12 +327,21 @@ def end_run(connection: Connection, run: Run) -> int:
 
 def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -> None:
     """End the scripts of ``runs`` that have not ended: their runner is gone."""
-    for run in runs:
+    cursor = connection.execute(
+        """
+        SELECT DISTINCT run FROM result
+        WHERE run IN (SELECT value FROM json_each(?)) AND state IN ('planned', 'running')
+        """,
+        (json.dumps(list(runs)),),
+    )
+    # Of a run whose scripts have all ended, as nearly every one's have, nothing is loaded.
+    left_open = [run for (run,) in cursor]
+    for run in left_open:
         connection.execute(
             "UPDATE result SET started_at = ? WHERE run = ? AND started_at IS NULL",
             (rows.from_time(now), run),
         )
-    for run, facts in zip(runs, queries.load(connection, runs), strict=True):
+    for run, facts in zip(left_open, queries.load(connection, left_open), strict=True):
         for result in facts.scripts:
             end_script(connection, run, result)
 

@@ -29,6 +29,7 @@ _COUNTS = (
     *("output_bytes", "output_lines", "log_warnings", "log_errors"),
     "log_criticals",
 )
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 # Texts and back; what is damaged is as good as unknown.
@@ -125,7 +126,7 @@ def to_metrics(column: str | None) -> ScriptMetrics | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _JSON.encode(value)
 
 
 def _loaded(column: str | None) -> Any:

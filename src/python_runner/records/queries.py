@@ -72,12 +72,17 @@ def project(connection: Connection, path: Path) -> int | None:
     the folder that it leads to.
     """
     row = connection.execute(
-        """
-        SELECT id FROM project WHERE key = :key OR coalesce(folder, key) = :folder
-        ORDER BY key = :key DESC, id DESC LIMIT 1
-        """,
-        {"key": rows.project_key(path), "folder": rows.folder_key(path)},
+        "SELECT id FROM project WHERE key = ?", (rows.project_key(path),)
     ).fetchone()
+    if row is None:
+        # Only here the disk is asked where the path leads.
+        row = connection.execute(
+            """
+            SELECT id FROM project WHERE coalesce(folder, key) = ?
+            ORDER BY id DESC LIMIT 1
+            """,
+            (rows.folder_key(path),),
+        ).fetchone()
     return row and int(row["id"])
 
 
@@ -295,6 +300,8 @@ def before_run(connection: Connection, run_id: str | None) -> int:
 
     What is not in the records is going to be the last.
     """
+    if run_id is None:
+        return _BEYOND
     row = connection.execute(
         "SELECT id FROM run WHERE run_id = ?", (run_id,)
     ).fetchone()

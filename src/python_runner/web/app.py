@@ -14,7 +14,12 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from python_runner.masking import Masker
@@ -43,7 +48,14 @@ from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
 from python_runner.web.reading.projects import Configurations, Projects
 from python_runner.web.security import Guard
-from python_runner.web.site import LANGUAGES, Gone, NotFound, Page, Question
+from python_runner.web.site import (
+    LANGUAGES,
+    Gone,
+    NotFound,
+    Page,
+    PlainText,
+    Question,
+)
 
 
 if TYPE_CHECKING:
@@ -74,7 +86,7 @@ def create_app(site: Site) -> Starlette:
         dashboard.close()
 
     surveyor, outputs = dashboard.surveyor, OutputPages()
-    pages: Mapping[str, Callable[[Question], Page | Response]] = {
+    pages: Mapping[str, Callable[[Question], Page | PlainText]] = {
         "/": partial(overview.page, surveyor=surveyor),
         "/wall": partial(wall.page, surveyor=surveyor),
         "/status.txt": partial(status.page, surveyor=surveyor),
@@ -124,7 +136,7 @@ class Dashboard:
         self._database.close()
 
     def answers(
-        self, page: Callable[[Question], Page | Response]
+        self, page: Callable[[Question], Page | PlainText]
     ) -> Callable[[Request], Response]:
         """Return what answers requests by a page; each has a thread meanwhile."""
 
@@ -138,8 +150,8 @@ class Dashboard:
             if not body:
                 try:
                     found = page(question)
-                    if isinstance(found, Response):
-                        return found
+                    if isinstance(found, PlainText):
+                        return _plain(found)
                     body = render(found, question, mark, again=again)
                 except Exception as error:  # noqa: BLE001 - people get a sentence
                     found = self._failure(question, error)
@@ -217,7 +229,8 @@ class Dashboard:
     async def no_page(self, request: Request, error: Exception) -> Response:
         """Answer that there is no page of this address."""
         question = self._question(request)
-        page = failures.page(question, error)
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        page = failures.no_page(question, code)
         return HTMLResponse(render(page, question, ""), page.status)
 
 
@@ -229,6 +242,15 @@ def _html(request: Request, body: str, code: int) -> Response:
     if code == 200 and tag in request.headers.get("if-none-match", ""):  # noqa: PLR2004
         return Response(status_code=304, headers=headers)
     return HTMLResponse(content, code, headers)
+
+
+def _plain(text: PlainText) -> Response:
+    """Return a plain text, which a browser never takes for a page."""
+    if isinstance(text.content, str):
+        return PlainTextResponse(text.content, text.status)
+    headers = {"content-disposition": f'inline; filename="{text.name}"'}
+    kind = "text/plain; charset=utf-8"
+    return StreamingResponse(text.content, text.status, headers, kind)
 
 
 def _static(request: Request) -> Response:

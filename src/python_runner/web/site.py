@@ -12,7 +12,7 @@ from python_runner.web.states import State
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from python_runner.model import Settings
@@ -120,6 +120,21 @@ class Page:
     refresh: int = 0
     live: bool = False
     files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainText:
+    """A plain text that is answered instead of a page.
+
+    Attributes:
+        content: all of it, or its bytes in UTF-8 one block after the other.
+        name: under which a browser keeps it; empty: it shows it.
+        status: of the answer.
+    """
+
+    content: str | Iterator[bytes]
+    name: str = ""
+    status: int = 200
 
 
 class NotFound(Exception):

@@ -12,7 +12,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from starlette.responses import StreamingResponse
 
 from python_runner.facts import dataclass
 from python_runner.records import overview
@@ -24,15 +23,13 @@ from python_runner.web import times
 from python_runner.web.pages.shared import no_run, require_shown, whole_number
 from python_runner.web.reading.marks import Mark, mark_of
 from python_runner.web.reading.runs import end_of_open
-from python_runner.web.site import Gone, NotFound, Page
+from python_runner.web.site import Gone, NotFound, Page, PlainText
 from python_runner.web.states import State, state_of
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from starlette.responses import Response
 
     from python_runner.masking import Masker
     from python_runner.model.overview import RunLine
@@ -181,7 +178,7 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     )
 
 
-def plain_file(question: Question) -> Response:
+def plain_file(question: Question) -> PlainText:
     """Return the whole output as plain text.
 
     Raises:
@@ -208,11 +205,7 @@ def plain_file(question: Question) -> Response:
 
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", output.script)[-_NAME:]
     name = f"{output.line.run_id}_{output.number:02}_{stem}.txt"
-    return StreamingResponse(
-        blocks(),
-        media_type="text/plain; charset=utf-8",
-        headers={"content-disposition": f'inline; filename="{name}"'},
-    )
+    return PlainText(content=blocks(), name=name)
 
 
 def _output_of(question: Question) -> Output:

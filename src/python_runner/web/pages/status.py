@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse
-
 from python_runner.records.store import StoreError
 from python_runner.texts.sanitize import one_line
+from python_runner.web.site import PlainText
 from python_runner.web.states import State
 
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
 
@@ -21,13 +18,13 @@ if TYPE_CHECKING:
 _NAME = 100
 
 
-def page(_question: Question, surveyor: Surveyor) -> Response:
+def page(_question: Question, surveyor: Surveyor) -> PlainText:
     """Return the line, in English; 503 where nobody can know."""
     try:
         overview = surveyor.overview()
     except StoreError as error:
-        return PlainTextResponse(f"FAIL records: {error.reason}\n", 503)
-    return PlainTextResponse(f"{line(overview)}\n")
+        return PlainText(content=f"FAIL records: {error.reason}\n", status=503)
+    return PlainText(content=f"{line(overview)}\n")
 
 
 def line(overview: Overview) -> str:
