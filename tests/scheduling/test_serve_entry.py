@@ -95,7 +95,9 @@ def test_systemd_finds_nothing_wrong_with_the_service(tmp_path: Path) -> None:
         folder.mkdir()
         program(folder / "python-runner", "#!/bin/sh\n")
         wanted = job(folder)
-        (units / f"{wanted.name}.service").write_text(make_units(wanted).service, "utf-8")
+        (units / f"{wanted.name}.service").write_text(
+            make_units(wanted).service, "utf-8"
+        )
     done = subprocess.run(
         ["systemd-analyze", "verify", "--user", "--man=no", *sorted(units.glob("*"))],
         capture_output=True,

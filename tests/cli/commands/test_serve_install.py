@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
 import stat
 import subprocess
@@ -52,17 +50,18 @@ def free_port() -> int:
 def is_well(port: int) -> bool:
     """Say whether a dashboard answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/help", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}/help", timeout=5
+        ) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
 
 
-def main_process(unit: str) -> int:
-    """Return the process of a service."""
-    words = ["systemctl", "--user", "show", "--property=MainPID", "--value", unit]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return int(done.stdout)
+def kill(unit: str) -> None:
+    """Kill the process of a service."""
+    words = ["systemctl", "--user", "kill", "--signal=KILL", unit]
+    subprocess.run(words, check=True)
 
 
 @pytest.mark.slow
@@ -96,7 +95,7 @@ def test_a_real_manager_serves_until_it_is_removed(
     assert code == 0
     assert re.search(r"dashboard\s+all the time", text)
 
-    os.kill(main_process(unit.name), signal.SIGKILL)
+    kill(unit.name)
     wait_until(lambda: not is_well(port))
     wait_until(lambda: is_well(port))
 
@@ -158,7 +157,9 @@ def test_a_token_of_the_settings_file_is_kept_nowhere_else(
     units: Path, command: Callable[..., tuple[int, str]], tmp_path: Path, shielded: Path
 ) -> None:
     """The service reads that file itself."""
-    (tmp_path / ".env").write_text("PYTHON_RUNNER_TOKEN=a-token-of-the-file-x\n", "utf-8")
+    (tmp_path / ".env").write_text(
+        "PYTHON_RUNNER_TOKEN=a-token-of-the-file-x\n", "utf-8"
+    )
     code, text = command("serve", "--install", "--yes", "--host", "192.0.2.1")
     assert code == 0, text
     assert list(units.glob("*.service"))
@@ -175,7 +176,8 @@ def test_only_its_own_entry_is_touched(
     units.mkdir(parents=True)
     for name in ("python-runner-flush-p-0123456789", "python-runner-run-p-0123456789"):
         (units / f"{name}.timer").write_text(
-            "[Timer]\nOnCalendar=daily\n[X-PythonRunner]\nExpression=0 0 * * *\n", "utf-8"
+            "[Timer]\nOnCalendar=daily\n[X-PythonRunner]\nExpression=0 0 * * *\n",
+            "utf-8",
         )
         (units / f"{name}.service").write_text(
             "[Service]\nExecStart=/bin/python-runner mail flush --due\n", "utf-8"
