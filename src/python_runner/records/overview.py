@@ -373,13 +373,7 @@ def results(
     which = {None: "", True: f"AND {bad}", False: f"AND NOT {bad}"}[failed]
     found = connection.execute(
         f"""
-        SELECT number, state, reason, output, unusual, name,
-            -- What has not begun has no moment of its own.
-            COALESCE(
-                result.started_at,
-                (SELECT begun.started_at FROM run AS begun WHERE begun.id = result.run)
-            ) AS started_at,
-            COALESCE(duration, 0) AS duration
+        SELECT coalesce(started_at, 0) AS started_at, result.*, name
         FROM result JOIN script ON script.id = result.script
         WHERE run = ? AND number > ? {which} ORDER BY number LIMIT ?
         """,  # noqa: S608 - our own words

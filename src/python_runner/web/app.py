@@ -157,7 +157,8 @@ class Dashboard:
                     found = self._failure(question, error)
                     body = render(found, question, mark, again=again)
                 code = found.status
-                self._keep(key, mark, body, code)
+                if not found.files:
+                    self._keep(key, mark, body, code)
             return _html(request, body, code)
 
         return answer

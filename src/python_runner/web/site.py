@@ -109,6 +109,7 @@ class Page:
         status: of the answer.
         refresh: seconds after which a browser without scripts asks again; 0: it does not.
         live: whether the page is brought up to date while it is open.
+        files: whether it shows files, which change while no record does.
     """
 
     template: str
@@ -118,6 +119,7 @@ class Page:
     status: int = 200
     refresh: int = 0
     live: bool = False
+    files: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
