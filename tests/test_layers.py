@@ -52,6 +52,7 @@ LAYERS = (
     {"tracebacks", "hints", "output_metrics", "unusual_bounds"},
     {"model"},
     {"output_text", "source_text"},
+    {"source_places"},
     {"masking"},
     {"exceptions"},
     {

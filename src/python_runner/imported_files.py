@@ -1,5 +1,7 @@
-"""Which files of a project a script is made of: its own, and those that it imports.
+"""Which files a script is made of: its own, and those of people that it imports.
 
+These lie in the project, or in a folder beside it that PYTHONPATH names or to which a link
+to the script leads. Others may be shares that do not answer.
 Nothing is executed. A source is searched for statements that import, each of which is
 parsed alone: it may be of an older or a newer Python than this one, and have errors.
 """
@@ -38,6 +40,10 @@ _BY_NAME = lazy_pattern(
 _STATEMENT = lazy_pattern(r"(?:^|[;:])\s*((?:import|from)\b[^;:]*)")
 _COMMENT = lazy_pattern(rb"#[^\n]*")
 _CONTINUED = lazy_pattern(rb"\\\r?\n")
+#: Folders of what is installed, and of Python itself.
+_INSTALLED = lazy_pattern(
+    r"(?i)(?:^|[\\/])(?:site-packages|dist-packages|python\d[\d.]*[\\/]?$|lib[\\/]python\d)"
+)
 #: Folders of a project in which modules lie often, beside that of the script.
 _USUAL_FOLDERS = ("", "src")
 
@@ -82,6 +88,7 @@ class Sources:
             for folder in (*filter(None, named), *_USUAL_FOLDERS)
         ]
         self._known: dict[str, tuple[tuple[int, int], _Source]] = {}
+        self._within = [self._inside, *self._begins(self._folders)]
 
     def of_script(self, file: Path) -> ScriptProvenance:
         """Return the files that a script is made of, as they are now."""
@@ -96,13 +103,15 @@ class Sources:
 
     def _followed(self, script: str, source: _Source) -> tuple[SourceFile, ...]:
         """Return the files of the project that a script imports, and those import."""
-        modules = _Modules(self._roots(script))
+        roots = self._roots(script)
+        modules = _Modules(roots)
+        within = tuple({*self._within, *self._begins(roots[:1])})
         found: dict[str, SourceFile] = {}
         seen, left, waiting = {script}, _MOST_BYTES, deque([(script, source)])
         while waiting:
             importer, source = waiting.popleft()
             for file in modules.of(importer, source.imports):
-                if file in seen or not file.startswith(self._inside):
+                if file in seen or not file.startswith(within):
                     continue
                 seen.add(file)
                 if len(found) == _MOST_FILES or left <= 0:
@@ -121,8 +130,20 @@ class Sources:
         """
         real = script if sys.platform == "win32" else os.path.realpath(script)
         folders = [os.path.dirname(real), os.path.dirname(script), *self._folders]  # noqa: PTH120
-        inside = (f for f in folders if f"{f}{os.sep}".startswith(self._inside))
-        return list(dict.fromkeys(inside))
+        return [f for f in dict.fromkeys(folders) if self._begins((f,))]
+
+    def _begins(self, folders: Iterable[str]) -> list[str]:
+        """Return how the paths of files begin that are in the project, or beside it."""
+        parent = os.path.dirname(self._project)  # noqa: PTH120
+        # Beside a folder of the root lies the whole computer.
+        beside = parent + os.sep if os.path.dirname(parent) != parent else self._inside  # noqa: PTH120
+        begins = (folder.rstrip(os.sep) + os.sep for folder in folders)
+        return [
+            one
+            for one in begins
+            if one.startswith(self._inside)
+            or (one.startswith(beside) and one != beside and not _INSTALLED.search(one))
+        ]
 
     def _shown(self, file: str) -> str:
         path = file.removeprefix(self._inside)

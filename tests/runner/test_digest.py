@@ -154,6 +154,13 @@ OK, FAILED, SKIPPED = RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.SKIPPED
             (2, 1),
             id="recovered",
         ),
+        # Failed at six, digest at seven, and so the next day.
+        pytest.param(
+            [(25 * HOUR, FAILED), (HOUR, OK)],
+            Standing.RECOVERED,
+            (1, 0),
+            id="recovered since the last digest",
+        ),
         pytest.param(
             [(3 * DAY, FAILED), (2 * DAY, OK), (HOUR, OK)],
             Standing.WELL,

@@ -6,6 +6,7 @@ A run goes by its row's key here, not by its public id.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
     from python_runner.model.provenance import RunProvenance
     from python_runner.records.log_reader import LogPlace
+
+#: For so long, in microseconds, the last run of a project outlives the others: a series may
+#: run once a year, and a folder that is gone is not remembered for ever.
+_LAST_RUN_KEPT = timedelta(days=400) // timedelta(microseconds=1)
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -346,7 +351,8 @@ def delete_old_runs(
 ) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many.
 
-    A failure that waits for others in a row before anybody is told stays as well.
+    What tells how a project does stays as well, for 400 days more: its last run, the last one
+    that was not held back, and the failures since that wait for others in a row.
     """
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
@@ -355,12 +361,13 @@ def delete_old_runs(
         """
         SELECT id FROM run
         WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-            AND status IS NOT NULL AND NOT (
-                held IS 'mail_after' AND NOT EXISTS (
+            AND status IS NOT NULL AND (
+                status = 'skipped' OR started_at < :forgotten OR EXISTS (
                     SELECT 1 FROM run AS later
                     WHERE later.project = run.project AND later.id > run.id
                         AND later.status IS NOT NULL AND later.status <> 'skipped'
-                        AND later.held IS NULL
+                        AND (later.held IS NULL OR run.held IN ('remind', 'unwanted'))
+                        AND (later.part IS NULL OR run.part IS NOT NULL)
                 )
             ) AND NOT EXISTS (
                 SELECT 1 FROM message
@@ -371,6 +378,7 @@ def delete_old_runs(
         {
             "newest": newest,
             "oldest": rows.from_time(older_than),
+            "forgotten": rows.from_time(older_than) - _LAST_RUN_KEPT,
             "now": rows.from_time(now),
             "limit": limit,
         },

@@ -677,9 +677,7 @@ def past_bounds(
             """,  # noqa: S608 - our own words
             past,
         )
-        of_lines = {
-            line: found for line, *ends in cursor if (found := _bounds(*ends))
-        }
+        of_lines = {line: found for line, *ends in cursor if (found := _bounds(*ends))}
     return PastBounds(
         successes=successes,
         duration=duration,

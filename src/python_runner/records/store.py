@@ -579,9 +579,7 @@ class Store:
             numbers: whether those of its lines are asked, too, which takes most time.
         """
         with self._database.read() as connection:
-            return queries.past_bounds(
-                connection, path, script, limit, numbers=numbers
-            )
+            return queries.past_bounds(connection, path, script, limit, numbers=numbers)
 
     def last_success(
         self, path: Path, script: str, before: str | None = None
@@ -658,8 +656,8 @@ class Store:
     ) -> int:
         """Delete ended runs that began before; return how many.
 
-        A run whose report is not delivered stays, and so does an open one. So does what
-        was recorded behind a run that is not old, whatever its own clock said; and all
+        A run whose report is not delivered stays, and so does an open one. So does the last
+        run of a project, for 400 days more. So does what was recorded behind a run that is not old, whatever its own clock said; and all
         of them where no run was recorded for a long time: the clock may be wrong, and
         the runs to come will tell.
 
