@@ -586,7 +586,7 @@ def past_results(
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code,
-            metrics, unusual
+            metrics, unusual, attempt.duration AS last_attempt
         FROM result JOIN run ON run.id = result.run
         LEFT JOIN attempt ON attempt.run = result.run
             AND attempt.number = result.number AND attempt.attempt = (
@@ -611,6 +611,7 @@ def past_results(
             outcome=rows.to_outcome(row["state"]),
             started_at=rows.to_time(row["started_at"]),
             duration=row["duration"],
+            last_attempt=row["last_attempt"],
             fingerprint=row["fingerprint"],
             exit_code=row["exit_code"],
             metrics=provenance.to_metrics(row["metrics"]),
