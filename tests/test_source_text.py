@@ -64,6 +64,7 @@ def kept(source: str | bytes) -> str | None:
         'password: str = field(default="{}")',
         'option("--password", default="{}")',
         'auth = ("me", "{}")',
+        'smtp_login = ["me", "{}"]',
         'requests.get(url, auth=("me", "{}"))',
         'requests.get(url, auth=HTTPBasicAuth("me", "{}"))',
         'smtp.login("me@example.org", "{}")',

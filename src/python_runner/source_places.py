@@ -26,9 +26,9 @@ _TOKEN = lazy_pattern(
 _NAME = lazy_pattern(r"([\w.]+)[\s)]*$")
 _LITERAL_NAME = lazy_pattern(r"[\w.-]+(?=\W*$)")
 #: Variables that hold a name and a secret: ``auth = ("bob", "x")``.
-_LOGINS = frozenset(
-    {"auth", "basic_auth", "http_auth", "proxy_auth", "credential", "credentials"}
-    | {"creds", "identifiants", "login", "logins", "login_data", "cookies", "accounts"}
+_LOGINS = lazy_pattern(
+    r"(?:\w*_)?(?:auth|credentials?|creds|identifiants|logins?|login_data|cookies)\d*",
+    re.IGNORECASE,
 )
 #: What takes a secret behind another argument, and what takes it as its only one.
 _TAKES = lazy_pattern(
@@ -210,7 +210,7 @@ def _given(level: _Level, sign: str) -> None:
         names = names[-1:]
     level.named |= any(map(_is_secret, names))
     level.named |= level.told and names[-1] in _DEFAULTS
-    level.login = not _LOGINS.isdisjoint(map(str.lower, names))
+    level.login = any(map(_LOGINS.fullmatch, names))
 
 
 def _last_name(text: str) -> str:

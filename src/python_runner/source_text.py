@@ -51,6 +51,10 @@ _NAMED = (
     r"(?:password|passwort|kennwort|passphrase|mots? de passe|contrase[n\u00f1]a|mdp|pwd|passwd"
     r"|token|jeton|secret|api.?key)"
 )
+#: What each of the following needs: most literals have none of it.
+_MAY_TELL = lazy_pattern(
+    rf"{_NAMED}|identified|\s-p|/user:|/rp|/p|://|\bnet use", re.IGNORECASE
+)
 #: What a literal or a comment tells in words, a command or a markup. A comment's secret has
 #: a digit and a letter: ``# the password is wrong`` tells none.
 _TOLD = tuple(
@@ -130,6 +134,8 @@ def _without_own_secrets(text: str) -> Iterator[str]:
 
 def _without_told(part: str) -> str:
     """Return a literal or a comment without what its own words call a secret."""
+    if not _MAY_TELL.search(part):
+        return part
     for pattern in _TOLD:
         part = pattern.sub(lambda m: m[0].replace(m["secret"], MASK), part)
     return part

@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -82,6 +82,8 @@ def create_app(site: Site) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        # The first reader finds the folders looked at already.
+        threading.Thread(target=dashboard.warm, name="warm", daemon=True).start()
         yield
         dashboard.close()
 
@@ -123,16 +125,22 @@ class Dashboard:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
-        self.live = Live(self._database.changes, partial(output_sizes, self._store))
         self.surveyor = Surveyor(site, self._store, self._database.changes)
+        self.live = Live(self.surveyor.mark, partial(output_sizes, self._store))
         self._configurations = Configurations(site.defaults)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()
         self._guard = threading.Lock()
 
+    def warm(self) -> None:
+        """Look at all projects once; raises nothing."""
+        with suppress(StoreError):
+            self.surveyor.overview()
+
     def close(self) -> None:
         """End the streams, and close the records."""
         self.live.close()
+        self.surveyor.close()
         self._database.close()
 
     def answers(

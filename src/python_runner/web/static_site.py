@@ -43,6 +43,8 @@ FIRST, LAST = 200, 1000
 _MOST_ERRORS = 200
 #: Seconds after which a browser reads the page of all projects again.
 REFRESH = 60
+#: Seconds that reading the projects' folders may take: files have no second look.
+_PATIENCE = 60.0
 STATUS = "status.txt"
 #: How the files are called, and folders of them: no more is ever written or removed.
 NAME = re.compile(
@@ -100,7 +102,7 @@ class StaticSite:
             StoreError: the records cannot be read.
         """
         self._question = question_for(site, store)
-        self._surveyor = Surveyor(site, store, mark)
+        self._surveyor = Surveyor(site, store, mark, _PATIENCE)
         self._outputs = _Ends()
         self._since = since
         self._rows = self._surveyor.overview().rows

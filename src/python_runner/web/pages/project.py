@@ -124,7 +124,12 @@ def _sentence(row: Row, question: Question) -> Markup:
     formats, now, last = question.formats, question.now, row.last
     _, values = formats.gettext, dict[str, object]()
     match row.state:
-        case State.FAILED if last and last.failure and not row.left:
+        case State.FAILED if (
+            last
+            and last.failure
+            and last.status is not RunStatus.NOT_STARTED
+            and not row.left
+        ):
             return _failing(row, last.failure, question)
         case State.FAILED | State.INTERRUPTED:
             words = _("{name}: {outcome}. {reason}")

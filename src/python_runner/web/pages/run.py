@@ -350,19 +350,21 @@ def _end(result: ScriptResult, begin: datetime) -> float:
 def _other(
     result: ScriptResult, facts: RunFacts, question: Question, masker: Masker
 ) -> OtherView:
-    formats = question.formats
-    state = state_of(result.outcome, unusual=bool(result.unusual))
-    word = formats.gettext(result.outcome.word)
+    formats, result = question.formats, masker.fact(result)
     if facts.alive and was_left_open(result):
-        # The records tell it as if the runner had died.
-        planned = result.outcome is Outcome.SKIPPED
-        state = State.NEVER if planned else State.RUNNING
-        word = formats.gettext("planned") if planned else state.word(formats)
-    result = masker.fact(result)
+        runs = result.outcome is Outcome.INTERRUPTED
+        state = State.RUNNING if runs else State.NEVER
+        return OtherView(
+            result=result,
+            state=state,
+            word=state.word(formats) if runs else formats.gettext("planned"),
+            unusual=(),
+            has_output=runs and result.output is not None,
+        )
     return OtherView(
         result=result,
-        state=state,
-        word=word,
+        state=state_of(result.outcome, unusual=bool(result.unusual)),
+        word=formats.gettext(result.outcome.word),
         unusual=tuple(one_line(formats.say(why), LINE) for why in result.unusual),
         has_output=result.output is not None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from python_runner.model import RunStatus
 from python_runner.records.store import StoreError
 from python_runner.texts.sanitize import one_line
 from python_runner.web.site import PlainText
@@ -42,5 +43,9 @@ def _name(row: Row) -> str:
     name = one_line(row.name, _NAME)
     if row.state is State.SILENT:
         return f"{name}(silent)"
-    failure = row.last.failure if row.last and not row.left else None
+    last = row.last if row.last and not row.left else None
+    # Where nothing was begun, no script is to blame.
+    failure = (
+        last.failure if last and last.status is not RunStatus.NOT_STARTED else None
+    )
     return f"{name}/{one_line(failure.script, _NAME)}" if failure else name
