@@ -34,7 +34,7 @@ LAYERS = (
     {"__init__"},
     {"helpers"},
     {"runner"},
-    {"delivery"},
+    {"delivery", "cluster"},
     {"report", "config", "takeover", "fleet"},
     {
         "records",
@@ -82,6 +82,7 @@ ALONE = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "click": {"cli"},
+    "distributed": {"cluster"},
 }
 #: Names that anybody may take from such a module.
 HARMLESS = {
