@@ -25,7 +25,11 @@ _CONNECTING = 15.0
 
 
 class Connection:
-    """A client of a scheduler; of worker processes on this computer, these as well."""
+    """A client of a scheduler; of worker processes on this computer, these as well.
+
+    Attributes:
+        client: Dask's own.
+    """
 
     def __init__(self, place: ClusterPlace) -> None:
         """Connect.
@@ -46,7 +50,7 @@ class Connection:
         for name in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._processes: Any = None
-        self._client: Any = None
+        self.client: Any = None
         workers = place.local_workers
         try:
             if workers is not None:
@@ -54,19 +58,22 @@ class Connection:
                     n_workers=workers,
                     threads_per_worker=1,
                     host="127.0.0.1",
-                    dashboard_address=None,
+                    # None would be a page for everybody in the network.
+                    dashboard_address="127.0.0.1:0",
+                    # Without a key of ours no other account of this computer gets in.
+                    security=library.Security.temporary(),
                     silence_logs=logging.CRITICAL + 1,
                 )
-            self._client = library.Client(
+            self.client = library.Client(
                 self._processes or place.address,
                 timeout=_CONNECTING,
                 set_as_default=False,
             )
-            self._client.wait_for_workers(1, timeout=_CONNECTING)
+            self.client.wait_for_workers(1, timeout=_CONNECTING)
             if self._processes is not None:
-                self._client.run(hear_no_interrupt, on_error="ignore")
+                self.client.run(hear_no_interrupt, on_error="ignore")
         except Exception as error:
-            workers_there = self._client is not None
+            workers_there = self.client is not None
             self.close()
             if workers_there:
                 message = _("the cluster {address} has no worker: start one first")
@@ -80,7 +87,7 @@ class Connection:
     @property
     def is_open(self) -> bool:
         """Whether the scheduler is there."""
-        return bool(self._client is not None and self._client.status == "running")
+        return bool(self.client is not None and self.client.status == "running")
 
     def submit(
         self,
@@ -90,13 +97,13 @@ class Connection:
     ) -> Future[Any]:
         """Let a worker that offers ``resources`` call a function; never twice in silence."""
         options = {"resources": dict(resources)} if resources else {}
-        executor = self._client.get_executor(pure=False, retries=0, **options)
+        executor = self.client.get_executor(pure=False, retries=0, **options)
         future: Future[Any] = executor.submit(function, argument)
         return future
 
     def offers(self) -> list[Mapping[str, float]]:
         """Return the resources that each worker offers."""
-        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return [worker.get("resources") or {} for worker in workers]
 
     def ask_all(
@@ -113,7 +120,7 @@ class Connection:
         async def ask(address: str) -> tuple[str, Any] | None:
             with suppress(asyncio.TimeoutError):
                 answers = await asyncio.wait_for(
-                    self._client.run(
+                    self.client.run(
                         function, *arguments, workers=[address], on_error="return"
                     ),
                     seconds,
@@ -122,18 +129,18 @@ class Connection:
             return address, TimeoutError()
 
         async def ask_them() -> dict[str, Any]:
-            workers = await asyncio.wait_for(self._client.nthreads(), seconds)
+            workers = await asyncio.wait_for(self.client.nthreads(), seconds)
             answers = await asyncio.gather(*map(ask, workers), return_exceptions=True)
             told = {a[0]: a[1] for a in answers if isinstance(a, tuple)}
             return {address: told.get(address, TimeoutError()) for address in workers}
 
-        answers: dict[str, Any] = self._client.sync(ask_them)
+        answers: dict[str, Any] = self.client.sync(ask_them)
         return answers
 
     def claim(self, token: str) -> bool:
         """Say whether no worker has begun a task, and let none begin it."""
-        asked = self._client.sync(
-            self._client.scheduler.multi_lock_acquire,
+        asked = self.client.sync(
+            self.client.scheduler.multi_lock_acquire,
             locks=[token],
             id=token,
             timeout=0.01,
@@ -151,7 +158,7 @@ class Connection:
         if not self.claim(token):
             return True
         # A worker that begins at this moment waits for it.
-        self._client.sync(self._client.scheduler.multi_lock_release, id=token)
+        self.client.sync(self.client.scheduler.multi_lock_release, id=token)
         return False
 
     def release(self, claim: str) -> None:
@@ -159,14 +166,14 @@ class Connection:
 
         async def give_back() -> None:
             with suppress(Exception):
-                await self._client.scheduler.multi_lock_release(id=claim)
+                await self.client.scheduler.multi_lock_release(id=claim)
 
         with suppress(Exception):
-            self._client.loop.add_callback(give_back)
+            self.client.loop.add_callback(give_back)
 
     def close(self) -> None:
         """Leave the cluster; end the worker processes of this computer."""
-        for part in (self._client, self._processes):
+        for part in (self.client, self._processes):
             with suppress(Exception):
                 if part is not None:
                     part.close(timeout=_CONNECTING)

@@ -130,7 +130,7 @@ class Cluster:
             PythonRunnerError: the cluster cannot be reached, or a worker cannot run them,
                 or none offers what a script must have; all of it is named.
         """
-        connection = self._connect()
+        connection = self.connect()
         problems = list(self._version_problems(connection))
         found: list[Interpreter] = []
         if not problems:
@@ -162,7 +162,7 @@ class Cluster:
 
         Called while the project's lock is held: who held it before is dead.
         """
-        owner, connection = self._owner(project), self._connect()
+        owner, connection = self._owner(project), self.connect()
         until = time.monotonic() + self._surely
         while time.monotonic() < until:
             answers = connection.ask_all(
@@ -191,7 +191,7 @@ class Cluster:
         now = time.monotonic()
         pending = _Pending(began=now, heard=now, renewed=now)
         try:
-            connection = self._connect()
+            connection = self.connect()
             self._pending[task.token] = pending
             future = connection.submit(worker.run_task, task, script.resources)
         except Exception as error:  # noqa: BLE001 - it becomes the result
@@ -337,7 +337,7 @@ class Cluster:
     def _owner(self, project: Project) -> str:
         return f"{host_name()}:{self._home}:{project.path}"
 
-    def _connect(self) -> Connection:
+    def connect(self) -> Connection:
         """Return the connection; a lost one is made anew.
 
         Raises:
