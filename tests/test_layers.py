@@ -49,9 +49,10 @@ LAYERS = (
         "source_diff",
         "imported_files",
     },
-    {"tracebacks", "hints", "output_metrics"},
+    {"tracebacks", "hints", "output_metrics", "unusual_bounds"},
     {"model"},
     {"output_text", "source_text"},
+    {"source_places"},
     {"masking"},
     {"exceptions"},
     {

@@ -84,7 +84,7 @@ def test_records_that_are_replaced_are_read_anew(tmp_path: Path) -> None:
     assert [run.run_id for run in store.runs()] == ["a" * 13]
     if os.name == "nt":
         database.close()
-    os.replace(tmp_path / "b" / DATABASE_NAME, tmp_path / "a" / DATABASE_NAME)
+    (tmp_path / "b" / DATABASE_NAME).replace(tmp_path / "a" / DATABASE_NAME)
     for beside in (tmp_path / "a").glob(f"{DATABASE_NAME}-*"):
         beside.unlink()
     assert [run.run_id for run in store.runs()] == ["b" * 13]

@@ -342,6 +342,27 @@ def test_of_a_run_without_a_new_source_nothing_is_written(
     assert kept() == before
 
 
+def test_records_that_keep_no_text_keep_no_script_from_its_run(
+    make_project: MakeProject,
+) -> None:
+    """A failure is told all the same, without the lines that differ."""
+    folder = make_project(sources={"main.py": "a = 1\n", "other.py": "b = 1\n"})
+    run_project(folder)
+    with closing(sqlite3.connect(home() / DATABASE_NAME)) as connection:
+        connection.executescript(
+            "CREATE TRIGGER refuse BEFORE INSERT ON source"
+            " BEGIN SELECT raise(ABORT, 'full'); END;"
+        )
+    change(folder, "main.py", "1 / 0\n")
+    change(folder, "other.py", "1 / 0\n")
+
+    assert run_project(folder).warnings == ()
+    assert {name: told(found) for name, found in since().items()} == {
+        name: [(name, "changed")] for name in ("main.py", "other.py")
+    }
+    assert not any(d.diff for found in since().values() for d in found.found)
+
+
 def test_what_changes_while_it_is_read_is_not_kept(make_project: MakeProject) -> None:
     """The text under a digest is the one that it names."""
     folder = make_project(sources={"main.py": "a = 1\n"})

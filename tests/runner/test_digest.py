@@ -62,6 +62,7 @@ def keep(
     *,
     exception: str = "KeyError: 'amount'",
     took: timedelta = timedelta(seconds=2),
+    unusual: tuple[Sentence, ...] = (),
 ) -> None:
     """Record a run that began so long ago."""
     run_id = f"{int((NOW - ago).timestamp()):x}{abs(hash(path)):x}"[:13].rjust(13, "0")
@@ -83,6 +84,7 @@ def keep(
         started_at=NOW - ago,
         duration=2.0,
         attempts=(attempt,),
+        unusual=unusual,
     )
     run = Run(
         run_id=run_id,
@@ -151,6 +153,13 @@ OK, FAILED, SKIPPED = RunStatus.SUCCESS, RunStatus.FAILURE, RunStatus.SKIPPED
             Standing.RECOVERED,
             (2, 1),
             id="recovered",
+        ),
+        # Failed at six, digest at seven, and so the next day.
+        pytest.param(
+            [(25 * HOUR, FAILED), (HOUR, OK)],
+            Standing.RECOVERED,
+            (1, 0),
+            id="recovered since the last digest",
         ),
         pytest.param(
             [(3 * DAY, FAILED), (2 * DAY, OK), (HOUR, OK)],
@@ -347,6 +356,46 @@ def test_a_project_that_nobody_lists_is_forgotten_at_last(
     assert len(digest_of(store, shielded, folder).projects) == 1
     known = digest_of(store, shielded, folder, listed=False).projects
     assert bool(known) is told
+
+
+@pytest.mark.parametrize(
+    ("runs", "standing"),
+    [
+        pytest.param([(HOUR, OK, True)], Standing.UNUSUAL, id="the last"),
+        pytest.param(
+            [(5 * HOUR, OK, True), (HOUR, OK, False)], Standing.UNUSUAL, id="before it"
+        ),
+        pytest.param([(2 * DAY, OK, True)], Standing.WELL, id="long ago"),
+        pytest.param(
+            [(5 * HOUR, FAILED, False), (HOUR, OK, True)],
+            Standing.UNUSUAL,
+            id="recovered",
+        ),
+        pytest.param(
+            [(5 * HOUR, OK, True), (HOUR, FAILED, False)], Standing.FAILED, id="fails"
+        ),
+    ],
+)
+def test_an_unusual_success_is_told_unless_the_project_fails(
+    runs: list[tuple[timedelta, RunStatus, bool]],
+    standing: Standing,
+    store: Store,
+    shielded: Path,
+    make_project: MakeProject,
+) -> None:
+    """With its reason, without secrets; a project that does well otherwise has no news."""
+    folder, other = make_project(), make_project("project_2")
+    keep(store, other, HOUR)
+    odd = Sentence.of("loaded {line}", line="0 rows of s3cr3t-99")
+    for ago, status, unusual in runs:
+        keep(store, folder, ago, status, unusual=(odd,) if unusual else ())
+    digest = digest_of(store, shielded, other, folder)
+    found = {project.path: project for project in digest.projects}
+    assert found[folder].standing is standing
+    assert found[other].standing is Standing.WELL
+    assert (found[folder].unusual is not None) is (standing is Standing.UNUSUAL)
+    assert digest.count(Standing.UNUSUAL) == (standing is Standing.UNUSUAL)
+    assert "s3cr3t" not in repr(found[folder].unusual)
 
 
 def test_no_secret_is_told(

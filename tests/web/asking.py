@@ -70,7 +70,8 @@ class Dashboard:
         """The site."""
         environ = {"PYTHON_RUNNER_HOME": str(self.home)}
         settings = load_settings(environ=environ, folder=self.folder)
-        return Site(settings=settings, clock=lambda: self.now, **self.options)
+        options = {"clock": lambda: self.now, **self.options}
+        return Site(settings=settings, **options)
 
     @property
     def app(self) -> Starlette:
@@ -113,7 +114,7 @@ async def ask(
     headers: Mapping[str, str] | list[tuple[str, str]] | None = None,
 ) -> Answer:
     """Return the answer of an application to a request."""
-    pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or [])
+    pairs = list(headers if isinstance(headers, list) else (headers or {}).items())
     if all(name.lower() != "host" for name, _ in pairs):
         pairs.append(("host", HOST))
     path, _, query = address.partition("?")
@@ -132,8 +133,14 @@ async def ask(
         "client": ("127.0.0.1", 50000),
     }
 
+    asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        for message in asked:
+            return message
+        # A stream waits for the reader to go: this one stays.
+        await asyncio.Event().wait()
+        raise AssertionError
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)

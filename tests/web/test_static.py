@@ -22,9 +22,8 @@ def test_the_files_of_others_are_as_they_were_released() -> None:
     """By their hashes, with their licences beside them."""
     vendor = STATIC / "vendor"
     lines = (vendor / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    sums = dict(
-        reversed(line.split("  ")) for line in lines if not line.startswith("#")
-    )
+    pairs = [line.split("  ") for line in lines if not line.startswith("#")]
+    sums = {name: digest for digest, name in pairs}
     found = {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in vendor.iterdir()

@@ -159,6 +159,8 @@ class Project:
     @property
     def directory(self) -> Path:
         """The scripts' current folder."""
+        if not self.working_directory:
+            return self.path
         return self.path / portable(self.working_directory)
 
     @property

@@ -116,7 +116,7 @@ def failed_script(connection: Connection, run: int, number: int) -> FailedScript
     row = connection.execute(
         """
         SELECT result.number, name, state, result.reason, exception, file, line,
-            function, (
+            function, output IS NOT NULL AS printed, (
                 SELECT error FROM failure
                 WHERE failure.run = result.run AND failure.number = result.number
             ) AS error
@@ -137,6 +137,7 @@ def failed_script(connection: Connection, run: int, number: int) -> FailedScript
         line=row["line"],
         function=row["function"],
         error=row["error"],
+        printed=bool(row["printed"]),
     )
 
 
@@ -373,7 +374,14 @@ def results(
     which = {None: "", True: f"AND {bad}", False: f"AND NOT {bad}"}[failed]
     found = connection.execute(
         f"""
-        SELECT result.*, name FROM result JOIN script ON script.id = result.script
+        SELECT number, state, reason, output, unusual, name,
+            -- What has not begun has no moment of its own.
+            COALESCE(
+                result.started_at,
+                (SELECT begun.started_at FROM run AS begun WHERE begun.id = result.run)
+            ) AS started_at,
+            COALESCE(duration, 0) AS duration
+        FROM result JOIN script ON script.id = result.script
         WHERE run = ? AND number > ? {which} ORDER BY number LIMIT ?
         """,  # noqa: S608 - our own words
         (run, after, limit),
@@ -576,8 +584,17 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
         last=rows.to_time(row["last_at"]),
         last_run=row["last_run"],
         place=row["place"] or 0,
+        printed=_has_printed(connection, row["last"], row["place"] or 0),
         is_open=since is None,
     )
+
+
+def _has_printed(connection: Connection, run: int, number: int) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM result WHERE run = ? AND number = ? AND output IS NOT NULL",
+        (run, number),
+    )
+    return found.fetchone() is not None
 
 
 def _began(connection: Connection, key: int) -> datetime:
@@ -589,8 +606,11 @@ def _began(connection: Connection, key: int) -> datetime:
 
 def occurrences(
     connection: Connection, error: str, *, before: int = BEYOND, limit: int = 50
-) -> list[tuple[RunLine, int]]:
-    """Return runs with an error and the script's place in each, newest first."""
+) -> list[tuple[RunLine, int, bool]]:
+    """Return runs with an error, newest first.
+
+    Each with the script's place in it, and whether there is, or was, an output of that.
+    """
     scripts = [
         script
         for (script,) in connection.execute(
@@ -611,7 +631,11 @@ def occurrences(
     ]
     newest = sorted(found, reverse=True)[:limit]
     known = {line.key: line for line in lines(connection, [run for run, _ in newest])}
-    return [(known[run], number) for run, number in newest if run in known]
+    return [
+        (known[run], number, _has_printed(connection, run, number))
+        for run, number in newest
+        if run in known
+    ]
 
 
 def first_of(connection: Connection, run: int, number: int) -> RunLine | None:

@@ -100,7 +100,7 @@ def _with_diffs(
 
             files += 1
             here = difference.name == place.replace("\\", "/") and line.isdecimal()
-            diff = short_diff(*texts, line=int(line) if here else 0)
+            diff = short_diff(texts[0], texts[1], int(line) if here else 0)
             yield replace(difference, diff=diff)
         else:
             yield difference

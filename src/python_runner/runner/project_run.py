@@ -620,7 +620,9 @@ class _ProjectRun:
     ) -> Run:
         """End the run in the records together with its reports; deliver these."""
         context, session = self.context, self.context.session
-        removed = [r for r in results if r.output and not outputs.is_kept(r.output)]
+        run = outputs.as_kept(self._made(status, results, error))
+        kept = zip(results, run.scripts, strict=True)
+        removed = [result for result, one in kept if result.output and not one.output]
         if removed:
             # Who empties the folder removes all of them.
             template = N_("{script}: its output file was removed during the run")
@@ -630,7 +632,6 @@ class _ProjectRun:
                 )
             first, count = removed[0].script, len(removed) - 1
             context.warn(Sentence.of(template, script=first, count=count))
-        run = outputs.as_kept(self._made(status, results, error))
         given_up: tuple[QueuedMessage, ...] = ()
         saved = False
         if self.lock.lost:

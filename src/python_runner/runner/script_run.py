@@ -256,6 +256,8 @@ class ScriptRun:
         except OSError:
             left = command.output_limit
         share = max(0, left) // (script.retries + 1 - len(earlier))
+        if share == command.output_limit:
+            return command
         return replace(command, output_limit=share)
 
     def _command(self, script: Script, file: Path, output: Path) -> Command:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ class SourceKeeper:
         #: Digests of all that the run is made of so far.
         self._seen: set[str] = set()
         self._left = _MOST_NEW
+        self._refused = False
         self._lock = Lock()
 
     def keep(self, made_of: ScriptProvenance) -> None:
@@ -42,12 +42,16 @@ class SourceKeeper:
         """
         store = self._context.session.store
         own = (made_of.script,) if made_of.script else ()
-        # What the records refuse here they refuse at the end of the script as well.
-        with self._lock, suppress(StoreError):
+        with self._lock:
             new = [f for f in (*own, *made_of.imports) if f.digest not in self._seen]
             self._seen.update(file.digest for file in new)
-            if new and store:
+            if not new or not store or self._refused:
+                return
+            try:
                 self._keep(new, store)
+            except StoreError:
+                # Told where the script ends. No further one waits for locked records.
+                self._refused = True
 
     def _keep(self, files: list[SourceFile], store: Store) -> None:
         path = self._context.project.path

@@ -96,6 +96,7 @@ def test_programs_get_one_document(cli: Cli) -> None:
         "projects": 3,
         "runs": 2,
         "failed": 1,
+        "unusual": 0,
         "silent": 0,
         "broken": 1,
         "never_ran": 0,

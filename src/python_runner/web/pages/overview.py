@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from python_runner.facts import dataclass
+from python_runner.model import RunStatus
+from python_runner.report.differences import brief_differences
 from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import one_line
 from python_runner.web import times
@@ -18,6 +20,7 @@ from python_runner.web.pages.words import (
     run_command,
     where,
     why,
+    why_failed,
 )
 from python_runner.web.reading.overview import RUNS, Row
 from python_runner.web.site import Page
@@ -53,7 +56,8 @@ class IncidentView:
         where: its place in the project; empty where there is none.
         times: ``4th time``; empty for the first.
         since: when the first of these runs began.
-        run_id, number: the last run, and the script in it; None without one.
+        run_id: of the last run; None without one.
+        number: of the script in it, where there is, or was, an output of it.
         changed: what has changed since it worked last; empty where nobody knows.
         help: the owner's words; empty for none.
         command: what runs it again.
@@ -220,7 +224,9 @@ def _error_of(row: Row) -> str:
 def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
     row, *others = rows
     last = row.last if not row.left else None
-    failure = last.failure if last else None
+    # Where nothing was begun, no script is to blame.
+    started = last is not None and last.status is not RunStatus.NOT_STARTED
+    failure = last.failure if last and started else None
     streak = row.summary.streak if row.summary and last else None
     times_told = ""
     if streak and streak.count > 1:
@@ -228,8 +234,8 @@ def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
         times_told = words.format(ordinal=formats.ordinal(streak.count))
     if failure:
         told = why(failure, formats)
-    elif last and last.error:
-        told = one_line(formats.say(last.error), LINE)
+    elif last and (last.error or not started):
+        told = why_failed(last, formats)
     else:
         told = one_line(row.known.problem or word_of(row.status, formats), LINE)
     run = row.left or last
@@ -242,7 +248,8 @@ def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
         times=times_told,
         since=streak.since if streak else (row.left.started_at if row.left else None),
         run_id=run.run_id if run else None,
-        number=failure.number if failure else None,
+        number=failure.number if failure and failure.printed else None,
+        changed=brief_differences(row.known.changed, formats),
         help=one_line(row.help, LINE),
         command=run_command(row.path, resume=run is not None),
         others=tuple(other.name for other in others),

@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from python_runner.config.project import load_project
 from python_runner.exceptions import PythonRunnerError
@@ -19,24 +19,64 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from python_runner.model import Project
+    from python_runner.model import Project, Settings
     from python_runner.records.store import Store
-    from python_runner.web.site import Site
 
 
-#: Configurations that were read a moment ago, until when they count: a page may show
-#: what many projects have written, and needs their secrets.
-_CONFIGURATIONS: dict[tuple[int, Path], tuple[float, Project | None]] = {}
-_GUARD = threading.Lock()
+#: Seconds for which a configuration counts, and how many are kept.
 _FRESH, _MOST = 2.0, 1000
+
+
+class Configurations:
+    """The configurations of projects, each read once in a while.
+
+    A page may show what many projects have written, and needs their secrets.
+    """
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        """Keep configurations, read with the optional keys of ``defaults``."""
+        self._defaults = defaults
+        self._kept: dict[Path, tuple[float, Project | None]] = {}
+        self._guard = threading.Lock()
+
+    def of(self, folder: Path) -> Project | None:
+        """Return a project as it is configured now; None: it is gone, or wrong by now."""
+        with self._guard:
+            kept = self._kept.get(folder)
+        if kept and kept[0] > time.monotonic():
+            return kept[1]
+        project = None
+        with suppress(PythonRunnerError):
+            project = load_project(folder, defaults=self._defaults)
+        with self._guard:
+            if len(self._kept) >= _MOST:
+                self._kept.clear()
+            self._kept[folder] = (time.monotonic() + _FRESH, project)
+        return project
 
 
 class Projects:
     """The projects at one moment; nobody outside names a folder, only its key."""
 
-    def __init__(self, site: Site, store: Store) -> None:
-        self._site = site
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        listed: tuple[Path, ...],
+        configurations: Configurations,
+    ) -> None:
+        """Look at projects.
+
+        Args:
+            store: the records.
+            settings: the secrets of the environment.
+            listed: their folders; empty: all that have runs.
+            configurations: where their configurations are read.
+        """
         self._store = store
+        self._settings = settings
+        self._listed = listed
+        self._configurations = configurations
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -45,8 +85,8 @@ class Projects:
         Raises:
             StoreError: the records cannot be read.
         """
-        if self._site.projects:
-            return self._site.projects
+        if self._listed:
+            return self._listed
         try:
             return tuple(self._store.projects())
         except NoRecords:
@@ -59,26 +99,14 @@ class Projects:
 
     def configuration(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
-        place = (id(self._site), folder)
-        with _GUARD:
-            kept = _CONFIGURATIONS.get(place)
-        if kept and kept[0] > time.monotonic():
-            return kept[1]
-        project = None
-        with suppress(PythonRunnerError):
-            project = load_project(folder, defaults=self._site.defaults)
-        with _GUARD:
-            if len(_CONFIGURATIONS) >= _MOST:
-                _CONFIGURATIONS.clear()
-            _CONFIGURATIONS[place] = (time.monotonic() + _FRESH, project)
-        return project
+        return self._configurations.of(folder)
 
     def masker(self, folder: Path) -> Masker:
         """Return what takes the secrets of environment and project out of texts."""
         project = self.configuration(folder)
         secrets = project.secrets if project else ()
-        return Masker((*self._site.settings.secrets, *secrets))
+        return Masker((*self._settings.secrets, *secrets))
 
     def shows(self, folder: Path) -> bool:
         """Say whether a run of a project may be shown: the dashboard is about it."""
-        return not self._site.projects or key_of(folder) in self.by_key
+        return not self._listed or key_of(folder) in self.by_key

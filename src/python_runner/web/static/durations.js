@@ -14,7 +14,7 @@
     if (value < 60) return value.toLocaleString(language, { maximumFractionDigits: value < 10 ? 2 : 0 }) + "\u00a0s";
     const minutes = Math.floor(value / 60);
     return minutes < 60
-      ? minutes + "\u00a0min " + Math.round(value % 60) + "\u00a0s"
+      ? minutes + "\u00a0min" + (value % 60 >= 0.5 ? " " + Math.round(value % 60) + "\u00a0s" : "")
       : Math.floor(minutes / 60) + "\u00a0h " + (minutes % 60) + "\u00a0min";
   };
   const colours = {
