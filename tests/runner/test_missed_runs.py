@@ -497,10 +497,12 @@ def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
         return output_file(folder, number, script)
 
     names = [f"part/{number}_load.py" for number in range(1, many + 1)]
-    files = [output_file(tmp_path, number, name) for number, name in enumerate(names, 1)]
+    files = [
+        output_file(tmp_path, number, name) for number, name in enumerate(names, 1)
+    ]
     monkeypatch.setattr(missed_runs.outputs, "output_file", counted)
 
-    found = missed_runs._files([*files, tmp_path / "x_y.log"], reversed(names))
+    found = missed_runs.files_by_name([*files, tmp_path / "x_y.log"], reversed(names))
 
     assert found == {name: (n, files[n - 1]) for n, name in enumerate(names, 1)}
     assert looks <= 3 * many
@@ -511,6 +513,6 @@ def test_scripts_without_a_file_get_places_that_are_free() -> None:
     files = {"a.py": (2, Path("02_a.py.log"))}
     names = ["a.py", "b.py", "gone.py", "c.py", "old.py"]
 
-    found = missed_runs._numbers(names, files, ["a.py", "b.py", "c.py", "b.py"])
+    found = missed_runs.numbers_by_name(names, files, ["a.py", "b.py", "c.py", "b.py"])
 
     assert found == {"a.py": 2, "b.py": 1, "gone.py": 3, "c.py": 4, "old.py": 5}

@@ -202,7 +202,7 @@ def _missed(
     before = lock.before if lock.before and lock.before.run_id == run_id else None
     told = end.outcomes if end else {}
     names = [*told] or [script.name for script in series]
-    files = _files(outputs.files_of(context.logs, run_id), {*logged, *names})
+    files = files_by_name(outputs.files_of(context.logs, run_id), {*logged, *names})
     left: dict[str, tuple[Outcome, Sentence | None]] = {}
     for name, outcome in told.items():
         left[name] = outcome, None if outcome.succeeded else _UNTOLD
@@ -212,7 +212,7 @@ def _missed(
             if name in files or before.scripts == len(series):
                 left[name] = LEFT_OPEN[RUNNING if name in files else PLANNED]
     left = {name: what for name, what in left.items() if name not in logged}
-    numbers = _numbers([*logged, *left], files, names)
+    numbers = numbers_by_name([*logged, *left], files, names)
     results = [
         _result(line, numbers[name], project.path) for name, line in logged.items()
     ]
@@ -258,7 +258,9 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     return replace(result, attempts=(replace(attempt, traceback=told),))
 
 
-def _files(paths: Iterable[Path], names: Iterable[str]) -> dict[str, tuple[int, Path]]:
+def files_by_name(
+    paths: Iterable[Path], names: Iterable[str]
+) -> dict[str, tuple[int, Path]]:
     """Return the number and the file of output of each script that has one."""
     found = {}
     alike: dict[str, list[str]] = {}
@@ -278,7 +280,7 @@ def _behind(file: Path) -> str:
     return file.name.partition("_")[2]
 
 
-def _numbers(
+def numbers_by_name(
     names: Iterable[str],
     files: Mapping[str, tuple[int, Path]],
     series: Sequence[str],
