@@ -500,7 +500,7 @@ def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
     files = [
         output_file(tmp_path, number, name) for number, name in enumerate(names, 1)
     ]
-    monkeypatch.setattr(missed_runs.outputs, "output_file", counted)
+    monkeypatch.setattr("python_runner.records.outputs.output_file", counted)
 
     found = missed_runs.files_by_name([*files, tmp_path / "x_y.log"], reversed(names))
 

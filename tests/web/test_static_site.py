@@ -103,7 +103,7 @@ def attributes(page: str) -> set[str]:
 
     class Reader(HTMLParser):
         def handle_starttag(
-            self, tag: str, attrs: list[tuple[str, str | None]]
+            self, _tag: str, attrs: list[tuple[str, str | None]]
         ) -> None:
             found.update(name for name, _value in attrs)
 
