@@ -9,6 +9,7 @@ import sys
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,9 @@ from python_runner.records import database
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
+from python_runner.records.outputs import output_file
 from python_runner.records.store import DATABASE_NAME, open_store
+from python_runner.runner import missed_runs
 from python_runner.runner.context import RunContext
 from python_runner.runner.events import Event, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
@@ -32,7 +35,6 @@ from tests.support import MakeProject, mails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from python_runner.records.log_line import LogLine
 
@@ -481,3 +483,34 @@ def test_odd_lines_of_env_are_told_by_the_first_run_alone(
 
     assert [len(warnings) for warnings in told] == [1, 0]
     assert "line 1" in str(told[0][0])
+
+
+def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of thousands of scripts that the records lost holds up no later run."""
+    many, looks = 2000, 0
+
+    def counted(folder: Path, number: int, script: str) -> Path:
+        nonlocal looks
+        looks += 1
+        return output_file(folder, number, script)
+
+    names = [f"part/{number}_load.py" for number in range(1, many + 1)]
+    files = [output_file(tmp_path, number, name) for number, name in enumerate(names, 1)]
+    monkeypatch.setattr(missed_runs.outputs, "output_file", counted)
+
+    found = missed_runs._files([*files, tmp_path / "x_y.log"], reversed(names))
+
+    assert found == {name: (n, files[n - 1]) for n, name in enumerate(names, 1)}
+    assert looks <= 3 * many
+
+
+def test_scripts_without_a_file_get_places_that_are_free() -> None:
+    """The place in the series where nobody has it, else the first that is free."""
+    files = {"a.py": (2, Path("02_a.py.log"))}
+    names = ["a.py", "b.py", "gone.py", "c.py", "old.py"]
+
+    found = missed_runs._numbers(names, files, ["a.py", "b.py", "c.py", "b.py"])
+
+    assert found == {"a.py": 2, "b.py": 1, "gone.py": 3, "c.py": 4, "old.py": 5}
