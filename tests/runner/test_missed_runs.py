@@ -17,11 +17,10 @@ import pytest
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.model import MailStatus, Outcome, Run, RunStatus
-from python_runner.records import database
+from python_runner.records import database, outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
-from python_runner.records.outputs import output_file
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner import missed_runs
 from python_runner.runner.context import RunContext
@@ -489,7 +488,7 @@ def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of thousands of scripts that the records lost holds up no later run."""
-    many, looks = 2000, 0
+    many, looks, output_file = 2000, 0, outputs.output_file
 
     def counted(folder: Path, number: int, script: str) -> Path:
         nonlocal looks
@@ -500,9 +499,11 @@ def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
     files = [
         output_file(tmp_path, number, name) for number, name in enumerate(names, 1)
     ]
-    monkeypatch.setattr("python_runner.records.outputs.output_file", counted)
+    monkeypatch.setattr(outputs, "output_file", counted)
 
-    found = missed_runs.files_by_name([*files, tmp_path / "x_y.log"], reversed(names))
+    found = missed_runs.files_of_scripts(
+        [*files, tmp_path / "x_y.log"], reversed(names)
+    )
 
     assert found == {name: (n, files[n - 1]) for n, name in enumerate(names, 1)}
     assert looks <= 3 * many
@@ -513,6 +514,6 @@ def test_scripts_without_a_file_get_places_that_are_free() -> None:
     files = {"a.py": (2, Path("02_a.py.log"))}
     names = ["a.py", "b.py", "gone.py", "c.py", "old.py"]
 
-    found = missed_runs.numbers_by_name(names, files, ["a.py", "b.py", "c.py", "b.py"])
+    found = missed_runs.places_in_series(names, files, ["a.py", "b.py", "c.py", "b.py"])
 
     assert found == {"a.py": 2, "b.py": 1, "gone.py": 3, "c.py": 4, "old.py": 5}

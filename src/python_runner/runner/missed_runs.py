@@ -202,7 +202,7 @@ def _missed(
     before = lock.before if lock.before and lock.before.run_id == run_id else None
     told = end.outcomes if end else {}
     names = [*told] or [script.name for script in series]
-    files = files_by_name(outputs.files_of(context.logs, run_id), {*logged, *names})
+    files = files_of_scripts(outputs.files_of(context.logs, run_id), {*logged, *names})
     left: dict[str, tuple[Outcome, Sentence | None]] = {}
     for name, outcome in told.items():
         left[name] = outcome, None if outcome.succeeded else _UNTOLD
@@ -212,7 +212,7 @@ def _missed(
             if name in files or before.scripts == len(series):
                 left[name] = LEFT_OPEN[RUNNING if name in files else PLANNED]
     left = {name: what for name, what in left.items() if name not in logged}
-    numbers = numbers_by_name([*logged, *left], files, names)
+    numbers = places_in_series([*logged, *left], files, names)
     results = [
         _result(line, numbers[name], project.path) for name, line in logged.items()
     ]
@@ -258,7 +258,7 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     return replace(result, attempts=(replace(attempt, traceback=told),))
 
 
-def files_by_name(
+def files_of_scripts(
     paths: Iterable[Path], names: Iterable[str]
 ) -> dict[str, tuple[int, Path]]:
     """Return the number and the file of output of each script that has one."""
@@ -280,7 +280,7 @@ def _behind(file: Path) -> str:
     return file.name.partition("_")[2]
 
 
-def numbers_by_name(
+def places_in_series(
     names: Iterable[str],
     files: Mapping[str, tuple[int, Path]],
     series: Sequence[str],
