@@ -168,10 +168,37 @@ def test_files_outside_of_the_project_are_not_its_own(tmp_path: Path) -> None:
     assert paths(made_of) == ["load.py"]
 
 
+def test_modules_that_projects_share_count(tmp_path: Path) -> None:
+    """They lie beside the project, where PYTHONPATH or a link to the script leads."""
+    shared = put(tmp_path / "shared", {"common.py": "import deep", "deep.py": ""})
+    put(tmp_path / "lib/python3/site-packages", {"installed.py": ""})
+    folder = put(tmp_path / "p", {"main.py": "import common, installed, other"})
+    put(tmp_path, {"other.py": ""})
+    installed = tmp_path / "lib/python3/site-packages"
+    there = os.pathsep.join(["../shared", str(installed), str(tmp_path)])
+
+    found = Sources(folder, {"PYTHONPATH": there}).of_script(folder / "main.py")
+
+    assert paths(found) == [(shared / n).as_posix() for n in ("common.py", "deep.py")]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not follow them")
+def test_modules_beside_the_target_of_a_link_count(tmp_path: Path) -> None:
+    """Python looks there first."""
+    shared = put(tmp_path / "shared", {"main.py": "import common", "common.py": ""})
+    folder = put(tmp_path / "p", {})
+    folder.mkdir(exist_ok=True)
+    (folder / "main.py").symlink_to(shared / "main.py")
+
+    found = Sources(folder, {}).of_script(folder / "main.py")
+
+    assert paths(found) == [(shared / "common.py").as_posix()]
+
+
 def test_what_changes_is_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file is read once as long as its size and its time stay the same."""
+    """A module is read once as long as its size and its time stay the same."""
     folder = put(tmp_path / "p", {"main.py": "import load", "load.py": "x = 1"})
     reads: list[str] = []
 
@@ -184,13 +211,13 @@ def test_what_changes_is_read_again(
     first = sources.of_script(folder / "main.py")
 
     assert sources.of_script(folder / "main.py") == first
-    assert reads == ["main.py", "load.py"]
+    assert reads == ["main.py", "load.py", "main.py"]
 
     put(folder, {"load.py": "x = 10"})
     second = sources.of_script(folder / "main.py")
     assert second.script == first.script
     assert second.imports != first.imports
-    assert reads == ["main.py", "load.py", "load.py"]
+    assert reads[3:] == ["main.py", "load.py"]
 
     (folder / "load.py").unlink()
     assert paths(sources.of_script(folder / "main.py")) == []

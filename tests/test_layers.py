@@ -34,7 +34,7 @@ LAYERS = (
     {"__init__"},
     {"helpers"},
     {"runner"},
-    {"delivery"},
+    {"delivery", "cluster"},
     {"report", "config", "takeover", "fleet"},
     {
         "records",
@@ -49,9 +49,10 @@ LAYERS = (
         "source_diff",
         "imported_files",
     },
-    {"tracebacks", "hints", "output_metrics"},
+    {"tracebacks", "hints", "output_metrics", "unusual_bounds"},
     {"model"},
     {"output_text", "source_text"},
+    {"source_places"},
     {"masking"},
     {"exceptions"},
     {
@@ -82,6 +83,7 @@ ALONE = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "click": {"cli"},
+    "distributed": {"cluster"},
 }
 #: Names that anybody may take from such a module.
 HARMLESS = {

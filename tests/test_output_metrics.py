@@ -33,6 +33,11 @@ time="2024-11-27T09:51:58Z" level=warning msg="careful"
 WARNING  [alembic.runtime.migration] careful
 WARNING: You are using pip version 21.0
 2024-11-27 09:51:58 [warning  ] careful [load] rows=0
+[W 2024-11-27 09:51:58.123 ServerApp] careful
+2024-11-27 09:51:58 WRN careful
+27/11/2024 09:51:58 AVERTISSEMENT : attention
+2024-11-27 09:51:58,954 - root - warning - careful
+*** WARNING: careful
 """
 ERRORS = """
 ERROR:root:disk full
@@ -95,6 +100,20 @@ event='disk full' level='error' logger='load'
 \x1b[2m2024-11-27 09:51:58\x1b[0m [\x1b[31m\x1b[1merror    \x1b[0m] \x1b[1mdisk full\x1b[0m
 \ufeffERROR:root:disk full
 2024-11-27 09:51:58 SEVERE com.example.Load disk full
+[E 241127 09:51:58 web:2246] 500 GET /report
+E1126 09:51:58.123456 4711 load.py:12] INFO is no table
+[09:51:58 ERR] disk full
+2024-11-27 09:51:58 ERR disk full
+9:51AM ERR disk full
+2024-11-27 09:51:58 | error | disk full
+2024-11-27 09:51:58,954 - my.module - error - disk full
+"2024-11-27 09:51:58","ERROR","disk full"
+2024-11-27 09:51:58;Error;disk full
+27/11/2024 09:51:58 ERREUR : fichier introuvable
+load: ERROR: disk full
+load.py:12: ERROR: disk full
+❌ ERROR: disk full
+ERROR: row 12
 """
 CRITICALS = """
 CRITICAL:root:the end
@@ -122,6 +141,25 @@ WARNING: 0
 WARNINGS: 3
 ERROR SUMMARY
 === ERROR SUMMARY ===
+ERROR | 12
+| ERROR | 12 |
+WARNING | INFO | ERROR
+WARNING 3, ERROR 0
+[ERROR] 0
+[ERROR]: 0
+ERROR (0)
+ERROR % : 0,3
+ERROR (MAE): 0.12
+ERROR TOLERANCE: 1e-3
+ERROR MESSAGES:
+ERROR CODE;COUNT
+2024-11-27 ERROR 0
+2024-11-27;ERROR;12
+Store A - ERROR - 12
+level=ERROR
+09:51:58 INF no ERR found
+a - error - b
+ERR no time stands before it
 ValueError: bad value
 KeyError: 'ERROR'
 KeyError: "ERROR"
@@ -198,6 +236,18 @@ NUMBERS: dict[str, tuple[str, float] | None] = {
     "Loaded 2024 rows": ("Loaded # rows", 2024),
     "Process 48210 rows": ("Process # rows", 48210),
     "5 rows": ("# rows", 5),
+    # Which one, and no count.
+    "facture n\u00b0 4711 envoyée": None,
+    "invoice 2024-0042 sent": None,
+    "customer 123456 updated": None,
+    "12 rows (id 4711)": ("# rows (id #)", 12),
+    "status code 200": None,
+    "timestamp 1732701118": None,
+    "SIRET 73282932000074": None,
+    "elapsed 12.5": None,
+    "exercice 2024 : 12": ("exercice # : #", 12),
+    "12 factures envoyées": ("# factures envoyées", 12),
+    "factures : 12": ("factures : #", 12),
     # Thousands.
     "loaded 48,210 rows": ("loaded # rows", 48210),
     "loaded 1,048,210 rows": ("loaded # rows", 1048210),

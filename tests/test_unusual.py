@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from python_runner.model import Attempt, Outcome, PastResult, ScriptResult
-from python_runner.model.history import ENOUGH_SUCCESSES
+from python_runner.model import Attempt, Outcome, PastBounds, PastResult, ScriptResult
+from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
 from python_runner.model.metrics import OutputNumber, ProducedFile, ScriptMetrics
 from python_runner.unusual import MOST_TOLD, has_become_unusual, reasons
+from python_runner.unusual_bounds import may_be_unusual
 from tests.support import examples
 
 
@@ -410,3 +411,48 @@ def test_whatever_was_recorded_is_judged(found: list[ScriptResult], count: int) 
     ]
     for language in ("en", "fr"):
         words(reasons(found[-1], past), language)
+
+
+def bounds(past: Sequence[PastResult]) -> PastBounds:
+    """Return the least and the most of earlier results."""
+    good = [p for p in past if p.outcome.succeeded]
+    known = [p.metrics for p in good if p.metrics]
+
+    def of(values: list[float]) -> tuple[float, float] | None:
+        return (min(values), max(values)) if values else None
+
+    numbers: dict[str, list[float]] = {}
+    for m in known:
+        for number in m.numbers:
+            numbers.setdefault(number.line, []).append(number.value)
+    return PastBounds(
+        successes=len(good),
+        duration=of([p.duration for p in good]),
+        output_bytes=of([m.output_bytes for m in known]),
+        output_lines=of([m.output_lines for m in known]),
+        errors=of([m.log_errors + m.log_criticals for m in known]),
+        numbers={line: (min(some), max(some)) for line, some in numbers.items()},
+    )
+
+
+@given(st.lists(_results(), min_size=2, max_size=5), st.integers(0, LATEST_RESULTS))
+@examples(100)
+def test_whatever_is_unusual_is_outside_the_bounds(
+    found: list[ScriptResult], count: int
+) -> None:
+    """The quick look at the least and the most misses nothing that the whole look finds."""
+    past = [
+        earlier(found[n % (len(found) - 1)], NOW - (n + 1) * DAY) for n in range(count)
+    ]
+    if reasons(found[-1], past):
+        assert may_be_unusual(found[-1], bounds(past))
+
+
+@pytest.mark.parametrize("count", [ENOUGH_SUCCESSES, LATEST_RESULTS])
+def test_what_is_as_usual_needs_no_whole_look(count: int) -> None:
+    """What is like the successes before is not compared with each of them."""
+    plain = today(720.0, metrics())
+    assert not may_be_unusual(plain, bounds(days(count, plain)))
+    assert may_be_unusual(today(0.1, metrics()), bounds(days(count, plain)))
+    failed = replace(today(0.1, metrics()), outcome=Outcome.FAILURE)
+    assert not may_be_unusual(failed, bounds(days(count, plain)))

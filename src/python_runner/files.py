@@ -309,13 +309,15 @@ def read_with_time(path: str | Path, limit: int) -> tuple[bytes, float]:
 
 
 def _content(descriptor: int, path: str | Path, limit: int) -> bytes:
-    content = b""
-    while block := read_block(descriptor, limit + 1 - len(content)):
-        content += block
-        if len(content) > limit:
+    # In blocks: to read takes the memory that was asked for, however short the file is.
+    blocks, size = list[bytes](), 0
+    while block := read_block(descriptor, min(_BLOCK, limit + 1 - size)):
+        blocks.append(block)
+        size += len(block)
+        if size > limit:
             reason = f"is larger than {limit:,} bytes"
             raise OSError(errno.EFBIG, reason, str(path))
-    return content
+    return b"".join(blocks)
 
 
 def reading(path: str | Path) -> BinaryIO:
@@ -443,15 +445,16 @@ def is_diverted(path: Path) -> bool:
     user's anyway.
     """
     # Asked three times for each script: texts take a tenth of the time of paths.
-    place, above = str(path), os.path.dirname(path)  # noqa: PTH120
-    while place and place != above:
+    place = str(path)
+    while place:
         if is_foreign_link(place):
+            above = os.path.dirname(place)  # noqa: PTH120
             with suppress(OSError):
                 if os.lstat(place).st_uid == os.stat(above or ".").st_uid:  # noqa: PTH116
-                    place, above = above, os.path.dirname(above)  # noqa: PTH120
+                    place = above
                     continue
             return True
-        place, above = above, os.path.dirname(above)  # noqa: PTH120
+        place = place.rpartition(os.sep)[0]
     return False
 
 

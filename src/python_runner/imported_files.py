@@ -1,5 +1,7 @@
-"""Which files of a project a script is made of: its own, and those that it imports.
+"""Which files a script is made of: its own, and those of people that it imports.
 
+These lie in the project, or in a folder beside it that PYTHONPATH names or to which a link
+to the script leads. Others may be shares that do not answer.
 Nothing is executed. A source is searched for statements that import, each of which is
 parsed alone: it may be of an older or a newer Python than this one, and have errors.
 """
@@ -38,6 +40,10 @@ _BY_NAME = lazy_pattern(
 _STATEMENT = lazy_pattern(r"(?:^|[;:])\s*((?:import|from)\b[^;:]*)")
 _COMMENT = lazy_pattern(rb"#[^\n]*")
 _CONTINUED = lazy_pattern(rb"\\\r?\n")
+#: Folders of what is installed, and of Python itself.
+_INSTALLED = lazy_pattern(
+    r"(?i)(?:^|[\\/])(?:site-packages|dist-packages|python\d[\d.]*[\\/]?$|lib[\\/]python\d)"
+)
 #: Folders of a project in which modules lie often, beside that of the script.
 _USUAL_FOLDERS = ("", "src")
 
@@ -58,20 +64,17 @@ class _Import(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file as it was read.
+    """A file as it was read; ``size`` in bytes."""
 
-    Attributes:
-        stamp: what changes when it does: size and time.
-    """
-
-    stamp: tuple[int, int]
+    size: int
     digest: str
     imports: tuple[_Import, ...]
 
 
 class Sources:
-    """Tells what scripts of a project are made of; reads a file once while it stays the same.
+    """Tells what scripts of a project are made of.
 
+    What scripts import is read once while it stays the same: its size and time tell.
     May be used from several threads.
     """
 
@@ -84,33 +87,37 @@ class Sources:
             os.path.normpath(os.path.join(self._project, folder))  # noqa: PTH118
             for folder in (*filter(None, named), *_USUAL_FOLDERS)
         ]
-        self._known: dict[str, _Source] = {}
+        self._known: dict[str, tuple[tuple[int, int], _Source]] = {}
+        self._within = [self._inside, *self._begins(self._folders)]
 
     def of_script(self, file: Path) -> ScriptProvenance:
         """Return the files that a script is made of, as they are now."""
         script = os.path.abspath(file)  # noqa: PTH100
-        source = self._read(script, _LARGEST_SCRIPT)
-        if source is None:
+        try:
+            source = _read(script, _LARGEST_SCRIPT)
+        except (OSError, ValueError):
             return ScriptProvenance()
         own = SourceFile(path=self._shown(script), digest=source.digest)
-        imports = self._followed(script, source)
+        imports = self._followed(script, source) if source.imports else ()
         return ScriptProvenance(script=own, imports=imports)
 
     def _followed(self, script: str, source: _Source) -> tuple[SourceFile, ...]:
         """Return the files of the project that a script imports, and those import."""
-        modules = _Modules(self._roots(script))
+        roots = self._roots(script)
+        modules = _Modules(roots)
+        within = tuple({*self._within, *self._begins(roots[:1])})
         found: dict[str, SourceFile] = {}
         seen, left, waiting = {script}, _MOST_BYTES, deque([(script, source)])
         while waiting:
             importer, source = waiting.popleft()
             for file in modules.of(importer, source.imports):
-                if file in seen or not file.startswith(self._inside):
+                if file in seen or not file.startswith(within):
                     continue
                 seen.add(file)
                 if len(found) == _MOST_FILES or left <= 0:
                     return _sorted(found)
-                if read := self._read(file, _LARGEST):
-                    left -= read.stamp[0]
+                if read := self._imported(file):
+                    left -= read.size
                     shown = self._shown(file)
                     found[shown] = SourceFile(path=shown, digest=read.digest)
                     waiting.append((file, read))
@@ -123,27 +130,49 @@ class Sources:
         """
         real = script if sys.platform == "win32" else os.path.realpath(script)
         folders = [os.path.dirname(real), os.path.dirname(script), *self._folders]  # noqa: PTH120
-        inside = (f for f in folders if f"{f}{os.sep}".startswith(self._inside))
-        return list(dict.fromkeys(inside))
+        return [f for f in dict.fromkeys(folders) if self._begins((f,))]
+
+    def _begins(self, folders: Iterable[str]) -> list[str]:
+        """Return how the paths of files begin that are in the project, or beside it."""
+        parent = os.path.dirname(self._project)  # noqa: PTH120
+        # Beside a folder of the root lies the whole computer.
+        beside = parent + os.sep if os.path.dirname(parent) != parent else self._inside  # noqa: PTH120
+        begins = (folder.rstrip(os.sep) + os.sep for folder in folders)
+        return [
+            one
+            for one in begins
+            if one.startswith(self._inside)
+            or (one.startswith(beside) and one != beside and not _INSTALLED.search(one))
+        ]
 
     def _shown(self, file: str) -> str:
         path = file.removeprefix(self._inside)
         return path.replace(os.sep, "/")
 
-    def _read(self, file: str, limit: int) -> _Source | None:
-        """Return what a file is; None where it cannot be read or is too large."""
+    def _imported(self, file: str) -> _Source | None:
+        """Return what a module is; None where it cannot be read or is too large."""
         try:
             status = os.stat(file)  # noqa: PTH116
             stamp = (status.st_size, status.st_mtime_ns)
-            known = self._known.get(file)
-            if known and known.stamp == stamp:
-                return known
-            content = read_regular(file, limit)
+            known, source = self._known.get(file, (None, None))
+            if source and known == stamp:
+                return source
+            source = _read(file, _LARGEST)
         except (OSError, ValueError):
             return None
-        source = _Source(stamp, digest_of(content), imports_of(content))
-        self._known[file] = source
+        self._known[file] = stamp, source
         return source
+
+
+def _read(file: str, limit: int) -> _Source:
+    """Read a source.
+
+    Raises:
+        OSError: it cannot be read, or is too large.
+        ValueError: no system knows such a path.
+    """
+    content = read_regular(file, limit)
+    return _Source(len(content), digest_of(content), imports_of(content))
 
 
 def digest_of(content: bytes) -> str:

@@ -33,11 +33,10 @@ def package_command(verb: str, what: str) -> str:
         return f"pipx {verb} {what}"
     if (Path(sys.prefix) / "pipx_metadata.json").exists():
         return f"pipx runpip {DISTRIBUTION} {verb} {what}"
-    python = shell_word(sys.executable)
     if find_spec("pip"):
-        return f"{python} -m pip {verb} {what}"
+        return f"{shell_program(sys.executable)} -m pip {verb} {what}"
     # The environments that uv makes have no pip.
-    return f"uv pip {verb} --python {python} {what}"
+    return f"uv pip {verb} --python {shell_word(sys.executable)} {what}"
 
 
 def shell_word(text: str) -> str:
@@ -46,6 +45,24 @@ def shell_word(text: str) -> str:
         return text if re.fullmatch(r"[\w./:+@=-]+", text) else shlex.quote(text)
     # cmd and PowerShell have these quotes in common, and a path cannot hold them.
     return text if re.fullmatch(r"[\w./\\:+@~=-]+", text) else f'"{text}"'
+
+
+def shell_program(path: str) -> str:
+    """Return the path of a program as the first word of a command."""
+    word = shell_word(path)
+    return quoted_inside(path) if word.startswith('"') else word
+
+
+def quoted_inside(path: str) -> str:
+    """Return a path of Windows with quotes around its parts, none of them at its begin.
+
+    A command that begins with a quote is a text for PowerShell, and no command.
+    """
+    first, *parts = path.split("\\")
+    quoted = (
+        f'"{part}"' if re.search(r"[^\w.@~+=-]", part) else part for part in parts
+    )
+    return "\\".join((first, *quoted))
 
 
 def single_file() -> str | None:
@@ -64,13 +81,14 @@ def own_command() -> str:
     """Return what a person types to start this command again, in the same folder."""
     started = sys.argv[0]
     if single_file() or Path(started).stem != COMMAND:
-        return " ".join(map(shell_word, start_words()))
+        program, *words = start_words()
+        return " ".join((shell_program(program), *map(shell_word, words)))
     import shutil  # noqa: PLC0415 - seldom needed
 
     found = shutil.which(COMMAND)
     if found and _same_program(found, started):
         return COMMAND
-    return shell_word(started)
+    return shell_program(started)
 
 
 def _same_program(one: str, other: str) -> bool:

@@ -143,7 +143,7 @@ class Masker:
 
     def data(self, data: bytes) -> bytes:
         """Return ``data`` without the secrets."""
-        return b"".join(self.stream([data]))
+        return b"".join(self.stream([data])) if data else data
 
     def stream(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the blocks without the secrets, wherever the blocks begin and end.

@@ -24,27 +24,40 @@ _LONGEST_RECORD, _LONGEST_HEAD = 65_536, 400
 #: Lines that are looked at closely in one output: behind them no error is counted.
 _MOST_CANDIDATES = 20_000
 #: What stands in each level's name, in any case that programs write.
-_LETTERS = tuple(
-    form
-    for word in (b"err", b"warn", b"crit", b"fatal", b"severe", b"alert", b"emerg")
-    for form in (word, word.upper(), word.capitalize())
+_LETTERS = (
+    *(
+        form
+        for word in (b"err", b"warn", b"crit", b"fatal", b"severe", b"alert", b"emerg")
+        for form in (word, word.upper(), word.capitalize())
+    ),
+    *(b"AVERT", b"WRN", b"FTL"),
 )
 #: The counts of a level, by their names in the metrics.
 _WARNING, _ERROR, _CRITICAL = "log_warnings", "log_errors", "log_criticals"
 _COUNTED = {
-    **dict.fromkeys(("WARNING", "WARN"), _WARNING),
-    **dict.fromkeys(("ERROR", "ERR", "EXCEPTION", "SEVERE"), _ERROR),
-    **dict.fromkeys(("CRITICAL", "CRIT", "FATAL", "ALERT", "EMERGENCY"), _CRITICAL),
+    **dict.fromkeys(("WARNING", "WARN", "WRN", "AVERTISSEMENT"), _WARNING),
+    **dict.fromkeys(("ERROR", "ERR", "EXCEPTION", "SEVERE", "ERREUR"), _ERROR),
+    **dict.fromkeys(
+        ("CRITICAL", "CRIT", "FATAL", "FTL", "ALERT", "EMERGENCY", "CRITIQUE"),
+        _CRITICAL,
+    ),
 }
-_OTHERS = "TRACE|DEBUG|INFO|INFORMATION|NOTICE|SUCCESS|VERBOSE|FINE"
-_LEVELS = "WARNING|WARN|ERROR|SEVERE|CRITICAL|FATAL"
+#: Three letters are a level where a time stands before them.
+_SHORT = frozenset({"ERR", "WRN", "FTL", "INF", "DBG", "TRC"})
+_LEVELS = (
+    "WARNING|WARN|ERROR|SEVERE|CRITICAL|FATAL|AVERTISSEMENT|ERREUR|CRITIQUE"
+    "|TRACE|DEBUG|INFO|INFORMATION|NOTICE|SUCCESS|VERBOSE|FINE"
+    "|ERR|WRN|FTL|INF|DBG|TRC"
+)
 _KEYS = ("level", "levelname", "severity", "log_level", "log.level", "lvl", "loglevel")
 
 _COLOUR = lazy_pattern(r"\x1b\[[0-?]*[ -/]*[@-~]")
-#: The first level of a line, whichever it is: in capitals, or in brackets.
+#: The first level of a line, whichever it is: in capitals, in brackets, or between two of
+#: the same marks.
 _LEVEL = lazy_pattern(
-    rf"(?<![\w.\"'=/-])(?:(?P<plain>{_LEVELS}|{_OTHERS})(?![\w\"'=.])"
-    rf"|\[ ?(?P<boxed>(?i:{_LEVELS}|ERR|CRIT|{_OTHERS}))\s*\])"
+    rf"(?<![\w.\"'=/-])(?:(?P<plain>{_LEVELS})(?![\w\"'=.])"
+    rf"|\[ ?(?P<boxed>(?i:{_LEVELS}|CRIT))\s*\])"
+    rf"|(?P<mark> - | \| |\",\"|[|;,\t])(?=(?P<between>(?i:{_LEVELS}))(?P=mark))"
 )
 _DATE = r"\d{4}[-/.]\d\d?[-/.]\d\d?|\d\d?[-/.]\d\d?[-/.]\d{2,4}"
 _TIME = r"\d\d?[:h]\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s?[AP]M\b)?"
@@ -61,19 +74,31 @@ _BETWEEN = lazy_pattern(r"\s+[-\u2013|]+\s+|\s*[|]\s*|:\s*|\t|  +|[\[\](){}]")
 _MOST_WORDS, _MOST_PARTS = 2, 6
 #: What follows a level at the begin of a line.
 _BEHIND = lazy_pattern(r"\s*[:|\]\t]|\s+[-\u2013]\s|\s*$|\s")
-#: A count of what was logged is no such line, nor is a heading: ``ERROR count: 0``.
+#: A count of what was logged is no such line, nor is a heading: ``ERROR count: 0``,
+#: ``ERROR | 12 |``, ``WARNING 3, ERROR 0``.
 _NO_RECORD = lazy_pattern(
-    r"(?i:[\s\w]{0,30}[:=]?\s*(?:\d[\d.,\s]*|no|none)\s*%?\s*)| [A-Z]+[A-Z ]*[=*-]*"
+    r"(?i:[\s\w%]{0,30}(?:\([\s\w%]{0,20}\))?\s*[:=]?\s*"
+    r"(?:[(\[]?\d[\d.,\s]*(?:e-?\d+)?[)\]]?|no|none|0 \w+)\s*%?\s*)"
+    rf"|[\s|,;/:=-]*(?:(?:{_LEVELS}|\d+)[\s|,;/:=-]+)*(?:{_LEVELS}|\d+)[\s|]*"
+    r"| [A-Z]+[A-Z ;,|]*[=*:-]*"
 )
+_LONGEST_COUNT = 100
+_CLOCKED = lazy_pattern(_TIME)
+#: What may stand before a level that a colon follows: ``*** ERROR: boom``.
+_SIGNS = lazy_pattern(r"(?:[*!>-]{2,}|[^\x00-\x7f]+)\s*")
 #: ``level=error`` among other keys.
 _LOGFMT = lazy_pattern(
     r"""(?:^|[\s,])(?:level|lvl|severity|log_level|levelname)=["']?(\w+)["']?(?=[\s,]|$)"""
 )
-#: As Google's libraries write it: ``E1126 09:51:58.123456 4711 load.py:12] message``.
-_GLOG = lazy_pattern(r"([WEF])\d{4} \d\d:\d\d:\d\d\.\d+\s")
-_GLOG_LINE = lazy_pattern(rb"[WEF]\d{4} \d\d:")
-_NEXT_GLOG_LINE = lazy_pattern(rb"\n[WEF]\d{4} \d\d:")
-_GLOG_LEVELS = {"W": _WARNING, "E": _ERROR, "F": _CRITICAL}
+#: A letter for a level, as Google's libraries write it, Tornado and Jupyter:
+#: ``E1126 09:51:58.123456 4711 load.py:12] message``, ``[E 241126 09:51:58 web:12] message``.
+_LETTER = lazy_pattern(
+    r"(?=\[?([A-Z]))(?:[A-Z]\d{4} \d\d:\d\d:\d\d\.\d+\s"
+    r"|\[[A-Z] (?:\d{6}|\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d[.\d]* [^\]]*\])"
+)
+_LETTER_LINE = lazy_pattern(rb"[WEF]\d{4} \d\d:|\[[WEC] \d")
+_NEXT_LETTER_LINE = lazy_pattern(rb"\n(?:[WEF]\d{4} \d\d:|\[[WEC] \d)")
+_LETTER_LEVELS = {"W": _WARNING, "E": _ERROR, "F": _CRITICAL, "C": _CRITICAL}
 
 
 class OutputMeter:
@@ -135,9 +160,9 @@ class OutputMeter:
 
 def _candidates(data: bytes, most: int) -> Iterator[int]:
     """Yield where lines begin that may name a level; ``most`` for each of its forms."""
-    if _GLOG_LINE.match(data):
+    if _LETTER_LINE.match(data):
         yield 0
-    for match in islice(_NEXT_GLOG_LINE.finditer(data), most):
+    for match in islice(_NEXT_LETTER_LINE.finditer(data), most):
         yield match.start() + 1
     for letters in _LETTERS:
         found, left = data.find(letters), most
@@ -160,12 +185,11 @@ def level_of(line: str) -> str | None:
     line = line[:_LONGEST_HEAD]
     if "\x1b" in line:
         line = _COLOUR.sub("", line).strip()
-    if match := _LEVEL.search(line):
-        if _stands_where_levels_do(line, match):
-            return _COUNTED.get((match["plain"] or match["boxed"]).upper())
-    elif match := _GLOG.match(line):
-        return _GLOG_LEVELS[match[1]]
-    if match := _LOGFMT.search(line):
+    if match := _LETTER.match(line):
+        return _LETTER_LEVELS.get(match[1])
+    if (match := _LEVEL.search(line)) and _stands_where_levels_do(line, match):
+        return _COUNTED.get(match[match.lastgroup or 0].upper())
+    if (match := _LOGFMT.search(line)) and line.count("=") > 1:
         return _COUNTED.get(match[1].upper())
     return None
 
@@ -187,22 +211,41 @@ def _level_of_record(line: str) -> str | None:
 
 def _stands_where_levels_do(line: str, level: re.Match[str]) -> bool:
     """Say whether a level stands at the begin of a line, or behind its time and names."""
-    before, behind = line[: level.start()], line[level.end() :]
-    dated, moments = _MOMENT.subn(" ", before)
+    kind = level.lastgroup or ""
+    name, boxed = level[kind], kind == "boxed"
+    before = line[: level.start() if boxed else level.start(kind)]
+    behind = line[level.end() if boxed else level.end(kind) :]
+    clocked = bool(_CLOCKED.search(before))
+    # Words before a number are a message where the level is in brackets.
+    counts = not boxed or behind.strip(" :=")[:1].isdigit()
+    if not clocked and counts and _is_count(behind):
+        return False
     if not before.strip(" [("):
-        if level["boxed"] or before:
-            return True
-        return bool(_BEHIND.match(behind)) and not _NO_RECORD.fullmatch(behind)
+        in_time = name in _SHORT and not boxed and _CLOCKED.search(behind) is None
+        return boxed or (not in_time and bool(before or _BEHIND.match(behind)))
+    dated, moments = _MOMENT.subn(" ", before)
     parts = [part for part in _BETWEEN.split(_BOXES.sub("  ", dated)) if part.strip()]
     if len(parts) > _MOST_PARTS or max(map(_words, parts), default=0) > _MOST_WORDS:
         return False
     if moments:
-        return True
-    if level["boxed"] or not parts:
+        return clocked or name not in _SHORT
+    if boxed or not parts:
         return not parts
-    # Without a time the level stands between two of the same.
-    last = re.search(r"( - |\s*\|\s*|:)$", before)
+    return name.isupper() and name not in _SHORT and _is_between(before, behind)
+
+
+def _is_between(before: str, behind: str) -> bool:
+    """Say whether a level without a time stands between two of the same, or behind signs."""
+    if _SIGNS.fullmatch(before):
+        return behind.startswith(":")
+    last = re.search(r"( - |\s*\|\s*|: ?)$", before)
     return last is not None and behind.lstrip().startswith(last[0].strip())
+
+
+def _is_count(behind: str) -> bool:
+    """Say whether what follows a level shows a count of such lines, or a heading."""
+    short = re.sub(r"\s+", " ", behind)
+    return len(short) <= _LONGEST_COUNT and bool(_NO_RECORD.fullmatch(short))
 
 
 def _words(part: str) -> int:
@@ -265,7 +308,18 @@ _MIXED = r"[^\W\d_]*\d+[^\W\d_]+\d[^\W_]*"
 _IDENTIFIERS = lazy_pattern(
     rf"{_UUID}|\b0x[0-9a-fA-F]+\b|(?<![^\W_])(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{{7,}}\b"
     rf"|(?<![^\W_])(?!\d[eE]\d){_MIXED}|\b\d{{16,}}\b|\[\d+\]|^\[ *\d+\.\d+\]"
-    r"|\b\d+(?:\.\d+){3}\b|\b\d{1,2}(?:\.\d{1,2}){2}\b"
+    r"|\b\d+(?:\.\d+){3}\b|\b\d{1,2}(?:\.\d{1,2}){2}\b|\b(?:19|20)\d\d[-/]\d{3,}\b"
+)
+#: A noun in the singular before a whole number says which one: ``invoice 4711``. So does
+#: what is a code, a year or a span of time by its name.
+_WHICH = lazy_pattern(
+    r"\b(?:facture|invoice|commande|customer|client|ticket|token|compte"
+    r"|contract|contrat|dossier|thread|user|id|n\u00b0|no\.|nr\.?|num(?:\u00e9ro)?"
+    r"|ref|r\u00e9f)\s*(?:n\u00b0|no\.?|id)?\s*[#\u00b0]?\s*\d+(?![.,]?\d)"
+    r"|\b(?:http|status|(?:exit |status |error )?code|port|timestamp|epoch|created|year"
+    r"|ann\u00e9e|exercice|siret|siren|duration|elapsed(?: time)?|dur\u00e9e|runtime|uptime"
+    r"|attempt|retry|essai|tentative)\b[\"']?\s*[=:]?\s*\d+(?:[.,]\d+)?",
+    re.IGNORECASE,
 )
 _NAMES = lazy_pattern(
     r"https?://\S+"
@@ -329,7 +383,8 @@ def number_of(line: str) -> OutputNumber | None:
         line = _WORDY_DATES.sub("#", line.lower())
     for nothing_stays in (_DATES, _SPANS, _IDENTIFIERS):
         line = nothing_stays.sub("#", line)
-    line = _NAMES.sub(lambda name: _DIGITS.sub("#", name[0]), line)
+    for named in (_WHICH, _NAMES):
+        line = named.sub(lambda name: _DIGITS.sub("#", name[0]), line)
     values: list[float] = []
 
     def replaced(match: re.Match[str]) -> str:

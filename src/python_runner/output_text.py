@@ -45,7 +45,7 @@ class OutputText:
         """Return what waited, now that nothing follows."""
         text = self._masker.data(self._raw)
         self.changed |= len(text) != len(self._raw)
-        text = self._stream.part(text) + self._stream.rest()
+        text = (self._stream.part(text) if text else b"") + self._stream.rest()
         self.changed |= self._stream.changed
         text, self._raw, self._read = self._masker.data(self._read + text), b"", b""
         return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from python_runner.masking import MASK, SHORTEST
 from python_runner.patterns import lazy_pattern
 from python_runner.secret_values import is_secret_name, secrets_inside
+from python_runner.source_places import KEYS, Places
 from python_runner.texts.utf8 import UTF8, codec_name, local_encoding, to_utf8
 
 
@@ -27,7 +28,6 @@ _DECLARED = lazy_pattern(rb"(?m)^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 #: Characters before a literal in which its name is looked for.
 _BEFORE = 160
 #: A literal that a variable called ``key`` gets is a secret only if it looks like one.
-_KEYS = frozenset({"key", "keys", "cle", "cles"})
 _LONG_KEY = lazy_pattern(r"(?=\D*\d)[^\s]{16,}")
 
 #: Comments, and literals between quotes; the source may be wrong, and one never end.
@@ -46,6 +46,41 @@ _QUOTED_WORD = lazy_pattern(r"[\s\[]*[\"'](?P<word>[\w.-]+)[\"']\s*")
 #: Between two literals that are one.
 _BLANK = lazy_pattern(r"[\s\\]*[A-Za-z]{0,2}")
 _QUOTES = lazy_pattern(r"\"\"\"|'''|\"|'")
+
+_NAMED = (
+    r"(?:password|passwort|kennwort|passphrase|mots? de passe|contrase[n\u00f1]a|mdp|pwd|passwd"
+    r"|token|jeton|secret|api.?key)"
+)
+#: What each of the following needs: most literals have none of it.
+_MAY_TELL = lazy_pattern(
+    rf"{_NAMED}|identified|\s-p|/user:|/rp|/p|://|\bnet use", re.IGNORECASE
+)
+#: What a literal or a comment tells in words, a command or a markup. A comment's secret has
+#: a digit and a letter: ``# the password is wrong`` tells none.
+_TOLD = tuple(
+    lazy_pattern(pattern, re.IGNORECASE)
+    for pattern in (
+        (
+            rf"\b{_NAMED}\b[\w ]{{0,20}}?(?: (?:is|was|est|ist) |\s*[:=]\s*|\s+)[\"'(]?"
+            r"(?P<secret>(?=[^\s\"'(){}]*\d)(?=[^\s\"'(){}]*[A-Za-z])[^\s\"'(){}]{6,})"
+        ),
+        r"\bidentified by\s+[\"']?(?P<secret>[^\s\"';{}]+)",
+        r"\bpassword\s+[\"'](?P<secret>[^\s\"'{}]+)",
+        (
+            r"\b(?:mysql\w*|mariadb\w*|7z[ar]?|unrar|unzip|zip|sshpass|sqlcmd|bcp|plink|pscp|psexec"
+            r"\w*)(?:\.exe)?\s(?:[^\n]{0,200}?\s)?-p\s*[\"']?(?P<secret>[^\s\"'{}]+)"
+        ),
+        (
+            r"\b(?:schtasks|net use|psexec\w*|runas|cmdkey)\b[^\n]{0,200}?"
+            r"(?:\s/(?:rp|p|pass(?:word)?)[ :]|/user:\S+\s+)(?P<secret>[^\s\"'{}/]+)"
+        ),
+        r"\bnet use\b[^\n]{0,200}?\s(?P<secret>[^\s/\\:]+)\s+/user:",
+        rf"<(\w*{_NAMED}\w*)>(?P<secret>[^<>\s{{}}]+)</",
+        rf"\\[\"']\w*{_NAMED}\\[\"']\s*:\s*\\[\"'](?P<secret>[^\"'\\{{}}]+)",
+        r"://[^\s/@:\"'{}]*:(?P<secret>[^\s\"'{}<>/@]+)@",
+        rf"\b\w*{_NAMED}\w*\\?[\"']?\s*=\s*(?P<secret>[^\s\"'{{}};&,=]+);",
+    )
+)
 
 
 def source_text(data: bytes, masker: Masker) -> str | None:
@@ -72,7 +107,7 @@ def _without_own_secrets(text: str) -> Iterator[str]:
     found = list(_PARTS.finditer(text))
     # In most sources there is none: one look at all of them tells.
     inside = set(secrets_inside("", "\n".join(match[0] for match in found)))
-    position, secret = 0, False
+    position, secret, places = 0, False, Places()
     #: The end of the code without comments, and its part behind the last literal.
     code = gap = ""
     for match in found:
@@ -80,19 +115,30 @@ def _without_own_secrets(text: str) -> Iterator[str]:
         yield between
         position = match.end()
         code, gap = (code + between)[-_BEFORE:], (gap + between)[-_BEFORE:]
+        places.code(between)
         whole = False
         if not match["comment"]:
             # Literals beside each other are one.
             joined = secret and bool(_BLANK.fullmatch(gap))
-            whole = secret = joined or _is_secret(code, part)
+            placed = places.literal(part, text[position : position + _BEFORE])
+            whole = secret = joined or placed or _is_secret(code, part)
             code, gap = (code + part)[-_BEFORE:], ""
         if whole:
             yield _emptied(part)
         elif "@" in part or any(value in part for value in inside):
-            yield _without_inner_secrets(part)
+            yield _without_told(_without_inner_secrets(part))
         else:
-            yield part
+            yield _without_told(part)
     yield text[position:]
+
+
+def _without_told(part: str) -> str:
+    """Return a literal or a comment without what its own words call a secret."""
+    if not _MAY_TELL.search(part):
+        return part
+    for pattern in _TOLD:
+        part = pattern.sub(lambda m: m[0].replace(m["secret"], MASK), part)
+    return part
 
 
 def _is_secret(before: str, literal: str) -> bool:
@@ -115,7 +161,7 @@ def _is_secret(before: str, literal: str) -> bool:
     else:
         return False
     name = name.rpartition(".")[2]
-    if name.lower() in _KEYS:
+    if name.lower() in KEYS:
         return bool(_LONG_KEY.fullmatch(literal.strip("\"'")))
     return is_secret_name(name)
 

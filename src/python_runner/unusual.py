@@ -16,12 +16,24 @@ from calendar import monthrange
 from collections import Counter
 from datetime import timedelta
 from math import exp, fsum, log, log10, sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from python_runner.facts import dataclass
 from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, counted
+from python_runner.unusual_bounds import (
+    FEW_BYTES,
+    FEW_LINES,
+    MANY_BYTES,
+    MANY_ERRORS,
+    MANY_LINES,
+    QUICK,
+    SLOW,
+    SMALL_FILE,
+    SMALL_NUMBER,
+    Scale,
+    may_be_far,
+)
 
 
 if TYPE_CHECKING:
@@ -36,7 +48,7 @@ if TYPE_CHECKING:
     #: A quantity of each earlier success that has it, newest first.
     _Of = Callable[[Callable[[ScriptMetrics], float | None]], list["_Seen"]]
     #: The usual value where one is unusual: see :func:`_usual_elsewhere`.
-    _Usual = Callable[[float, Sequence["_Seen"], "_Scale", int], float | None]
+    _Usual = Callable[[float, Sequence["_Seen"], "Scale", int], float | None]
 
 #: Earlier results that are asked where the latest ones accuse a success.
 ALL_RESULTS = 2000
@@ -97,45 +109,12 @@ _SIZES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """A quantity of an earlier success; ``told``: that success was called unusual."""
 
     at: datetime
     value: float
     told: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scale:
-    """How far is far, for one kind of quantity.
-
-    Attributes:
-        offset: added before the logarithm: differences below it are noise.
-        floor: the least spread that is believed, of the logarithm.
-        factor: how many times the usual, or which part of it, a value must be.
-        difference: and how far from it.
-        zero: whether 0 is far from whatever was never 0.
-        counts: whether it is a small number of things that happen by chance.
-    """
-
-    offset: float
-    floor: float
-    factor: float
-    difference: float
-    zero: bool = False
-    counts: bool = False
-
-
-_QUICK = _Scale(offset=0.3, floor=0.15, factor=4.0, difference=1.0)
-_SLOW = _Scale(offset=0.3, floor=0.15, factor=3.0, difference=30.0)
-_FEW_LINES = _Scale(offset=1.0, floor=0.1, factor=4.0, difference=5.0, zero=True)
-_MANY_LINES = _Scale(offset=1.0, floor=0.1, factor=5.0, difference=50.0)
-_FEW_BYTES = _Scale(offset=20.0, floor=0.1, factor=10.0, difference=500.0)
-_MANY_BYTES = _Scale(offset=20.0, floor=0.1, factor=10.0, difference=50_000.0)
-_MANY_ERRORS = _Scale(offset=1.0, floor=0.1, factor=3.0, difference=1.0, counts=True)
-_SMALL_NUMBER = _Scale(offset=1.0, floor=0.1, factor=10.0, difference=0.0, zero=True)
-_SMALL_FILE = _Scale(offset=100.0, floor=0.1, factor=10.0, difference=500.0)
 
 
 def reasons(result: ScriptResult, past: Sequence[PastResult]) -> tuple[Sentence, ...]:
@@ -176,7 +155,7 @@ def _topic(reason: Sentence) -> tuple[str, str]:
 
 def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sentence]:
     def usual(
-        value: float, seen: Sequence[_Seen], scale: _Scale, side: int
+        value: float, seen: Sequence[_Seen], scale: Scale, side: int
     ) -> float | None:
         return _usual_elsewhere(value, result.started_at, seen, scale, side)
 
@@ -196,7 +175,7 @@ def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sente
     duration = result.attempts[-1].duration if result.attempts else result.duration
     # Of damaged records a duration may be anything.
     seen = [_Seen(p.started_at, max(0.0, _duration(p)), p.unusual) for p in good]
-    for scale, side in ((_QUICK, -1), (_SLOW, 1)):
+    for scale, side in ((QUICK, -1), (SLOW, 1)):
         found = usual(duration, seen, scale, side)
         if found is not None:
             words = Formats("en").duration
@@ -208,7 +187,7 @@ def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sente
 def _logged(metrics: ScriptMetrics, of: _Of, usual: _Usual) -> Iterator[Sentence]:
     """Yield that a script logged errors, or far more of them."""
     if errors := _errors(metrics):
-        found = usual(errors, of(_errors), _MANY_ERRORS, 1)
+        found = usual(errors, of(_errors), MANY_ERRORS, 1)
         if found is not None:
             forms = _ERRORS if round(found) else _ERRORS_NONE
             yield Sentence.about(forms, errors, usual=round(found))
@@ -221,7 +200,7 @@ def _output(
 ) -> Iterator[Sentence]:
     """Yield that a script printed far less or more: its lines, else its bytes."""
     lines = of(lambda m: m.output_lines)
-    for scale, side in ((_FEW_LINES, -1), (_MANY_LINES, 1)):
+    for scale, side in ((FEW_LINES, -1), (MANY_LINES, 1)):
         found = usual(metrics.output_lines, lines, scale, side)
         if found is not None:
             if metrics.output_lines:
@@ -230,7 +209,7 @@ def _output(
                 yield Sentence.about(_NO_LINE, round(found))
             return
     sizes = of(lambda m: m.output_bytes)
-    for scale, side in ((_FEW_BYTES, -1), (_MANY_BYTES, 1)):
+    for scale, side in ((FEW_BYTES, -1), (MANY_BYTES, 1)):
         found = usual(metrics.output_bytes, sizes, scale, side)
         if found is not None:
             size = _size(metrics.output_bytes)
@@ -252,10 +231,10 @@ def _numbers(
         if len(seen) < ENOUGH_SUCCESSES or any(s.value < 0 for s in seen):
             continue
         middle = _middle([s.value for s in seen[:_REFERENCE]])
-        small = _Scale(
+        small = Scale(
             offset=min(1.0, middle / 5) or 1.0,
-            floor=_SMALL_NUMBER.floor,
-            factor=_SMALL_NUMBER.factor,
+            floor=SMALL_NUMBER.floor,
+            factor=SMALL_NUMBER.factor,
             difference=0.0,
             zero=True,
         )
@@ -275,7 +254,7 @@ def _files(
         size = _file_size(metrics, name)
         if size is None:
             continue
-        found = usual(size, seen, _SMALL_FILE, -1)
+        found = usual(size, seen, SMALL_FILE, -1)
         if found is not None:
             file = next(
                 f.path for f in metrics.files if _without_digits(f.path) == name
@@ -318,7 +297,7 @@ def _usual_elsewhere(
     value: float,
     at: datetime,
     seen: Sequence[_Seen],
-    scale: _Scale,
+    scale: Scale,
     side: int,
 ) -> float | None:
     """Return the usual value where ``value`` is unusual, else None.
@@ -330,7 +309,10 @@ def _usual_elsewhere(
         scale: how far is far.
         side: 1 where more is looked for, -1 where less is.
     """
-    if len(seen) < ENOUGH_SUCCESSES or not _may_be_far(value, seen, scale, side):
+    if len(seen) < ENOUGH_SUCCESSES:
+        return None
+    recent = [s.value for s in seen[:LATEST_RESULTS]]
+    if not may_be_far(value, (min(recent), max(recent)), scale, side):
         return None
     group = _comparable(at, seen, scale)
     reference = [s.value for s in group[:_REFERENCE]]
@@ -340,20 +322,8 @@ def _usual_elsewhere(
     return None if _is_usual(value, middle, at, seen, scale) else middle
 
 
-def _may_be_far(value: float, seen: Sequence[_Seen], scale: _Scale, side: int) -> bool:
-    """Say at little cost whether a value can be far from any usual one."""
-    recent = [s.value for s in seen[:LATEST_RESULTS]]
-    if side > 0:
-        least = min(recent)
-        return value >= scale.factor * least and value - least >= scale.difference
-    most = max(recent)
-    if scale.zero and value == 0:
-        return most > 0
-    return most >= scale.factor * value and most - value >= scale.difference
-
-
 def _is_far(
-    value: float, middle: float, reference: Sequence[float], scale: _Scale, side: int
+    value: float, middle: float, reference: Sequence[float], scale: Scale, side: int
 ) -> bool:
     """Say whether a value is far from the middle, by size and by spread."""
     if side * (value - middle) <= 0:
@@ -398,7 +368,7 @@ def _root(count: float) -> float:
     return 2 * sqrt(count + 0.375)
 
 
-def _comparable(at: datetime, seen: Sequence[_Seen], scale: _Scale) -> Sequence[_Seen]:
+def _comparable(at: datetime, seen: Sequence[_Seen], scale: Scale) -> Sequence[_Seen]:
     """Return the earlier ones that tell what is usual: all, or those of a like time.
 
     Like times are those between which most of the spread lies: what is done at a weekend
@@ -437,7 +407,7 @@ def _spread_within(groups: Iterable[Sequence[float]]) -> float:
 
 
 def _is_usual(
-    value: float, middle: float, at: datetime, seen: Sequence[_Seen], scale: _Scale
+    value: float, middle: float, at: datetime, seen: Sequence[_Seen], scale: Scale
 ) -> bool:
     """Say whether something like a value was seen before, at a comparable time."""
     center = log(middle + scale.offset)

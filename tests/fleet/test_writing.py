@@ -260,12 +260,14 @@ def test_what_is_damaged_in_the_queue_keeps_nothing_from_being_written(
 def test_state_that_is_damaged_costs_no_result(
     computer: Computer, share: Path, tmp_path: Path, name: str, content: bytes
 ) -> None:
-    """At worst the computer goes on under another identity."""
-    computer.tell(ended(1))
+    """At worst the computer goes on under another identity, and the last run is the last."""
+    computer.tell(ended(1), ended(2))
     (tmp_path / "home" / "fleet" / name).write_bytes(content)
-    Computer(share, tmp_path / "home").tell(ended(2))
+    Computer(share, tmp_path / "home").tell(ended(3))
 
-    assert len(numbers(share)) == 2
+    computers = read_fleet(share, lambda: NOW).computers
+    assert sum(len(one.projects[0].runs) for one in computers) == 3
+    assert f"{3:013x}" in {one.projects[0].last.run.run_id for one in computers}
 
 
 def test_computers_of_one_name_do_not_meet(share: Path, tmp_path: Path) -> None:
@@ -280,24 +282,29 @@ def test_computers_of_one_name_do_not_meet(share: Path, tmp_path: Path) -> None:
 
 
 def test_old_files_of_this_computer_are_deleted(share: Path, tmp_path: Path) -> None:
-    """By the clock of the share, not by this one's; others' files stay, and other files."""
+    """By the clock of the share, not by this one's; others' files stay, and other files.
+
+    So does the last run of each project: who fails, or runs no more, is not forgotten.
+    """
     other = Computer(share, tmp_path / "other")
     other.tell(ended(1, began=NOW - timedelta(days=60)))
     computer = Computer(share, tmp_path / "home", keep_days=30)
     computer.now = NOW - timedelta(days=9000)
-    computer.tell(ended(1, began=NOW - timedelta(days=60)), ended(2), ended(3))
+    long_ago = NOW - timedelta(days=60)
+    computer.tell(ended(1, began=long_ago), ended(2), ended(3))
+    computer.tell(ended(4, began=NOW - timedelta(days=90), project="yearly"))
     notes = computer.own / "notes.txt"
     left = computer.own / ".x.json.1234.new"
     for file in (notes, left):
         file.touch()
-    old = [*share.glob("*/2026-09/*"), notes, left, *computer.files()[-1:]]
-    assert len(old) == 5
+    old = [*share.glob("*/2026-0[89]/*"), notes, left, *computer.files()[2:3]]
+    assert len(old) == 6
     for file in old:
         os.utime(file, (time.time() - 40 * 86400,) * 2)
     computer.now += timedelta(days=1)
     computer.tell()
 
-    assert [p.parent.name for p in computer.files()] == ["2026-11"]
+    assert [p.parent.name for p in computer.files()] == ["2026-08", "2026-11"]
     assert not (computer.own / "2026-09").exists()
     assert notes.exists()
     assert not left.exists()

@@ -57,6 +57,12 @@ EXAMPLES = {
     "module-hidden": Example(
         "ModuleNotFoundError: No module named 'yaml.nodes'; 'yaml' is not a package"
     ),
+    "module-of-python-2": Example(
+        "ModuleNotFoundError: No module named 'urllib2'", "Python 3.11"
+    ),
+    "module-probably-own": Example(
+        "ModuleNotFoundError: No module named 'utils'", "Python 3.11"
+    ),
     "module-own": Example("ModuleNotFoundError: No module named 'shared_words'"),
     "module-newer": Example("ModuleNotFoundError: No module named 'annotationlib'"),
     "module-removed": Example("ModuleNotFoundError: No module named 'distutils'"),
@@ -143,6 +149,7 @@ EXAMPLES = {
         "pywintypes.com_error: (-2147352567, 'Exception occurred.', (0, 'Microsoft Excel',"
         " 'Microsoft Excel cannot access the file.', 'xlmain11.chm', 0, -2146827284), None)",
         PYWIN32,
+        text=FRAME + "    book = excel.Workbooks.Open(path)\n",
     ),
     "browser-version": Example(
         "selenium.common.exceptions.SessionNotCreatedException: Message: session not"
@@ -270,7 +277,7 @@ EXAMPLES = {
         "ValueError: Excel file format cannot be determined, you must specify an engine"
         " manually.",
         PANDAS,
-        text=IN_PANDAS,
+        text=FRAME + '  File "/opt/e/pandas/io/excel/_base.py", line 15, in __init__\n',
     ),
     "column": Example("KeyError: 'amount'", PANDAS, text=IN_PANDAS),
     "columns-expected": Example(
@@ -339,6 +346,13 @@ EXAMPLES = {
     "http-404": Example("urllib.error.HTTPError: HTTP Error 404: Not Found"),
     "http-429": Example("urllib.error.HTTPError: HTTP Error 429: Too Many Requests"),
     "http-5xx": Example("urllib.error.HTTPError: HTTP Error 503: Service Unavailable"),
+    "odbc-certificate": Example(
+        "pyodbc.OperationalError: ('08001', '[08001] [Microsoft][ODBC Driver 18 for SQL"
+        " Server]SSL Provider: The certificate chain was issued by an authority that is not"
+        " trusted. (-2146893019) (SQLDriverConnect)')",
+        "SQL Server",
+        quoted=True,
+    ),
     "smtp-microsoft": Example(
         "smtplib.SMTPAuthenticationError: (535, b'5.7.139 Authentication unsuccessful, basic"
         " authentication is disabled.')"
@@ -415,7 +429,29 @@ EXAMPLES = {
 
 #: Failures about which nothing is said: a person's own words, and what is not known for
 #: sure. Each is a line, and the traceback above it.
+#: A function of the script, called by pandas; a line of the script that raises.
+IN_LAMBDA = IN_PANDAS + '  File "/srv/p/main.py", line 9, in <lambda>\n    M[row]\n'
+
+
+def _raising(kind: str) -> str:
+    return FRAME + f'    raise {kind}("...")\n'
+
+
 NO_HINT = (
+    ("KeyError: 'Paris'", IN_LAMBDA),
+    ("ConnectionError: invoice 12: Connection refused", _raising("ConnectionError")),
+    ("OSError: getaddrinfo failed for our list", _raising("OSError")),
+    ("TimeoutError: timed out", _raising("TimeoutError")),
+    ("MemoryError: the customer forgot", _raising("MemoryError")),
+    ("OSError: Connection refused", FRAME + "    raise error\n"),
+    ("bank.ProxyError: Cannot connect to proxy", _raising("bank.ProxyError")),
+    ("ModuleNotFoundError: No module named 'google'", FRAME),
+    # pandas reads archives as well.
+    ("zipfile.BadZipFile: File is not a zip file", IN_PANDAS),
+    (
+        "pywintypes.com_error: (-2147352567, 'x', (0, 'Excel', 'x', 'x', 0, -2146827284), None)",
+        FRAME + "    sheet.Range(x).Value = y\n",
+    ),
     ("ValueError: Permission denied for customer", FRAME),
     ("ValueError: [Errno 13] Permission denied: 'sales.csv'", FRAME),
     ("RuntimeError: database is locked", FRAME),

@@ -59,7 +59,6 @@ class Past:
     errors: frozenset[tuple[str, str]] = frozenset()
     whole_success: bool = False
     told: bool = False
-    held: bool = False
 
 
 class Alerts(RuleBasedStateMachine):
@@ -116,8 +115,7 @@ class Alerts(RuleBasedStateMachine):
         held = self.end(past, RunStatus.FAILURE, failing)
 
         assert (held and held.by) == expected
-        past.held = held is not None
-        past.told = not past.held
+        past.told = held is None
 
     def is_known(self, error: tuple[str, str], row: list[Past], remind: float) -> bool:
         """Say whether people were told of an error, not too long ago."""
@@ -201,7 +199,8 @@ class Alerts(RuleBasedStateMachine):
         memory = self.store.alert_memory(PROJECT, run.run_id, errors=compared)
         row = self.row()
         assert memory.failures == len(row)
-        assert memory.held == sum(p.held for p in row)
+        # Held back, given up or dropped.
+        assert memory.untold == sum(not p.told for p in row)
         assert len(memory.told) == sum(p.told for p in row)
         decision = report_due(run, self.keys, memory)
         run = replace(run, held=decision.held)

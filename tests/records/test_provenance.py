@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.model import OpenRun, OpenScript, Outcome
+from python_runner.model import OpenRun, OpenScript, Outcome, PastBounds
 from python_runner.model.metrics import OutputNumber, ProducedFile, ScriptMetrics
 from python_runner.model.provenance import (
     Packages,
@@ -236,6 +236,7 @@ def test_the_last_success_is_that_of_the_script_before_a_run(
         "UPDATE result SET metrics = '[[1,2,3,4,5],[1]]'",
         """UPDATE result SET metrics = '[[1,2,3,4,5],[["a",1e400]],[["a",1,1e400]]]'""",
         "UPDATE result SET metrics = printf('%.*c', 90000, '[')",
+        """UPDATE result SET metrics = '[["a",2,"b",4,5],["a",["b","c"],[],{}]]'""",
         "UPDATE result SET unusual = '7'",
     ],
 )
@@ -259,5 +260,50 @@ def test_what_is_damaged_hides_nothing_else(
     assert [script.outcome for script in found.scripts] == [Outcome.SUCCESS]
     assert store.last_success(run.path, "main.py") is not None
     assert len(store.past_results(run.path, "main.py", 5)) == 1
+    assert store.past_bounds(run.path, "main.py", 5).successes == 1
     json.dumps(found.to_document(), allow_nan=False)
     store.packages(PACKAGES.fingerprint)
+
+
+def test_bounds_are_those_of_the_latest_successes(
+    store: Store, make_run: MakeRun, make_result: MakeResult
+) -> None:
+    """Failures, older results, other scripts and what is not known are left out."""
+    ids = map("{:013x}".format, range(9))
+
+    def remember(outcome: Outcome, duration: float, rows: float | None) -> None:
+        made = rows is not None and replace(
+            METRICS,
+            output_lines=int(rows),
+            numbers=(OutputNumber(line="loaded # rows", value=rows),),
+        )
+        results = (
+            make_result(outcome=outcome, duration=duration, metrics=made or None),
+            make_result("other.py", duration=99.0, number=2),
+        )
+        run_id = next(ids)
+        named = (replace(result, run_id=run_id) for result in results)
+        store.end_run(make_run(*named, run_id=run_id), [], NOW)
+
+    for outcome, duration, rows in (
+        (Outcome.SUCCESS, 900.0, 900.0),
+        (Outcome.SUCCESS, 2.0, -0.5),
+        (Outcome.FAILURE, 800.0, 800.0),
+        (Outcome.SUCCESS, 3.0, None),
+        (Outcome.SUCCESS, 4.0, 20.25),
+    ):
+        remember(outcome, duration, rows)
+    path = make_run().path
+
+    found = store.past_bounds(path, "main.py", 4)
+
+    assert found == PastBounds(
+        successes=3,
+        duration=(2.0, 4.0),
+        output_bytes=(48_210, 48_210),
+        output_lines=(0, 20),
+        errors=(5, 5),
+        numbers={"loaded # rows": (-0.5, 20.25)},
+    )
+    assert store.past_bounds(path, "main.py", 4, numbers=False).numbers == {}
+    assert store.past_bounds(path, "none.py", 4) == PastBounds(successes=0)

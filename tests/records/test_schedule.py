@@ -102,13 +102,14 @@ def test_a_run_that_the_records_have_missed_settles(
 
 def test_deleted_runs_leave_it(store: Store, tmp_path: Path) -> None:
     """What was answered by a run that is deleted is not missed afterwards."""
-    path, old = tmp_path / "p", NOW - timedelta(days=30)
-    begin(store, path, old, "a")
-    for run in store.interrupt_runs(path, old):
-        store.end_run(run, [], old)
-    store.keep_schedule(tmp_path / "q", "x", NOW)
+    path, old = tmp_path / "p", NOW - timedelta(days=500)
+    for days in range(500, 0, -90):
+        where, at = path if days == 500 else tmp_path / "q", NOW - timedelta(days=days)
+        begin(store, where, at, "a")
+        for run in store.interrupt_runs(where, at):
+            store.end_run(run, [], at)
 
     store.delete_old_runs(NOW - timedelta(days=7), NOW)
 
-    assert store.runs() == []
+    assert store.runs(projects=[path]) == []
     assert known(store, path) == ("a", old, old)

@@ -263,13 +263,16 @@ class Records(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 30))
     def thin(self, seconds: int) -> None:
-        """Forget what is old and told."""
+        """Forget what is old and told, but for the last run of each project."""
         oldest = self.now - timedelta(seconds=seconds)
+        told = [run for run in self.ended if run.status is not RunStatus.SKIPPED]
+        last = {run.path: run for run in sorted(told, key=lambda run: run.run_id)}
         gone = [
             run
             for run in self.old_runs(oldest)
             if not oldest <= run.started_at <= self.now
             and run.mail_status is not MailStatus.QUEUED
+            and run not in last.values()
         ]
         assert self.store.delete_old_runs(oldest, self.now) == len(gone)
         self.ended = [run for run in self.ended if run not in gone]

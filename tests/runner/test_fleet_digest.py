@@ -116,7 +116,8 @@ BAD, GOOD = {"exception": MESSAGE}, {"exception": None}
         ([(1, BAD), (30, BAD), (50, BAD)], Standing.STILL_FAILING, (1, 1, 3)),
         ([(1, BAD), (2, BAD), (30, GOOD)], Standing.FAILED, (2, 2, 2)),
         ([(1, GOOD), (2, BAD), (30, GOOD)], Standing.RECOVERED, (2, 1, 1)),
-        ([(1, GOOD), (30, BAD)], Standing.WELL, (1, 0, 1)),
+        ([(1, GOOD), (30, BAD)], Standing.RECOVERED, (1, 0, 1)),
+        ([(1, GOOD), (28, GOOD), (30, BAD)], Standing.WELL, (1, 0, 2)),
         ([(30, BAD)], Standing.STILL_FAILING, (0, 0, 1)),
         ([(30, GOOD)], Standing.WELL, (0, 0, 1)),
     ],
@@ -220,8 +221,25 @@ def test_a_computer_is_silent_where_it_wrote_nothing_since_something_was_due() -
     assert lines[1].endswith("by its schedule (0 6 * * *)")
     assert lines[2] == "1 more project did not run there: ventes"
     report = render_digest(found, "en")
+    assert report.text.startswith("✖ 2 of 3 projects did not run")
     assert "PC-7" in report.text
     assert "no sign since" in report.html
+
+
+def test_what_failed_before_its_computer_went_silent_is_told_all_the_same() -> None:
+    """Whoever reads that a project failed reads which one, and why."""
+    found = digest(
+        computer(
+            project(ended(1, began=ago(30), **BAD), due=ago(6)),
+            project(ended(2, project="ventes", began=ago(30)), due=ago(5)),
+        )
+    )
+
+    (told,) = told_projects(found)
+    assert (told.name, told.standing) == ("paie", Standing.STILL_FAILING)
+    text = render_digest(found, "en").text
+    assert "gives no sign" in text
+    assert MESSAGE in text
 
 
 def test_a_computer_that_wrote_since_is_not_silent() -> None:
@@ -336,6 +354,21 @@ def test_a_project_that_has_not_run_for_long_is_left_out() -> None:
     found = digest(computer(old, project(ended(project="stock", began=ago(1)))))
 
     assert [p.name for p in found.projects] == ["stock"]
+
+
+def test_what_runs_once_a_year_is_missed_all_the_same() -> None:
+    """Nobody has heard of it since: it counts from when it was due."""
+    began = NOW - days(366)
+    yearly = project(ended(began=began), due=NOW - days(1))
+    other = project(ended(project="stock", began=ago(1)))
+    together = digest(computer(yearly, other)).projects
+    alone = digest(computer(yearly))
+
+    assert [(p.name, p.standing) for p in together] == [
+        *(("paie", Standing.SILENT), ("stock", Standing.WELL))
+    ]
+    assert [c.name for c in alone.silent_computers] == ["PC-3"]
+    assert notice_words(alone, Formats("en")) == []
 
 
 def test_what_could_not_be_read_is_told() -> None:

@@ -33,6 +33,7 @@ _MOST_TIMES = 1000
 _SERVICES = {
     Purpose.FLUSH: N_("reports that wait"),
     Purpose.DIGEST: N_("digest"),
+    Purpose.SERVE: N_("dashboard"),
 }
 
 
@@ -72,6 +73,8 @@ class Row:
     @property
     def when(self) -> str:
         """The same in words; nothing where nobody knows."""
+        if self.entry and self.entry.job.purpose is Purpose.SERVE:
+            return wording.say(Sentence.of(N_("all the time")))
         expression = self.expression
         return "" if expression is None else wording.say(in_words(expression))
 

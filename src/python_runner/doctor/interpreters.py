@@ -15,7 +15,7 @@ from python_runner.execution.interpreter_version import shown_command
 from python_runner.execution.module_search import search_modules
 from python_runner.execution.start_time import measure_start
 from python_runner.hints.packages import REMOVED, package_of
-from python_runner.installation import shell_word
+from python_runner.installation import shell_program, shell_word
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, system_language
 from python_runner.texts.sentence import translate as _
@@ -111,11 +111,12 @@ def _missing(one: Wanted, examined: Examination, missing: frozenset[str]) -> Fin
     }
     if name.partition(".")[0] in REMOVED:
         return Finding.of(kinds.IMPORT_REMOVED, examined.folder, **values)
-    python = " ".join(map(shell_word, examined.command))
+    program, *flags = examined.command
+    python = " ".join((shell_program(program), *map(shell_word, flags)))
     command = f"{python} -m pip install {package_of(name)}"
     if "pip" in missing:
         # The environments that uv makes have no pip.
-        command = f"uv pip install --python {python} {package_of(name)}"
+        command = f"uv pip install --python {shell_word(program)} {package_of(name)}"
     kind = kinds.IMPORT_MISSING if one.certain else kinds.IMPORT_MISSING_INSIDE
     return Finding.of(kind, examined.folder, **values, command=command)
 

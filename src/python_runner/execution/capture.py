@@ -152,6 +152,9 @@ class FileCapture:
         self._meter = OutputMeter()
         #: Up to where the output is counted.
         self._counted = self._start
+        #: The whole output, where tail() has read it, and whether people may get it as it is.
+        self._whole: bytes | None = None
+        self._fit = False
         self._next_look = now + (_ALERT if free < disk.near else _CALM)
 
     @property
@@ -214,9 +217,13 @@ class FileCapture:
             return ""
         if not content:
             return ""
-        if start > self._start:
+        whole = start == self._start
+        if not whole:
             content = content[self._masker.ended(content) :]
-        text = b"".join(self._readable.text().blocks([content]))
+        output = self._readable.text()
+        text = b"".join(output.blocks([content]))
+        if whole:
+            self._whole, self._fit = content, not output.changed
         return settled(text.decode("utf-8", "backslashreplace"))
 
     def metrics(self, text: str) -> ScriptMetrics | None:
@@ -237,10 +244,17 @@ class FileCapture:
     def _count(self, end: int) -> None:
         """Count the output up to ``end``; of a flood what is behind the first bytes."""
         until = min(end, self._counted + _COUNTED_AT_ONCE)
-        for block in self._blocks([(self._counted, until)]):
-            self._meter.feed(block)
+        if self._counted == self._start and self._is_known(end):
+            self._meter.feed(self._whole or b"")
+        else:
+            for block in self._blocks([(self._counted, until)]):
+                self._meter.feed(block)
         self._meter.skip(max(0, end - until))
         self._counted = max(end, self._counted)
+
+    def _is_known(self, end: int) -> bool:
+        """Say whether all of the output up to ``end`` has been read."""
+        return self._whole is not None and end - self._start == len(self._whole)
 
     def close(self) -> None:
         """Put the output where it was wanted: cut, in UTF-8, without secrets."""
@@ -296,6 +310,8 @@ class FileCapture:
         self._file.close()
 
     def _must_change(self, size: int) -> bool:
+        if self._is_known(size):
+            return not self._fit
         text = self._readable.text()
         blocks = text.blocks(self._blocks([(self._start, size)]))
         return any(text.changed for _block in blocks) or text.changed

@@ -12,7 +12,7 @@ from python_runner.execution.environment import PYTHON_FLAGS
 from python_runner.files import exists, is_file, is_folder, read_regular
 from python_runner.hints.failure import Failure, Surroundings
 from python_runner.hints.table import hint_for
-from python_runner.installation import shell_word
+from python_runner.installation import shell_program, shell_word
 from python_runner.model import Outcome
 from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.endings import Beside
@@ -80,7 +80,7 @@ def _python(command: Command) -> str:
     flags = command.flags
     if flags[-len(PYTHON_FLAGS) :] == PYTHON_FLAGS:
         flags = flags[: -len(PYTHON_FLAGS)]
-    return " ".join(map(shell_word, (command.argv[0], *flags)))
+    return " ".join((shell_program(command.argv[0]), *map(shell_word, flags)))
 
 
 def _installing(command: Command, python: str) -> tuple[str, tuple[str, str]]:
@@ -99,7 +99,7 @@ def _installing(command: Command, python: str) -> tuple[str, tuple[str, str]]:
     lines = [line.partition("=")[0].strip() for line in text.splitlines()]
     if "uv" in lines:
         # The environments that uv makes have no pip.
-        return f"uv pip install --python {python}", ("", "")
+        return f"uv pip install --python {shell_word(command.argv[0])}", ("", "")
     return f"{python} -m pip install", ("", "")
 
 
@@ -111,7 +111,7 @@ def _of_the_system(
     if not own or not is_file(library / "EXTERNALLY-MANAGED"):
         return f"{python} -m pip install", ("", "")
     made = Path(command.project, ".venv")
-    inside = shell_word(str(made / "bin" / "python"))
+    inside = shell_program(str(made / "bin" / "python"))
     return "", (
         f"{python} -m venv {shell_word(str(made))}",
         f"{inside} -m pip install",

@@ -81,6 +81,8 @@ class Queue:
             identity = os.urandom(6).hex()
             known = {"id": identity, "folder": computer_folder(host_name(), identity)}
             private_folder(self._folder)
+            with suppress(FileExistsError):
+                self._write(self._folder / _NUMBER, {"last": 0}, overwrite=False)
             try:
                 # Of two processes at once the first one decides.
                 self._write(path, known, overwrite=path.exists())
@@ -105,13 +107,13 @@ class Queue:
         private_folder(self._queue)
         waiting = self.waiting()
         path = self._folder / _NUMBER
-        counter = self._read(path)
-        last = counter.get("last")
+        last = self._read(path).get("last")
+        if not isinstance(last, int):
+            # It is damaged. No computer runs something each second: the seconds since 1970
+            # are more than it has counted, and readers take the greatest for the newest.
+            last = int(run.started_at.timestamp())
         newest = run_name(waiting[-1].name) if waiting else None
-        number = max(
-            last if isinstance(last, int) else 0, newest.number if newest else 0
-        )
-        number = (number + 1) % _MOST_NUMBER
+        number = (max(last, newest.number if newest else 0, 0) + 1) % _MOST_NUMBER
         name = run_file(number, run.started_at, run.run_id, run.path)
         with replacing(self._queue / name, mode=PRIVATE_FILE_MODE) as file:
             file.write(make(number))

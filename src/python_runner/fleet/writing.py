@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _SECOND_CHANCE = 1.0
 #: Files that are looked at, and deleted, each time old ones are.
 _MOST_LOOKED_AT, _MOST_DELETED = 5000, 1000
+#: Names that are looked at for the last run of each project.
+_MOST_NAMES = 20_000
 #: Age of a file that some writer has left half-written.
 _LEFT = timedelta(days=1)
 _TEMPORARY = ".new"
@@ -289,23 +291,24 @@ def _delete_old(own: Path, keep_days: int | None, now: datetime) -> None:
     """Delete this computer's files that are old by the clock of the share.
 
     The file that was written just now tells what time it is there: a wrong clock here
-    deletes nothing.
+    deletes nothing. The last run of each project stays.
     """
     moment = (own / COMPUTER_FILE).stat().st_mtime
     looked_at, deleted = 0, 0
-    months = [e for e in os.scandir(own) if e.is_dir(follow_symlinks=False)]
-    folders = [own, *(own / e.name for e in sorted(months, key=lambda e: e.name))]
+    names = [e.name for e in os.scandir(own) if e.is_dir(follow_symlinks=False)]
+    months = [own / name for name in sorted(names) if is_month(name)]
+    newest = _newest_of_each(months)
     this_month = f"{now:%Y-%m}"
-    for folder in folders:
-        if folder is not own and not is_month(folder.name):
-            continue
+    for folder in (own, *months):
         kept = 0
         with os.scandir(folder) as entries:
             for entry in entries:
                 looked_at += 1
                 if looked_at > _MOST_LOOKED_AT or deleted >= _MOST_DELETED:
                     return
-                if _is_old(entry, keep_days, moment):
+                name = run_name(entry.name)
+                stays = name and name.number >= newest.get(name.project, 0)
+                if not stays and _is_old(entry, keep_days, moment):
                     remove(folder / entry.name)
                     deleted += 1
                 else:
@@ -313,6 +316,26 @@ def _delete_old(own: Path, keep_days: int | None, now: datetime) -> None:
         if folder is not own and not kept and folder.name != this_month:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _newest_of_each(months: Sequence[Path]) -> dict[str, int]:
+    """Return the number of the last run of each project, as far as it is looked for.
+
+    Its file stays however old it is: a project that fails, or that nothing starts any more,
+    is not forgotten.
+    """
+    newest: dict[str, int] = {}
+    looked_at = 0
+    for month in reversed(months):
+        with os.scandir(month) as entries:
+            for entry in entries:
+                looked_at += 1
+                if looked_at > _MOST_NAMES:
+                    return newest
+                if name := run_name(entry.name):
+                    known = newest.get(name.project, -1)
+                    newest[name.project] = max(known, name.number)
+    return newest
 
 
 def _is_old(entry: os.DirEntry[str], keep_days: int | None, moment: float) -> bool:

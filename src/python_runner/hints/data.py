@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     #: The values of a sentence; None where the rule does not hold after all.
     Found = Mapping[str, object] | None
 
-_PANDAS = lazy_pattern(r'(?m)^ *File ".*pandas[\\/]core[\\/]')
-_OPENPYXL = lazy_pattern(r'(?m)^ *File ".*[\\/](?:openpyxl|pandas)[\\/]')
+_PANDAS = lazy_pattern(r' *File ".*(?:pandas[\\/]|index\.pyx)')
+_OPENPYXL = lazy_pattern(
+    r'(?m)^ *File ".*[\\/](?:openpyxl|pandas[\\/]io[\\/]excel)[\\/]'
+)
 _JSON = (
     "json.decoder.JSONDecodeError",
     "requests.exceptions.JSONDecodeError",
@@ -25,7 +27,8 @@ _JSON = (
 
 
 def _column(seen: Seen) -> Found:
-    inside = _PANDAS.search(seen.failure.text)
+    # A function of the script that pandas calls has tables of its own.
+    inside = _PANDAS.match(seen.failure.last_frame)
     return {"key": seen.match["key"]} if inside else None
 
 

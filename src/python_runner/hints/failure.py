@@ -16,6 +16,12 @@ _EXCEPTION = lazy_pattern(r"((?:\w+\.)*(?:<locals>\.)?[^\W\d]\w*)(?::\s(.*))?", 
 _WRAPPED = lazy_pattern(r"\(((?:\w+\.)+\w+)\) (.*)", 16)
 _NUMBER = lazy_pattern(r"\[(Errno|WinError) (-?\d+)\] ")
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+#: A frame of a library, and a line that raises an exception with words of its own.
+_LIBRARY = lazy_pattern(
+    r"<frozen |[\\/](?:site-packages|dist-packages|python3\.\d+|Lib)[\\/]"
+)
+_FRAME = '  File "'
+_RAISES = lazy_pattern(r"\s*raise\s+\w")
 _FILE = lazy_pattern(rf": b?({_QUOTED})(?: -> b?({_QUOTED}))?$")
 _ESCAPE = lazy_pattern(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|(.))", 16)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -81,6 +87,19 @@ class Failure:
     def _file(self, place: int) -> str:
         match = _NUMBER.match(self.message) and _FILE.search(self.message)
         return _unquoted(match[place]) if match and match[place] else ""
+
+    @property
+    def last_frame(self) -> str:
+        """The last frame of the traceback: the line of its file, and those below."""
+        head, mark, last = self.text.rpartition(_FRAME)
+        return mark + last if head or mark else ""
+
+    @property
+    def own_words(self) -> bool:
+        """Whether the script itself raised it, with words of its own."""
+        # What a library raised has a frame of the library, also where it is raised again.
+        file, _, code = self.last_frame.partition("\n")
+        return bool(_RAISES.match(code)) and not _LIBRARY.search(file)
 
     @property
     def frames(self) -> str:

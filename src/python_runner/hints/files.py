@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _DRIVE = lazy_pattern(r"[A-Za-z]:[\\/]")
 _NOT_ABSOLUTE = lazy_pattern(r"(?![\\/~]|[A-Za-z]:|\w+://)")
-#: Files that Office opens for itself alone.
-_OFFICE = lazy_pattern(r"(?i).*\.(?:xlsx?|xlsm|xlsb|docx?|pptx?|mdb|accdb)$")
+#: Files that Office opens for itself alone, what is a table in text as well.
+_OFFICE = lazy_pattern(
+    r"(?i).*\.(?:xlsx?|xlsm|xlsb|xlt[xm]|docx?|pptx?|mdb|accdb|ods|csv|tsv)$"
+)
 #: What no name of Windows may hold. A colon may only stand behind a drive.
 _FORBIDDEN = lazy_pattern(r'[<>"|?*]|(?<!^.):|(?<=..):')
 _CONTROL = lazy_pattern(r"[\x00-\x1f]")

@@ -32,6 +32,10 @@ _SAID = (
     (lazy_pattern(r"multiple exception types must be parenthesized"), (3, 14)),
     (lazy_pattern(r"f-string expression part cannot include"), (3, 12)),
 )
+_PYTHON_2 = N_(
+    "the script is written for Python 2, which nobody maintains: convert it, or name"
+    " a Python 2 in python_command"
+)
 
 
 def _top(seen: Seen) -> str:
@@ -101,7 +105,19 @@ def _known_to_system(seen: Seen) -> Found:
     return _into_environment(seen, packages.surely_package_of(_plain(seen)))
 
 
+def _of_python_2(seen: Seen) -> Found:
+    return {} if seen.match["module"] in packages.OF_PYTHON_2 else None
+
+
+def _probably_own(seen: Seen) -> Found:
+    # Packages of these names are somebody else's.
+    own = _plain(seen).lower() in packages.OWN_NAMES
+    return {"module": seen.match["module"]} if own else None
+
+
 def _unknown(seen: Seen) -> Found:
+    if _plain(seen) in packages.NO_PACKAGE:
+        return None
     return _installed(seen, packages.package_of(_plain(seen)))
 
 
@@ -238,6 +254,23 @@ RULES = (
         values=_known_to_system,
     ),
     Rule(
+        name="module-of-python-2",
+        kinds=_NONE,
+        message=_MISSING,
+        words=_PYTHON_2,
+        values=_of_python_2,
+    ),
+    Rule(
+        name="module-probably-own",
+        kinds=_NONE,
+        message=_MISSING,
+        words=N_(
+            "the Python of this run does not find {module}: if it is a file of your own, add"
+            " its folder to PYTHONPATH under `env` in exec_config.json"
+        ),
+        values=_probably_own,
+    ),
+    Rule(
         name="module-unknown",
         kinds=_NONE,
         message=_MISSING,
@@ -317,10 +350,7 @@ RULES = (
         name="python-2",
         kinds=("SyntaxError", "TabError"),
         message=lazy_pattern(r"Missing parentheses in call to '(?:print|exec)'"),
-        words=N_(
-            "the script is written for Python 2, which nobody maintains: convert it, or name"
-            " a Python 2 in python_command"
-        ),
+        words=_PYTHON_2,
         values=nothing,
     ),
     Rule(

@@ -266,7 +266,7 @@ RULES = (
         name="smtp-microsoft",
         kinds=("smtplib.SMTPAuthenticationError",),
         message=lazy_pattern(
-            r"\(535, b['\"]5\.7\.(?:139|3) |.*SmtpClientAuthentication is disabled"
+            r"\(535, b['\"]5\.7\.139 |.*SmtpClientAuthentication is disabled"
         ),
         words=N_(
             "Microsoft does not accept passwords from programs for this mailbox: sign in with"
@@ -340,6 +340,18 @@ RULES = (
             " of the task, {account}; else check name and password"
         ),
         values=_account,
+    ),
+    Rule(
+        name="odbc-certificate",
+        kinds=("pyodbc.OperationalError", "pyodbc.Error"),
+        message=lazy_pattern(
+            r"\('(?:08001|HYT00|08S01)', .*(?:-2146893019|certificate verify failed)"
+        ),
+        words=N_(
+            "the ODBC driver does not trust the certificate of the database server: install"
+            " the certificate of who issued it on this computer; in a network of your own,"
+            " TrustServerCertificate=yes leaves the check out"
+        ),
     ),
     Rule(
         name="odbc-unreachable",

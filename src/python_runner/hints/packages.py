@@ -61,6 +61,7 @@ _PACKAGES = {
     "jose": "python-jose",
     "ldap": "python-ldap",
     "magic": "python-magic",
+    "office365": "Office365-REST-Python-Client",
     "mysql": "mysql-connector-python",
     "pkg_resources": "setuptools",
     "pptx": "python-pptx",
@@ -121,6 +122,29 @@ SEPARATE = frozenset(
         *("ensurepip", "tkinter", "venv"),
     }
 )
+#: Modules of Python 2 that have another name since.
+OF_PYTHON_2 = frozenset(
+    {
+        *("__builtin__", "BaseHTTPServer", "ConfigParser", "Cookie", "HTMLParser"),
+        *("Queue", "SocketServer", "StringIO", "Tkinter", "cPickle", "cStringIO"),
+        *("commands", "cookielib", "httplib", "tkMessageBox", "ttk", "urllib2"),
+        *("urlparse", "xmlrpclib"),
+    }
+)
+#: Names that people give to files of their own, in small letters.
+OWN_NAMES = frozenset(
+    {
+        *("app", "common", "commun", "conf", "config", "configuration", "connection"),
+        *("connexion", "const", "constantes", "constants", "core", "credentials"),
+        *("database", "db", "fonctions", "functions", "helper", "helpers", "lib"),
+        *("libs", "log", "logger", "main", "models", "module", "modules", "outils"),
+        *("params", "parametres", "project", "scripts", "secrets_", "settings"),
+        *("shared", "source", "sql", "src", "tests", "tools", "util", "utilitaires"),
+        *("utils",),
+    }
+)
+#: Names that many packages share: no one of them is sure.
+NO_PACKAGE = frozenset({"azure", "google", "office", "ms"})
 #: Modules of Python, and the version that brought them.
 NEWER = {
     "annotationlib": (3, 14),

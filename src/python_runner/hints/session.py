@@ -20,6 +20,11 @@ _ENVIRON = lazy_pattern(
     r'(?m)^ *File "(?:<frozen os>|.*[\\/]os\.py)", line \d+, in __getitem__$'
 )
 _GETPASS = lazy_pattern(r'(?m)^ *File ".*[\\/]getpass\.py", line \d+, in ')
+#: What opens or writes a workbook.
+_WITH_FILE = lazy_pattern(
+    r"(?im)^ +.*(?:\.(?:Open(?:Text)?|Save(?:As|CopyAs)?|ExportAsFixedFormat)\("
+    r"|, in (?:Open(?:Text)?|Save(?:As|CopyAs)?|ExportAsFixedFormat)$)"
+)
 #: A COM error of Excel, Word or Outlook: its number, and what it belongs to.
 _COM = ("pywintypes.com_error", "pythoncom.com_error", "_ctypes.COMError")
 
@@ -34,6 +39,11 @@ def _variable(seen: Seen) -> Found:
 
 def _password(seen: Seen) -> Found:
     return {} if _GETPASS.search(seen.failure.text) else None
+
+
+def _excel_file(seen: Seen) -> Found:
+    # Excel has one number for all that it refuses.
+    return {} if _WITH_FILE.search(seen.failure.text) else None
 
 
 def _com(*numbers: int) -> str:
@@ -172,6 +182,7 @@ RULES = (
             " the session has no user: check the path, and use openpyxl where no user is"
             " logged on"
         ),
+        values=_excel_file,
     ),
     Rule(
         name="browser-version",

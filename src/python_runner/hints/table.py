@@ -27,5 +27,7 @@ def hint_for(failure: Failure, around: Surroundings) -> Sentence | None:
         if hint := end.hint(failure):
             return hint
     if failure.kind:
+        if failure.own_words:
+            return None
         return next(filter(None, (r.hint(failure, around) for r in RULES)), None)
     return next(filter(None, (r.hint(failure) for r in endings.NO_EXCEPTION)), None)

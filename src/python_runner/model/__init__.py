@@ -14,6 +14,7 @@ from python_runner.model.history import (
     Comparison,
     Incident,
     KnownSchedule,
+    PastBounds,
     PastResult,
     ProjectState,
     RunHead,
@@ -55,7 +56,7 @@ from python_runner.model.run import (
 __all__ = [
     "RECIPIENTS", "TOKEN_TRANSPORTS", "AlertMemory", "AlertRules", "Attempt", "Cause", "Command", "Comparison", "Delivery",
     "EmailStrategy", "Held", "HeldBy", "Incident", "Interpreter", "KnownSchedule", "MailSettings", "MailStatus", "Mailbox",
-    "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastResult", "Project",
+    "Message", "OnFailure", "OpenRun", "OpenScript", "Outcome", "Overlap", "PastBounds", "PastResult", "Project",
     "ProjectState", "Provider", "Receipt", "ReportDecision", "Run", "RunHead", "RunStatus", "Script", "ScriptResult", "Settings", "StrategyName", "Streak",
     "ToldFailure", "Traceback", "WhenUnusual", "error_name", "parse_mailbox",
 ]  # fmt: skip

@@ -58,14 +58,14 @@ class AlertMemory:
 
     Attributes:
         failures: how many there are.
-        held: of how many the report was held back.
+        untold: of how many nobody was told: the report was held back, or given up.
         since: when the first one began; None where there is none.
         told: those that people were told of, the last recorded first.
         compared: whether these have their errors.
     """
 
     failures: int = 0
-    held: int = 0
+    untold: int = 0
     since: datetime | None = None
     told: tuple[ToldFailure, ...] = ()
     compared: bool = True

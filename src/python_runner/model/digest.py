@@ -172,6 +172,8 @@ class Digest:
         given_up: how many digests have been given up lately.
         fleet: the folder of the fleet that it is about; None: of this computer alone.
         computers: of a fleet, by name.
+        unread: whether it was to be of a fleet whose folder cannot be read; it is of this
+            computer alone then.
         behind: by how much the clock of this computer is behind that of the fleet's folder
             at least; 0: by so little that it does not matter.
     """
@@ -185,6 +187,7 @@ class Digest:
     waiting: int = 0
     given_up: int = 0
     fleet: Path | None = None
+    unread: bool = False
     computers: tuple[ComputerDigest, ...] = ()
     behind: timedelta = timedelta()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -9,10 +10,14 @@ from python_runner.model.run import error_name
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from python_runner.model.metrics import ScriptMetrics
     from python_runner.model.run import Outcome, Run, RunStatus
+
+    #: The least and the most of something.
+    Bounds = tuple[float, float]
 
 
 #: Earlier successes without which nobody knows what is usual; and the latest results, which
@@ -48,6 +53,25 @@ class PastResult:
     def error_name(self) -> str:
         """A name that two failures of a script share if they are the same error."""
         return error_name(self.outcome, self.fingerprint, self.exit_code)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastBounds:
+    """The least and the most of what the successes among a script's latest results had.
+
+    Attributes:
+        successes: how many there are.
+        duration: seconds.
+        errors: lines logged at the level ERROR or above.
+        numbers: by the lines that have them, as in ``ScriptMetrics.numbers``.
+    """
+
+    successes: int
+    duration: Bounds | None = None
+    output_bytes: Bounds | None = None
+    output_lines: Bounds | None = None
+    errors: Bounds | None = None
+    numbers: Mapping[str, Bounds] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.model.run import Outcome
 
 
 if TYPE_CHECKING:
@@ -12,8 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model.history import RunHead, Streak
-    from python_runner.model.run import MailStatus, Outcome, RunStatus
+    from python_runner.model.run import MailStatus, RunStatus
     from python_runner.texts.sentence import Sentence
+
+#: How scripts end that may not have begun.
+_WITHOUT_OUTPUT = frozenset(
+    {Outcome.SKIPPED, Outcome.NOT_STARTED, Outcome.STOPPED, Outcome.INTERRUPTED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +33,7 @@ class FailedScript:
         file: of the last frame inside the project; likewise ``line``, ``function``.
         error: the key of its error in the records; None where that is not its own:
             stopped, interrupted.
+        printed: whether there is, or was, an output of it.
     """
 
     number: int
@@ -38,6 +45,7 @@ class FailedScript:
     line: int | None = None
     function: str | None = None
     error: str | None = None
+    printed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +78,22 @@ class RunLine:
     error: Sentence | None
     mail: MailStatus
     failure: FailedScript | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a run had beside its scripts; None where that is not known.
+
+    Attributes:
+        warnings: what went wrong beside them.
+        held: why it was not reported though its project wants reports.
+    """
+
+    warnings: tuple[Sentence, ...] = ()
+    interpreter: str | None = None
+    interpreter_version: str | None = None
+    computer: str | None = None
+    held: Sentence | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +184,11 @@ class MatrixCell:
     outcome: Outcome
     duration: float
 
+    @property
+    def printed(self) -> bool:
+        """Whether there is, or was, an output of it: what began has one."""
+        return self.outcome not in _WITHOUT_OUTPUT
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixRow:
@@ -180,6 +209,7 @@ class ErrorPlace:
         count: in how many runs.
         first: when the first of these began; likewise ``last``.
         last_run: id of the last one, and the script's ``place`` there.
+        printed: whether there is, or was, an output of that.
         is_open: whether the script has not succeeded since.
     """
 
@@ -192,6 +222,7 @@ class ErrorPlace:
     last: datetime
     last_run: str
     place: int
+    printed: bool
     is_open: bool
 
 

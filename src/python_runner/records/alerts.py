@@ -39,6 +39,11 @@ _TOLD = """
             ))
     ) ELSE coalesce(mail IN ('queued', 'sent'), 0) END
 """
+#: Whether the report of a run reached nobody. What was read from a log has none: nobody knows.
+_GIVEN_UP = f"""
+    (mail IS 'failed' OR EXISTS (SELECT 1 FROM message WHERE message.run = run.id))
+    AND NOT ({_TOLD})
+"""  # noqa: S608 - our own words
 #: The end of a row of failures: a success of the whole series that people could be told of.
 _ENDS_ROW = "status = 'success' AND part IS NULL AND held IS NOT 'unwanted'"
 #: The runs that make such a row.
@@ -76,7 +81,10 @@ def alert_memory(
     """
     # Of one row alone: that of the lowest key.
     failures = connection.execute(
-        f"SELECT count(*) AS count, count(held) AS held, min(id), started_at {in_row}",
+        f"""
+        SELECT count(*) AS count, total(held IS NOT NULL OR {_GIVEN_UP}) AS untold,
+            min(id), started_at {in_row}
+        """,
         values,
     ).fetchone()
     # What was held back has no message.
@@ -90,7 +98,7 @@ def alert_memory(
     failed = _failed(connection, [row["id"] for row in told if errors])
     return AlertMemory(
         failures=failures["count"],
-        held=failures["held"],
+        untold=int(failures["untold"]),
         since=rows.to_time(failures["started_at"]) if failures["count"] else None,
         told=tuple(
             ToldFailure(

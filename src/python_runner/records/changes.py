@@ -6,6 +6,7 @@ A run goes by its row's key here, not by its public id.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.model import MailStatus, RunStatus
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, Interpreter, OpenRun, Run, ScriptResult
     from python_runner.model.provenance import RunProvenance
     from python_runner.records.log_reader import LogPlace
+
+#: For so long, in microseconds, the last run of a project outlives the others: a series may
+#: run once a year, and a folder that is gone is not remembered for ever.
+_LAST_RUN_KEPT = timedelta(days=400) // timedelta(microseconds=1)
 
 
 def run_key(connection: Connection, run_id: str) -> int:
@@ -66,11 +71,19 @@ def begin_run(
             *provenance.keep_run(connection, made_of),
         ),
     ).lastrowid
+    names = [rows.from_string(script.script) for script in run.scripts]
     connection.executemany(
-        "INSERT INTO result (run, number, script, state) VALUES (?, ?, ?, 'planned')",
+        "INSERT OR IGNORE INTO script (project, name) VALUES (?, ?)",
+        [(project_key, name) for name in names],
+    )
+    connection.executemany(
+        """
+        INSERT INTO result (run, number, script, state)
+        SELECT ?, ?, id, 'planned' FROM script WHERE project = ? AND name = ?
+        """,
         [
-            (key, script.number, _script_key(connection, project_key, script.script))
-            for script in run.scripts
+            (key, script.number, project_key, name)
+            for script, name in zip(run.scripts, names, strict=True)
         ],
     )
     return int(key or 0)
@@ -314,12 +327,21 @@ def end_run(connection: Connection, run: Run) -> int:
 
 def interrupt_runs(connection: Connection, runs: Sequence[int], now: datetime) -> None:
     """End the scripts of ``runs`` that have not ended: their runner is gone."""
-    for run in runs:
+    cursor = connection.execute(
+        """
+        SELECT DISTINCT run FROM result
+        WHERE run IN (SELECT value FROM json_each(?)) AND state IN ('planned', 'running')
+        """,
+        (json.dumps(list(runs)),),
+    )
+    # Of a run whose scripts have all ended, as nearly every one's have, nothing is loaded.
+    left_open = [run for (run,) in cursor]
+    for run in left_open:
         connection.execute(
             "UPDATE result SET started_at = ? WHERE run = ? AND started_at IS NULL",
             (rows.from_time(now), run),
         )
-    for run, facts in zip(runs, queries.load(connection, runs), strict=True):
+    for run, facts in zip(left_open, queries.load(connection, left_open), strict=True):
         for result in facts.scripts:
             end_script(connection, run, result)
 
@@ -329,7 +351,8 @@ def delete_old_runs(
 ) -> int:
     """Delete up to ``limit`` ended runs without undelivered mail; return how many.
 
-    A failure that waits for others in a row before anybody is told stays as well.
+    What tells how a project does stays as well, for 400 days more: its last run, the last one
+    that was not held back, and the failures since that wait for others in a row.
     """
     newest = queries.newest_old_run(connection, older_than, now)
     if newest is None:
@@ -338,12 +361,13 @@ def delete_old_runs(
         """
         SELECT id FROM run
         WHERE id <= :newest AND (started_at < :oldest OR started_at > :now)
-            AND status IS NOT NULL AND NOT (
-                held IS 'mail_after' AND NOT EXISTS (
+            AND status IS NOT NULL AND (
+                status = 'skipped' OR started_at < :forgotten OR EXISTS (
                     SELECT 1 FROM run AS later
                     WHERE later.project = run.project AND later.id > run.id
                         AND later.status IS NOT NULL AND later.status <> 'skipped'
-                        AND later.held IS NULL
+                        AND (later.held IS NULL OR run.held IN ('remind', 'unwanted'))
+                        AND (later.part IS NULL OR run.part IS NOT NULL)
                 )
             ) AND NOT EXISTS (
                 SELECT 1 FROM message
@@ -354,6 +378,7 @@ def delete_old_runs(
         {
             "newest": newest,
             "oldest": rows.from_time(older_than),
+            "forgotten": rows.from_time(older_than) - _LAST_RUN_KEPT,
             "now": rows.from_time(now),
             "limit": limit,
         },

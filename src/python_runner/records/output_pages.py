@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from array import array
 from collections import OrderedDict
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from python_runner.facts import dataclass
@@ -39,6 +41,8 @@ FIRST, LAST, STEP = 1000, 2000, 5000
 #: a file that has grown is known to be the same.
 _EVERY, _FILES, _SAMPLE = 1000, 64, 256
 _BLOCK = 256 * 1024
+#: Seconds between two looks at a file whose lines are counted.
+_PAUSE = 0.01
 #: Characters of a line that are shown.
 LONGEST_LINE = 20_000
 
@@ -151,6 +155,7 @@ class OutputPages:
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Lines] = OrderedDict()
         self._guard = threading.Lock()
+        self._counting = threading.Lock()
 
     def ends(
         self, path: Path, masker: Masker, first: int = FIRST, last: int = LAST
@@ -239,6 +244,19 @@ class OutputPages:
             status = os.fstat(file.fileno())
             lines = self._counted(path, file, status, MOST)
             return lines.counted < status.st_size
+
+    def count_on(self, path: Path) -> None:
+        """Count the rest of a file's lines in a thread, one file at a time."""
+
+        def count() -> None:
+            with suppress(OSError), self._counting:
+                while self.count(path):
+                    # Others who look at outputs have their turn.
+                    time.sleep(_PAUSE)
+
+        # Without a thread the next looks count on.
+        with suppress(RuntimeError):
+            threading.Thread(target=count, daemon=True).start()
 
     def _counted(
         self, path: Path, file: BinaryIO, status: os.stat_result, budget: int

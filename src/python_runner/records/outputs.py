@@ -126,7 +126,9 @@ def is_kept(output: Path | None) -> bool:
 def as_kept(run: Run) -> Run:
     """Return a run that names no file of output which is not there."""
     scripts = tuple(
-        result if is_kept(result.output) else replace(result, output=None)
+        replace(result, output=None)
+        if result.output and not is_kept(result.output)
+        else result
         for result in run.scripts
     )
     return replace(run, scripts=scripts)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import RunHead, RunStatus, Streak
 from python_runner.model.overview import (
+    Circumstances,
     DayCount,
     ErrorGroup,
     ErrorPlace,
@@ -25,7 +26,7 @@ from python_runner.model.overview import (
     ProjectSummary,
     RunLine,
 )
-from python_runner.records import rows
+from python_runner.records import provenance, rows
 from python_runner.records.queries import project as project_key
 from python_runner.records.summaries import OWN, SCRIPTS, recent_runs
 
@@ -116,7 +117,7 @@ def failed_script(connection: Connection, run: int, number: int) -> FailedScript
     row = connection.execute(
         """
         SELECT result.number, name, state, result.reason, exception, file, line,
-            function, (
+            function, output IS NOT NULL AS printed, (
                 SELECT error FROM failure
                 WHERE failure.run = result.run AND failure.number = result.number
             ) AS error
@@ -137,6 +138,7 @@ def failed_script(connection: Connection, run: int, number: int) -> FailedScript
         line=row["line"],
         function=row["function"],
         error=row["error"],
+        printed=bool(row["printed"]),
     )
 
 
@@ -373,7 +375,14 @@ def results(
     which = {None: "", True: f"AND {bad}", False: f"AND NOT {bad}"}[failed]
     found = connection.execute(
         f"""
-        SELECT result.*, name FROM result JOIN script ON script.id = result.script
+        SELECT number, state, reason, output, unusual, name,
+            -- What has not begun has no moment of its own.
+            COALESCE(
+                result.started_at,
+                (SELECT begun.started_at FROM run AS begun WHERE begun.id = result.run)
+            ) AS started_at,
+            COALESCE(duration, 0) AS duration
+        FROM result JOIN script ON script.id = result.script
         WHERE run = ? AND number > ? {which} ORDER BY number LIMIT ?
         """,  # noqa: S608 - our own words
         (run, after, limit),
@@ -395,6 +404,20 @@ def results(
     return [
         rows.to_result(row, run_id, tuple(attempts[row["number"]])) for row in found
     ]
+
+
+def circumstances(connection: Connection, run: int) -> Circumstances:
+    """Return what a run had beside its scripts."""
+    row = connection.execute("SELECT * FROM run WHERE id = ?", (run,)).fetchone()
+    texts = provenance.contents(connection, json.dumps([run]))
+    made_of = provenance.to_run_provenance(texts.get(row["provenance"]), None)
+    return Circumstances(
+        warnings=rows.to_texts(row["warnings"]),
+        interpreter=row["interpreter"],
+        interpreter_version=row["interpreter_version"],
+        computer=made_of.computer if made_of else None,
+        held=rows.to_text(row["held_reason"]),
+    )
 
 
 def states(connection: Connection, run: int) -> dict[str, int]:
@@ -576,8 +599,17 @@ def _place(connection: Connection, row: Row) -> ErrorPlace:
         last=rows.to_time(row["last_at"]),
         last_run=row["last_run"],
         place=row["place"] or 0,
+        printed=_has_printed(connection, row["last"], row["place"] or 0),
         is_open=since is None,
     )
+
+
+def _has_printed(connection: Connection, run: int, number: int) -> bool:
+    found = connection.execute(
+        "SELECT 1 FROM result WHERE run = ? AND number = ? AND output IS NOT NULL",
+        (run, number),
+    )
+    return found.fetchone() is not None
 
 
 def _began(connection: Connection, key: int) -> datetime:
@@ -589,8 +621,11 @@ def _began(connection: Connection, key: int) -> datetime:
 
 def occurrences(
     connection: Connection, error: str, *, before: int = BEYOND, limit: int = 50
-) -> list[tuple[RunLine, int]]:
-    """Return runs with an error and the script's place in each, newest first."""
+) -> list[tuple[RunLine, int, bool]]:
+    """Return runs with an error, newest first.
+
+    Each with the script's place in it, and whether there is, or was, an output of that.
+    """
     scripts = [
         script
         for (script,) in connection.execute(
@@ -611,7 +646,11 @@ def occurrences(
     ]
     newest = sorted(found, reverse=True)[:limit]
     known = {line.key: line for line in lines(connection, [run for run, _ in newest])}
-    return [(known[run], number) for run, number in newest if run in known]
+    return [
+        (known[run], number, _has_printed(connection, run, number))
+        for run, number in newest
+        if run in known
+    ]
 
 
 def first_of(connection: Connection, run: int, number: int) -> RunLine | None:

@@ -29,6 +29,7 @@ _COUNTS = (
     *("output_bytes", "output_lines", "log_warnings", "log_errors"),
     "log_criticals",
 )
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 # Texts and back; what is damaged is as good as unknown.
@@ -105,19 +106,31 @@ def to_metrics(column: str | None) -> ScriptMetrics | None:
     if not column:
         return None
     try:
-        counts, numbers, files = [*json.loads(column), [], []][:3]
+        counts, numbers, files = [*json.loads(column), (), ()][:3]
+        # Spelt out: when a script ends its fifty latest results are read.
+        size, lines, warnings, errors, criticals = map(int, counts)
         return ScriptMetrics(
-            **{name: int(count) for name, count in zip(_COUNTS, counts, strict=True)},
+            output_bytes=size,
+            output_lines=lines,
+            log_warnings=warnings,
+            log_errors=errors,
+            log_criticals=criticals,
             numbers=tuple(
-                OutputNumber(line=str(line), value=float(value))
-                for line, value in numbers
-                if math.isfinite(value)
+                [
+                    OutputNumber(line=str(line), value=float(value))
+                    for line, value in numbers
+                    if math.isfinite(value)
+                ]
             ),
             files=tuple(
-                ProducedFile(
-                    path=str(path), size=int(size), modified_at=rows.to_time(modified)
-                )
-                for path, size, modified in files
+                [
+                    ProducedFile(
+                        path=str(path),
+                        size=int(size),
+                        modified_at=rows.to_time(modified),
+                    )
+                    for path, size, modified in files
+                ]
             ),
         )
     except (ValueError, TypeError, RecursionError, OverflowError):
@@ -125,7 +138,7 @@ def to_metrics(column: str | None) -> ScriptMetrics | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
+    return _JSON.encode(value)
 
 
 def _loaded(column: str | None) -> Any:

@@ -18,6 +18,7 @@ from python_runner.model import (
     Interpreter,
     KnownSchedule,
     Outcome,
+    PastBounds,
     PastResult,
     ProjectState,
     RunHead,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from sqlite3 import Connection, Row
 
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
+    from python_runner.model.history import Bounds
     from python_runner.model.provenance import RunProvenance
 
 _NEWEST = """
@@ -54,6 +56,18 @@ _OWN_RUNS = """
     SELECT id, status, started_at, duration FROM run
     WHERE project = :project AND status IS NOT NULL AND status <> 'skipped'
 """
+#: The latest results of a script; metrics that are damaged are unknown.
+_LATEST = """
+    WITH latest AS (
+        SELECT state, result.duration AS duration,
+            iif(json_valid(metrics), metrics, NULL) AS metrics
+        FROM result JOIN run ON run.id = result.run
+        WHERE script = (
+            SELECT id FROM script WHERE project = :project AND name = :script
+        ) AND status IS NOT NULL
+        ORDER BY result.run DESC LIMIT :limit
+    )
+"""
 #: Runs in a row that are counted, and those whose durations tell the usual one.
 _LONGEST_STREAK = 1000
 _USUAL_RUNS = 50
@@ -72,12 +86,17 @@ def project(connection: Connection, path: Path) -> int | None:
     the folder that it leads to.
     """
     row = connection.execute(
-        """
-        SELECT id FROM project WHERE key = :key OR coalesce(folder, key) = :folder
-        ORDER BY key = :key DESC, id DESC LIMIT 1
-        """,
-        {"key": rows.project_key(path), "folder": rows.folder_key(path)},
+        "SELECT id FROM project WHERE key = ?", (rows.project_key(path),)
     ).fetchone()
+    if row is None:
+        # Only here the disk is asked where the path leads.
+        row = connection.execute(
+            """
+            SELECT id FROM project WHERE coalesce(folder, key) = ?
+            ORDER BY id DESC LIMIT 1
+            """,
+            (rows.folder_key(path),),
+        ).fetchone()
     return row and int(row["id"])
 
 
@@ -295,6 +314,8 @@ def before_run(connection: Connection, run_id: str | None) -> int:
 
     What is not in the records is going to be the last.
     """
+    if run_id is None:
+        return _BEYOND
     row = connection.execute(
         "SELECT id FROM run WHERE run_id = ?", (run_id,)
     ).fetchone()
@@ -607,18 +628,72 @@ def past_results(
     )
     return [
         PastResult(
-            run_id=row["run_id"],
-            outcome=rows.to_outcome(row["state"]),
-            started_at=rows.to_time(row["started_at"]),
-            duration=row["duration"],
-            last_attempt=row["last_attempt"],
-            fingerprint=row["fingerprint"],
-            exit_code=row["exit_code"],
-            metrics=provenance.to_metrics(row["metrics"]),
-            unusual=row["unusual"] is not None,
+            run_id=run_id,
+            outcome=rows.to_outcome(state),
+            started_at=rows.to_time(started_at),
+            duration=duration,
+            last_attempt=last_attempt,
+            fingerprint=fingerprint,
+            exit_code=exit_code,
+            metrics=provenance.to_metrics(metrics),
+            unusual=unusual is not None,
         )
-        for row in cursor
+        # By their place: each script that ends has many such rows read.
+        for run_id, state, started_at, duration, fingerprint, exit_code, metrics, unusual, last_attempt in cursor
     ]
+
+
+def past_bounds(
+    connection: Connection, path: Path, script: str, limit: int, *, numbers: bool
+) -> PastBounds:
+    """Return what a script's successes amounted to; see :meth:`Store.past_bounds`."""
+    past = {
+        "project": project(connection, path),
+        "script": rows.from_string(script),
+        "limit": limit,
+    }
+    row = connection.execute(
+        f"""
+        {_LATEST}
+        SELECT count(*), min(duration), max(duration),
+            min(json_extract(metrics, '$[0][0]')), max(json_extract(metrics, '$[0][0]')),
+            min(json_extract(metrics, '$[0][1]')), max(json_extract(metrics, '$[0][1]')),
+            min(json_extract(metrics, '$[0][3]') + json_extract(metrics, '$[0][4]')),
+            max(json_extract(metrics, '$[0][3]') + json_extract(metrics, '$[0][4]'))
+        FROM latest WHERE state = 'success'
+        """,  # noqa: S608 - our own words
+        past,
+    ).fetchone()
+    successes, *bounds = row
+    duration, size, lines, errors = map(_bounds, bounds[::2], bounds[1::2])
+    of_lines = {}
+    if numbers:
+        cursor = connection.execute(
+            f"""
+            {_LATEST}
+            SELECT json_extract(value, '$[0]') AS line,
+                min(json_extract(value, '$[1]')), max(json_extract(value, '$[1]'))
+            FROM latest, json_each(metrics, '$[1]')
+            WHERE state = 'success' AND type = 'array' GROUP BY line
+            """,  # noqa: S608 - our own words
+            past,
+        )
+        of_lines = {line: found for line, *ends in cursor if (found := _bounds(*ends))}
+    return PastBounds(
+        successes=successes,
+        duration=duration,
+        output_bytes=size,
+        output_lines=lines,
+        errors=errors,
+        numbers=of_lines,
+    )
+
+
+def _bounds(least: object, most: object) -> Bounds | None:
+    """Return what is known of a quantity: nothing where it is damaged."""
+    if isinstance(least, int | float) and isinstance(most, int | float):
+        return least, most
+    return None
 
 
 def last_success(

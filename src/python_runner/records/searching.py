@@ -228,6 +228,9 @@ class _Look:
         self._count += data.count(b"\n")
 
     def _note(self, lines: list[str]) -> None:
+        if not lines[-1]:
+            # What stands behind the end of the last line is none.
+            lines.pop()
         for place, line in enumerate(lines):
             if self.hits >= HITS:
                 return

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         Message,
         OpenRun,
         OpenScript,
+        PastBounds,
         PastResult,
         ProjectState,
         Run,
@@ -564,6 +565,22 @@ class Store:
         with self._database.read() as connection:
             return queries.past_results(connection, path, script, limit, before)
 
+    def past_bounds(
+        self, path: Path, script: str, limit: int, *, numbers: bool = True
+    ) -> PastBounds:
+        """Return the least and the most of what a script's latest successes amounted to.
+
+        Open runs are left out. Files are not compared.
+
+        Args:
+            path: the project's folder.
+            script: name of the script.
+            limit: how many of its results, successes or not, are asked at most.
+            numbers: whether those of its lines are asked, too, which takes most time.
+        """
+        with self._database.read() as connection:
+            return queries.past_bounds(connection, path, script, limit, numbers=numbers)
+
     def last_success(
         self, path: Path, script: str, before: str | None = None
     ) -> tuple[Run, ScriptResult] | None:
@@ -639,8 +656,8 @@ class Store:
     ) -> int:
         """Delete ended runs that began before; return how many.
 
-        A run whose report is not delivered stays, and so does an open one. So does what
-        was recorded behind a run that is not old, whatever its own clock said; and all
+        A run whose report is not delivered stays, and so does an open one. So does the last
+        run of a project, for 400 days more. So does what was recorded behind a run that is not old, whatever its own clock said; and all
         of them where no run was recorded for a long time: the clock may be wrong, and
         the runs to come will tell.
 

@@ -110,7 +110,7 @@ def unmailed(
     That all of them failed in the same way is known where each of its failures is the
     same as in so many runs before.
     """
-    if not memory.held or memory.since is None:
+    if not memory.untold or memory.since is None:
         return None
     ended = run.status is RunStatus.SUCCESS
     failed = [r for r in run.failed_scripts if r.outcome is not Outcome.SKIPPED]
@@ -120,7 +120,7 @@ def unmailed(
     )
     return Unmailed(
         runs=memory.failures + (not ended),
-        held=memory.held,
+        held=memory.untold,
         since=memory.since,
         same=same,
         ended=ended,

@@ -23,7 +23,7 @@ class Unmailed:
 
     Attributes:
         runs: how many, with the one that is reported if it failed.
-        held: of how many before it the report was held back.
+        held: of how many before it the report was held back, or given up.
         since: when the first one began.
         same: whether all of them failed in the same way.
         ended: whether the run that is reported succeeded.

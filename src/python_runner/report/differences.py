@@ -82,6 +82,48 @@ def view_differences(differences: Differences, formats: Formats) -> DifferencesV
     )
 
 
+def brief_differences(differences: Differences | None, formats: Formats) -> str:
+    """Return the most telling difference in a few words: ``import.py (2 lines)``.
+
+    Empty where nothing that explains a failure is known to have changed.
+    """
+    found = (
+        [d for d in differences.found if d.aspect not in MEASURES]
+        if differences
+        else []
+    )
+    if not found:
+        return ""
+    first = found[0]
+    told = _brief(first, formats)
+    if len(found) == 1:
+        return told
+    template = formats.ngettext(
+        "{names} and {count} other", "{names} and {count} others", len(found) - 1
+    )
+    return template.format(names=told, count=formats.number(len(found) - 1))
+
+
+def _brief(difference: Difference, formats: Formats) -> str:
+    diff = difference.diff
+    if difference.aspect is not Aspect.FILE or diff is None or diff.more:
+        label, value = _told(
+            difference.aspect, difference.change, [difference], formats
+        )
+        named = difference.aspect in {Aspect.FILE, Aspect.PACKAGE, Aspect.VARIABLE}
+        if named and difference.change is Change.CHANGED:
+            return value
+        return formats.gettext("{label}: {value}").format(label=label, value=value)
+    signs = [line[:1] for line in diff.lines]
+    count = max(signs.count("+"), signs.count("-"))
+    if not count:
+        return _named(difference)
+    template = formats.ngettext(
+        "{name} ({count} line)", "{name} ({count} lines)", count
+    )
+    return template.format(name=_named(difference), count=formats.number(count))
+
+
 def same_as(script: str, view: DifferencesView, formats: Formats) -> DifferencesView:
     """Return what is told of a script for which the same changed as for another one."""
     line = formats.gettext("The same as for {script}.").format(script=script)

@@ -113,8 +113,8 @@ def _only_runs(project: ProjectDigest) -> bool:
 
 
 def is_all_well(digest: Digest) -> bool:
-    """Say whether nobody has to look at a project."""
-    return all(
+    """Say whether nobody has to look at a project, or at the fleet."""
+    return not digest.unread and all(
         project.standing in {Standing.WELL, Standing.RECOVERED} or _only_runs(project)
         for project in digest.projects
     )
@@ -131,17 +131,18 @@ def headline_of(digest: Digest, formats: Formats) -> str:
         (N_("never ran"), _never_ran(digest)),
     )
     told = [(what, count) for what, count in counts if count]
+    unread = [formats.gettext("the fleet's folder cannot be read")] * digest.unread
     if not told and digest.fleet:
         return all_well(digest, formats)
     if not told:
         words = formats.ngettext(
             "{count} project, all well", "{count} projects, all well", total
         )
-        return words.format(count=formats.number(total))
+        return ", ".join((words.format(count=formats.number(total)), *unread))
     (what, count), *rest = told
     first = _of_projects(what, count, total, formats)
     others = [_counted(w, n, formats) for w, n in rest]
-    return ", ".join((first, *others, *silent_words(digest, formats)))
+    return ", ".join((first, *others, *silent_words(digest, formats), *unread))
 
 
 def _never_ran(digest: Digest) -> int:
@@ -450,12 +451,16 @@ def is_plain(project: ProjectDigest) -> bool:
 def told_projects(digest: Digest) -> list[ProjectDigest]:
     """Return the projects that are told of one by one.
 
-    Those of a computer that has gone silent are told of with it.
+    Those that did not run because their computer gives no sign are told of with it.
     """
     return [
         project
         for project in digest.projects
-        if not is_plain(project) and not digest.is_of_silent_computer(project)
+        if not is_plain(project)
+        and not (
+            project.standing is Standing.SILENT
+            and digest.is_of_silent_computer(project)
+        )
     ]
 
 
@@ -550,7 +555,8 @@ def render_digest(digest: Digest, language: str) -> Report:
     subject = subject_of_digest(digest, formats)
     told = told_projects(digest)
     kind = GOOD if is_all_well(digest) else BAD
-    if kind == BAD and not any(standing_kind(p) == BAD for p in told):
+    bad = digest.unread or digest.silent_computers
+    if kind == BAD and not bad and not any(standing_kind(p) == BAD for p in told):
         kind = ODD if digest.count(Standing.UNUSUAL) else IDLE
     view = DigestView(
         kind=kind,

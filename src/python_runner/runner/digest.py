@@ -141,9 +141,13 @@ class Survey:
         if standing is Standing.WELL and facts.unusual:
             return replace(facts, standing=Standing.UNUSUAL)
         facts = replace(facts, unusual=None)
-        if standing is Standing.WELL and (failure := self._failure(folder, period)):
-            standing = Standing.RECOVERED
-            facts = replace(facts, failure=failure.masked(masker))
+        if standing is Standing.WELL:
+            failure = next(
+                iter(self.store.runs(projects=[folder], failed=True, limit=1)), None
+            )
+            if failure and has_recovered(facts, failure, period.since):
+                standing = Standing.RECOVERED
+                facts = replace(facts, failure=failure.masked(masker))
         return replace(facts, standing=standing)
 
     def _configuration(self, folder: Path) -> tuple[Project | None, str | None]:
@@ -169,13 +173,6 @@ class Survey:
             elif self.store.run(run.run_id) is None:
                 running = running or run
         return running, left_open
-
-    def _failure(self, folder: Path, period: Period) -> Run | None:
-        """Return the last run that did not succeed, if it ended in the digest's time."""
-        for run in self.store.runs(projects=[folder], failed=True, limit=1):
-            if (period.since - run.started_at).total_seconds() <= run.duration:
-                return run
-        return None
 
     def silent(
         self, folder: Path, project: Project | None, now: datetime
@@ -249,3 +246,18 @@ def standing_of(facts: ProjectDigest, since: datetime) -> Standing:
     if facts.silent:
         return Standing.SILENT
     return Standing.NEVER_RAN if facts.status is None else Standing.WELL
+
+
+def has_recovered(facts: ProjectDigest, failure: Run, since: datetime) -> bool:
+    """Say whether a project that does well failed in the digest's time, or until then.
+
+    Args:
+        facts: of the project.
+        failure: its last run that did not succeed.
+        since: when the digest's time begins.
+    """
+    if (since - failure.started_at).total_seconds() <= failure.duration:
+        return True
+    # The last digest told that it fails: all its successes since are of this one's time.
+    row = facts.streak
+    return row is not None and row.count <= facts.runs - facts.failed

@@ -21,7 +21,7 @@ from python_runner.model.digest import (
     Standing,
 )
 from python_runner.model.fleet import CLOCK_IS_WRONG
-from python_runner.runner.digest import standing_of
+from python_runner.runner.digest import has_recovered, standing_of
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.trends import MOST_STARTS, silence
 
@@ -44,7 +44,8 @@ if TYPE_CHECKING:
 #: How much later than it is due a project may show that it has begun: schedulers start some
 #: things a little later, and the way to the share takes its time.
 _LATER = timedelta(minutes=10)
-#: A computer that has not written, or a project that has not run, for so long is left out.
+#: A computer that has not written, or a project that has not run, for so long is left out,
+#: counted from when it was due.
 _FORGOTTEN = timedelta(days=100)
 _MOST_NAMES = 10
 
@@ -76,7 +77,7 @@ def fleet_digest(reading: FleetReading, period: Period, computer: str) -> Digest
         computer: the reader's.
     """
     known = _without_replaced(reading.computers)
-    old = [c for c in known if reading.read_at - c.seen_at > _FORGOTTEN]
+    old = [c for c in known if reading.read_at - _known_until(c) > _FORGOTTEN]
     names = _names([c for c in known if c not in old])
     projects: list[ProjectDigest] = []
     computers = []
@@ -86,7 +87,7 @@ def fleet_digest(reading: FleetReading, period: Period, computer: str) -> Digest
         own = [
             _project(one, names[one.id], project, period)
             for project in one.projects
-            if period.until + one.ahead - project.last.run.started_at <= _FORGOTTEN
+            if period.until + one.ahead - _wanted_until(project) <= _FORGOTTEN
         ]
         projects += own
         computers.append(_computer(one, names[one.id], own, period.until))
@@ -102,6 +103,18 @@ def fleet_digest(reading: FleetReading, period: Period, computer: str) -> Digest
         computers=tuple(computers),
         behind=reading.behind if reading.behind >= CLOCK_IS_WRONG else timedelta(),
     )
+
+
+def _wanted_until(project: FleetProject) -> datetime:
+    """Return when a project was heard of, or was to be: it may run once a year."""
+    begun = project.last.run.started_at
+    return max(begun, project.last.due or begun)
+
+
+def _known_until(computer: FleetComputer) -> datetime:
+    """Return when a computer was heard of, or was to be, by the reader's clock."""
+    wanted = (_wanted_until(project) - computer.ahead for project in computer.projects)
+    return max((computer.seen_at, *wanted))
 
 
 def _without_replaced(computers: Sequence[FleetComputer]) -> list[FleetComputer]:
@@ -196,10 +209,12 @@ def _project(
     if standing is Standing.WELL and odd:
         standing = Standing.UNUSUAL
         facts = replace(facts, unusual=_on_time(odd, ahead))
-    failures = [run for run in ended if run.status is not RunStatus.SUCCESS]
-    if standing is Standing.WELL and failures:
+    failure = next(
+        (r.run for r in counting if r.run.status is not RunStatus.SUCCESS), None
+    )
+    if standing is Standing.WELL and failure and has_recovered(facts, failure, begin):
         standing = Standing.RECOVERED
-        facts = replace(facts, failure=_on_time(failures[0], ahead))
+        facts = replace(facts, failure=_on_time(failure, ahead))
     if streak and streak.since:
         facts = replace(
             facts, streak=Streak(count=streak.count, since=streak.since - ahead)

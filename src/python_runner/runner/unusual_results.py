@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.model import WhenUnusual
-from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
+from python_runner.model.history import LATEST_RESULTS
 from python_runner.records.store import StoreError
+from python_runner.unusual_bounds import may_be_unusual
 
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ def judged(result: ScriptResult, context: RunContext) -> ScriptResult:
     folder = context.project.path
     found: tuple[Sentence, ...] = ()
     with context.as_warning(), suppress(StoreError):
-        past = store.past_results(folder, result.script, LATEST_RESULTS)
-        if len(past) < ENOUGH_SUCCESSES:
+        numbers = bool(result.metrics and result.metrics.numbers)
+        bounds = store.past_bounds(
+            folder, result.script, LATEST_RESULTS, numbers=numbers
+        )
+        if not may_be_unusual(result, bounds):
             return result
-        # A new project does not need it.
+        # Few runs need it.
         from python_runner.unusual import ALL_RESULTS, reasons  # noqa: PLC0415
 
+        past = store.past_results(folder, result.script, LATEST_RESULTS)
         found = reasons(result, past)
         if found and len(past) == LATEST_RESULTS:
             # The many earlier ones are asked only where the few accuse it.

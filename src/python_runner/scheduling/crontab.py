@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.due_times import SHORT_FORMS
 from python_runner.facts import dataclass
-from python_runner.scheduling.entries import PREFIX, job_of
+from python_runner.scheduling.entries import PREFIX, Purpose, job_of
 from python_runner.takeover.shell_words import tokens
 from python_runner.texts.sentence import N_, Sentence
 
@@ -75,6 +75,12 @@ def cron_expression(expression: str) -> str:
 def line_problem(job: Job) -> Sentence | None:
     """Say why a job cannot be a line of a crontab; None if it can."""
     command = _command(job)
+    if job.purpose is Purpose.SERVE:
+        template = N_(
+            "cron does not start again what has ended; where nothing else is there, add"
+            " this line with `crontab -e`: {line}"
+        )
+        return Sentence.of(template, line=f"@reboot {command}")
     if any(ord(character) < ord(" ") for character in command):
         template = N_("a line of a crontab cannot contain the path {path}")
         return Sentence.of(template, path=repr(str(job.project or job.folder)))

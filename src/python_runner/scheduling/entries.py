@@ -49,6 +49,8 @@ class Purpose(StrEnum):
     CATCH_UP = "catch_up"
     FLUSH = "flush"
     DIGEST = "digest"
+    #: The dashboard: it is started once and goes on, at no time of its own.
+    SERVE = "serve"
 
 
 class SchedulerError(Exception):
@@ -72,7 +74,7 @@ class Job:
         project: the folder whose series runs, absolute; None where it is about no single
             project.
         expression: when, as a cron expression; None where the scheduler's own form of
-            it is no such expression.
+            it is no such expression, and for what goes on all the time.
         command: the program, by its absolute path where we have written it, and its
             arguments.
         folder: the working folder: that of ``.env`` and ``python-runner.toml``; None
@@ -212,6 +214,8 @@ def job_of(
         purpose = Purpose.FLUSH
     elif words[:1] == ["digest"]:
         purpose = Purpose.DIGEST
+    elif words[:1] == ["serve"]:
+        purpose, expression = Purpose.SERVE, None
     return Job(
         purpose=purpose,
         project=project,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -10,7 +11,7 @@ from python_runner.scheduling.entries import Job, Purpose
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from python_runner.model import Project
@@ -39,7 +40,7 @@ class Place:
     def job(
         self,
         purpose: Purpose,
-        expression: str,
+        expression: str | None,
         *words: str,
         project: Path | None = None,
     ) -> Job:
@@ -47,7 +48,7 @@ class Place:
 
         Args:
             purpose: which command it is.
-            expression: when it is due.
+            expression: when it is due; None for what goes on all the time.
             words: the command; ``--env-file`` follows, then the project.
             project: the folder it is about.
         """
@@ -56,7 +57,7 @@ class Place:
         return Job(
             purpose=purpose,
             project=project,
-            expression=" ".join(expression.split()),
+            expression=" ".join(expression.split()) if expression else None,
             command=(*self.command, *words, *named, *last),
             folder=self.folder,
             variables=dict(self.variables),
@@ -80,6 +81,18 @@ def flush_job(place: Place) -> Job:
 def digest_job(place: Place) -> Job:
     """Return the job that mails the digest."""
     return place.job(Purpose.DIGEST, DIGEST_TIMES, "digest", "--mail")
+
+
+def serve_job(place: Place, options: Sequence[str], projects: Sequence[Path]) -> Job:
+    """Return the job that serves the dashboard.
+
+    Args:
+        place: from where.
+        options: of the command, such as ``--port``.
+        projects: folders that it is about; none: all.
+    """
+    job = place.job(Purpose.SERVE, None, "serve", *options)
+    return replace(job, command=(*job.command, *map(str, projects)))
 
 
 def may_report(project: Project) -> bool:

@@ -19,6 +19,7 @@ from python_runner.files import (
 from python_runner.scheduling.entries import (
     PREFIX,
     Entry,
+    Purpose,
     SchedulerError,
     SchedulerName,
 )
@@ -79,7 +80,8 @@ class Systemd:
         """Say which timers a manager that does not answer may start; None: none."""
         if find_program("systemctl") is None:
             return None
-        timers = sorted(_folder().glob(f"{PREFIX}-*.timer"))
+        units = (f"{PREFIX}-*.timer", f"{PREFIX}-{Purpose.SERVE}-*.service")
+        timers = sorted(path for unit in units for path in _folder().glob(unit))
         if not timers:
             return None
         template = N_(
@@ -110,6 +112,13 @@ class Systemd:
             own = is_own(units.timer) and timer.name.startswith(f"{PREFIX}-")
             if job is not None:
                 found[timer.stem] = job, units, own
+        for service in sorted(_folder().glob("*.service")):
+            # One with a timer is that one's.
+            units = Units("", _text(service))
+            job = read_units(units) if service.stem not in found else None
+            if job is not None and job.purpose is Purpose.SERVE:
+                own = is_own(units.service) and service.name.startswith(f"{PREFIX}-")
+                found[service.stem] = job, units, own
         states = _states(found)
         return tuple(
             _with_state(
@@ -133,20 +142,23 @@ class Systemd:
     def definition(self, job: Job) -> str:
         """Return the text of both units of a job, each below its path."""
         units, path = make_units(job), _folder() / job.name
-        return (
-            f"{path}.timer\n{_indented(units.timer)}\n"
-            f"{path}.service\n{_indented(units.service)}"
-        )
+        service = f"{path}.service\n{_indented(units.service)}"
+        if not units.timer:
+            return service
+        return f"{path}.timer\n{_indented(units.timer)}\n{service}"
 
     def instructions(
         self, install: Sequence[Job], remove: Sequence[Entry]
     ) -> tuple[str, ...]:
         """Return the commands by which a person would do the same as ``change``."""
         return (
-            *(f"systemctl --user disable --now {entry.name}.timer" for entry in remove),
+            *(
+                f"systemctl --user disable --now {_started(e.name, e.job)}"
+                for e in remove
+            ),
             *(f"rm {_folder() / entry.name}.*" for entry in remove),
             "systemctl --user daemon-reload",
-            *(f"systemctl --user enable --now {job.name}.timer" for job in install),
+            *(f"systemctl --user enable --now {_started(j.name, j)}" for j in install),
         )
 
     def change(self, install: Sequence[Job], remove: Sequence[Entry]) -> None:
@@ -157,26 +169,32 @@ class Systemd:
         """
         try:
             for entry in remove:
-                self._remove(entry.name)
+                self._remove(entry)
             for job in install:
                 _write(job)
         except OSError as error:
             raise _unwritten(error) from None
         require_success((*_SYSTEMCTL, "daemon-reload"))
         for job in install:
-            timer = f"{job.name}.timer"
-            require_success((*_SYSTEMCTL, "enable", timer))
+            unit = _started(job.name, job)
+            require_success((*_SYSTEMCTL, "enable", unit))
             # A timer that runs keeps its old times until it is started again.
-            require_success((*_SYSTEMCTL, "restart", timer))
+            require_success((*_SYSTEMCTL, "restart", unit))
 
-    def _remove(self, name: str) -> None:
-        require_success((*_SYSTEMCTL, "disable", "--now", f"{name}.timer"))
+    def _remove(self, entry: Entry) -> None:
+        name = entry.name
+        require_success((*_SYSTEMCTL, "disable", "--now", _started(name, entry.job)))
         for suffix in (".timer", ".service"):
             remove(_folder() / f"{name}{suffix}")
         # What is left of a run that failed, and of when the timer ran last.
         ask((*_SYSTEMCTL, "reset-failed", f"{name}.service", f"{name}.timer"))
         with suppress(OSError):
             remove(_data_folder() / "systemd" / "timers" / f"stamp-{name}.timer")
+
+
+def _started(name: str, job: Job) -> str:
+    """Return the unit of an entry that is enabled: a service where there is no timer."""
+    return f"{name}.service" if job.purpose is Purpose.SERVE else f"{name}.timer"
 
 
 def lingers() -> bool | None:
@@ -207,13 +225,13 @@ def _base(variable: str, usual: str) -> Path:
 
 def _with_state(entry: Entry, states: Mapping[str, Mapping[str, str]]) -> Entry:
     """Return an entry with what systemd tells of its timer and of its last run."""
-    timer = states.get(f"{entry.name}.timer", {})
+    started = states.get(_started(entry.name, entry.job), {})
     service = states.get(f"{entry.name}.service", {})
     ended = service.get("ExecMainExitTimestamp") or None
     status = service.get("ExecMainStatus", "")
     return replace(
         entry,
-        enabled=timer.get("ActiveState") == "active",
+        enabled=started.get("ActiveState") in {"active", "activating"},
         last_run=ended,
         last_result=int(status) if ended and status.isdigit() else None,
     )
@@ -244,6 +262,8 @@ def _write(job: Job) -> None:
     units, folder = make_units(job), _folder()
     make_folder(folder)
     for suffix, text in ((".timer", units.timer), (".service", units.service)):
+        if not text:
+            continue
         with replacing(folder / f"{job.name}{suffix}") as file:
             file.write(text.encode())
 

@@ -16,6 +16,7 @@ from python_runner.files import remove, replacing
 from python_runner.scheduling.entries import (
     PREFIX,
     Entry,
+    Purpose,
     SchedulerError,
     SchedulerName,
 )
@@ -173,12 +174,21 @@ class TaskScheduler:
             SchedulerError: the Task Scheduler refused.
         """
         for entry in remove:
+            if entry.job.purpose is Purpose.SERVE:
+                ask((_SCHTASKS, "/End", "/TN", entry.name))
             require_success((_SCHTASKS, "/Delete", "/TN", entry.name, "/F"))
         for job in install:
             self._register(job)
+            if job.purpose is Purpose.SERVE:
+                # At once, in place of one that serves by the old definition.
+                ask((_SCHTASKS, "/End", "/TN", self.name_of(job)))
+                require_success((_SCHTASKS, "/Run", "/TN", self.name_of(job)))
 
     def logon_of(self, job: Job) -> str:
         """Return how the account will be there for the task of a job."""
+        if job.purpose is Purpose.SERVE:
+            # It belongs to the session in which it is started.
+            return "interactive"
         there = self._there.get(self.name_of(job))
         return self._logon or (there.logon if there else None) or "password"
 

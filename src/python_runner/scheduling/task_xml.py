@@ -126,7 +126,7 @@ def task_problem(job: Job) -> Sentence | None:
         if re.search("[\0-\x1f\ud800-\udfff]", text):
             template = N_("a task cannot contain the path {path}")
             return Sentence.of(template, path=repr(text))
-    return trigger_problem(job.expression or "")
+    return None if _is_lasting(job) else trigger_problem(job.expression or "")
 
 
 def make_xml(job: Job, account: str, logon: str, now: datetime) -> str:
@@ -140,10 +140,16 @@ def make_xml(job: Job, account: str, logon: str, now: datetime) -> str:
     """
     task = Element("Task", {"version": "1.2", "xmlns": NAMESPACE})
     about = SubElement(task, "RegistrationInfo")
-    _texts(about, Source=f"{PREFIX} {job.expression}", Description=_description(job))
+    source = f"{PREFIX} {job.purpose if _is_lasting(job) else job.expression}"
+    _texts(about, Source=source, Description=_description(job))
     triggers = SubElement(task, "Triggers")
-    for trigger in triggers_of(job.expression or ""):
-        triggers.append(_trigger(trigger, now))
+    if _is_lasting(job):
+        logon_trigger = SubElement(triggers, "LogonTrigger")
+        # Without an account it would be the logon of anybody.
+        _texts(logon_trigger, Enabled="true", UserId=account)
+    else:
+        for trigger in triggers_of(job.expression or ""):
+            triggers.append(_trigger(trigger, now))
     principal = SubElement(
         SubElement(task, "Principals"), "Principal", {"id": "Author"}
     )
@@ -238,9 +244,16 @@ def _description(job: Job) -> str:
         Purpose.CATCH_UP: "Runs the series of {about} if it was missed",
         Purpose.FLUSH: "Sends reports that wait, with the settings of {about}",
         Purpose.DIGEST: "Mails the digest, with the settings of {about}",
+        Purpose.SERVE: "Serves the dashboard, with the settings of {about}",
     }
     sentence = what[job.purpose or Purpose.RUN].format(about=about)
-    return f"{sentence}. Made by `python-runner schedule install`, which replaces it."
+    maker = "serve --install" if _is_lasting(job) else "schedule install"
+    return f"{sentence}. Made by `python-runner {maker}`, which replaces it."
+
+
+def _is_lasting(job: Job) -> bool:
+    """Say whether a job is started with the session of its account, and goes on."""
+    return job.purpose is Purpose.SERVE
 
 
 def _texts(parent: Element, **values: str) -> None:
@@ -321,6 +334,7 @@ def _canonical(trigger: Element) -> str:
 #: What a trigger has that does not say it.
 _USUAL = {
     "/CalendarTrigger/Enabled=true",
+    "/LogonTrigger/Enabled=true",
     "/CalendarTrigger/Repetition/StopAtDurationEnd=false",
 }
 
@@ -330,6 +344,9 @@ def _parts(element: Element, above: str) -> Iterator[str]:
     text = (element.text or "").strip()
     if path.endswith("/StartBoundary"):
         text = text.partition("T")[2][:5]
+    if path == "/LogonTrigger/UserId":
+        # Windows may write its number instead of its name; it is that of the task.
+        text = ""
     if len(element) == 0:
         yield f"{path}={_canonical_duration(text)}"
     for child in element:

@@ -1,4 +1,7 @@
-"""The text of a systemd timer and of the service that it starts; no I/O."""
+"""The text of a systemd timer and of the service that it starts; no I/O.
+
+The service of the dashboard is started with the session of its user, and has no timer.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.due_times import expression_problem
 from python_runner.facts import dataclass
-from python_runner.scheduling.entries import job_of
+from python_runner.scheduling.entries import Purpose, job_of
 from python_runner.scheduling.on_calendar import calendar_lines, calendar_problem
 from python_runner.texts.sentence import N_, Sentence
 
@@ -32,7 +35,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "s": " "}
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """The two files of an entry, each with its text."""
+    """The two files of an entry, each with its text; without a timer that is empty."""
 
     timer: str
     service: str
@@ -40,7 +43,7 @@ class Units:
     @property
     def text(self) -> str:
         """Both, one after the other."""
-        return f"{self.timer}\n{self.service}"
+        return f"{self.timer}\n{self.service}" if self.timer else self.service
 
 
 def unit_problem(job: Job) -> Sentence | None:
@@ -55,12 +58,16 @@ def unit_problem(job: Job) -> Sentence | None:
     if odd or folder != folder.strip() or folder.endswith("\\"):
         template = N_("a unit of systemd cannot contain the path {path}")
         return Sentence.of(template, path=repr(str(job.project or job.folder)))
+    if job.purpose is Purpose.SERVE:
+        return None
     return calendar_problem(job.expression or "")
 
 
 def make_units(job: Job) -> Units:
     """Return the files of a job."""
-    title = _plain(" ".join(["Python Runner:", str(job.purpose), _about(job)]))
+    if job.purpose is Purpose.SERVE:
+        return Units("", _lasting_service(job))
+    title = _title(job)
     calendar = "".join(
         f"OnCalendar={line}\n" for line in calendar_lines(job.expression or "")
     )
@@ -73,6 +80,33 @@ def make_units(job: Job) -> Units:
         "[Install]\nWantedBy=timers.target\n\n"
         f"[{_OWN_SECTION}]\nExpression={job.expression}\n"
     )
+    service = (
+        "# Made by `python-runner schedule install`, which replaces it.\n"
+        f"[Unit]\nDescription={title}\n\n"
+        f"[Service]\nType=oneshot\n{_start(job)}TimeoutStartSec=infinity\n"
+    )
+    return Units(timer, service)
+
+
+def _lasting_service(job: Job) -> str:
+    """Return the service of what goes on until it is stopped."""
+    return (
+        "# Made by `python-runner serve --install`, which replaces it.\n"
+        f"[Unit]\nDescription={_title(job)}\n\n"
+        f"[Service]\nType=exec\n{_start(job)}"
+        # 143: it was told to end, and did.
+        "Restart=on-failure\nRestartSec=5\nSuccessExitStatus=143\n\n"
+        "[Install]\nWantedBy=default.target\n\n"
+        f"[{_OWN_SECTION}]\nPurpose={job.purpose}\n"
+    )
+
+
+def _title(job: Job) -> str:
+    return _plain(" ".join(["Python Runner:", str(job.purpose), _about(job)]))
+
+
+def _start(job: Job) -> str:
+    """Return where, with which variables and by which command a service starts."""
     variables = "".join(
         f"Environment={_quoted(f'{name}={value}')}\n"
         for name, value in job.variables.items()
@@ -81,19 +115,13 @@ def make_units(job: Job) -> Units:
     if _UNSAFE.search(words[0]):
         words = (*_SHELL, *words)
     command = " ".join(_quoted(word).replace("$", "$$") for word in words)
-    service = (
-        "# Made by `python-runner schedule install`, which replaces it.\n"
-        f"[Unit]\nDescription={title}\n\n"
-        "[Service]\nType=oneshot\n"
-        f"WorkingDirectory={_plain(str(job.folder))}\n{variables}"
-        f"ExecStart={command}\nTimeoutStartSec=infinity\n"
-    )
-    return Units(timer, service)
+    folder = _plain(str(job.folder))
+    return f"WorkingDirectory={folder}\n{variables}ExecStart={command}\n"
 
 
-def is_own(timer: str) -> bool:
-    """Say whether the text of a timer is one of ours."""
-    return f"[{_OWN_SECTION}]" in timer
+def is_own(unit: str) -> bool:
+    """Say whether the text of a timer, or of a service without one, is one of ours."""
+    return f"[{_OWN_SECTION}]" in unit
 
 
 def read_units(units: Units) -> Job | None:

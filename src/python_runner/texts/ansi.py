@@ -56,6 +56,11 @@ class Colours:
         self._styles: set[str] = set()
         self._front = self._behind = ""
 
+    @property
+    def are_none(self) -> bool:
+        """Whether no colour is on."""
+        return not (self._styles or self._front or self._behind)
+
     def spans(self, line: str) -> list[Span]:
         """Return the parts of a line without its end."""
         if "\x1b" not in line:

@@ -94,7 +94,7 @@ class Utf8Stream:
 
     def rest(self) -> bytes:
         """Return what was held back, now that nothing follows."""
-        return self._take(self._held, final=True)
+        return self._take(self._held, final=True) if self._held else b""
 
     def drop(self) -> int:
         """Forget what was held back, with its line; return how many bytes it was."""

@@ -73,6 +73,12 @@ class Links:
         """Return the page of what a script of a run printed."""
         return self(f"/r/{quote(run_id, safe='')}/{number}", **query)
 
+    def result(self, run_id: str, number: int, *, printed: bool) -> str:
+        """Return where it stands what became of a script: its output, if there was one."""
+        if printed:
+            return self.output(run_id, number)
+        return f"{self.run(run_id)}#s{number}"
+
     def output_file(self, run_id: str, number: int) -> str:
         """Return where that is as a plain text."""
         return self(f"/r/{quote(run_id, safe='')}/{number}.txt")

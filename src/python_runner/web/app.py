@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +14,12 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import (
+    HTMLResponse,
+    PlainTextResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Route
 
 from python_runner.masking import Masker
@@ -28,6 +33,7 @@ from python_runner.web.live import Live
 from python_runner.web.pages import (
     errors,
     failures,
+    fleet,
     help_page,
     log,
     mail,
@@ -39,11 +45,19 @@ from python_runner.web.pages import (
     status,
     wall,
 )
+from python_runner.web.reading.fleet import Fleet
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
 from python_runner.web.reading.projects import Configurations, Projects
 from python_runner.web.security import Guard
-from python_runner.web.site import LANGUAGES, Gone, NotFound, Page, Question
+from python_runner.web.site import (
+    LANGUAGES,
+    Gone,
+    NotFound,
+    Page,
+    PlainText,
+    Question,
+)
 
 
 if TYPE_CHECKING:
@@ -70,12 +84,16 @@ def create_app(site: Site) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        # The first reader finds the folders looked at already.
+        threading.Thread(target=dashboard.warm, name="warm", daemon=True).start()
         yield
         dashboard.close()
 
     surveyor, outputs = dashboard.surveyor, OutputPages()
-    pages: Mapping[str, Callable[[Question], Page | Response]] = {
-        "/": partial(overview.page, surveyor=surveyor),
+    fleet_read = dashboard.fleet
+    pages: Mapping[str, Callable[[Question], Page | PlainText]] = {
+        "/": partial(overview.page, surveyor=surveyor, fleet=fleet_read),
+        "/fleet": partial(fleet.page, fleet=fleet_read),
         "/wall": partial(wall.page, surveyor=surveyor),
         "/status.txt": partial(status.page, surveyor=surveyor),
         "/help": help_page.page,
@@ -111,20 +129,34 @@ class Dashboard:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
-        self.live = Live(self._database.changes, partial(output_sizes, self._store))
         self.surveyor = Surveyor(site, self._store, self._database.changes)
+        self.fleet = Fleet(site, site.fleet) if site.fleet else None
+        self.live = Live(self._mark, partial(output_sizes, self._store))
         self._configurations = Configurations(site.defaults)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()
         self._guard = threading.Lock()
 
+    def _mark(self) -> str:
+        if self.fleet is None:
+            return self.surveyor.mark()
+        # Whoever looks wants to know how the others do by now.
+        self.fleet.refresh()
+        return f"{self.surveyor.mark()}.{self.fleet.generation}"
+
+    def warm(self) -> None:
+        """Look at all projects once; raises nothing."""
+        with suppress(StoreError):
+            self.surveyor.overview()
+
     def close(self) -> None:
         """End the streams, and close the records."""
         self.live.close()
+        self.surveyor.close()
         self._database.close()
 
     def answers(
-        self, page: Callable[[Question], Page | Response]
+        self, page: Callable[[Question], Page | PlainText]
     ) -> Callable[[Request], Response]:
         """Return what answers requests by a page; each has a thread meanwhile."""
 
@@ -138,14 +170,15 @@ class Dashboard:
             if not body:
                 try:
                     found = page(question)
-                    if isinstance(found, Response):
-                        return found
+                    if isinstance(found, PlainText):
+                        return _plain(found)
                     body = render(found, question, mark, again=again)
                 except Exception as error:  # noqa: BLE001 - people get a sentence
                     found = self._failure(question, error)
                     body = render(found, question, mark, again=again)
                 code = found.status
-                self._keep(key, mark, body, code)
+                if not found.files:
+                    self._keep(key, mark, body, code)
             return _html(request, body, code)
 
         return answer
@@ -216,7 +249,8 @@ class Dashboard:
     async def no_page(self, request: Request, error: Exception) -> Response:
         """Answer that there is no page of this address."""
         question = self._question(request)
-        page = failures.page(question, error)
+        code = error.status_code if isinstance(error, HTTPException) else 404
+        page = failures.no_page(question, code)
         return HTMLResponse(render(page, question, ""), page.status)
 
 
@@ -228,6 +262,15 @@ def _html(request: Request, body: str, code: int) -> Response:
     if code == 200 and tag in request.headers.get("if-none-match", ""):  # noqa: PLR2004
         return Response(status_code=304, headers=headers)
     return HTMLResponse(content, code, headers)
+
+
+def _plain(text: PlainText) -> Response:
+    """Return a plain text, which a browser never takes for a page."""
+    if isinstance(text.content, str):
+        return PlainTextResponse(text.content, text.status)
+    headers = {"content-disposition": f'inline; filename="{text.name}"'}
+    kind = "text/plain; charset=utf-8"
+    return StreamingResponse(text.content, text.status, headers, kind)
 
 
 def _static(request: Request) -> Response:

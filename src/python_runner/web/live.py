@@ -19,7 +19,7 @@ from python_runner.records.store import StoreError
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
 #: Seconds between two questions, and between two signs of life.
 POLL, ALIVE = 0.5, 5.0
@@ -71,7 +71,7 @@ class Live:
         self._closed = True
         self._tell()
 
-    async def stream(self, seen: str, run_id: str = "") -> AsyncIterator[bytes]:
+    async def stream(self, seen: str, run_id: str = "") -> AsyncGenerator[bytes]:
         """Yield events until the reader goes, or the server ends.
 
         ``changed`` says that the records have changed since the mark ``seen``, and its id

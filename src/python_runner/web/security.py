@@ -129,8 +129,8 @@ class Guard:
         if tickets and self._take(tickets[0]):
             return self._signed_in(scope, query)
         text = N_(
-            "Sign in by the link that `python-runner serve` has printed, or send the"
-            " token in the header: Authorization: Bearer TOKEN. A link works once;"
+            "Open the link that `python-runner serve` has printed, or send the"
+            " token in the header Authorization, after the word Bearer. A link works once;"
             " `python-runner serve --link` prints another one."
         )
         return _text(text, 401, **{"www-authenticate": "Bearer"})

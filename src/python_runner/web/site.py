@@ -12,7 +12,7 @@ from python_runner.web.states import State
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from python_runner.model import Settings
@@ -40,6 +40,7 @@ class Site:
         projects: folders that were named or listed; empty: all that have runs.
         defaults: optional keys that hold where a project is silent.
         keep_days: age in days after which runs are deleted; None keeps them.
+        fleet: the folder of a fleet that is shown as well; None: none is.
         language: for readers who want none of :data:`LANGUAGES`.
         token: what readers must present; empty: nothing.
         hosts: names under which it is reached, in lower case, without a port.
@@ -51,6 +52,7 @@ class Site:
     projects: tuple[Path, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
+    fleet: Path | None = None
     language: str = LANGUAGES[0]
     token: str = field(default="", repr=False)
     hosts: frozenset[str] = LOOPBACK
@@ -109,6 +111,7 @@ class Page:
         status: of the answer.
         refresh: seconds after which a browser without scripts asks again; 0: it does not.
         live: whether the page is brought up to date while it is open.
+        files: whether it shows files, which change while no record does.
     """
 
     template: str
@@ -118,6 +121,22 @@ class Page:
     status: int = 200
     refresh: int = 0
     live: bool = False
+    files: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainText:
+    """A plain text that is answered instead of a page.
+
+    Attributes:
+        content: all of it, or its bytes in UTF-8 one block after the other.
+        name: under which a browser keeps it; empty: it shows it.
+        status: of the answer.
+    """
+
+    content: str | Iterator[bytes]
+    name: str = ""
+    status: int = 200
 
 
 class NotFound(Exception):

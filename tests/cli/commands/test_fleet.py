@@ -305,6 +305,30 @@ def test_the_digest_of_a_fleet_is_mailed_to_those_who_read_of_this_computer(
     assert "has been sent less than" in again.stderr
 
 
+def test_a_share_that_is_away_is_told_by_mail_all_the_same(
+    cli: Cli, make_project: MakeProject, share: Path, tmp_path: Path, mail_dir: Path
+) -> None:
+    """No mail means that the computer is off. The next one that can be read is whole."""
+    text = 'fleet = "share"\nprojects = ["project_1"]\n'
+    (tmp_path / "python-runner.toml").write_text(text, encoding="utf-8")
+    make_project(recipients=["ann@example.org"], email_strategy="failure_only")
+    share.rename(tmp_path / "away")
+    done = [cli("digest", "--fleet", "--mail") for _ in range(2)]
+    alone = cli("digest", "--fleet")
+    (tmp_path / "away").rename(share)
+    whole = cli("digest", "--fleet", "--mail")
+    first, second = mails(mail_dir)
+
+    assert [one.returncode for one in (*done, alone, whole)] == [2, 2, 2, 0]
+    assert "share cannot be read" in done[0].stderr
+    assert "the fleet's folder cannot be read (" in first["Subject"]
+    body = first.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().startswith("✖")
+    assert str(share) in body.get_content()
+    assert "cannot be read" not in second["Subject"]
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "words"),
     [

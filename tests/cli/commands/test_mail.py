@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import signal
 import socket
@@ -7,12 +8,20 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from python_runner.model import Delivery, Message, Receipt, Run, RunStatus
+from python_runner.model import (
+    Delivery,
+    Held,
+    HeldBy,
+    Message,
+    Receipt,
+    Run,
+    RunStatus,
+)
 from python_runner.records.store import Store, open_store
 from python_runner.report.mime import plain_text
 from python_runner.texts.sentence import Sentence
@@ -99,6 +108,44 @@ def test_mail_list_tells_what_waits_and_why(cli: Cli) -> None:
     assert cli("mail", "list", "--limit", 1).stdout.splitlines() == lines[:4]
 
 
+def test_programs_get_the_outbox_as_one_document(
+    cli: Cli, outbox: Store, tmp_path: Path
+) -> None:
+    """In every language: what waits, what was given up, what is held back."""
+    reason = Sentence.of("held back by {key}", key="remind")
+    held = Run(
+        run_id="3" * 13,
+        project="p",
+        path=tmp_path / "p",
+        status=RunStatus.FAILURE,
+        started_at=TODAY,
+        duration=1.0,
+        held=Held(by=HeldBy.REMIND, reason=reason, until=TODAY + timedelta(days=1)),
+    )
+    outbox.end_run(held, [], TODAY)
+
+    found = json.loads(cli("mail", "list", "--json", LANGUAGE="fr").stdout)
+
+    waiting, given_up = found["reports"]
+    assert (waiting["number"], waiting["kind"], waiting["channel"]) == (
+        2,
+        "report",
+        False,
+    )
+    assert [(r["state"], bool(r["next_try_at"])) for r in (waiting, given_up)] == [
+        ("queued", True),
+        ("failed", False),
+    ]
+    assert waiting["recipients"] == [
+        {"address": "b@x.org", "state": "sent", "detail": None},
+        {"address": "c@x.org", "state": "pending", "detail": "451 busy"},
+    ]
+    (back,) = found["held_back"]
+    assert (back["run_id"], back["held_by"]) == ("3" * 13, "remind")
+    assert back["reason"] == "held back by remind"
+    assert datetime.fromisoformat(back["until"]) == TODAY + timedelta(days=1)
+
+
 @pytest.mark.usefixtures("outbox")
 def test_mail_show_prints_the_mail(cli: Cli) -> None:
     """The text is decoded; --raw gives the bytes; an unknown number is a sentence."""
@@ -157,7 +204,7 @@ def test_mail_flush_sends_what_waits_before_it_is_due(cli: Cli, tmp_path: Path) 
     assert second.stdout == "1 sent, 0 waiting, 0 given up\n"
     assert len(list((tmp_path / "mails").glob("*.eml"))) == 2
     assert cli("mail", "list").stdout == "No report is waiting.\n"
-    assert cli("mail", "list", "--all").stdout.count("  sent  p ") == 2
+    assert cli("mail", "list", "--all").stdout.count("  written  p ") == 2
 
 
 @pytest.mark.portable("the outbox decides it, whose tests run there")

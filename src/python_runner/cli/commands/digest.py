@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ from python_runner.runner.fleet_digest import fleet_digest
 from python_runner.runner.signals import StopSignals
 from python_runner.scheduling.catch_up import first_missed
 from python_runner.texts.sanitize import flat
-from python_runner.texts.sentence import system_language
+from python_runner.texts.sentence import Sentence, system_language
 from python_runner.texts.sentence import translate as _
 
 
@@ -134,7 +135,10 @@ class _Request:
 )
 @env_file_option
 def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) -> int:
-    """Print, write or send a digest; 0 whatever it tells, once it has been made."""
+    """Print, write or send a digest; 0 whatever it tells, once it has been made.
+
+    Of a fleet that cannot be read, the digest of this computer is sent, which says so.
+    """
     page: Path | None = flags["page"]
     if page is not None and page.name in {"", ".."}:
         raise click.BadParameter(_("expected the name of a file"), param_hint="--html")
@@ -160,15 +164,9 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
             again=flags["again"],
             now=now,
         )
-        period = _period(store, request, since)
-        digest = _fleet_digest(request, period) if of_fleet else None
-        digest = digest or Survey(
-            store=store,
-            settings=settings,
-            defaults=workspace.defaults,
-            listed=request.listed,
-            missed=lambda project, moment: first_missed(project, store, moment),
-        ).digest(request.folders, period)
+        request, digest, away = _made(
+            store, request, since, of_fleet=of_fleet, by_mail=flags["by_mail"]
+        )
         if page is not None:
             _write_page(digest, page)
         told = _mail(store, request, digest, signals) if flags["by_mail"] else []
@@ -180,7 +178,48 @@ def command(projects: tuple[Path, ...], *, env_file: Path | None, **flags: Any) 
         say("{line}", line=line, err=True, colour=colour)
     if signals.received:
         return exit_code((), signal=signals.received.name)
+    if away:
+        raise away
     return EXIT_SUCCESS
+
+
+def _made(
+    store: Store,
+    request: _Request,
+    since: datetime | None,
+    *,
+    of_fleet: bool,
+    by_mail: bool,
+) -> tuple[_Request, Digest, PythonRunnerError | None]:
+    """Return the digest, and why it is not of the fleet where that cannot be read.
+
+    Raises:
+        PythonRunnerError: there is no fleet, or it cannot be read and nobody is mailed.
+    """
+    if not of_fleet:
+        return request, _own_digest(store, request, since), None
+    try:
+        digest = _fleet_digest(request, _period(store, request, since))
+    except PythonRunnerError as error:
+        if request.workspace.fleet is None or not by_mail:
+            raise
+        # The next one that can be read tells of this time as well.
+        request = replace(request, kind=request.kind.replace("fleet", "away", 1))
+        own = _own_digest(store, request, since)
+        notices = (Sentence.of("{words}", words=str(error)), *own.notices)
+        return request, replace(own, unread=True, notices=notices), error
+    return request, digest, None
+
+
+def _own_digest(store: Store, request: _Request, since: datetime | None) -> Digest:
+    """Return the digest of this computer."""
+    return Survey(
+        store=store,
+        settings=request.settings,
+        defaults=request.workspace.defaults,
+        listed=request.listed,
+        missed=lambda project, moment: first_missed(project, store, moment),
+    ).digest(request.folders, _period(store, request, since))
 
 
 def _fleet_digest(request: _Request, period: Period) -> Digest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ from python_runner.cli.commands import mail_setup
 from python_runner.cli.commands.mail_login import login, logout
 from python_runner.cli.lookup import open_records, past_masker
 from python_runner.cli.parameters import at_least
-from python_runner.cli.streams import say, stdout
+from python_runner.cli.streams import say, show_document, stdout
 from python_runner.cli.streams import show as show_text
 from python_runner.cli.targets import env_file_option, find_targets
 from python_runner.cli.wording import formats, held_lines, labelled, message_lines
@@ -43,7 +43,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from python_runner.model import MailSettings, Settings
+    from python_runner.model import MailSettings, Run, Settings
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
@@ -163,14 +163,28 @@ def _test_channels(folder: Path) -> int:
     metavar=_("N"),
     help=_("Maximum number of reports to list."),
 )
+@click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
 @env_file_option
-def list_(*, everything: bool, limit: int, env_file: Path | None) -> int:
+def list_(*, everything: bool, limit: int, as_json: bool, env_file: Path | None) -> int:
     """Print the outbox, newest first."""
     states = tuple(MessageState) if everything else UNDELIVERED
     settings = load_settings(env_file)
     with open_records(settings) as store:
         messages = store.messages.newest(states, limit=limit)
         held = store.held_back(everything=everything, limit=limit)
+    if as_json:
+        masker_of = cache(partial(past_masker, settings))
+        show_document(
+            {
+                "reports": [
+                    _document(queued, masker_of(queued.path)) for queued in messages
+                ],
+                "held_back": [
+                    _held_document(run.masked(masker_of(run.path))) for run in held
+                ],
+            }
+        )
+        return EXIT_SUCCESS
     if not messages and not held:
         show_text(_("No report is waiting."))
     _print(messages, settings, show_text)
@@ -311,6 +325,48 @@ def drop(number: int, env_file: Path | None) -> int:
 
 
 command.add_command(mail_setup.command, "setup")
+
+
+def _document(queued: QueuedMessage, masker: Masker) -> dict[str, Any]:
+    """Return a message as the public JSON document holds it."""
+    waits = queued.state is MessageState.QUEUED
+    return {
+        "number": queued.number,
+        "kind": "report" if queued.run_id else "digest",
+        "run_id": queued.run_id or None,
+        "project": queued.project or None,
+        "path": str(queued.path),
+        "channel": queued.message.audience != RECIPIENTS,
+        "subject": masker.text(queued.message.subject),
+        "state": queued.state.value,
+        "queued_at": queued.queued_at.isoformat(),
+        "attempts": queued.attempts,
+        "next_try_at": queued.next_try_at.isoformat() if waits else None,
+        "being_sent": queued.is_claimed(local_now()),
+        "recipients": [
+            {
+                "address": recipient.address,
+                "state": recipient.state,
+                "detail": str(recipient.detail) if recipient.detail else None,
+            }
+            for recipient in map(masker.fact, queued.recipients)
+        ],
+    }
+
+
+def _held_document(run: Run) -> dict[str, Any]:
+    """Return a run whose report is held back as the public JSON document holds it."""
+    held = run.held
+    return {
+        "run_id": run.run_id,
+        "project": run.project,
+        "path": str(run.path),
+        "status": run.status.value,
+        "started_at": run.started_at.isoformat(),
+        "held_by": held.by.value if held else None,
+        "reason": str(held.reason) if held else None,
+        "until": held.until.isoformat() if held and held.until else None,
+    }
 
 
 def _without_content(queued: QueuedMessage) -> str:

@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import suppress
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,8 +14,9 @@ from python_runner.cli import wording
 from python_runner.cli.app import COMMANDS
 from python_runner.cli.known_runs import active_run
 from python_runner.cli.lookup import configured_project, open_records
+from python_runner.cli.schedule_changes import How, brief, carry_out, place_of
 from python_runner.cli.schedule_view import rows_of
-from python_runner.cli.streams import say, show, show_document, stderr
+from python_runner.cli.streams import say, show, show_document
 from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, find_targets, projects_argument
 from python_runner.config.project import load_project
@@ -24,13 +24,10 @@ from python_runner.config.settings import can_mail, load_settings
 from python_runner.config.workspace import load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_FAILURE, EXIT_SUCCESS, EXIT_USAGE
-from python_runner.facts import dataclass
-from python_runner.files import absolute, current_folder, expanded, is_folder
-from python_runner.installation import scheduled_command
+from python_runner.files import absolute, current_folder, is_folder
 from python_runner.runner.context import schedule_terms
 from python_runner.scheduling.catch_up import outlook_of
-from python_runner.scheduling.entries import Purpose, SchedulerError, SchedulerName
-from python_runner.scheduling.fields import displaced_times
+from python_runner.scheduling.entries import SchedulerName
 from python_runner.scheduling.installed import (
     installed_entries,
     is_about,
@@ -46,10 +43,8 @@ from python_runner.scheduling.jobs import (
     run_job,
 )
 from python_runner.scheduling.plan import Wish, folder_key, plan_for
-from python_runner.scheduling.systemd import lingers
 from python_runner.scheduling.task_scheduler import TaskScheduler
 from python_runner.scheduling.task_xml import LOGON_TYPES
-from python_runner.scheduling.words import in_words
 from python_runner.texts.sentence import translate as _
 
 
@@ -68,8 +63,6 @@ if TYPE_CHECKING:
 
     _F = TypeVar("_F", bound=Callable[..., Any])
 
-#: Variables of this shell that a run needs: they say where the records are.
-_CARRIED = ("PYTHON_RUNNER_HOME", "XDG_STATE_HOME")
 #: Variables without which no mail leaves; an entry never holds them.
 _MAIL = ("LOGIN_MAIL", "PASSWORD_MAIL", "MAIL_TRANSPORT", "MAIL_FROM", "SMTP_HOST")
 
@@ -105,14 +98,6 @@ def _change_options(function: _F) -> _F:
     return function
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _How:
-    """How the user wants a change."""
-
-    yes: bool
-    dry_run: bool
-
-
 @command.command(
     "install",
     short_help=_("Install the entries of projects."),
@@ -145,7 +130,7 @@ def install(
     """Install the entries of projects; 2 where one cannot be installed."""
     targets, settings = find_targets(projects), load_settings(env_file)
     scheduler = _chosen(to, logon)
-    place = _place(env_file)
+    place = place_of(env_file)
     wish, code = _wish(targets, scheduler, place, settings.mail)
     plan = _planned(wish, scheduler)
     if plan is None:
@@ -157,13 +142,13 @@ def install(
             err=True,
             colour="yellow",
             name=entry.job.project.name if entry.job.project else "",
-            definition=_brief(entry),
+            definition=brief(entry),
         )
     if not wish.jobs and plan.is_empty:
         if code == EXIT_SUCCESS:
             show(_("There is nothing to install: no project has the key `schedule`."))
         return code
-    done = _carry_out(plan, scheduler, _How(yes=yes, dry_run=dry_run))
+    done = carry_out(plan, scheduler, How(yes=yes, dry_run=dry_run))
     if done == EXIT_SUCCESS and not dry_run:
         _note_schedules(targets.projects, settings)
     return max(code, done)
@@ -207,7 +192,7 @@ def remove(
     if plan.is_empty:
         show(_("There is nothing to remove: no entry is installed."))
         return EXIT_SUCCESS
-    return _carry_out(plan, scheduler, _How(yes=yes, dry_run=dry_run))
+    return carry_out(plan, scheduler, How(yes=yes, dry_run=dry_run))
 
 
 @command.command(
@@ -325,20 +310,6 @@ def _chosen(to: str | None, logon: str | None) -> Scheduler:
     raise PythonRunnerError("; ".join(reasons))
 
 
-def _place(env_file: Path | None) -> Place:
-    variables = {name: os.environ[name] for name in _CARRIED if os.environ.get(name)}
-    if "PYTHON_RUNNER_HOME" in variables:
-        home = str(expanded(variables["PYTHON_RUNNER_HOME"]))
-        # It alone decides then.
-        variables = {"PYTHON_RUNNER_HOME": home}
-    return Place(
-        command=scheduled_command(),
-        folder=current_folder(),
-        env_file=absolute(env_file) if env_file else None,
-        variables=variables,
-    )
-
-
 def _wish(
     targets: Workspace, scheduler: Scheduler, place: Place, mail: MailSettings
 ) -> tuple[Wish, int]:
@@ -419,156 +390,6 @@ def _planned(
     return plan
 
 
-def _carry_out(plan: Plan, scheduler: Scheduler, how: _How) -> int:
-    """Show a plan, ask, and do it."""
-    _show_plan(plan, scheduler)
-    if plan.is_empty:
-        return EXIT_SUCCESS
-    changed = (*plan.install, *plan.change)
-    if changed:
-        _show_needs(scheduler, changed)
-    if how.dry_run:
-        show(_("Nothing was changed (--dry-run)."))
-        return EXIT_SUCCESS
-    if code := _refusal(how, scheduler, changed):
-        return code
-    try:
-        here = [e for e in plan.remove if e.scheduler is scheduler.name]
-        scheduler.change(changed, here)
-        # Afterwards: where that was refused, the project still has its old entry.
-        _remove_elsewhere(plan, scheduler)
-    except SchedulerError as error:
-        say(wording.say(error.reason), err=True)
-        return EXIT_FAILURE
-    for job in changed:
-        show(_("{name}: installed"), colour="green", name=_title(job))
-    for entry in plan.remove:
-        show(_("{name}: removed"), colour="green", name=_title(entry.job))
-    return EXIT_SUCCESS
-
-
-def _refusal(how: _How, scheduler: Scheduler, jobs: Iterable[Job]) -> int:
-    """Ask whether to go on; return the exit code where not, else 0."""
-    asks = sys.stdin is not None and sys.stdin.isatty() and stderr().isatty()
-    if not asks and not how.yes:
-        say(_("Nothing was changed; --yes changes it without asking."), err=True)
-        return EXIT_USAGE
-    if not asks and _wants_password(scheduler, jobs):
-        say(
-            _(
-                "Windows would ask for the password of the account, and there is no"
-                " terminal: choose `--logon s4u` or `--logon interactive`"
-            ),
-            err=True,
-        )
-        return EXIT_USAGE
-    if not how.yes and not click.confirm(
-        _("Change this?"), prompt_suffix=" ", err=True
-    ):
-        say(_("Nothing was changed."), err=True)
-        return EXIT_FAILURE
-    return EXIT_SUCCESS
-
-
-def _wants_password(scheduler: Scheduler, jobs: Iterable[Job]) -> bool:
-    return isinstance(scheduler, TaskScheduler) and any(
-        scheduler.logon_of(job) == "password" for job in jobs
-    )
-
-
-def _remove_elsewhere(plan: Plan, scheduler: Scheduler) -> None:
-    for name in SchedulerName:
-        there = [entry for entry in plan.remove if entry.scheduler is name]
-        if there and name is not scheduler.name:
-            scheduler_named(name).change((), there)
-
-
-def _show_plan(plan: Plan, scheduler: Scheduler) -> None:
-    for job in plan.same:
-        show(
-            _("{name}: {words}: already installed, unchanged"),
-            name=_title(job),
-            words=_words(job),
-        )
-    for jobs, template in (
-        (plan.install, _("{name}: {words}: to be installed ({scheduler})")),
-        (plan.change, _("{name}: {words}: to be changed ({scheduler})")),
-    ):
-        for job in jobs:
-            show(
-                template,
-                colour="bold",
-                name=_title(job),
-                words=_words(job),
-                scheduler=scheduler.name.value,
-            )
-            _show_indented(scheduler.definition(job))
-    for entry in plan.remove:
-        show(
-            _("{name}: to be removed ({scheduler})"),
-            colour="bold",
-            name=_title(entry.job),
-            scheduler=entry.scheduler.value,
-        )
-        _show_indented(_brief(entry))
-    if not plan.is_empty:
-        show(_("By hand:"))
-        here = [entry for entry in plan.remove if entry.scheduler is scheduler.name]
-        for line in scheduler.instructions((*plan.install, *plan.change), here):
-            _show_indented(line)
-
-
-def _show_indented(text: str) -> None:
-    for line in text.rstrip("\n").split("\n"):
-        say("  {line}", line=line, whole=True)
-
-
-def _brief(entry: Entry) -> str:
-    """Return what names an entry to people: its line, or what it is called."""
-    return entry.definition if entry.scheduler is SchedulerName.CRON else entry.name
-
-
-def _show_needs(scheduler: Scheduler, jobs: Sequence[Job]) -> None:
-    """Say what the scheduler needs so that projects run while nobody is logged on."""
-    if scheduler.name is SchedulerName.SYSTEMD and not lingers():
-        show(
-            _(
-                "These timers run only while you are logged on. `loginctl enable-linger`"
-                " lets them run at any time; it is not changed here."
-            )
-        )
-    if scheduler.name is not SchedulerName.CRON:
-        now = datetime.now().astimezone()
-        for job in jobs:
-            for due in islice(displaced_times(job.expression or "", now), 1):
-                show(
-                    _(
-                        "{name}: on {day} the clock changes, and it may not run: that"
-                        " day does not have its time. Choose another time."
-                    ),
-                    name=_title(job),
-                    day=wording.formats().minute(due).partition(" ")[0],
-                )
-    if isinstance(scheduler, TaskScheduler):
-        for logon in sorted({scheduler.logon_of(job) for job in jobs}):
-            show(_LOGON_NEEDS[logon]())
-
-
-_LOGON_NEEDS: dict[str, Callable[[], str]] = {
-    "password": lambda: _(
-        "Windows asks for the password of the account and stores it: the tasks run"
-        " whether you are logged on or not, and reach network folders. If the password"
-        " changes, install them again with `--logon password`."
-    ),
-    "s4u": lambda: _(
-        "No password is stored: the tasks run whether you are logged on or not, but"
-        " reach no network folder and no encrypted file. Windows may require a prompt"
-        " of an administrator."
-    ),
-    "interactive": lambda: _("The tasks run only while you are logged on."),
-}
-
-
 def _warn_of_shell(settings: Settings, env_file: Path | None) -> None:
     """Say which variables of this shell the scheduler will not know."""
     if sys.platform == "win32":
@@ -587,17 +408,3 @@ def _warn_of_shell(settings: Settings, env_file: Path | None) -> None:
             names=", ".join(names),
             file=settings.env_file or current_folder() / ".env",
         )
-
-
-def _title(job: Job) -> str:
-    if job.project is not None:
-        return job.project.name
-    if job.purpose is Purpose.FLUSH:
-        return _("reports that wait")
-    if job.purpose is Purpose.DIGEST:
-        return _("digest")
-    return " ".join(job.command)
-
-
-def _words(job: Job) -> str:
-    return wording.say(in_words(job.expression or ""))

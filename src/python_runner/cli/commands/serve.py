@@ -6,11 +6,13 @@ import os
 import signal
 import webbrowser
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from python_runner.cli.lookup import open_records
+from python_runner.cli.schedule_changes import How, place_of
+from python_runner.cli.serve_entry import install, kept_token, uninstall
 from python_runner.cli.streams import say
 from python_runner.cli.targets import env_file_option, projects_argument
 from python_runner.computer import host_name
@@ -18,14 +20,17 @@ from python_runner.config.settings import load_settings
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
 from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_SUCCESS, EXIT_TERMINATED
+from python_runner.facts import dataclass
 from python_runner.files import absolute, current_folder
-from python_runner.installation import extra_command
+from python_runner.installation import extra_command, shell_word
 from python_runner.runner.signals import StopSignals
+from python_runner.scheduling.jobs import serve_job
 from python_runner.texts.sentence import system_language
 from python_runner.texts.sentence import translate as _
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from python_runner.model import Settings
@@ -65,13 +70,28 @@ _LARGEST_PORT = 65535
     "names",
     multiple=True,
     metavar=_("NAME"),
-    help=_("A further host name by which browsers may reach it, as of a proxy."),
+    help=_("A further name by which browsers may reach it, as that of a proxy."),
 )
 @click.option("--open", "browser", is_flag=True, help=_("Open it in the browser."))
 @click.option(
     "--link",
     is_flag=True,
     help=_("Only print another link that signs a browser in, by PYTHON_RUNNER_TOKEN."),
+)
+@click.option(
+    "--install",
+    is_flag=True,
+    help=_(
+        "Let the system start it whenever you log on, and again if it fails: systemd or"
+        " the Task Scheduler. It may be repeated: only what differs is changed."
+    ),
+)
+@click.option(
+    "--remove", "removes", is_flag=True, help=_("Take what --install has made away.")
+)
+@click.option("--yes", "-y", is_flag=True, help=_("Change it without asking."))
+@click.option(
+    "--dry-run", is_flag=True, help=_("Show what would change; change nothing.")
 )
 @env_file_option
 def command(
@@ -80,25 +100,96 @@ def command(
     port: int,
     names: tuple[str, ...],
     *,
-    browser: bool,
-    link: bool,
     env_file: Path | None,
+    **flags: Any,
+) -> int:
+    """Serve the dashboard until a signal comes, or let the system start it."""
+    _require_one_act(flags)
+    settings = load_settings(env_file)
+    how = How(yes=flags["yes"], dry_run=flags["dry_run"])
+    if flags["removes"]:
+        return uninstall(settings.home, how)
+    _require_extra()
+    where = _Where(host=host, port=port, names=names)
+    if flags["link"]:
+        return _print_link(settings, where)
+    if flags["install"]:
+        return _install(settings, where, projects, env_file, how)
+    return _serve(settings, where, projects, browser=flags["browser"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Where:
+    """Where the dashboard is reached: by which address, port and further names."""
+
+    host: str
+    port: int
+    names: tuple[str, ...]
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of the command that say so."""
+        words = [] if self.host == HOST else ["--host", self.host]
+        words += [] if self.port == PORT else ["--port", str(self.port)]
+        return (*words, *(word for name in self.names for word in ("--name", name)))
+
+
+def _print_link(settings: Settings, where: _Where) -> int:
+    from python_runner.web import security  # noqa: PLC0415 - an extra
+    from python_runner.web.site import present  # noqa: PLC0415
+
+    token = _token(settings)
+    if not token:
+        raise PythonRunnerError(_("{name} is not set").format(name=TOKEN))
+    ticket = security.new_ticket(token, present())
+    address = _address(where.host, where.port)
+    say("{address}", address=f"{address}/?{security.TICKET}={ticket}")
+    return EXIT_SUCCESS
+
+
+def _install(
+    settings: Settings,
+    where: _Where,
+    projects: tuple[Path, ...],
+    env_file: Path | None,
+    how: How,
+) -> int:
+    """Let the system start the dashboard; return the exit code."""
+    from python_runner.web import security, server  # noqa: PLC0415 - an extra
+
+    if where.port == 0:
+        raise click.BadParameter(_("name a port"), param_hint="--port")
+    token = _token(settings)
+    if not token and not server.is_loopback(where.host):
+        token = security.new_token()
+    folders = tuple(dict.fromkeys(map(absolute, projects)))
+    job = serve_job(place_of(env_file), where.options, folders)
+    # What the service finds itself is kept nowhere else.
+    found = load_settings(env_file, environ={}).environ.get(TOKEN)
+    code = install(job, "" if found else token, settings.home, how)
+    if code == EXIT_SUCCESS and not how.dry_run:
+        say(
+            _("The dashboard is at {address}"),
+            address=_address(where.host, where.port),
+        )
+        if token:
+            words = ("python-runner", "serve", "--link", *where.options)
+            say(
+                _("`{command}` prints a link that signs a browser in."),
+                command=" ".join(map(shell_word, words)),
+            )
+    return code
+
+
+def _serve(
+    settings: Settings, where: _Where, projects: tuple[Path, ...], *, browser: bool
 ) -> int:
     """Serve the dashboard until a signal comes."""
-    _require_extra()
     # Imported here because the web server is an extra, and takes a while.
     from python_runner.web import security, server  # noqa: PLC0415
     from python_runner.web.site import LOOPBACK, Site, present  # noqa: PLC0415
 
-    settings = load_settings(env_file)
-    local = server.is_loopback(host)
-    token = _token(settings)
-    if link:
-        if not token:
-            raise PythonRunnerError(_("{name} is not set").format(name=TOKEN))
-        ticket = security.new_ticket(token, present())
-        say("{address}", address=f"{_address(host, port)}/?{security.TICKET}={ticket}")
-        return EXIT_SUCCESS
+    local, token = server.is_loopback(where.host), _token(settings)
     if not local and not token:
         token = security.new_token()
     workspace = load_workspace(current_folder()) or Workspace()
@@ -106,19 +197,20 @@ def command(
         # As with any command: what is damaged is set aside, what is old brought up to date.
         pass
     folders = tuple(dict.fromkeys(map(absolute, projects or workspace.projects)))
-    known = {name.lower() for name in (*names, *(() if local else (host, host_name())))}
+    own = () if local else (where.host, host_name())
     site = Site(
         settings=settings,
         projects=folders,
         defaults=workspace.defaults,
         keep_days=workspace.keep_days,
+        fleet=workspace.fleet.folder if workspace.fleet else None,
         language=system_language(),
         token=token,
-        hosts=LOOPBACK | known,
+        hosts=LOOPBACK | {name.lower() for name in (*where.names, *own)},
         addresses=not local,
     )
-    listener = server.listen(host, port)
-    address = _address(host, listener.getsockname()[1])
+    listener = server.listen(where.host, where.port)
+    address = _address(where.host, listener.getsockname()[1])
     if token:
         address += f"/?{security.TICKET}={security.new_ticket(token, present())}"
     serving = server.make_server(site)
@@ -130,6 +222,23 @@ def command(
     if signals.received is None:
         return EXIT_SUCCESS
     return EXIT_INTERRUPTED if signals.received is signal.SIGINT else EXIT_TERMINATED
+
+
+def _require_one_act(flags: Mapping[str, bool]) -> None:
+    """Refuse options that do not go together.
+
+    Raises:
+        click.UsageError: they do not.
+    """
+    names = {"install": "--install", "removes": "--remove"}
+    acts = names | {"link": "--link", "browser": "--open"}
+    asked = [option for name, option in acts.items() if flags[name]]
+    if len(asked) > 1 and (flags["install"] or flags["removes"]):
+        message = _("{one} and {other} do not go together")
+        raise click.UsageError(message.format(one=asked[0], other=asked[1]))
+    changes = flags["yes"] or flags["dry_run"]
+    if changes and not (flags["install"] or flags["removes"]):
+        raise click.UsageError(_("--yes and --dry-run are for --install and --remove"))
 
 
 def _require_extra() -> None:
@@ -157,9 +266,10 @@ def _token(settings: Settings) -> str:
     from python_runner.web.security import SHORTEST_TOKEN  # noqa: PLC0415 - an extra
 
     token = settings.environ.get(TOKEN) or os.environ.get(TOKEN) or ""
+    token = token or kept_token(settings.home)
     if token and len(token) < SHORTEST_TOKEN:
-        message = _("{name} is too short: it needs {count} characters")
-        raise PythonRunnerError(message.format(name=TOKEN, count=SHORTEST_TOKEN))
+        message = _("{name} is too short: it needs at least {least} characters")
+        raise PythonRunnerError(message.format(name=TOKEN, least=SHORTEST_TOKEN))
     return token
 
 

@@ -19,10 +19,10 @@ from python_runner.cli.tables import Cell, Column, print_table
 from python_runner.cli.targets import env_file_option, run_argument
 from python_runner.cli.wording import labelled
 from python_runner.config.settings import load_settings
-from python_runner.exceptions import PythonRunnerError
+from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.execution.exit_reasons import shown_exit_code
 from python_runner.exit_codes import EXIT_SUCCESS
-from python_runner.files import absolute, replacing
+from python_runner.files import absolute, current_folder, replacing
 from python_runner.model import Outcome, Run
 from python_runner.records.outputs import as_kept
 from python_runner.report.differences import view_differences
@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
     from python_runner.cli.known_runs import KnownRun
     from python_runner.masking import Masker
-    from python_runner.model import Attempt, OpenRun, OpenScript, ScriptResult
+    from python_runner.model import (
+        Attempt,
+        OpenRun,
+        OpenScript,
+        ScriptResult,
+        Settings,
+    )
     from python_runner.model.differences import Differences
     from python_runner.records.store import Store
 
@@ -67,7 +73,7 @@ _PAGE = "run.html"
     "page",
     type=click.Path(path_type=Path, dir_okay=False, readable=False),
     metavar=_("FILE"),
-    help=_("Write the report of the run as a web page to FILE."),
+    help=_("Write the page of the run, as the dashboard has it, to FILE."),
 )
 @click.option(
     "--open", "opens", is_flag=True, help=_("Open that page in the web browser.")
@@ -96,7 +102,7 @@ def command(
     if flags["opens"] and page is None:
         page = settings.home / _PAGE
     if page is not None:
-        _write_page(found, masker, page, changed)
+        _write_page(found.facts.run_id, settings, page)
         if flags["opens"]:
             _open(page)
     if flags["as_json"]:
@@ -137,26 +143,31 @@ def _document(
     return document
 
 
-def _write_page(
-    found: KnownRun,
-    masker: Masker,
-    path: Path,
-    changed: Mapping[str, Differences],
-) -> None:
-    """Write the report of a run as a page that needs no other file.
+def _write_page(run_id: str, settings: Settings, path: Path) -> None:
+    """Write the page of a run, as the dashboard has it, so that it needs no other file.
 
     Raises:
-        PythonRunnerError: the run has not ended, or the file cannot be written; what was
-            there is still there.
+        PythonRunnerError: the file cannot be written; what was there is still there.
     """
-    if not isinstance(found.facts, Run):
-        raise PythonRunnerError(_hint(found))
-    from python_runner.runner.rendering import render_page  # noqa: PLC0415 - seldom used
+    # Imported here because pages are seldom written, and the template engine takes a while.
+    from python_runner.records.read_only import open_reader  # noqa: PLC0415
+    from python_runner.web.site import Site  # noqa: PLC0415
+    from python_runner.web.standing import run_page  # noqa: PLC0415
 
-    run = as_kept(found.facts).masked(masker)
-    page = render_page(run, masker, language=system_language(), differences=changed)
+    workspace = load_workspace(current_folder()) or Workspace()
+    site = Site(
+        settings=settings,
+        defaults=workspace.defaults,
+        keep_days=workspace.keep_days,
+        language=system_language(),
+    )
+    store, database = open_reader(settings.home)
+    try:
+        page = run_page(site, store, run_id)
+    finally:
+        database.close()
     with writing(path), replacing(path) as new:
-        new.write(page.encode())
+        new.write(page.encode("utf-8", "replace"))
 
 
 def _open(page: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.exceptions import HTTPException
-
 from python_runner.records.read_only import NoRecords
 from python_runner.records.store import StoreError
 from python_runner.web.site import Gone, NotFound, Page
@@ -24,10 +22,6 @@ def page(question: Question, error: Exception) -> Page:
         return _failure(str(error), 410, link=error.link, label=error.label)
     if isinstance(error, NotFound):
         return _failure(str(error), 404)
-    if isinstance(error, HTTPException):
-        code = error.status_code
-        words = _("There is no such page here.") if code == 404 else str(error.detail)  # noqa: PLR2004
-        return _failure(words, code)
     if isinstance(error, NoRecords):
         return _failure(_("No runs are recorded yet."), 404)
     if isinstance(error, StoreError):
@@ -41,6 +35,11 @@ def page(question: Question, error: Exception) -> Page:
             ),
         )
     raise error
+
+
+def no_page(question: Question, code: int) -> Page:
+    """Return the page for an address that is none of ours; ``code`` is the status."""
+    return _failure(question.formats.gettext("There is no such page here."), code)
 
 
 def broken(question: Question, told: Sentence) -> Page:

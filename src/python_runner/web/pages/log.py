@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.model import Outcome
 from python_runner.records.log_pages import LogFilter, LogPart, log_part
 from python_runner.records.log_reader import LogPlace
 from python_runner.records.log_rotation import logs_in
@@ -16,7 +17,7 @@ from python_runner.texts.system_errors import system_error
 from python_runner.web import times
 from python_runner.web.pages.shared import whole_number
 from python_runner.web.site import NotFound, Page
-from python_runner.web.states import State, state_of
+from python_runner.web.states import State, state_of, word_of
 
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ class LineView:
     Attributes:
         why: the first thing a failure says.
         more: all that it says; empty where that is the same.
+        word: how it ended.
     """
 
     line: LogLine
     state: State
+    word: str
     why: str
     more: str
 
@@ -76,13 +79,14 @@ def page(question: Question) -> Page:
         part = LogPart()
         words = _("The log cannot be read: {error}")
         problem = words.format(error=system_error(error))
-    lines = [_view(line) for line in part.lines]
+    lines = [_view(line, question) for line in part.lines]
     if not query.get("reverse"):
         lines.reverse()
     failed = sum(view.state is State.FAILED for view in lines)
     state = State.FAILED if failed else State.WELL
     return Page(
         template="log.html.j2",
+        files=True,
         title=f"{state.shape} {folder.name}",
         values={
             "sentence": problem or _sentence(part, failed, folder, question),
@@ -155,7 +159,7 @@ def _sentence(
     )
 
 
-def _view(line: LogLine) -> LineView:
+def _view(line: LogLine, question: Question) -> LineView:
     said = (line.traceback or "").rstrip()
     # The last line of a traceback names the exception.
     last = said.rpartition("\n")[2]
@@ -163,6 +167,7 @@ def _view(line: LogLine) -> LineView:
     return LineView(
         line=line,
         state=state_of(line.status),
+        word=word_of(Outcome(line.status), question.formats),
         why=why,
         more=said if said != why else "",
     )

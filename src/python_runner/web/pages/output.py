@@ -12,28 +12,24 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
-from starlette.background import BackgroundTask
-from starlette.responses import StreamingResponse
 
 from python_runner.facts import dataclass
 from python_runner.records import overview
 from python_runner.records.output_pages import STEP, OutputPages, OutputPart, OutputView
 from python_runner.records.output_reader import OutputReader
-from python_runner.texts.ansi import Colours, plain
+from python_runner.texts.ansi import Colours, Span, plain
 from python_runner.texts.sanitize import one_line
 from python_runner.web import times
 from python_runner.web.pages.shared import no_run, require_shown, whole_number
 from python_runner.web.reading.marks import Mark, mark_of
 from python_runner.web.reading.runs import end_of_open
-from python_runner.web.site import Gone, NotFound, Page
+from python_runner.web.site import Gone, NotFound, Page, PlainText
 from python_runner.web.states import State, state_of
 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from starlette.responses import Response
 
     from python_runner.masking import Masker
     from python_runner.model.overview import RunLine
@@ -70,12 +66,14 @@ class PartView:
         begin: number of the first one; 0 where it is not known.
         end: offset behind the last one.
         after: number of the line behind the last one; 0 where it is not known.
+        marks: numbers of the lines that people look for, and what they tell of.
     """
 
     html: Markup
     begin: int
     end: int
     after: int
+    marks: tuple[tuple[int, Mark], ...] = ()
 
 
 def page(question: Question, outputs: OutputPages) -> Page:
@@ -102,13 +100,15 @@ def page(question: Question, outputs: OutputPages) -> Page:
     except OSError as error:
         raise _unreadable(question, output, error) from error
     pattern = re.compile(re.escape(text), re.IGNORECASE) if text else None
-    lines = [line for part in view.parts for line in part.lines]
-    marks = [(line.number, mark) for line in lines if (mark := _mark(line))]
+    if view.total is None:
+        outputs.count_on(output.path)
     state = State.RUNNING if output.alive else state_of(_ended(output.state))
     name = one_line(output.masker.text(output.script), _NAME)
     views = [_part(part.lines, part.end, pattern) for part in view.parts]
+    marks = [mark for part in views for mark in part.marks]
     return Page(
         template="output.html.j2",
+        files=True,
         title=f"{state.shape} {name}",
         values={
             "sentence": _sentence(output, view, name, question),
@@ -122,6 +122,7 @@ def page(question: Question, outputs: OutputPages) -> Page:
             "step": STEP,
             "marks": [(n, mark) for n, mark in marks if n][:_MARKS],
             "marked": len(marks),
+            "open": _opened(marks, state) if not begin and not text else 0,
             "text": text,
             "only": only,
             "begin": begin,
@@ -165,6 +166,7 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     torn = last[-1] if last and not begin and view.unfinished else None
     return Page(
         template="lines.html.j2",
+        files=True,
         title="",
         values={
             "parts": parts,
@@ -176,21 +178,7 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     )
 
 
-def counting(question: Question, outputs: OutputPages) -> BackgroundTask | None:
-    """Return what counts the rest of the lines when the answer has been sent."""
-    output = _output_of(question)
-
-    def count() -> None:
-        try:
-            while outputs.count(output.path):
-                pass
-        except OSError:
-            return
-
-    return BackgroundTask(count)
-
-
-def plain_file(question: Question) -> Response:
+def plain_file(question: Question) -> PlainText:
     """Return the whole output as plain text.
 
     Raises:
@@ -217,11 +205,7 @@ def plain_file(question: Question) -> Response:
 
     stem = re.sub(r"[^A-Za-z0-9._-]+", "_", output.script)[-_NAME:]
     name = f"{output.line.run_id}_{output.number:02}_{stem}.txt"
-    return StreamingResponse(
-        blocks(),
-        media_type="text/plain; charset=utf-8",
-        headers={"content-disposition": f'inline; filename="{name}"'},
-    )
+    return PlainText(content=blocks(), name=name)
 
 
 def _output_of(question: Question) -> Output:
@@ -321,6 +305,14 @@ def _sentence(
     return times.sentence(words, count=formats.number(view.total), **values)
 
 
+def _opened(marks: Sequence[tuple[int, Mark]], state: State) -> int:
+    """Return the line at which the output of a failed script opens; 0: at the first."""
+    if state is not State.FAILED:
+        return 0
+    found = [number for number, mark in marks if mark is Mark.TRACEBACK]
+    return (found or [number for number, _mark in marks] or [0])[-1]
+
+
 def _ended(state: str) -> str | None:
     return {"planned": "skipped", "running": "interrupted"}.get(state, state)
 
@@ -336,10 +328,6 @@ def _gap(views: Sequence[PartView], view: OutputView) -> int:
 
 def _has_more(last: PartView, view: OutputView) -> bool:
     return last.end < view.size
-
-
-def _mark(line: OutputLine) -> Mark | None:
-    return mark_of(plain(line.text))
 
 
 def _matching(
@@ -372,38 +360,50 @@ def _part(
     lines: Sequence[OutputLine], end: int, pattern: re.Pattern[str] | None
 ) -> PartView:
     colours = Colours()
-    html = "".join(_line(line, colours, pattern) for line in lines)
+    made = [_line(line, colours, pattern) for line in lines]
+    html = "".join(element for element, _mark in made)
+    marks = [
+        (line.number, mark)
+        for line, (_element, mark) in zip(lines, made, strict=True)
+        if mark
+    ]
     after = lines[-1].number + 1 if lines and lines[-1].number else 0
     return PartView(
         html=Markup(html),  # noqa: S704 - everything in it is escaped below
         begin=lines[0].number if lines else 0,
         end=end,
         after=after,
+        marks=tuple(marks),
     )
 
 
-def _line(line: OutputLine, colours: Colours, pattern: re.Pattern[str] | None) -> str:
-    """Return the element of a line: its number is drawn, and no part of the text."""
-    spans = colours.spans(line.text)
-    shown = "".join(span.text for span in spans)
-    mark = mark_of(shown)
+def _line(
+    line: OutputLine, colours: Colours, pattern: re.Pattern[str] | None
+) -> tuple[str, Mark | None]:
+    """Return the element of a line, and its mark; its number is no part of the text."""
+    if line.text.isprintable() and colours.are_none:
+        shown = line.text
+        inner = escape(shown)
+    else:
+        spans = colours.spans(line.text)
+        shown = "".join(span.text for span in spans)
+        inner = "".join(map(_span, spans))
     if pattern and pattern.search(shown):
         inner = _with_matches(shown, pattern)
-    else:
-        inner = "".join(
-            f'<span class="{" ".join(f"c-{n}" for n in span.names)}">{escape(span.text)}</span>'
-            if span.names
-            else escape(span.text)
-            for span in spans
-        )
+    mark = mark_of(shown)
     kind = f" {mark.value}" if mark else ""
     if not line.number:
-        return f'<div class="l{kind}" id="B{line.offset}">{inner}\n</div>'
+        return f'<div class="l{kind}" id="B{line.offset}">{inner}\n</div>', mark
     n = line.number
-    return (
-        f'<div class="l{kind}" id="L{n}"><a class="n" href="#L{n}" data-n="{n}"'
-        f' aria-label="{n}" tabindex="-1"></a>{inner}\n</div>'
-    )
+    link = f'<a href="#L{n}" aria-label="{n}" tabindex="-1"></a>'
+    return f'<div class="l{kind}" id="L{n}">{link}{inner}\n</div>', mark
+
+
+def _span(span: Span) -> str:
+    if not span.names:
+        return escape(span.text)
+    classes = " ".join(f"c-{name}" for name in span.names)
+    return f'<span class="{classes}">{escape(span.text)}</span>'
 
 
 def _with_matches(text: str, pattern: re.Pattern[str]) -> str:

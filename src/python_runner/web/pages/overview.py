@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from python_runner.facts import dataclass
+from python_runner.model import RunStatus
+from python_runner.report.differences import brief_differences
 from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import one_line
 from python_runner.web import times
 from python_runner.web.addresses import key_of
+from python_runner.web.pages import fleet as fleet_pages
 from python_runner.web.pages.words import (
     NAME,
     mail_words,
@@ -18,6 +21,7 @@ from python_runner.web.pages.words import (
     run_command,
     where,
     why,
+    why_failed,
 )
 from python_runner.web.reading.overview import RUNS, Row
 from python_runner.web.site import Page
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.texts.formats import Formats
+    from python_runner.web.reading.fleet import Fleet
     from python_runner.web.reading.overview import Overview, Surveyor
     from python_runner.web.site import Question
 
@@ -53,7 +58,8 @@ class IncidentView:
         where: its place in the project; empty where there is none.
         times: ``4th time``; empty for the first.
         since: when the first of these runs began.
-        run_id, number: the last run, and the script in it; None without one.
+        run_id: of the last run; None without one.
+        number: of the script in it, where there is, or was, an output of it.
         changed: what has changed since it worked last; empty where nobody knows.
         help: the owner's words; empty for none.
         command: what runs it again.
@@ -103,7 +109,7 @@ class Group:
     last: datetime | None
 
 
-def page(question: Question, surveyor: Surveyor) -> Page:
+def page(question: Question, surveyor: Surveyor, fleet: Fleet | None = None) -> Page:
     """Return the page."""
     overview = surveyor.overview()
     formats, now = question.formats, question.now
@@ -126,6 +132,7 @@ def page(question: Question, surveyor: Surveyor) -> Page:
             "groups": groups,
             "most": RUNS,
             "hidden": len(overview.rows) - len(rows),
+            "fleet": fleet and fleet_pages.brief(fleet.now(), formats),
         },
         state=overview.state,
         refresh=30,
@@ -220,7 +227,9 @@ def _error_of(row: Row) -> str:
 def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
     row, *others = rows
     last = row.last if not row.left else None
-    failure = last.failure if last else None
+    # Where nothing was begun, no script is to blame.
+    started = last is not None and last.status is not RunStatus.NOT_STARTED
+    failure = last.failure if last and started else None
     streak = row.summary.streak if row.summary and last else None
     times_told = ""
     if streak and streak.count > 1:
@@ -228,8 +237,8 @@ def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
         times_told = words.format(ordinal=formats.ordinal(streak.count))
     if failure:
         told = why(failure, formats)
-    elif last and last.error:
-        told = one_line(formats.say(last.error), LINE)
+    elif last and (last.error or not started):
+        told = why_failed(last, formats)
     else:
         told = one_line(row.known.problem or word_of(row.status, formats), LINE)
     run = row.left or last
@@ -242,7 +251,8 @@ def _incident(rows: Sequence[Row], formats: Formats) -> IncidentView:
         times=times_told,
         since=streak.since if streak else (row.left.started_at if row.left else None),
         run_id=run.run_id if run else None,
-        number=failure.number if failure else None,
+        number=failure.number if failure and failure.printed else None,
+        changed=brief_differences(row.known.changed, formats),
         help=one_line(row.help, LINE),
         command=run_command(row.path, resume=run is not None),
         others=tuple(other.name for other in others),

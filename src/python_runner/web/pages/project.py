@@ -124,7 +124,12 @@ def _sentence(row: Row, question: Question) -> Markup:
     formats, now, last = question.formats, question.now, row.last
     _, values = formats.gettext, dict[str, object]()
     match row.state:
-        case State.FAILED if last and last.failure and not row.left:
+        case State.FAILED if (
+            last
+            and last.failure
+            and last.status is not RunStatus.NOT_STARTED
+            and not row.left
+        ):
             return _failing(row, last.failure, question)
         case State.FAILED | State.INTERRUPTED:
             words = _("{name}: {outcome}. {reason}")
@@ -140,9 +145,14 @@ def _sentence(row: Row, question: Question) -> Markup:
             words = _("{name} succeeded, but unusually: {reason}")
             values["reason"] = reason_of(row, now, formats)
         case State.RUNNING:
-            words = _("{name} is running: {ended} of {count} scripts have ended.")
+            count = row.running.scripts if row.running else 0
+            words = formats.ngettext(
+                "{name} is running: {ended} of {count} script has ended.",
+                "{name} is running: {ended} of {count} scripts have ended.",
+                count,
+            )
             values["ended"] = formats.number(row.running.done if row.running else 0)
-            values["count"] = formats.number(row.running.scripts if row.running else 0)
+            values["count"] = formats.number(count)
         case State.WELL if last and row.known.due:
             words = _("{name} is well. Last run {last}, next expected {due}.")
             values["due"] = times.moment(row.known.due, now, formats)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
-from python_runner.model import RunStatus
+from python_runner.model import Outcome, RunStatus
 from python_runner.records.outputs import is_kept, read_tail
+from python_runner.records.rows import was_left_open
 from python_runner.report.comparison import history, recurrence
+from python_runner.report.differences import view_differences
 from python_runner.report.summary import (
     BRIEF,
     LINE,
@@ -16,6 +19,8 @@ from python_runner.report.summary import (
     outcome_and_why,
     place,
 )
+from python_runner.report.view import SENTENCE, WARNINGS
+from python_runner.runner.differences import since_success
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.web import times
 from python_runner.web.pages.mail import message_word, recipient_words
@@ -45,6 +50,8 @@ TAIL_LINES, _TAIL_BYTES = 40, 64 * 1024
 _NAME = 60
 #: Bytes of a traceback that are shown.
 _TRACE = 64 * 1024
+#: Scripts of a run whose failures are compared with their last successes.
+_COMPARED = 500
 #: Scripts in the timeline.
 _BARS = 100
 
@@ -144,10 +151,12 @@ def page(question: Question) -> Page:
     require_shown(question, line.path)
     masker = question.projects.masker(line.path)
     configuration = question.projects.configuration(line.path)
+    changes = _changes(facts, question, masker)
     help_texts = configuration.all_help if configuration else {}
     state = State.INTERRUPTED if _died(facts) else state_of(facts.status)
     return Page(
         template="run.html.j2",
+        files=True,
         title=f"{state.shape} {line.project}",
         values={
             "sentence": _sentence(facts, question, masker),
@@ -157,21 +166,43 @@ def page(question: Question) -> Page:
             "counts": _counts(facts, question),
             "error": masker.text(question.formats.say(line.error)),
             "failed": [
-                _failed(one, facts, question, masker, help_texts)
+                replace(
+                    _failed(one, facts, question, masker, help_texts),
+                    changes=changes.get(one.result.script, ()),
+                )
                 for one in facts.failed
             ],
+            "warnings": _warnings(facts, question, masker),
+            "details": _details(facts, question),
+            "help": masker.text(help_texts.get("", "")) if facts.failed else "",
             "bars": _bars(facts, masker),
-            "others": [_other(one, question, masker) for one in facts.others],
+            "others": [_other(one, facts, question, masker) for one in facts.others],
             "mails": [_mail(one, question) for one in facts.messages],
             "command_text": _command(facts),
             "after": after,
             "failed_after": failed_after,
-            "tail_lines": TAIL_LINES,
             "live_run": line.run_id if facts.alive else "",
         },
         state=state,
         live=facts.alive and not after and not failed_after,
     )
+
+
+def _changes(
+    facts: RunFacts, question: Question, masker: Masker
+) -> dict[str, tuple[str, ...]]:
+    """Return in words what changed since scripts last succeeded, by their names."""
+    if facts.line.status is None or not 0 < facts.line.scripts <= _COMPARED:
+        return {}
+    run = question.store.run(facts.line.run_id) if facts.failed else None
+    if run is None:
+        return {}
+    found = {}
+    for script, differing in since_success(run, question.store, masker).items():
+        view = view_differences(differing, question.formats)
+        diffs = ("\n".join((diff.title, *diff.lines)) for diff in view.diffs)
+        found[script] = (*view.lines, *diffs)
+    return found
 
 
 def _died(facts: RunFacts) -> bool:
@@ -266,7 +297,7 @@ def _failed(
         gone=result.output is not None and not is_kept(result.output),
         changes=(),
         hint=hint_words(result, formats),
-        help=masker.text(help_texts.get(result.script, "")),
+        help=masker.text(help_texts.get(result.script) or help_texts.get("", "")),
         warnings=tuple(one_line(formats.say(w), LINE) for w in result.warnings),
     )
 
@@ -280,6 +311,27 @@ def _tail(result: ScriptResult, masker: Masker) -> str:
     except OSError:
         return ""
     return "\n".join(clean(text).rstrip().split("\n")[-TAIL_LINES:])
+
+
+def _warnings(facts: RunFacts, question: Question, masker: Masker) -> list[str]:
+    """Return what went wrong beside the scripts, and why nobody was told of the run."""
+    around, say = facts.circumstances, question.formats.say
+    told = [*around.warnings[:WARNINGS], *([around.held] if around.held else [])]
+    return [masker.text(one_line(say(sentence), SENTENCE)) for sentence in told]
+
+
+def _details(facts: RunFacts, question: Question) -> list[tuple[str, str]]:
+    """Return where a run took place, and by what: label and value."""
+    _, around = question.formats.gettext, facts.circumstances
+    version = around.interpreter_version
+    python = f"{around.interpreter} ({version})" if version else around.interpreter
+    found = (
+        (_("Computer"), around.computer),
+        (_("Folder"), str(facts.line.path)),
+        (_("Interpreter"), python if around.interpreter else None),
+        (_("Run"), facts.line.run_id),
+    )
+    return [(label, one_line(value, SENTENCE)) for label, value in found if value]
 
 
 def _bars(facts: RunFacts, masker: Masker) -> list[Bar]:
@@ -320,9 +372,20 @@ def _end(result: ScriptResult, begin: datetime) -> float:
     return _after(result.started_at, begin) + result.duration
 
 
-def _other(result: ScriptResult, question: Question, masker: Masker) -> OtherView:
+def _other(
+    result: ScriptResult, facts: RunFacts, question: Question, masker: Masker
+) -> OtherView:
     formats, result = question.formats, masker.fact(result)
-    # Of an open run what has not ended is told as if its runner had died.
+    if facts.alive and was_left_open(result):
+        runs = result.outcome is Outcome.INTERRUPTED
+        state = State.RUNNING if runs else State.NEVER
+        return OtherView(
+            result=result,
+            state=state,
+            word=state.word(formats) if runs else formats.gettext("planned"),
+            unusual=(),
+            has_output=runs and result.output is not None,
+        )
     return OtherView(
         result=result,
         state=state_of(result.outcome, unusual=bool(result.unusual)),

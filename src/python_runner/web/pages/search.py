@@ -96,6 +96,7 @@ def page(question: Question) -> Page:
         sentence = formats.gettext("Two characters are needed to search")
     return Page(
         template="search.html.j2",
+        files=True,
         title=one_line(text, 40),
         values={
             "sentence": sentence,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse
-
+from python_runner.model import RunStatus
 from python_runner.records.store import StoreError
 from python_runner.texts.sanitize import one_line
+from python_runner.web.site import PlainText
 from python_runner.web.states import State
 
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from python_runner.web.reading.overview import Overview, Row, Surveyor
     from python_runner.web.site import Question
 
@@ -21,13 +19,13 @@ if TYPE_CHECKING:
 _NAME = 100
 
 
-def page(_question: Question, surveyor: Surveyor) -> Response:
+def page(_question: Question, surveyor: Surveyor) -> PlainText:
     """Return the line, in English; 503 where nobody can know."""
     try:
         overview = surveyor.overview()
     except StoreError as error:
-        return PlainTextResponse(f"FAIL records: {error.reason}\n", 503)
-    return PlainTextResponse(f"{line(overview)}\n")
+        return PlainText(content=f"FAIL records: {error.reason}\n", status=503)
+    return PlainText(content=f"{line(overview)}\n")
 
 
 def line(overview: Overview) -> str:
@@ -45,5 +43,9 @@ def _name(row: Row) -> str:
     name = one_line(row.name, _NAME)
     if row.state is State.SILENT:
         return f"{name}(silent)"
-    failure = row.last.failure if row.last and not row.left else None
+    last = row.last if row.last and not row.left else None
+    # Where nothing was begun, no script is to blame.
+    failure = (
+        last.failure if last and last.status is not RunStatus.NOT_STARTED else None
+    )
     return f"{name}/{one_line(failure.script, _NAME)}" if failure else name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from python_runner.installation import shell_word
-from python_runner.model import MailStatus, Traceback
+from python_runner.model import MailStatus, RunStatus, Traceback
 from python_runner.report.digest import rhythm_words
 from python_runner.report.summary import LINE, place
 from python_runner.texts.sanitize import one_line
@@ -64,6 +64,9 @@ def why_failed(line: RunLine, formats: Formats) -> str:
     """Return on one line why a run did not succeed: ``import.py: KeyError: 'amount'``."""
     if line.error or line.failure is None:
         return one_line(formats.say(line.error), LINE)
+    if line.status is RunStatus.NOT_STARTED:
+        # No script is to blame: none was begun.
+        return why(line.failure, formats)
     words = formats.gettext("{name}: {value}")
     name = one_line(line.failure.script, NAME)
     return words.format(name=name, value=why(line.failure, formats))
@@ -88,9 +91,18 @@ def reason_of(row: Row, now: datetime, formats: Formats) -> str:
             return times.sentence(words, moment=moment)
         case State.FAILED | State.INTERRUPTED:
             said = why_failed(row.last, formats) if row.last else ""
-            return said or one_line(row.known.problem or "", LINE)
+            return (
+                said or one_line(row.known.problem or "", LINE) or pending(row, formats)
+            )
         case _:
-            return ""
+            return pending(row, formats)
+
+
+def pending(row: Row, formats: Formats) -> str:
+    """Return that a project's folder has not answered yet; empty where it has."""
+    if not row.is_pending:
+        return ""
+    return formats.gettext("its folder has not been looked at yet")
 
 
 def joined(sentences: Sequence[Sentence], formats: Formats) -> str:

@@ -16,22 +16,24 @@ from python_runner.masking import Masker
 from python_runner.model import OpenRun, RunStatus
 from python_runner.records import overview as records
 from python_runner.records.read_only import NoRecords
+from python_runner.runner.differences import since_success
 from python_runner.runner.digest import Survey
 from python_runner.runner.recovery import known_end, was_interrupted
 from python_runner.scheduling.catch_up import first_missed, outlook_of
 from python_runner.texts.sanitize import clean
 from python_runner.trends import usual_duration
 from python_runner.web.addresses import key_of
+from python_runner.web.reading.folders import Folders, Known, Wanted
 from python_runner.web.states import State, state_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from python_runner.model import Project
-    from python_runner.model.digest import Silent
+    from python_runner.model.differences import Differences
     from python_runner.model.overview import Progress, ProjectSummary, RunLine
     from python_runner.records.store import Store
     from python_runner.texts.sentence import Sentence
@@ -39,28 +41,10 @@ if TYPE_CHECKING:
 
 #: Runs that a row shows, and the days that its share is about.
 RUNS, DAYS = 30, 30
-#: Seconds for which an overview is true while nothing is written, and what is known of a
-#: project's folder and rhythm while its runs are the same: the clock makes it silent.
-_FRESH, _KNOWN = 5.0, 60.0
-#: Seconds that an overview may spend on folders and rhythms that are known from before.
-_BUDGET = 0.03
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a project's folder, and the starts of its runs, tell.
-
-    Attributes:
-        project: its configuration; None where that cannot be read.
-        problem: why it cannot be read, or None.
-        silent: why it should have run, or None.
-        due: when it is due next by its schedule; None where it has none.
-    """
-
-    project: Project | None = None
-    problem: str | None = None
-    silent: Silent | None = None
-    due: datetime | None = None
+#: Seconds for which an overview is true while nothing is written.
+_FRESH = 5.0
+#: Scripts of a run from which on it is not compared with the last success.
+_MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +56,7 @@ class Row:
         name: what people call it.
         state: how it does.
         known: what its folder tells.
+        is_pending: whether nobody has looked at its folder yet.
         summary: how its runs went; None where none has ended.
         status: how the last run ended, also where the records do not know yet.
         running: the active run, or None.
@@ -90,6 +75,7 @@ class Row:
     left: Progress | None = None
     unusual: tuple[Sentence, ...] = ()
     waiting: int = 0
+    is_pending: bool = False
 
     @property
     def last(self) -> RunLine | None:
@@ -159,21 +145,42 @@ class Overview:
 class Surveyor:
     """Makes overviews, and keeps the last one as long as it is true."""
 
-    def __init__(self, site: Site, store: Store, mark: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        site: Site,
+        store: Store,
+        mark: Callable[[], str],
+        patience: float | None = None,
+    ) -> None:
         """Make a surveyor.
 
         Args:
             site: the dashboard.
             store: the records.
             mark: returns what differs as soon as something was written.
+            patience: seconds to wait for the projects' folders; None: a moment.
         """
         self._site = site
         self._store = store
-        self._mark = mark
+        self._written = mark
+        self._patience = patience
         self._lock = threading.Lock()
         self._kept: tuple[str, float, Overview] | None = None
-        #: What is known of each folder, for which runs, and until when that is true.
-        self._known: dict[Path, tuple[object, float, Known]] = {}
+        self._looker = Folders(self._look)
+        #: What changed before the run of an id, by project.
+        self._changes: dict[Path, tuple[str, Differences | None]] = {}
+
+    def mark(self) -> str:
+        """Return what differs when something was written, or a folder tells something new.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        return f"{self._written()}.{self._looker.generation}"
+
+    def close(self) -> None:
+        """Look at no more folders."""
+        self._looker.close()
 
     def overview(self) -> Overview:
         """Return how all projects do now.
@@ -183,7 +190,7 @@ class Surveyor:
         """
         with self._lock:
             try:
-                mark = self._mark()
+                mark = self.mark()
             except NoRecords:
                 mark = ""
             if (
@@ -199,7 +206,8 @@ class Surveyor:
     def _survey(self, *, recorded: bool) -> Overview:
         folders = self._folders()
         if not recorded:
-            rows = [self._row(folder, None, (), {}) for folder in folders]
+            known = self._known(folders, {}, {})
+            rows = [self._row(folder, None, (), {}, known) for folder in folders]
             return Overview(rows=tuple(rows), recorded=False)
         with self._store.view() as view:
             found = records.summaries(view, self._site.clock())
@@ -211,12 +219,12 @@ class Surveyor:
         active: dict[str, list[Progress]] = {}
         for run in progress:
             active.setdefault(key_of(run.path), []).append(run)
-        budget, rows = time.monotonic() + _BUDGET, []
+        known = self._known(folders, summaries, active)
+        rows = []
         for folder in folders:
             key = key_of(folder)
             summary, runs = summaries.get(key), active.get(key, [])
-            known = self._looked_up(folder, summary, runs, budget)
-            if self._is_wanted(folder, known):
+            if self._is_wanted(folder, known.get(folder)):
                 row = self._row(folder, summary, runs, unusual, known)
                 number = summary.number if summary else 0
                 rows.append(replace(row, waiting=waiting.get(number, 0)))
@@ -231,29 +239,44 @@ class Surveyor:
             return tuple(self._store.projects())
         return ()
 
-    def _is_wanted(self, folder: Path, known: Known) -> bool:
+    def _is_wanted(self, folder: Path, known: Known | None) -> bool:
         """Say whether a project is shown: one that nobody listed may be gone by now."""
-        return bool(self._site.projects or known.project or is_folder(folder))
+        listed = folder in self._site.projects
+        return listed or known is None or known.project is not None or known.there
 
-    def _looked_up(
+    def _known(
         self,
-        folder: Path,
-        summary: ProjectSummary | None,
-        runs: list[Progress],
-        budget: float,
-    ) -> Known:
-        """Return what is known of a folder, as far as there is time to look again."""
-        state = (summary.last.key if summary else 0, [run.key for run in runs])
-        kept = self._known.get(folder)
-        now = time.monotonic()
-        if kept and (now > budget or (kept[0] == state and now < kept[1])):
-            return kept[2]
-        known = self._look(folder)
-        self._known[folder] = (state, time.monotonic() + _KNOWN, known)
-        return known
+        folders: Sequence[Path],
+        summaries: Mapping[str, ProjectSummary],
+        active: Mapping[str, list[Progress]],
+    ) -> Mapping[Path, Known]:
+        """Return what is known of the folders, those of failing projects first."""
+        wanted = []
+        for folder in folders:
+            key = key_of(folder)
+            last = summaries[key].last if key in summaries else None
+            runs = tuple(run.key for run in active.get(key, ()))
+            urgent = last is not None and last.status is not RunStatus.SUCCESS
+            wanted.append(
+                Wanted(
+                    folder=folder,
+                    runs=(last.key if last else 0, runs),
+                    last=last,
+                    urgent=urgent,
+                )
+            )
+        return self._looker.known(wanted, self._patience)
 
-    def _look(self, folder: Path) -> Known:
-        now = self._site.clock()
+    def _look(self, wanted: Wanted) -> Known:
+        """Return what a folder tells; raises nothing."""
+        try:
+            return self._looked_at(wanted)
+        except (PythonRunnerError, OSError) as error:
+            # The page itself tells what is wrong with the records.
+            return Known(problem=str(error))
+
+    def _looked_at(self, wanted: Wanted) -> Known:
+        now, folder = self._site.clock(), wanted.folder
         try:
             project = load_project(folder, defaults=self._site.defaults)
             problem = None
@@ -271,8 +294,38 @@ class Surveyor:
             outlook = outlook_of(project, self._store, now) if project else None
         except NoRecords:
             silent, outlook = None, None
-        due = outlook.due if outlook else None
-        return Known(project=project, problem=problem, silent=silent, due=due)
+        return Known(
+            project=project,
+            problem=problem,
+            there=project is not None or is_folder(folder),
+            silent=silent,
+            due=outlook.due if outlook else None,
+            changed=self._changed(wanted, project),
+        )
+
+    def _changed(self, wanted: Wanted, project: Project | None) -> Differences | None:
+        """Return what changed since the script that failed last succeeded."""
+        last = wanted.last
+        failure = last.failure if last else None
+        if last is None or failure is None or last.scripts > _MOST_COMPARED:
+            return None
+        kept = self._changes.get(wanted.folder)
+        if kept and kept[0] == last.run_id:
+            return kept[1]
+        run = self._store.run(last.run_id)
+        if run is None:
+            return None
+        results = [r for r in run.scripts if r.number == failure.number]
+        found = since_success(
+            replace(run, scripts=tuple(results)), self._store, self._masker(project)
+        )
+        changed = found.get(failure.script)
+        self._changes[wanted.folder] = (last.run_id, changed)
+        return changed
+
+    def _masker(self, project: Project | None) -> Masker:
+        secrets = project.secrets if project else ()
+        return Masker((*self._site.settings.secrets, *secrets))
 
     def _row(
         self,
@@ -280,12 +333,14 @@ class Surveyor:
         summary: ProjectSummary | None,
         runs: list[Progress] | tuple[()],
         unusual: Mapping[int, tuple[Sentence, ...]],
-        known: Known | None = None,
+        looked_at: Mapping[Path, Known],
     ) -> Row:
-        known = known or self._look(folder)
-        project = known.project
-        secrets = project.secrets if project else ()
-        masker = Masker((*self._site.settings.secrets, *secrets))
+        known = looked_at.get(folder)
+        if known is None:
+            # Which of its words are secret is not known yet.
+            summary = summary and _wordless(summary)
+            unusual, known = {}, Known()
+        masker = self._masker(known.project)
         running, left, status = self._ends(runs)
         if left is None and summary:
             status = summary.last.status
@@ -305,6 +360,7 @@ class Surveyor:
             running=running and masker.fact(running),
             left=left,
             unusual=tuple(masker.sentence(why) for why in told),
+            is_pending=folder not in looked_at,
         )
         return replace(row, state=_state(row, listed=bool(self._site.projects)))
 
@@ -333,6 +389,10 @@ class Surveyor:
             elif left is None:
                 left, status = run, ended
         return running, left, status
+
+
+def _wordless(summary: ProjectSummary) -> ProjectSummary:
+    return replace(summary, last=replace(summary.last, failure=None, error=None))
 
 
 def _masked(summary: ProjectSummary, masker: Masker) -> ProjectSummary:

@@ -66,14 +66,17 @@
   }
   window.addEventListener("hashchange", pick);
   output.addEventListener("click", (event) => {
-    const link = event.target.closest(".n");
+    const link = event.target.closest(".l > a");
     const start = /^#L(\d+)/.exec(location.hash);
     if (!link || !event.shiftKey || !start) return;
     event.preventDefault();
-    const [a, b] = [Number(start[1]), Number(link.dataset.n)].sort((x, y) => x - y);
+    const [a, b] = [Number(start[1]), Number(link.hash.slice(2))].sort((x, y) => x - y);
     location.hash = "#L" + a + "-L" + b;
   });
   pick();
+  // What failed opens at its traceback.
+  const opened = output.dataset.open && byId(output.dataset.open);
+  if (opened && !location.hash) opened.scrollIntoView({ block: "center" });
 
   function fetched(query) {
     return fetch(output.dataset.part + "?" + query, { headers: { "HX-Request": "true" } }).then((answer) => {
