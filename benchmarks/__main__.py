@@ -1,6 +1,4 @@
-"""``python -m benchmarks``: beside other runners; ``growth``: curves;
-``unusual``: alarms; ``dashboard``: pages at full size.
-"""
+"""``python -m benchmarks``: beside other runners; ``growth``, ``unusual``, ``dashboard``."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -217,12 +217,13 @@ def measure_series(world: World, rounds: int) -> Spread:
     folder = world.root / _SERIES
     if not folder.exists():
         world.project(_SERIES, _SCRIPTS)
-    plain, beside = [], []
+    plain: list[float] = []
+    beside: list[float] = []
     with served(world) as server:
         server.ask("/")
         for number in range(rounds + 1):
             for watched in (False, True) if number % 2 else (True, False):
-                with watching(server) if watched else suppress():
+                with watching(server) if watched else nullcontext():
                     sample = world.run("run", "--quiet", folder)
                 if number:
                     (beside if watched else plain).append(sample.cpu)

@@ -639,7 +639,17 @@ def past_results(
             unusual=unusual is not None,
         )
         # By their place: each script that ends has many such rows read.
-        for run_id, state, started_at, duration, fingerprint, exit_code, metrics, unusual, last_attempt in cursor
+        for (
+            run_id,
+            state,
+            started_at,
+            duration,
+            fingerprint,
+            exit_code,
+            metrics,
+            unusual,
+            last_attempt,
+        ) in cursor
     ]
 
 
