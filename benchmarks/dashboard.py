@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -177,7 +177,9 @@ def measure_pages(
     world: World, requests: int
 ) -> tuple[dict[str, tuple[float, ...]], ...]:
     """Return milliseconds (median, 99th percentile) of each page, and MiB after it."""
-    pages, found, memory = addresses(world), {}, {}
+    pages = addresses(world)
+    found: dict[str, tuple[float, ...]] = {}
+    memory: dict[str, tuple[float, ...]] = {}
     with (
         served(world) as server,
         closing(connect(world.home / DATABASE_NAME)) as connection,
