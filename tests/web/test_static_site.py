@@ -103,9 +103,9 @@ def attributes(page: str) -> set[str]:
 
     class Reader(HTMLParser):
         def handle_starttag(
-            self, tag: str, attrs: list[tuple[str, str | None]]
+            self, _tag: str, attrs: list[tuple[str, str | None]]
         ) -> None:
-            found.update(name for name, _value in attrs)
+            found.update(name for name, _value in attrs if _tag)
 
     Reader().feed(page)
     return found
@@ -339,6 +339,8 @@ def test_a_run_for_show_needs_no_other_file(shared: Shared) -> None:
     assert "KeyError" in told(page)
     assert "line 2999" in told(page)
     assert "written " in told(page)
+    assert re.search(r"Folder \S*bad ", told(page))
+    assert f"Run {999:013x}" in told(page)
 
 
 def test_a_folder_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
