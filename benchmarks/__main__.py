@@ -1,5 +1,6 @@
-"""``python -m benchmarks``: beside other runners; ``growth``: curves;
-``unusual``: alarms; ``dashboard``: pages at full size.
+"""``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms.
+
+``dashboard``: its pages at full size.
 """
 
 from __future__ import annotations
