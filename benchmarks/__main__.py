@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: beside other runners; ``growth``, ``unusual``, ``dashboard``."""
+"""``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms.
+
+``dashboard``: its pages at full size.
+"""
 
 from __future__ import annotations
 

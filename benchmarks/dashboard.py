@@ -73,7 +73,7 @@ def make_world(root: Path, sizes: tuple[int, ...]) -> World:
 
 def _run(path: Path, number: int, scripts: int, output: Path | None = None) -> Run:
     """Return a run of which one script in a hundred fails."""
-    run_id, began = f"{number:012x}f", NOW - timedelta(minutes=1)
+    run_id, began = f"f{number:012x}", NOW - timedelta(minutes=1)
     results = []
     for place in range(1, scripts + 1):
         outcome = Outcome.FAILURE if place % 100 == 1 else Outcome.SUCCESS
@@ -109,7 +109,7 @@ def addresses(world: World) -> dict[str, str]:
         last = overview.runs_of(view, None, failed=True, limit=3)[-1]
         error = overview.errors(view)[-1].error
     folders = [world.root / "group_0" / f"project_{n}" for n in range(2)]
-    large, printed = f"/r/{1:012x}f", f"/r/{2:012x}f"
+    large, printed = f"/r/f{1:012x}", f"/r/f{2:012x}"
     return {
         "all projects": "/",
         "wall": "/wall",
@@ -175,11 +175,11 @@ def served(world: World) -> Iterator[Served]:
 
 def measure_pages(
     world: World, requests: int
-) -> tuple[dict[str, tuple[float, ...]], ...]:
+) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
     """Return milliseconds (median, 99th percentile) of each page, and MiB after it."""
     pages = addresses(world)
-    found: dict[str, tuple[float, ...]] = {}
-    memory: dict[str, tuple[float, ...]] = {}
+    found: dict[str, tuple[float, float]] = {}
+    memory: dict[str, float] = {}
     with (
         served(world) as server,
         closing(connect(world.home / DATABASE_NAME)) as connection,
@@ -197,7 +197,7 @@ def measure_pages(
                 times.append(1000 * took)
             times.sort()
             found[name] = (times[len(times) // 2], times[len(times) * 99 // 100])
-            memory[name] = (server.memory,)
+            memory[name] = server.memory
             print(name, *map(round, found[name]), round(server.memory), file=sys.stderr)
     return found, memory
 
@@ -276,7 +276,7 @@ def measure(
         }[language]
         lines = ["| " + " | ".join(heads) + " |", "| --- | ---: | ---: | ---: |"]
         for name, (median, most) in found.items():
-            mib = f"{memory[name][0]:.0f}" if name in memory else ""
+            mib = f"{memory[name]:.0f}" if name in memory else ""
             label = FRENCH.get(name, name) if language == "fr" else name
             lines.append(f"| {label} | {median:.0f} | {most:.0f} | {mib} |")
         said = {
