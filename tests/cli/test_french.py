@@ -110,7 +110,8 @@ def test_help_is_french_to_the_last_word(tmp_path: Path) -> None:
     said = said_in_french(tmp_path, "--all")
 
     assert len(said) > 15
-    check_french(said, set())
+    # It is the name of a command as well.
+    check_french(said, {"report"})
     assert [
         text for text in said.values() if re.search(r"\w\.\.\.$", text, re.MULTILINE)
     ] == []

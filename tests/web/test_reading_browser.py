@@ -175,9 +175,7 @@ PAGES = (
     "mail",
     "message",
 )
-SIDEWAYS = (
-    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-)
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -448,9 +448,7 @@ PRINTED = (
 
 @pytest.mark.parametrize("place", ["environment", "configuration", "configured later"])
 @pytest.mark.parametrize("printed", PRINTED)
-def test_secrets_are_on_no_page(
-    dashboard: Dashboard, printed: str, place: str
-) -> None:
+def test_secrets_are_on_no_page(dashboard: Dashboard, printed: str, place: str) -> None:
     """Whoever printed, raised, logged or mailed one: also where it was no secret then."""
     name = "DB_PASSWORD"
     extra = f', "env": {{"{name}": "{SECRET}"}}' if "config" in place else ""

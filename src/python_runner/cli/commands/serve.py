@@ -82,8 +82,8 @@ _LARGEST_PORT = 65535
     "--install",
     is_flag=True,
     help=_(
-        "Let the system start it whenever you log on, and again if it fails: systemd or"
-        " the Task Scheduler. It may be repeated: only what differs is changed."
+        "Let the system start it at each logon, and again if it fails: systemd or the"
+        " Task Scheduler. It may be repeated: only what differs is changed."
     ),
 )
 @click.option(

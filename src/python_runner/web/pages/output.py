@@ -236,7 +236,7 @@ def _output_of(question: Question) -> Output:
     if path is None:
         words = _("{script} printed nothing: it did not run.")
         if alive:
-            words = _("{script} has not started yet.")
+            words = _("{script} has yet to start.")
         name = one_line(masker.text(script), _NAME)
         raise NotFound(words.format(script=name))
     return Output(

@@ -223,8 +223,10 @@ def _sentence(facts: RunFacts, question: Question, masker: Masker) -> Markup:
     if facts.alive:
         planned = facts.states.get("planned", 0) + facts.states.get("running", 0)
         values["ended"] = formats.number(total - planned)
-        words = _(
-            "{project} is running since {moment}: {ended} of {count} scripts have ended"
+        words = formats.ngettext(
+            "{project} is running since {moment}: {ended} of {count} script has ended",
+            "{project} is running since {moment}: {ended} of {count} scripts have ended",
+            total,
         )
         return times.sentence(words, **values)
     if _died(facts):
