@@ -54,7 +54,7 @@ SAME = set(
         "run check init digest history show output logs status stop why mail backup demo completion"
         " list drop flush test script scripts python json bash zsh fish powershell shell"
         " options option arguments argument venv env ok message messages signal root"
-        " channels retries schedule install remove",
+        " channels retries schedule install remove report",
     )
 )
 

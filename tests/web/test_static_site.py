@@ -339,8 +339,8 @@ def test_a_run_for_show_needs_no_other_file(shared: Shared) -> None:
     assert "KeyError" in told(page)
     assert "line 2999" in told(page)
     assert "written " in told(page)
-    assert re.search(r"Folder \S*bad ", told(page))
-    assert f"Run {999:013x}" in told(page)
+    assert re.search(r"Folder\S*bad", told(page))
+    assert f"Run{999:013x}" in told(page)
 
 
 def test_a_folder_that_does_not_answer_holds_nobody_up(tmp_path: Path) -> None:
