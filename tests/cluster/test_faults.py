@@ -21,7 +21,7 @@ from python_runner.masking import Masker
 from python_runner.model import Attempt, Command, Outcome
 from python_runner.model.cluster import ClusterPlace
 from tests.servers.cluster import DaskCluster
-from tests.support import wait_until, with_tests_importable
+from tests.support import QUICK, wait_until, with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
+#: Each starts processes of Dask, which takes seconds; on each change some of them do.
+weekly = pytest.mark.skipif(QUICK, reason="takes long; the weekly job runs it")
 #: Seconds of a lease; the usual one would be waited for.
 LEASE = 1.5
 #: Notes that it runs, by its number, and goes on for long.
@@ -135,6 +137,7 @@ def test_a_killed_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
 )
 def test_a_paused_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
     """A worker that is held renews nothing: the script ends meanwhile."""
+    assert sys.platform != "win32"
     worker = dask_cluster.worker()
     thread = bench.begin()
 
@@ -150,6 +153,7 @@ def test_a_paused_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
     assert len(bench.pids()) == 1
 
 
+@weekly
 @pytest.mark.fault(
     "cluster",
     "The scheduler ends while scripts run",
@@ -216,6 +220,7 @@ def test_a_stop_ends_the_script(bench: Bench, dask_cluster: DaskCluster) -> None
     wait_until(bench.is_over)
 
 
+@weekly
 def test_an_earlier_coordinator_left_a_script(
     bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -306,6 +311,7 @@ def test_workers_with_another_tree(
     assert not (there / "logs").exists()
 
 
+@weekly
 def test_a_full_disk_of_a_worker(
     bench: Bench, dask_cluster: DaskCluster, tmp_path: Path, small_disk: Path
 ) -> None:
@@ -328,6 +334,7 @@ def test_a_full_disk_of_a_worker(
     assert kept or attempt.warnings
 
 
+@weekly
 def test_nobody_there(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,11 +99,18 @@ def test_the_red_block_says_what_changed_since_it_worked(dashboard: Dashboard) -
     """The file, and how many of its lines."""
     path = dashboard.project("factures", "import.py")
     with dashboard.store() as store:
-        for number, outcome, text in ((1, GOOD, "a = 1\nb = 2\nc = 3\n"), (2, BAD, "a = 2\nb = 3\nc = 3\n")):
-            run = run_of(path, number, outcome, scripts=("import.py",), ago=(3 - number) * DAY)
+        for number, outcome, text in (
+            (1, GOOD, "a = 1\nb = 2\nc = 3\n"),
+            (2, BAD, "a = 2\nb = 3\nc = 3\n"),
+        ):
+            run = run_of(
+                path, number, outcome, scripts=("import.py",), ago=(3 - number) * DAY
+            )
             digest = f"{number:040x}"
             made = ScriptProvenance(script=SourceFile(path="import.py", digest=digest))
             scripts = tuple(replace(r, provenance=made) for r in run.scripts)
             store.end_run(replace(run, scripts=scripts), [], NOON)
             store.sources.keep(path, {digest: text})
-    assert "changed since it last worked: import.py (2 lines)" in told(dashboard.ask("/").text)
+    assert "changed since it last worked: import.py (2 lines)" in told(
+        dashboard.ask("/").text
+    )

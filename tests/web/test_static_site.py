@@ -105,7 +105,7 @@ def attributes(page: str) -> set[str]:
         def handle_starttag(
             self, _tag: str, attrs: list[tuple[str, str | None]]
         ) -> None:
-            found.update(name for name, _value in attrs if tag)
+            found.update(name for name, _value in attrs if _tag)
 
     Reader().feed(page)
     return found
