@@ -54,9 +54,16 @@ _CODE_PAGES = ("cp1252", "cp850", "utf-16-le")
 #: In bytes no NUL is: every second one of UTF-16 is one.
 _UNSEEN = rf"(?:{SEQUENCE}|[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u200b-\u200f\u2060\ufeff])"
 _UNSEEN_TEXT = lazy_pattern(f"{_UNSEEN}+")
-_UNSEEN_DATA = lazy_pattern(rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f])+".encode())
+#: Those beyond ASCII are as UTF-8 writes them.
+_WIDE = r"\xc2[\x80-\x9f\xad]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf"
+_UNSEEN_DATA = lazy_pattern(
+    rf"(?:{SEQUENCE}|[\x01-\x08\x0e-\x1f\x7f]|{_WIDE})+".encode()
+)
 #: One of these is in whatever shows as nothing: a quick look.
 _UNSEEN_MARK = lazy_pattern(rb"[\x01-\x08\x0e-\x1f\x7f]")
+#: The first bytes of one that the next block may complete.
+_BEGUN_WIDE = r"\xc2\Z|\xe2[\x80\x81]?\Z|\xef\xbb?\Z"
+_WIDE_MARK = lazy_pattern(rf"{_WIDE}|{_BEGUN_WIDE}".encode())
 #: The same, and blanks: a line of a mail or a table shows one for many.
 _UNSEEN_OR_BLANK = lazy_pattern(
     rf"(?P<blank>{_UNSEEN}*+\s(?:\s|{_UNSEEN})*+)|{_UNSEEN}+"
@@ -67,7 +74,7 @@ _COLOUR_TEXT = lazy_pattern(_COLOUR)
 _COLOUR_DATA = lazy_pattern(_COLOUR.encode())
 #: A sequence that the next block may complete.
 _BEGUN_SEQUENCE = lazy_pattern(
-    rb"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z"
+    rf"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b\n]*\x1b?|[ -/]*)\Z|{_BEGUN_WIDE}".encode()
 )
 #: Bytes of a group by which forms are looked for, and forms from which on they are.
 _GROUP = 4
@@ -182,7 +189,7 @@ class Masker:
     def _found(self, data: bytes, end: int) -> list[Found]:
         """Return where secrets are that begin before ``end``, in order and apart."""
         found = _spans(data, self._data, end)
-        if self._data and _UNSEEN_MARK.search(data):
+        if self._data and _has_unseen(data):
             shown = _UNSEEN_DATA.sub(b"", data)
             if seen := _spans(shown, self._data, len(shown)):
                 places = _Places(data, _UNSEEN_DATA)
@@ -196,7 +203,7 @@ class Masker:
             return 0
         plain = self._data.begun(data)
         tail = data[-self._reach :]
-        if not _UNSEEN_MARK.search(tail):
+        if not _has_unseen(tail):
             return plain
         begun = _BEGUN_SEQUENCE.search(tail, max(0, len(tail) - _SEQUENCE_BYTES))
         complete = tail[: begun.start()] if begun else tail
@@ -229,6 +236,13 @@ class Masker:
             end = _Places(head, _UNSEEN_DATA).of(end - 1) + 1
         # Never to the middle of a whole one.
         return max([end, *(stop for _start, stop in self._found(data, end))])
+
+
+def _has_unseen(data: bytes) -> bool:
+    """Say whether data may hold what shows as nothing."""
+    if _UNSEEN_MARK.search(data):
+        return True
+    return not data.isascii() and bool(_WIDE_MARK.search(data))
 
 
 def _texts(fact: Any) -> list[str]:

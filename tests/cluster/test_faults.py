@@ -137,7 +137,8 @@ def test_a_killed_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
 )
 def test_a_paused_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
     """A worker that is held renews nothing: the script ends meanwhile."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("needs signals")
     worker = dask_cluster.worker()
     thread = bench.begin()
 

@@ -153,7 +153,8 @@ def test_neither_mail_settings_nor_secrets_of_the_runner_cross(
 @pytest.mark.posix
 def test_ctrl_c_ends_the_scripts_of_the_workers(make_project: MakeProject) -> None:
     """As on one computer: the tree ends, the run is recorded, the exit code tells."""
-    assert sys.platform != "win32"
+    if sys.platform == "win32":
+        pytest.skip("needs signals")
     source = (
         "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     )

@@ -63,12 +63,13 @@ class Dashboard:
     folder: Path
     now: datetime = NOON
     options: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     _app: Starlette | None = None
 
     @property
     def site(self) -> Site:
         """The site."""
-        environ = {"PYTHON_RUNNER_HOME": str(self.home)}
+        environ = {"PYTHON_RUNNER_HOME": str(self.home), **self.environ}
         settings = load_settings(environ=environ, folder=self.folder)
         options = {"clock": lambda: self.now, **self.options}
         return Site(settings=settings, **options)

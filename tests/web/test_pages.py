@@ -342,9 +342,12 @@ def test_broken_records_are_told_on_the_page(
     file = dashboard.home / DATABASE_NAME
     before = file.read_bytes()
     spoil(file)
-    for address in ("/", "/wall", f"/p/{key_of(path)}"):
+    run, key = f"/r/{1:013x}", key_of(path)
+    reading = (run, f"{run}/1", f"{run}/1.txt", f"{run}/1/part", f"/p/{key}/log")
+    others = ("/errors", "/errors/x", "/mail", "/mail/1", "/search?q=abc")
+    for address in ("/", "/wall", f"/p/{key}", *reading, *others):
         answer = dashboard.ask(address)
-        assert answer.status == 503
+        assert answer.status == 503, address
         assert words in first_line(answer.text)
         assert "python-runner doctor" in told(answer.text)
     status = dashboard.ask("/status.txt")

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+import tempfile
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,15 +23,14 @@ from python_runner.records import overview
 from python_runner.records.log_line import format_log_line, log_line_of
 from python_runner.records.outputs import output_file, output_folder
 from python_runner.web.addresses import key_of
-from tests.web.asking import NOON, run_of
+from tests.web.asking import NOON, Dashboard, run_of
 from tests.web.test_pages import BAD, DAY, GOOD, HOSTILE, LEFT_OUT, first_line, told
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from python_runner.model import Run
-    from tests.web.asking import Dashboard
 
 pytestmark = pytest.mark.portable("pages are made in this process")
 
@@ -195,6 +198,97 @@ def test_an_output_that_is_gone_says_why(dashboard: Dashboard) -> None:
     assert dashboard.ask(f"/r/{old}").status == 200
 
 
+def test_an_ended_script_is_followed_by_its_lines(dashboard: Dashboard) -> None:
+    """Its file is written anew at its end, shorter: none is shown twice or left out."""
+    path = dashboard.project("p")
+    text = "".join(f"line {n}\n" for n in range(1, 8)) + "no end"
+    run_id = recorded(dashboard, path, GOOD, text=text)
+    part = f"/r/{run_id}/1/part?behind=99999&after="
+
+    def lines(after: int) -> list[str]:
+        return re.findall(r'id="L(\d+)"', dashboard.ask(f"{part}{after}").text)
+
+    assert lines(5) == ["6", "7", "8"]
+    assert lines(8) == []
+    assert lines(99) == []
+    assert 'data-torn=""' in dashboard.ask(f"{part}5").text
+    assert 'data-alive=""' in dashboard.ask(f"{part}5").text
+
+
+def test_a_clock_that_went_back_breaks_no_page(dashboard: Dashboard) -> None:
+    """A run of tomorrow is shown with its day, and lasts no negative time."""
+    path = dashboard.project("p")
+    run_id = recorded(dashboard, path, BAD, ago=-DAY)
+    run = run_of(path, 1, BAD, ago=-DAY)
+    lines = (
+        log_line_of(r, host="h", now=NOON + DAY, include_traceback=True)
+        for r in run.scripts
+    )
+    log = "".join(f"{format_log_line(one)}\n" for one in lines)
+    (path / "logs" / "p.log").write_text(log, "utf-8")
+    for address in (
+        f"/r/{run_id}",
+        f"/r/{run_id}/1",
+        f"/p/{key_of(path)}/log",
+        "/errors",
+        "/search?q=one",
+        "/search?q=one&since=1d",
+        "/mail",
+    ):
+        answer = dashboard.ask(address)
+        assert answer.status == 200, address
+        assert not re.search(r"[-−]\d+ (s|min|h|d)\b", told(answer.text)), address
+    assert "KeyError" in told(dashboard.ask("/errors").text)
+
+
+@pytest.mark.posix
+def test_what_this_account_may_not_read_is_told() -> None:
+    """Records, outputs and logs of somebody else: a sentence each, and no details."""
+    if sys.platform == "win32":
+        pytest.skip("needs POSIX permissions")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        dashboard = Dashboard(home=folder / "home", folder=folder / "projects")
+        dashboard.home.mkdir()
+        path = dashboard.project("p")
+        run_id = recorded(dashboard, path, BAD)
+        (path / "logs" / "p.log").write_text("{}\n", "utf-8")
+        for file in path.rglob("*.log"):
+            file.chmod(0)
+        with another_account():
+            answer = dashboard.ask(f"/r/{run_id}/1")
+            assert answer.status == 410
+            assert "cannot be read" in first_line(answer.text)
+            assert dashboard.ask(f"/r/{run_id}/1.txt").status == 410
+            assert dashboard.ask(f"/r/{run_id}").status == 200
+            log = dashboard.ask(f"/p/{key_of(path)}/log")
+            assert "The log cannot be read" in first_line(log.text)
+            assert dashboard.ask("/search?q=one").status == 200
+        for file in dashboard.home.glob("records*"):
+            file.chmod(0)
+        fresh = Dashboard(home=dashboard.home, folder=dashboard.folder)
+        with another_account():
+            for address in (f"/r/{run_id}", f"/r/{run_id}/1", "/errors", "/mail"):
+                answer = fresh.ask(address)
+                assert answer.status == 503, address
+                assert "cannot be read" in first_line(answer.text)
+                assert str(folder) not in answer.text.replace(str(fresh.home), "")
+
+
+@contextmanager
+def another_account() -> Iterator[None]:
+    """Be nobody for a while, where the tests run as root, who may read everything."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
 def test_a_run_that_was_deleted_is_gone(dashboard: Dashboard) -> None:
     """Where runs are deleted, an id that is not recorded may have been one."""
     assert dashboard.ask(f"/r/{'b' * 13}").status == 404
@@ -308,13 +402,9 @@ def test_a_search_finds_outputs_logs_and_errors(dashboard: Dashboard) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
-def test_markup_stays_text_and_secrets_stay_hidden(
-    dashboard: Dashboard, language: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_markup_stays_text(dashboard: Dashboard, language: str) -> None:
     """In names, exceptions, outputs, logs and filters, on every page."""
-    monkeypatch.setenv("PASSWORD_MAIL", SECRET)
     path = dashboard.project("p", "1.py")
-    (path / ".env").touch()
     run_id = recorded(
         dashboard,
         path,
@@ -344,6 +434,86 @@ def test_markup_stays_text_and_secrets_stay_hidden(
         assert answer.status == 200, address
         assert "<img" not in answer.text, address
         assert "\x1b" not in answer.text, address
+
+
+#: As they are printed: as they are, within a line, in colours, and with what nobody sees.
+PRINTED = (
+    "{0}",
+    "the password is {0}, again {0}",
+    "\x1b[31m{1}\x1b[1m{2}\x1b[0m",
+    "{1}\u200b{2}",
+    "https://me:{0}@host/?token={0}",
+)
+
+
+@pytest.mark.parametrize("place", ["environment", "configuration", "configured later"])
+@pytest.mark.parametrize("printed", PRINTED)
+def test_secrets_are_on_no_page(
+    dashboard: Dashboard, printed: str, place: str
+) -> None:
+    """Whoever printed, raised, logged or mailed one: also where it was no secret then."""
+    name = "DB_PASSWORD"
+    extra = f', "env": {{"{name}": "{SECRET}"}}' if "config" in place else ""
+    path = dashboard.project("p", extra="" if "later" in place else extra)
+    if place == "environment":
+        dashboard.environ[name] = SECRET
+    told_so = printed.format(SECRET, SECRET[:6], SECRET[6:])
+    run = with_output(
+        run_of(path, 1, BAD, BAD, exception=f"E: needle {told_so}"),
+        f"needle\n{told_so}\nneedle {told_so} needle\n{told_so}",
+    )
+    message = Message(
+        message_id="<1@x>",
+        sender="robot@example.com",
+        recipients=("ann@example.com",),
+        subject=f"[p] {told_so}",
+        content=f"Subject: x\r\n\r\nneedle {told_so}\r\n".encode(),
+    )
+    log = path / "logs" / "p.log"
+    lines = (
+        log_line_of(r, host="h", now=NOON, include_traceback=True) for r in run.scripts
+    )
+    log.write_text("".join(f"{format_log_line(one)}\n" for one in lines), "utf-8")
+    with dashboard.store() as store:
+        store.end_run(run, [message], NOON)
+        with store.view() as view:
+            (error, *_rest) = overview.errors(view)
+    if "later" in place:
+        dashboard.project("p", extra=extra)
+    output = f"/r/{run.run_id}/1"
+    pages = {
+        f"/r/{run.run_id}": "E: needle",
+        output: "needle",
+        f"{output}?q=needle&only=1": "needle",
+        f"{output}?from=2": "needle",
+        f"{output}/part?behind=0": "needle",
+        f"{output}/part?from=2&until=4": "needle",
+        f"{output}.txt": "needle",
+        f"/p/{key_of(path)}": "E: needle",
+        f"/p/{key_of(path)}/log": "needle",
+        f"/p/{key_of(path)}/log?q=needle": "needle",
+        "/": "E: needle",
+        "/wall": "",
+        "/errors": "E: needle",
+        f"/errors/{error.error}": "E: needle",
+        "/search?q=needle": "needle",
+        "/search?q=needle&in=log": "needle",
+        "/search?q=needle&in=errors": "needle",
+        "/mail": "[p]",
+        "/mail/1": "needle",
+        # Nobody finds out by searching whether a word is one.
+        f"/search?q={SECRET[:5]}": "was not found",
+        f"/search?q={SECRET[:5]}&in=log": "was not found",
+        f"/search?q={SECRET[:5]}&in=errors": "was not found",
+    }
+    for address, there in pages.items():
+        answer = dashboard.ask(address)
+        assert answer.status == 200, address
+        assert there in told(answer.text), address
+        text = re.sub(r"[\u200b]|\x1b\[\d*m", "", answer.text)
+        shown = re.sub(r"<[^>]*>", "", text)
+        for hidden in (SECRET, SECRET[:6] if SECRET[:5] not in address else SECRET):
+            assert hidden not in shown + text, address
 
 
 def test_only_the_projects_of_the_dashboard_are_shown(dashboard: Dashboard) -> None:

@@ -152,10 +152,14 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     begin = whole_number(query.get("from", ""), 0)
     behind = whole_number(query.get("behind", ""), 0)
     until = whole_number(query.get("until", ""), 0)
+    shown = whole_number(query.get("after", ""), 0)
     try:
         if begin:
             count = min(STEP, until - begin) if until > begin else STEP
             view = outputs.lines(output.path, output.masker, begin, count)
+        elif shown and not output.alive:
+            # Its file was written anew at its end, without secrets: bytes tell nothing.
+            view = outputs.lines(output.path, output.masker, shown + 1)
         else:
             view = outputs.since(output.path, output.masker, behind)
     except OSError as error:
@@ -163,7 +167,8 @@ def part_page(question: Question, outputs: OutputPages) -> Page:
     parts = [_part(part.lines, part.end, None) for part in view.parts]
     last = view.parts[-1].lines if view.parts else ()
     # The last line of a file that grows is asked for again, once it has its end.
-    torn = last[-1] if last and not begin and view.unfinished else None
+    grows = output.alive and not begin
+    torn = last[-1] if last and grows and view.unfinished else None
     return Page(
         template="lines.html.j2",
         files=True,
@@ -224,20 +229,23 @@ def _output_of(question: Question) -> Output:
             _("This run has no script with the number {n}.").format(n=number)
         )
     script, state, path = found
-    if path is None:
-        raise NotFound(
-            _("{script} printed nothing: it did not run.").format(script=script)
-        )
+    masker = question.projects.masker(line.path)
     alive = False
     if line.status is None and state in _OUTCOMES:
         _status, alive = end_of_open(question.store, question.site.settings.home, line)
+    if path is None:
+        words = _("{script} printed nothing: it did not run.")
+        if alive:
+            words = _("{script} has not started yet.")
+        name = one_line(masker.text(script), _NAME)
+        raise NotFound(words.format(script=name))
     return Output(
         line=line,
         number=number,
         script=script,
         state=state,
         path=path,
-        masker=question.projects.masker(line.path),
+        masker=masker,
         alive=alive,
     )
 

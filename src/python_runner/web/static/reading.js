@@ -6,21 +6,21 @@
   const output = document.getElementById("output");
   const byId = (id) => document.getElementById(id);
 
-  function step(selector, forward, name) {
+  function step(selector, forward) {
     const found = [...document.querySelectorAll(selector)];
     if (!found.length) return;
-    const now = document.querySelector("." + name);
-    const at = found.indexOf(now);
-    const next = found[(at + (forward ? 1 : -1) + found.length) % found.length];
-    if (now) now.classList.remove(name);
-    next.classList.add(name);
+    const at = found.findIndex((one) => one.classList.contains("here"));
+    const from = at < 0 && !forward ? 0 : at;
+    const next = found[(from + (forward ? 1 : -1) + found.length) % found.length];
+    if (at >= 0) found[at].classList.remove("here");
+    next.classList.add("here");
     next.scrollIntoView({ block: "center" });
   }
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, textarea, select")) return;
-    if (event.key === "e" || event.key === "E") step(".l.error, .l.traceback, .l.warning", event.key === "e", "picked");
-    if (event.key === "n" || event.key === "N") step("mark", event.key === "n", "here");
+    if (event.key === "e" || event.key === "E") step(".l.error, .l.traceback, .l.warning", event.key === "e");
+    if (event.key === "n" || event.key === "N") step("mark", event.key === "n");
   });
 
   if (!output) return;
@@ -54,9 +54,16 @@
 
   function pick() {
     for (const line of output.querySelectorAll(".l.picked")) line.classList.remove("picked");
-    const range = /^#L(\d+)-L?(\d+)$/.exec(location.hash);
+    const range = /^#L(\d+)(?:-L?(\d+))?$/.exec(location.hash);
     if (!range) return;
-    const [first, last] = [Number(range[1]), Number(range[2])];
+    const [first, last] = [Number(range[1]), Number(range[2] || range[1])];
+    const more = output.querySelector("[data-more]");
+    if (more && !byId("L" + first) && first < Number(more.dataset.until)) {
+      // It lies between the lines that are shown.
+      location.replace("?" + new URLSearchParams([...new URLSearchParams(location.search), ["from", Math.max(1, first - 20)]]) + location.hash);
+      return;
+    }
+    if (!range[2]) return;
     for (let number = first; number <= Math.min(last, first + 5000); number += 1) {
       const line = byId("L" + number);
       if (line) line.classList.add("picked");
@@ -122,7 +129,13 @@
   let ended = false;
 
   const atEnd = () => window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 80;
-  let following = true;
+  let following = !location.hash;
+
+  // The number of the last line that has its end; 0 where it is not known.
+  function count() {
+    const whole = [...output.querySelectorAll(".l")].filter((line) => line !== torn).pop();
+    return whole && whole.id[0] === "L" ? Number(whole.id.slice(1)) : 0;
+  }
 
   function show() {
     resume.hidden = following || !unseen;
@@ -142,21 +155,29 @@
       return;
     }
     busy = true;
-    fetched("behind=" + end).then((part) => {
+    const known = count();
+    fetched("behind=" + end + "&after=" + known).then((part) => {
       const lines = [...part.children];
+      const alive = Boolean(part.dataset.alive);
+      const begin = lines.length && lines[0].id[0] === "L" ? Number(lines[0].id.slice(1)) : 0;
+      // The file is being written anew, as it is when a script ends: its lines follow then.
+      const other = alive && known && begin && begin !== known + 1;
+      if (other) lines.length = 0;
       const was = following;
-      if (torn) torn.remove();
-      torn = null;
+      if (torn && !other) {
+        torn.remove();
+        torn = null;
+      }
       const fragment = document.createDocumentFragment();
       fragment.append(...lines);
       last.append(fragment);
-      if (part.dataset.torn) torn = lines[lines.length - 1];
-      const grown = Number(part.dataset.end) > end;
-      end = Number(part.dataset.end);
+      if (part.dataset.torn && lines.length) torn = lines[lines.length - 1];
+      const grown = !other && (alive ? Number(part.dataset.end) > end : lines.length > 0);
+      if (!other) end = Number(part.dataset.end);
       if (was) toEnd();
       else unseen += lines.length - (torn ? 1 : 0);
       show();
-      if (!part.dataset.alive && !ended && !grown) {
+      if (!alive && !ended && !grown) {
         ended = true;
         byId("following").textContent = output.dataset.ended;
       }
@@ -183,6 +204,6 @@
     if (output.dataset.follow in event.detail) read();
   });
   document.addEventListener("refreshed", read);
-  if (!location.hash) toEnd();
+  if (following) toEnd();
   read();
 })();
