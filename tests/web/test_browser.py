@@ -50,7 +50,13 @@ class World:
 
     def page(self, name: str) -> str:
         """Return the address of a page."""
-        paths = {"all": "/", "wall": "/wall", "help": "/help", "missing": "/nothing"}
+        paths = {
+            "all": "/",
+            "missing": "/nothing",
+            "run": f"/r/{211:013x}",
+            "log": f"/p/{key_of(self.paths['charlie'])}/log",
+            **{one: f"/{one}" for one in ("wall", "help", "errors", "search", "mail")},
+        }
         return self.address + (paths.get(name) or f"/p/{key_of(self.paths[name])}")
 
     def end_run(self, name: str, outcome: Outcome, **changes: Any) -> None:
@@ -119,7 +125,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield World(dashboard, address, browser, paths=paths)
 
 
-PAGES = ("all", "wall", "help", "alpha", "charlie", "missing")
+PAGES = (
+    *("all", "wall", "help", "alpha", "charlie", "missing"),
+    *("run", "log", "errors", "search", "mail"),
+)
 
 
 @pytest.mark.sampled(12)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Outcome
-
     from tests.web.asking import Dashboard
 
 pytestmark = pytest.mark.portable("pages are made in this process")
