@@ -269,7 +269,6 @@ def test_bounds_are_those_of_the_latest_successes(
     store: Store, make_run: MakeRun, make_result: MakeResult
 ) -> None:
     """Failures, older results, other scripts and what is not known are left out."""
-
     ids = map("{:013x}".format, range(9))
 
     def remember(outcome: Outcome, duration: float, rows: float | None) -> None:

@@ -175,9 +175,7 @@ PAGES = (
     "mail",
     "message",
 )
-SIDEWAYS = (
-    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-)
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -193,7 +191,7 @@ def test_every_page_can_be_seen_read_and_used(world: World, name: str) -> None:
         assert page.title() != "hacked"
         assert page.locator("h1").count() == 1
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page)
             serious = [
                 (one["id"], [node["html"][:200] for node in one["nodes"]])

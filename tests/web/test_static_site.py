@@ -154,7 +154,7 @@ def test_only_what_has_changed_is_written_again(
     (shared.folder / "r" / "00000000003e7.html").write_text("half", "utf-8")
     (shared.folder / "r" / "00000000003e7-2.html").unlink()
     assert shared.write().written == 6
-    assert "half" != shared.files()["r/00000000003e7.html"]
+    assert shared.files()["r/00000000003e7.html"] != "half"
 
     with dashboard.store() as store:
         path = dashboard.folder / "good"
