@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms."""
+"""``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms.
+
+``dashboard``: its pages at full size.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    for name in ("compare", "growth", "unusual"):
+    for name in ("compare", "growth", "unusual", "dashboard"):
         command = commands.add_parser(name)
         command.add_argument("--quick", action="store_true", help="a look: small sizes")
         command.add_argument(
@@ -61,6 +64,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
         default=platformdirs.user_cache_path("python-runner-benchmarks"),
         help="where the peers' environments are kept",
     )
+    dashboard = commands.choices["dashboard"]
+    dashboard.add_argument("--requests", type=int, help="of each page")
+    dashboard.add_argument(
+        "--world", type=Path, help="where the records are made, and kept"
+    )
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] not in {*commands.choices, "-h", "--help"}:
         given.insert(0, "compare")
@@ -77,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from benchmarks.unusual import published  # noqa: PLC0415 - minutes of work
 
         made, page = published(), "unusual"
+    elif options.command == "dashboard":
+        made, page = dashboard(options), "dashboard"
     else:
         made = growth(options) if options.command == "growth" else compare(options)
     for name, table in made.items():
@@ -147,6 +157,16 @@ def compare(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:
         ),
         **{name: of(*pair) for name, pair in found.items()},
     }
+
+
+def dashboard(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:
+    """Measure the dashboard; return its table by name."""
+    from benchmarks.dashboard import measure  # noqa: PLC0415 - POSIX
+
+    if options.world:
+        return measure(options, options.world)
+    with tempfile.TemporaryDirectory() as name:
+        return measure(options, Path(name))
 
 
 def growth(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:

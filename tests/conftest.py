@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.builders",
     "tests.servers.authority",
     "tests.servers.cloud",
+    "tests.servers.cluster",
     "tests.servers.schedulers",
     "tests.servers.smtp",
     "tests.servers.web",

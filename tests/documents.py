@@ -105,6 +105,7 @@ def typed(document: str) -> Iterator[str]:
 
 #: Blocks that no test runs: a pattern of their language and text, and the reason.
 NOT_RUN = (
+    (r"yaml\ndistributed:", "the settings of Dask, with files of the reader"),
     (
         r"bash\n(?:pipx|uv |.*/srv/scripts/\.venv)",
         "it installs: test_documents.py does it as it is told",

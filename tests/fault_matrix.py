@@ -50,6 +50,14 @@ AREAS = {
         " processus derrière lui est un résultat. Les scripts suivants et les autres"
         " projets s'exécutent.",
     ),
+    "cluster": Area(
+        "A cluster",
+        "A worker, a scheduler or a coordinator that is lost ends the scripts that it had,"
+        " and no script is run twice but by `retries`.",
+        "Un cluster",
+        "Un worker, un scheduler ou un coordinateur perdu met fin aux scripts qu'il avait,"
+        " et aucun script ne s'exécute deux fois sinon par `retries`.",
+    ),
     "machine": Area(
         "The computer",
         "A disk that is full or read-only, a folder that vanishes, a refused thread or"

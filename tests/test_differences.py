@@ -34,7 +34,7 @@ from tests.support import NOW
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.portable("compares facts")
 
 
 def source(path: str, digest: str = "d1") -> SourceFile:

@@ -35,6 +35,8 @@ RUN = SELDOM - (set() if sys.platform == "linux" else {"psutil"})
 TRACEBACKS = {"python_runner.tracebacks.cause", "python_runner.tracebacks.source"}
 #: What starts scripts, and what a run does with them.
 STARTS = {"subprocess", "python_runner.execution", "python_runner.runner", "hashlib"}
+#: What the dashboard alone needs, and a run whose success may be unusual.
+OVERVIEW = {"python_runner.model.overview", "python_runner.unusual"}
 #: What ``--version`` can do without.
 QUICK = {"click", "typing", "re", "dataclasses", "gettext", "python_runner.texts"}
 #: What reads a configuration, keeps records or runs a script.
@@ -85,14 +87,14 @@ def _modules(arguments: list[str] | tuple[str, ...], folder: Path) -> set[str]:
         pytest.param(("-m", "python_runner", "--help"), WORK | SELDOM, 120, id="help"),
         pytest.param(
             ("-m", "python_runner", "history"),
-            SELDOM | TRACEBACKS | OTHER | STARTS,
-            205,
+            SELDOM | TRACEBACKS | OTHER | STARTS | OVERVIEW,
+            202,
             id="history",
         ),
         pytest.param(
             ("-m", "python_runner", "run", "project_1"),
-            RUN | TRACEBACKS | OTHER,
-            295 if sys.platform == "win32" else 285,
+            RUN | TRACEBACKS | OTHER | OVERVIEW,
+            293 if sys.platform == "win32" else 283,
             id="run",
         ),
     ],

@@ -34,7 +34,7 @@ LAYERS = (
     {"__init__"},
     {"helpers"},
     {"runner"},
-    {"delivery"},
+    {"delivery", "cluster"},
     {"report", "config", "takeover", "fleet"},
     {
         "records",
@@ -83,6 +83,7 @@ ALONE = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "click": {"cli"},
+    "distributed": {"cluster"},
 }
 #: Names that anybody may take from such a module.
 HARMLESS = {

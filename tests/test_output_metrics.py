@@ -236,6 +236,18 @@ NUMBERS: dict[str, tuple[str, float] | None] = {
     "Loaded 2024 rows": ("Loaded # rows", 2024),
     "Process 48210 rows": ("Process # rows", 48210),
     "5 rows": ("# rows", 5),
+    # Which one, and no count.
+    "facture n\u00b0 4711 envoyée": None,
+    "invoice 2024-0042 sent": None,
+    "customer 123456 updated": None,
+    "12 rows (id 4711)": ("# rows (id #)", 12),
+    "status code 200": None,
+    "timestamp 1732701118": None,
+    "SIRET 73282932000074": None,
+    "elapsed 12.5": None,
+    "exercice 2024 : 12": ("exercice # : #", 12),
+    "12 factures envoyées": ("# factures envoyées", 12),
+    "factures : 12": ("factures : #", 12),
     # Thousands.
     "loaded 48,210 rows": ("loaded # rows", 48210),
     "loaded 1,048,210 rows": ("loaded # rows", 1048210),

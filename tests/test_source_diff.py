@@ -24,7 +24,7 @@ from tests.support import GENEROUS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.portable("compares texts")
 
 LINE_LISTS = st.lists(
     st.sampled_from(["a", "b", "c", "", "@@", "-x", "+x"]), max_size=30

@@ -327,6 +327,18 @@ def test_numbers_below_zero_are_no_amounts() -> None:
     assert reasons(today(made=metrics(rows=0)), past) == ()
 
 
+def test_only_the_last_attempt_takes_its_time() -> None:
+    """A success at the second attempt is told as such, not as a long one."""
+    attempt = Attempt(
+        outcome=Outcome.SUCCESS, exit_code=0, started_at=NOW, duration=60.0
+    )
+    retried = replace(today(3700.0), attempts=(attempt, attempt))
+    assert reasons(retried, days(30, today(60.0))) == ()
+    known = replace(earlier(today(60.0), NOW), duration=3700.0, last_attempt=60.0)
+    past = [replace(known, started_at=NOW - n * DAY) for n in range(1, 31)]
+    assert words(reasons(today(7200.0), past)) == ["took 2 h, usually 1 min"]
+
+
 def test_growth_is_no_alarm() -> None:
     """A table that doubles every three months grows from day to day by less than noise."""
     grown = [

@@ -29,6 +29,8 @@ else:
         """
 
         def make(own: type) -> type:
+            # Otherwise the signature is found out, to stand there.
+            own.__doc__ = own.__doc__ or own.__name__
             bare = dataclasses.dataclass(init=False, repr=False, eq=False, **options)
             cls = bare(own)
             methods: dict[str, Any] = {"__init__": _first_init(cls), "__repr__": _repr}

@@ -64,20 +64,17 @@ class _Import(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file as it was read.
+    """A file as it was read; ``size`` in bytes."""
 
-    Attributes:
-        stamp: what changes when it does: size and time.
-    """
-
-    stamp: tuple[int, int]
+    size: int
     digest: str
     imports: tuple[_Import, ...]
 
 
 class Sources:
-    """Tells what scripts of a project are made of; reads a file once while it stays the same.
+    """Tells what scripts of a project are made of.
 
+    What scripts import is read once while it stays the same: its size and time tell.
     May be used from several threads.
     """
 
@@ -90,14 +87,15 @@ class Sources:
             os.path.normpath(os.path.join(self._project, folder))  # noqa: PTH118
             for folder in (*filter(None, named), *_USUAL_FOLDERS)
         ]
-        self._known: dict[str, _Source] = {}
+        self._known: dict[str, tuple[tuple[int, int], _Source]] = {}
         self._within = [self._inside, *self._begins(self._folders)]
 
     def of_script(self, file: Path) -> ScriptProvenance:
         """Return the files that a script is made of, as they are now."""
         script = os.path.abspath(file)  # noqa: PTH100
-        source = self._read(script, _LARGEST_SCRIPT)
-        if source is None:
+        try:
+            source = _read(script, _LARGEST_SCRIPT)
+        except (OSError, ValueError):
             return ScriptProvenance()
         own = SourceFile(path=self._shown(script), digest=source.digest)
         imports = self._followed(script, source) if source.imports else ()
@@ -118,8 +116,8 @@ class Sources:
                 seen.add(file)
                 if len(found) == _MOST_FILES or left <= 0:
                     return _sorted(found)
-                if read := self._read(file, _LARGEST):
-                    left -= read.stamp[0]
+                if read := self._imported(file):
+                    left -= read.size
                     shown = self._shown(file)
                     found[shown] = SourceFile(path=shown, digest=read.digest)
                     waiting.append((file, read))
@@ -151,20 +149,30 @@ class Sources:
         path = file.removeprefix(self._inside)
         return path.replace(os.sep, "/")
 
-    def _read(self, file: str, limit: int) -> _Source | None:
-        """Return what a file is; None where it cannot be read or is too large."""
+    def _imported(self, file: str) -> _Source | None:
+        """Return what a module is; None where it cannot be read or is too large."""
         try:
             status = os.stat(file)  # noqa: PTH116
             stamp = (status.st_size, status.st_mtime_ns)
-            known = self._known.get(file)
-            if known and known.stamp == stamp:
-                return known
-            content = read_regular(file, limit)
+            known, source = self._known.get(file, (None, None))
+            if source and known == stamp:
+                return source
+            source = _read(file, _LARGEST)
         except (OSError, ValueError):
             return None
-        source = _Source(stamp, digest_of(content), imports_of(content))
-        self._known[file] = source
+        self._known[file] = stamp, source
         return source
+
+
+def _read(file: str, limit: int) -> _Source:
+    """Read a source.
+
+    Raises:
+        OSError: it cannot be read, or is too large.
+        ValueError: no system knows such a path.
+    """
+    content = read_regular(file, limit)
+    return _Source(len(content), digest_of(content), imports_of(content))
 
 
 def digest_of(content: bytes) -> str:

@@ -308,7 +308,18 @@ _MIXED = r"[^\W\d_]*\d+[^\W\d_]+\d[^\W_]*"
 _IDENTIFIERS = lazy_pattern(
     rf"{_UUID}|\b0x[0-9a-fA-F]+\b|(?<![^\W_])(?=[a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{{7,}}\b"
     rf"|(?<![^\W_])(?!\d[eE]\d){_MIXED}|\b\d{{16,}}\b|\[\d+\]|^\[ *\d+\.\d+\]"
-    r"|\b\d+(?:\.\d+){3}\b|\b\d{1,2}(?:\.\d{1,2}){2}\b"
+    r"|\b\d+(?:\.\d+){3}\b|\b\d{1,2}(?:\.\d{1,2}){2}\b|\b(?:19|20)\d\d[-/]\d{3,}\b"
+)
+#: A noun in the singular before a whole number says which one: ``invoice 4711``. So does
+#: what is a code, a year or a span of time by its name.
+_WHICH = lazy_pattern(
+    r"\b(?:facture|invoice|commande|customer|client|ticket|token|compte"
+    r"|contract|contrat|dossier|thread|user|id|n\u00b0|no\.|nr\.?|num(?:\u00e9ro)?"
+    r"|ref|r\u00e9f)\s*(?:n\u00b0|no\.?|id)?\s*[#\u00b0]?\s*\d+(?![.,]?\d)"
+    r"|\b(?:http|status|(?:exit |status |error )?code|port|timestamp|epoch|created|year"
+    r"|ann\u00e9e|exercice|siret|siren|duration|elapsed(?: time)?|dur\u00e9e|runtime|uptime"
+    r"|attempt|retry|essai|tentative)\b[\"']?\s*[=:]?\s*\d+(?:[.,]\d+)?",
+    re.IGNORECASE,
 )
 _NAMES = lazy_pattern(
     r"https?://\S+"
@@ -372,7 +383,8 @@ def number_of(line: str) -> OutputNumber | None:
         line = _WORDY_DATES.sub("#", line.lower())
     for nothing_stays in (_DATES, _SPANS, _IDENTIFIERS):
         line = nothing_stays.sub("#", line)
-    line = _NAMES.sub(lambda name: _DIGITS.sub("#", name[0]), line)
+    for named in (_WHICH, _NAMES):
+        line = named.sub(lambda name: _DIGITS.sub("#", name[0]), line)
     values: list[float] = []
 
     def replaced(match: re.Match[str]) -> str:

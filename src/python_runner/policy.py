@@ -351,7 +351,8 @@ def exit_code(
 
 def deserves_retry(attempt: Attempt) -> bool:
     """Say whether another attempt may help: not after a stop, not without a file."""
-    return attempt.transient or attempt.outcome in {Outcome.FAILURE, Outcome.TIMEOUT}
+    helped = {Outcome.FAILURE, Outcome.TIMEOUT, Outcome.INTERRUPTED}
+    return attempt.transient or attempt.outcome in helped
 
 
 def next_try(

@@ -171,13 +171,15 @@ def _reasons(result: ScriptResult, good: Sequence[PastResult]) -> Iterator[Sente
         yield from _numbers(metrics, of, usual)
         yield from _logged(metrics, of, usual)
         yield from _files(metrics, of, usual)
+    # That there were attempts before the last one is told as such.
+    duration = result.attempts[-1].duration if result.attempts else result.duration
     # Of damaged records a duration may be anything.
-    seen = [_Seen(p.started_at, max(0.0, p.duration), p.unusual) for p in good]
+    seen = [_Seen(p.started_at, max(0.0, _duration(p)), p.unusual) for p in good]
     for scale, side in ((QUICK, -1), (SLOW, 1)):
-        found = usual(result.duration, seen, scale, side)
+        found = usual(duration, seen, scale, side)
         if found is not None:
             words = Formats("en").duration
-            yield Sentence.of(TOOK, duration=words(result.duration), usual=words(found))
+            yield Sentence.of(TOOK, duration=words(duration), usual=words(found))
     if metrics is not None:
         yield from _output(metrics, of, usual)
 
@@ -263,6 +265,10 @@ def _files(
                 size=_size(size),
                 usual=_size(found),
             )
+
+
+def _duration(past: PastResult) -> float:
+    return past.duration if past.last_attempt is None else past.last_attempt
 
 
 def _errors(metrics: ScriptMetrics) -> int:

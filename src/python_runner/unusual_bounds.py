@@ -75,7 +75,11 @@ def may_be_unusual(result: ScriptResult, past: PastBounds) -> bool:
     """
     if not result.succeeded or past.successes < ENOUGH_SUCCESSES:
         return False
-    if _is_outside(result.duration, past.duration, QUICK, SLOW):
+    # The last attempt is judged; those before are told of all attempts, which take longer.
+    last = result.attempts[-1].duration if result.attempts else result.duration
+    if _is_outside(last, past.duration, QUICK, None):
+        return True
+    if _is_outside(result.duration, past.duration, None, SLOW):
         return True
     return result.metrics is not None and _metrics_may_be(result.metrics, past)
 

@@ -315,19 +315,23 @@ def test_a_key_given_twice_is_a_problem(make_project: MakeProject) -> None:
     assert "more than once" in problems_of(folder)["scripts"]
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
-        ("resources", {"GPU": 1}),
-    ],
-)
-def test_a_key_that_is_not_acted_on_is_a_warning(
-    make_project: MakeProject, key: str, value: object
+def test_resources_of_a_script_are_added_to_those_of_the_project(
+    make_project: MakeProject,
 ) -> None:
-    """A value is never silently ignored, and somebody's own key stops nothing."""
-    (warning,) = warnings_of(make_project(**{key: value}))
+    """What all scripts must have is said once; a script says the rest, or otherwise."""
+    own = {"path": "main.py", "resources": {"GPU": 2, "disk": 0.5}}
+    folder = make_project(scripts=[own, "other.py"], resources={"GPU": 1, "RAM": 4})
 
-    assert warning.startswith(f"exec_config.json: {key}: has no effect")
+    first, second = load_project(folder).scripts
+    assert first.resources == {"GPU": 2, "RAM": 4, "disk": 0.5}
+    assert second.resources == {"GPU": 1, "RAM": 4}
+
+
+@pytest.mark.parametrize("wrong", [True, ["GPU"], {"GPU": 0}, {"GPU": "1"}, {"": 1}])
+def test_resources_are_amounts(make_project: MakeProject, wrong: object) -> None:
+    """Anything but amounts above nothing is refused, with an example."""
+    problems = problems_of(make_project(resources=wrong))
+    assert any('{"GPU": 1}' in message for message in problems.values())
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,6 @@ def test_a_key_that_is_near_names_the_nearest() -> None:
     assert told({"sped": 1}) == [("sped", "unknown key; did you mean speed?")]
 
 
-def test_a_planned_key_is_refused_unless_it_asks_for_nothing() -> None:
-    """A value is never ignored."""
-    expected = "this version does not support it; remove it"
-    assert told({"resources": True}) == [("resources", expected)]
-    assert told({"resources": {}}) == []
-
-
 def test_each_wrong_item_is_named_with_its_place() -> None:
     """The right ones are not."""
     assert told({"places": [1, "b", 3, "d"]}) == [

@@ -10,6 +10,7 @@ from python_runner.config.project import load_project
 from python_runner.config.workspace import WORKSPACE_FILE, load_workspace
 from python_runner.exceptions import ConfigurationNotFound, PythonRunnerError
 from python_runner.files import absolute
+from python_runner.model.cluster import ClusterPlace
 
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def test_every_problem_of_the_file_is_reported(tmp_path: Path) -> None:
     assert '"1d"' in problems["defaults.remind"]
     assert "https://" in problems["defaults.heartbeat_url"]
     assert "s3cret" not in str(caught.value)
-    assert "does not support it" in problems["cluster"]
+    assert '"tcp://scheduler:8786"' in problems["cluster"]
 
 
 def test_a_pattern_that_matches_nothing_is_a_problem(tmp_path: Path) -> None:
@@ -196,3 +197,64 @@ def test_malformed_toml_is_told_with_its_place(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidConfiguration, match=r"malformed TOML: .*(line|end)"):
         load_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('cluster = "tcp://s:8786"', ClusterPlace(address="tcp://s:8786")),
+        ('cluster = "tls://[::1]:1/"', ClusterPlace(address="tls://[::1]:1")),
+        ('cluster = "local:4"', ClusterPlace(address="local:4")),
+        (
+            '[cluster]\naddress = "tcp://s:1"\n[cluster.paths]\n"/a" = "/b"',
+            ClusterPlace(address="tcp://s:1", paths={"/a": "/b"}),
+        ),
+        ('[cluster.paths]\n"/a" = "/b"', ClusterPlace(paths={"/a": "/b"})),
+    ],
+)
+def test_where_scripts_run(
+    tmp_path: Path, written: str, expected: ClusterPlace
+) -> None:
+    """An address alone, or a table with what folders are called there."""
+    (tmp_path / "python-runner.toml").write_text(written, encoding="utf-8")
+    found = load_workspace(tmp_path)
+    assert found
+    assert found.cluster == expected
+    assert found.place == (expected if expected.address else None)
+
+
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ('cluster = "local:0"', "cluster"),
+        ('cluster = "http://s:1"', "cluster"),
+        ('cluster = "tcp://s"', "cluster"),
+        ("cluster = 4", "cluster"),
+        ('[cluster]\naddress = "here"', "cluster.address"),
+        ('[cluster]\nadress = "tcp://s:1"', "cluster.adress"),
+        ("[cluster.paths]\na = 1", "cluster.paths.a"),
+    ],
+)
+def test_a_wrong_cluster_is_named(tmp_path: Path, written: str, key: str) -> None:
+    """Every problem is told with its key."""
+    (tmp_path / "python-runner.toml").write_text(written, encoding="utf-8")
+    with pytest.raises(InvalidConfiguration) as caught:
+        load_workspace(tmp_path)
+    assert [problem.key for problem in caught.value.problems] == [key]
+
+
+@pytest.mark.parametrize(
+    ("address", "private"),
+    [
+        ("local:2", True),
+        ("tls://scheduler:8786", True),
+        ("tcp://127.0.0.1:8786", True),
+        ("tcp://[::1]:8786", True),
+        ("tcp://localhost:8786", True),
+        ("tcp://scheduler:8786", False),
+        ("tcp://10.0.0.1:8786", False),
+    ],
+)
+def test_who_can_read_what_is_sent(address: str, private: bool) -> None:
+    """Nobody else where it is encrypted, or stays on this computer."""
+    assert ClusterPlace(address=address).is_private is private

@@ -11,6 +11,7 @@ import pytest
 
 from python_runner.execution.environment import (
     child_environment,
+    given_variables,
     output_encoding,
     python_flags,
     script_environment,
@@ -199,3 +200,21 @@ def test_the_output_has_the_encoding_of_the_scripts_own_locale(
 ) -> None:
     """A project may give its scripts a locale that the runner does not have."""
     assert output_encoding(variables) == encoding
+
+
+def test_what_a_script_gets_on_another_computer() -> None:
+    """What .env and the project give, without mail settings and their secrets."""
+    base = {
+        "PATH": "/bin",
+        "LOGIN_MAIL": "robot@example.org",
+        "PASSWORD_MAIL": "hunter2hunter2",
+        "SMTP_HOST": "relay",
+        "COPY": "hunter2hunter2",
+        "REGION": "west",
+    }
+    extra = {"TOKEN": "mine", "SMTP_PORT": "26", "SMTP_HOST": "relay"}
+    names = base.keys() - {"PATH"}
+
+    given = given_variables(base, names, extra)
+    # A mail setting of the project's own is none of the runner's.
+    assert given == {"REGION": "west", "TOKEN": "mine", "SMTP_PORT": "26"}

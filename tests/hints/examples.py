@@ -443,6 +443,7 @@ NO_HINT = (
     ("OSError: getaddrinfo failed for our list", _raising("OSError")),
     ("TimeoutError: timed out", _raising("TimeoutError")),
     ("MemoryError: the customer forgot", _raising("MemoryError")),
+    ("OSError: Connection refused", FRAME + "    raise error\n"),
     ("bank.ProxyError: Cannot connect to proxy", _raising("bank.ProxyError")),
     ("ModuleNotFoundError: No module named 'google'", FRAME),
     # pandas reads archives as well.

@@ -9,6 +9,7 @@ import sys
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +17,12 @@ import pytest
 from python_runner.config.project import load_project
 from python_runner.config.settings import load_settings
 from python_runner.model import MailStatus, Outcome, Run, RunStatus
-from python_runner.records import database
+from python_runner.records import database, outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_reader import LogPlace, read_since
 from python_runner.records.store import DATABASE_NAME, open_store
+from python_runner.runner import missed_runs
 from python_runner.runner.context import RunContext
 from python_runner.runner.events import Event, ScriptEnded, ScriptStarted
 from python_runner.runner.project_run import run_project
@@ -32,7 +34,6 @@ from tests.support import MakeProject, mails
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from python_runner.records.log_line import LogLine
 
@@ -481,3 +482,38 @@ def test_odd_lines_of_env_are_told_by_the_first_run_alone(
 
     assert [len(warnings) for warnings in told] == [1, 0]
     assert "line 1" in str(told[0][0])
+
+
+def test_many_scripts_of_a_missed_run_are_told_apart_in_linear_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run of thousands of scripts that the records lost holds up no later run."""
+    many, looks, output_file = 2000, 0, outputs.output_file
+
+    def counted(folder: Path, number: int, script: str) -> Path:
+        nonlocal looks
+        looks += 1
+        return output_file(folder, number, script)
+
+    names = [f"part/{number}_load.py" for number in range(1, many + 1)]
+    files = [
+        output_file(tmp_path, number, name) for number, name in enumerate(names, 1)
+    ]
+    monkeypatch.setattr(outputs, "output_file", counted)
+
+    found = missed_runs.files_of_scripts(
+        [*files, tmp_path / "x_y.log"], reversed(names)
+    )
+
+    assert found == {name: (n, files[n - 1]) for n, name in enumerate(names, 1)}
+    assert looks <= 3 * many
+
+
+def test_scripts_without_a_file_get_places_that_are_free() -> None:
+    """The place in the series where nobody has it, else the first that is free."""
+    files = {"a.py": (2, Path("02_a.py.log"))}
+    names = ["a.py", "b.py", "gone.py", "c.py", "old.py"]
+
+    found = missed_runs.places_in_series(names, files, ["a.py", "b.py", "c.py", "b.py"])
+
+    assert found == {"a.py": 2, "b.py": 1, "gone.py": 3, "c.py": 4, "old.py": 5}

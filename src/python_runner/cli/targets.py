@@ -56,6 +56,27 @@ def chosen_targets(arguments: Sequence[Path]) -> Workspace:
     return replace(workspace, projects=tuple(dict.fromkeys(map(absolute, folders))))
 
 
+def with_place(targets: Workspace, where: str | None) -> Workspace:
+    """Return where the scripts run as well: ``where`` goes before the file.
+
+    Raises:
+        click.UsageError: nobody knows where that is.
+    """
+    place = targets.cluster
+    if where is not None:
+        from python_runner.config.cluster import (  # noqa: PLC0415 - few have one
+            is_place,
+            why_no_place,
+        )
+        from python_runner.model.cluster import ClusterPlace  # noqa: PLC0415
+
+        if not is_place(where):
+            raise click.UsageError(f"--on: {why_no_place(where)}")
+        paths = place.paths if place else {}
+        place = ClusterPlace(address=where.rstrip("/"), paths=paths)
+    return replace(targets, cluster=place if place and place.address else None)
+
+
 class _Folder(click.Path):
     """A folder that shells complete, and that only its project's run judges.
 

@@ -43,6 +43,15 @@ _Variables = dict[
 ]
 
 
+_Resources = Annotated[
+    dict[_NonEmpty, Annotated[float, Meta(gt=0)]],
+    _expects(
+        N_('amounts of resources, such as {"GPU": 1}'),
+        N_('What a worker of a cluster must offer to run it, such as {"GPU": 1}.'),
+    ),
+]
+
+
 class ScriptEntry(Struct, kw_only=True):
     """A script with options of its own."""
 
@@ -90,6 +99,7 @@ class ScriptEntry(Struct, kw_only=True):
             ),
         ),
     ] = []
+    resources: _Resources = {}
     help: Annotated[
         _NonEmpty | None,
         _expects(
@@ -184,6 +194,7 @@ class ExecConfig(Struct, kw_only=True):
             N_("Modules that the scripts import, and that are imported ahead (warm)."),
         ),
     ] = []
+    resources: _Resources = {}
     overlap: Annotated[
         Overlap,
         _expects(

@@ -467,6 +467,7 @@ def _with_options(
         env=entry.env,
         needs=tuple(entry.needs),
         outputs=tuple(entry.outputs),
+        resources={**(project.get("resources") or {}), **entry.resources},
         help=entry.help or "",
         **options,
     )

@@ -94,6 +94,7 @@ def load_settings(
         mail=replace(mail_settings(variables), looked_in=looked_in),
         environ=variables,
         env_file=env_file,
+        env_names=frozenset(found.variables),
         warnings=found.warnings,
     )
 

@@ -30,12 +30,6 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-#: Keys that later versions act on. A value is never silently ignored.
-_PLANNED = frozenset(
-    {
-        *("resources", "cluster"),
-    }
-)
 #: A path of Windows in which \n or \t were read as what JSON means by them: they follow its
 #: drive, the name of its computer, or further names.
 _BROKEN_PATH = lazy_pattern(r"(?:[A-Za-z]:|\\[^\\\s]+)(?:\\[^\\\s]*)*[\b\t\n\f\r]\S")
@@ -153,15 +147,11 @@ def _check_unknown(
     """
     own, meant = [], set()
     names = [name for name in known if not name.startswith("$")]
-    for key, value in unknown.items():
+    for key in unknown:
         findings.ignored.append(prefix + key)
         if findings.forgiving and is_comment(key):
             continue
-        if key in _PLANNED:
-            # Asking for nothing is no problem: {"warm": false}.
-            if value:
-                _not_yet(prefix + key, findings)
-        elif close := nearest_key(key, names):
+        if close := nearest_key(key, names):
             meant.add(close)
             message = _("unknown key; did you mean {key}?").format(key=close)
             findings.add(prefix + key, message)
@@ -177,14 +167,6 @@ def _check_unknown(
             template = N_("have no effect: unknown keys")
         findings.warn(_listed(own), Sentence.of(template))
     return meant
-
-
-def _not_yet(key: str, findings: Findings) -> None:
-    if findings.forgiving:
-        template = N_("has no effect: this version does not support it")
-        findings.warn(key, Sentence.of(template))
-    else:
-        findings.add(key, _("this version does not support it; remove it"))
 
 
 def _listed(keys: list[str]) -> str:

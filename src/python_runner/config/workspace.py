@@ -37,6 +37,7 @@ from python_runner.texts.sentence import translate as _
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from python_runner.model.cluster import ClusterPlace
     from python_runner.model.fleet import FleetFolder
 
 WORKSPACE_FILE = "python-runner.toml"
@@ -71,6 +72,17 @@ class WorkspaceFile(Struct, kw_only=True):
     fleet_details: Annotated[bool, Meta(extra={"expected": N_("true or false")})] = (
         False
     )
+    cluster: Annotated[
+        str | dict[str, Any] | None,
+        Meta(
+            extra={
+                "expected": N_(
+                    'the address of a cluster, such as "tcp://scheduler:8786", or a'
+                    " table with address and paths"
+                )
+            }
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +94,19 @@ class Workspace:
         defaults: checked and converted optional keys.
         keep_days: age in days after which records are deleted; None keeps them.
         fleet: where this computer tells others of its runs; None: nowhere.
+        cluster: where the scripts run, and what folders are called there, as written.
     """
 
     projects: tuple[Path, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
     fleet: FleetFolder | None = None
+    cluster: ClusterPlace | None = None
+
+    @property
+    def place(self) -> ClusterPlace | None:
+        """The cluster in which scripts run if nobody says otherwise."""
+        return self.cluster if self.cluster and self.cluster.address else None
 
 
 def load_workspace(folder: Path) -> Workspace | None:
@@ -114,6 +133,7 @@ def load_workspace(folder: Path) -> Workspace | None:
     )
     usable_addresses(defaults, findings, "defaults.")
     fleet = _fleet(folder, good, findings)
+    cluster = _cluster(good, findings)
     projects = tuple(_expand(folder, good.get("projects", ())))
     if findings.problems:
         raise InvalidConfiguration(findings.problems)
@@ -122,7 +142,16 @@ def load_workspace(folder: Path) -> Workspace | None:
         defaults=defaults,
         keep_days=good.get("keep_days"),
         fleet=fleet,
+        cluster=cluster,
     )
+
+
+def _cluster(good: Mapping[str, Any], findings: Findings) -> ClusterPlace | None:
+    if (written := good.get("cluster")) is None:
+        return None
+    from python_runner.config.cluster import read_cluster  # noqa: PLC0415 - few have one
+
+    return read_cluster(written, findings)
 
 
 def _fleet(

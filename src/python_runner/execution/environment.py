@@ -23,7 +23,7 @@ from python_runner.texts.utf8 import codec_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from python_runner.model import Interpreter
 
@@ -37,6 +37,9 @@ PYTHON_FLAGS = ("-u", "-X", "faulthandler")
 #: Colours are for terminals; 3.13 puts them into tracebacks when this one asks for it.
 _UNWANTED = frozenset({"FORCE_COLOR"})
 _FIXED = {"NO_COLOR": "1", "PYTHON_COLORS": "0"}
+#: Variables of the runner itself: how it sends mail, and where it keeps its records.
+_OWN_PREFIXES = ("MAIL_", "SMTP_", "OAUTH_", "PYTHON_RUNNER_")
+_OWN_NAMES = frozenset({"LOGIN_MAIL", "PASSWORD_MAIL", "GRAPH_URL"})
 #: The oldest Python that knows all that is asked of it here.
 _OLDEST = (3, 7)
 _VERSION = lazy_pattern(r"(\d+)\.(\d+)")
@@ -99,6 +102,31 @@ def withheld_variables(base: Mapping[str, str], extra: Mapping[str, str]) -> lis
         if holds_own_secret(value, secrets)
         and not (is_own_secret(name) and name not in extra)
     )
+
+
+def given_variables(
+    base: Mapping[str, str], names: Collection[str], extra: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what a script gets on another computer beside what it finds there.
+
+    Args:
+        base: the environment of the runner.
+        names: the variables of it that its ``.env`` file has.
+        extra: what the project configures; it wins.
+
+    Returns:
+        Neither the runner's own settings, of mail above all, nor its secrets under
+        whatever name.
+    """
+    given = {**{n: base[n] for n in names if n in base}, **extra}
+    withheld = set(withheld_variables(base, given))
+    own = {
+        name
+        for name, value in given.items()
+        if (name in _OWN_NAMES or name.startswith(_OWN_PREFIXES))
+        and (name not in extra or base.get(name) == value)
+    }
+    return {n: v for n, v in given.items() if n not in own | withheld | OWN_SECRETS}
 
 
 def output_encoding(environment: Mapping[str, str]) -> str:

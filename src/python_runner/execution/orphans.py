@@ -131,11 +131,37 @@ def end_scripts_of(run_id: str, masker: Masker) -> tuple[ProcessInfo, ...]:
     Returns:
         The processes that were there.
     """
+    return _end(lambda: scripts_of(run_id, masker))
+
+
+def end_marked(variable: str, value: str) -> tuple[ProcessInfo, ...]:
+    """Stop the processes with this variable in their environment, in the same way.
+
+    Returns:
+        The processes that were there; their names alone may be shown.
+    """
+    import psutil  # noqa: PLC0415
+
+    def marked() -> tuple[ProcessInfo, ...]:
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if (
+                    process.environ().get(variable) == value
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(ProcessInfo(process.pid, process.name()))
+        return tuple(found)
+
+    return _end(marked)
+
+
+def _end(members_now: Callable[[], tuple[ProcessInfo, ...]]) -> tuple[ProcessInfo, ...]:
     import psutil  # noqa: PLC0415
 
     found: dict[int, ProcessInfo] = {}
     begin = time.monotonic()
-    while members := scripts_of(run_id, masker):
+    while members := members_now():
         passed = time.monotonic() - begin
         if passed > _GRACE + _KILLING:
             break

@@ -179,11 +179,13 @@ class Tree:
         Returns:
             Whether the script has ended.
         """
-        if seconds > 0 and not self._has_ended():
+        if seconds > 0:
             if self._descriptor is None:
                 with suppress(OSError):
                     self._descriptor = os.pidfd_open(self._pid)
             if self._descriptor is None:
+                if self._has_ended():
+                    return True
                 # No further file may be open: a look now and then does as well.
                 seconds = min(seconds, _LOOK)
             poll = select.poll()

@@ -18,10 +18,10 @@ _NUMBER = lazy_pattern(r"\[(Errno|WinError) (-?\d+)\] ")
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 #: A frame of a library, and a line that raises an exception with words of its own.
 _LIBRARY = lazy_pattern(
-    r"<frozen |[\\/](?:site-packages|dist-packages|python3\.\d+|[Ll]ib)[\\/]"
+    r"<frozen |[\\/](?:site-packages|dist-packages|python3\.\d+|Lib)[\\/]"
 )
 _FRAME = '  File "'
-_RAISES = lazy_pattern(r"\s*raise\s+(?:\w+\.)*(\w+)\(")
+_RAISES = lazy_pattern(r"\s*raise\s+\w")
 _FILE = lazy_pattern(rf": b?({_QUOTED})(?: -> b?({_QUOTED}))?$")
 _ESCAPE = lazy_pattern(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|(.))", 16)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -97,10 +97,9 @@ class Failure:
     @property
     def own_words(self) -> bool:
         """Whether the script itself raised it, with words of its own."""
+        # What a library raised has a frame of the library, also where it is raised again.
         file, _, code = self.last_frame.partition("\n")
-        raises = _RAISES.match(code)
-        own = raises is not None and not _LIBRARY.search(file)
-        return own and raises[1] == self.kind.rpartition(".")[2] if raises else False
+        return bool(_RAISES.match(code)) and not _LIBRARY.search(file)
 
     @property
     def frames(self) -> str:

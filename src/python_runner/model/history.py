@@ -31,7 +31,8 @@ class PastResult:
 
     Attributes:
         started_at: when its first attempt began.
-        duration: seconds.
+        duration: seconds, of all attempts and the waits between them.
+        last_attempt: seconds of the last attempt; None where that is not known.
         fingerprint: of the last attempt's traceback, or None.
         exit_code: of the last attempt, or None.
         metrics: of the last attempt; None where that is not known.
@@ -42,6 +43,7 @@ class PastResult:
     outcome: Outcome
     started_at: datetime
     duration: float
+    last_attempt: float | None = None
     fingerprint: str | None = None
     exit_code: int | None = None
     metrics: ScriptMetrics | None = None

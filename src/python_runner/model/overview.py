@@ -81,6 +81,22 @@ class RunLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Circumstances:
+    """What a run had beside its scripts; None where that is not known.
+
+    Attributes:
+        warnings: what went wrong beside them.
+        held: why it was not reported though its project wants reports.
+    """
+
+    warnings: tuple[Sentence, ...] = ()
+    interpreter: str | None = None
+    interpreter_version: str | None = None
+    computer: str | None = None
+    held: Sentence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecentRun:
     """One of a project's last runs.
 

@@ -72,6 +72,7 @@ class Script:
         env: variables for this script, over those of the project.
         needs: names of scripts that must succeed before this one starts.
         outputs: patterns of files in the project that it must make.
+        resources: what a worker of a cluster must offer, by name.
         help: the owner's words, shown with its failure; empty for none.
     """
 
@@ -84,6 +85,7 @@ class Script:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     needs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    resources: Mapping[str, float] = field(default_factory=dict)
     help: str = ""
 
 
@@ -157,6 +159,8 @@ class Project:
     @property
     def directory(self) -> Path:
         """The scripts' current folder."""
+        if not self.working_directory:
+            return self.path
         return self.path / portable(self.working_directory)
 
     @property
@@ -280,6 +284,7 @@ class Settings:
         mail: how mail leaves this machine.
         environ: the environment of the scripts, before secrets are taken out.
         env_file: the ``.env`` file that was read, or None.
+        env_names: the variables that it has.
         warnings: what is wrong with lines of that file.
     """
 
@@ -287,6 +292,7 @@ class Settings:
     mail: MailSettings
     environ: Mapping[str, str] = field(repr=False)
     env_file: Path | None = None
+    env_names: frozenset[str] = frozenset()
     warnings: tuple[Sentence, ...] = ()
 
     @property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.model import RunHead, RunStatus, Streak
 from python_runner.model.overview import (
+    Circumstances,
     DayCount,
     ErrorGroup,
     ErrorPlace,
@@ -25,7 +26,7 @@ from python_runner.model.overview import (
     ProjectSummary,
     RunLine,
 )
-from python_runner.records import rows
+from python_runner.records import provenance, rows
 from python_runner.records.queries import project as project_key
 from python_runner.records.summaries import OWN, SCRIPTS, recent_runs
 
@@ -403,6 +404,20 @@ def results(
     return [
         rows.to_result(row, run_id, tuple(attempts[row["number"]])) for row in found
     ]
+
+
+def circumstances(connection: Connection, run: int) -> Circumstances:
+    """Return what a run had beside its scripts."""
+    row = connection.execute("SELECT * FROM run WHERE id = ?", (run,)).fetchone()
+    texts = provenance.contents(connection, json.dumps([run]))
+    made_of = provenance.to_run_provenance(texts.get(row["provenance"]), None)
+    return Circumstances(
+        warnings=rows.to_texts(row["warnings"]),
+        interpreter=row["interpreter"],
+        interpreter_version=row["interpreter_version"],
+        computer=made_of.computer if made_of else None,
+        held=rows.to_text(row["held_reason"]),
+    )
 
 
 def states(connection: Connection, run: int) -> dict[str, int]:

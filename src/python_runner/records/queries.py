@@ -607,7 +607,7 @@ def past_results(
     cursor = connection.execute(
         """
         SELECT run_id, state, result.started_at, result.duration, fingerprint, exit_code,
-            metrics, unusual
+            metrics, unusual, attempt.duration AS last_attempt
         FROM result JOIN run ON run.id = result.run
         LEFT JOIN attempt ON attempt.run = result.run
             AND attempt.number = result.number AND attempt.attempt = (
@@ -632,13 +632,24 @@ def past_results(
             outcome=rows.to_outcome(state),
             started_at=rows.to_time(started_at),
             duration=duration,
+            last_attempt=last_attempt,
             fingerprint=fingerprint,
             exit_code=exit_code,
             metrics=provenance.to_metrics(metrics),
             unusual=unusual is not None,
         )
         # By their place: each script that ends has many such rows read.
-        for run_id, state, started_at, duration, fingerprint, exit_code, metrics, unusual in cursor
+        for (
+            run_id,
+            state,
+            started_at,
+            duration,
+            fingerprint,
+            exit_code,
+            metrics,
+            unusual,
+            last_attempt,
+        ) in cursor
     ]
 
 

@@ -13,12 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from python_runner.model import RunStatus
-from python_runner.model.overview import RecentRun
 
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from sqlite3 import Connection, Row
+
+    from python_runner.model.overview import RecentRun
 
 #: Runs of a project whose status and duration are kept.
 RECENT = 30
@@ -35,6 +36,9 @@ SCRIPTS = "coalesce(scripts, (SELECT count(*) FROM result WHERE run = own.id))"
 @lru_cache(maxsize=2000)
 def recent_runs(column: str) -> tuple[RecentRun, ...]:
     """Return what the column ``recent`` holds, newest first; what is damaged is left out."""
+    # Imported here because a run that ends only writes it.
+    from python_runner.model.overview import RecentRun  # noqa: PLC0415
+
     found = []
     for entry in column.split():
         try:

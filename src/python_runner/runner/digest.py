@@ -256,7 +256,7 @@ def has_recovered(facts: ProjectDigest, failure: Run, since: datetime) -> bool:
         failure: its last run that did not succeed.
         since: when the digest's time begins.
     """
-    if failure.started_at + timedelta(seconds=failure.duration) >= since:
+    if (since - failure.started_at).total_seconds() <= failure.duration:
         return True
     # The last digest told that it fails: all its successes since are of this one's time.
     row = facts.streak

@@ -122,6 +122,7 @@ def run_project(
             reports_enabled=mail,
             defaults=workspace.defaults,
             fleet=workspace.fleet,
+            cluster=workspace.place,
             endpoints=ENDPOINTS,
         ) as session,
         StopSignals(session.stop.request) as signals,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import field, replace
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.computer import host_name
@@ -34,7 +35,6 @@ from python_runner.texts.system_errors import system_error
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from python_runner.model import OpenRun, Script
     from python_runner.records.locks import FileLock, Unrecorded
@@ -202,7 +202,7 @@ def _missed(
     before = lock.before if lock.before and lock.before.run_id == run_id else None
     told = end.outcomes if end else {}
     names = [*told] or [script.name for script in series]
-    files = _files(outputs.files_of(context.logs, run_id), {*logged, *names})
+    files = files_of_scripts(outputs.files_of(context.logs, run_id), {*logged, *names})
     left: dict[str, tuple[Outcome, Sentence | None]] = {}
     for name, outcome in told.items():
         left[name] = outcome, None if outcome.succeeded else _UNTOLD
@@ -212,7 +212,7 @@ def _missed(
             if name in files or before.scripts == len(series):
                 left[name] = LEFT_OPEN[RUNNING if name in files else PLANNED]
     left = {name: what for name, what in left.items() if name not in logged}
-    numbers = _numbers([*logged, *left], files, names)
+    numbers = places_in_series([*logged, *left], files, names)
     results = [
         _result(line, numbers[name], project.path) for name, line in logged.items()
     ]
@@ -258,31 +258,43 @@ def _result(line: LogLine, number: int, project: Path) -> ScriptResult:
     return replace(result, attempts=(replace(attempt, traceback=told),))
 
 
-def _files(paths: Iterable[Path], names: Iterable[str]) -> dict[str, tuple[int, Path]]:
+def files_of_scripts(
+    paths: Iterable[Path], names: Iterable[str]
+) -> dict[str, tuple[int, Path]]:
     """Return the number and the file of output of each script that has one."""
     found = {}
-    names = list(names)
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(_behind(outputs.output_file(Path(), 0, name)), []).append(name)
     for path in paths:
         with suppress(ValueError):
             number = int(path.name.partition("_")[0])
-            for name in names:
+            for name in alike.get(_behind(path), ()):
                 if outputs.output_file(path.parent, number, name) == path:
                     found[name] = number, path
     return found
 
 
-def _numbers(
+def _behind(file: Path) -> str:
+    """Return what the name of a file of output says behind its number."""
+    return file.name.partition("_")[2]
+
+
+def places_in_series(
     names: Iterable[str],
     files: Mapping[str, tuple[int, Path]],
     series: Sequence[str],
 ) -> dict[str, int]:
     """Return a place in the series for each script: of its file, else as configured."""
     numbers = {name: number for name, (number, _path) in files.items()}
+    places = {name: number for number, name in reversed([*enumerate(series, 1)])}
+    # None becomes free again: the search for one goes on where it has ended.
+    taken, all_numbers = set(numbers.values()), count(1)
     for name in names:
         if name not in numbers:
-            wanted = series.index(name) + 1 if name in series else 0
-            taken = set(numbers.values())
+            wanted = places.get(name, 0)
             if wanted in taken or not wanted:
-                wanted = next(number for number in count(1) if number not in taken)
+                wanted = next(n for n in all_numbers if n not in taken)
             numbers[name] = wanted
+            taken.add(wanted)
     return numbers

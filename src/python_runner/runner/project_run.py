@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -34,6 +34,7 @@ from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
+from python_runner.runner.cluster import examined
 from python_runner.runner.context import (
     Demand,
     RunContext,
@@ -317,7 +318,7 @@ class _ProjectRun:
             # Nobody waits for a report of it.
             self.day_off, self.told = True, False
             return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
-        interpreter = _find_interpreter(context)
+        interpreter = self._find_interpreter()
         if session.may_mail(context.project):
             require_mail(session.settings.mail)
         prepare_reports(context)
@@ -338,6 +339,21 @@ class _ProjectRun:
         with context.as_warning():
             self.told = not self._skip_is_told()
         return self._end_unstarted(RunStatus.SKIPPED, Outcome.SKIPPED, reason)
+
+    def _find_interpreter(self) -> tuple[str, ...]:
+        """Return what starts the scripts; in a cluster, whose workers are asked, there.
+
+        Raises:
+            PythonRunnerError: it is not there, or the cluster cannot run the scripts.
+        """
+        context = self.context
+        cluster = context.session.cluster
+        if cluster is None:
+            return _find_interpreter(context)
+        if context.project.warm:
+            context.warn(Sentence.of(N_('"warm" has no effect in a cluster')))
+        self.interpreter = examined(cluster, context)
+        return (self.interpreter.path,)
 
     def _is_unwanted(self, *, locked: bool) -> bool:
         """Say, and tell, whether no run is wanted now."""
@@ -493,7 +509,8 @@ class _ProjectRun:
 
     def _begin(self, interpreter: tuple[str, ...]) -> None:
         with self.context.as_warning():
-            self.interpreter = self._identify(interpreter)
+            # Workers have been asked for theirs.
+            self.interpreter = self.interpreter or self._identify(interpreter)
         with self.context.as_warning():
             self.made_of = run_provenance(self.context, self.interpreter)
         self.begun = True
@@ -548,7 +565,10 @@ class _ProjectRun:
 
     def _run_series(self, interpreter: tuple[str, ...]) -> tuple[ScriptResult, ...]:
         context = self.context
-        project = context.project
+        project, cluster = context.project, context.session.cluster
+        if cluster is not None:
+            with context.as_warning():
+                cluster.end_earlier(project)
         scripts = ScriptRun(
             context=context,
             recorder=self.recorder,
@@ -564,7 +584,8 @@ class _ProjectRun:
             sources=Sources(project.path, project.env),
             texts=SourceKeeper(context),
         )
-        with warm_interpreters(scripts) as pool:
+        local = nullcontext() if cluster else warm_interpreters(scripts)
+        with local as pool:
             scripts = replace(scripts, warm=pool)
             return Series(
                 scripts=project.scripts,

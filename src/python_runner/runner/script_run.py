@@ -20,6 +20,7 @@ from python_runner.files import is_folder, make_folder, private_folder
 from python_runner.model import Command, OpenScript, Outcome, ScriptResult
 from python_runner.policy import deserves_retry, retry_wait
 from python_runner.records import outputs
+from python_runner.runner.cluster import cluster_variables
 from python_runner.runner.events import AttemptEnded, ScriptStarted
 from python_runner.texts.sentence import N_, Sentence
 from python_runner.texts.system_errors import system_error
@@ -205,7 +206,7 @@ class ScriptRun:
             session.notify(started)
             bounded = self._bounded(script, command, attempts)
             begins.append(time.monotonic())
-            attempt = run_command(bounded, session.stop, self.warm)
+            attempt = self._attempt(script, bounded)
             # It has run, also where nobody can look at its files.
             attempts.append(attempt)
             if expected and attempt.outcome.succeeded:
@@ -228,6 +229,13 @@ class ScriptRun:
             if session.stop.wait(wait):
                 return
             outputs.mark_attempt(output, len(attempts) + 1, script.retries + 1)
+
+    def _attempt(self, script: Script, command: Command) -> Attempt:
+        """Run one attempt, here or in the cluster."""
+        session = self.context.session
+        if session.cluster is None:
+            return run_command(command, session.stop, self.warm)
+        return session.cluster.run(self.context.project, script, command, session.stop)
 
     def _expected(self, script: Script) -> ExpectedFiles | None:
         """Return what the script must make, as it was before; None for nothing."""
@@ -274,6 +282,8 @@ class ScriptRun:
 
     def _environment_with(self, variables: Mapping[str, str]) -> dict[str, str]:
         context = self.context
+        if context.session.cluster is not None:
+            return cluster_variables(context, variables)
         environment = child_environment(
             context.session.settings.environ,
             {**context.project.env, **variables},

@@ -28,8 +28,10 @@ from python_runner.texts.sentence import N_, Sentence, system_language
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from python_runner.cluster.coordinator import Cluster
     from python_runner.delivery.endpoints import Endpoints
     from python_runner.model import Project, Settings
+    from python_runner.model.cluster import ClusterPlace
     from python_runner.model.fleet import FleetFolder
     from python_runner.records.messages import QueuedMessage
     from python_runner.runner.events import Event
@@ -67,6 +69,7 @@ class Session:
             waiting reports delivered (``--no-mail``: no).
         defaults: optional keys of ``python-runner.toml``, where a project is silent.
         fleet: tells other computers of the runs; None where there are none.
+        cluster: where the scripts run; None: in this process's own children.
         delivery_seconds: longest that a run's own report may delay what comes next.
         waiting_seconds: longest that the reports of earlier runs may, before a run and
             after it; all runs of the process together have twice this time for them.
@@ -85,6 +88,7 @@ class Session:
     reports_enabled: bool = True
     defaults: Mapping[str, Any] = field(default_factory=dict)
     fleet: FleetReporter | None = None
+    cluster: Cluster | None = None
     delivery_seconds: float = DELIVERY_SECONDS
     waiting_seconds: float = WAITING_SECONDS
     waited: list[float] = field(default_factory=list)
@@ -96,7 +100,10 @@ class Session:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        """Close the records."""
+        """Close the records, and leave the cluster."""
+        with suppress(Exception):
+            if self.cluster is not None:
+                self.cluster.close()
         # Everything is on disk, and the results of the runs stand.
         with suppress(Exception):
             if self.store is not None:
@@ -153,12 +160,13 @@ def open_session(
     reports_enabled: bool = True,
     defaults: Mapping[str, Any] | None = None,
     fleet: FleetFolder | None = None,
+    cluster: ClusterPlace | None = None,
     endpoints: Endpoints | None = None,
 ) -> Session:
     """Open the records and return the session; without records where that fails.
 
     Channels of waiting reports are looked up in ``defaults`` as well, the optional keys
-    of ``python-runner.toml``, and other computers are told in its ``fleet``. A process that opens one session after the other hands
+    of ``python-runner.toml``, and other computers are told in its ``fleet``; the scripts run in ``cluster``. A process that opens one session after the other hands
     over what it knows of servers, as ``endpoints``; None: nothing yet.
     """
     store: Store | None = None
@@ -202,6 +210,7 @@ def open_session(
         reports_enabled=reports_enabled,
         defaults=defaults or {},
         fleet=_reporter(fleet, settings.home, now, store) if fleet else None,
+        cluster=_cluster(cluster, settings.home) if cluster else None,
         untold=list(settings.warnings),
     )
 
@@ -212,3 +221,11 @@ def _reporter(
     from python_runner.runner.fleet import FleetReporter  # noqa: PLC0415 - few have one
 
     return FleetReporter(fleet, home, now, store)
+
+
+def _cluster(place: ClusterPlace, home: Path) -> Cluster:
+    from python_runner.cluster.coordinator import (  # noqa: PLC0415 - few have one
+        Cluster,
+    )
+
+    return Cluster(place, home)

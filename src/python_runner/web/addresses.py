@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _NAME, _HASH = 30, 10
 
 
+@lru_cache(maxsize=4096)
 def key_of(folder: Path) -> str:
     """Return what stands for a project in addresses: its name, and a hash of its path.
 

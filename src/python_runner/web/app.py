@@ -33,6 +33,7 @@ from python_runner.web.live import Live
 from python_runner.web.pages import (
     errors,
     failures,
+    fleet,
     help_page,
     log,
     mail,
@@ -44,6 +45,7 @@ from python_runner.web.pages import (
     status,
     wall,
 )
+from python_runner.web.reading.fleet import Fleet
 from python_runner.web.reading.open_outputs import output_sizes
 from python_runner.web.reading.overview import Surveyor
 from python_runner.web.reading.projects import Configurations, Projects
@@ -88,8 +90,10 @@ def create_app(site: Site) -> Starlette:
         dashboard.close()
 
     surveyor, outputs = dashboard.surveyor, OutputPages()
+    fleet_read = dashboard.fleet
     pages: Mapping[str, Callable[[Question], Page | PlainText]] = {
-        "/": partial(overview.page, surveyor=surveyor),
+        "/": partial(overview.page, surveyor=surveyor, fleet=fleet_read),
+        "/fleet": partial(fleet.page, fleet=fleet_read),
         "/wall": partial(wall.page, surveyor=surveyor),
         "/status.txt": partial(status.page, surveyor=surveyor),
         "/help": help_page.page,
@@ -126,11 +130,19 @@ class Dashboard:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
         self.surveyor = Surveyor(site, self._store, self._database.changes)
-        self.live = Live(self.surveyor.mark, partial(output_sizes, self._store))
+        self.fleet = Fleet(site, site.fleet) if site.fleet else None
+        self.live = Live(self._mark, partial(output_sizes, self._store))
         self._configurations = Configurations(site.defaults)
         self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
         self._kept = OrderedDict()
         self._guard = threading.Lock()
+
+    def _mark(self) -> str:
+        if self.fleet is None:
+            return self.surveyor.mark()
+        # Whoever looks wants to know how the others do by now.
+        self.fleet.refresh()
+        return f"{self.surveyor.mark()}.{self.fleet.generation}"
 
     def warm(self) -> None:
         """Look at all projects once; raises nothing."""

@@ -95,6 +95,7 @@ def render(page: Page, question: Question, mark: str, *, again: bool = False) ->
             "language": question.language,
             "languages": LANGUAGES,
             "revision": mark,
+            "has_fleet": question.site.fleet is not None,
         }
     )
 

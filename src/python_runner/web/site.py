@@ -40,6 +40,7 @@ class Site:
         projects: folders that were named or listed; empty: all that have runs.
         defaults: optional keys that hold where a project is silent.
         keep_days: age in days after which runs are deleted; None keeps them.
+        fleet: the folder of a fleet that is shown as well; None: none is.
         language: for readers who want none of :data:`LANGUAGES`.
         token: what readers must present; empty: nothing.
         hosts: names under which it is reached, in lower case, without a port.
@@ -51,6 +52,7 @@ class Site:
     projects: tuple[Path, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict, repr=False)
     keep_days: int | None = None
+    fleet: Path | None = None
     language: str = LANGUAGES[0]
     token: str = field(default="", repr=False)
     hosts: frozenset[str] = LOOPBACK

@@ -115,14 +115,16 @@ def publish(
             # It has been deleted since; no page leads to it the next time.
             continue
         digest = hashlib.sha256(content.encode("utf-8", "replace")).hexdigest()[:20]
+        # Of another size is what somebody else has put there.
+        known_as = f"{digest} {size}"
         data = content.replace(WRITTEN, author.words).encode("utf-8", "replace")
         # Who looks at these is to see how old they are.
         fresh = sheet.name in {*TOP.values(), STATUS}
-        if fresh or size < 0 or before.get(sheet.name) != digest:
+        if fresh or before.get(sheet.name) != known_as:
             put(folder / sheet.name, data)
             size = len(data)
             written += 1
-        after[sheet.name] = digest
+        after[sheet.name] = f"{digest} {size}"
         if sheet.version:
             versions[sheet.name] = f"{sheet.version} {size}"
     old = [name for name in before if name not in after and name in there]
@@ -153,7 +155,7 @@ def _make_own(folder: Path) -> None:
 
 
 def _read_list(folder: Path, author: Author) -> dict[str, str]:
-    """Return the files that we have written there, each with the hash of its content.
+    """Return the files that we have written there, with hash and size of their contents.
 
     Raises:
         PythonRunnerError: there is no list, and something else; or another computer's.

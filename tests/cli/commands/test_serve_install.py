@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import socket
 import stat
 import subprocess
@@ -60,11 +58,10 @@ def is_well(port: int) -> bool:
         return False
 
 
-def main_process(unit: str) -> int:
-    """Return the process of a service."""
-    words = ["systemctl", "--user", "show", "--property=MainPID", "--value", unit]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    return int(done.stdout)
+def kill(unit: str) -> None:
+    """Kill the process of a service."""
+    words = ["systemctl", "--user", "kill", "--signal=KILL", unit]
+    subprocess.run(words, check=True)
 
 
 @pytest.mark.slow
@@ -98,7 +95,7 @@ def test_a_real_manager_serves_until_it_is_removed(
     assert code == 0
     assert re.search(r"dashboard\s+all the time", text)
 
-    os.kill(main_process(unit.name), signal.SIGKILL)
+    kill(unit.name)
     wait_until(lambda: not is_well(port))
     wait_until(lambda: is_well(port))
 

@@ -26,6 +26,7 @@ from python_runner.cli.targets import (
     env_file_option,
     find_targets,
     projects_argument,
+    with_place,
 )
 from python_runner.config.permissions import foreign_settings, root_problem
 from python_runner.config.project import load_project
@@ -86,6 +87,7 @@ class Options:
     resume: bool
     if_missed: bool
     any_day: bool
+    on: str | None
     dry_run: bool
     no_mail: bool
     as_json: bool
@@ -133,6 +135,14 @@ class Options:
     is_flag=True,
     help=_("Run also on the days that not_on excludes."),
 )
+@click.option(
+    "--on",
+    metavar=_("WHERE"),
+    help=_(
+        "Run the scripts in a Dask cluster: tcp://scheduler:8786, tls://scheduler:8786,"
+        " or local:4 for worker processes on this computer; needs the extra dask."
+    ),
+)
 @click.option("--dry-run", is_flag=True, help=_("Show what would run; run nothing."))
 @click.option("--no-mail", is_flag=True, help=_("Send no report."))
 @click.option("--json", "as_json", is_flag=True, help=_("Print one JSON document."))
@@ -151,7 +161,7 @@ def command(projects: tuple[Path, ...], **flags: Any) -> int:
         raise click.UsageError(
             _("--if-missed and {option} exclude each other").format(option=other)
         )
-    targets = find_targets(projects)
+    targets = with_place(find_targets(projects), options.on)
     settings = read_settings(options.env_file)
     with _beside_the_runs(settings):
         warn_of_others(settings, options)
@@ -234,6 +244,7 @@ def run_all(targets: Workspace, settings: Settings, options: Options) -> _Done:
             reports_enabled=not options.no_mail,
             defaults=targets.defaults,
             fleet=targets.fleet,
+            cluster=targets.cluster,
         ) as session,
         StopSignals(session.stop.request) as signals,
         _shown(progress, settings),

@@ -203,6 +203,7 @@ def _serve(
         projects=folders,
         defaults=workspace.defaults,
         keep_days=workspace.keep_days,
+        fleet=workspace.fleet.folder if workspace.fleet else None,
         language=system_language(),
         token=token,
         hosts=LOOPBACK | {name.lower() for name in (*where.names, *own)},

@@ -356,7 +356,7 @@ def _show_script(
         show("    " + why, colour="red" if colour == "red" else None)
     if result.place:
         show("    " + _("at {place}").format(place=flat(result.place)))
-    for line in wording.hint_lines(result):
+    for line in (*wording.hint_lines(result), *_unusual_lines(result)):
         show(f"    {line}")
     if verbose and result.reason and result.ended_by:
         show(f"    {wording.say(result.reason)}")
@@ -401,11 +401,14 @@ def _facts(result: ScriptResult, *, verbose: bool) -> str:
     return f" ({', '.join(facts)})"
 
 
+def _unusual_lines(result: ScriptResult) -> Iterator[str]:
+    for reason in result.unusual:
+        yield labelled(_("unusual"), wording.say(reason))
+
+
 def _last_lines(
     result: ScriptResult, command_for: Callable[[str], str], *, verbose: bool
 ) -> Iterator[str]:
-    for reason in result.unusual:
-        yield labelled(_("unusual"), wording.say(reason))
     for warning in result.warnings:
         yield labelled(_("warning"), wording.say(warning))
     if verbose and (used := ", ".join(_resources(result))):

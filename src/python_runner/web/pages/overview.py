@@ -13,6 +13,7 @@ from python_runner.report.summary import LINE
 from python_runner.texts.sanitize import one_line
 from python_runner.web import times
 from python_runner.web.addresses import key_of
+from python_runner.web.pages import fleet as fleet_pages
 from python_runner.web.pages.words import (
     NAME,
     mail_words,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.texts.formats import Formats
+    from python_runner.web.reading.fleet import Fleet
     from python_runner.web.reading.overview import Overview, Surveyor
     from python_runner.web.site import Question
 
@@ -107,7 +109,7 @@ class Group:
     last: datetime | None
 
 
-def page(question: Question, surveyor: Surveyor) -> Page:
+def page(question: Question, surveyor: Surveyor, fleet: Fleet | None = None) -> Page:
     """Return the page."""
     overview = surveyor.overview()
     formats, now = question.formats, question.now
@@ -130,6 +132,7 @@ def page(question: Question, surveyor: Surveyor) -> Page:
             "groups": groups,
             "most": RUNS,
             "hidden": len(overview.rows) - len(rows),
+            "fleet": fleet and fleet_pages.brief(fleet.now(), formats),
         },
         state=overview.state,
         refresh=30,

@@ -19,6 +19,7 @@ from python_runner.report.summary import (
     outcome_and_why,
     place,
 )
+from python_runner.report.view import SENTENCE, WARNINGS
 from python_runner.runner.differences import since_success
 from python_runner.texts.sanitize import clean, one_line
 from python_runner.web import times
@@ -171,6 +172,9 @@ def page(question: Question) -> Page:
                 )
                 for one in facts.failed
             ],
+            "warnings": _warnings(facts, question, masker),
+            "details": _details(facts, question),
+            "help": masker.text(help_texts.get("", "")) if facts.failed else "",
             "bars": _bars(facts, masker),
             "others": [_other(one, facts, question, masker) for one in facts.others],
             "mails": [_mail(one, question) for one in facts.messages],
@@ -309,6 +313,27 @@ def _tail(result: ScriptResult, masker: Masker) -> str:
     return "\n".join(clean(text).rstrip().split("\n")[-TAIL_LINES:])
 
 
+def _warnings(facts: RunFacts, question: Question, masker: Masker) -> list[str]:
+    """Return what went wrong beside the scripts, and why nobody was told of the run."""
+    around, say = facts.circumstances, question.formats.say
+    told = [*around.warnings[:WARNINGS], *([around.held] if around.held else [])]
+    return [masker.text(one_line(say(sentence), SENTENCE)) for sentence in told]
+
+
+def _details(facts: RunFacts, question: Question) -> list[tuple[str, str]]:
+    """Return where a run took place, and by what: label and value."""
+    _, around = question.formats.gettext, facts.circumstances
+    version = around.interpreter_version
+    python = f"{around.interpreter} ({version})" if version else around.interpreter
+    found = (
+        (_("Computer"), around.computer),
+        (_("Folder"), str(facts.line.path)),
+        (_("Interpreter"), python if around.interpreter else None),
+        (_("Run"), facts.line.run_id),
+    )
+    return [(label, one_line(value, SENTENCE)) for label, value in found if value]
+
+
 def _bars(facts: RunFacts, masker: Masker) -> list[Bar]:
     """Return when the scripts ran, in the order of the series."""
     results = [one.result for one in facts.failed] + list(facts.others)
@@ -350,19 +375,21 @@ def _end(result: ScriptResult, begin: datetime) -> float:
 def _other(
     result: ScriptResult, facts: RunFacts, question: Question, masker: Masker
 ) -> OtherView:
-    formats = question.formats
-    state = state_of(result.outcome, unusual=bool(result.unusual))
-    word = formats.gettext(result.outcome.word)
+    formats, result = question.formats, masker.fact(result)
     if facts.alive and was_left_open(result):
-        # The records tell it as if the runner had died.
-        planned = result.outcome is Outcome.SKIPPED
-        state = State.NEVER if planned else State.RUNNING
-        word = formats.gettext("planned") if planned else state.word(formats)
-    result = masker.fact(result)
+        runs = result.outcome is Outcome.INTERRUPTED
+        state = State.RUNNING if runs else State.NEVER
+        return OtherView(
+            result=result,
+            state=state,
+            word=state.word(formats) if runs else formats.gettext("planned"),
+            unusual=(),
+            has_output=runs and result.output is not None,
+        )
     return OtherView(
         result=result,
-        state=state,
-        word=word,
+        state=state_of(result.outcome, unusual=bool(result.unusual)),
+        word=formats.gettext(result.outcome.word),
         unusual=tuple(one_line(formats.say(why), LINE) for why in result.unusual),
         has_output=result.output is not None,
     )

@@ -167,6 +167,8 @@ class Surveyor:
         self._lock = threading.Lock()
         self._kept: tuple[str, float, Overview] | None = None
         self._looker = Folders(self._look)
+        #: What each row was last made of, and the row; none of a project that runs.
+        self._rows: dict[Path, tuple[Known | None, object, Row]] = {}
         #: What changed before the run of an id, by project.
         self._changes: dict[Path, tuple[str, Differences | None]] = {}
 
@@ -225,9 +227,9 @@ class Surveyor:
             key = key_of(folder)
             summary, runs = summaries.get(key), active.get(key, [])
             if self._is_wanted(folder, known.get(folder)):
-                row = self._row(folder, summary, runs, unusual, known)
-                number = summary.number if summary else 0
-                rows.append(replace(row, waiting=waiting.get(number, 0)))
+                row = self._row_again(folder, summary, runs, unusual, known)
+                number = waiting.get(summary.number, 0) if summary else 0
+                rows.append(replace(row, waiting=number) if number else row)
         order = list(State)
         rows.sort(key=lambda row: (order.index(row.state), row.name.casefold()))
         return Overview(rows=tuple(rows), waiting=sum(waiting.values()))
@@ -326,6 +328,28 @@ class Surveyor:
     def _masker(self, project: Project | None) -> Masker:
         secrets = project.secrets if project else ()
         return Masker((*self._site.settings.secrets, *secrets))
+
+    def _row_again(
+        self,
+        folder: Path,
+        summary: ProjectSummary | None,
+        runs: list[Progress],
+        unusual: Mapping[int, tuple[Sentence, ...]],
+        known: Mapping[Path, Known],
+    ) -> Row:
+        """Return a row; the same as before where it is made of the same facts."""
+        kept = self._rows.get(folder)
+        told = unusual.get(summary.last.key) if summary else None
+        facts = (summary, told)
+        looked_at = known.get(folder)
+        if kept and not runs and kept[0] is looked_at and kept[1] == facts:
+            return kept[2]
+        row = self._row(folder, summary, runs, unusual, known)
+        if runs:
+            self._rows.pop(folder, None)
+        else:
+            self._rows[folder] = (looked_at, facts, row)
+        return row
 
     def _row(
         self,

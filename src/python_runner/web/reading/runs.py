@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from python_runner.model import Comparison, ScriptResult
-    from python_runner.model.overview import RunLine
+    from python_runner.model.overview import Circumstances, RunLine
     from python_runner.records.messages import QueuedMessage
     from python_runner.records.store import Store
 
@@ -56,6 +56,7 @@ class RunFacts:
     line: RunLine
     status: RunStatus | None
     alive: bool
+    circumstances: Circumstances
     beside: Mapping[str, str]
     states: Mapping[str, int]
     failed: tuple[FailedResult, ...]
@@ -92,6 +93,7 @@ def run_facts(
         others = overview.results(view, key, after=after, failed=False, limit=PAGE + 1)
         beside = overview.neighbours(view, key)
         states = overview.states(view, key)
+        circumstances = overview.circumstances(view, key)
         firsts = {
             result.number: overview.first_of(view, key, result.number)
             for result in failed[:OPENED]
@@ -106,6 +108,7 @@ def run_facts(
         line=line,
         status=status,
         alive=alive,
+        circumstances=circumstances,
         beside=beside,
         states=states,
         failed=tuple(

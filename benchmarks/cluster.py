@@ -1,0 +1,105 @@
+"""``python -m benchmarks.cluster``: what an attempt in a cluster costs beside bare Dask.
+
+Both run the same script, which does nothing, with the same interpreter on the same two
+worker processes, one after the other, in turn: our whole step of a script (lock, lease,
+process tree, output in UTF-8, answer), and a task that calls ``subprocess.run``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from python_runner.cluster.coordinator import Cluster
+from python_runner.config.project import load_project
+from python_runner.execution.environment import PYTHON_FLAGS
+from python_runner.execution.stop import StopRequest
+from python_runner.model import Command
+from python_runner.model.cluster import ClusterPlace
+
+
+#: What an attempt may take, of the time of the bare engine.
+MOST = 1.15
+
+
+def bare(command: list[str], folder: str, output: str) -> int:
+    """Run a command as a task of the bare engine does."""
+    with Path(output).open("ab") as file:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).returncode
+
+
+def measure(rounds: int, folder: Path) -> tuple[float, float]:
+    """Return the median seconds of an attempt: ours, and the bare engine's."""
+    script, logs = folder / "main.py", folder / "logs"
+    script.write_text("pass\n", encoding="utf-8")
+    logs.mkdir()
+    config = {
+        "scripts": [script.name],
+        "python_command": sys.executable,
+        "recipients": [],
+        "email_strategy": "none",
+        "include_traceback": False,
+        "logs_backup_count": 0,
+    }
+    (folder / "exec_config.json").write_text(json.dumps(config), encoding="utf-8")
+    project = load_project(folder)
+    command = Command(
+        argv=(sys.executable, str(script)),
+        cwd=str(folder),
+        env={},
+        output=str(logs / "ours.log"),
+        output_limit=10_000_000,
+        timeout=None,
+        grace=10.0,
+        project=str(folder),
+        run_id="39be3d37aed64",
+    )
+    plain = [sys.executable, *PYTHON_FLAGS, str(script)]
+    with Cluster(ClusterPlace(address="local:2"), folder / "home") as cluster:
+
+        def ours() -> None:
+            cluster.run(project, project.scripts[0], command, StopRequest())
+
+        engine: Any = cluster.connect().client.get_executor(pure=False, retries=0)
+
+        def theirs() -> None:
+            engine.submit(bare, plain, str(folder), str(logs / "bare.log")).result()
+
+        for step in (ours, theirs) * 4:
+            step()
+        taken: dict[Any, list[float]] = {ours: [], theirs: []}
+        for turn in range(rounds):
+            for step in (ours, theirs) if turn % 2 else (theirs, ours):
+                begin = time.perf_counter()
+                step()
+                taken[step].append(time.perf_counter() - begin)
+    return statistics.median(taken[ours]), statistics.median(taken[theirs])
+
+
+def main() -> int:
+    """Print the ratio; return 1 where it is too high."""
+    rounds = int(sys.argv[1]) if sys.argv[1:] else 100
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        ours, theirs = measure(rounds, Path(folder))
+    ratio = ours / theirs
+    print(
+        f"{ratio:.2f} ({ours * 1000:.0f} ms, bare {theirs * 1000:.0f} ms, {rounds} rounds)"
+    )
+    return int(ratio > MOST)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Runs scripts on the workers of a Dask cluster that exists."""

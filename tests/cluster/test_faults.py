@@ -1,0 +1,351 @@
+"""What becomes of a script when its worker, the scheduler or the coordinator is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from python_runner.cluster.coordinator import Cluster
+from python_runner.config.project import load_project
+from python_runner.exceptions import PythonRunnerError
+from python_runner.execution.stop import StopRequest
+from python_runner.masking import Masker
+from python_runner.model import Attempt, Command, Outcome
+from python_runner.model.cluster import ClusterPlace
+from tests.servers.cluster import DaskCluster
+from tests.support import QUICK, wait_until, with_tests_importable
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tests.support import MakeProject
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.posix,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs signals"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+#: Each starts processes of Dask, which takes seconds; on each change some of them do.
+weekly = pytest.mark.skipif(QUICK, reason="takes long; the weekly job runs it")
+#: Seconds of a lease; the usual one would be waited for.
+LEASE = 1.5
+#: Notes that it runs, by its number, and goes on for long.
+SLEEPS = """if True:
+    import os, time
+    with open("begun", "a") as file:
+        print(os.getpid(), file=file, flush=True)
+    print("begun", flush=True)
+    time.sleep(600)
+"""
+
+
+class Bench:
+    """A project of one script, and a cluster that runs it."""
+
+    def __init__(self, folder: Path, cluster: Cluster) -> None:
+        self.project = load_project(folder)
+        self.cluster = cluster
+        self.stop = StopRequest()
+        self.attempts: list[Attempt] = []
+        self.output = folder / "logs" / "runs" / "one" / "out.log"
+        self.output.parent.mkdir(parents=True)
+
+    def run(self, **changes: Any) -> Attempt:
+        """Run the script once, to its end."""
+        (script,) = self.project.scripts
+        folder = self.project.path
+        command = Command(
+            argv=(sys.executable, str(folder / script.path)),
+            cwd=str(folder),
+            env={},
+            output=str(self.output),
+            output_limit=100_000,
+            timeout=None,
+            grace=1.0,
+            project=str(folder),
+            run_id="39be3d37aed64",
+        )
+        return self.cluster.run(
+            self.project, script, replace(command, **changes), self.stop
+        )
+
+    def begin(self) -> Thread:
+        """Run the script in a thread; return when it has begun."""
+        thread = Thread(target=lambda: self.attempts.append(self.run()))
+        thread.start()
+        wait_until(self.pids)
+        return thread
+
+    def pids(self) -> list[int]:
+        """Return the processes of the script that began, in order."""
+        file = self.project.path / "begun"
+        return [*map(int, file.read_text("utf-8").split())] if file.exists() else []
+
+    def is_over(self) -> bool:
+        """Say whether no process of the script is left."""
+        return not any(map(psutil.pid_exists, self.pids()))
+
+
+@pytest.fixture
+def bench(
+    make_project: MakeProject, dask_cluster: DaskCluster, tmp_path: Path
+) -> Iterator[Bench]:
+    """Return a script that runs for long, in a cluster without workers."""
+    place = ClusterPlace(address=dask_cluster.address)
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        yield Bench(make_project(sources={"main.py": SLEEPS}), cluster)
+
+
+@pytest.mark.fault(
+    "cluster",
+    "A worker is killed while it runs a script",
+    "The script is interrupted, its processes end, and no other worker runs it again.",
+)
+def test_a_killed_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """A script whose worker dies ends with it; the other worker does not begin it."""
+    first = dask_cluster.worker()
+    thread = bench.begin()
+    dask_cluster.worker()
+
+    first.kill()
+    thread.join()
+
+    (attempt,) = bench.attempts
+    assert attempt.outcome is Outcome.INTERRUPTED
+    assert "contact with the worker was lost" in str(attempt.reason)
+    assert len(bench.pids()) == 1
+    assert bench.is_over()
+
+
+@pytest.mark.fault(
+    "cluster",
+    "A worker is held, as by a debugger or a machine that sleeps",
+    "Its guard ends the script; it is interrupted, and is not run again when the worker goes on.",
+)
+def test_a_paused_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """A worker that is held renews nothing: the script ends meanwhile."""
+    if sys.platform == "win32":
+        pytest.skip("needs signals")
+    worker = dask_cluster.worker()
+    thread = bench.begin()
+
+    worker.send_signal(signal.SIGSTOP)
+    thread.join()
+    # Its parent reaps nothing as long as it is held: a zombie runs no more.
+    (pid,) = bench.pids()
+    assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    worker.send_signal(signal.SIGCONT)
+    wait_until(bench.is_over)
+
+    assert bench.attempts[0].outcome is Outcome.INTERRUPTED
+    assert len(bench.pids()) == 1
+
+
+@weekly
+@pytest.mark.fault(
+    "cluster",
+    "The scheduler ends while scripts run",
+    "They are interrupted and end; the next ones are run once it is there again.",
+)
+def test_a_lost_scheduler(bench: Bench, tmp_path: Path) -> None:
+    """Without a scheduler nobody learns how a script ended: it is ended."""
+    own = DaskCluster(tmp_path)
+    own.worker()
+    place = ClusterPlace(address=own.address)
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        bench.cluster = cluster
+        thread = bench.begin()
+        own.close()
+        thread.join()
+    assert bench.attempts[0].outcome is Outcome.INTERRUPTED
+    wait_until(bench.is_over)
+
+
+@pytest.mark.fault(
+    "cluster",
+    "The coordinator is killed while its scripts run in a cluster",
+    "The workers hear nothing of it any more and end the scripts, within 30 seconds.",
+)
+def test_a_killed_coordinator(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """A script does not outlive its coordinator by more than the lease."""
+    dask_cluster.worker()
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from tests.cluster.test_faults import *\n"
+        "place = ClusterPlace(address=sys.argv[1])\n"
+        "bench = Bench(Path(sys.argv[2]), Cluster(place, Path(sys.argv[3]), LEASE))\n"
+        "bench.run()\n"
+    )
+    bench.output.parent.rmdir()
+    paths = (bench.project.path, tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, dask_cluster.address, *map(str, paths)],
+        env=with_tests_importable(),
+    ) as coordinator:
+        wait_until(bench.pids)
+        coordinator.kill()
+    wait_until(bench.is_over)
+
+
+def test_a_stop_ends_the_script(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """Who stops a run stops its scripts on the workers; what waits never begins."""
+    dask_cluster.worker()
+    first = bench.begin()
+    # There is one thread: this one waits in the scheduler.
+    second = Thread(target=lambda: bench.attempts.append(bench.run()))
+    second.start()
+    time.sleep(0.5)
+
+    bench.stop.request()
+    first.join()
+    second.join()
+
+    assert [attempt.outcome for attempt in bench.attempts] == [Outcome.STOPPED] * 2
+    assert {str(a.reason) for a in bench.attempts} == {"stopped together with its run"}
+    assert len(bench.pids()) == 1
+    wait_until(bench.is_over)
+
+
+@weekly
+def test_an_earlier_coordinator_left_a_script(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """Who holds the lock of a project ends what an earlier run of it has left there."""
+    dask_cluster.worker()
+    thread = bench.begin()
+    place = ClusterPlace(address=dask_cluster.address)
+
+    with Cluster(place, tmp_path / "home", LEASE) as another:
+        another.end_earlier(bench.project)
+    assert bench.is_over()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("before", "problem"),
+    [
+        pytest.param(
+            "import python_runner.version as v; v.__version__ = '0.9'",
+            "it has version 0.9 of Python Runner",
+            id="another version",
+        ),
+        pytest.param(
+            "import sys; sys.modules['python_runner'] = None",
+            "it lacks this version of Python Runner",
+            id="no package",
+        ),
+    ],
+)
+def test_a_worker_that_differs(
+    bench: Bench, dask_cluster: DaskCluster, before: str, problem: str
+) -> None:
+    """A worker that could not run the scripts is named before anything runs."""
+    dask_cluster.worker()
+    dask_cluster.worker(before=before)
+    with pytest.raises(PythonRunnerError) as caught:
+        bench.cluster.examine(bench.project, {})
+    assert problem in str(caught.value)
+    assert str(caught.value).count("tcp://") == 2
+
+
+def test_resources_and_interpreters(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """What no worker offers, and an interpreter that is not there, is told before."""
+    dask_cluster.worker("--resources", "GPU=1")
+
+    def problem(resources: Mapping[str, float], command: str | None = None) -> str:
+        scripts = tuple(replace(s, resources=resources) for s in bench.project.scripts)
+        project = replace(bench.project, scripts=scripts)
+        if command:
+            project = replace(project, python_command=command)
+        try:
+            bench.cluster.examine(project, {})
+        except PythonRunnerError as error:
+            return str(error)
+        return ""
+
+    assert problem({}) == problem({"GPU": 1}) == ""
+    assert "main.py needs GPU=2, which no worker offers" in problem({"GPU": 2})
+    assert "main.py needs DISK=1" in problem({"DISK": 1})
+    assert "does not exist" in problem({}, "nowhere/bin/python")
+
+
+def test_workers_with_another_tree(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """Paths are mapped; output comes back, bounded and masked, where it cannot be written."""
+    there = tmp_path / "there" / "project_1"
+    there.mkdir(parents=True)
+    noise = (
+        "import os; print(os.getcwd()); print('s3cret-of-ours'); print('x' * 200_000)"
+    )
+    (there / "main.py").write_text(noise, "utf-8")
+    (bench.project.path / "main.py").write_text(noise, "utf-8")
+    dask_cluster.worker()
+    place = ClusterPlace(
+        address=dask_cluster.address,
+        paths={str(bench.project.path.parent): str(there.parent)},
+    )
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        bench.cluster = cluster
+        attempt = bench.run(masker=Masker(["s3cret-of-ours"]))
+
+    assert attempt.outcome is Outcome.SUCCESS, attempt
+    text = bench.output.read_text("utf-8")
+    assert text.startswith(f"{there}\n***\nxxx")
+    assert len(text) < 101_000
+    assert "bytes of its output were left out" in " ".join(map(str, attempt.warnings))
+    assert not (there / "logs").exists()
+
+
+@weekly
+def test_a_full_disk_of_a_worker(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path, small_disk: Path
+) -> None:
+    """A script runs where there is no room for its output, which is not lost in silence."""
+    there = tmp_path / "there" / "project_1"
+    there.mkdir(parents=True)
+    (there / "main.py").write_text("print('x' * 100)", "utf-8")
+    dask_cluster.worker(TMPDIR=str(small_disk))
+    with pytest.raises(OSError, match="28"):
+        (small_disk / "filler").write_bytes(b"x" * 3_000_000)
+    place = ClusterPlace(
+        address=dask_cluster.address,
+        paths={str(bench.project.path.parent): str(there.parent)},
+    )
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        bench.cluster = cluster
+        attempt = bench.run()
+    assert attempt.outcome is Outcome.SUCCESS, attempt
+    kept = bench.output.exists() and "xxx" in bench.output.read_text("utf-8")
+    assert kept or attempt.warnings
+
+
+@weekly
+def test_nobody_there(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster that cannot be reached, or has no worker, is one sentence."""
+    monkeypatch.setattr("python_runner.cluster.connection._CONNECTING", 0.5)
+    with pytest.raises(PythonRunnerError, match="has no worker: start one first"):
+        bench.cluster.examine(bench.project, {})
+    place = ClusterPlace(address="tcp://127.0.0.1:9")
+    with (
+        Cluster(place, tmp_path / "home") as cluster,
+        pytest.raises(PythonRunnerError, match="cannot be reached"),
+    ):
+        cluster.examine(bench.project, {})
