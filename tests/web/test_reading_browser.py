@@ -191,7 +191,7 @@ def test_every_page_can_be_seen_read_and_used(world: World, name: str) -> None:
         assert page.title() != "hacked"
         assert page.locator("h1").count() == 1
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             found = Axe().run(page)
             serious = [
                 (one["id"], [node["html"][:200] for node in one["nodes"]])
