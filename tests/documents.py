@@ -107,7 +107,7 @@ def typed(document: str) -> Iterator[str]:
 NOT_RUN = (
     (r"yaml\ndistributed:", "the settings of Dask, with files of the reader"),
     (r"text\n//", "it shows folders"),
-    (r"\n\S+ (?:failed|échoué)\n", "it shows a part of what `run` prints"),
+    (r"text\na\.py (?:failed|échoué)\n", "it shows a part of what `run` prints"),
     (r"\n(?:What changed|Ce qui a changé) ", "it shows a part of an email"),
     (r"\w*\n.*report --site /srv", "it writes into folders of the reader"),
     (r'\w*\n\{"format": 1, "computer_id", ', "it names keys"),
