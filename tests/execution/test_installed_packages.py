@@ -64,8 +64,8 @@ def test_the_packages_of_an_environment_are_read_from_its_folder(
     (sites / "six-1.16.0.egg-info").write_text("")
     said = sites / "told.dist-info"
     said.mkdir()
-    (said / "METADATA").write_text(
-        "Metadata-Version: 2.1\r\nName: Told.By_File\r\nVersion: 3.0\r\n\r\nName: other\n"
+    (said / "METADATA").write_bytes(
+        b"Metadata-Version: 2.1\r\nName: Told.By_File\r\nVersion: 3.0\r\n\r\nName: other\n"
     )
     (sites / "silent.dist-info").mkdir()
 

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def at_least(least: int) -> Callable[[str | int], int]:
-    """Return the type of an argument that is a whole number, ``least`` or more."""
+def at_least(least: int, most: int | None = None) -> Callable[[str | int], int]:
+    """Return the type of an argument that is a whole number, ``least`` or more.
+
+    With ``most``, it is that number at most.
+    """
 
     def whole_number(value: str | int) -> int:
         with suppress(ValueError):
-            if (number := int(value)) >= least:
+            number = int(value)
+            if number >= least and (most is None or number <= most):
                 return number
-        message = _("expected a whole number, {least} or more, found {found}")
-        raise click.BadParameter(message.format(least=least, found=value))
+        message = (
+            _("expected a whole number, {least} or more, found {found}")
+            if most is None
+            else _("expected a whole number from {least} to {most}, found {found}")
+        )
+        raise click.BadParameter(message.format(least=least, most=most, found=value))
 
     return whole_number
 

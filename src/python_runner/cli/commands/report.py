@@ -52,7 +52,7 @@ PATIENCE, _LOOK = 60.0, 0.2
     "--site",
     "folder",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, readable=False),
     metavar=_("DIR"),
     help=_("The folder: an empty one the first time, of this computer alone."),
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from python_runner.cli.lookup import open_records
+from python_runner.cli.parameters import at_least
 from python_runner.cli.schedule_changes import How, place_of
 from python_runner.cli.serve_entry import install, kept_token, uninstall
 from python_runner.cli.streams import say
@@ -61,8 +62,9 @@ _LARGEST_PORT = 65535
 @click.option(
     "--port",
     default=PORT,
-    type=click.IntRange(0, _LARGEST_PORT),
+    type=at_least(0, _LARGEST_PORT),
     show_default=True,
+    metavar=_("N"),
     help=_("Port to listen on; 0 takes one that is free."),
 )
 @click.option(
