@@ -110,6 +110,7 @@ NOT_RUN = (
     (r"text\na\.py (?:failed|échoué)\n", "it shows a part of what `run` prints"),
     (r"\n(?:What changed|Ce qui a changé) ", "it shows a part of an email"),
     (r"\w*\n.*python-runner serve", "it goes on until Ctrl-C, or changes this account"),
+    (r"\w*\ncurl ", "it asks a computer of the reader"),
     (r"\w*\n.*--fleet", "it needs the folder of a fleet"),
     (r"\w*\n.*run --on ", "it needs a cluster"),
     (r"\w*\n.*report --site /srv", "it writes into folders of the reader"),

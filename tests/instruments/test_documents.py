@@ -455,9 +455,12 @@ def test_an_example_is_what_it_shows(case: str, tmp_path: Path) -> None:
         "logs_backup_count": 0,
     }
     names = ["p"]
+    listed: list[str] = []
     if block.language == "toml":
-        (tmp_path / "python-runner.toml").write_text(block.text, encoding="utf-8")
-        listed = tomllib.loads(block.text).get("projects", [])
+        # Only Windows opens a share by its name.
+        text = re.sub(r'(?<=fleet = )"//[^"]*"', json.dumps(str(tmp_path)), block.text)
+        (tmp_path / "python-runner.toml").write_text(text, encoding="utf-8")
+        listed = tomllib.loads(text).get("projects", [])
         names = [name.replace("*", "one") for name in listed] or names
     else:
         text = block.text.strip()
@@ -466,7 +469,7 @@ def test_an_example_is_what_it_shows(case: str, tmp_path: Path) -> None:
         config["email_strategy"] = "none"
     for name in names:
         prepare(tmp_path / name, config)
-    chosen = [] if block.language == "toml" else names
+    chosen = [] if listed else names
     answer = subprocess.run(
         [sys.executable, "-m", "python_runner", "check", *chosen],
         cwd=tmp_path,

@@ -382,4 +382,4 @@ def test_what_has_not_started_says_so(world: World, talking: tuple[Path, str]) -
     with closing(world.browser.new_context()) as context:
         answer = context.request.get(f"{world.address}{address}/2")
         assert answer.status == 404
-        assert "2.py has not started yet" in answer.text()
+        assert "2.py has yet to start" in answer.text()
