@@ -65,7 +65,7 @@ _LAST_TOGETHER = lazy_pattern(
     r"|AUTH HEADER|(?:SAS|SIGNED|PRESIGNED|HOOK) UR[LI])$"
 )
 #: A name may begin with it.
-_FIRST_KEY = lazy_pattern(r"CLEF?S? (?!USB)")
+_FIRST_KEY = lazy_pattern(r"(?:CLES? |CLEFS? (?!USB))")
 #: Ends of a word that is written in one piece: PGPASSWORD, dbpwd.
 _JOINED = lazy_pattern(
     r"(?:PASSWORDS?|PASSWD|PASSPHRASE|SECRETS?|TOKENS?|CREDENTIALS?|CREDS|MOTDEPASSE|MDP"
