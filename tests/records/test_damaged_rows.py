@@ -12,6 +12,7 @@ import pytest
 from python_runner.masking import Masker
 from python_runner.model import (
     Attempt,
+    EmailStrategy,
     Outcome,
     Run,
     RunStatus,
@@ -20,7 +21,8 @@ from python_runner.model import (
 )
 from python_runner.records.rows import DAMAGED, from_text, to_text, to_texts
 from python_runner.records.store import DATABASE_NAME, open_store
-from python_runner.runner.rendering import render_page
+from python_runner.report.context import ReportContext
+from python_runner.report.render import render
 from python_runner.texts.sentence import Sentence
 from tests.support import NOW
 
@@ -147,7 +149,8 @@ def test_one_damaged_column_hides_nothing_else(shielded: Path, damage: str) -> N
     assert [run.run_id for run in runs] == ["b" * 13, "a" * 13]
     for run in runs:
         json.dumps(run.to_document(), allow_nan=False)
-        assert render_page(run, Masker(), language="fr")
+        context = ReportContext(strategy=EmailStrategy.ALL, language="fr")
+        assert render(run.masked(Masker()), context).html
 
 
 def a_run(run_id: str, path: Path) -> Run:

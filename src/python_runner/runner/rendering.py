@@ -1,4 +1,4 @@
-"""Builds the messages that report a run, and its page."""
+"""Builds the messages that report a run."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ from python_runner.texts.sanitize import cut_middle
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from python_runner.masking import Masker
     from python_runner.model import AlertMemory, Message, Run, ScriptResult
-    from python_runner.model.differences import Differences
     from python_runner.report.render import Report
     from python_runner.runner.context import RunContext
 
@@ -121,25 +120,6 @@ def render_ping(run: Run, context: RunContext) -> Report:
     language = context.project.language
     view = ReportContext(strategy=EmailStrategy.ALL, language=language, log=context.log)
     return render(*_without_secrets(run, view, context.masker))
-
-
-def render_page(
-    run: Run,
-    masker: Masker,
-    *,
-    language: str,
-    differences: Mapping[str, Differences] | None = None,
-) -> str:
-    """Return an ended run as an HTML page, or as text if that cannot be made.
-
-    ``differences`` are those that :func:`~python_runner.runner.differences.since_success`
-    has found.
-    """
-    context = ReportContext(
-        strategy=EmailStrategy.ALL, language=language, differences=differences or {}
-    )
-    report = render(*_without_secrets(run, context, masker))
-    return report.html or report.text
 
 
 def _without_secrets(
