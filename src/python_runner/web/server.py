@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import socket
 import sys
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds that answers which are under way may take at the end.
 _LAST_SECONDS = 1
+#: New objects until unused ones are looked for.
+_GARBAGE = 2000
 
 
 class Server(uvicorn.Server):
@@ -33,6 +36,15 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, live: Live) -> None:
         super().__init__(config)
         self._live = live
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer until :meth:`stop`."""
+        # A command ends before it has made much garbage, and looks for it hardly ever. A
+        # server would keep what hundreds of answers have left, and then look through it
+        # while somebody waits. What is loaded by now stays, and is not looked through.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE)
+        super().run(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
