@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import python_runner
+
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support import MakeProject
 
 #: What only a report, a delivery, a terminal or a look at other processes needs.
@@ -131,3 +133,25 @@ def test_what_is_imported_later_is_there_at_once(use: str) -> None:
         f"import python_runner; {use}; from python_runner import *; Runner, load_config"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _sources() -> list[Path]:
+    root = Path(python_runner.__file__).parent
+    # What scripts' own interpreters import, of any version.
+    return [file for file in root.rglob("*.py") if "startup" not in file.parts]
+
+
+@pytest.mark.source
+@pytest.mark.parametrize("file", _sources(), ids=lambda file: "-".join(file.parts[-3:]))
+def test_no_regular_expression_is_compiled_while_a_module_loads(file: Path) -> None:
+    """A module's constants are made by ``lazy_pattern``."""
+    module = ast.parse(file.read_bytes())
+    waiting: list[ast.AST] = [*module.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        assert not (
+            isinstance(node, ast.Call) and ast.unparse(node.func) == "re.compile"
+        ), f"line {node.lineno}"
+        waiting += ast.iter_child_nodes(node)

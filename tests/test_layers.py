@@ -59,7 +59,7 @@ LAYERS = (
         *("texts", "files", "channels", "secret_values", "exit_codes"),
         *("computer", "installation", "version", "waiting"),
     },
-    {"patterns", "file_patterns", "facts"},
+    {"patterns", "file_patterns", "facts", "hashes"},
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 #: Which packages may import these modules, and so may do what they do.

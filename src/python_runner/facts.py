@@ -1,13 +1,15 @@
 """Data classes that are made quickly: a command loads some eighty and uses half of them.
 
-The decorator of the standard library writes and compiles up to six methods for each class,
-which takes longer than all else that a module does. Here the classes share what does the
-same in each, and the ``__init__`` of a class is compiled when its first object is made.
+The decorator of the standard library describes each field, and writes and compiles up to
+six methods for each class, which takes longer than all else that a module does. Here the
+classes share what does the same in each. A class is described when somebody asks for it,
+and its ``__init__`` is compiled when its first object is made.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 else:
 
     def dataclass(
-        *, frozen: bool = False, eq: bool = True, **options: Any
+        *, frozen: bool = False, eq: bool = True, slots: bool = False, **options: Any
     ) -> Callable[[type], type]:
         """Make a data class, as the decorator of that name in ``dataclasses`` does.
 
@@ -31,19 +33,72 @@ else:
         def make(own: type) -> type:
             # Otherwise the signature is found out, to stand there.
             own.__doc__ = own.__doc__ or own.__name__
-            bare = dataclasses.dataclass(init=False, repr=False, eq=False, **options)
-            cls = bare(own)
-            methods: dict[str, Any] = {"__init__": _first_init(cls), "__repr__": _repr}
+            methods: dict[str, Any] = {"__repr__": _repr}
             if eq:
                 methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
             if frozen:
                 methods |= _FROZEN
-            for name, method in methods.items():
-                if name not in own.__dict__:
-                    setattr(cls, name, method)
+            if slots:
+                described = {n: _Later(n, own, options) for n in _DESCRIPTION}
+                cls = _slotted(own, methods | described)
+            else:
+                cls = _describe(own, options)
+                for name in methods.keys() - own.__dict__.keys():
+                    setattr(cls, name, methods[name])
+            if "__init__" not in own.__dict__:
+                cls.__init__ = _first_init(cls)
             return cls
 
         return make
+
+
+#: What ``dataclasses`` keeps of a class in the class.
+_DESCRIPTION = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+#: A class can be described once: its defaults are taken out of it.
+_describing = RLock()
+
+
+class _Later:
+    """One of :data:`_DESCRIPTION`, which are made when the first of them is asked for."""
+
+    def __init__(self, name: str, own: type, options: dict[str, Any]) -> None:
+        self._name = name
+        self._own = own
+        self._options = options
+
+    def __set_name__(self, cls: type, _name: str) -> None:
+        self._class = cls
+
+    def __get__(self, _thing: object, _owner: type) -> Any:
+        cls = self._class
+        with _describing:
+            if cls.__dict__[self._name] is self:
+                _describe(self._own, self._options)
+                for name in _DESCRIPTION:
+                    setattr(cls, name, self._own.__dict__[name])
+        return cls.__dict__[self._name]
+
+
+def _describe(own: type, options: dict[str, Any]) -> Any:
+    """Let ``dataclasses`` describe a class, and write none of its methods."""
+    return dataclasses.dataclass(init=False, repr=False, eq=False, **options)(own)
+
+
+def _slotted(own: type, methods: dict[str, Any]) -> Any:
+    """Return a class with slots for the fields of ``own``, and those of these methods that it has not."""
+    names = [
+        name for name, kind in own.__annotations__.items() if "ClassVar" not in kind
+    ]
+    above = {
+        slot for base in own.__mro__[1:] for slot in base.__dict__.get("__slots__", ())
+    }
+    namespace = methods | own.__dict__
+    for name in ("__dict__", "__weakref__", *names):
+        namespace.pop(name, None)
+    namespace["__slots__"] = tuple([name for name in names if name not in above])
+    cls = type(own)(own.__name__, own.__bases__, namespace)
+    cls.__qualname__ = own.__qualname__
+    return cls
 
 
 def _first_init(cls: Any) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from python_runner.facts import dataclass
 from python_runner.files import read_regular
+from python_runner.hashes import sha1
 from python_runner.model.provenance import ScriptProvenance, SourceFile
 from python_runner.patterns import lazy_pattern
 
@@ -177,10 +178,8 @@ def _read(file: str, limit: int) -> _Source:
 
 def digest_of(content: bytes) -> str:
     """Return how Git names a file with this content."""
-    import hashlib  # noqa: PLC0415 - a run alone needs it
-
     head = b"blob %d\0" % len(content)
-    return hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+    return sha1(head + content)
 
 
 def imports_of(source: bytes) -> tuple[_Import, ...]:

@@ -148,6 +148,8 @@ class OutputMeter:
         )
 
     def _count_levels(self, data: bytes) -> None:
+        if not data:
+            return
         most = _MOST_CANDIDATES - self._candidates
         begins = sorted(set(_candidates(data, most)))[:most]
         self._candidates += len(begins)

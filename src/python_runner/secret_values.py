@@ -294,6 +294,12 @@ _ISSUED = lazy_pattern(
     r"|eyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]{8,})"
     r"|(?<![0-9])[0-9]{6,12}:AA[\w-]{30,}"
 )
+#: One of these is in each of them: a quick look, which compiles nothing.
+_ISSUED_MARKS = (
+    *("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "xox", "xapp-"),
+    *("sk-", "k_live_", "k_test_", "whsec_", "AIza", "ya29.", "SG.", "npm_", "pypi-"),
+    *("hf_", "dop_v1_", "hvs.", "eyJ", ":AA"),
+)
 #: Addresses whose path is all that one needs to write there.
 _HOOK = lazy_pattern(
     r"https?://(?:hooks\.slack\.com/(?:services|workflows|triggers)"
@@ -318,7 +324,8 @@ def secrets_inside(name: str, value: str) -> Iterator[str]:
     What could end in several places, because the password itself holds the sign that ends
     it, is yielded with each of the ends that make sense.
     """
-    yield from (match[0] for match in _ISSUED.finditer(value))
+    if any(mark in value for mark in _ISSUED_MARKS):
+        yield from (match[0] for match in _ISSUED.finditer(value))
     if not any(sign in value for sign in "=:@ "):
         return
     yield from _in_text(name, value)
@@ -328,29 +335,57 @@ def secrets_inside(name: str, value: str) -> Iterator[str]:
 
 
 def _in_text(name: str, value: str) -> Iterator[str]:
-    for found in _in_addresses(name, value):
-        yield found
-        yield unquote(found)
-    yield from _in_pairs(value)
-    for match in _QUOTED_PAIR.finditer(value):
-        if is_secret_name(match["name"]):
-            yield from _unescaped(match["value"])
-    for pattern in (_OPTION, _COLON_LINE):
-        for match in pattern.finditer(value):
+    # A pattern is compiled only for a value with the signs that each of its matches has:
+    # most commands meet none of them.
+    if "@" in value:
+        for found in _in_addresses(name, value):
+            yield found
+            yield unquote(found)
+    if "=" in value:
+        yield from _in_pairs(value)
+    if ":" in value:
+        yield from _behind_colons(name, value)
+    if len(value.split(None, 1)) > 1:
+        yield from _behind_words(value)
+    if "-u" in value:
+        yield from (match[1] for match in _LOGIN_OPTION.finditer(value))
+    if "-----BEGIN " in value:
+        yield from (match[0] for match in _PRIVATE_KEY.finditer(value))
+
+
+def _behind_colons(name: str, value: str) -> Iterator[str]:
+    if '"' in value or "'" in value:
+        for match in _QUOTED_PAIR.finditer(value):
             if is_secret_name(match["name"]):
-                yield match["value"].strip().strip("\"'")
-    for match in _HOOK.finditer(value):
-        path = match["path"].rstrip("/")
-        yield from (path, path.rpartition("/")[2])
-    for pattern in (_LOGIN_WORDS, _LOGIN_OPTION):
-        yield from (match[1] for match in pattern.finditer(value))
-    if _LOGIN_NAME.search(name) and (login := _LOGIN.fullmatch(value.strip())):
-        yield login[1]
+                yield from _unescaped(match["value"])
+    if ": " in value or ":\t" in value:
+        yield from _of_secret_names(_COLON_LINE, value)
+    if "://" in value:
+        for match in _HOOK.finditer(value):
+            path = match["path"].rstrip("/")
+            yield from (path, path.rpartition("/")[2])
+    if "/" not in value and _LOGIN_NAME.search(name):
+        login = _LOGIN.fullmatch(value.strip())
+        yield from (login[1],) if login else ()
+
+
+def _behind_words(value: str) -> Iterator[str]:
+    """Yield what words alone introduce: several stand in the value."""
+    if "-" in value:
+        yield from _of_secret_names(_OPTION, value)
+    if "login" in value:
+        yield from (match[1] for match in _LOGIN_WORDS.finditer(value))
     yield from (match[1] for match in _HEADER.finditer(value))
-    yield from (match[0] for match in _PRIVATE_KEY.finditer(value))
+
+
+def _of_secret_names(pattern: re.Pattern[str], value: str) -> Iterator[str]:
+    for match in pattern.finditer(value):
+        if is_secret_name(match["name"]):
+            yield match["value"].strip().strip("\"'")
 
 
 def _in_addresses(name: str, value: str) -> Iterator[str]:
+    """Yield the passwords of a value with an ``@``."""
     for match in _USER_INFO.finditer(value):
         rest = match[2][:_LONGEST]
         if _PORT.match(rest) and match[1]:

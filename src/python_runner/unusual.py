@@ -11,7 +11,6 @@ hours, and the days that count from the ends of a month.
 
 from __future__ import annotations
 
-import re
 from calendar import monthrange
 from collections import Counter
 from datetime import timedelta
@@ -19,6 +18,7 @@ from math import exp, fsum, log, log10, sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from python_runner.model.history import ENOUGH_SUCCESSES, LATEST_RESULTS
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.formats import Formats
 from python_runner.texts.sentence import N_, Sentence, counted
 from python_runner.unusual_bounds import (
@@ -80,8 +80,8 @@ _AROUND = timedelta(days=4)
 _LONG_AGO = 100
 _SATURDAY, _WEEK = 5, 7
 #: The last number of a line is part of a date, a time or a version.
-_NO_AMOUNT = re.compile(r"#[-:/.]#[^#]*$")
-_DIGITS = re.compile(r"[0-9]+")
+_NO_AMOUNT = lazy_pattern(r"#[-:/.]#[^#]*$")
+_DIGITS = lazy_pattern(r"[0-9]+")
 
 TOOK = N_("took {duration}, usually {usual}")
 _NO_LINE = counted(

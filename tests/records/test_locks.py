@@ -22,13 +22,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from python_runner.model import MailStatus, Outcome, RunStatus
-from python_runner.records.locks import (
-    FileLock,
-    Holder,
-    Unrecorded,
-    brief_lock,
-    project_lock,
-)
+from python_runner.records.file_locks import brief_lock
+from python_runner.records.locks import FileLock, Holder, Unrecorded, project_lock
 from tests.support import GENEROUS, examples
 
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from python_runner.records import log_reader
-from python_runner.records.locks import brief_lock
+from python_runner.records.file_locks import brief_lock
 from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import follow_log, read_log

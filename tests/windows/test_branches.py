@@ -63,7 +63,7 @@ def test_every_windows_branch_is_looked_at() -> None:
         "cli/streams.py",
         "execution/tree_windows.py",
         "files.py",
-        "records/locks.py",
+        "records/file_locks.py",
         "runner/signals.py",
     } <= files.keys()
 

@@ -11,7 +11,6 @@ from python_runner.facts import dataclass
 from python_runner.model import MailStatus, OpenRun, Outcome, Run, RunStatus
 from python_runner.model.metrics import metrics_document
 from python_runner.model.provenance import provenance_document, sources_document
-from python_runner.records.outputs import as_kept
 
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ class KnownRun:
         What is not known before a run has ended is null; a script that has not ended is
         ``running`` or ``planned``, its run ``running``.
         """
+        from python_runner.records.outputs import as_kept  # noqa: PLC0415 - JSON alone
+
         run = self.facts
         if isinstance(run, Run):
             return as_kept(run).masked(masker).to_document()

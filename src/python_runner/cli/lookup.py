@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.cli.streams import say
-from python_runner.config.project import configured_help, load_project, why_no_folder
 from python_runner.config.settings import can_mail
 from python_runner.config.workspace import Workspace, load_workspace
 from python_runner.exceptions import PythonRunnerError
@@ -74,6 +73,10 @@ def nothing_recorded(folders: Sequence[Path]) -> str:
     """
     for folder in folders:
         if not is_folder(folder):
+            from python_runner.config.project import (  # noqa: PLC0415 - a wrong path
+                why_no_folder,
+            )
+
             raise PythonRunnerError(why_no_folder(folder))
     if not folders:
         return _("No runs are recorded; run `python-runner run`.")
@@ -132,6 +135,9 @@ def _recorded(store: Store, run_id: str) -> Run | OpenRun:
 
 def configured_project(folder: Path) -> Project | None:
     """Return a project as it is configured now; None: it is gone, or wrong by now."""
+    # What tells of successes needs no configuration.
+    from python_runner.config.project import load_project  # noqa: PLC0415
+
     with suppress(PythonRunnerError):
         workspace = load_workspace(current_folder()) or Workspace()
         return load_project(folder, defaults=workspace.defaults)
@@ -146,6 +152,8 @@ def past_masker(settings: Settings, folder: Path) -> Masker:
 
 def owners_help(project: Path) -> Mapping[str, str]:
     """Return what the configuration says to do about failures, by name of script."""
+    from python_runner.config.project import configured_help  # noqa: PLC0415 - as above
+
     defaults: Mapping[str, Any] = {}
     with suppress(PythonRunnerError):
         defaults = (load_workspace(current_folder()) or Workspace()).defaults

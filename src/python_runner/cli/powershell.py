@@ -7,10 +7,12 @@ import re
 
 from click.shell_completion import PowerShellComplete, add_completion_class
 
+from python_runner.patterns import lazy_pattern
+
 
 #: A part of a word: quoted, after the character that takes the next one as it is, or bare.
 #: A quote that is still open reaches to the end of the line.
-_PART = re.compile(
+_PART = lazy_pattern(
     r"""'(?P<single>(?:[^']|'')*)(?:'|$)
     |"(?P<double>(?:[^"`]|`.|"")*)(?:"|$)
     |`(?P<next>.)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: How a path of Windows begins, and one that only its own words tell to be none.
-_WINDOWS = re.compile(r"[A-Za-z]:|\\\\|//")
+_WINDOWS = lazy_pattern(r"[A-Za-z]:|\\\\|//")
 
 
 @dataclass(frozen=True, slots=True)

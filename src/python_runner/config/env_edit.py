@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 import io
 import os
-import re
 import stat
 from typing import TYPE_CHECKING
 
 from python_runner.config.env_file import parse_env
 from python_runner.config.reading import encoding_of, read_text
 from python_runner.files import PRIVATE_FILE_MODE, is_file, replacing, set_mode
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: What may stand without quotes: nothing in it ends the value or is expanded.
-_PLAIN = re.compile(r"[A-Za-z0-9@._:/+,=-]+")
-_EXPORT = re.compile(r"\s*export[^\S\r\n]+")
+_PLAIN = lazy_pattern(r"[A-Za-z0-9@._:/+,=-]+")
+_EXPORT = lazy_pattern(r"\s*export[^\S\r\n]+")
 
 
 def with_variables(text: str, variables: Mapping[str, str]) -> str:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: Quotes that word processors and chat programs make of straight ones.
-_CURLY = lazy_pattern("[\u2018-\u201f\u2039\u203a\xab\xbb]")
+_CURLY_SIGNS = "[\u2018-\u201f\u2039\u203a\xab\xbb]"
+_CURLY = lazy_pattern(_CURLY_SIGNS)
 #: A text whose last backslash takes its closing quote away, as in a path to a folder.
 _NO_END = lazy_pattern(r'"(?:[A-Za-z]:|[.\\])[^"\n]*\\"')
 
@@ -40,7 +41,7 @@ _AT = (
             ' "//"'
         ),
     ),
-    (r"['`]|" + _CURLY.pattern, _QUOTES),
+    (r"['`]|" + _CURLY_SIGNS, _QUOTES),
     (r"[=;]", N_('write ":" after a key and "," after a value')),
     (r"[()]", N_("write lists in brackets: [ ... ]")),
     (

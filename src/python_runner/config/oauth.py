@@ -66,7 +66,7 @@ ORGANISATIONS, PERSONAL = "organizations", "consumers"
 
 def tenant_of(login: str) -> str:
     """Return whose accounts an address belongs to, where no variable says so."""
-    return PERSONAL if _PERSONAL.fullmatch(login.lower()) else ORGANISATIONS
+    return PERSONAL if login and _PERSONAL.fullmatch(login.lower()) else ORGANISATIONS
 
 
 def oauth_problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -268,7 +268,7 @@ def provider_of(*addresses: str | None) -> Provider | None:
     """
     domain = next(filter(None, map(_domain, addresses)), "")
     key = _BY_DOMAIN.get(domain)
-    if key is None and (national := _NATIONAL.fullmatch(domain)):
+    if key is None and domain and (national := _NATIONAL.fullmatch(domain)):
         key = _FAMILIES.get(national[1])
     return _provider(key) if key else None
 

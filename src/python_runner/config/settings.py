@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from contextlib import suppress
 from dataclasses import replace
@@ -237,7 +236,7 @@ def _problems(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         message = _("expected the name of a server and nothing else, found {found}")
         yield "SMTP_HOST", message.format(found=repr(host))
     port = variables.get("SMTP_PORT") or "587"
-    if not (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) <= _HIGHEST_PORT):
+    if not (_is_number(port) and 0 < int(port) <= _HIGHEST_PORT):
         yield "SMTP_PORT", _("expected a port number, found {found}").format(found=port)
     # The name by which one logs in is an address only where it is the sender as well.
     sender = "MAIL_FROM" if variables.get("MAIL_FROM") else "LOGIN_MAIL"
@@ -270,6 +269,10 @@ def _transport_problems(text: str) -> Iterator[tuple[str, str]]:
         elif ways.count(found) > 1:
             message = _("{found} is named more than once; known are {known}")
             yield "MAIL_TRANSPORT", message.format(found=found, known=known)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(_HIGHEST_PORT))
 
 
 def _is_host(text: str) -> bool:

@@ -88,9 +88,8 @@ class Findings:
 
     def forgive(self, key: str) -> None:
         """Make warnings of the problems of a key that nothing depends on."""
-        inner = re.compile(rf"{re.escape(key)}(?:[.\[].*)?", re.DOTALL)
         for problem in list(self.problems):
-            if inner.fullmatch(problem.key):
+            if problem.key == key or problem.key.startswith((f"{key}.", f"{key}[")):
                 self.problems.remove(problem)
                 self.warn(problem.key, problem.message)
 
@@ -206,6 +205,8 @@ def check_texts(raw: Mapping[str, Any], findings: Findings) -> None:
 
 def _looks_broken(key: str, text: str) -> bool:
     """Say whether a text looks like a path whose backslashes were not doubled."""
+    if text.isprintable():
+        return False
     if _BROKEN_PATH.match(text):
         return True
     return bool(_ODD_PATH.search(text) and _PATH_KEYS.fullmatch(key))

@@ -12,6 +12,7 @@ from base64 import b64decode
 from datetime import UTC, datetime
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 #: Tags of DER (X.690) that lead to the dates (RFC 5280, 4.1).
@@ -22,7 +23,7 @@ _CENTURY = 50
 _BEFORE_DATES = 3
 #: The first byte of a length that is no length itself but says how long that is.
 _LONG = 0x80
-_PEM = re.compile(
+_PEM = lazy_pattern(
     r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL
 )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.execution.environment import python_version
 from python_runner.files import read_regular
+from python_runner.hashes import sha256
 from python_runner.model.provenance import Packages
 from python_runner.patterns import lazy_pattern
 
@@ -81,9 +82,7 @@ def read_packages(folders: Sequence[str]) -> Packages:
 
 
 def _fingerprint(versions: tuple[tuple[str, str], ...]) -> str:
-    import hashlib  # noqa: PLC0415 - seldom needed
-
-    return hashlib.sha256(json.dumps(versions).encode()).hexdigest()[:32]
+    return sha256(json.dumps(versions).encode())[:32]
 
 
 def _package(folder: str, entry: str) -> tuple[str, str] | None:

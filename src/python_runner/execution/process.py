@@ -472,7 +472,7 @@ def _hint(
 
 
 def _background_errors(text: str, command: Command) -> tuple[Sentence, ...]:
-    if not _ERROR_WORDS.search(text):
+    if not text or not _ERROR_WORDS.search(text):
         return ()
     from python_runner.execution.explanation import background_errors  # noqa: PLC0415
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
-import re
-import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import field, replace
 from datetime import datetime  # noqa: TC003 - msgspec looks it up
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 
 import msgspec
@@ -31,111 +28,32 @@ from python_runner.files import (
     private_folder,
     read_block,
     reading,
-    real_folder,
     write_all,
 )
 from python_runner.model import MailStatus, Outcome, RunStatus  # noqa: TC001 - likewise
+from python_runner.records.file_locks import (
+    FLAGS,
+    is_current,
+    open_writer,
+    out_of_the_way,
+    try_lock,
+    unlock,
+)
+from python_runner.records.state_names import state_name
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from pathlib import Path
 
 #: Seconds between two looks at a lock that is waited for.
 _INTERVAL = 0.2
-#: Looks at a lock that is held for one write only, and seconds between them.
-_BRIEF_LOOKS = 50
-_BRIEF_INTERVAL = 0.02
-#: Number of the descriptor that scripts inherit, or half of those that are allowed. For
-#: one above 63 the kernel enlarges a table that threads share: that takes some 10 ms.
-_HIGH = 60
 #: Bytes of a lock file: a holder takes some 200, the outcomes of thousands of scripts
 #: some 100,000. What fits into a block finds room on a full disk as well.
 _LONGEST = 2**20
 _BLOCK = 4096
 #: What a file may say of its holder.
 _SHORT = msgspec.Meta(max_length=300)
-#: Characters of a project's name in the name of its lock file.
-_READABLE = 40
-
-if sys.platform == "win32":
-    import msvcrt
-
-    _FLAGS = os.O_RDWR
-    #: Far behind the content: a locked byte cannot be read by others. (The C runtime
-    #: takes no position beyond 2 GiB.)
-    _LOCKED_BYTE = 0x7FFF_0000
-
-    def try_lock(descriptor: int) -> bool:
-        """Take the lock of an open file; say whether it was free."""
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def unlock(descriptor: int) -> None:
-        """Give the lock of an open file back."""
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
-
-    def is_current(_descriptor: int, _path: Path) -> bool:
-        """Say whether an open file still has its name; nobody can delete an open one."""
-        return True
-
-    def _out_of_the_way(descriptor: int) -> int:
-        # Nobody inherits it.
-        return descriptor
-
-    def _open_writer(descriptor: int, _path: Path) -> int:
-        return descriptor
-
-else:
-    import fcntl
-    import resource
-
-    _FLAGS = os.O_RDONLY
-
-    def try_lock(descriptor: int) -> bool:
-        """Take the lock of an open file; say whether it was free."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def unlock(descriptor: int) -> None:
-        """Give the lock of an open file back."""
-        # For all who inherited it: closing alone would leave them the lock.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-    def is_current(descriptor: int, path: Path) -> bool:
-        """Say whether an open file still has its name."""
-        # After the file is deleted, another process can create and lock a new one; ours
-        # no longer counts.
-        try:
-            return os.path.samestat(os.fstat(descriptor), path.stat())
-        except FileNotFoundError:
-            return False
-
-    def _out_of_the_way(descriptor: int) -> int:
-        """Give the descriptor a high number: scripts inherit it, and count from below."""
-        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        high = _HIGH if most == resource.RLIM_INFINITY else min(_HIGH, most // 2)
-        try:
-            moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, high)
-        except OSError:
-            return descriptor
-        os.close(descriptor)
-        return moved
-
-    def _open_writer(descriptor: int, path: Path) -> int:
-        writer = open_regular(path, os.O_WRONLY)
-        if os.path.samestat(os.fstat(writer), os.fstat(descriptor)):
-            return writer
-        # Deleted, and made anew by somebody who holds that one.
-        os.close(writer)
-        raise FileNotFoundError(path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +162,7 @@ class FileLock:
             sleep(_INTERVAL)
         self._descriptor, self._holder = descriptor, holder
         with suppress(OSError):
-            self._writer = _open_writer(descriptor, self.path)
+            self._writer = open_writer(descriptor, self.path)
         self.is_new = self.was_never_held()
         self.before, self.unrecorded = self.holder(), self.read_unrecorded()
         self._write()
@@ -325,7 +243,7 @@ class FileLock:
                 del ends[0]
 
     def _take(self) -> int | None:
-        flags = _FLAGS
+        flags = FLAGS
         while True:
             mode = PRIVATE_FILE_MODE
             descriptor = open_regular(self.path, flags | os.O_CREAT, mode)
@@ -345,7 +263,7 @@ class FileLock:
                     continue
                 if is_current(descriptor, self.path):
                     stack.pop_all()
-                    return _out_of_the_way(descriptor)
+                    return out_of_the_way(descriptor)
 
     @property
     def held(self) -> bool:
@@ -429,27 +347,6 @@ def _read(path: Path) -> bytes:
         return file.read(_LONGEST)
 
 
-@contextmanager
-def brief_lock(
-    descriptor: int, *, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[None]:
-    """Keep other writers out of an open file for the length of one write.
-
-    Where the file system has no locks, or somebody keeps this one longer than a second,
-    the write goes on without: what is written late is better than what is lost.
-    """
-    with suppress(OSError):
-        for _ in range(_BRIEF_LOOKS):
-            if try_lock(descriptor):
-                break
-            sleep(_BRIEF_INTERVAL)
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            unlock(descriptor)
-
-
 def project_lock(home: Path, project: Path) -> FileLock:
     """Return the lock of a project: one for all the ways to write its path.
 
@@ -461,13 +358,3 @@ def project_lock(home: Path, project: Path) -> FileLock:
 def lock_file(home: Path, project: Path) -> Path:
     """Return the file of a project's lock."""
     return home / "locks" / f"{state_name(project)}.lock"
-
-
-def state_name(project: Path) -> str:
-    """Return the name of what the state folder holds of a project, alone of all."""
-    import hashlib  # noqa: PLC0415 - what only reads records needs no lock
-
-    resolved = real_folder(project)
-    digest = hashlib.sha256(os.fsencode(resolved)).hexdigest()[:32]
-    name = re.sub(r"[^\w-]+", "_", Path(resolved).name)[:_READABLE]
-    return f"{name}-{digest}"

@@ -25,7 +25,7 @@ from python_runner.files import (
     read_block,
     write_all,
 )
-from python_runner.records.locks import brief_lock
+from python_runner.records.file_locks import brief_lock
 from python_runner.records.log_line import format_log_line
 from python_runner.records.log_rotation import delete_old_archives, is_due, set_aside
 from python_runner.texts.sentence import N_, Sentence

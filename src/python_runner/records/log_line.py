@@ -247,11 +247,12 @@ def parse_log(content: bytes) -> Iterator[LogLine]:
 
 
 def _time(text: str) -> datetime | None:
-    if old := _OLD_TIME.fullmatch(text):
+    if not _TIME.fullmatch(text):
+        old = _OLD_TIME.fullmatch(text)
+        if not old:
+            return None
         day, month, year, clock = old.groups()
         text = f"{year}-{month}-{day} {clock}"
-    elif not _TIME.fullmatch(text):
-        return None
     try:
         return datetime.fromisoformat(text).astimezone()
     # Windows has no local time before 1970.
@@ -260,10 +261,14 @@ def _time(text: str) -> datetime | None:
 
 
 def _field(text: str) -> str:
-    return _DASH.sub(r"\\x2d", _escape(text))
+    shown = _escape(text)
+    return _DASH.sub(r"\\x2d", shown) if " -" in shown else shown
 
 
 def _escape(text: str) -> str:
+    # Nothing that is escaped is printable, the backslash aside.
+    if text.isprintable() and "\\" not in text:
+        return text
     return _UNSAFE.sub(lambda match: _SHORT.get(match[0]) or escape(match[0]), text)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Self
 
 from python_runner.facts import dataclass
 from python_runner.files import reading
+from python_runner.hashes import sha256
 from python_runner.records.log_line import parse_log
 from python_runner.records.log_rotation import archives
 
@@ -109,10 +110,8 @@ def _files_since(folder: Path, filename: str, place: LogPlace) -> list[Path]:
 
 def _first_line(file: BinaryIO) -> str:
     """Return what tells a log from any other one: no two lines are alike."""
-    import hashlib  # noqa: PLC0415 - only a run reads on from a place
-
     line, _, _ = file.read(_FIRST_LINE).partition(b"\n")
-    return hashlib.sha256(line).hexdigest()[:32] if line else ""
+    return sha256(line)[:32] if line else ""
 
 
 def place_in(file: BinaryIO) -> LogPlace:

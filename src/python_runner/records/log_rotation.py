@@ -102,6 +102,8 @@ def archives(folder: Path, filename: str) -> list[Path]:
         os.scandir(folder) as entries,
     ):
         for entry in entries:
+            if not entry.name.startswith(f"{filename}."):
+                continue
             match = _ARCHIVE.fullmatch(entry.name)
             if (
                 match

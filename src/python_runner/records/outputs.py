@@ -21,7 +21,7 @@ from python_runner.files import (
     remove_all,
 )
 from python_runner.patterns import lazy_pattern
-from python_runner.records.locks import state_name
+from python_runner.records.state_names import state_name
 from python_runner.texts.carriage_returns import settled
 from python_runner.texts.characters import CONTROLS, SURROGATES
 from python_runner.texts.excerpt import cut, left_out, torn_character, torn_start
@@ -44,6 +44,7 @@ _RUN_FOLDER = lazy_pattern(
 )
 _OUTPUT_FILE = lazy_pattern(r"([0-9]{2,9})_(.*)\.log", re.DOTALL)
 #: What Windows or POSIX allows in no file name, or what no terminal shows.
+_SIGNS = frozenset('<>:"/\\|?*')
 _UNSAFE = lazy_pattern(rf'[<>:"/\\|?*{CONTROLS}{SURROGATES}]')
 #: Bytes that are read for the end of an output with progress bars.
 _BAR = 1024 * 1024
@@ -71,7 +72,10 @@ def output_file(folder: Path, number: int, script: str) -> Path:
     The number in front keeps names apart that differ in case only, and makes none of
     them a device of Windows (``CON``). Of a long name the end is kept.
     """
-    name = _UNSAFE.sub("_", script).encode()[-_NAME_LIMIT:].decode("utf-8", "ignore")
+    # What is printable holds neither control characters nor surrogates.
+    plain = script.isprintable() and _SIGNS.isdisjoint(script)
+    name = script if plain else _UNSAFE.sub("_", script)
+    name = name.encode()[-_NAME_LIMIT:].decode("utf-8", "ignore")
     return folder / f"{number:02d}_{name}.log"
 
 
@@ -136,7 +140,7 @@ def as_kept(run: Run) -> Run:
 
 #: The line before a further attempt's output.
 _ATTEMPT = N_("--- attempt {attempt} of {total} ---")
-_ATTEMPT_LINE = re.compile(r"^--- attempt (\d+) of (\d+) ---$", re.MULTILINE)
+_ATTEMPT_LINE = lazy_pattern(r"^--- attempt (\d+) of (\d+) ---$", re.MULTILINE)
 
 
 def mark_attempt(path: Path, attempt: int, attempts: int) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from python_runner.hashes import sha256
 from python_runner.model.metrics import OutputNumber, ProducedFile, ScriptMetrics
 from python_runner.model.provenance import (
     Packages,
@@ -290,6 +291,4 @@ def _key(connection: Connection, digest: str) -> int | None:
 
 
 def _digest(content: str) -> str:
-    import hashlib  # noqa: PLC0415 - what only reads records needs none
-
-    return hashlib.sha256(content.encode()).hexdigest()[:32]
+    return sha256(content.encode())[:32]

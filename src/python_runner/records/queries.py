@@ -25,7 +25,6 @@ from python_runner.model import (
     Streak,
 )
 from python_runner.records import provenance, rows
-from python_runner.records.log_reader import LogPlace
 
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from python_runner.model import Attempt, OpenRun, Run, ScriptResult
     from python_runner.model.history import Bounds
     from python_runner.model.provenance import RunProvenance
+    from python_runner.records.log_reader import LogPlace
 
 _NEWEST = """
     SELECT id FROM run WHERE {since} status {status} ORDER BY id DESC LIMIT :limit
@@ -555,6 +555,9 @@ def _attempts(
 
 def log_place(connection: Connection, path: Path, name: str) -> LogPlace:
     """Return how far a log has been compared with the runs; the beginning, if unknown."""
+    # A run alone asks: what shows runs reads no log.
+    from python_runner.records.log_reader import LogPlace  # noqa: PLC0415
+
     row = connection.execute(
         "SELECT file, offset FROM log WHERE project = ? AND name = ?",
         (project(connection, path), rows.from_string(name)),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from python_runner.files import real_folder
+from python_runner.hashes import sha256
 from python_runner.model import (
     Attempt,
     Held,
@@ -131,13 +132,11 @@ def error_key(
 
     What names no exception is another error in each script.
     """
-    import hashlib  # noqa: PLC0415 - only a failure needs it
-
     outcome = to_outcome(state)
     name = error_name(outcome, fingerprint, exit_code)
     if outcome is not Outcome.FAILURE or not fingerprint:
         name = f"{name} of {script}"
-    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
+    return sha256(name.encode("utf-8", "replace"))[:16]
 
 
 @lru_cache

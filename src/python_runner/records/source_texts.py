@@ -8,9 +8,9 @@ result is made of any more is deleted with the runs that were.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.records.queries import project
 
 
@@ -26,7 +26,7 @@ LIMIT = 4_000_000
 #: Bytes of the longest text; more of them are damaged.
 _LONGEST = 4_000_000
 #: What names a file in the texts of the table ``provenance``.
-_DIGEST = re.compile(r'"([0-9a-f]{32,128})"')
+_DIGEST = lazy_pattern(r'"([0-9a-f]{32,128})"')
 
 
 class SourceTexts:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from python_runner.files import PRIVATE_FILE_MODE, open_regular
-from python_runner.records.locks import is_current, try_lock, unlock
+from python_runner.records.file_locks import is_current, try_lock, unlock
 
 
 if TYPE_CHECKING:

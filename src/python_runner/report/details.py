@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.formats import Formats
 from python_runner.texts.sanitize import clean, cut_middle
 from python_runner.tracebacks.excerpt import excerpt, fold_repeated_lines
@@ -21,12 +21,12 @@ TAIL_LINES = 20
 #: Characters at the beginning of an output's end that are looked for in a traceback.
 _LIKENESS = 60
 
-_HAS_FRAMES = re.compile(
+_HAS_FRAMES = lazy_pattern(
     'File "|[╭+]──|Traceback \\(|Fatal Python error: |Windows fatal exception: '
 )
 #: What Python draws under the part of a line that failed: on a telephone, where lines
 #: wrap, under something else.
-_CARETS = re.compile(r"(?m)(^\s+File \".*\n\s+\S.*\n)[ \t|]+[~^][~^ \t]*(?:\n|\Z)")
+_CARETS = lazy_pattern(r"(?m)(^\s+File \".*\n\s+\S.*\n)[ \t|]+[~^][~^ \t]*(?:\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from base64 import b64encode
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from python_runner.patterns import lazy_pattern
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +25,12 @@ _WORD, _LINE = 75, 76
 _AROUND = 12
 #: What may stay as it is. A longer word would not fit beside the name of its header, and
 #: what looks like an encoded word would be decoded.
-_PLAIN = re.compile(r"(?!.*=\?)[!-~]{1,60}")
+_PLAIN = lazy_pattern(r"(?!.*=\?)[!-~]{1,60}")
 #: Characters of a name that stays as it is: a line has 998 at most (RFC 5322, 2.1.1).
 _LONGEST_NAME = 400
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_ATOMS = lazy_pattern(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 #: What ``q`` leaves as it is, also in a name (RFC 2047, 5).
-_SAFE = re.compile(r"[A-Za-z0-9!*+/-]")
+_SAFE = lazy_pattern(r"[A-Za-z0-9!*+/-]")
 
 
 def text_field(name: str, text: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.due_times import SHORT_FORMS
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.entries import PREFIX, Purpose, job_of
 from python_runner.takeover.shell_words import tokens
 from python_runner.texts.sentence import N_, Sentence
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 #: Bytes of a command that Debian's cron takes.
 LONGEST_COMMAND = 998
-_MARK = re.compile(rf"\s#\s*{PREFIX}:(?P<key>[0-9a-f]+)\s*$")
-_VARIABLE = re.compile(r"[A-Za-z_]\w*\s*=")
+_MARK = lazy_pattern(rf"\s#\s*{PREFIX}:(?P<key>[0-9a-f]+)\s*$")
+_VARIABLE = lazy_pattern(r"[A-Za-z_]\w*\s*=")
 _FIELDS = 5
 #: A number with a step, which Debian's cron does not know.
-_NUMBER_STEP = re.compile(r"(?<![-*\w])(\w+)/")
+_NUMBER_STEP = lazy_pattern(r"(?<![-*\w])(\w+)/")
 _LAST_VALUES = ("59", "23", "31", "12", "7")
 
 

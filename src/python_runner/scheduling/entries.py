@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from python_runner.facts import dataclass
 from python_runner.files import absolute
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def job_of(
 
 
 #: How the names of commands are written.
-_COMMAND = re.compile(r"[a-z]+")
+_COMMAND = lazy_pattern(r"[a-z]+")
 #: Options of ``run`` that take a value.
 _WITH_VALUE = {"--jobs", "--only", "--env-file", "--on"}
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import unescape
 
 from python_runner.files import remove, replacing
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.entries import (
     PREFIX,
     Entry,
@@ -48,10 +49,10 @@ _FOLDER = "\\Python Runner"
 #: Columns of the table that schtasks prints, whatever their names are in its language.
 _LAST_RUN, _LAST_RESULT = 5, 6
 #: A task in a list of all, and the comment above it, which names it.
-_TASK = re.compile(
+_TASK = lazy_pattern(
     r"(?:<!--\s*(?P<name>\\.*?)\s*-->\s*)?(?P<xml><Task\b.*?</Task>)", re.DOTALL
 )
-_URI = re.compile(r"<URI>(?P<name>[^<]+)</URI>")
+_URI = lazy_pattern(r"<URI>(?P<name>[^<]+)</URI>")
 #: A task that has never run.
 _NEVER = 267011
 

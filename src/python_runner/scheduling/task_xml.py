@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.entries import PREFIX, Purpose, job_of
 from python_runner.scheduling.fields import LAST
 from python_runner.scheduling.triggers import trigger_problem, triggers_of
@@ -56,11 +57,11 @@ _SETTINGS = {
     # As a program that a person starts; 7, which is usual, gets little of the disk.
     "Priority": ("6", "7"),
 }
-_DURATION = re.compile(
+_DURATION = lazy_pattern(
     r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
 )
 #: What Windows replaces in the texts of a task.
-_REPLACED = re.compile(r"%[^%]+%|\$\(")
+_REPLACED = lazy_pattern(r"%[^%]+%|\$\(")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

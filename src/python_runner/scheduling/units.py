@@ -5,18 +5,19 @@ The service of the dashboard is started with the session of its user, and has no
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.due_times import expression_problem
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.scheduling.entries import Purpose, job_of
 from python_runner.scheduling.on_calendar import calendar_lines, calendar_problem
 from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from python_runner.scheduling.entries import Job
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 _OWN_SECTION = "X-PythonRunner"
 #: Starts a program whose path systemd does not accept for one: with quotes, for instance.
 _SHELL = ("/bin/sh", "-c", 'exec "$0" "$@"')
-_UNSAFE = re.compile(r"[\"'\\$]")
-_WORD = re.compile(
+_UNSAFE = lazy_pattern(r"[\"'\\$]")
+_WORD = lazy_pattern(
     r'"(?P<quoted>(?:[^"\\]|\\.)*)"|\'(?P<single>[^\']*)\'|(?P<bare>\S+)'
 )
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|.)")
+_ESCAPE = lazy_pattern(r"\\(x[0-9a-fA-F]{2}|.)")
 _ESCAPES = {"n": "\n", "t": "\t", "s": " "}
 
 

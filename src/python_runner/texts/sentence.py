@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gettext
 import os
-import re
 import sys
 from dataclasses import field
 from functools import cache
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -83,10 +83,10 @@ def grouped(digits: str, language: str) -> str:
 
 
 #: A value of a sentence that is a moment, as the log writes it, and its order elsewhere.
-_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)")
+_MOMENT = lazy_pattern(r"(\d{4})-(\d\d)-(\d\d)( \d\d:\d\d(?::\d\d)?)")
 _MOMENTS = {"fr": r"\3/\2/\1\4"}
 #: And one that is a time span with a fraction.
-_SPAN = re.compile(r"(\d+)\.(\d+ (?:s|min|h))")
+_SPAN = lazy_pattern(r"(\d+)\.(\d+ (?:s|min|h))")
 _SPANS = {"fr": r"\1,\2"}
 
 

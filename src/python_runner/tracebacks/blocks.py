@@ -7,17 +7,17 @@ together cost one look at each of its lines.
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-HEADER = re.compile(r"(.*?)(Traceback \(most recent call last\):)\s*$")
+HEADER = lazy_pattern(r"(.*?)(Traceback \(most recent call last\):)\s*$")
 #: Python may lengthen a group by so many lines without a margin: those of a message.
 _HANGING = 50
 #: Lines that a statement may leave empty, and that loguru leaves between two frames.
@@ -27,29 +27,29 @@ _SYNTAX_LINES = 5
 #: Most indented lines above such a place that are looked at for a header.
 _ABOVE = 60
 
-_GROUP_HEADER = re.compile(
+_GROUP_HEADER = lazy_pattern(
     r"(?!\s+\|).*?  \+ Exception Group Traceback \(most recent call last\):"
 )
-_MARGIN = re.compile(r"\s+[|+]")
+_MARGIN = lazy_pattern(r"\s+[|+]")
 #: Above the first exception of a group that is in no other, and what it is called.
-_GROUP_TOP = re.compile(r"  \+-\+-{5,} 1 -{5,}$")
-_GROUP_TITLE = re.compile(r"  \| \S.* sub-exceptions?\)$")
-_GROUP_RULE = re.compile(r"\s+(\+-)?\+-{5,}")
-_GROUP_ERROR = re.compile(r"\s+\| (\S.*)")
-_FATAL = re.compile(
+_GROUP_TOP = lazy_pattern(r"  \+-\+-{5,} 1 -{5,}$")
+_GROUP_TITLE = lazy_pattern(r"  \| \S.* sub-exceptions?\)$")
+_GROUP_RULE = lazy_pattern(r"\s+(\+-)?\+-{5,}")
+_GROUP_ERROR = lazy_pattern(r"\s+\| (\S.*)")
+_FATAL = lazy_pattern(
     r"(?:Fatal Python error: |Windows fatal exception: |Timeout \([0-9:.]+\)!)"
 )
-_FATAL_LINE = re.compile(
+_FATAL_LINE = lazy_pattern(
     r"\s|$|Fatal Python error: |Python runtime state: |Extension modules: "
     r"|Current thread|Thread 0x|<Cannot show|\w+Error: "
 )
-_SYNTAX_FRAME = re.compile(r'  File "[^"]*", line \d+$')
-_SYNTAX_ERROR = re.compile(r"(?:SyntaxError|IndentationError|TabError): ")
+_SYNTAX_FRAME = lazy_pattern(r'  File "[^"]*", line \d+$')
+_SYNTAX_ERROR = lazy_pattern(r"(?:SyntaxError|IndentationError|TabError): ")
 #: Of such a script, Python names the place in the message.
-_NOT_UTF_8 = re.compile(
+_NOT_UTF_8 = lazy_pattern(
     r"SyntaxError: Non-UTF-8 code .* in file (.+) on line (\d+), but no "
 )
-_FRAME = re.compile(r'^[\s|>]*File "([^"]+)", line (\d+)(?:,? in (.+))?$')
+_FRAME = lazy_pattern(r'^[\s|>]*File "([^"]+)", line (\d+)(?:,? in (.+))?$')
 
 
 class Kind(Enum):

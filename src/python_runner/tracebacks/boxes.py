@@ -6,9 +6,9 @@ wrapped at the width of the box. In a column of a log the whole is indented.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import Block, Frame, Kind
 
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: A narrow one cuts its title.
-_TOP = re.compile(r"(.*?)[╭┌+][─-]+ Traceback \([\w ]*\)? ?[─-]+[╮┐+]")
-_UPPER = re.compile(r"[╭┌+][─-]")
-_LOWER = re.compile(r"[╰└+][─-]")
-_SUB_EXCEPTION = re.compile(r"[╭┌+][─-]+ Sub-exception #")
+_TOP = lazy_pattern(r"(.*?)[╭┌+][─-]+ Traceback \([\w ]*\)? ?[─-]+[╮┐+]")
+_UPPER = lazy_pattern(r"[╭┌+][─-]")
+_LOWER = lazy_pattern(r"[╰└+][─-]")
+_SUB_EXCEPTION = lazy_pattern(r"[╭┌+][─-]+ Sub-exception #")
 #: Content that is no name of a file: source, marks, values, a box inside.
-_NO_PLACE = re.compile(r"[\s❱╭╰┌└+]|\\u2771|$")
+_NO_PLACE = lazy_pattern(r"[\s❱╭╰┌└+]|\\u2771|$")
 #: A narrow box breaks it, also behind the "in".
-_PLACE = re.compile(r"(.+):(\d+)(?: in(?: (.+))?)?$")
+_PLACE = lazy_pattern(r"(.+):(\d+)(?: in(?: (.+))?)?$")
 #: Characters of a path that is broken into several lines, at most.
 _LONGEST_PATH = 4096
 

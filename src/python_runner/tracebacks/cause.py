@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from python_runner.model import Traceback
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import Block, Kind, frame_in, frames_in
 from python_runner.tracebacks.chains import (
     Chain,
@@ -55,7 +56,7 @@ _QUOTED_BELOW = 5
 #: Errors in the background that a success is warned of.
 _MOST_WARNINGS = 5
 #: How a message goes on in libraries that write several lines.
-_CONTINUATION = re.compile(
+_CONTINUATION = lazy_pattern(
     r"\s|\[SQL: |\[parameters: |\(Background on this error at: |For further information"
     r"|DETAIL: |HINT: |LINE \d+: |[-+?^] "
 )
@@ -64,7 +65,7 @@ _USAGE_LINES = 10
 #: What faulthandler writes where a process calls ``abort``.
 _ABORTED = "Fatal Python error: Aborted"
 #: Above the frames of another process that a message quotes, as Dask does.
-_QUOTED = re.compile(r"\s*(?:Remote )?Traceback:?\s*$")
+_QUOTED = lazy_pattern(r"\s*(?:Remote )?Traceback:?\s*$")
 
 
 def read_cause(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import HEADER, Block, block_at
 from python_runner.tracebacks.boxes import box_at
 from python_runner.tracebacks.notebooks import cell_block_at
@@ -25,11 +25,11 @@ _HEADER = "Traceback (most recent call last)"
 #: Lines without text between a link and the blocks that it joins, at most.
 _BLANKS = 3
 #: A traceback that came from another process is quoted in an exception of this kind.
-_REMOTE = re.compile(r"[\w.]*Remote\w*: ?$|[\w.]*RemoteTraceback: ")
+_REMOTE = lazy_pattern(r"[\w.]*Remote\w*: ?$|[\w.]*RemoteTraceback: ")
 #: What Python writes before the header of a group.
-_GROUP = re.compile(r"  \+ Exception Group $")
+_GROUP = lazy_pattern(r"  \+ Exception Group $")
 _QUOTES = ('"""', "'''")
-_EXCEPTION = re.compile(r"(?:[^\W\d]\w*\.)*[A-Z]\w*(?:: |$)")
+_EXCEPTION = lazy_pattern(r"(?:[^\W\d]\w*\.)*[A-Z]\w*(?:: |$)")
 #: Lines of a message that are looked through for the exception of a link, at most.
 _MESSAGE = 50
 

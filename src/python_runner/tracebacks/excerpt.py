@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.formats import Formats
 from python_runner.tracebacks.parts import (
     LONGEST_CYCLE,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: What the lines of the author's own frames begin with.
 MARK = "> "
-_PACKAGE = re.compile(r"(?:site|dist)-packages[/\\]([^/\\]+)")
+_PACKAGE = lazy_pattern(r"(?:site|dist)-packages[/\\]([^/\\]+)")
 _NAMED = 3
 
 

@@ -6,28 +6,29 @@ import re
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
     from python_runner.tracebacks.source import Source
 
 #: A number alone is no message.
-_SPOKEN = re.compile(r"[^\W\d_]{2}")
+_SPOKEN = lazy_pattern(r"[^\W\d_]{2}")
 #: Most lines of a paragraph that is taken for a message.
 _PARAGRAPH = 5
 #: Most lines of a message of which it is known where what stands above it ends.
 _MESSAGE_LINES = 500
 #: A line that a logger wrote is no part of a message below it: time, or level.
-_LOGGED = re.compile(
+_LOGGED = lazy_pattern(
     r"\W*\d{4}-\d\d-\d\d[T ]\d\d:|\W*(?:\d\d[/.]\d\d[/.]\d{2,4},? )?\d\d:\d\d:\d\d\b"
     r"|\s*\W{0,3}(?:TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
     r"|[IWEF]\d{4} \d\d:\d\d:\d\d"
 )
-_LEVEL = re.compile(
+_LEVEL = lazy_pattern(
     r"\b(TRACE|DEBUG|INFO|NOTICE|SUCCESS|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\b"
 )
 #: absl and glog write the first letter of a level, then month and day.
-_LETTER = re.compile(r"[IWEF](?=\d{4} \d\d:)")
+_LETTER = lazy_pattern(r"[IWEF](?=\d{4} \d\d:)")
 _LETTERS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "FATAL"}
 #: Characters of a logged line in which its level is looked for, and levels by their weight.
 _LEVEL_WITHIN = 100
@@ -39,14 +40,14 @@ _ERRORS_WITHIN = 50
 #: Lines at the end in which an error may stand above a hint or a summary, at most.
 _HINT_LINES = 10
 #: A line that says what was wrong, as commands do.
-_ERROR = re.compile(
+_ERROR = lazy_pattern(
     r"(?:\S+: )?(?:(?:fatal |critical )?(?:error|erreur|fehler)(?: fatale)?\s?: "
     r"|(?:fatal|failed|failure|échec)\s?: (?!\d)"
     r"|can't open file |(?:\w+\.)*[A-Z]\w*(?:Error|Exception): |\[(?:Errno|WinError) -?\d+\] )",
     re.IGNORECASE,
 )
 #: Words of last words that tell of trouble themselves.
-_TROUBLE = re.compile(
+_TROUBLE = lazy_pattern(
     r"error|fail|fatal|cannot|can't|could not|couldn't|unable|denied|missing"
     r"|not found|no such|invalid|abort|giv(?:e|ing) up|gave up|stopp|time(?:d )?out"
     r"|exception|reject|wrong|not mounted|unreachable"
@@ -54,12 +55,12 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 #: What the module ``warnings`` writes; the line of the source, in most cases, comes below.
-_WARNING = re.compile(r".*?:\d+: (?=(?:\w+\.)*\w*Warning:( |$))")
-_ALLOCATION = re.compile(r"ResourceWarning: Enable tracemalloc ")
+_WARNING = lazy_pattern(r".*?:\d+: (?=(?:\w+\.)*\w*Warning:( |$))")
+_ALLOCATION = lazy_pattern(r"ResourceWarning: Enable tracemalloc ")
 #: Most lines of a warning whose message begins with an empty line, as those of pandas do.
 _WARNING_LINES = 12
 #: A line of a box, with what it holds: Rich frames errors of usage so.
-_BOX_LINE = re.compile(r"[│|] (.*?)\s*[│|]$|[╭╰+][─-].*[╮╯+]$")
+_BOX_LINE = lazy_pattern(r"[│|] (.*?)\s*[│|]$|[╭╰+][─-].*[╮╯+]$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
+
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 _LEVELS = ("level", "levelname", "severity", "log_level", "log.level", "lvl")
 _MESSAGES = ("message", "event", "msg")
 #: A line that may be a record of a log.
-_RECORD = re.compile(
+_RECORD = lazy_pattern(
     r'(?m)^\{(?=.*"(?:level|levelname|severity|log_level|log\.level|lvl)").*\}[ \r]*$'
 )
 _HEADER = "Traceback (most recent call last)"

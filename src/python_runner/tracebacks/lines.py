@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.carriage_returns import settled
 from python_runner.tracebacks.json_lines import without_json_lines
 
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
+_ANSI = lazy_pattern(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)?)")
 #: Blocks that are looked at, at most: what ended a script is near its end.
 _MOST_MARKS = 2000
 #: One of these is on the first line of every block; in the order of the alphabet.

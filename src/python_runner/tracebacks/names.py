@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from python_runner.patterns import lazy_pattern
 
 
 #: Modules before the name of a class. What has no capital may be a host or a file.
-_MODULES = re.compile(r"^(?:(?:[^\W\d]\w*|<locals>)\.)+(?=[A-Z]\w*(?::|$))")
+_MODULES = lazy_pattern(r"^(?:(?:[^\W\d]\w*|<locals>)\.)+(?=[A-Z]\w*(?::|$))")
 #: Date and time that a logger has put before its words.
-_TIME = re.compile(r"^\W?\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*\s[\s|,-]*(?=\S)")
+_TIME = lazy_pattern(r"^\W?\d{4}-\d\d-\d\d[T ]\d\d:\d\d\S*\s[\s|,-]*(?=\S)")
 
 
 def short_exception(exception: str) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from python_runner.patterns import lazy_pattern
 
 
 #: Lines above the report of a crash that are looked at.
 _ABOVE = 6
 #: First line of what C, C++, Rust and OpenMP say before they call ``abort``.
-_WORDS = re.compile(
+_WORDS = lazy_pattern(
     r"terminate called |libc\+\+abi: |(?:double free|free\(\)|malloc\(\)|realloc\(\)|calloc\(\)"
     r"|munmap_chunk\(\)|corrupted |malloc_consolidate\(\)|tcache_)|\*\*\* .* \*\*\*"
     r"|.*\bAssertion [`'\"(].* failed|Assertion failed: |OMP: Error |LLVM ERROR: |thread '.*' panicked at "
     r"|F\d{4} \d\d:\d\d:\d\d|\S*Check failed: |Runtime Error!"
 )
-_THROWN = re.compile(r"terminate called after throwing an instance of '(.+)'$")
-_WHAT = re.compile(r"\s+what\(\):\s+(.*\S)")
-_PANIC = re.compile(r"thread '.*' panicked at [^']*:\d+:\d+:$")
+_THROWN = lazy_pattern(r"terminate called after throwing an instance of '(.+)'$")
+_WHAT = lazy_pattern(r"\s+what\(\):\s+(.*\S)")
+_PANIC = lazy_pattern(r"thread '.*' panicked at [^']*:\d+:\d+:$")
 
 
 def native_words(lines: list[str]) -> tuple[int, str] | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import Block, Frame, Kind
 
 
-_HEADER = re.compile(r"([\w.]+)\s{2,}Traceback \(most recent call last\)$")
-_FRAME = re.compile(r"File (\S.*?):(\d+)(?:, in (\S+?)\(.*)?$")
+_HEADER = lazy_pattern(r"([\w.]+)\s{2,}Traceback \(most recent call last\)$")
+_FRAME = lazy_pattern(r"File (\S.*?):(\d+)(?:, in (\S+?)\(.*)?$")
 #: What stands before the traceback, above a rule.
-_CELL = re.compile(r"(?:Cell|Input|File) ")
+_CELL = lazy_pattern(r"(?:Cell|Input|File) ")
 
 
 def cell_block_at(lines: list[str], start: int, limit: int) -> Block | None:

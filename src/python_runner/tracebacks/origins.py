@@ -7,10 +7,10 @@ what a ``try`` in a function has caught.
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import Kind
 
 
@@ -34,7 +34,7 @@ class Origin(Enum):
 
 #: What stands above the traceback of an error in the background. A logger may have put
 #: time and level before it.
-_BACKGROUND = re.compile(
+_BACKGROUND = lazy_pattern(
     r"(?:^|.{0,200}?[\s:\]|-])(?:"
     r"Exception in (?:thread |callback |default exception handler|Tkinter callback)"
     r"|Exception ignored (?:in|on|while|from)\b"
@@ -69,7 +69,7 @@ _BACKGROUND_FRAMES = frozenset(
         ("greenlet", "gevent._gevent_cgreenlet.Greenlet.run"),
     }
 )
-_MODULE = re.compile(r"([^/\\]+)\.\w+$")
+_MODULE = lazy_pattern(r"([^/\\]+)\.\w+$")
 #: Frames of Python that start a folder or an archive, and the one behind them.
 _STARTERS = 4
 #: Lines that tell of the same error above its traceback, at most.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import frame_in
 
 
@@ -17,10 +17,10 @@ LONGEST_CYCLE = 12
 #: As often the same may stand before it is folded.
 OFTEN = 3
 #: Python draws them under the part of a line that failed.
-_CARETS = re.compile(r"[\s|]*[~^][~^\s]*$")
-_MARGIN = re.compile(r"(?:\s*\| )?")
-_DEEPER = re.compile(r"\s{4}\s*\S|\s*\[Previous line repeated ")
-_FOLDED = re.compile(r"  \[Previous (\d+) frames? repeated (\d+) more times\]$")
+_CARETS = lazy_pattern(r"[\s|]*[~^][~^\s]*$")
+_MARGIN = lazy_pattern(r"(?:\s*\| )?")
+_DEEPER = lazy_pattern(r"\s{4}\s*\S|\s*\[Previous line repeated ")
+_FOLDED = lazy_pattern(r"  \[Previous (\d+) frames? repeated (\d+) more times\]$")
 
 
 @dataclass(frozen=True, slots=True)

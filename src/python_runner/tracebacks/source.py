@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _STRIPS = frozenset({"strip", "lstrip", "rstrip"})
 #: Stands for a value in a text that a function changes.
 _GAP = "\0"
 #: A value in a template of ``%``, and in one of ``format``.
-_VALUE = re.compile(r"%(?:\(\w*\))?[-#0 +]*[\d.*]*[a-zA-Z]|\{[^{}]*\}")
+_VALUE = lazy_pattern(r"%(?:\(\w*\))?[-#0 +]*[\d.*]*[a-zA-Z]|\{[^{}]*\}")
 
 #: A text as its fixed parts; None stands for a value.
 Template = tuple[str | None, ...]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.tracebacks.blocks import Frame, frame_in
 
 
-_PYTEST_END = re.compile(
+_PYTEST_END = lazy_pattern(
     r"(?:=+ )?\d+ (?:failed|passed|errors?|skipped)\b.* in [\d.]+s"
 )
-_PYTEST_SUMMARY = re.compile(r"=+ short test summary info =+$")
-_PYTEST_SECTIONS = re.compile(r"=+ (?:FAILURES|ERRORS) =+$")
-_PYTEST_TITLE = re.compile(r"_{3,} .* _{3,}$")
-_PYTEST_PLACE = re.compile(r"(\S.*?):(\d+): ?(?:in \S+|\w*)$")
+_PYTEST_SUMMARY = lazy_pattern(r"=+ short test summary info =+$")
+_PYTEST_SECTIONS = lazy_pattern(r"=+ (?:FAILURES|ERRORS) =+$")
+_PYTEST_TITLE = lazy_pattern(r"_{3,} .* _{3,}$")
+_PYTEST_PLACE = lazy_pattern(r"(\S.*?):(\d+): ?(?:in \S+|\w*)$")
 #: With ``--tb=line``: place and message of each failure.
-_PYTEST_LINE = re.compile(r"(\S.*?\.py):(\d+): \S")
-_UNITTEST_END = re.compile(r"FAILED \((?:failures|errors|unexpected successes)=")
-_UNITTEST_TITLE = re.compile(r"(?:FAIL|ERROR): \S")
-_RULE = re.compile(r"={20,}$")
+_PYTEST_LINE = lazy_pattern(r"(\S.*?\.py):(\d+): \S")
+_UNITTEST_END = lazy_pattern(r"FAILED \((?:failures|errors|unexpected successes)=")
+_UNITTEST_TITLE = lazy_pattern(r"(?:FAIL|ERROR): \S")
+_RULE = lazy_pattern(r"={20,}$")
 
 
 @dataclass(frozen=True, slots=True)

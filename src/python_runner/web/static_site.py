@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.records import overview as records
 from python_runner.records.output_pages import OutputPages
 from python_runner.version import __version__
@@ -47,7 +47,7 @@ REFRESH = 60
 _PATIENCE = 60.0
 STATUS = "status.txt"
 #: How the files are called, and folders of them: no more is ever written or removed.
-NAME = re.compile(
+NAME = lazy_pattern(
     r"(?:index|wall|errors)\.html|status\.txt|[a-z0-9-]{1,60}\.css"
     r"|[pre]/[a-z0-9-]{1,60}\.html"
 )

@@ -135,19 +135,23 @@ def _print_runs(
     now = datetime.now().astimezone()
     print_table(
         columns,
-        (
-            _cells(run, shown[run.facts.run_id], masker(run.facts.path), now)
-            for run in runs
-        ),
+        (_cells(run, shown[run.facts.run_id], masker, now) for run in runs),
     )
 
 
-def _cells(known: KnownRun, run_id: str, masker: Masker, now: datetime) -> list[Cell]:
+def _cells(
+    known: KnownRun, run_id: str, masker: Callable[[Path], Masker], now: datetime
+) -> list[Cell]:
     run, formats = known.facts, wording.formats()
     duration = known.duration
     if known.active:
         duration = max(0.0, (now - run.started_at).total_seconds())
-    reason = wording.run_reason(run.masked(masker)) if isinstance(run, Run) else ""
+    reason = ""
+    # Else there is nothing to say, and to mask it would take the project's configuration.
+    if isinstance(run, Run) and (
+        run.error or run.failed_scripts or run.unusual_scripts
+    ):
+        reason = wording.run_reason(run.masked(masker(run.path)))
     begin = formats.minute(run.started_at), formats.brief(run.started_at, now)
     return [
         Cell(run_id),

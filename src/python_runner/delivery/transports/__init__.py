@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from python_runner.installation import extra_command
 from python_runner.model import TOKEN_TRANSPORTS
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 #: Where a mailbox of Exchange Online or of Outlook sends, in any of Microsoft's clouds, and
 #: how many messages a minute it may (Exchange Online limits, "Message rate limit").
-_EXCHANGE = re.compile(
+_EXCHANGE = lazy_pattern(
     r"(?:^|\.|-mail\.)(?:office365|outlook|outlook\.office)\.[a-z]+\.?$", re.IGNORECASE
 )
 EXCHANGE_A_MINUTE = 30

@@ -6,7 +6,6 @@ all of them or for none. It answers that it has taken a mail, not that it has ar
 
 from __future__ import annotations
 
-import re
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,6 +28,7 @@ from python_runner.delivery.transports.size_limit import shrink_to_fit
 from python_runner.delivery.transports.tokens import open_tokens
 from python_runner.masking import Masker
 from python_runner.model import Cause
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import Sentence
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _ACCEPTED = 202
 _UNAUTHORIZED = 401
-_ADDRESSEES = re.compile(rb"(?im)^(?:to|cc|bcc):.*\r\n(?:[ \t].*\r\n)*")
+_ADDRESSEES = lazy_pattern(rb"(?im)^(?:to|cc|bcc):.*\r\n(?:[ \t].*\r\n)*")
 
 
 def _utc_now() -> datetime:

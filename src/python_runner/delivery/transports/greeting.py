@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import ip_address
+
+from python_runner.patterns import lazy_pattern
 
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
 #: A full name; the last part of a number is that of an address.
-_FULL_NAME = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
+_FULL_NAME = lazy_pattern(rf"(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
 #: Characters of a name at most.
 _LONGEST = 253
 

@@ -38,6 +38,7 @@ from python_runner.delivery.transports.smtp_client import SmtpClient
 from python_runner.delivery.transports.tls import tls_context
 from python_runner.masking import Masker
 from python_runner.model import Cause
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import N_, Sentence
 
 
@@ -59,7 +60,7 @@ _ENVELOPE_SECONDS = 300.0
 _QUIT_SECONDS = 5.0
 _CLOSING = 421
 #: A date as mails have it.
-_DATE = re.compile(
+_DATE = lazy_pattern(
     r"\b[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}"
 )
 _CHALLENGE = 334

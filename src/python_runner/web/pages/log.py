@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
 from python_runner.model import Outcome
+from python_runner.patterns import lazy_pattern
 from python_runner.records.log_pages import LogFilter, LogPart, log_part
 from python_runner.records.log_reader import LogPlace
 from python_runner.records.log_rotation import logs_in
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from python_runner.web.site import Question
 
 _NAME = 60
-_PLACE = re.compile(r"([0-9a-f]{32})\.([0-9]{1,18})")
+_PLACE = lazy_pattern(r"([0-9a-f]{32})\.([0-9]{1,18})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

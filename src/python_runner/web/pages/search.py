@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.records import overview
 from python_runner.records.budget import Budget
 from python_runner.records.log_pages import LogFilter, log_part
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 _LINES, _SHORTEST = 20, 2
 _LONGEST = 200
 _PLACES = ("output", "log", "errors")
-_SPAN = re.compile(r"([0-9]{1,4})d")
+_SPAN = lazy_pattern(r"([0-9]{1,4})d")
 
 
 @dataclass(slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from python_runner.patterns import lazy_pattern
 from python_runner.records import overview
 from python_runner.web.site import Gone, NotFound
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Digits of the largest number that the records take.
 _DIGITS = 18
-_RUN_ID = re.compile(r"[0-9a-f]{13}")
+_RUN_ID = lazy_pattern(r"[0-9a-f]{13}")
 
 
 def no_run(question: Question) -> Exception:
