@@ -58,7 +58,7 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "fleet/writing": (),
     "masking": (),
     "secret_values": (),
-    "policy": ("delivery/test_outbox.py",),
+    "policy": ("test_report_due.py", "delivery/test_outbox.py"),
     "records/changes": ("records/test_store.py", "records/test_store_states.py"),
     "records/log": (),
     "records/log_line": (),
