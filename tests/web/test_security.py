@@ -73,6 +73,17 @@ def test_the_policy_lets_nothing_in_from_elsewhere_and_nothing_inline() -> None:
     }
 
 
+def test_headers_have_values_that_browsers_know() -> None:
+    """One that is misspelt is passed over, and forbids nothing."""
+    assert {
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+    }.items() <= HEADERS.items()
+
+
 @pytest.mark.parametrize("address", ["/", "/static/dashboard.css", "/nothing"])
 @pytest.mark.parametrize(
     "method",
