@@ -125,7 +125,7 @@ def test_a_killed_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
 
     (attempt,) = bench.attempts
     assert attempt.outcome is Outcome.INTERRUPTED
-    assert "contact with the worker was lost" in str(attempt.reason)
+    assert "the contact with the worker tcp://" in str(attempt.reason)
     assert len(bench.pids()) == 1
     assert bench.is_over()
 
