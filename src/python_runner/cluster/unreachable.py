@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
 from typing import TYPE_CHECKING
 
 from python_runner.model.cluster import TLS
@@ -34,15 +32,17 @@ def _reason(address: str, error: BaseException) -> str:
 
 def _said_of(cause: BaseException, address: str) -> str | None:
     """Return what one cause explains by itself; None for nothing."""
-    if isinstance(cause, ssl.SSLCertVerificationError):
+    # By name: what opens connections is Dask, and the module of each is its matter.
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    if "SSLCertVerificationError" in kinds:
         text = _("its certificate is not one of the authority in ca-file: {error}")
-        return text.format(error=cause.verify_message)
-    if isinstance(cause, ssl.SSLError):
+        return text.format(error=getattr(cause, "verify_message", None) or cause)
+    if "SSLError" in kinds:
         text = _("no encrypted connection could be made: {error}")
         return text.format(error=getattr(cause, "reason", None) or cause)
     if isinstance(cause, ConnectionRefusedError):
         return _("nobody listens there; is the scheduler started?")
-    if isinstance(cause, socket.gaierror):
+    if "gaierror" in kinds:
         return _("nobody knows a computer of that name")
     if isinstance(cause, TypeError) and address.startswith(TLS):
         return _("the TLS settings of Dask name no ca-file and certificate here")
