@@ -25,7 +25,7 @@ from python_runner.cluster.soundness import (
 )
 from python_runner.cluster.stoppable import Stopped, unless_stopped
 from python_runner.cluster.task import Examined, Question, Task
-from python_runner.cluster.unreachable import lost_contact
+from python_runner.cluster.unreachable import lost_contact, odd_answer
 from python_runner.computer import host_name
 from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
 from python_runner.execution.boot_clock import boot_seconds
@@ -84,8 +84,11 @@ class Cluster:
         self._home = home
         self._lease = lease
         self._stopping = stop or StopRequest()
-        #: Of the events by which workers ask. Its scheduler keeps the last ones of each.
+        #: Of the events by which workers ask. The scheduler keeps the last ones of each
+        #: topic for ever, so all coordinators with these records share one.
         self._topic = f"python-runner {host_name()} {home}"
+        #: What the names of this coordinator's tasks begin with.
+        self._name = f"{os.urandom(8).hex()}-"
         self._lock = Lock()
         self._connection: Connection | None = None
         self._pending: dict[str, Pending] = {}
@@ -200,20 +203,24 @@ class Cluster:
         future.add_done_callback(lambda _future: pending.wake.give())
         unsubscribe = stop.subscribe(pending.wake.give)
         try:
-            answer = self._wait(connection, task.token, pending, future, stop)
+            told = self._wait(connection, task.token, pending, future, stop)
         finally:
             unsubscribe()
             self._pending.pop(task.token, None)
-        answer = sound_answer(answer, command.output_limit)
+        answer = sound_answer(told, command.output_limit)
         if answer and answer.attempt and _is_told(answer, pending):
             return self._finished(answer, command, pending)
         future.cancel()
+        odd = told is not None and answer is None
         refused = (
             answer is not None and answer.attempt is None and pending.is_of(answer)
         )
-        if pending.withdraw() or refused:
+        if (pending.withdraw() or refused) and not odd:
             return _never_begun(future, stop)
-        return self._lost(connection, task.token, pending, stop)
+        self._stop(connection, task.token, pending, kill=True)
+        name = pending.granted.worker if pending.granted else ""
+        why = lost_contact(name, scheduler_there=connection.is_open)
+        return _lost(pending, stop, odd_answer() if odd else why)
 
     def _wait(
         self,
@@ -252,27 +259,6 @@ class Cluster:
         # Who waits for its end goes on listening.
         Thread(target=ask, name="stop", daemon=True).start()
 
-    def _lost(
-        self, connection: Connection, token: str, pending: Pending, stop: StopRequest
-    ) -> Attempt:
-        """Return what came of a script of which nobody knows how it ended.
-
-        Its lease ends, and the script with it.
-        """
-        self._stop(connection, token, pending, kill=True)
-        there = connection.is_open
-        while (left := pending.end_by() - boot_seconds()) > 0 and not stop.urgent:
-            pending.wake.nap(min(left, _LOOK))
-        name = pending.granted.worker if pending.granted else ""
-        seconds = boot_seconds() - pending.began
-        return Attempt(
-            outcome=Outcome.INTERRUPTED,
-            exit_code=None,
-            started_at=datetime.now().astimezone() - timedelta(seconds=seconds),
-            duration=seconds,
-            reason=lost_contact(name, scheduler_there=there),
-        )
-
     def _finished(self, answer: Answer, command: Command, pending: Pending) -> Attempt:
         """Return the attempt of an answer, by the clock and the secrets of this side."""
         attempt = answer.attempt
@@ -296,7 +282,7 @@ class Cluster:
         there = self._paths.there
         program, script, *arguments = command.argv
         return Task(
-            token=os.urandom(12).hex(),
+            token=f"{self._name}{os.urandom(8).hex()}",
             owner=self._owner(project),
             topic=self._topic,
             command=replace(
@@ -352,7 +338,7 @@ class Cluster:
     def _decide(self, connection: Connection, message: object) -> None:
         """Say to a worker whether it may begin a task."""
         offer = sound_offer(message)
-        if offer is None:
+        if offer is None or not offer.token.startswith(self._name):
             return
         pending = self._pending.get(offer.token)
         may = pending is not None and pending.decide(offer, boot_seconds())
@@ -433,6 +419,23 @@ def _is_told(answer: Answer, pending: Pending) -> bool:
     attempt = answer.attempt
     unstarted = attempt is not None and attempt.outcome is Outcome.NOT_STARTED
     return unstarted and pending.withdraw()
+
+
+def _lost(pending: Pending, stop: StopRequest, reason: Sentence) -> Attempt:
+    """Return what came of a script of which nobody knows how it ended.
+
+    Its lease ends, and the script with it.
+    """
+    while (left := pending.end_by() - boot_seconds()) > 0 and not stop.urgent:
+        pending.wake.nap(min(left, _LOOK))
+    seconds = boot_seconds() - pending.began
+    return Attempt(
+        outcome=Outcome.INTERRUPTED,
+        exit_code=None,
+        started_at=datetime.now().astimezone() - timedelta(seconds=seconds),
+        duration=seconds,
+        reason=reason,
+    )
 
 
 def _never_begun(future: Future[Any], stop: StopRequest) -> Attempt:

@@ -66,3 +66,9 @@ def lost_contact(worker: str, *, scheduler_there: bool) -> Sentence:
         return Sentence.of(template)
     template = N_("the contact with the worker {worker} was lost while the script ran")
     return Sentence.of(template, worker=worker)
+
+
+def odd_answer() -> Sentence:
+    """Return that nobody can say what a worker has told."""
+    template = N_("the answer of the worker makes no sense: how it ended is not known")
+    return Sentence.of(template)
