@@ -28,6 +28,7 @@ from python_runner.web.addresses import Links
 from python_runner.web.compression import compressed, is_accepted
 from python_runner.web.kept import Body, Kept, Turns
 from python_runner.web.layout import render, static_files
+from python_runner.web.limits import Limits, busy
 from python_runner.web.live import Live
 from python_runner.web.pages import (
     errors,
@@ -66,21 +67,20 @@ if TYPE_CHECKING:
 
     from python_runner.web.site import Site
 
-#: Threads that answer requests: more would only wait for the processor.
-_THREADS = 8
 _OK = 200
 
 
-def create_app(site: Site) -> Starlette:
+def create_app(site: Site, limits: Limits | None = None) -> Starlette:
     """Return the application of a dashboard; it has no state but its own.
 
     ``app.state.live`` ends the open streams: ``close``.
     """
-    dashboard = Dashboard(site)
+    limits = limits or Limits.of_process()
+    dashboard = Dashboard(site, limits)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        to_thread.current_default_thread_limiter().total_tokens = limits.threads
         # The first reader finds the folders looked at already.
         threading.Thread(target=dashboard.warm, name="warm", daemon=True).start()
         yield
@@ -128,12 +128,12 @@ def create_app(site: Site) -> Starlette:
 class Dashboard:
     """Answers requests, by pages that know nothing of them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, limits: Limits) -> None:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
         self.surveyor = Surveyor(site, self._store, self._database.changes)
         self.fleet = Fleet(site, site.fleet) if site.fleet else None
-        self.live = Live(self._mark, partial(output_sizes, self._store))
+        self.live = Live(self._mark, partial(output_sizes, self._store), limits.streams)
         self._configurations = Configurations(site.defaults)
         self._kept = Kept()
         self._turns: Turns[Body] = Turns()
@@ -179,7 +179,7 @@ class Dashboard:
         def answer(request: Request) -> Response:
             question = self._question(request)
             try:
-                return _plain(text(question))
+                return _plain(text(question), request.method)
             except Exception as error:  # noqa: BLE001 - people get a sentence
                 page = self._failure(question, error)
                 return HTMLResponse(render(page, question, ""), page.status)
@@ -195,10 +195,11 @@ class Dashboard:
         again: bool,
     ) -> Body:
         """Return the content of a page, which tells of all that is written by now."""
-        mark = self.live.mark()
-        if kept := self._kept.get(key, mark):
-            return kept
+        mark = ""
         try:
+            mark = self.live.mark()
+            if kept := self._kept.get(key, mark):
+                return kept
             found = page(question)
             html = render(found, question, mark, again=again)
         except Exception as error:  # noqa: BLE001 - people get a sentence
@@ -245,7 +246,7 @@ class Dashboard:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         if self.live.is_full:
-            return Response(status_code=503, headers={"retry-after": "30"})
+            return busy()
         seen = request.headers.get("last-event-id") or request.query_params.get(
             "seen", ""
         )
@@ -286,13 +287,15 @@ def _packed(
     return content, {}
 
 
-def _plain(text: PlainText) -> Response:
+def _plain(text: PlainText, method: str) -> Response:
     """Return a plain text, which a browser never takes for a page."""
     if isinstance(text.content, str):
         return PlainTextResponse(text.content, text.status)
     headers = {"content-disposition": f'inline; filename="{text.name}"'}
     kind = "text/plain; charset=utf-8"
-    return StreamingResponse(text.content, text.status, headers, kind)
+    # Of a file that only its headers are asked of, nothing is read.
+    content = iter(()) if method == "HEAD" else text.content
+    return StreamingResponse(content, text.status, headers, kind)
 
 
 def _static(request: Request) -> Response:

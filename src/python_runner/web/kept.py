@@ -81,7 +81,8 @@ class Turns(Generic[_T]):
             await asyncio.wait([before])
         self._under_way[key] = self._next.pop(key)
         try:
-            return await to_thread.run_sync(work)
+            # The end of the server waits for nobody who looks at a folder that hangs.
+            return await to_thread.run_sync(work, abandon_on_cancel=True)
         finally:
             del self._under_way[key]
 
