@@ -46,7 +46,7 @@ else:
                 for name in methods.keys() - own.__dict__.keys():
                     setattr(cls, name, methods[name])
             if "__init__" not in own.__dict__:
-                cls.__init__ = _first_init(cls)
+                cls.__init__ = _first_init(cls, own)
             return cls
 
         return make
@@ -54,6 +54,8 @@ else:
 
 #: What ``dataclasses`` keeps of a class in the class.
 _DESCRIPTION = ("__dataclass_fields__", "__dataclass_params__", "__match_args__")
+#: Objects that are made without a compiled ``__init__``.
+_MADE_SLOWLY = 8
 #: A class can be described once: its defaults are taken out of it.
 _describing = RLock()
 
@@ -101,14 +103,65 @@ def _slotted(own: type, methods: dict[str, Any]) -> Any:
     return cls
 
 
-def _first_init(cls: Any) -> Callable[..., None]:
-    """Return the ``__init__`` of a class without objects: it puts the real one there."""
+def _first_init(cls: Any, own: type) -> Callable[..., None]:
+    """Return the ``__init__`` of a class without objects.
+
+    To compile the real one takes as long as to make many objects without it.
+    """
+    left = _MADE_SLOWLY
+    defaults: list[tuple[str, Any]] | None = None
 
     def __init__(self: Any, *args: Any, **values: Any) -> None:  # noqa: N807
-        cls.__init__ = _init(cls)
-        cls.__init__(self, *args, **values)
+        nonlocal left, defaults
+        left -= 1
+        if defaults is None:
+            defaults = _defaults(cls, own)
+        if args or left < 0 or not _set_all(self, defaults, values):
+            cls.__init__ = _init(cls)
+            cls.__init__(self, *args, **values)
+        elif hasattr(cls, "__post_init__"):
+            self.__post_init__()
 
     return __init__
+
+
+def _defaults(cls: Any, own: type) -> list[tuple[str, Any]]:
+    """Return the fields of a class and what they are without a value; [] if unknown."""
+    described = not isinstance(cls.__dict__["__dataclass_fields__"], _Later)
+    if described or own.__bases__ != (object,):
+        return []
+    missing = dataclasses.field()
+    return [
+        (name, own.__dict__.get(name, missing))
+        for name, kind in own.__annotations__.items()
+        if "ClassVar" not in kind
+    ]
+
+
+def _set_all(
+    self: Any, defaults: list[tuple[str, Any]], values: dict[str, Any]
+) -> bool:
+    """Set the fields of an object; say whether these values are what it takes."""
+    given = 0
+    for name, default in defaults:
+        value = default
+        if isinstance(default, dataclasses.Field):
+            if not default.init:
+                # Only a class with such fields knows what becomes of them.
+                return False
+            if name in values:
+                pass
+            elif default.default is not dataclasses.MISSING:
+                value = default.default
+            elif default.default_factory is not dataclasses.MISSING:
+                value = default.default_factory()
+            else:
+                return False
+        if name in values:
+            value = values[name]
+            given += 1
+        object.__setattr__(self, name, value)
+    return given == len(values) and bool(defaults)
 
 
 def _init(cls: Any) -> Callable[..., None]:
