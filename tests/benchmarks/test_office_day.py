@@ -170,7 +170,12 @@ def test_tiny_sizes_are_measured_and_written(tmp_path: Path) -> None:
     """The whole way, in both languages."""
     for ending in LANGUAGES.values():
         text = (DOCS / f"capacity{ending}").read_text(encoding="utf-8")
-        empty = re.sub(r"<!-- (\w+) -->\n.*?\n<!-- /", r"<!-- \1 -->\n<!-- /", text)
+        empty = re.sub(
+            r"<!-- (\w+) -->\n.*?\n<!-- /",
+            r"<!-- \1 -->\n<!-- /",
+            text,
+            flags=re.DOTALL,
+        )
         (tmp_path / f"capacity{ending}").write_text(empty, encoding="utf-8")
 
     assert main(["scale", "--quick", "--docs", str(tmp_path)]) == 0
