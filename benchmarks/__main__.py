@@ -1,6 +1,6 @@
 """``python -m benchmarks``: beside other runners; ``growth``: curves; ``unusual``: alarms.
 
-``dashboard``: its pages at full size.
+``dashboard``: its pages at full size; ``scale``: 100 to 1,000,000 scripts a day.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command")
-    for name in ("compare", "growth", "unusual", "dashboard"):
+    for name in ("compare", "growth", "unusual", "dashboard", "scale"):
         command = commands.add_parser(name)
         command.add_argument("--quick", action="store_true", help="a look: small sizes")
         command.add_argument(
@@ -87,6 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         made, page = published(), "unusual"
     elif options.command == "dashboard":
         made, page = dashboard(options), "dashboard"
+    elif options.command == "scale":
+        from benchmarks.scale import measure  # noqa: PLC0415 - POSIX
+
+        made, page = measure(quick=options.quick), "capacity"
     else:
         made = growth(options) if options.command == "growth" else compare(options)
     for name, table in made.items():

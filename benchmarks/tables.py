@@ -107,6 +107,33 @@ FRENCH = {
     "errors logged": "erreurs signalées",
     "far too slow": "bien trop lent",
     "file cut": "fichier coupé",
+    "costs": "coûts",
+    "a run": "une exécution",
+    "a script": "un script",
+    "a report": "un rapport",
+    "deleting": "suppression",
+    "bytes a script": "octets par script",
+    "in the records": "dans l'historique",
+    "in the log": "dans le journal",
+    "in its output": "dans sa sortie",
+    "scripts a day": "scripts par jour",
+    "runs at the same time, at most": "exécutions simultanées, au plus",
+    "places so that none waits more than 15 min": "places pour qu'aucune n'attende plus de 15 min",
+    "processors taken by Python Runner": "part des processeurs prise par Python Runner",
+    "longest wait for a processor": "plus longue attente d'un processeur",
+    "emails": "e-mails",
+    "longest wait of an email": "plus longue attente d'un e-mail",
+    "memory of all runs at once": "mémoire de toutes les exécutions simultanées",
+    "GiB": "Gio",
+    "GB": "Go",
+    "all that is kept": "tout ce qui est gardé",
+    "deleting what is old": "suppression de ce qui est ancien",
+    "what stops": "ce qui arrête",
+    "the scripts' own work": "le travail des scripts eux-mêmes",
+    "mailbox": "boîte aux lettres",
+    "disk": "disque",
+    "mailbox, for a while": "boîte aux lettres, par moments",
+    "processors, for a while": "processeurs, par moments",
     "its installation broke off": "son installation a été interrompue",
 }
 _BLOCK = "<!-- {name} -->\n{text}\n<!-- /{name} -->"
@@ -187,19 +214,31 @@ def pairs(values: Mapping[str, str], head: tuple[str, str], language: str) -> st
     return table([said(word, language) for word in head], rows)
 
 
-def curve(found: Curve, language: str) -> str:
+def whole(count: int, language: str) -> str:
+    """Return a count with its thousands apart, as a language writes it."""
+    text = f"{count:,}"
+    return text.replace(",", "\N{NO-BREAK SPACE}") if language == "fr" else text
+
+
+def curve(found: Curve, language: str, *, growing: bool = True) -> str:
     """Return the table of one curve: a column a size, and how it grows."""
-    head = [said(found.what, language), *(f"{size:,}" for size in found.sizes)]
-    if language == "fr":
-        head = [
-            head[0],
-            *(size.replace(",", "\N{NO-BREAK SPACE}") for size in head[1:]),
-        ]
+    head = [said(found.what, language), *(whole(n, language) for n in found.sizes)]
     lines = []
     for name, costs in found.costs.items():
-        cells = [number(cost, language) if cost is not None else "" for cost in costs]
-        lines.append([said(name, language), *cells, _growth(found, name, language)])
-    return table([*head, said("growth", language)], lines)
+        if growing:
+            measured = [number(c, language) if c is not None else "" for c in costs]
+            cells = [*measured, _growth(found, name, language)]
+        else:
+            cells = [_cell(cost, language) for cost in costs]
+        lines.append([said(name, language), *cells])
+    return table([*head, said("growth", language)] if growing else head, lines)
+
+
+def _cell(cost: float | None, language: str) -> str:
+    if cost is None:
+        return ""
+    counted = isinstance(cost, int)
+    return whole(int(cost), language) if counted else number(cost, language)
 
 
 def _growth(found: Curve, name: str, language: str) -> str:

@@ -106,6 +106,10 @@ def typed(document: str) -> Iterator[str]:
 #: Blocks that no test runs: a pattern of their language and text, and the reason.
 NOT_RUN = (
     (r"yaml\ndistributed:", "the settings of Dask, with files of the reader"),
+    (
+        r"(?:python\n.*(?:from airflow|from prefect)|bash\n#!/bin/bash\n#.*sbatch|bash\n#!/bin/bash\n#SBATCH)",
+        "tests/examples runs it",
+    ),
     (r"text\n//", "it shows folders"),
     (r"text\na\.py (?:failed|échoué)\n", "it shows a part of what `run` prints"),
     (r"\n(?:What changed|Ce qui a changé) ", "it shows a part of an email"),
