@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.instruments.cases import LONG
+from tests.support import COMMAND
 
 
 if TYPE_CHECKING:
-    from tests.support import Cli, MakeProject
+    from tests.support import MakeProject
 
 COUNT = 10_000
 
@@ -21,7 +23,7 @@ COUNT = 10_000
 @pytest.mark.not_wine
 @pytest.mark.timeout(3600)
 @pytest.mark.skipif(not LONG, reason="takes minutes; the weekly job runs it")
-def test_ten_thousand_scripts(cli: Cli, make_project: MakeProject) -> None:
+def test_ten_thousand_scripts(make_project: MakeProject) -> None:
     """Each has one attempt by the records, and has run once by its own word."""
     names = [f"n{number:05}.py" for number in range(COUNT)]
     folder = make_project(
@@ -31,7 +33,12 @@ def test_ten_thousand_scripts(cli: Cli, make_project: MakeProject) -> None:
         scripts=names,
         max_parallel=4,
     )
-    done = cli("run", folder, "--on", "local:2", "--json", timeout=3500)
+    done = subprocess.run(
+        [*COMMAND, "run", str(folder), "--on", "local:2", "--json", "--quiet"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     scripts = json.loads(done.stdout)["runs"][0]["scripts"]
     assert Counter(script["status"] for script in scripts) == {"success": COUNT}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+import trustme
 
 from tests.support import COMMAND, mails, wait_until
 
@@ -34,6 +35,7 @@ BEASTS: dict[str, dict[str, Any]] = {
     "reads_input.py": {},
     "thread_error.py": {},
     "missing.py": {},
+    "accents.py": {"args": ["é € 🐍"]},
     "ends_politely.py": {"timeout": "1s"},
 }
 POSIX_BEASTS: dict[str, dict[str, Any]] = {
@@ -41,6 +43,15 @@ POSIX_BEASTS: dict[str, dict[str, Any]] = {
     "segfault.py": {},
     "stops_itself.py": {"timeout": "1s"},
 }
+
+
+#: Fails with characters that few encodings have, in its output, a path and its message.
+ACCENTS = """if True:
+    import sys
+    print("reçu :", *sys.argv[1:], "\N{NO-BREAK SPACE}\\x00 \N{RIGHT-TO-LEFT MARK}")
+    open("données.txt", "w", encoding="utf-8").write("é")
+    raise ValueError("montant : 3 € 🐍")
+"""
 
 
 def _plain(text: str) -> str:
@@ -81,6 +92,7 @@ def test_the_same_wherever_it_runs(
             for beast in (*beasts, "leaves_child.py")
             if (ZOO / beast).exists()
         }
+        sources["accents.py"] = ACCENTS
         folder = make_project(
             name,
             sources=sources,
@@ -242,6 +254,13 @@ def test_tls_between_all_of_them(
         # Without a certificate nobody gets in.
         done = cli("run", folder, "--on", cluster.address)
         assert done.returncode == 2
-        assert "cannot be reached" in done.stderr
+        assert "the TLS settings of Dask name no ca-file" in done.stderr
+        # Nor does anybody who trusts another authority.
+        stranger = tmp_path / "stranger.pem"
+        trustme.CA().cert_pem.write_to_path(stranger)
+        variables["DASK_DISTRIBUTED__COMM__TLS__CA_FILE"] = str(stranger)
+        done = cli("run", folder, "--on", cluster.address, **variables)
+        assert done.returncode == 2
+        assert "its certificate is not one of the authority in ca-file" in done.stderr
     finally:
         cluster.close()

@@ -10,9 +10,6 @@ import pytest
 from python_runner.cluster.unreachable import lost_contact, why_unreachable
 
 
-pytestmark = pytest.mark.pure
-
-
 def _led_to(cause: BaseException) -> OSError:
     error = OSError("Timed out trying to connect to tcp://s:1 after 15 s\nmore")
     error.__cause__ = OSError("in <object at 0x1>")

@@ -92,6 +92,7 @@ def watch(stream: IO[bytes], mark: str, silence: float) -> None:
             last = boot_seconds()
         elif boot_seconds() - last > silence:
             end_marked(GUARD_MARKER, mark)
+            last = boot_seconds()
     end_marked(GUARD_MARKER, mark)
 
 
