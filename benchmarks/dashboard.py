@@ -347,7 +347,7 @@ def measure(
     found = measure_pages(world, requests)
     busy = os.getloadavg()[0]
     load = first_load(world)
-    cost = measure_series(world, 2 if options.quick else _ROUNDS)
+    cost = measure_series(world, options.rounds or (2 if options.quick else _ROUNDS))
     print(load, cost, file=sys.stderr)
 
     def table(language: str) -> str:
