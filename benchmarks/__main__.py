@@ -66,6 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     dashboard = commands.choices["dashboard"]
     dashboard.add_argument("--requests", type=int, help="of each page")
+    dashboard.add_argument("--rounds", type=int, help="of a series beside open pages")
     dashboard.add_argument(
         "--world", type=Path, help="where the records are made, and kept"
     )

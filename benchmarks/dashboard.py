@@ -6,14 +6,15 @@ something, and no request has an address that was asked for before.
 
 from __future__ import annotations
 
+import gzip
 import http.client
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
 from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,6 @@ from python_runner.records import overview
 from python_runner.records.database import connect
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.web.addresses import key_of
-from python_runner.web.layout import static_files
 
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.ratios import Spread
+    from benchmarks.timing import Sample
 
 #: Runs, projects, scripts of the largest run, megabytes of the log, requests of a page.
 FULL = (1_000_000, 500, 10_000, 500, 1000)
@@ -41,7 +42,11 @@ QUICK = (10_000, 50, 500, 20, 50)
 _WRITE_EVERY = 10
 #: Open pages beside a series, its scripts, and rounds of it.
 _PAGES, _SCRIPTS, _ROUNDS = 50, 300, 7
+#: Seconds between two questions of an open page, however much is written.
+_CALM = 1.0
 _SERIES = "series"
+#: What browsers send.
+_HEADERS = {"accept-language": "en", "accept-encoding": "gzip"}
 
 
 def make_world(root: Path, sizes: tuple[int, ...]) -> World:
@@ -129,11 +134,43 @@ def addresses(world: World) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a page costs.
+
+    Attributes:
+        median: milliseconds until the first byte.
+        most: likewise, the 99th percentile.
+        processor: milliseconds of processor time of the server, on average.
+        memory: the most MiB that the server has needed so far.
+    """
+
+    median: float
+    most: float
+    processor: float
+    memory: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """How many times as much a series needs beside open pages."""
+
+    processor: Spread
+    wall: Spread
+
+
 class Served:
     """A running server."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
         self.process, self.port = process, port
+
+    def get(self, address: str) -> bytes:
+        """Return an answer as it is sent to browsers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with closing(connection):
+            connection.request("GET", address, headers=_HEADERS)
+            return connection.getresponse().read()
 
     def ask(self, address: str) -> tuple[float, int]:
         """Return the seconds until the first byte of a page came, and its status."""
@@ -141,7 +178,7 @@ class Served:
         with closing(connection):
             connection.connect()
             began = time.perf_counter()
-            connection.request("GET", address, headers={"accept-language": "en"})
+            connection.request("GET", address, headers=_HEADERS)
             answer = connection.getresponse()
             took = time.perf_counter() - began
             answer.read()
@@ -153,6 +190,13 @@ class Served:
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:  # noqa: PTH123
             (line,) = (line for line in file if line.startswith("VmHWM"))
         return int(line.split()[1]) / 1024
+
+    @property
+    def processor(self) -> float:
+        """The seconds of processor time that the server has needed so far."""
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:  # noqa: PTH123
+            times = file.read().rpartition(")")[2].split()[11:13]
+        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -173,21 +217,19 @@ def served(world: World) -> Iterator[Served]:
         yield Served(process, int(line.strip().rpartition(":")[2]))
 
 
-def measure_pages(
-    world: World, requests: int
-) -> tuple[dict[str, tuple[float, float]], dict[str, float]]:
-    """Return milliseconds (median, 99th percentile) of each page, and MiB after it."""
-    pages = addresses(world)
-    found: dict[str, tuple[float, float]] = {}
-    memory: dict[str, float] = {}
+def measure_pages(world: World, requests: int) -> dict[str, Figures]:
+    """Return what each page costs, asked for so many times."""
+    found: dict[str, Figures] = {}
     with (
         served(world) as server,
         closing(connect(world.home / DATABASE_NAME)) as connection,
     ):
         first, _ = server.ask("/")
-        found["all projects, first request"] = (1000 * first, 1000 * first)
-        for name, address in pages.items():
-            times = []
+        found["all projects, first request"] = Figures(
+            1000 * first, 1000 * first, 1000 * server.processor, server.memory
+        )
+        for name, address in addresses(world).items():
+            times, before = [], server.processor
             for number in range(requests):
                 if number % _WRITE_EVERY == 0:
                     connection.execute("UPDATE project SET path = path WHERE id = 0")
@@ -196,31 +238,62 @@ def measure_pages(
                     raise RuntimeError(f"{address}: {status}")
                 times.append(1000 * took)
             times.sort()
-            found[name] = (times[len(times) // 2], times[len(times) * 99 // 100])
-            memory[name] = server.memory
-            print(name, *map(round, found[name]), round(server.memory), file=sys.stderr)
-    return found, memory
+            found[name] = Figures(
+                times[len(times) // 2],
+                times[len(times) * 99 // 100],
+                1000 * (server.processor - before) / requests,
+                server.memory,
+            )
+            print(name, found[name], file=sys.stderr)
+    return found
 
 
-def first_load(world: World) -> dict[str, float]:
-    """Return the kB that a browser loads for the first page: it, its scripts and styles."""
-    with served(world) as server:
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-        with closing(connection):
-            connection.request("GET", "/", headers={"accept-language": "en"})
-            page = len(connection.getresponse().read())
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The kB that a browser loads for the first page.
+
+    Attributes:
+        page: the page.
+        files: its scripts and styles.
+        sent: both, compressed as they are sent.
+    """
+
+    page: float
+    files: float
+    sent: float
+
+
+def first_load(world: World) -> Load:
+    """Return what a browser loads for the first page: it, its scripts and styles."""
     names = ("dashboard.css", "theme.js", "dashboard.js", "vendor/htmx-2.0.10.min.js")
-    files = sum(len(static_files()[name].content) for name in names)
-    return {"page": page / 1000, "scripts and styles": files / 1000}
+    with served(world) as server:
+        # What the folders tell belongs to it.
+        server.ask("/")
+        time.sleep(2.0)
+        sent = [server.get(f"/static/{name}") for name in names]
+        page = server.get("/")
+    return Load(
+        len(_plain(page)) / 1000,
+        sum(len(_plain(file)) for file in sent) / 1000,
+        (len(page) + sum(map(len, sent))) / 1000,
+    )
 
 
-def measure_series(world: World, rounds: int) -> Spread:
-    """Return how many times the processor time a series takes beside open pages."""
+def _plain(sent: bytes) -> bytes:
+    # What is short is not compressed.
+    return gzip.decompress(sent) if sent.startswith(b"\x1f\x8b") else sent
+
+
+def measure_series(world: World, rounds: int) -> Cost:
+    """Return what a series costs beside open pages, in times of what it costs alone.
+
+    Both take turns, and the one that begins changes: what else the machine does meets both.
+    """
     folder = world.root / _SERIES
     if not folder.exists():
         world.project(_SERIES, _SCRIPTS)
-    plain: list[float] = []
-    beside: list[float] = []
+    alone: list[Sample] = []
+    beside: list[Sample] = []
     with served(world) as server:
         server.ask("/")
         for number in range(rounds + 1):
@@ -228,8 +301,11 @@ def measure_series(world: World, rounds: int) -> Spread:
                 with watching(server) if watched else nullcontext():
                     sample = world.run("run", "--quiet", folder)
                 if number:
-                    (beside if watched else plain).append(sample.cpu)
-    return spread(ratios(beside, plain))
+                    (beside if watched else alone).append(sample)
+    return Cost(
+        spread(ratios([one.cpu for one in beside], [one.cpu for one in alone])),
+        spread(ratios([one.seconds for one in beside], [one.seconds for one in alone])),
+    )
 
 
 @contextmanager
@@ -242,9 +318,12 @@ def watching(server: Served) -> Iterator[None]:
         with closing(connection), suppress(OSError):
             connection.request("GET", "/events")
             answer = connection.getresponse()
+            asked, stale = 0.0, False
             while not over.is_set() and (line := answer.readline()):
-                if line.startswith(b"event: changed"):
+                stale = stale or line.startswith(b"event: changed")
+                if stale and time.monotonic() - asked >= _CALM:
                     server.ask("/")
+                    asked, stale = time.monotonic(), False
 
     threads = [threading.Thread(target=watch, daemon=True) for _ in range(_PAGES)]
     for thread in threads:
@@ -264,45 +343,64 @@ def measure(
     """Measure all of it; return the table by its name."""
     sizes = QUICK if options.quick else FULL
     world = make_world(root, sizes)
-    found, memory = measure_pages(world, options.requests or sizes[-1])
+    requests = options.requests or sizes[-1]
+    found = measure_pages(world, requests)
+    busy = os.getloadavg()[0]
     load = first_load(world)
-    cost = measure_series(world, 2 if options.quick else _ROUNDS)
-    print(json.dumps(load), cost, file=sys.stderr)
+    cost = measure_series(world, options.rounds or (2 if options.quick else _ROUNDS))
+    print(load, cost, file=sys.stderr)
 
     def table(language: str) -> str:
         heads = {
-            "en": ("page", "median ms", "99 % ms", "server MiB so far"),
-            "fr": ("page", "médiane ms", "99 % ms", "Mio du serveur jusque-là"),
+            "en": ("page", "median ms", "99 % ms", "processor ms", "server MiB so far"),
+            "fr": (
+                "page",
+                "médiane ms",
+                "99 % ms",
+                "processeur ms",
+                "Mio du serveur jusque-là",
+            ),
         }[language]
-        lines = ["| " + " | ".join(heads) + " |", "| --- | ---: | ---: | ---: |"]
-        for name, (median, most) in found.items():
-            mib = f"{memory[name]:.0f}" if name in memory else ""
+        lines = ["| " + " | ".join(heads) + " |", "| --- | ---: | ---: | ---: | ---: |"]
+        for name, page in found.items():
             label = FRENCH.get(name, name) if language == "fr" else name
-            lines.append(f"| {label} | {median:.0f} | {most:.0f} | {mib} |")
-        said = {
-            "en": "First load: {page:.0f} kB of page and {files:.0f} kB of scripts and"
-            " styles, before compression. Processor time of a series of {scripts} scripts"
-            " beside {pages} open pages: {ratio:.3f} times that without ({least:.3f} to"
-            " {most:.3f}, {rounds} rounds).",
-            "fr": "Premier chargement : {page:.0f} ko de page et {files:.0f} ko de"
-            " scripts et de styles, avant compression. Temps processeur d'une série de"
-            " {scripts} scripts à côté de {pages} pages ouvertes : {ratio:.3f} fois celui"
-            " sans elles (de {least:.3f} à {most:.3f}, {rounds} tours).",
-        }[language].format(
-            page=load["page"],
-            files=load["scripts and styles"],
+            lines.append(
+                f"| {label} | {page.median:.0f} | {page.most:.0f} | {page.processor:.0f}"
+                f" | {page.memory:.0f} |"
+            )
+        said = _SAID[language].format(
+            requests=requests,
+            processors=os.cpu_count(),
+            busy=busy,
+            load=load,
             scripts=_SCRIPTS,
             pages=_PAGES,
-            ratio=cost.median,
-            least=cost.least,
-            most=cost.most,
-            rounds=cost.count,
+            cost=cost,
         )
         return "\n".join((*lines, "", said))
 
     return {"dashboard": table}
 
 
+#: What stands below the table.
+_SAID = {
+    "en": "{requests} requests of each page; {processors} processors with a load of"
+    " {busy:.1f}. First load: {load.page:.0f} kB of page and {load.files:.0f} kB of"
+    " scripts and styles, sent as {load.sent:.0f} kB. A series of {scripts} scripts beside"
+    " {pages} open pages takes {cost.processor.median:.3f} times the processor time"
+    " ({cost.processor.least:.3f} to {cost.processor.most:.3f}) and"
+    " {cost.wall.median:.3f} times as long ({cost.wall.least:.3f} to"
+    " {cost.wall.most:.3f}) as without ({cost.wall.count} rounds; the readers are on the"
+    " same machine).",
+    "fr": "{requests} requêtes de chaque page ; {processors} processeurs avec une charge"
+    " de {busy:.1f}. Premier chargement : {load.page:.0f} ko de page et {load.files:.0f} ko"
+    " de scripts et de styles, envoyés en {load.sent:.0f} ko. Une série de {scripts} scripts"
+    " à côté de {pages} pages ouvertes prend {cost.processor.median:.3f} fois le temps"
+    " processeur (de {cost.processor.least:.3f} à {cost.processor.most:.3f}) et"
+    " {cost.wall.median:.3f} fois la durée (de {cost.wall.least:.3f} à"
+    " {cost.wall.most:.3f}) que sans elles ({cost.wall.count} tours ; les lecteurs sont sur"
+    " la même machine).",
+}
 #: What the table says in French.
 FRENCH = {
     "all projects, first request": "tous les projets, première requête",

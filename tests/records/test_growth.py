@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from sqlite3 import Connection
 
+    from tests.support import MakeResult, MakeRun
+
 pytestmark = pytest.mark.portable("SQLite does the same work everywhere")
 
 #: Runs of the smaller records; the larger ones hold eight times as many.
@@ -124,3 +126,19 @@ def test_many_folders_are_judged_by_one_look_at_the_runs(
 
     assert 0 < stay < 200
     assert sum("min(id)" in statement for statement in statements) == 1
+
+
+def test_a_project_that_has_just_begun_is_found_as_quickly_as_an_old_one(
+    tmp_path: Path, make_run: MakeRun, make_result: MakeResult
+) -> None:
+    """Its runs come last, and none of the others is looked at for it."""
+    counts = []
+    for times in (1, 4):
+        home = tmp_path / str(times)
+        open_store(home, NOW).close()
+        fill(home / DATABASE_NAME, RUNS * times)
+        run = make_run(make_result(), path=Path("/srv/projects/new"), run_id="e" * 13)
+        with open_store(home, NOW) as store:
+            store.end_run(run, [], NOW)
+            counts.append(work(store, Store.projects))
+    assert counts[1] <= counts[0] + 2

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Bytes that one look reads at most: those it counts lines in, those of the first lines,
 #: of the last ones, and of what is in the middle.
 MOST = 4 * 1024 * 1024
-_COUNTED, _HEAD, _TAIL = 2 * 1024 * 1024, 512 * 1024, 1024 * 1024
+_COUNTED, _HEAD, _TAIL = 960 * 1024, 512 * 1024, 1024 * 1024
 _MIDDLE = 1536 * 1024
 #: Bytes on both sides that are looked at because a secret may reach across the border.
 _MARGIN = 16 * 1024

@@ -241,11 +241,17 @@ def _common(one: str, other: str) -> int:
 
 
 def project_paths(connection: Connection) -> list[str]:
-    """Return the paths of the projects that have runs, in the order of their names."""
+    """Return the paths of the projects that have runs."""
+    # Those that have ended and those that have not have an index each. Without one all
+    # runs would be looked at until the first one of a project comes.
     cursor = connection.execute(
         """
         SELECT path FROM project
-        WHERE EXISTS (SELECT 1 FROM run WHERE run.project = project.id)
+        WHERE EXISTS (
+            SELECT 1 FROM run WHERE run.project = project.id AND status IS NOT NULL
+        ) OR EXISTS (
+            SELECT 1 FROM run WHERE run.project = project.id AND status IS NULL
+        )
         """
     )
     return [path for (path,) in cursor]

@@ -42,8 +42,8 @@ _NAME = 60
 _NAMES = 5
 #: Marks that are named above the lines.
 _MARKS = 12
-#: Steps of lines that a search on the page looks at, and lines it shows at most.
-_STEPS, _FOUND = 2, 1000
+#: Lines that a search on the page looks at, and those it shows, at most.
+_SEARCHED, _FOUND = 2 * STEP, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,20 +382,12 @@ def _matching(
     """Return the lines with a text from one on, and where to go on; 0: at the end."""
     pattern = re.compile(re.escape(text), re.IGNORECASE)
     found: list[OutputLine] = []
-    number = begin
-    view = outputs.lines(output.path, output.masker, number)
-    for step in range(_STEPS):
-        if step:
-            view = outputs.lines(output.path, output.masker, number)
-        if not view.parts:
-            number = 0
-            break
+    view, number = outputs.lines(output.path, output.masker, begin, _SEARCHED), 0
+    if view.parts:
         lines = view.parts[0].lines
-        found += [line for line in lines if pattern.search(plain(line.text))]
-        number = lines[-1].number + 1
-        if view.parts[0].end >= view.size:
-            number = 0
-            break
+        found = [line for line in lines if pattern.search(plain(line.text))]
+        if view.parts[0].end < view.size:
+            number = lines[-1].number + 1
     if len(found) > _FOUND:
         number = found[_FOUND].number
     part = OutputPart(tuple(found[:_FOUND]), 0, view.size)
