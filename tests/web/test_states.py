@@ -282,7 +282,6 @@ def test_a_run_of_ten_thousand_scripts(dashboard: Dashboard) -> None:
     assert len(answer.body) < 150_000
 
 
-@pytest.mark.portable("pages are made in this process")
 def test_no_failure_in_the_filter(dashboard: Dashboard) -> None:
     """It is said that nothing fails, with a way to see all."""
     path = dashboard.project("good")
