@@ -67,6 +67,7 @@ def page(question: Question, error: Exception) -> Page:
         return _failure(_("No runs are recorded yet."), 404)
     if isinstance(error, StoreError):
         said = error.reason.in_language(question.language)
+        again = _("This page tries again by itself.")
         advice = _(_ADVICE[error.trouble]).format(
             version=__version__,
             account=account_name(),
@@ -75,7 +76,7 @@ def page(question: Question, error: Exception) -> Page:
         return _failure(
             _("The records cannot be read: {reason}").format(reason=said),
             503,
-            advice=f"{advice} {_('This page tries again by itself.')}",
+            advice=f"{advice} {again}",
             projects=question.site.projects,
         )
     raise error
