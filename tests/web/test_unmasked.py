@@ -78,7 +78,11 @@ def asked(dashboard: Dashboard, run_id: str) -> dict[str, tuple[int, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.fault
+@pytest.mark.fault(
+    "secrets",
+    "A script prints a secret of a variable that the dashboard does not know",
+    "Its output is not shown while it runs; at its end it is, without the secret.",
+)
 @pytest.mark.parametrize("where", ["given to the runner", "in a file that is gone"])
 def test_what_only_the_runner_knows_is_not_shown(
     dashboard: Dashboard, where: str
@@ -126,7 +130,11 @@ def test_who_knows_the_same_secrets_is_shown_it_at_once(dashboard: Dashboard) ->
 
 @pytest.mark.slow
 @pytest.mark.posix
-@pytest.mark.fault
+@pytest.mark.fault(
+    "secrets",
+    "The runner of such a script is killed",
+    "The dashboard does not show what it left, and says that the next run masks it.",
+)
 def test_what_a_killed_runner_left_is_not_shown(dashboard: Dashboard) -> None:
     """Nobody has masked it yet: the page says that the next run does."""
     path = dashboard.project("p")

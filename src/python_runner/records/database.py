@@ -12,6 +12,7 @@ import stat
 import sys
 import threading
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,16 +74,42 @@ _UNREADABLE = frozenset(
 )
 
 
+class Trouble(Enum):
+    """What keeps the records from being read or written: what is to be done differs."""
+
+    LOCKED = auto()
+    DAMAGED = auto()
+    NEWER = auto()
+    OLDER = auto()
+    REFUSED = auto()
+    FULL = auto()
+    OTHER = auto()
+
+
+_TROUBLES = {
+    sqlite3.SQLITE_BUSY: Trouble.LOCKED,
+    sqlite3.SQLITE_LOCKED: Trouble.LOCKED,
+    sqlite3.SQLITE_CORRUPT: Trouble.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Trouble.DAMAGED,
+    sqlite3.SQLITE_CANTOPEN: Trouble.REFUSED,
+    sqlite3.SQLITE_READONLY: Trouble.REFUSED,
+    sqlite3.SQLITE_PERM: Trouble.REFUSED,
+    sqlite3.SQLITE_FULL: Trouble.FULL,
+}
+
+
 class StoreError(PythonRunnerError):
     """The records cannot be read or written; ``reason`` is one sentence that says why.
+
+    ``trouble`` is which kind of thing that is.
 
     Nothing is half done: the transaction that met the error has been undone. One that the
     disk failed to take after several were written together is there, and a power cut may
     undo it.
     """
 
-    def __init__(self, reason: Sentence) -> None:
-        self.reason = reason
+    def __init__(self, reason: Sentence, trouble: Trouble = Trouble.OTHER) -> None:
+        self.reason, self.trouble = reason, trouble
         super().__init__(str(reason))
 
 
@@ -412,12 +439,15 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(path: Path, how: str = "") -> _Connection:
+def connect(
+    path: Path, how: str = "", *, patience: float = BUSY_SECONDS
+) -> _Connection:
     """Open ``path`` the way every connection to the records is opened.
 
     Args:
         path: the file.
         how: parameters of SQLite's address of a file, where it is not to be written.
+        patience: seconds to wait for another program that has it locked.
 
     Raises:
         sqlite3.Error: it cannot be opened.
@@ -425,7 +455,7 @@ def connect(path: Path, how: str = "") -> _Connection:
     """
     _wait_while_held(path)
     _share_mode(path)
-    connection = _connection(path, how)
+    connection = _connection(path, how, patience)
     try:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     except sqlite3.OperationalError as error:
@@ -434,7 +464,7 @@ def connect(path: Path, how: str = "") -> _Connection:
             raise
         # Where nothing can be written SQLite makes no index of a write-ahead log, and
         # reads nothing. There is no log, and nobody else who could begin one.
-        connection = _connection(path, "immutable=1")
+        connection = _connection(path, "immutable=1", patience)
         connection.refusal = error
     except BaseException:
         connection.close()
@@ -442,12 +472,12 @@ def connect(path: Path, how: str = "") -> _Connection:
     return connection
 
 
-def _connection(path: Path, how: str) -> _Connection:
+def _connection(path: Path, how: str, patience: float) -> _Connection:
     connection: _Connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}" if how else path,
         uri=bool(how),
         factory=_Connection,
-        timeout=BUSY_SECONDS,
+        timeout=patience,
         isolation_level=None,
         check_same_thread=False,
     )
@@ -516,13 +546,15 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except Occupied as error:
         template = _SENTENCES[sqlite3.SQLITE_BUSY]
-        raise StoreError(Sentence.of(template, file=str(path))) from error
+        reason = Sentence.of(template, file=str(path))
+        raise StoreError(reason, Trouble.LOCKED) from error
     except sqlite3.Error as error:
         template = _SENTENCES.get(_primary_code(error), _ANY_ERROR)
         if _is_refusal(error) and (beside := _in_the_way(path)):
             template = _SENTENCES[sqlite3.SQLITE_CANTOPEN]
             reason = Sentence.of(template, file=str(beside))
-            raise StoreError(reason) from error
+            raise StoreError(reason, Trouble.REFUSED) from error
+        trouble = _TROUBLES.get(_primary_code(error), Trouble.OTHER)
         cause: object = str(error)
         if _primary_code(error) == sqlite3.SQLITE_IOERR:
             # SQLite does not say which error it was.
@@ -531,11 +563,13 @@ def translated(path: Path) -> Iterator[None]:
             except OSError as held:
                 cause = system_error(held)
         reason = Sentence.of(template, file=str(path), error=cause)
-        raise StoreError(reason) from error
+        raise StoreError(reason, trouble) from error
     except OSError as error:
         cause = system_error(error)
         reason = Sentence.of(_ANY_ERROR, file=str(path), error=cause)
-        raise StoreError(reason) from error
+        refused = isinstance(error, PermissionError)
+        trouble = Trouble.REFUSED if refused else Trouble.OTHER
+        raise StoreError(reason, trouble) from error
 
 
 def _in_the_way(path: Path) -> Path | None:

@@ -12,7 +12,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from python_runner.files import exists
-from python_runner.records.database import Database, StoreError, connect, translated
+from python_runner.records.database import (
+    Database,
+    StoreError,
+    Trouble,
+    connect,
+    translated,
+)
 from python_runner.records.schema import MIGRATIONS, require_sqlite
 from python_runner.records.store import Store, database_path
 from python_runner.texts.sentence import N_, Sentence
@@ -23,8 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: Milliseconds to wait for who writes without a write-ahead log, as on a network drive.
-_PATIENCE = 1000
+#: Seconds to wait for who writes without a write-ahead log, as on a network drive, or
+#: keeps the file locked.
+_PATIENCE = 1.0
 
 
 #: A connection, and the file that it was opened on.
@@ -146,9 +153,10 @@ class ReadOnlyDatabase(Database):
     def _connect(self) -> sqlite3.Connection:
         if not exists(self.path):
             self._status()
-        connection: sqlite3.Connection = connect(self.path, "mode=ro")
+        connection: sqlite3.Connection = connect(
+            self.path, "mode=ro", patience=_PATIENCE
+        )
         try:
-            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             (form,) = connection.execute("PRAGMA user_version").fetchone()
             _require_form(self.path, form)
         except BaseException:
@@ -165,10 +173,10 @@ def _require_form(path: Path, form: int) -> None:
     """
     if form > len(MIGRATIONS):
         template = N_("{file} was written by a newer version of Python Runner")
-        raise StoreError(Sentence.of(template, file=str(path)))
+        raise StoreError(Sentence.of(template, file=str(path)), Trouble.NEWER)
     if form < len(MIGRATIONS):
         template = N_(
             "{file} was written by an older version of Python Runner; the next command"
             " brings it up to date"
         )
-        raise StoreError(Sentence.of(template, file=str(path)))
+        raise StoreError(Sentence.of(template, file=str(path)), Trouble.OLDER)

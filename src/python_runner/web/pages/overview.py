@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from python_runner.computer import account_name
 from python_runner.facts import dataclass
 from python_runner.model import RunStatus
 from python_runner.report.differences import brief_differences
@@ -333,6 +334,7 @@ def _empty(question: Question, overview: Overview) -> Page:
         title=State.NEVER.shape,
         values={
             "home": question.site.settings.home,
+            "account": account_name(),
             "recorded": overview.recorded,
         },
         state=State.NEVER,

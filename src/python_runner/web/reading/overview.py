@@ -24,6 +24,7 @@ from python_runner.texts.sanitize import clean
 from python_runner.trends import usual_duration
 from python_runner.web.addresses import key_of
 from python_runner.web.reading.folders import Folders, Known, Wanted
+from python_runner.web.reading.troubles import troubles
 from python_runner.web.states import State, state_of
 
 
@@ -119,11 +120,13 @@ class Overview:
     Attributes:
         rows: what people look at first comes first.
         waiting: how many reports wait for delivery.
+        troubles: what somebody has to look at beside the projects.
         recorded: whether there are records.
     """
 
     rows: tuple[Row, ...] = ()
     waiting: int = 0
+    troubles: tuple[Sentence, ...] = ()
     recorded: bool = True
 
     @property
@@ -232,7 +235,14 @@ class Surveyor:
                 rows.append(replace(row, waiting=number) if number else row)
         order = list(State)
         rows.sort(key=lambda row: (order.index(row.state), row.name.casefold()))
-        return Overview(rows=tuple(rows), waiting=sum(waiting.values()))
+        found_wrong = troubles(
+            self._store, self._site.settings.home, self._site.clock()
+        )
+        return Overview(
+            rows=tuple(rows),
+            waiting=sum(waiting.values()),
+            troubles=tuple(found_wrong),
+        )
 
     def _folders(self) -> tuple[Path, ...]:
         if self._site.projects:
