@@ -23,7 +23,7 @@ from tests.support import NOW, MakeResult, MakeRun
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from python_runner.texts.sentence import Sentence
     from tests.servers.authority import Authority
@@ -76,10 +76,11 @@ def message() -> Message:
 
 
 @pytest.fixture
-def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def free_port() -> Iterator[int]:
+    """Yield a port nobody listens on, nor can: it is taken until the test ends."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield int(taken.getsockname()[1])
 
 
 TRACEBACK = Traceback(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,7 +73,7 @@ def examples(usual: int) -> settings:
     return settings(max_examples=max(1, usual * settings().max_examples // 100))
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> None:
     """Wait until ``condition`` returns something true; fail after ``seconds``.
 
     The limit is for what never comes, however slow the machine is.
@@ -108,10 +108,12 @@ def mails(folder: Path) -> list[email.message.EmailMessage]:
 
 
 @contextmanager
-def started(folder: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+def started(
+    folder: Path, *arguments: object, command: Sequence[str] = COMMAND
+) -> Iterator[subprocess.Popen[str]]:
     """Start the real command; it is gone when the block is left."""
     with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*command, *map(str, arguments)],
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

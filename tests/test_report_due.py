@@ -222,6 +222,20 @@ def test_spans_of_any_length(
     assert report_due(late, rules, memory).due is due
 
 
+def test_what_is_held_back_says_since_when_and_until_when(failing: MakeRun) -> None:
+    """Who wonders about a missing mail finds both in the records."""
+    rules = AlertRules(strategy=ONLY, remind=DAY.total_seconds())
+
+    held = report_due(failing(A), rules, knows(told(HOUR, A))).held
+
+    assert held is not None
+    assert held.until == NOW - HOUR + DAY
+    assert str(held.reason) == (
+        f"held back by remind: the same error was reported on {NOW - HOUR:%Y-%m-%d %H:%M},"
+        f" and is reported again from {NOW - HOUR + DAY:%Y-%m-%d %H:%M} on"
+    )
+
+
 def test_a_span_beyond_the_calendar_holds_back_for_good(failing: MakeRun) -> None:
     """The last year of the calendar is 9999: there is no moment to name."""
     end = datetime.max.replace(tzinfo=NOW.tzinfo) - DAY

@@ -154,6 +154,20 @@ def test_of_a_long_line_the_part_that_changed_is_shown() -> None:
     assert "aNEWb" in added
 
 
+@pytest.mark.parametrize("place", [0, 10, 4990, 5000])
+def test_the_part_of_a_long_line_is_as_long_as_there_is_room(place: int) -> None:
+    """Also where the change stands at the line's beginning or at its end."""
+    old, new = (f"{'a' * place}{word}{'b' * (5000 - place)}" for word in ("OLD", "NEW"))
+    _header, removed, added = short_diff(old, new).lines
+
+    for shown, line, word in ((removed, old, "OLD"), (added, new, "NEW")):
+        part = shown[1:].strip("…")
+        assert word in part
+        assert len(part) == LINE
+        head, tail = "…" * (not line.startswith(part)), "…" * (not line.endswith(part))
+        assert shown[1:] == f"{head}{part}{tail}"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "note"),
     [

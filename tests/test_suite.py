@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import GENEROUS
+
 
 pytestmark = pytest.mark.source
 
@@ -112,18 +114,121 @@ def test_there_are_pure_tests() -> None:
     assert len(PURE) > 5
 
 
-#: An assertion that so many seconds have not passed.
-TIMED = re.compile(
-    r"assert [^\n]*(?:monotonic|perf_counter|process_time)\(\)[^\n]* <=? [0-9.]+\s"
-)
+CLOCKS = frozenset({"monotonic", "perf_counter", "process_time", "time"})
+#: What waits, by its first argument or its ``timeout``; a shorter wait is one that is
+#: meant to pass, or no wait.
+WAITS = frozenset({"communicate", "get", "join", "result", "run", "settimeout", "wait"})
+WAITS_FOR_SECONDS = frozenset({"join", "result", "settimeout", "wait"})
+SHORT = 5.0
+
+
+def reads_clock(node: ast.AST) -> bool:
+    """Say whether a part of an expression asks a clock."""
+    return any(
+        isinstance(part, ast.Call)
+        and isinstance(part.func, ast.Attribute)
+        and part.func.attr in CLOCKS
+        and ast.unparse(part.func.value) == "time"
+        for part in ast.walk(node)
+    )
+
+
+def bounds_in_seconds(source: str) -> list[int]:
+    """Return the lines that assert that fewer seconds than a number have passed."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        passed = {
+            ast.unparse(target)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.BinOp)
+            and isinstance(node.value.op, ast.Sub)
+            and reads_clock(node.value)
+            for target in node.targets
+        }
+        found += [
+            compare.lineno
+            for node in ast.walk(function)
+            if isinstance(node, ast.Assert)
+            for compare in ast.walk(node.test)
+            if isinstance(compare, ast.Compare)
+            for left, operator, right in zip(
+                [compare.left, *compare.comparators],
+                compare.ops,
+                compare.comparators,
+                strict=False,
+            )
+            if isinstance(operator, (ast.Lt, ast.LtE))
+            and isinstance(right, ast.Constant)
+            and (
+                reads_clock(left)
+                or ast.unparse(left) in passed
+                or ast.unparse(left).endswith("duration")
+            )
+        ]
+    return sorted({*found})
+
+
+def short_waits(source: str) -> list[int]:
+    """Return the lines that wait for what must come, but for less than is generous."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and (name := ast.unparse(node.func).rpartition(".")[2])
+        in {*WAITS, "wait_procs"}
+        for value in (
+            *(node.args[:1] if name in WAITS_FOR_SECONDS else ()),
+            *(keyword.value for keyword in node.keywords if keyword.arg == "timeout"),
+        )
+        if isinstance(value, ast.Constant)
+        and isinstance(value.value, (int, float))
+        and SHORT <= value.value < GENEROUS
+    ]
 
 
 def test_no_test_says_by_a_number_how_fast_a_machine_is() -> None:
     """A busy machine broke such tests: what is bounded ends within ``GENEROUS`` seconds."""
     timed = {
-        path.name: found
+        str(path.relative_to(TESTS)): lines
         for path in TESTS.rglob("test_*.py")
-        if (found := TIMED.findall(path.read_text("utf-8")))
+        if (lines := bounds_in_seconds(path.read_text("utf-8")))
     }
 
     assert not timed
+
+
+def test_what_must_come_is_waited_for_generously() -> None:
+    """A wait that succeeds costs nothing, however long it may be."""
+    short = {
+        str(path.relative_to(TESTS)): lines
+        for path in TESTS.rglob("test_*.py")
+        if (lines := short_waits(path.read_text("utf-8")))
+    }
+
+    assert not short
+
+
+@pytest.mark.parametrize(
+    ("source", "bounded", "short"),
+    [
+        ("assert time.monotonic() - began < 10", 1, 0),
+        ("took = time.monotonic() - began\n    assert took <= 2.5", 1, 0),
+        ("assert 0.4 < attempt.duration < 3", 1, 0),
+        ("assert 0.9 < time.monotonic() - began < GENEROUS", 0, 0),
+        ("assert time.monotonic() - began > 3", 0, 0),
+        ("process.wait(30)\n    process.communicate(timeout=20)", 0, 2),
+        ("psutil.wait_procs(tree, timeout=10)", 0, 1),
+        ("process.wait(60)\n    stop.wait(0.05)\n    process.wait(GENEROUS)", 0, 0),
+    ],
+)
+def test_the_rules_find_what_breaks_them(source: str, bounded: int, short: int) -> None:
+    """Else the two rules above would hold of anything."""
+    source = f"def test():\n    {source}\n"
+
+    assert (len(bounds_in_seconds(source)), len(short_waits(source))) == (
+        bounded,
+        short,
+    )

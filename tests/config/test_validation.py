@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 
-from python_runner.config.validation import Findings, can_be_passed, check_struct
+from python_runner.config.validation import (
+    Findings,
+    can_be_passed,
+    check_struct,
+    check_texts,
+)
 
 
 pytestmark = pytest.mark.pure
@@ -110,3 +116,50 @@ def test_variables_that_may_be_secret_are_not_quoted() -> None:
 def test_what_can_be_given_to_a_program(text: str, *, right: bool) -> None:
     """No null character, and no half of one."""
     assert can_be_passed(text) is right
+
+
+def test_a_date_is_quoted_as_it_was_written() -> None:
+    """JSON has none, but a workspace's file does."""
+    expected = 'expected a number, found "2026-01-02"'
+    assert told({"speed": date(2026, 1, 2)}) == [("speed", expected)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 10, 11])
+def test_keys_without_effect_are_one_sentence(count: int) -> None:
+    """It names ten of them, and says when there are more."""
+    findings = Findings("exec_config.json", forgiving=True)
+    keys = [f"{number:02}_unknown_to_all" for number in range(count)]
+    check_struct(Keys, dict.fromkeys(keys, 1), findings, prefix="own.")
+
+    (warning,) = map(str, findings.warnings)
+    named = ", ".join(f"own.{key}" for key in keys[:10]) + ", …" * (count > 10)
+    verb = (
+        "has no effect: unknown key" if count == 1 else "have no effect: unknown keys"
+    )
+    assert warning == f"exec_config.json: {named}: {verb}"
+    assert findings.ignored == [f"own.{key}" for key in keys]
+    assert not findings.problems
+
+
+@pytest.mark.parametrize(
+    ("raw", "warned"),
+    [
+        ({"env_file": "a\tb"}, True),
+        ({"working_directory": "a\nb"}, True),
+        ({"python_command": "a\bb"}, True),
+        ({"python_command": ["a\fb", "c\td"]}, True),
+        ({"scripts": ["a\rb"]}, True),
+        ({"scripts": [{"path": "a\tb"}]}, True),
+        ({"scripts": [{"path": "a", "args": ["a\tb"]}]}, False),
+        ({"env": {"A": "a\tb"}}, False),
+    ],
+)
+def test_a_path_that_json_has_changed_is_told(
+    raw: dict[str, Any], *, warned: bool
+) -> None:
+    """Wherever a path may stand; arguments and variables may hold several lines."""
+    findings = Findings("exec_config.json")
+    check_texts(raw, findings)
+
+    assert len(findings.warnings) == warned
+    assert not findings.problems

@@ -233,6 +233,9 @@ def test_where_scripts_run(
         ('[cluster]\naddress = "here"', "cluster.address"),
         ('[cluster]\nadress = "tcp://s:1"', "cluster.adress"),
         ("[cluster.paths]\na = 1", "cluster.paths.a"),
+        ('[cluster.paths]\na = "/b"', "cluster.paths.a"),
+        ('[cluster.paths]\n"/a" = "b/c"', "cluster.paths./a"),
+        ("[cluster.paths]\n'C:jobs' = '/b'", "cluster.paths.C:jobs"),
     ],
 )
 def test_a_wrong_cluster_is_named(tmp_path: Path, written: str, key: str) -> None:
@@ -250,7 +253,13 @@ def test_a_wrong_cluster_is_named(tmp_path: Path, written: str, key: str) -> Non
         ("tls://scheduler:8786", True),
         ("tcp://127.0.0.1:8786", True),
         ("tcp://[::1]:8786", True),
-        ("tcp://localhost:8786", True),
+        ("tcp://127.1.2.3:8786", True),
+        # Where a name leads is decided elsewhere.
+        ("tcp://localhost:8786", False),
+        ("tcp://127.0.0.1.example.org:8786", False),
+        ("tcp://127.0.0.1@example.org:8786", False),
+        ("tcp://[127.0.0.1:8786", False),
+        ("tcp://0.0.0.0:8786", False),
         ("tcp://scheduler:8786", False),
         ("tcp://10.0.0.1:8786", False),
     ],

@@ -300,7 +300,7 @@ def test_a_runner_killed_before_its_mark_tells_again(
         if len(server.requests) == 1:
             wait_until(lambda: runners)
             runners[0].kill()
-            runners[0].wait(20)
+            runners[0].wait(GENEROUS)
 
     server = serve_web(on_request=kill)
     folder = make_project(email_strategy="all", channels=[address(server.port)])

@@ -19,7 +19,7 @@ from python_runner.config.settings import load_settings
 from python_runner.records.store import open_store
 from python_runner.runner.project_run import run_project
 from python_runner.runner.session import local_now, open_session
-from tests.support import COMMAND
+from tests.support import COMMAND, GENEROUS
 
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ def test_commands_that_flush_at_the_same_time_send_everything_once(
             busy.add(server)
             if len(busy) > 1:
                 several.set()
-            several.wait(20)
+            several.wait(GENEROUS)
 
     servers = [serve(watch=partial(meet, number)) for number in range(4)]
     commands = [

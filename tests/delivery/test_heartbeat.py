@@ -447,7 +447,7 @@ def test_a_run_whose_runner_died_fails_its_heartbeat(
         children = psutil.Process(runner.pid).children(recursive=True)
         runner.kill()
         (folder / "go").touch()
-    psutil.wait_procs(children, timeout=20)
+    psutil.wait_procs(children, timeout=GENEROUS)
     subprocess.run([*COMMAND, "run", "-q", folder], check=True, timeout=60)
 
     dead, told, start, success = server.requests

@@ -203,7 +203,7 @@ class Tarpit(MemoryTransport):
         """Keep whoever calls waiting."""
         if len(self.messages) >= self.takes:
             self.reached.set()
-            self.released.wait(30)
+            self.released.wait(GENEROUS)
         return super().send(message)
 
     def release(self) -> None:
@@ -337,7 +337,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
     endpoints, tarpit = Endpoints(), Tarpit()
     first = threading.Thread(target=lambda: deliver(store, tarpit, endpoints=endpoints))
     first.start()
-    assert tarpit.reached.wait(30)
+    assert tarpit.reached.wait(GENEROUS)
     queue(store, "b")
     started = time.monotonic()
     report = deliver(
@@ -346,7 +346,7 @@ def test_drains_of_one_process_take_turns(store: Store) -> None:
     assert report == DrainReport(remaining=2)
     assert time.monotonic() - started < GENEROUS
     tarpit.release()
-    first.join(30)
+    first.join(GENEROUS)
 
 
 def test_a_message_without_an_outbox_has_the_same_deadline() -> None:
@@ -744,7 +744,7 @@ def test_records_locked_for_seconds_are_waited_for(
         thread.start()
         time.sleep(2)
         assert transport.messages == []
-    thread.join(30)
+    thread.join(GENEROUS)
     assert len(transport.messages) == 2
     assert store.messages.waiting() == 0
 

@@ -36,7 +36,7 @@ from python_runner.records.messages import MessageState
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.delivery import drain
 from python_runner.runner.session import local_now, open_session
-from tests.support import with_tests_importable
+from tests.support import GENEROUS, with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Assassin:
         self._seen += moment == "before"
         if (moment, self._seen) == (self._moment, self._exchange):
             assert verb == EXCHANGES[self._exchange]
-            os.kill(self.pids.get(timeout=10), KILL)
+            os.kill(self.pids.get(timeout=GENEROUS), KILL)
             # Whatever the dead one has said already is not answered any more.
             raise ConnectionAbortedError
 

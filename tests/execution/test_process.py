@@ -351,14 +351,20 @@ def test_stopped_daemon(zoo: Callable[..., Attempt], tmp_path: Path) -> None:
 def test_stop_request(tmp_path: Path) -> None:
     """A stop request from another thread ends a script at once."""
     stop = StopRequest()
-    command = make_command(tmp_path, "-c", "import time; time.sleep(600)")
-    timer = threading.Timer(0.5, stop.request)
-    timer.start()
+    code = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(600)"
+    command = make_command(tmp_path, "-c", code)
+
+    def ask() -> None:
+        wait_until((tmp_path / "up").exists)
+        stop.request()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
     attempt = run_command(command, stop)
-    timer.join()
+    asking.join()
     assert attempt.outcome is Outcome.STOPPED
     assert str(attempt.reason) == "stopped together with its run"
-    assert 0.4 < attempt.duration < GENEROUS
+    assert attempt.duration < GENEROUS
 
 
 @pytest.mark.fault(
@@ -377,8 +383,7 @@ def test_an_urgent_stop_waits_for_nobody(tmp_path: Path) -> None:
     command = make_command(tmp_path, "-c", code, grace=300.0)
 
     def ask_twice() -> None:
-        while not (tmp_path / "up").exists():
-            time.sleep(0.02)
+        wait_until((tmp_path / "up").exists)
         stop.request()
         time.sleep(0.4)
         stop.request()

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from python_runner.execution.warm import Held, WarmPool
 from python_runner.model import Outcome
 from tests.execution.test_process import LEAVES_CHILD, make_command, processes_of
 from tests.execution.warm_scripts import EVERYWHERE, LINUX, MODULES, POSIX
+from tests.support import wait_until
 
 
 if TYPE_CHECKING:
@@ -349,11 +349,8 @@ def test_an_idle_interpreter_ends_with_its_runner(way: str, tmp_path: Path) -> N
         os._exit(0)
     """)
     subprocess.run([sys.executable, "-c", runner], check=True, timeout=60)
-    until = time.monotonic() + 30
-    while processes_of(tmp_path) and time.monotonic() < until:
-        time.sleep(0.02)
 
-    assert processes_of(tmp_path) == []
+    wait_until(lambda: not processes_of(tmp_path))
     assert not (tmp_path / "main.log").exists()
 
 

@@ -101,6 +101,58 @@ def test_why_a_success_is_unusual_comes_back() -> None:
     assert [str(why) for why in script.unusual] == ["0 rows, usually 48210"]
 
 
+@pytest.mark.parametrize(
+    "outcome", [o for o in Outcome if o not in {Outcome.SUCCESS, Outcome.FAILURE}]
+)
+def test_why_a_script_did_not_end_comes_back(outcome: Outcome) -> None:
+    """No exception ended it: its reason is told, and no attempt that has a traceback."""
+    run = ended()
+    reason = Sentence.of("timed out after 45 s")
+    late = replace(run.scripts[0], outcome=outcome, attempts=(), reason=reason)
+    (script,) = read(written(replace(run, scripts=(late,)))).run.scripts
+
+    assert (script.outcome, script.attempts) == (outcome, ())
+    assert str(script.reason) == "timed out after 45 s"
+
+
+def test_a_failure_has_no_reason_beside_its_exception() -> None:
+    """A page would show the same words twice."""
+    (script,) = read(written(ended(exception=MESSAGE))).run.scripts
+
+    assert (script.exception, script.reason) == (MESSAGE, None)
+
+
+@pytest.mark.parametrize(
+    ("place", "file", "line"),
+    [
+        ("a.py:3", "a.py", 3),
+        (r"C:\p\a.py:12", r"C:\p\a.py", 12),
+        (":3", None, 3),
+        ("a.py:10000000", None, None),
+        ("a.py:³", None, None),
+        ("a.py", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_a_place_that_is_none_is_left_out(
+    place: str | None, file: str | None, line: int | None
+) -> None:
+    """The exception is told all the same."""
+    entry = {
+        "script": "a.py",
+        "status": "failure",
+        "exception": MESSAGE,
+        "place": place,
+    }
+    (script,) = read(changed(scripts=[entry])).run.scripts
+    (attempt,) = script.attempts
+
+    assert script.exception == MESSAGE
+    assert attempt.traceback is not None
+    assert (attempt.traceback.file, attempt.traceback.line) == (file, line)
+
+
 @pytest.mark.parametrize("details", [False, True])
 def test_a_traceback_is_told_only_where_it_is_asked_for(details: bool) -> None:
     """Its last line is what everybody may read; the others name folders and values."""

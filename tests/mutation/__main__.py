@@ -53,9 +53,12 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "execution/exit_reasons": (),
     "execution/interpreters": (),
     "files": (),
+    "fleet/documents": ("fleet/test_reading.py", "fleet/test_writing.py"),
+    "fleet/reading": (),
+    "fleet/writing": (),
     "masking": (),
     "secret_values": (),
-    "policy": ("delivery/test_outbox.py",),
+    "policy": ("test_report_due.py", "delivery/test_outbox.py"),
     "records/changes": ("records/test_store.py", "records/test_store_states.py"),
     "records/log": (),
     "records/log_line": (),
@@ -65,9 +68,11 @@ FURTHER: dict[str, tuple[str, ...]] = {
     "report/comparison": ("report/test_render.py", "report/test_compose.py"),
     "report/subject": ("report/test_render.py",),
     "runner/series": ("runner/test_threads.py",),
+    "source_diff": (),
     "texts/formats": (),
     "texts/sanitize": (),
     "trends": (),
+    "web/security": (),
 }
 #: One subject: the same tests judge each of its modules.
 for _name in (

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -214,6 +215,42 @@ def test_the_log_of_other_records_is_not_moved_into_a_copy(
     assert (tmp_path / SET_ASIDE).read_bytes() == copy.read_bytes()
     with open_store(tmp_path, NOW) as store:
         assert (store.notice, len(store.runs(limit=1000))) == (None, 91)
+
+
+def read_bytes() -> int:
+    """Return how many bytes this process has read."""
+    found = re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text("utf-8"))
+    assert found
+    return int(found[1])
+
+
+@pytest.mark.posix
+@pytest.mark.skipif(sys.platform != "linux", reason="it tells what a process has read")
+@pytest.mark.parametrize("killed", [False, True])
+def test_records_beside_a_reader_are_not_read_whole_at_each_opening(
+    tmp_path: Path, *, killed: bool
+) -> None:
+    """A reader keeps the log, which a checkpoint leaves older than the database."""
+    path = tmp_path / DATABASE_NAME
+    fill(tmp_path, 300, project="p" * 2000)
+    with open_store(tmp_path, NOW), open_store(tmp_path, NOW) as store:
+        store.end_run(a_run("late", tmp_path), [], NOW)
+        # Longer than the clock of the file system takes from one time to the next.
+        time.sleep(0.05)
+        if killed:
+            store._database._connection.execute("PRAGMA wal_checkpoint")  # noqa: SLF001
+        else:
+            store.close()
+        assert write_ahead_log(path).stat().st_size
+        looks = []
+        for _ in range(2):
+            before = read_bytes()
+            with open_store(tmp_path, NOW) as other:
+                assert other.notice is None
+            looks.append(read_bytes() - before)
+    # After a checkpoint that was cut before its end one look is taken.
+    assert (looks[0] > path.stat().st_size) is killed
+    assert looks[1] < path.stat().st_size / 4
 
 
 @pytest.mark.posix

@@ -27,6 +27,7 @@ from python_runner.records.messages import MessageState
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
 from tests.records.test_growth import work
+from tests.support import GENEROUS
 
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def test_two_at_the_same_time_queue_one(store: Store, shielded: Path) -> None:
 
     def go(number: int) -> None:
         with open_store(shielded, NOW) as own:
-            ready.wait(30)
+            ready.wait(GENEROUS)
             queued.append(queue(own, f"digest {number}", PERIOD, P, Q))
 
     threads = [threading.Thread(target=go, args=(n,)) for n in range(4)]

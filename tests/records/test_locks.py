@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from python_runner.model import MailStatus, Outcome, RunStatus
 from python_runner.records.file_locks import brief_lock
 from python_runner.records.locks import FileLock, Holder, Unrecorded, project_lock
-from tests.support import examples
+from tests.support import GENEROUS, examples
 
 
 if sys.platform != "win32":
@@ -245,7 +245,7 @@ def test_another_thread_that_opens_the_file_changes_nothing(
 
     thread = threading.Thread(target=look)
     thread.start()
-    thread.join(timeout=30)
+    thread.join(timeout=GENEROUS)
     assert free == [False]
     assert not _is_free(path)
 
@@ -285,7 +285,7 @@ def test_waiting_is_real(
     assert process.stdin is not None
     threading.Timer(0.3, process.stdin.close).start()
     assert lock.acquire(ME, wait=True)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=GENEROUS) == 0
 
 
 def _is_told(holder: Holder, process: subprocess.Popen[str]) -> None:
@@ -312,7 +312,7 @@ def test_a_killed_holder_holds_nothing(
     """The system gives the lock back; the file still says who had it."""
     process = _start(processes, HOLD + WAIT, path)
     process.kill()
-    process.wait(timeout=30)
+    process.wait(timeout=GENEROUS)
     holder = lock.holder()
     assert holder is not None
     _is_told(holder, process)
@@ -332,7 +332,7 @@ def test_a_script_holds_the_lock_of_its_killed_runner(
     assert runner.stdout is not None
     assert int(runner.stdout.readline()) > 0
     runner.kill()
-    runner.wait(timeout=30)
+    runner.wait(timeout=GENEROUS)
     assert not _is_free(path)
     runner.stdin.close()  # which is the script's input, too
     with FileLock(path) as lock:
@@ -349,7 +349,7 @@ def test_a_script_inherits_the_lock_only_on_purpose(
     assert runner.stdout is not None
     assert int(runner.stdout.readline()) > 0
     runner.kill()
-    runner.wait(timeout=30)
+    runner.wait(timeout=GENEROUS)
     assert _is_free(path)
 
 

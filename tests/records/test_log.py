@@ -21,7 +21,7 @@ from python_runner.records.log import LogFile
 from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import follow_log, read_log
 from python_runner.records.log_rotation import archives, logs_in
-from tests.support import examples
+from tests.support import GENEROUS, examples
 
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_writer_waits_for_another(log_file: LogFile) -> None:
             with pytest.raises(TimeoutError):
                 pending.result(timeout=0.2)
             file.write(line[40:] + b"\n")
-        pending.result(timeout=30)
+        pending.result(timeout=GENEROUS)
     assert _scripts(read_log(log_file.folder, NAME)) == ["a.py", "b.py", "c.py"]
 
 

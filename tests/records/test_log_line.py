@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from python_runner.masking import Masker
 from python_runner.model import (
     Attempt,
     Outcome,
@@ -250,6 +251,41 @@ def test_the_traceback_of_a_line_is_bounded(piece: str) -> None:
     assert 8 * 1024 < len(field.encode()) <= MAX_TRACEBACK
     assert field.startswith("Traceback\\n")
     assert field.endswith("KeyError: 1")
+
+
+@pytest.mark.parametrize(
+    ("piece", "kept"),
+    [("x", MAX_TRACEBACK), ("\\", MAX_TRACEBACK // 2), ("\x00", MAX_TRACEBACK // 4)],
+)
+def test_a_traceback_that_just_fits_is_kept_whole(piece: str, kept: int) -> None:
+    """What counts is the room it takes as it is written; one character more is too much."""
+
+    def logged(text: str) -> str | None:
+        traceback = Traceback(text=text, exception="KeyError: 1")
+        attempt = Attempt(
+            outcome=Outcome.FAILURE,
+            exit_code=1,
+            started_at=NOON,
+            duration=1.0,
+            traceback=traceback,
+        )
+        failed = _failed(attempts=(attempt,))
+        line = log_line_of(failed, host="pc", now=NOON, include_traceback=True)
+        return line.traceback
+
+    assert logged(piece * kept) == piece * kept
+    assert logged(piece * (kept + 1)) != piece * (kept + 1)
+
+
+def test_what_a_script_or_a_person_wrote_is_masked() -> None:
+    """Name and traceback; a line that has no traceback gets none."""
+    masker = Masker(["hunter2-secret"])
+    line = replace(LOG_LINE, script="hunter2-secret.py")
+    failed = replace(line, traceback="KeyError: 'hunter2-secret'")
+
+    assert line.masked(masker) == replace(LOG_LINE, script="***.py")
+    assert failed.masked(masker).traceback == "KeyError: '***'"
+    assert replace(line, traceback="").masked(masker).traceback == ""
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from python_runner.model import Outcome
 from python_runner.records.read_only import NoRecords, open_reader
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, StoreError, open_store
-from tests.support import TODAY, keep
+from tests.support import GENEROUS, TODAY, keep
 
 
 if TYPE_CHECKING:
@@ -118,6 +118,6 @@ def test_each_thread_has_a_connection(tmp_path: Path) -> None:
     with database.read():
         thread = threading.Thread(target=lambda: found.append(len(store.runs())))
         thread.start()
-        thread.join(30)
+        thread.join(GENEROUS)
     assert found == [1]
     database.close()

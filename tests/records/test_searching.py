@@ -186,3 +186,27 @@ def test_errors_are_found_by_their_words(
     assert further
     found, _ = search_errors(store, ".py", budget(), project=None, before=further)
     assert found[0].sample.script == f"s{69 - FOUND}.py"
+
+
+def test_runs_without_outputs_cost_time_as_well(
+    store: Store, make_run: MakeRun, make_result: MakeResult
+) -> None:
+    """A million of them do not keep a search from its end; the next part goes on there."""
+    for number in range(120):
+        began = NOW + timedelta(hours=number)
+        run = make_run(make_result(), run_id=f"{number:013x}", started_at=began)
+        store.end_run(run, [], NOW)
+    spots, after = [], None
+    while True:
+        limited = Budget(0, 10**9)
+        done = search_outputs(store, "needle", nobody, limited, after=after)
+        after = done.further
+        if after is None:
+            break
+        spots.append(done.oldest)
+    assert spots == [NOW + timedelta(hours=hour) for hour in (70, 20, 0)]
+    # What is older than the reader wants is not looked at.
+    recent = search_outputs(
+        store, "needle", nobody, Budget(1, 1), since=NOW + timedelta(hours=100)
+    )
+    assert recent.further is None

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support import COMMAND
+from tests.support import COMMAND, wait_until
 
 
 if TYPE_CHECKING:
@@ -383,12 +383,11 @@ def test_without_records_nothing_leaks_either(office: Office) -> None:
 def test_what_is_followed_live_holds_no_secret(office: Office) -> None:
     """Who watches a script while it writes sees its output without the secrets."""
     running = office.begin("run", "-v", office.slow)
-    folders: list[Path] = []
-    until = time.monotonic() + 60
-    while not folders and time.monotonic() < until:
-        folders = [p.parent for p in office.slow.glob("logs/runs/*/*.log")]
-        time.sleep(0.05)
-    following = office.begin("output", "--follow", folders[0].name.rpartition("_")[2])
+    wait_until(lambda: [*office.slow.glob("logs/runs/*/*.log")])
+    (output,) = office.slow.glob("logs/runs/*/*.log")
+    following = office.begin(
+        "output", "--follow", output.parent.name.rpartition("_")[2]
+    )
     time.sleep(1)
     (office.slow / "go").touch()
     for process, name in ((following, "output --follow"), (running, "run -v")):

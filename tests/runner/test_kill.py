@@ -13,7 +13,7 @@ from python_runner.model import RunStatus
 from python_runner.records.log_reader import read_log
 from python_runner.records.store import DATABASE_NAME, open_store
 from python_runner.runner.session import local_now
-from tests.support import COMMAND, MakeProject, wait_until
+from tests.support import COMMAND, GENEROUS, MakeProject, wait_until
 
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def kill_at(folder: Path, home: Path, name: str, held: str) -> None:
         runner.kill()
     if held:
         (folder / f"{held}.hold").unlink()
-    gone, alive = psutil.wait_procs(processes_in(folder), timeout=30)
+    gone, alive = psutil.wait_procs(processes_in(folder), timeout=GENEROUS)
     assert not alive, gone
 
 

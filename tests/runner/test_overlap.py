@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests.support import COMMAND, MakeProject, wait_until
+from tests.support import COMMAND, GENEROUS, MakeProject, wait_until
 
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def waiting(make_project: MakeProject) -> Iterator[Path]:
     (folder / "go").touch()
     if (folder / "up").exists():
         with suppress(psutil.Error, ValueError):
-            psutil.Process(int((folder / "up").read_text())).wait(10)
+            psutil.Process(int((folder / "up").read_text())).wait(GENEROUS)
 
 
 def test_a_second_run_waits_when_told_to(
@@ -65,8 +65,8 @@ def test_a_second_run_waits_when_told_to(
             time.sleep(1)
             assert second.poll() is None
             (waiting / "go").touch()
-            assert first.wait(30) == 0
-            assert second.wait(30) == 0
+            assert first.wait(GENEROUS) == 0
+            assert second.wait(GENEROUS) == 0
 
     lines = (waiting / "logs" / "project_1.log").read_text("utf-8").splitlines()
     runs = [line.split(" - ")[3] for line in lines]
@@ -95,7 +95,7 @@ def test_nothing_starts_beside_the_scripts_of_a_killed_runner(waiting: Path) -> 
     assert "was killed" in skipped["error"]
 
     (waiting / "go").touch()
-    psutil.Process(orphan).wait(10)
+    psutil.Process(orphan).wait(GENEROUS)
     code, after = run(waiting)
 
     assert code == 0
@@ -186,7 +186,7 @@ def test_a_killed_run_is_settled_by_the_next_one(
         script = psutil.Process(int((waiting / "up").read_text()))
         if sys.platform != "win32":  # there the job ends it
             script.kill()
-        script.wait(10)
+        script.wait(GENEROUS)
     (waiting / "go").touch()
 
     code, after = run(waiting)
@@ -216,7 +216,7 @@ def test_without_locks_nobody_is_taken_for_dead(waiting: Path, shielded: Path) -
         wait_for(waiting / "up")
         code, second = run(waiting, "--only", "after.py")
         (waiting / "go").touch()
-        assert first.wait(30) == 0
+        assert first.wait(GENEROUS) == 0
 
     assert code == 0
     assert second["status"] == "success"
@@ -231,7 +231,7 @@ def test_two_projects_of_one_name_do_not_meet(
         wait_for(waiting / "up")
         assert run(other)[0] == 0
         (waiting / "go").touch()
-        assert first.wait(30) == 0
+        assert first.wait(GENEROUS) == 0
 
 
 @pytest.mark.fault(
@@ -248,4 +248,4 @@ def test_two_ways_to_one_folder_are_one_project(waiting: Path, tmp_path: Path) -
         wait_for(waiting / "up")
         assert run(tmp_path / "link")[0] == 3
         (waiting / "go").touch()
-        assert first.wait(30) == 0
+        assert first.wait(GENEROUS) == 0

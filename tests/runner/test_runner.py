@@ -471,7 +471,7 @@ def test_a_signal_to_the_users_program_accounts_for_everything(
     ) as process:
         wait_until((folder / "up").exists)
         process.send_signal(number)
-        process.communicate(timeout=30)
+        process.communicate(timeout=GENEROUS)
 
     # An uncaught KeyboardInterrupt ends Python with the signal itself.
     assert process.returncode in {code, -number}

@@ -24,7 +24,7 @@ from python_runner.records.locks import FileLock, Holder, project_lock
 from python_runner.records.store import Store, open_store
 from python_runner.runner.recovery import was_interrupted
 from python_runner.runner.session import local_now
-from tests.support import COMMAND, Cli, MakeProject, wait_until
+from tests.support import COMMAND, GENEROUS, Cli, MakeProject, wait_until
 
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def killed(make_project: MakeProject, shielded: Path) -> Path:
             # On Windows the members end with the first of them.
             with suppress(psutil.NoSuchProcess):
                 member.kill()
-    psutil.wait_procs(tree, timeout=10)
+    psutil.wait_procs(tree, timeout=GENEROUS)
     return folder
 
 
@@ -141,7 +141,7 @@ def test_a_number_that_is_taken_again_is_no_living_runner(
             [*COMMAND, "output", "--follow", run_id],
             capture_output=True,
             encoding="utf-8",
-            timeout=30,
+            timeout=GENEROUS,
             check=False,
         )
         assert younger.poll() is None
@@ -337,8 +337,6 @@ def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
         assert process_start(first.pid) == starts[0]
         first.kill()
         # A zombie, as long as nobody has waited for it, is no runner any more.
-        deadline = time.monotonic() + 10
-        while process_start(first.pid) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: not process_start(first.pid))
         assert not is_alive(first.pid, starts[0])
     assert process_start(first.pid) != starts[0]

@@ -6,7 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from python_runner.masking import Masker
 from python_runner.model.script_names import mask_names
 from python_runner.records.output_reader import OutputReader
 from python_runner.records.store import DATABASE_NAME
-from tests.support import COMMAND
+from tests.support import COMMAND, GENEROUS, wait_until
 
 
 if TYPE_CHECKING:
@@ -251,16 +250,14 @@ def test_what_a_killed_runner_left_is_masked_by_the_next_run(
     folder = make_project("p", {"main.py": source}, env={"A_TOKEN": SECRET})
     command = [*COMMAND, "run", "-q", str(folder)]
     with subprocess.Popen(command) as runner:
-        outputs: list[Path] = []
-        until = time.monotonic() + 60
-        while not (outputs and outputs[0].stat().st_size) and time.monotonic() < until:
-            outputs = list(folder.glob("logs/runs/*/*.log"))
-            time.sleep(0.05)
+        outputs = folder / "logs" / "runs"
+        wait_until(lambda: any(o.stat().st_size for o in outputs.glob("*/*.log")))
         scripts = psutil.Process(runner.pid).children(recursive=True)
         runner.kill()
     (folder / "go").touch()
-    psutil.wait_procs(scripts, timeout=30)
-    assert SECRET in outputs[0].read_text(encoding="utf-8")
+    psutil.wait_procs(scripts, timeout=GENEROUS)
+    (output,) = outputs.glob("*/*.log")
+    assert SECRET in output.read_text(encoding="utf-8")
 
     done = subprocess.run(command, check=False, timeout=60, capture_output=True)
 

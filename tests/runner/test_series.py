@@ -18,6 +18,7 @@ from python_runner.config.settings import load_settings
 from python_runner.model import OnFailure, Outcome, RunStatus, Script
 from python_runner.records.outputs import private_logs
 from python_runner.runner.events import (
+    AttemptEnded,
     RunEnded,
     RunStarted,
     ScriptEnded,
@@ -267,13 +268,13 @@ def test_a_stop_ends_the_wait_for_a_retry(
         sources={"a.py": BAD, "b.py": OK}, retries=1, retry_delay="1h"
     )
 
-    def stop_at_first_attempt(event: Event) -> None:
+    def stop_after_first_attempt(event: Event) -> None:
         events.append(event)
-        if isinstance(event, ScriptStarted):
-            threading.Timer(1.0, opened.stop.request).start()
+        if isinstance(event, AttemptEnded):
+            threading.Timer(0.2, opened.stop.request).start()
 
     began = time.monotonic()
-    with open_session(load_settings(), listener=stop_at_first_attempt) as opened:
+    with open_session(load_settings(), listener=stop_after_first_attempt) as opened:
         run = run_project(load_project(folder), opened)
 
     assert time.monotonic() - began < GENEROUS
@@ -507,7 +508,7 @@ def test_a_place_that_is_free_is_taken_while_a_script_runs(
 
     def execute(script: Script) -> ScriptResult:
         if script.name == "slow.py":
-            seen.append(third_began.wait(30))
+            seen.append(third_began.wait(GENEROUS))
         elif script.name == "third.py":
             third_began.set()
         return make_result(script.name)

@@ -31,29 +31,49 @@ class DaskCluster:
     """
 
     def __init__(self, folder: Path, *options: str, **variables: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self.variables = variables
         self._begun = 0
         self._workers: list[subprocess.Popen[bytes]] = []
         self._file = folder / "scheduler.json"
+        self._options = options
+        self.scheduler = self._start_scheduler(0)
+        self.address: str = json.loads(self._file.read_text("utf-8"))["address"]
+        self.port = int(self.address.rpartition(":")[2])
+
+    def _start_scheduler(self, port: int) -> subprocess.Popen[bytes]:
         host = ["--host", "127.0.0.1", "--no-dashboard", "--no-show"]
-        self.scheduler = self._start(
-            "", "scheduler", *host, "--port", "0", *self._scheduler_file(), *options
+        self._file.unlink(missing_ok=True)
+        process = self._start(
+            *("", "scheduler", *host, "--port", str(port)),
+            *(*self._scheduler_file(), *self._options),
         )
         wait_until(self._file.exists)
         wait_until(self._file.read_text)
-        self.address: str = json.loads(self._file.read_text("utf-8"))["address"]
+        return process
+
+    def restart(self) -> None:
+        """Kill the scheduler, and start another one at its address."""
+        self.scheduler.kill()
+        self.scheduler.wait()
+        self.scheduler = self._start_scheduler(self.port)
 
     def worker(
-        self, *options: str, before: str = "", **variables: str
+        self,
+        *options: str,
+        before: str = "",
+        address: str = "",
+        prefix: tuple[str, ...] = (),
+        **variables: str,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker; it runs ``before`` first."""
+        """Start a worker; it runs ``before`` first, below the command ``prefix``."""
         known = self._count()
         process = self._start(
             before,
-            *("worker", self.address, "--no-nanny", "--no-dashboard"),
+            *("worker", address or self.address, "--no-nanny", "--no-dashboard"),
             *("--nthreads", "1", "--host", "127.0.0.1"),
-            *("--local-directory", str(self._folder / "space"), *options),
+            *("--local-directory", str(self.folder / "space"), *options),
+            prefix=prefix,
             **variables,
         )
         self._workers.append(process)
@@ -77,13 +97,17 @@ class DaskCluster:
         return "--scheduler-file", str(self._file)
 
     def _start(
-        self, before: str, *arguments: str, **variables: str
+        self,
+        before: str,
+        *arguments: str,
+        prefix: tuple[str, ...] = (),
+        **variables: str,
     ) -> subprocess.Popen[bytes]:
         self._begun += 1
-        log = self._folder / f"{self._begun}_{arguments[0]}.log"
+        log = self.folder / f"{self._begun}_{arguments[0]}.log"
         with log.open("wb") as stream:
             return subprocess.Popen(
-                [sys.executable, "-c", f"{before}\n{_START}", *arguments],
+                [*prefix, sys.executable, "-c", f"{before}\n{_START}", *arguments],
                 env=os.environ | self.variables | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -93,7 +117,7 @@ class DaskCluster:
 
     def _count(self) -> int:
         """Return how many workers have told that they are there."""
-        logs = self._folder.glob("*_worker.log")
+        logs = self.folder.glob("*_worker.log")
         return sum(b"Registered to:" in log.read_bytes() for log in logs)
 
 

@@ -171,6 +171,15 @@ def test_a_message_like_a_place_is_none(program: Path) -> None:
     assert places(block) == [(str(program), 9), (str(program), 5)]
 
 
+def test_a_message_of_a_wrong_syntax_like_a_place_is_none(program: Path) -> None:
+    """It stands below the second box, and is not of it."""
+    error = SyntaxError("hosts.conf:80", (str(program), 3, 1, "host localhost"))
+    block = read_back(drawn(raised(error, program), 80), [])
+
+    assert block.exception == "SyntaxError: hosts.conf:80"
+    assert places(block) == [(str(program), 9), (str(program), 5), (str(program), 3)]
+
+
 def test_a_group_that_was_cut_names_what_is_whole(program: Path) -> None:
     """Killed in the box of its second exception, or with something else in its place."""
     parts = [raised(ValueError(str(n)), program) for n in range(2)]

@@ -69,6 +69,11 @@ READ: list[tuple[str, dict[str, Any], list[str]]] = [
         ["ERROR: refused", *QUOTED.split("\n")],
     ),
     (
+        "a traceback below an empty line",
+        {**SAID, "exc_info": f"\n{QUOTED}"},
+        ["ERROR: refused", *QUOTED.split("\n")],
+    ),
+    (
         "a traceback of an object",
         {**SAID, "a": {"b": {"c": QUOTED}}},
         ["ERROR: refused", *QUOTED.split("\n")],
@@ -132,6 +137,37 @@ def test_a_record_is_read_as_text(record: dict[str, Any], told: list[str]) -> No
     text = f"working\n{json.dumps(record)}\ndone\n"
 
     assert without_json_lines(text).split("\n") == ["working", *told, "done", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"level": "error", "event": }',
+        '{"level": 40, "event": "refused"}',
+        '{"level": "error", "event": ["refused"]}',
+        '{"level": "error"}',
+        '{"event": "refused", "of": {"level": "error"}}',
+        '{"level": {"no": 40}, "message": "refused"}',
+        '{"level": "error", "event": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    ],
+)
+def test_what_is_no_record_stays_as_it_is(line: str) -> None:
+    """A level and a message make a record, and both are words."""
+    assert without_json_lines(f"{line}\n") == f"{line}\n"
+
+
+@pytest.mark.parametrize("level", ["ERROR", {"name": "ERROR", "no": 40}])
+def test_a_record_of_loguru_is_read(level: object) -> None:
+    """It holds what would have been written, and the parts of it one level deeper."""
+    record = {
+        "level": level,
+        "message": "refused",
+        "exception": {"type": "OSError", "traceback": True},
+        "line": 3,
+    }
+    line = json.dumps({"text": f"refused\n{QUOTED}\n", "record": record})
+
+    assert without_json_lines(f"{line}\n") == f"ERROR: refused\n{QUOTED}\n"
 
 
 @pytest.mark.parametrize(

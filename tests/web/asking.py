@@ -81,6 +81,10 @@ class Dashboard:
             self._app = create_app(self.site)
         return self._app
 
+    def renew(self) -> None:
+        """Make another application, by the options as they are now."""
+        self._app = None
+
     def store(self) -> Store:
         """Open the records to write."""
         return open_store(self.home, self.now)

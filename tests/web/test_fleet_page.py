@@ -12,6 +12,7 @@ import pytest
 from python_runner.fleet.writing import FleetWriter
 from python_runner.model.fleet import FleetFolder
 from python_runner.web.reading import fleet as reading
+from tests.support import GENEROUS
 from tests.web.asking import NOON, run_of
 from tests.web.test_pages import BAD, GOOD, HOSTILE, first_line, told
 
@@ -35,12 +36,12 @@ def write(
     run = run_of(home / name, 1, outcome, ago=timedelta(minutes=5))
     writer.tell(replace(run, **changes))  # type: ignore[arg-type]
     writer.deliver()
-    writer.wait(30.0)
+    writer.wait(GENEROUS)
 
 
 def settled(dashboard: Dashboard, address: str = "/fleet") -> str:
     """Return a page once the folder has been read."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + GENEROUS
     while time.monotonic() < end:
         page = dashboard.ask(address).text
         if "for the first time" not in page:

@@ -131,3 +131,32 @@ def test_records_that_cannot_be_read_are_told(tmp_path: Path) -> None:
         database.close()
 
     live_seconds(watch)
+
+
+@pytest.mark.fault(
+    "records",
+    "A look at the records fails in a way that nobody foresaw while pages are open",
+    "The pages say that they are not live, and are again when it can be read.",
+)
+def test_an_unforeseen_error_ends_no_stream() -> None:
+    """The pages hear that nothing can be read, and later what is new."""
+    troubles = iter([None, ValueError("unforeseen"), OSError("another"), None])
+    left: list[Exception | None] = []
+
+    def changes() -> str:
+        if trouble := next(troubles, None):
+            left.append(trouble)
+            raise trouble
+        return "1"
+
+    async def watch() -> None:
+        streams = Live(changes, lambda _run: {})
+        stream = streams.stream("")
+        first = await next_event(stream, "changed")
+        await next_event(stream, "lost")
+        again = await next_event(stream, "changed")
+        assert again["id"] == first["id"]
+        await stream.aclose()
+
+    live_seconds(watch)
+    assert len(left) == 2

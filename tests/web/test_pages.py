@@ -399,3 +399,21 @@ def test_many_projects_that_do_well_are_put_together(dashboard: Dashboard) -> No
     opened = re.findall(r'href="(/\?open=[^"]+)"', page)[0]
     assert len(re.findall("data-name", dashboard.ask(opened).text)) > 30
     assert len(re.findall("data-name", dashboard.ask("/?q=p6").text)) == 11
+
+
+def test_of_very_many_that_need_a_look_the_first_ones_are_shown(
+    dashboard: Dashboard,
+) -> None:
+    """The page says how many it leaves out; a link, the filter and a folder find them."""
+    with dashboard.store() as store:
+        for number in range(45):
+            path = dashboard.project(f"group/p{number:02}")
+            store.end_run(run_of(path, number, BAD), [], NOON)
+    page = dashboard.ask().text
+    assert page.count('data-name="') == 30
+    (link,) = re.findall(r'href="([^"]+)">15 projects are hidden - show all', page)
+    assert dashboard.ask(link).text.count('data-name="') == 45
+    assert 'data-name="p44"' in dashboard.ask("/?q=p44").text
+    assert dashboard.ask("/?failures=1").text.count('data-name="') == 45
+    group = key_of(dashboard.folder / "group")
+    assert dashboard.ask(f"/?open={group}").text.count('data-name="') == 45

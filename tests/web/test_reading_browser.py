@@ -115,6 +115,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     dashboard = Dashboard(home=folder / "home", folder=folder / "projects")
     dashboard.home.mkdir()
+    # As the runs have it: what is secret in it is known.
+    dashboard.environ = os.environ | {"PYTHON_RUNNER_HOME": str(dashboard.home)}
     path = dashboard.project("alpha", "1.py", extra=', "help": "Ask <b>Ann</b>"')
     scripts = ("1.py", f"{HOSTILE}.py".replace("/", "|"))
     changes = {"scripts": scripts, "exception": f"ValueError: {HOSTILE}"}

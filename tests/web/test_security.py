@@ -9,10 +9,10 @@ from urllib.parse import quote
 import pytest
 
 from python_runner.web.security import (
-    COOKIE,
     HEADERS,
     TICKET,
     TICKET_SECONDS,
+    cookie_name,
     new_ticket,
 )
 from tests.web.asking import NOON, TOKEN
@@ -71,6 +71,17 @@ def test_the_policy_lets_nothing_in_from_elsewhere_and_nothing_inline() -> None:
         "base-uri": "'none'",
         "form-action": "'self'",
     }
+
+
+def test_headers_have_values_that_browsers_know() -> None:
+    """One that is misspelt is passed over, and forbids nothing."""
+    assert {
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+    }.items() <= HEADERS.items()
 
 
 @pytest.mark.parametrize("address", ["/", "/static/dashboard.css", "/nothing"])
@@ -162,8 +173,8 @@ def test_on_a_network_its_names_and_any_number_are_answered(
         {"authorization": f"Basic {TOKEN}"},
         {"authorization": f"Bearer {TOKEN}x"},
         {"authorization": f"Bearer {TOKEN[:-1]}"},
-        {"cookie": f"{COOKIE}={quote(TOKEN)}"},
-        {"cookie": f"{COOKIE}="},
+        {"cookie": f"{cookie_name(TOKEN)}={quote(TOKEN)}"},
+        {"cookie": f"{cookie_name(TOKEN)}="},
         {"cookie": "\xff=;;"},
     ],
 )
@@ -193,6 +204,24 @@ def test_a_link_signs_a_browser_in_once(locked: Dashboard) -> None:
     assert TOKEN not in answer.headers["set-cookie"]
     assert locked.ask(headers={"cookie": f"other=1; {cookie}"}).status == 200
     assert locked.ask(f"/?{TICKET}={ticket}").status == 401
+
+
+def test_two_dashboards_of_one_computer_leave_each_other_s_readers_signed_in(
+    dashboard: Dashboard,
+) -> None:
+    """A browser sends the cookies of both to both; a new token ends the old cookies."""
+    cookies = []
+    for token in (TOKEN, "another token, as long"):
+        dashboard.options["token"] = token
+        dashboard.renew()
+        answer = dashboard.ask(f"/?{TICKET}={new_ticket(token, NOON)}")
+        cookies.append(answer.headers["set-cookie"].split(";")[0])
+    assert len({cookie.split("=")[0] for cookie in cookies}) == 2
+    both = {"cookie": "; ".join(cookies)}
+    assert dashboard.ask(headers=both).status == 200
+    assert dashboard.ask(headers={"cookie": cookies[0]}).status == 401
+    renamed = cookies[1].split("=")[0] + "=" + cookies[0].split("=")[1]
+    assert dashboard.ask(headers={"cookie": renamed}).status == 401
 
 
 def spoiled(ticket: str) -> dict[str, str]:

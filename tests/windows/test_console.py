@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.support import GENEROUS
+
 
 pytestmark = [
     pytest.mark.windows,
@@ -34,7 +36,7 @@ def test_a_closed_console_leaves_time_to_end() -> None:
         [sys.executable, "-c", CLOSED],
         capture_output=True,
         encoding="utf-8",
-        timeout=30,
+        timeout=GENEROUS,
         check=False,
     )
 

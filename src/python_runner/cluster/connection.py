@@ -6,8 +6,11 @@ import asyncio
 import logging
 from contextlib import suppress
 from importlib.util import find_spec
+from math import inf
 from typing import TYPE_CHECKING, Any
 
+from python_runner.cluster.stoppable import unless_stopped
+from python_runner.cluster.unreachable import why_unreachable
 from python_runner.cluster.worker import hear_no_interrupt
 from python_runner.exceptions import PythonRunnerError
 from python_runner.installation import extra_command
@@ -18,9 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
+    from python_runner.execution.stop import StopRequest
     from python_runner.model.cluster import ClusterPlace
 
-#: Seconds in which the scheduler and a first worker must be there.
+#: Seconds in which the scheduler, and then a first worker, must be there.
 _CONNECTING = 15.0
 
 
@@ -51,6 +55,7 @@ class Connection:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         self._processes: Any = None
         self.client: Any = None
+        self._words: set[asyncio.Task[None]] = set()
         workers = place.local_workers
         try:
             if workers is not None:
@@ -77,17 +82,22 @@ class Connection:
             self.close()
             if workers_there:
                 message = _("the cluster {address} has no worker: start one first")
+                message = message.format(address=place.address)
             else:
-                message = _("the cluster {address} cannot be reached: {error}")
-            told = str(error).strip() or type(error).__name__
-            raise PythonRunnerError(
-                message.format(address=place.address, error=told.splitlines()[0])
-            ) from error
+                message = why_unreachable(place.address, error)
+            raise PythonRunnerError(message) from error
+        #: The stream of this scheduler; that of a restarted one is another.
+        self._stream: Any = self.client.scheduler_comm
+        self._executors: dict[tuple[tuple[str, float], ...], Any] = {}
 
     @property
     def is_open(self) -> bool:
-        """Whether the scheduler is there."""
-        return bool(self.client is not None and self.client.status == "running")
+        """Whether the scheduler is there, and has been all the time.
+
+        Dask connects to a restarted one by itself, which knows nothing of us.
+        """
+        client = self.client
+        return client.status == "running" and client.scheduler_comm is self._stream
 
     def submit(
         self,
@@ -96,8 +106,12 @@ class Connection:
         resources: Mapping[str, float],
     ) -> Future[Any]:
         """Let a worker that offers ``resources`` call a function; never twice in silence."""
-        options = {"resources": dict(resources)} if resources else {}
-        executor = self.client.get_executor(pure=False, retries=0, **options)
+        key = tuple(sorted(resources.items()))
+        executor = self._executors.get(key)
+        if executor is None:
+            options = {"resources": dict(resources)} if resources else {}
+            executor = self.client.get_executor(pure=False, retries=0, **options)
+            self._executors[key] = executor
         future: Future[Any] = executor.submit(function, argument)
         return future
 
@@ -106,70 +120,77 @@ class Connection:
         workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
         return [worker.get("resources") or {} for worker in workers]
 
-    def ask_all(
-        self, function: Callable[..., Any], *arguments: Any, seconds: float
-    ) -> dict[str, Any]:
-        """Let every worker call a function; return the results by address.
+    def hear(self, topic: str, heard: Callable[[object], None]) -> None:
+        """Have ``heard`` called, in a thread of Dask's, with each event of a topic."""
 
-        One that does not answer in time has none; what one raises is its result.
-
-        Raises:
-            Exception: the scheduler does not answer.
-        """
-
-        async def ask(address: str) -> tuple[str, Any] | None:
-            with suppress(asyncio.TimeoutError):
-                answers = await asyncio.wait_for(
-                    self.client.run(
-                        function, *arguments, workers=[address], on_error="return"
-                    ),
-                    seconds,
-                )
-                return (address, answers[address]) if address in answers else None
-            return address, TimeoutError()
-
-        async def ask_them() -> dict[str, Any]:
-            workers = await asyncio.wait_for(self.client.nthreads(), seconds)
-            answers = await asyncio.gather(*map(ask, workers), return_exceptions=True)
-            told = {a[0]: a[1] for a in answers if isinstance(a, tuple)}
-            return {address: told.get(address, TimeoutError()) for address in workers}
-
-        answers: dict[str, Any] = self.client.sync(ask_them)
-        return answers
-
-    def claim(self, token: str) -> bool:
-        """Say whether no worker has begun a task, and let none begin it."""
-        asked = self.client.sync(
-            self.client.scheduler.multi_lock_acquire,
-            locks=[token],
-            id=token,
-            timeout=0.01,
-            num_locks=1,
-            callback_timeout=_CONNECTING,
-        )
-        return bool(asked)
-
-    def has_begun(self, token: str) -> bool:
-        """Say whether a worker has begun a task.
-
-        Raises:
-            Exception: the scheduler does not answer.
-        """
-        if not self.claim(token):
-            return True
-        # A worker that begins at this moment waits for it.
-        self.client.sync(self.client.scheduler.multi_lock_release, id=token)
-        return False
-
-    def release(self, claim: str) -> None:
-        """Forget who began a task: it has ended. Nothing is waited for."""
-
-        async def give_back() -> None:
+        def handle(event: Any) -> None:
+            # What it raises would end the client.
             with suppress(Exception):
-                await self.client.scheduler.multi_lock_release(id=claim)
+                heard(event[1])
 
-        with suppress(Exception):
-            self.client.loop.add_callback(give_back)
+        self.client.subscribe_topic(topic, handle)
+
+    def tell(self, worker: str, function: Callable[..., Any], *arguments: Any) -> None:
+        """Let a worker call a function; nothing is waited for. Called by :meth:`hear`."""
+
+        async def send() -> None:
+            with suppress(Exception):
+                await self._run(worker, function, arguments)
+
+        # Else the event loop alone would hold it, and not for long.
+        word = asyncio.create_task(send())
+        self._words.add(word)
+        word.add_done_callback(self._words.discard)
+
+    def workers(self, seconds: float) -> list[str]:
+        """Return the addresses of all workers.
+
+        Raises:
+            Exception: the scheduler does not answer.
+        """
+
+        async def ask() -> list[str]:
+            return [*await asyncio.wait_for(self.client.nthreads(), seconds)]
+
+        addresses: list[str] = self.client.sync(ask)
+        return addresses
+
+    def ask(
+        self,
+        function: Callable[..., Any],
+        questions: Mapping[str, tuple[Any, ...]],
+        seconds: float,
+    ) -> dict[str, Any]:
+        """Let workers call a function; return the results by address.
+
+        Of one that does not answer in time it is TimeoutError; what one raises is its
+        result.
+
+        Args:
+            function: what they call.
+            questions: its arguments, by the addresses of the workers.
+            seconds: most that each may take.
+        """
+
+        async def ask(address: str) -> Any:
+            asked = self._run(address, function, questions[address])
+            try:
+                return (await asyncio.wait_for(asked, seconds))[address]
+            except TimeoutError:
+                return TimeoutError()
+
+        async def ask_them() -> list[Any]:
+            return await asyncio.gather(*map(ask, questions), return_exceptions=True)
+
+        return dict(zip(questions, self.client.sync(ask_them), strict=True))
+
+    async def _run(
+        self, worker: str, function: Callable[..., Any], arguments: tuple[Any, ...]
+    ) -> dict[str, Any]:
+        answers: dict[str, Any] = await self.client.run(
+            function, *arguments, workers=[worker], on_error="return"
+        )
+        return answers
 
     def close(self) -> None:
         """Leave the cluster; end the worker processes of this computer."""
@@ -177,3 +198,20 @@ class Connection:
             with suppress(Exception):
                 if part is not None:
                     part.close(timeout=_CONNECTING)
+
+
+def connected(place: ClusterPlace, stop: StopRequest) -> Connection:
+    """Connect, unless the stop is requested meanwhile.
+
+    Raises:
+        Stopped: it is.
+        PythonRunnerError: nobody answers.
+    """
+    # Dask waits for ever for a server that accepts and says nothing.
+    seconds = inf if place.local_workers else 2.5 * _CONNECTING
+    try:
+        return unless_stopped(
+            lambda: Connection(place), stop, seconds, Connection.close
+        )
+    except TimeoutError as error:
+        raise PythonRunnerError(why_unreachable(place.address, error)) from None

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
-import time
+from collections import defaultdict
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Self
 
 from python_runner.cluster import worker
-from python_runner.cluster.connection import Connection
+from python_runner.cluster.connection import connected
 from python_runner.cluster.paths import PathMap
-from python_runner.cluster.task import Answer, Examined, Question, Task
+from python_runner.cluster.pending import Pending
+from python_runner.cluster.soundness import (
+    sound_answer,
+    sound_examined,
+    sound_offer,
+    sound_tokens,
+)
+from python_runner.cluster.stoppable import Stopped, unless_stopped
+from python_runner.cluster.task import Examined, Question, Task
+from python_runner.cluster.unreachable import lost_contact, odd_answer
 from python_runner.computer import host_name
 from python_runner.exceptions import BadPythonInterpreter, PythonRunnerError
+from python_runner.execution.boot_clock import boot_seconds
 from python_runner.execution.capture import Readable, put_away
 from python_runner.execution.exit_reasons import stop_reason
-from python_runner.execution.stop import Wake
-from python_runner.facts import dataclass
+from python_runner.execution.stop import StopRequest
 from python_runner.files import appending
 from python_runner.model import Attempt, Outcome
 from python_runner.texts.sentence import N_, Sentence, system_language
@@ -31,49 +41,21 @@ from python_runner.version import __version__
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-    from python_runner.execution.stop import StopRequest
+    from python_runner.cluster.connection import Connection
+    from python_runner.cluster.task import Answer
     from python_runner.model import Command, Interpreter, Project, Script
     from python_runner.model.cluster import ClusterPlace
 
 #: Seconds that a worker runs a script without a word of its coordinator.
 LEASE = 30.0
-#: Seconds after the end of a lease in which a script has ended surely.
-_ENDING = 5.0
 #: Seconds that workers have to answer what is asked before a run.
 _EXAMINING = 30.0
 _LOOK = 0.5
-
-
-@dataclass(slots=True, kw_only=True)
-class _Pending:
-    """An attempt that the cluster has.
-
-    Attributes:
-        began: when it was handed over; all times are of the monotonic clock here.
-        heard: when a worker last said that it runs it, or nobody did so far.
-        renewed: when its lease may have been renewed last.
-        running: whether a worker has said so.
-        lost: whether nothing was heard of it for too long.
-        never: whether no worker has begun it, and none will.
-    """
-
-    began: float
-    heard: float
-    renewed: float
-    wake: Wake = field(default_factory=Wake)
-    running: bool = False
-    lost: bool = False
-    never: bool = False
-
-    def is_kept_back(self, connection: Connection, token: str) -> bool:
-        """Say whether no worker has begun it, and let none begin it from now on."""
-        if not self.never and not self.running:
-            with suppress(Exception):
-                self.never = connection.claim(token)
-        return self.never
+#: Most characters of what a worker says in its own words.
+_SHOWN = 500
 
 
 class Cluster:
@@ -82,17 +64,34 @@ class Cluster:
     It connects when it is needed first, and may be used from any thread.
     """
 
-    def __init__(self, place: ClusterPlace, home: Path, lease: float = LEASE) -> None:
-        """Take where it is; ``home`` is the state folder, and so whose locks hold."""
+    def __init__(
+        self,
+        place: ClusterPlace,
+        home: Path,
+        lease: float = LEASE,
+        stop: StopRequest | None = None,
+    ) -> None:
+        """Take where it is.
+
+        Args:
+            place: where, and what folders are called there.
+            home: the state folder, and so whose locks hold.
+            lease: seconds that a worker runs a script without a word from here.
+            stop: ends the waits for the cluster before scripts run.
+        """
         self._place = place
         self._paths = PathMap(place.paths)
         self._home = home
         self._lease = lease
-        #: After this time a script whose lease is not renewed has ended.
-        self._surely = lease + min(_ENDING, lease)
+        self._stopping = stop or StopRequest()
+        #: Of the events by which workers ask. The scheduler keeps the last ones of each
+        #: topic for ever, so all coordinators with these records share one.
+        self._topic = f"python-runner {host_name()} {home}"
+        #: What the names of this coordinator's tasks begin with.
+        self._name = f"{os.urandom(8).hex()}-"
         self._lock = Lock()
         self._connection: Connection | None = None
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, Pending] = {}
         self._closed = Event()
 
     def __enter__(self) -> Self:
@@ -141,12 +140,13 @@ class Cluster:
                 python_command=self._command_there(project.python_command),
                 env=env,
             )
-            answers = connection.ask_all(worker.examine, question, seconds=_EXAMINING)
+            answers = self._ask_all(connection, worker.examine, question)
             for address, answer in answers.items():
-                if isinstance(answer, Examined) and answer.interpreter:
-                    found.append(answer.interpreter)
+                examined = sound_examined(answer)
+                if examined and examined.interpreter:
+                    found.append(examined.interpreter)
                 else:
-                    problems.append(_named(address, _problem(answer)))
+                    problems.append(_named(address, _problem(examined or answer)))
             problems.extend(_missing_resources(project.scripts, connection.offers()))
         if problems:
             message = _("the cluster {address} cannot run it: {problems}")
@@ -160,17 +160,18 @@ class Cluster:
     def end_earlier(self, project: Project) -> None:
         """End what an earlier coordinator of a project has left on the workers.
 
-        Called while the project's lock is held: who held it before is dead.
+        Called while the project's lock is held: who held it before is dead. A worker that
+        gives no answer that makes sense is waited for until its leases have ended.
         """
         owner, connection = self._owner(project), self.connect()
-        until = time.monotonic() + self._surely
-        while time.monotonic() < until:
-            answers = connection.ask_all(
-                worker.stop_tasks, (), owner, True, seconds=self._lease
+        until = boot_seconds() + 2 * self._lease
+        while boot_seconds() < until and not self._stopping.requested:
+            answers = self._ask_all(
+                connection, worker.stop_tasks, (), owner, True, seconds=self._lease / 2
             )
-            if not any(answer for answer in answers.values() if _is_list(answer)):
+            if all(sound_tokens(answer, ()) == set() for answer in answers.values()):
                 return
-            time.sleep(_LOOK)
+            self._stopping.wait(_LOOK)
 
     def run(
         self, project: Project, script: Script, command: Command, stop: StopRequest
@@ -188,109 +189,82 @@ class Cluster:
             stop: ends the script when requested.
         """
         task = self._task(project, command)
-        now = time.monotonic()
-        pending = _Pending(began=now, heard=now, renewed=now)
+        now = boot_seconds()
+        pending = Pending(lease=self._lease, began=now, heard=now, sent=now)
         try:
             connection = self.connect()
             self._pending[task.token] = pending
             future = connection.submit(worker.run_task, task, script.resources)
+        except Stopped:
+            return _stopped()
         except Exception as error:  # noqa: BLE001 - it becomes the result
             self._pending.pop(task.token, None)
             return _unstarted(_reason_of(error), transient=True)
         future.add_done_callback(lambda _future: pending.wake.give())
         unsubscribe = stop.subscribe(pending.wake.give)
         try:
-            answer = self._wait(connection, task, pending, future, stop)
+            told = self._wait(connection, task.token, pending, future, stop)
         finally:
             unsubscribe()
             self._pending.pop(task.token, None)
-        if answer is None:
-            future.cancel()
-            return self._unanswered(connection, task, pending, future, stop)
-        return self._finished(answer, command, pending)
+        answer = sound_answer(told, command.output_limit)
+        if answer and answer.attempt and _is_told(answer, pending):
+            return self._finished(answer, command, pending)
+        future.cancel()
+        odd = told is not None and answer is None
+        refused = (
+            answer is not None and answer.attempt is None and pending.is_of(answer)
+        )
+        if (pending.withdraw() or refused) and not odd:
+            return _never_begun(future, stop)
+        self._stop(connection, task.token, pending, kill=True)
+        name = pending.granted.worker if pending.granted else ""
+        why = lost_contact(name, scheduler_there=connection.is_open)
+        return _lost(pending, stop, odd_answer() if odd else why)
 
     def _wait(
         self,
         connection: Connection,
-        task: Task,
-        pending: _Pending,
-        future: Future[Answer],
+        token: str,
+        pending: Pending,
+        future: Future[Any],
         stop: StopRequest,
-    ) -> Answer | None:
-        """Return the answer; None where there is none, or where it was never begun."""
+    ) -> object:
+        """Return whatever comes back; None where nothing does, or where none began it."""
         told = 0
-        while not future.done() and not pending.lost:
+        while not (future.done() or pending.lost) and connection.is_open:
             wanted = 2 if stop.urgent else int(stop.requested)
             if wanted > told:
                 told = wanted
-                if pending.is_kept_back(connection, task.token):
+                if pending.withdraw():
                     return None
-                self._stop(connection, task.token, kill=stop.urgent)
+                self._stop(connection, token, pending, kill=stop.urgent)
             pending.wake.nap(_LOOK)
         if not future.done():
             return None
-        try:
-            answer = future.result()
-        except (Exception, CancelledError):  # noqa: BLE001 - whatever the cluster says
-            return None
-        connection.release(worker.claim_of(task.token, answer.worker))
-        return answer if answer.attempt else None
+        # It may have been cancelled; or there is an answer that cannot be read.
+        with suppress(Exception, CancelledError):
+            return future.result()
+        return None
 
-    def _stop(self, connection: Connection, token: str, *, kill: bool) -> None:
+    def _stop(
+        self, connection: Connection, token: str, pending: Pending, *, kill: bool
+    ) -> None:
         def ask() -> None:
             with suppress(Exception):
-                connection.ask_all(
-                    worker.stop_tasks, (token,), "", kill, seconds=self._lease
-                )
+                if offer := pending.granted:
+                    question = {offer.worker: ((token,), "", kill)}
+                    connection.ask(worker.stop_tasks, question, self._lease)
 
         # Who waits for its end goes on listening.
         Thread(target=ask, name="stop", daemon=True).start()
 
-    def _unanswered(
-        self,
-        connection: Connection,
-        task: Task,
-        pending: _Pending,
-        future: Future[Answer],
-        stop: StopRequest,
-    ) -> Attempt:
-        """Return what came of a task without an answer; it has ended then.
-
-        Either no worker has begun it, and none will, or it was begun, and nobody knows
-        how it ended: its lease ends, and the script with it.
-        """
-        if pending.is_kept_back(connection, task.token):
-            connection.release(task.token)
-            if stop.requested:
-                return replace(
-                    _unstarted(stop_reason()), outcome=Outcome.STOPPED, transient=False
-                )
-            # A worker that came later, without this package for instance.
-            with suppress(CancelledError, TimeoutError):
-                if error := future.exception(timeout=0):
-                    return _unstarted(_reason_of(error))
-            template = N_("could not be started: the cluster has no worker any more")
-            return _unstarted(Sentence.of(template), transient=True)
-        self._stop(connection, task.token, kill=True)
-        until = pending.renewed + self._surely
-        while (left := until - time.monotonic()) > 0 and not stop.urgent:
-            pending.wake.nap(min(left, _LOOK))
-        template = N_("the contact with the worker was lost while the script ran")
-        seconds = time.monotonic() - pending.began
-        return Attempt(
-            outcome=Outcome.INTERRUPTED,
-            exit_code=None,
-            started_at=datetime.now().astimezone() - timedelta(seconds=seconds),
-            duration=seconds,
-            reason=Sentence.of(template),
-        )
-
-    def _finished(self, answer: Answer, command: Command, pending: _Pending) -> Attempt:
+    def _finished(self, answer: Answer, command: Command, pending: Pending) -> Attempt:
         """Return the attempt of an answer, by the clock and the secrets of this side."""
         attempt = answer.attempt
         if attempt is None:
             raise TypeError(answer)
-        seconds = min(attempt.duration, time.monotonic() - pending.began)
+        seconds = min(attempt.duration, boot_seconds() - pending.began)
         started_at = datetime.now().astimezone() - timedelta(seconds=seconds)
         attempt = replace(attempt, started_at=started_at)
         if answer.expired and attempt.outcome is Outcome.STOPPED:
@@ -308,8 +282,9 @@ class Cluster:
         there = self._paths.there
         program, script, *arguments = command.argv
         return Task(
-            token=os.urandom(12).hex(),
+            token=f"{self._name}{os.urandom(8).hex()}",
             owner=self._owner(project),
+            topic=self._topic,
             command=replace(
                 command,
                 argv=(program, there(script), *arguments),
@@ -348,7 +323,10 @@ class Cluster:
                 self._connection.close()
                 self._connection = None
             if self._connection is None:
-                self._connection = Connection(self._place)
+                self._connection = connected(self._place, self._stopping)
+                self._connection.hear(
+                    self._topic, partial(self._decide, self._connection)
+                )
                 Thread(
                     target=self._renew_leases,
                     args=(self._connection,),
@@ -357,42 +335,68 @@ class Cluster:
                 ).start()
             return self._connection
 
+    def _decide(self, connection: Connection, message: object) -> None:
+        """Say to a worker whether it may begin a task."""
+        offer = sound_offer(message)
+        if offer is None or not offer.token.startswith(self._name):
+            return
+        pending = self._pending.get(offer.token)
+        may = pending is not None and pending.decide(offer, boot_seconds())
+        connection.tell(offer.worker, worker.decide, offer.offer, offer.turn, may)
+
+    def _ask_all(
+        self,
+        connection: Connection,
+        function: Callable[..., Any],
+        *arguments: Any,
+        seconds: float = _EXAMINING,
+    ) -> dict[str, Any]:
+        """Let every worker call a function; return the results by address.
+
+        Raises:
+            Stopped: the stop was requested meanwhile.
+            Exception: the scheduler does not answer.
+        """
+
+        def ask() -> dict[str, Any]:
+            workers = connection.workers(seconds)
+            return connection.ask(function, dict.fromkeys(workers, arguments), seconds)
+
+        return unless_stopped(ask, self._stopping)
+
     def _renew_leases(self, connection: Connection) -> None:
         """Renew the leases of what runs, as long as the connection is used."""
         pause = min(2.0, self._lease / 5)
-        manned = time.monotonic()
         while not self._closed.wait(pause) and connection is self._connection:
-            pending = self._pending.copy()
-            if not pending:
-                manned = time.monotonic()
-                continue
-            begin = time.monotonic()
-            for one in pending.values():
-                one.renewed = begin
-            answers: dict[str, Any] = {}
+            # Whatever goes wrong: the next words are as important.
             with suppress(Exception):
-                answers = connection.ask_all(
-                    worker.renew, [*pending], seconds=min(5.0, self._lease / 2)
-                )
-            now = time.monotonic()
-            manned = now if answers else manned
-            heard = {t for a in answers.values() if _is_list(a) for t in a}
-            for token, one in pending.items():
-                if token in heard:
-                    one.running, one.heard = True, now
-                elif not one.running and now - one.heard > self._lease:
-                    # It waits in the scheduler, or its worker was lost as it began.
-                    one.heard = now
-                    with suppress(Exception):
-                        one.running = connection.has_begun(token)
-                since = one.heard if one.running else manned
-                if now - since > self._surely:
-                    one.lost = True
-                    one.wake.give()
+                self._renew(connection)
 
-    @staticmethod
-    def _version_problems(connection: Connection) -> list[str]:
-        answers = connection.ask_all(worker.package_version, seconds=_EXAMINING)
+    def _renew(self, connection: Connection) -> None:
+        pending, seconds = self._pending.copy(), min(5.0, self._lease / 2)
+        if not pending:
+            return
+        manned = False
+        with suppress(Exception):
+            manned = bool(connection.workers(seconds))
+        now, due = boot_seconds(), defaultdict[str, list[str]](list)
+        for token, one in pending.items():
+            if one.granted is None:
+                one.heard = now if manned else one.heard
+            elif one.is_renewable(now):
+                one.sent = now
+                due[one.granted.worker].append(token)
+            one.look(now)
+
+        questions = {address: (tokens,) for address, tokens in due.items()}
+        answers = connection.ask(worker.renew, questions, seconds)
+        now = boot_seconds()
+        for address, answer in answers.items():
+            for token in sound_tokens(answer, due[address]) or ():
+                pending[token].heard = now
+
+    def _version_problems(self, connection: Connection) -> list[str]:
+        answers = self._ask_all(connection, worker.package_version)
         problems = []
         for address, answer in answers.items():
             if answer == __version__:
@@ -408,8 +412,46 @@ class Cluster:
         return problems
 
 
-def _is_list(answer: object) -> bool:
-    return isinstance(answer, (list, tuple))
+def _is_told(answer: Answer, pending: Pending) -> bool:
+    """Say whether an answer tells the end of an attempt: who began it was let."""
+    if pending.is_of(answer):
+        return True
+    attempt = answer.attempt
+    unstarted = attempt is not None and attempt.outcome is Outcome.NOT_STARTED
+    return unstarted and pending.withdraw()
+
+
+def _lost(pending: Pending, stop: StopRequest, reason: Sentence) -> Attempt:
+    """Return what came of a script of which nobody knows how it ended.
+
+    Its lease ends, and the script with it.
+    """
+    while (left := pending.end_by() - boot_seconds()) > 0 and not stop.urgent:
+        pending.wake.nap(min(left, _LOOK))
+    seconds = boot_seconds() - pending.began
+    return Attempt(
+        outcome=Outcome.INTERRUPTED,
+        exit_code=None,
+        started_at=datetime.now().astimezone() - timedelta(seconds=seconds),
+        duration=seconds,
+        reason=reason,
+    )
+
+
+def _never_begun(future: Future[Any], stop: StopRequest) -> Attempt:
+    """Return what came of a task that no worker has begun, and that none will."""
+    if stop.requested:
+        return _stopped()
+    # A worker that came later, without this package for instance.
+    with suppress(CancelledError, TimeoutError):
+        if error := future.exception(timeout=0):
+            return _unstarted(_reason_of(error))
+    template = N_("could not be started: the cluster has no worker any more")
+    return _unstarted(Sentence.of(template), transient=True)
+
+
+def _stopped() -> Attempt:
+    return replace(_unstarted(stop_reason()), outcome=Outcome.STOPPED)
 
 
 def _named(address: str, problem: str) -> str:
@@ -422,7 +464,9 @@ def _problem(answer: Any) -> str:
         return answer.problem.in_language(system_language())
     if isinstance(answer, TimeoutError):
         return _("it does not answer")
-    return str(answer) or type(answer).__name__
+    if isinstance(answer, (Exception, str)):
+        return str(answer)[:_SHOWN] or type(answer).__name__
+    return _("its answer makes no sense")
 
 
 def _missing_resources(

@@ -25,6 +25,7 @@ class Task:
     Attributes:
         token: stands for this attempt alone.
         owner: stands for the project of one coordinator.
+        topic: of the events that the coordinator hears.
         command: without an interpreter, a masker and descriptors; its environment is what
             the project gives, and what else there is comes from the worker.
         python_command: the interpreter as configured.
@@ -34,6 +35,7 @@ class Task:
 
     token: str
     owner: str
+    topic: str
     command: Command
     python_command: PythonCommand
     lease: float
@@ -41,17 +43,37 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A worker asks whether it may begin a task.
+
+    Attributes:
+        worker: its address.
+        offer: stands for this one time that the worker has got the task.
+        turn: how often it has asked before.
+    """
+
+    token: str
+    worker: str
+    offer: str
+    turn: int
+
+    def is_from(self, other: Offer) -> bool:
+        """Say whether both are of the same worker, the same time it got the task."""
+        return (self.worker, self.offer) == (other.worker, other.offer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What became of a task.
 
     Attributes:
-        worker: the address of the worker.
-        attempt: None where another worker had begun it before: it is not run again.
+        offer: that of the worker.
+        attempt: None where it was not begun: the coordinator did not let it.
         output: what it printed, where the worker could not write it to its file.
         expired: whether it was stopped because nothing was heard of the coordinator.
     """
 
-    worker: str
+    offer: str
     attempt: Attempt | None
     output: bytes | None = field(default=None, repr=False)
     expired: bool = False

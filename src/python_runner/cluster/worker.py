@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.cluster.task import Answer, Examined
 from python_runner.exceptions import PythonRunnerError
+from python_runner.execution.boot_clock import boot_seconds
 from python_runner.execution.environment import (
     child_environment,
     python_flags,
@@ -26,7 +27,7 @@ from python_runner.execution.guard import GUARD_MARKER, Guard
 from python_runner.execution.interpreter_version import ask_version
 from python_runner.execution.interpreters import find_command
 from python_runner.execution.process import run_command
-from python_runner.execution.stop import StopRequest
+from python_runner.execution.stop import StopRequest, Wake
 from python_runner.facts import dataclass
 from python_runner.files import is_file, is_folder, may_write_in, reading, remove
 from python_runner.masking import Masker
@@ -43,30 +44,54 @@ if TYPE_CHECKING:
     from python_runner.cluster.task import PythonCommand, Question, Task
     from python_runner.model import Command, Interpreter
 
-#: Seconds between two looks at the leases, at most, and for a lock to get free.
+#: Seconds between two looks at the leases, at most.
 _LOOK = 0.5
 #: Seconds that a script of an expired lease has to end by itself.
 _GRACE = 2.0
-#: Seconds that the scheduler has to say whether a task was begun before.
-_PATIENCE = 30.0
+#: Seconds after which a worker asks again whether it may begin.
+_ASKING = 2.0
 
 
 @dataclass(slots=True, kw_only=True)
 class _Running:
-    """A task that this worker runs.
+    """A task that this worker has.
 
     Attributes:
+        token: of the task.
         owner: stands for the project of one coordinator.
+        offer: stands for this time that the task has come here.
         lease: seconds.
-        heard: when a word of the coordinator came last, by the monotonic clock here.
+        asked: when the coordinator was asked whether it may begin, each time.
+        heard: before the coordinator sent its last word; 0.0 until it may begin.
+        refused: whether it may not.
         expired: when the lease was found to have ended; 0.0 while it has not.
     """
 
+    token: str
     owner: str
     lease: float
-    heard: float
     stop: StopRequest
+    offer: str = field(default_factory=lambda: os.urandom(8).hex())
+    asked: list[float] = field(default_factory=list)
+    wake: Wake = field(default_factory=Wake)
+    heard: float = 0.0
+    refused: bool = False
     expired: float = 0.0
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether it may: what the coordinator said was not under way for too long."""
+        return self.heard > 0 and boot_seconds() - self.heard <= self.lease
+
+    def decide(self, turn: int, *, may: bool) -> None:
+        """Take what the coordinator says to an offer.
+
+        Its lease begins when it was asked: the word came later, by whichever clock.
+        """
+        if may and 0 <= turn < len(self.asked):
+            self.heard = max(self.heard, self.asked[turn])
+        self.refused = self.refused or not may
+        self.wake.give()
 
 
 class _Worker:
@@ -78,60 +103,76 @@ class _Worker:
         self._guard: Guard | None = None
         self._watching = False
 
-    def begin(self, task: Task) -> tuple[StopRequest, str]:
-        """Note that a task begins; return what stops it, and the mark of its processes.
+    def take(self, task: Task) -> _Running:
+        """Note that a task has come; it may not begin yet."""
+        running = _Running(
+            token=task.token, owner=task.owner, lease=task.lease, stop=StopRequest()
+        )
+        running.stop.subscribe(running.wake.give)
+        self._tasks[running.offer] = running
+        return running
+
+    def guard_mark(self, silence: float) -> str:
+        """Return the mark of what the guard ends, with a guard that is there.
 
         Raises:
-            OSError: there is no guard, and none can be started.
+            OSError: none can be started.
         """
         with self._lock:
             if self._guard is None or not self._guard.lives:
-                self._guard = Guard(task.lease)
+                self._guard = Guard(silence)
             if not self._watching:
                 self._watching = True
                 Thread(target=self._watch, name="leases", daemon=True).start()
-            stop = StopRequest()
-            self._tasks[task.token] = _Running(
-                owner=task.owner, lease=task.lease, heard=time.monotonic(), stop=stop
-            )
-            return stop, self._guard.mark
+            return self._guard.mark
 
-    def end(self, token: str) -> bool:
+    def leave(self, running: _Running) -> bool:
         """Note that a task has ended; say whether its lease had."""
-        with self._lock:
-            running = self._tasks.pop(token, None)
-            return bool(running and running.expired)
+        self._tasks.pop(running.offer, None)
+        return bool(running.expired)
+
+    def decide(self, offer: str, turn: int, *, may: bool) -> None:
+        """Take what the coordinator says to an offer."""
+        if running := self._tasks.get(offer):
+            running.decide(turn, may=may)
 
     def renew(self, tokens: Collection[str]) -> list[str]:
-        """Renew leases that have not ended; return the tasks that run here."""
-        now = time.monotonic()
-        for token, running in self._tasks.copy().items():
+        """Renew leases that have not ended; return which of the tasks run here."""
+        now, found = boot_seconds(), []
+        for running in self._tasks.copy().values():
+            if running.token not in tokens or not running.heard:
+                continue
+            found.append(running.token)
             # A word that was under way for longer than the lease comes too late.
-            if token in tokens and now - running.heard <= running.lease:
+            if now - running.heard <= running.lease:
                 running.heard = now
-        return [*self._tasks]
+        return found
 
     def stop(self, tokens: Collection[str], owner: str, *, kill: bool) -> list[str]:
-        """Stop tasks, by their names or their owner; return those that still run."""
+        """Stop tasks, by their names or their owner; return those that are still here."""
         found = [
-            (token, running)
-            for token, running in self._tasks.copy().items()
-            if token in tokens or (owner and running.owner == owner)
+            running
+            for running in self._tasks.copy().values()
+            if running.token in tokens or (owner and running.owner == owner)
         ]
-        for _token, running in found:
+        for running in found:
             running.stop.request(kill=kill)
-        return [token for token, _running in found]
+        return [running.token for running in found]
 
     def _watch(self) -> None:
         while True:
-            now, pause = time.monotonic(), _LOOK
+            now, pause = boot_seconds(), _LOOK
             for running in self._tasks.copy().values():
                 pause = min(pause, running.lease / 4)
+                if not running.heard:
+                    continue
+                # Where the computer slept meanwhile, somebody may go on elsewhere.
+                late = now - running.heard - running.lease > _GRACE
                 if running.expired:
-                    running.stop.request(kill=now - running.expired > _GRACE)
+                    running.stop.request(kill=late)
                 elif now - running.heard > running.lease:
                     running.expired = now
-                    running.stop.request()
+                    running.stop.request(kill=late)
             time.sleep(pause)
 
 
@@ -148,6 +189,11 @@ def hear_no_interrupt() -> None:
     with suppress(ValueError):
         # Not ignored: what the worker starts would inherit that.
         signal.signal(signal.SIGINT, lambda *_: None)
+
+
+def decide(offer: str, turn: int, may: bool) -> None:
+    """Take what a coordinator says to an offer of this worker."""
+    _worker.decide(offer, turn, may=may)
 
 
 def renew(tokens: Collection[str]) -> list[str]:
@@ -202,49 +248,67 @@ def _identity(command: tuple[str, ...], project: str, _path: str) -> Interpreter
 
 
 def run_task(task: Task) -> Answer:
-    """Run an attempt to its end, unless it has been begun somewhere before.
+    """Run an attempt to its end, if the coordinator lets this worker.
 
     Whatever goes wrong is part of the answer.
     """
     from distributed import get_worker  # noqa: PLC0415 - an extra
 
-    worker = get_worker()
-    if not _is_first(worker, task.token):
-        return Answer(worker=worker.address, attempt=None)
-    started_at, output, expired = datetime.now().astimezone(), None, False
+    started_at, running = datetime.now().astimezone(), _worker.take(task)
+    attempt, output, expired = None, None, False
     try:
-        stop, mark = _worker.begin(task)
-        try:
-            attempt, output = _run(task, stop, mark)
-        finally:
-            expired = _worker.end(task.token)
+        asking = _Asking(get_worker(), task, running)
+        asking.ask()
+        # What can be done before anything may begin is done while the answer comes.
+        ready = _prepared(task, _worker.guard_mark(task.lease))
+        if isinstance(ready, Sentence):
+            attempt = _not_started(started_at, ready)
+        elif asking.may_begin():
+            attempt, output = _run(ready, running.stop)
     except Exception as error:  # noqa: BLE001 - the coordinator says it
         attempt = _not_started(started_at, _why(error))
-    return Answer(
-        worker=worker.address, attempt=attempt, output=output, expired=expired
-    )
+    finally:
+        expired = _worker.leave(running)
+    return Answer(offer=running.offer, attempt=attempt, output=output, expired=expired)
 
 
-def _is_first(worker: Any, token: str) -> bool:
-    """Say whether no worker has begun a task before, and let none begin it later.
+@dataclass(slots=True)
+class _Asking:
+    """Asks the coordinator of a task whether this worker may begin it.
 
-    The scheduler gives what a lost worker had to another one. Who gets the lock of a task
-    is the first, for ever: the coordinator alone gives it back.
+    Dask gives what a lost worker had to another one, and a task may lie in a queue longer
+    than anybody waits for it. The coordinator alone knows; where it says nothing, nothing
+    begins.
     """
-    asked = worker.scheduler.multi_lock_acquire(
-        locks=[token], id=claim_of(token, worker.address), timeout=_LOOK, num_locks=1
-    )
-    # The coordinator has it for a moment when it asks whether somebody has. Where nobody
-    # knows, it is not run.
-    with suppress(Exception):
-        loop = worker.loop.asyncio_loop
-        return bool(asyncio.run_coroutine_threadsafe(asked, loop).result(_PATIENCE))
-    return False
 
+    worker: Any
+    task: Task
+    running: _Running
 
-def claim_of(token: str, address: str) -> str:
-    """Return by which name the worker with an address holds the lock of a task."""
-    return f"{token}/{address}"
+    def ask(self) -> None:
+        """Ask, once more perhaps."""
+        running = self.running
+        offer = {
+            "token": self.task.token,
+            "worker": self.worker.address,
+            "offer": running.offer,
+            "turn": len(running.asked),
+        }
+        running.asked.append(boot_seconds())
+        self.worker.log_event(self.task.topic, offer)
+
+    def may_begin(self) -> bool:
+        """Wait for the answer; say whether it is yes, and not too old."""
+        running = self.running
+        until = running.asked[0] + self.task.lease
+        while not (running.heard or running.refused or running.stop.requested):
+            now = boot_seconds()
+            if now > until:
+                return False
+            if now - running.asked[-1] > _ASKING:
+                self.ask()
+            running.wake.nap(_LOOK)
+        return running.may_begin and not running.refused
 
 
 def _why(error: Exception) -> Sentence:
@@ -263,25 +327,25 @@ def _not_started(started_at: datetime, reason: Sentence) -> Attempt:
     )
 
 
-def _run(task: Task, stop: StopRequest, mark: str) -> tuple[Attempt, bytes | None]:
-    """Run a task; return its output as well where it is no file of the project."""
+def _prepared(task: Task, mark: str) -> Command | Sentence:
+    """Return the command of a task as it is started here, or why it cannot be.
+
+    Raises:
+        PythonRunnerError: the interpreter is not there.
+    """
     given = {**task.command.env, GUARD_MARKER: mark}
     bare = child_environment(os.environ, given, run_id=task.command.run_id)
-    started_at = datetime.now().astimezone()
     _, script, *arguments = task.command.argv
     if task.version != __version__:
         template = N_("this worker has version {version} of Python Runner")
-        return _not_started(
-            started_at, Sentence.of(template, version=__version__)
-        ), None
+        return Sentence.of(template, version=__version__)
     if not is_file(script):
-        template = N_("script not found: {path}")
-        return _not_started(started_at, Sentence.of(template, path=script)), None
+        return Sentence.of(N_("script not found: {path}"), path=script)
     (program, *own), identity = _interpreter(
         task.python_command, task.command.project, bare
     )
     environment = script_environment(bare, identity)
-    command = replace(
+    return replace(
         task.command,
         argv=(program, script, *arguments),
         flags=(*own, *python_flags(identity)),
@@ -289,6 +353,10 @@ def _run(task: Task, stop: StopRequest, mark: str) -> tuple[Attempt, bytes | Non
         version=identity.version or "",
         masker=Masker(secret_values(os.environ, environment)),
     )
+
+
+def _run(command: Command, stop: StopRequest) -> tuple[Attempt, bytes | None]:
+    """Run a command; return its output as well where it is no file of the project."""
     wanted = Path(command.output)
     # The coordinator has made the folder. Where it is not seen, another disk has the
     # project, and what is written there nobody finds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta, Struct
@@ -58,4 +59,15 @@ def read_cluster(written: str | dict[str, Any], findings: Findings) -> ClusterPl
     if address and not is_place(address):
         key = "cluster" if isinstance(written, str) else "cluster.address"
         findings.add(key, why_no_place(address))
-    return ClusterPlace(address=address.rstrip("/"), paths=good.get("paths", {}))
+    paths: dict[str, str] = good.get("paths", {})
+    for here, there in paths.items():
+        for folder in (here, there):
+            # By the rules of either system: workers may have another than we.
+            if not (PurePosixPath(folder).is_absolute() or _is_windows(folder)):
+                text = _("the path of a folder must be absolute, found {found}")
+                findings.add(f"cluster.paths.{here}", text.format(found=folder))
+    return ClusterPlace(address=address.rstrip("/"), paths=paths)
+
+
+def _is_windows(folder: str) -> bool:
+    return PureWindowsPath(folder).is_absolute()

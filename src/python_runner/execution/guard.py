@@ -16,11 +16,14 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import IO
 
+from python_runner.execution.boot_clock import boot_seconds
 from python_runner.execution.orphans import end_marked
 
 
 #: Marks every process that a guarded runner starts.
 GUARD_MARKER = "PYTHON_RUNNER_GUARD"
+#: Seconds between two looks at the clock: a wait lasts longer where the computer sleeps.
+_LOOK = 1.0
 if sys.platform == "win32":
     _FLAGS = subprocess.CREATE_NO_WINDOW
 else:
@@ -82,9 +85,12 @@ def watch(stream: IO[bytes], mark: str, silence: float) -> None:
         heard.set()
 
     Thread(target=listen, daemon=True).start()
+    last = boot_seconds()
     while not ended.is_set():
         heard.clear()
-        if not heard.wait(silence):
+        if heard.wait(min(silence, _LOOK)):
+            last = boot_seconds()
+        elif boot_seconds() - last > silence:
             end_marked(GUARD_MARKER, mark)
     end_marked(GUARD_MARKER, mark)
 

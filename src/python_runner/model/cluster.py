@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from python_runner.facts import dataclass
@@ -39,8 +40,16 @@ class ClusterPlace:
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody else can read what is sent: encrypted, or on this computer."""
+        """Whether nobody else can read what is sent: encrypted, or on this computer.
+
+        Of a name nobody knows here where it leads, not even of ``localhost``.
+        """
         if self.address.startswith((TLS, LOCAL)):
             return True
-        host = self.address.partition("://")[2].rpartition(":")[0].strip("[]")
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        host = self.address.partition("://")[2].rpartition(":")[0]
+        if host.startswith("["):
+            host = host[1:-1]
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False

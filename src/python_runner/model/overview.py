@@ -87,6 +87,7 @@ class Circumstances:
     Attributes:
         warnings: what went wrong beside them.
         held: why it was not reported though its project wants reports.
+        variables: names of its scripts' variables; empty where they are not known.
     """
 
     warnings: tuple[Sentence, ...] = ()
@@ -94,6 +95,7 @@ class Circumstances:
     interpreter_version: str | None = None
     computer: str | None = None
     held: Sentence | None = None
+    variables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

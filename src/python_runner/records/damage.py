@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing, suppress
 from functools import cache, partial
@@ -23,11 +24,12 @@ from python_runner.records.database import (
     connect,
     is_damage,
     is_filled,
+    make_newest,
     suspicion,
     write_ahead_log,
 )
 from python_runner.records.schema import COLUMNS, MIGRATIONS
-from python_runner.records.write_lock import WriteLock
+from python_runner.records.write_lock import Occupied, WriteLock
 
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ def _has_integrity(connection: sqlite3.Connection) -> bool:
 def _is_replaced(path: Path) -> bool:
     """Say whether a database was written after its write-ahead log, which holds something.
 
-    A checkpoint does that as well: it is a reason to look, no more.
+    A checkpoint that was killed leaves that as well: it is a reason to look, no more.
     """
     with suppress(FileNotFoundError):
         log = write_ahead_log(path).stat()
@@ -135,8 +137,12 @@ def _is_sound(path: Path) -> bool:
     if not path.exists():
         # SQLite would throw away what a killed process has left of a file that is gone.
         return not is_filled(write_ahead_log(path))
-    suspected = suspicion(path).exists()
-    closely = suspected or _is_replaced(path) or path.stat().st_size <= _CHECKED_SIZE
+    suspected, replaced, before = (
+        suspicion(path).exists(),
+        _is_replaced(path),
+        path.stat(),
+    )
+    closely = suspected or replaced or before.st_size <= _CHECKED_SIZE
     # A write-ahead log of another database must not be moved into this one. A rollback
     # journal, of a conversion that was cut, must be played back first.
     journal = path.with_name(path.name + "-journal")
@@ -156,7 +162,22 @@ def _is_sound(path: Path) -> bool:
         raise
     if suspected and sound:
         remove(suspicion(path))
+    if replaced and sound:
+        _forget_age(path, before)
     return sound
+
+
+def _forget_age(path: Path, checked: os.stat_result) -> None:
+    """Let the next opening take a database that was found sound for its log's own."""
+    lock = WriteLock(path)
+    try:
+        with suppress(OSError, Occupied), lock.held(0):
+            status = path.stat()
+            same = os.path.samestat(status, checked)
+            if same and status.st_ctime_ns == checked.st_ctime_ns:
+                make_newest(write_ahead_log(path))
+    finally:
+        lock.close()
 
 
 def _has_our_tables(connection: sqlite3.Connection) -> bool:

@@ -243,6 +243,8 @@ class Database:
             with suppress(sqlite3.Error):
                 self._connection.execute(f"PRAGMA wal_checkpoint({way})")
             self._writes = 0
+            with suppress(OSError):
+                make_newest(write_ahead_log(self.path))
 
     @contextmanager
     def write(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
@@ -483,6 +485,20 @@ def _companions(path: Path) -> list[Path]:
 def write_ahead_log(path: Path) -> Path:
     """Return where the changes of a database are written first."""
     return path.with_name(f"{path.name}-wal")
+
+
+def make_newest(log: Path) -> None:
+    """Give a write-ahead log the present time, where there is one.
+
+    A checkpoint writes the database, and leaves the log as it was while somebody else
+    has the records open. A database that is newer than its log looks like another one
+    that was copied over it, and is checked whole at each opening.
+
+    Raises:
+        OSError: its time cannot be changed.
+    """
+    with suppress(FileNotFoundError):
+        os.utime(log)
 
 
 def is_filled(path: Path) -> bool:

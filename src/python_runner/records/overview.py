@@ -417,6 +417,7 @@ def circumstances(connection: Connection, run: int) -> Circumstances:
         interpreter_version=row["interpreter_version"],
         computer=made_of.computer if made_of else None,
         held=rows.to_text(row["held_reason"]),
+        variables=made_of.variables if made_of else (),
     )
 
 

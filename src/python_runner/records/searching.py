@@ -19,7 +19,7 @@ from python_runner.texts.utf8 import local_encoding, to_utf8
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
     from sqlite3 import Connection
@@ -123,51 +123,75 @@ def search_outputs(
     """
     pattern = re.compile(re.escape(text), re.IGNORECASE)
     done = SearchedOutputs()
-    spot = after or OutputSpot(overview.BEYOND, 0)
-    for run, number, script, path in _outputs(store, project, spot):
-        if since and run.started_at < since:
+    spot = first = after or OutputSpot(overview.BEYOND, 0)
+    for batch in _outputs(store, project, spot):
+        for run, number, script, path in batch.outputs:
+            if since and run.started_at < since:
+                return done
+            if budget.is_spent or len(done.found) >= FOUND:
+                done.further = spot
+                return done
+            found = _search_one(path, pattern, masker(run.path), budget)
+            if budget.is_spent and spot != first:
+                # Not read to its end, perhaps: the next part begins with it.
+                done.further = spot
+                return done
+            if done.oldest != run.started_at or run.key != spot.run:
+                done.runs += 1
+            done.oldest = run.started_at
+            if found:
+                lines, more, numbered = found
+                done.found.append(
+                    FoundOutput(run, number, script, tuple(lines), more, numbered)
+                )
+            spot = OutputSpot(run.key, number)
+        if since and batch.oldest < since:
             return done
-        if budget.is_spent or len(done.found) >= FOUND:
-            done.further = spot
+        # Behind the whole run; a million runs may have no output any more.
+        spot = OutputSpot(batch.last, 0)
+        if budget.is_spent:
+            done.oldest, done.further = batch.oldest, spot
             return done
-        if done.oldest != run.started_at or run.key != spot.run:
-            done.runs += 1
-        done.oldest = run.started_at
-        if found := _search_one(path, pattern, masker(run.path), budget):
-            lines, more, numbered = found
-            done.found.append(
-                FoundOutput(run, number, script, tuple(lines), more, numbered)
-            )
-        spot = OutputSpot(run.key, number)
     return done
 
 
-def _outputs(
-    store: Store, project: int | None, spot: OutputSpot
-) -> Iterator[tuple[RunLine, int, str, Path]]:
-    """Yield the outputs behind a spot: of runs from the newest on, in order of the series."""
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Some runs, one after the other.
+
+    Attributes:
+        outputs: what their scripts printed, in the order of the series.
+        last: the key of the oldest one.
+        oldest: when it began.
+    """
+
+    outputs: list[tuple[RunLine, int, str, Path]]
+    last: int
+    oldest: datetime
+
+
+def _outputs(store: Store, project: int | None, spot: OutputSpot) -> Iterator[_Batch]:
+    """Yield what stands behind a spot, from the newest runs on."""
     before, number = spot.run, spot.number
-    if number:
-        with store.view() as view:
-            found = list(_of_runs(view, [before], number))
-        yield from found
+    keys, after = [before] if number else [], number
     while True:
         with store.view() as view:
-            keys = overview.keys_of(view, project, before=before, limit=_RUNS)
-            found = list(_of_runs(view, keys, 0))
+            keys = keys or overview.keys_of(view, project, before=before, limit=_RUNS)
+            lines = overview.lines(view, keys)
+            outputs = list(_of_runs(view, lines, after))
         if not keys:
             return
-        yield from found
-        before = keys[-1]
+        if lines:
+            yield _Batch(outputs, keys[-1], min(line.started_at for line in lines))
+        before, keys, after = keys[-1], [], 0
 
 
 def _of_runs(
-    view: Connection, keys: list[int], after: int
+    view: Connection, runs: Iterable[RunLine], after: int
 ) -> Iterator[tuple[RunLine, int, str, Path]]:
-    lines = {line.key: line for line in overview.lines(view, keys)}
-    for key, number, script, path in overview.outputs_of(view, keys, after):
-        if key in lines:
-            yield lines[key], number, script, path
+    lines = {line.key: line for line in runs}
+    for key, number, script, path in overview.outputs_of(view, [*lines], after):
+        yield lines[key], number, script, path
 
 
 def _search_one(

@@ -352,7 +352,13 @@ class _ProjectRun:
             return _find_interpreter(context)
         if context.project.warm:
             context.warn(Sentence.of(N_('"warm" has no effect in a cluster')))
-        self.interpreter = examined(cluster, context)
+        try:
+            self.interpreter = examined(cluster, context)
+        except PythonRunnerError:
+            if not context.session.stop.requested:
+                raise
+            # Nothing begins any more.
+            return ()
         return (self.interpreter.path,)
 
     def _is_unwanted(self, *, locked: bool) -> bool:

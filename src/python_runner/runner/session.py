@@ -210,7 +210,7 @@ def open_session(
         reports_enabled=reports_enabled,
         defaults=defaults or {},
         fleet=_reporter(fleet, settings.home, now, store) if fleet else None,
-        cluster=_cluster(cluster, settings.home) if cluster else None,
+        cluster=_cluster(cluster, settings.home, stop) if cluster else None,
         untold=list(settings.warnings),
     )
 
@@ -223,9 +223,9 @@ def _reporter(
     return FleetReporter(fleet, home, now, store)
 
 
-def _cluster(place: ClusterPlace, home: Path) -> Cluster:
+def _cluster(place: ClusterPlace, home: Path, stop: StopRequest) -> Cluster:
     from python_runner.cluster.coordinator import (  # noqa: PLC0415 - few have one
         Cluster,
     )
 
-    return Cluster(place, home)
+    return Cluster(place, home, stop=stop)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import time
-from collections import OrderedDict
 from contextlib import asynccontextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, cast
 
 from anyio import to_thread
@@ -28,7 +25,10 @@ from python_runner.records.read_only import open_reader
 from python_runner.records.store import StoreError
 from python_runner.runner.unexpected import explain
 from python_runner.web.addresses import Links
+from python_runner.web.compression import compressed, is_accepted
+from python_runner.web.kept import Body, Kept, Turns
 from python_runner.web.layout import render, static_files
+from python_runner.web.limits import Limits, busy
 from python_runner.web.live import Live
 from python_runner.web.pages import (
     errors,
@@ -61,29 +61,26 @@ from python_runner.web.site import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 
     from starlette.requests import Request
 
     from python_runner.web.site import Site
 
-#: Threads that answer requests: more would only wait for the processor.
-_THREADS = 8
-#: Pages that are kept, and the seconds for which one is true while nothing is written:
-#: many who look at the same page cost as much as one. Larger ones are not kept.
-_KEPT, _FRESH, _MOST_KEPT = 32, 2.0, 1_000_000
+_OK = 200
 
 
-def create_app(site: Site) -> Starlette:
+def create_app(site: Site, limits: Limits | None = None) -> Starlette:
     """Return the application of a dashboard; it has no state but its own.
 
     ``app.state.live`` ends the open streams: ``close``.
     """
-    dashboard = Dashboard(site)
+    limits = limits or Limits.of_process()
+    dashboard = Dashboard(site, limits)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        to_thread.current_default_thread_limiter().total_tokens = _THREADS
+        to_thread.current_default_thread_limiter().total_tokens = limits.threads
         # The first reader finds the folders looked at already.
         threading.Thread(target=dashboard.warm, name="warm", daemon=True).start()
         yield
@@ -91,16 +88,18 @@ def create_app(site: Site) -> Starlette:
 
     surveyor, outputs = dashboard.surveyor, OutputPages()
     fleet_read = dashboard.fleet
-    pages: Mapping[str, Callable[[Question], Page | PlainText]] = {
+    texts: Mapping[str, Callable[[Question], PlainText]] = {
+        "/status.txt": partial(status.page, surveyor=surveyor),
+        "/r/{run}/{number}.txt": output.plain_file,
+    }
+    pages: Mapping[str, Callable[[Question], Page]] = {
         "/": partial(overview.page, surveyor=surveyor, fleet=fleet_read),
         "/fleet": partial(fleet.page, fleet=fleet_read),
         "/wall": partial(wall.page, surveyor=surveyor),
-        "/status.txt": partial(status.page, surveyor=surveyor),
         "/help": help_page.page,
         "/p/{project}": partial(project.page, surveyor=surveyor),
         "/p/{project}/log": log.page,
         "/r/{run}": run.page,
-        "/r/{run}/{number}.txt": output.plain_file,
         "/r/{run}/{number}/part": partial(output.part_page, outputs=outputs),
         "/r/{run}/{number}": partial(output.page, outputs=outputs),
         "/errors": errors.page,
@@ -113,12 +112,15 @@ def create_app(site: Site) -> Starlette:
         routes=[
             Route("/static/{name:path}", _static),
             Route("/events", dashboard.events),
+            *(Route(path, dashboard.sends(text)) for path, text in texts.items()),
             *(Route(path, dashboard.answers(page)) for path, page in pages.items()),
         ],
         middleware=[Middleware(Guard, site=site)],
         exception_handlers={HTTPException: dashboard.no_page},
         lifespan=lifespan,
     )
+    # An address has one form; no other one leads to it.
+    app.router.redirect_slashes = False
     app.state.live = dashboard.live
     return app
 
@@ -126,16 +128,15 @@ def create_app(site: Site) -> Starlette:
 class Dashboard:
     """Answers requests, by pages that know nothing of them."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, limits: Limits) -> None:
         self._site = site
         self._store, self._database = open_reader(site.settings.home)
         self.surveyor = Surveyor(site, self._store, self._database.changes)
         self.fleet = Fleet(site, site.fleet) if site.fleet else None
-        self.live = Live(self._mark, partial(output_sizes, self._store))
+        self.live = Live(self._mark, partial(output_sizes, self._store), limits.streams)
         self._configurations = Configurations(site.defaults)
-        self._kept: OrderedDict[tuple[object, ...], tuple[str, float, str, int]]
-        self._kept = OrderedDict()
-        self._guard = threading.Lock()
+        self._kept = Kept()
+        self._turns: Turns[Body] = Turns()
 
     def _mark(self) -> str:
         if self.fleet is None:
@@ -156,32 +157,58 @@ class Dashboard:
         self._database.close()
 
     def answers(
-        self, page: Callable[[Question], Page | PlainText]
+        self, page: Callable[[Question], Page]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Return what answers requests by a page, once for all who ask for the same."""
+
+        async def answer(request: Request) -> Response:
+            question = self._question(request)
+            again = "hx-request" in request.headers
+            url = request.url
+            key = (page, url.path, url.query, question.language, again)
+            make = partial(self._body, key, page, question, again=again)
+            return _html(request, await self._turns.take(key, make))
+
+        return answer
+
+    def sends(
+        self, text: Callable[[Question], PlainText]
     ) -> Callable[[Request], Response]:
-        """Return what answers requests by a page; each has a thread meanwhile."""
+        """Return what answers requests by a plain text; each has a thread meanwhile."""
 
         def answer(request: Request) -> Response:
             question = self._question(request)
-            again = "hx-request" in request.headers
-            address = (request.url.path, request.url.query, question.language)
-            key = (page, *address, again)
-            mark = self.live.mark()
-            body, code = self._fresh(key, mark)
-            if not body:
-                try:
-                    found = page(question)
-                    if isinstance(found, PlainText):
-                        return _plain(found)
-                    body = render(found, question, mark, again=again)
-                except Exception as error:  # noqa: BLE001 - people get a sentence
-                    found = self._failure(question, error)
-                    body = render(found, question, mark, again=again)
-                code = found.status
-                if not found.files:
-                    self._keep(key, mark, body, code)
-            return _html(request, body, code)
+            try:
+                return _plain(text(question), request.method)
+            except Exception as error:  # noqa: BLE001 - people get a sentence
+                page = self._failure(question, error)
+                return HTMLResponse(render(page, question, ""), page.status)
 
         return answer
+
+    def _body(
+        self,
+        key: Hashable,
+        page: Callable[[Question], Page],
+        question: Question,
+        *,
+        again: bool,
+    ) -> Body:
+        """Return the content of a page, which tells of all that is written by now."""
+        mark = ""
+        try:
+            mark = self.live.mark()
+            if kept := self._kept.get(key, mark):
+                return kept
+            found = page(question)
+            html = render(found, question, mark, again=again)
+        except Exception as error:  # noqa: BLE001 - people get a sentence
+            found = self._failure(question, error)
+            html = render(found, question, mark, again=again)
+        body = Body.of(html.encode("utf-8", "replace"), found.status)
+        if not found.files and found.status == _OK:
+            self._kept.keep(key, mark, body)
+        return body
 
     def _failure(self, question: Question, error: Exception) -> Page:
         """Return the page for an error; the details of an unexpected one go to a file."""
@@ -190,22 +217,6 @@ class Dashboard:
         masker = Masker(self._site.settings.secrets)
         told = explain(error, self._site.settings.home, question.now, masker)
         return failures.broken(question, told)
-
-    def _fresh(self, key: tuple[object, ...], mark: str) -> tuple[str, int]:
-        with self._guard:
-            kept = self._kept.get(key)
-            if kept and mark and kept[0] == mark and time.monotonic() < kept[1]:
-                return kept[2], kept[3]
-        return "", 0
-
-    def _keep(self, key: tuple[object, ...], mark: str, body: str, code: int) -> None:
-        if len(body) > _MOST_KEPT or code >= 400:  # noqa: PLR2004 - the codes of errors
-            return
-        with self._guard:
-            self._kept[key] = (mark, time.monotonic() + _FRESH, body, code)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
 
     def _question(self, request: Request) -> Question:
         query = dict(request.query_params)
@@ -235,7 +246,7 @@ class Dashboard:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         if self.live.is_full:
-            return Response(status_code=503, headers={"retry-after": "30"})
+            return busy()
         seen = request.headers.get("last-event-id") or request.query_params.get(
             "seen", ""
         )
@@ -254,23 +265,37 @@ class Dashboard:
         return HTMLResponse(render(page, question, ""), page.status)
 
 
-def _html(request: Request, body: str, code: int) -> Response:
+def _html(request: Request, body: Body) -> Response:
     """Return a page; nothing of it where the browser has the same already."""
-    content = body.encode("utf-8", "replace")
-    tag = f'W/"{hashlib.sha256(content).hexdigest()[:20]}"'
-    headers = {"etag": tag, "vary": "Accept-Language, HX-Request, Cookie"}
-    if code == 200 and tag in request.headers.get("if-none-match", ""):  # noqa: PLR2004
+    headers = {
+        "etag": body.tag,
+        "vary": "Accept-Encoding, Accept-Language, HX-Request, Cookie",
+    }
+    known = request.headers.get("if-none-match", "")
+    if body.status == _OK and body.tag in known:
         return Response(status_code=304, headers=headers)
-    return HTMLResponse(content, code, headers)
+    content, packing = _packed(request, body.content, body.packed)
+    return HTMLResponse(content, body.status, headers | packing)
 
 
-def _plain(text: PlainText) -> Response:
+def _packed(
+    request: Request, content: bytes, packed: bytes
+) -> tuple[bytes, dict[str, str]]:
+    """Return what is sent of a content, and the header that says how."""
+    if packed and is_accepted(request.headers.get("accept-encoding", "")):
+        return packed, {"content-encoding": "gzip"}
+    return content, {}
+
+
+def _plain(text: PlainText, method: str) -> Response:
     """Return a plain text, which a browser never takes for a page."""
     if isinstance(text.content, str):
         return PlainTextResponse(text.content, text.status)
     headers = {"content-disposition": f'inline; filename="{text.name}"'}
     kind = "text/plain; charset=utf-8"
-    return StreamingResponse(text.content, text.status, headers, kind)
+    # Of a file that only its headers are asked of, nothing is read.
+    content = iter(()) if method == "HEAD" else text.content
+    return StreamingResponse(content, text.status, headers, kind)
 
 
 def _static(request: Request) -> Response:
@@ -282,7 +307,14 @@ def _static(request: Request) -> Response:
     asked = request.query_params.get("v")
     lasting = "public, max-age=31536000, immutable"
     headers = {"cache-control": lasting} if asked == file.version else {}
-    return Response(file.content, media_type=file.kind, headers=headers)
+    content, packing = _packed(request, file.content, _packed_file(name))
+    headers |= {"vary": "Accept-Encoding", **packing}
+    return Response(content, media_type=file.kind, headers=headers)
+
+
+@cache
+def _packed_file(name: str) -> bytes:
+    return compressed(static_files()[name].content)
 
 
 def _language(request: Request, site: Site) -> str:

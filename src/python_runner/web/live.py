@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 POLL, ALIVE = 0.5, 5.0
 #: Milliseconds after which a browser that was cut off asks again.
 _RETRY = 2000
-#: Streams that may be open at the same time.
-MOST_STREAMS = 200
 
 
 class Live:
@@ -36,15 +34,18 @@ class Live:
         self,
         changes: Callable[[], str],
         sizes: Callable[[str], Mapping[int, int]],
+        most: int = 200,
     ) -> None:
         """Prepare streams.
 
         Args:
             changes: returns what differs as soon as something was written.
             sizes: returns how many bytes each script of a run has printed, by its number.
+            most: streams that may be open at the same time.
         """
         self._changes = changes
         self._sizes = sizes
+        self._most = most
         #: Another server's marks tell nothing about this one.
         self._boot = token_hex(4)
         self._mark = ""
@@ -64,7 +65,7 @@ class Live:
     @property
     def is_full(self) -> bool:
         """Whether no more streams can be opened."""
-        return self._open >= MOST_STREAMS
+        return self._open >= self._most
 
     def close(self) -> None:
         """End all streams."""
@@ -124,7 +125,14 @@ class Live:
 
     async def _ask(self) -> None:
         runs = tuple(self._runs)
-        mark, outputs = await to_thread.run_sync(self._look, runs)
+        mark = ""
+        outputs: dict[str, Mapping[int, int]] = {}
+        # What nobody has foreseen is told as what it is for the readers: nothing can be
+        # read. The next question may have an answer again.
+        with suppress(Exception):
+            mark, outputs = await to_thread.run_sync(
+                self._look, runs, abandon_on_cancel=True
+            )
         if (mark, outputs) != (self._mark, self._outputs):
             self._mark, self._outputs = mark, outputs
             self._tell()

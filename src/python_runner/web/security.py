@@ -19,10 +19,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 
 from python_runner.texts.sentence import N_, translate
+from python_runner.web.limits import refusal
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from starlette.responses import Response
@@ -49,13 +49,12 @@ HEADERS = {
 CACHE = "private, no-cache"
 #: Characters of a token, at least: nobody guesses it.
 SHORTEST_TOKEN = 16
-COOKIE = "python_runner"
+_COOKIE = "python_runner"
 #: The key of the one-time link's query.
 TICKET = "ticket"
 #: Seconds that a link is good for, and that a browser stays signed in.
 TICKET_SECONDS = 15 * 60
 _COOKIE_SECONDS = 30 * 24 * 3600
-_LONGEST_TICKET = 200
 
 
 def new_token() -> str:
@@ -70,6 +69,15 @@ def new_ticket(token: str, now: datetime) -> str:
     """
     until = f"{int(now.timestamp()) + TICKET_SECONDS}.{secrets.token_urlsafe(12)}"
     return f"{until}.{_signed(token, 'ticket', until)}"
+
+
+def cookie_name(token: str) -> str:
+    """Return the name of the cookie that stands for a token.
+
+    Browsers do not tell the ports of a computer apart: of two dashboards there, neither
+    overwrites the other's cookie.
+    """
+    return f"{_COOKIE}_{_signed(token, 'name')[:12]}"
 
 
 def _signed(token: str, use: str, text: str = "") -> str:
@@ -115,14 +123,9 @@ class Guard:
     def _refuse(self, scope: Scope) -> Response | None:
         """Return what is answered instead of a page; None where all is as it must be."""
         headers = Headers(scope=scope)
-        if not self._is_ours(headers.getlist("host")):
-            return _text(N_("This server is not known by that name."), 421)
-        if scope["method"] not in METHODS:
-            text = N_("These pages only read: there is nothing but GET and HEAD.")
-            return _text(text, 405, allow=", ".join(METHODS))
-        if not self._site.token:
-            return None
-        if self._is_known(headers):
+        if unfit := self._unfit(scope, headers):
+            return unfit
+        if not self._site.token or self._is_known(headers):
             return None
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
         tickets = [value for name, value in query if name == TICKET]
@@ -134,6 +137,17 @@ class Guard:
             " `python-runner serve --link` prints another one."
         )
         return _text(text, 401, **{"www-authenticate": "Bearer"})
+
+    def _unfit(self, scope: Scope, headers: Headers) -> Response | None:
+        """Return what is answered to a request that nobody may make."""
+        if not self._is_ours(headers.getlist("host")):
+            return _text(N_("This server is not known by that name."), 421)
+        if scope["method"] not in METHODS:
+            text = N_("These pages only read: there is nothing but GET and HEAD.")
+            return _text(text, 405, allow=", ".join(METHODS))
+        if too_large := refusal(scope):
+            return _text(*too_large)
+        return None
 
     def _is_ours(self, names: list[str]) -> bool:
         """Say whether a request names this server, once, as it is called."""
@@ -154,9 +168,10 @@ class Guard:
         if scheme.lower() == "bearer" and _same(presented.strip(), self._site.token):
             return True
         try:
-            cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+            cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return False
+        cookie = cookies.get(cookie_name(self._site.token))
         return cookie is not None and _same(
             cookie.value, _signed(self._site.token, "cookie")
         )
@@ -165,9 +180,7 @@ class Guard:
         """Say whether a ticket is good, and use it up."""
         until, _, signature = ticket.rpartition(".")
         second = until.partition(".")[0]
-        if len(ticket) > _LONGEST_TICKET or not _same(
-            signature, _signed(self._site.token, "ticket", until)
-        ):
+        if not _same(signature, _signed(self._site.token, "ticket", until)):
             return False
         now = int(self._site.clock().timestamp())
         self._used = {used: end for used, end in self._used.items() if end >= now}
@@ -183,7 +196,7 @@ class Guard:
         path = quote("/" + scope["path"].lstrip("/\\"))
         answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
         answer.set_cookie(
-            COOKIE,
+            cookie_name(self._site.token),
             _signed(self._site.token, "cookie"),
             max_age=_COOKIE_SECONDS,
             httponly=True,
@@ -192,11 +205,6 @@ class Guard:
         )
         answer.headers["cache-control"] = "no-store"
         return answer
-
-
-def guarded(site: Site) -> Callable[[ASGIApp], Guard]:
-    """Return what puts a guard in front of an application."""
-    return lambda app: Guard(app, site)
 
 
 def _is_address(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import ipaddress
 import socket
 import sys
@@ -15,6 +16,7 @@ from python_runner.exceptions import PythonRunnerError
 from python_runner.texts.sentence import translate as _
 from python_runner.texts.system_errors import system_error
 from python_runner.web.app import create_app
+from python_runner.web.limits import AT_ONCE, LONGEST_HEADERS, BoundedProtocol, Limits
 
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 #: Seconds that answers which are under way may take at the end.
 _LAST_SECONDS = 1
+#: Connections that wait until they are taken.
+_WAITING = 128
+#: New objects until unused ones are looked for.
+_GARBAGE = 2000
 
 
 class Server(uvicorn.Server):
@@ -34,10 +40,26 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._live = live
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer until :meth:`stop`."""
+        # A command ends before it has made much garbage, and looks for it hardly ever. A
+        # server would keep what hundreds of answers have left, and then look through it
+        # while somebody waits. What is loaded by now stays, and is not looked through.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE)
+        super().run(sockets)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to the caller."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        for listener in sockets or ():
+            # As many as are taken at once would be refused by the system otherwise.
+            listener.listen(_WAITING)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what is under way, and end."""
@@ -68,7 +90,7 @@ def listen(host: str, port: int) -> socket.socket:
             else:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             listener.bind(address)
-            listener.listen(128)
+            listener.listen(_WAITING)
         except BaseException:
             listener.close()
             raise
@@ -95,10 +117,12 @@ def is_loopback(host: str) -> bool:
 
 def make_server(site: Site) -> Server:
     """Return a server for a dashboard: ``run([listener])`` answers until ``stop``."""
-    app = create_app(site)
+    limits = Limits.of_process()
+    app = create_app(site, limits)
+    protocol = type("Protocol", (BoundedProtocol,), {"limits": limits})
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=protocol,
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -109,6 +133,7 @@ def make_server(site: Site) -> Server:
         proxy_headers=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
         timeout_keep_alive=30,
-        h11_max_incomplete_event_size=32 * 1024,
+        backlog=AT_ONCE,
+        h11_max_incomplete_event_size=LONGEST_HEADERS,
     )
     return Server(config, app.state.live)

@@ -149,3 +149,15 @@ class Gone(Exception):
     def __init__(self, text: str, link: str = "", label: str = "") -> None:
         super().__init__(text)
         self.link, self.label = link, label
+
+
+class Withheld(Gone):
+    """There will be such a page; its text says why it is not shown yet.
+
+    Attributes:
+        advice: what can be done about it.
+    """
+
+    def __init__(self, text: str, advice: str, link: str, label: str) -> None:
+        super().__init__(text, link, label)
+        self.advice = advice

@@ -136,8 +136,12 @@ class StaticSite:
             yield self._sheet(f"/errors/{error}", errors.error_page, {"error": error})
         yield self._sheet("/errors", errors.page)
         yield self._sheet("/wall", partial(wall.page, surveyor=self._surveyor))
-        yield self._sheet("/", partial(overview.page, surveyor=self._surveyor))
+        # Files have no other view that would show the rest.
+        yield self._sheet("/", self._all_projects)
         yield Sheet(name=STATUS, make=self._status)
+
+    def _all_projects(self, question: Question) -> Page:
+        return overview.page(replace(question, query={"all": "1"}), self._surveyor)
 
     def _sheet(
         self,

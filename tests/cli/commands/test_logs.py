@@ -15,6 +15,7 @@ from python_runner.records.log_line import LogLine, format_log_line
 from python_runner.records.log_reader import read_log
 from tests.cli.terminal import on_terminal
 from tests.support import (
+    GENEROUS,
     Cli,
     started,
 )
@@ -244,7 +245,7 @@ def test_logs_follow_across_a_rotation(logged: Path, tmp_path: Path) -> None:
         log.write_text(a_log_line("new_2.py", minute=5), "utf-8")
         second = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=GENEROUS)
 
     assert "new_1.py" in first
     assert "new_2.py" in second

@@ -27,6 +27,7 @@ from python_runner.report.mime import plain_text
 from python_runner.texts.sentence import Sentence
 from tests.support import (
     COMMAND,
+    GENEROUS,
     GOOD,
     TODAY,
     Cli,
@@ -317,7 +318,7 @@ def test_mail_flush_stops_when_asked(tmp_path: Path) -> None:
         ) as process:
             connection, _ = server.accept()
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=30)
+            output, errors = process.communicate(timeout=GENEROUS)
             connection.close()
 
     assert process.returncode == 130

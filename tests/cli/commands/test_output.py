@@ -11,6 +11,7 @@ from python_runner.model import (
 )
 from tests.support import (
     BAD,
+    GENEROUS,
     GOOD,
     SERIES,
     Cli,
@@ -145,7 +146,7 @@ def test_follow_shows_a_run_to_its_end(patient: Path, tmp_path: Path) -> None:
         assert process.stdout
         first = [process.stdout.readline() for _ in range(2)]
         (patient / "go").touch()
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=GENEROUS)
 
     assert first == ["==> slow.py <==\n", "begun\n"]
     assert rest == "ended\n==> last.py <==\nfine\n"
@@ -176,7 +177,7 @@ def test_follow_ends_quietly_with_ctrl_c(
         assert process.stdout
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=30)
+        rest, errors = process.communicate(timeout=GENEROUS)
 
     assert (rest, errors, process.returncode) == ("", "", 130)
     assert " running " in cli("history", patient).stdout

@@ -320,7 +320,7 @@ def test_a_second_run_is_skipped_and_says_why(
         family = psutil.Process(first.pid).children(recursive=True)
         second = cli("run", "--json", folder)
         (folder / "go").touch()
-        assert first.wait(30) == 0
+        assert first.wait(GENEROUS) == 0
 
     (run,) = json.loads(second.stdout)["runs"]
     assert second.returncode == 3
@@ -385,7 +385,7 @@ def test_a_signal_ends_with_every_project_accounted_for(
     ) as process:
         wait_until((folder / "up").exists)
         process.send_signal(signal.Signals[name])
-        output, _ = process.communicate(timeout=40)
+        output, _ = process.communicate(timeout=GENEROUS)
 
     runs = json.loads(output)["runs"]
     assert process.returncode == code
@@ -556,7 +556,7 @@ def test_a_continuation_that_waits_looks_again(
     with started(tmp_path, "run", "--resume", patient) as waiting:
         time.sleep(1.5)
         (patient / "go").touch()
-        told, _ = waiting.communicate(timeout=30)
+        told, _ = waiting.communicate(timeout=GENEROUS)
 
     assert told == "project_1: nothing to resume\n"
     assert waiting.returncode == 0

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import sys
-import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ import pytest
 from python_runner.cli.app import run_app
 from python_runner.exit_codes import EXIT_INTERRUPTED, EXIT_TERMINATED, EXIT_USAGE
 from python_runner.web.security import SHORTEST_TOKEN
-from tests.support import started
+from tests.support import GENEROUS, started, wait_until
 
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def get(address: str, **headers: str) -> tuple[int, bytes]:
 def stream() -> Iterator[socket.socket]:
     """Return a socket for a stream that stays open."""
     with socket.socket() as client:
-        client.settimeout(30)
+        client.settimeout(GENEROUS)
         yield client
 
 
@@ -89,7 +88,7 @@ def test_a_signal_ends_it_at_once_with_an_open_stream(
         assert b"text/event-stream" in stream.recv(4096)
         process.send_signal(number)
         # The stream alone would go on for ever.
-        assert process.wait(30) == code
+        assert process.wait(GENEROUS) == code
         assert process.stderr is not None
         assert "Traceback" not in process.stderr.read()
 
@@ -150,7 +149,7 @@ def test_on_a_network_it_prints_a_link_that_works_once(tmp_path: Path) -> None:
         # The redirection loses the cookie here: it was signed in, once.
         assert get(f"{local}/status.txt?{query}")[0] == 401
         process.terminate()
-        assert process.wait(30) == EXIT_TERMINATED
+        assert process.wait(GENEROUS) == EXIT_TERMINATED
 
 
 @pytest.mark.slow
@@ -166,7 +165,7 @@ def test_the_token_of_the_environment_opens_the_pages(
         answer = get(f"{address}/status.txt", Authorization=f"Bearer {TOKEN}")
         assert answer == (200, b"FAIL no project is recorded\n")
         process.terminate()
-        process.wait(30)
+        process.wait(GENEROUS)
 
 
 @pytest.mark.slow
@@ -191,14 +190,9 @@ def test_a_running_series_is_followed_and_waits_for_nobody(tmp_path: Path) -> No
         started(tmp_path, "run", project, "--quiet") as run,
     ):
         address = address_of(server)
-        until = time.monotonic() + 60
-        while b"running 0 of 1" not in (page := get(address)[1]):
-            assert time.monotonic() < until, page.decode()[-2000:]
-            time.sleep(0.2)
+        wait_until(lambda: b"running 0 of 1" in get(address)[1])
         project.joinpath("go").touch()
         assert run.wait(60) == 0
-        while get(f"{address}/status.txt")[1] != b"OK\n":
-            assert time.monotonic() < until + 60
-            time.sleep(0.2)
+        wait_until(lambda: get(f"{address}/status.txt")[1] == b"OK\n")
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(GENEROUS)

@@ -43,7 +43,7 @@ def endless() -> Iterator[Callable[..., int]]:
             with suppress(TimeoutError):
                 # A client of mail waits for the server.
                 client.recv(65536)
-            client.settimeout(30)
+            client.settimeout(GENEROUS)
             client.sendall(first)
             while not stopping.wait(pause):
                 client.sendall(line)
@@ -222,5 +222,5 @@ def test_other_threads_read_what_they_like(message: Message) -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         session = requests.Session()
         session.trust_env = False
-        assert len(session.get(url, timeout=30).content) == size
+        assert len(session.get(url, timeout=GENEROUS).content) == size
         thread.join()

@@ -18,7 +18,7 @@ from python_runner.delivery.transports.eventlog import (
 from python_runner.model import Cause, Delivery
 from python_runner.report.compose import compose
 from python_runner.report.render import Report
-from tests.support import NOW
+from tests.support import GENEROUS, NOW
 
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def daemon(place: Path) -> Iterator[socket.socket]:
         pytest.skip("Windows has no syslog")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(str(place))
-        listener.settimeout(10)
+        listener.settimeout(GENEROUS)
         yield listener
 
 
@@ -82,7 +82,7 @@ def test_a_daemon_may_listen_for_connections(place: Path, message: Message) -> N
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(str(place))
         listener.listen()
-        listener.settimeout(10)
+        listener.settimeout(GENEROUS)
 
         def serve() -> None:
             client, _ = listener.accept()
@@ -93,7 +93,7 @@ def test_a_daemon_may_listen_for_connections(place: Path, message: Message) -> N
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         receipts = EventLogTransport((place,)).send(message)
-        thread.join(10)
+        thread.join(GENEROUS)
     assert {receipt.delivery for receipt in receipts} == {Delivery.SENT}
     assert b"".join(got).count(b"\0") == 3
 

@@ -179,7 +179,7 @@ class _Proxy:
                 ).start()
 
     def _relay(self, client: socket.socket) -> None:
-        client.settimeout(10)
+        client.settimeout(GENEROUS)
         with client, suppress(OSError):
             head = b""
             while not head.endswith(b"\r\n\r\n"):
@@ -194,7 +194,7 @@ class _Proxy:
                 back = threading.Thread(target=_pump, args=(server, client))
                 back.start()
                 _pump(client, server)
-                back.join(10)
+                back.join(GENEROUS)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

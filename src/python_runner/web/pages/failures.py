@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from python_runner.records.read_only import NoRecords
 from python_runner.records.store import StoreError
-from python_runner.web.site import Gone, NotFound, Page
+from python_runner.web.site import Gone, NotFound, Page, Withheld
 from python_runner.web.states import State
 
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 def page(question: Question, error: Exception) -> Page:
     """Return the page for something that is not there, or cannot be read."""
     _ = question.formats.gettext
+    if isinstance(error, Withheld):
+        return _failure(
+            str(error), 403, advice=error.advice, link=error.link, label=error.label
+        )
     if isinstance(error, Gone):
         return _failure(str(error), 410, link=error.link, label=error.label)
     if isinstance(error, NotFound):
@@ -61,5 +65,6 @@ def _failure(
         values={"sentence": sentence, "advice": advice, "to": link, "label": label},
         state=State.FAILED,
         status=status,
-        refresh=30 if status == 503 else 0,  # noqa: PLR2004 - the records may come back
+        # The records may come back, and a script ends.
+        refresh=30 if status in {403, 503} else 0,
     )

@@ -23,7 +23,8 @@ from python_runner.web import times
 from python_runner.web.pages.shared import no_run, require_shown, whole_number
 from python_runner.web.reading.marks import Mark, mark_of
 from python_runner.web.reading.runs import end_of_open
-from python_runner.web.site import Gone, NotFound, Page, PlainText
+from python_runner.web.reading.unmasked import OPEN_STATES, withheld_by
+from python_runner.web.site import Gone, NotFound, Page, PlainText, Withheld
 from python_runner.web.states import State, state_of
 
 
@@ -37,11 +38,12 @@ if TYPE_CHECKING:
     from python_runner.web.site import Question
 
 _NAME = 60
+#: Variables that are named.
+_NAMES = 5
 #: Marks that are named above the lines.
 _MARKS = 12
 #: Steps of lines that a search on the page looks at, and lines it shows at most.
 _STEPS, _FOUND = 2, 1000
-_OUTCOMES = {"planned", "running"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +233,7 @@ def _output_of(question: Question) -> Output:
     script, state, path = found
     masker = question.projects.masker(line.path)
     alive = False
-    if line.status is None and state in _OUTCOMES:
+    if line.status is None and state in OPEN_STATES:
         _status, alive = end_of_open(question.store, question.site.settings.home, line)
     if path is None:
         words = _("{script} printed nothing: it did not run.")
@@ -239,6 +241,7 @@ def _output_of(question: Question) -> Output:
             words = _("{script} has yet to start.")
         name = one_line(masker.text(script), _NAME)
         raise NotFound(words.format(script=name))
+    _require_masked(question, line, number, masker.text(script), alive=alive)
     return Output(
         line=line,
         number=number,
@@ -247,6 +250,41 @@ def _output_of(question: Question) -> Output:
         path=path,
         masker=masker,
         alive=alive,
+    )
+
+
+def _require_masked(
+    question: Question, line: RunLine, number: int, script: str, *, alive: bool
+) -> None:
+    """Refuse an output in which its runner may know secrets that this process does not.
+
+    Raises:
+        Withheld: it is one.
+    """
+    _ = question.formats.gettext
+    project = question.projects.configuration(line.path)
+    names = withheld_by(question.store, question.site.settings, project, line, number)
+    if not names:
+        return
+    words = _(
+        "The output of {script} is not shown before its end: it may hold secrets of"
+        " variables that this dashboard does not know: {names}"
+    )
+    if not alive:
+        words = _(
+            "The output of {script} is not shown before the next run of its project: it may"
+            " hold secrets of variables that this dashboard does not know: {names}"
+        )
+    advice = _(
+        "Secrets are taken out of an output when its script ends, and the next run does so"
+        " for what a killed runner left. A dashboard that is started with the same"
+        " variables, and may read the same files, shows it at once."
+    )
+    raise Withheld(
+        words.format(script=one_line(script, _NAME), names=", ".join(names[:_NAMES])),
+        advice,
+        question.links.run(line.run_id),
+        _("the run"),
     )
 
 

@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 MOST_INCIDENTS = 5
 #: Projects that are named in the sentence.
 _NAMED = 3
-#: From so many rows on those that do well are put together by their folders.
-_MANY = 60
+#: With more rows, those that do well are put together by their folders, and no more than
+#: so many of the others are shown: a page for people, which is made and sent quickly.
+_MANY, _SHOWN = 40, 30
+#: Projects that are told of above the table because they are silent or unusual.
+_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,8 @@ def page(question: Question, surveyor: Surveyor, fleet: Fleet | None = None) -> 
         return _empty(question, overview)
     rows = _chosen(question, overview.rows)
     incidents = incidents_of(overview.rows, formats)
-    shown, groups = _grouped(question, rows)
+    shown, groups, left = _grouped(question, rows)
+    noted = list(_noted(overview.rows))
     return Page(
         template="overview.html.j2",
         title=tab_title(overview),
@@ -127,11 +131,13 @@ def page(question: Question, surveyor: Surveyor, fleet: Fleet | None = None) -> 
             "overview": overview,
             "incidents": incidents[:MOST_INCIDENTS],
             "more": len(incidents) - MOST_INCIDENTS,
-            "notes": [row_view(row, now, formats) for row in _noted(overview.rows)],
+            "notes": [row_view(row, now, formats) for row in noted[:_NOTES]],
+            "more_notes": len(noted) - _NOTES,
             "rows": [row_view(row, now, formats) for row in shown],
             "groups": groups,
             "most": RUNS,
             "hidden": len(overview.rows) - len(rows),
+            "left": left,
             "fleet": fleet and fleet_pages.brief(fleet.now(), formats),
         },
         state=overview.state,
@@ -287,19 +293,27 @@ def _chosen(question: Question, rows: Sequence[Row]) -> list[Row]:
     return chosen
 
 
-def _grouped(question: Question, rows: Sequence[Row]) -> tuple[list[Row], list[Group]]:
-    """Return the rows that are shown, and the folders whose rows are put together."""
-    if len(rows) <= _MANY or question.query.get("q"):
-        return list(rows), []
+def _grouped(
+    question: Question, rows: Sequence[Row]
+) -> tuple[list[Row], list[Group], int]:
+    """Return the rows that are shown, the folders of others, and how many are left out."""
+    filters = ("q", "failures", "all")
+    if len(rows) <= _MANY or any(map(question.query.get, filters)):
+        return list(rows), [], 0
     opened = question.query.get("open", "")
     shown: list[Row] = []
     folded: dict[Path, list[Row]] = {}
+    looked_at = left = 0
     for row in rows:
-        quiet = row.state in {State.WELL, State.NEVER}
-        if quiet and key_of(row.path.parent) != opened:
-            folded.setdefault(row.path.parent, []).append(row)
-        else:
+        if key_of(row.path.parent) == opened:
             shown.append(row)
+        elif row.state in {State.WELL, State.NEVER}:
+            folded.setdefault(row.path.parent, []).append(row)
+        elif looked_at < _SHOWN:
+            looked_at += 1
+            shown.append(row)
+        else:
+            left += 1
     groups = [
         Group(
             key=key_of(folder),
@@ -309,7 +323,7 @@ def _grouped(question: Question, rows: Sequence[Row]) -> tuple[list[Row], list[G
         )
         for folder, inside in sorted(folded.items())
     ]
-    return shown, groups
+    return shown, groups, left
 
 
 def _empty(question: Question, overview: Overview) -> Page:

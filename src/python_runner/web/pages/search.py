@@ -22,6 +22,7 @@ from python_runner.texts.sanitize import one_line
 from python_runner.web import times
 from python_runner.web.pages.errors import view_of
 from python_runner.web.pages.shared import project_filter, whole_number
+from python_runner.web.reading.unmasked import withheld_by
 from python_runner.web.site import Page
 from python_runner.web.states import State
 
@@ -157,8 +158,19 @@ def _outputs(question: Question, text: str, budget: Budget) -> Results:
     further = {}
     if done.further:
         further = {"at": f"{done.further.run}.{done.further.number}"}
-    found = [one for one in done.found if shows(one.run.path)]
+    found = [
+        one
+        for one in done.found
+        if shows(one.run.path) and not _is_withheld(question, one)
+    ]
     return Results(found, [], [], told or _nothing(question), further)
+
+
+def _is_withheld(question: Question, one: FoundOutput) -> bool:
+    """Say whether an output may hold secrets that nobody knows here."""
+    project = question.projects.configuration(one.run.path)
+    settings = question.site.settings
+    return bool(withheld_by(question.store, settings, project, one.run, one.number))
 
 
 def _nothing(question: Question) -> str:

@@ -88,10 +88,11 @@
   // Live pages. The server only says that something has changed; the page is fetched again
   // and its cells are swapped by their ids. Rows stay where they are.
 
-  const live = { stream: null, told: null, lost: null, mark: "", busy: false, again: false, timer: 0 };
+  const live = { stream: null, told: null, lost: null, mark: "", busy: false, again: false, timer: 0, back: 0 };
   const before = new Map();
   const changed = new Set();
-  const announced = { last: 0, waiting: 0, timer: 0 };
+  const announced = { last: 0, waiting: new Map(), timer: 0 };
+  const NAMED = 3;
   const CALM = 1000;
   const SILENCE = 20000;
 
@@ -155,10 +156,17 @@
     live.lost = null;
     byId("stale").hidden = true;
     root.classList.remove("stale");
-    refresh();
+    comeBack();
+  }
+
+  // A page that was away is fetched once, also where the server says next that it has changed.
+  function comeBack() {
+    clearTimeout(live.back);
+    live.back = setTimeout(refresh, 300);
   }
 
   function refresh() {
+    clearTimeout(live.back);
     if (live.busy) {
       live.again = true;
       return;
@@ -195,7 +203,7 @@
     if (row && row.id && stateIn(now)) {
       if (!before.has(target.id)) before.set(target.id, stateIn(target));
       const differs = before.get(target.id) !== stateIn(now);
-      if (differs && !changed.has(row.id)) announce();
+      if (differs && !changed.has(row.id)) announce(row, now);
       changed[differs ? "add" : "delete"](row.id);
     }
   });
@@ -224,16 +232,26 @@
     button.textContent = fill(changed.size === 1 ? words.changes_one : words.changes_many, { count: changed.size });
   }
 
-  // At most one announcement in ten seconds, and only of states.
-  function announce() {
-    announced.waiting += 1;
+  function textOf(element, without) {
+    const copy = element.cloneNode(true);
+    for (const part of copy.querySelectorAll(without)) part.remove();
+    return copy.textContent.trim();
+  }
+
+  // At most one announcement in ten seconds, and only of states: which, and of what.
+  function announce(row, now) {
+    const name = textOf(row.querySelector(".open") || row.querySelector(".name"), ".state");
+    announced.waiting.set(name, textOf(now.querySelector("[data-state]"), ".sign"));
     if (announced.timer) return;
     const wait = Math.max(500, announced.last + 10000 - Date.now());
     announced.timer = setTimeout(() => {
       announced.timer = 0;
       announced.last = Date.now();
-      byId("announce").textContent = fill(announced.waiting === 1 ? words.now_one : words.now_many, { count: announced.waiting });
-      announced.waiting = 0;
+      const told = [...announced.waiting].map(([one, word]) => fill(words.now, { name: one, value: word }));
+      const more = told.length - NAMED;
+      if (more > 0) told.splice(NAMED, more, fill(more === 1 ? words.more_one : words.more_many, { count: more }));
+      byId("announce").textContent = told.join(", ");
+      announced.waiting.clear();
     }, wait);
   }
 
@@ -243,7 +261,7 @@
       close();
     } else if (root.dataset.live) {
       open();
-      refresh();
+      comeBack();
     }
   });
   // A page that comes back from the history of the browser is as old as it was left.
@@ -251,7 +269,7 @@
     if (event.persisted) {
       close();
       open();
-      refresh();
+      comeBack();
     }
   });
   window.addEventListener("pagehide", close);
