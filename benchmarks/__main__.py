@@ -20,7 +20,7 @@ from benchmarks import tables
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from benchmarks.compare import Row, Task
 
@@ -110,6 +110,17 @@ def write(page: Path, name: str, table: Callable[[str], str]) -> None:
         file.write_text(text, encoding="utf-8")
 
 
+def named(text: str, every: Container[str]) -> list[str]:
+    """Return names with commas between them; some have commas of their own."""
+    names: list[str] = []
+    for part in text.split(","):
+        if names and (longer := f"{names[-1]},{part}") in every:
+            names[-1] = longer
+        else:
+            names.append(part)
+    return names
+
+
 def compare(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:
     """Compare the peers; return the tables by name."""
     from benchmarks import machine, peers  # noqa: PLC0415 - they need POSIX
@@ -119,7 +130,7 @@ def compare(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:
         options.scripts, options.imports, options.megabytes = 20, 4, 64
         options.rounds, options.minutes = 1, min(options.minutes, 4.0)
     every = peers.all_peers(options.original or peers.ORIGINAL)
-    chosen = options.peers.split(",") if options.peers else [*every]
+    chosen = named(options.peers, every) if options.peers else [*every]
     all_of = all_tasks(
         scripts=options.scripts, imports=options.imports, megabytes=options.megabytes
     )
@@ -134,7 +145,7 @@ def compare(options: argparse.Namespace) -> Mapping[str, Callable[[str], str]]:
         update=options.update,
         say=_say,
     )
-    comparison.prepare(module for task in tasks for module in task.preload)
+    comparison.prepare(dict.fromkeys(t.package for t in tasks if t.package))
     end = time.monotonic() + 60 * options.minutes
     shares = sum(task.share for task in tasks)
     found: dict[str, tuple[Task, list[Row]]] = {}

@@ -50,6 +50,7 @@ class Task:
         work: the scripts; None: nothing but the start of each command.
         leave_out: peers that are only measured where they are asked for.
         preload: modules that a peer may import ahead.
+        package: what the scripts' own environment holds; "": nothing.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Task:
     work: Work | None
     leave_out: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    package: str = ""
 
 
 def all_tasks(*, scripts: int, imports: int, megabytes: int) -> dict[str, Task]:
@@ -64,7 +66,13 @@ def all_tasks(*, scripts: int, imports: int, megabytes: int) -> dict[str, Task]:
     tasks = (
         Task(name="start", share=0.03, work=None),
         Task(name="one", share=0.09, work=work.trivial(1)),
-        Task(name="sequence", share=0.36, work=work.trivial(scripts)),
+        Task(
+            name="sequence",
+            share=0.36,
+            work=work.trivial(scripts),
+            # Any interpreter has it: what is measured is the fork.
+            preload=("json",),
+        ),
         Task(name="pairs", share=0.16, work=work.trivial(scripts, parallel=2)),
         Task(
             name="imports",
@@ -72,6 +80,7 @@ def all_tasks(*, scripts: int, imports: int, megabytes: int) -> dict[str, Task]:
             work=work.importing("pandas", imports),
             leave_out=_LEFT_OUT_WITH_IMPORTS,
             preload=("pandas",),
+            package="pandas",
         ),
         Task(name="output", share=0.09, work=work.flooding(megabytes)),
         Task(name="failing", share=0.07, work=work.failing(imports)),
@@ -126,13 +135,13 @@ class Comparison:
     _environments: dict[str, Environment] = field(default_factory=dict)
     _scripts: dict[str, Environment] = field(default_factory=dict)
 
-    def prepare(self, modules: Iterable[str]) -> None:
-        """Make the environments of the peers, and of scripts that import ``modules``."""
-        for module in ("", *modules):
+    def prepare(self, packages: Iterable[str]) -> None:
+        """Make the environments of the peers, and of scripts that need ``packages``."""
+        for package in ("", *packages):
             # The scripts' own environment.
-            name = f"scripts-{module or 'bare'}"
-            self._scripts[module] = environments.prepare(
-                self.cache, name, module, update=self.update
+            name = f"scripts-{package or 'bare'}"
+            self._scripts[package] = environments.prepare(
+                self.cache, name, package, update=self.update
             )
         for name, peer in self.peers.items():
             try:
@@ -219,11 +228,10 @@ class Comparison:
             folder = Path(made)
             if task.work is None:
                 return run(self._greeting(name), folder, limit), 0
-            module = task.preload[0] if task.preload else ""
             job = Job(
                 folder=folder,
                 scripts=task.work.lay(folder),
-                python=self._scripts[module].python,
+                python=self._scripts[task.package].python,
                 parallel=task.work.parallel,
                 preload=task.preload,
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import LANGUAGES, main, parse
+from benchmarks.__main__ import LANGUAGES, main, named, parse
 from benchmarks.compare import all_tasks
 from benchmarks.peers import OURS, REFERENCE, all_peers
 
@@ -52,6 +52,16 @@ def test_without_a_command_the_peers_are_compared() -> None:
         t.share for t in all_tasks(scripts=1, imports=1, megabytes=1).values()
     ) == (pytest.approx(1))
     assert next(iter(all_peers())) == REFERENCE
+
+
+def test_names_with_commas_can_be_chosen() -> None:
+    """Each of them, and all."""
+    assert named(f"sh loop,{OURS}, warm,doit", all_peers()) == [
+        "sh loop",
+        f"{OURS}, warm",
+        "doit",
+    ]
+    assert named(",".join(all_peers()), all_peers()) == [*all_peers()]
 
 
 def test_what_takes_too_long_is_ended_with_what_it_started(tmp_path: Path) -> None:

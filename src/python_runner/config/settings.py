@@ -130,9 +130,10 @@ def env_file_places(folder: Path) -> tuple[Path, ...]:
 
 def _mail_problems(variables: Mapping[str, str]) -> Iterator[Problem]:
     # A value that went into the wrong line of the file is quoted as well.
-    mask, where = Masker(secret_values(variables)).text, _("environment")
-    for name, message in _problems(variables):
-        yield Problem(where, name, mask(message))
+    if problems := list(_problems(variables)):
+        mask, where = Masker(secret_values(variables)).text, _("environment")
+        for name, message in problems:
+            yield Problem(where, name, mask(message))
 
 
 def state_folder(variables: Mapping[str, str]) -> Path:

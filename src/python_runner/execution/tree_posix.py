@@ -49,6 +49,24 @@ class _Process(subprocess.Popen[bytes]):
         super().__init__(argv, **options)
 
 
+#: The last environment, and what a program gets of it: all scripts of a run share one.
+_last_environment: tuple[Mapping[str, str], dict[bytes, bytes]] = ({}, {})
+
+
+def _encoded(environment: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return variables as bytes; ``environment`` is not changed afterwards.
+
+    Raises:
+        ValueError: one of them cannot be written so.
+    """
+    global _last_environment  # noqa: PLW0603 - one answer is kept, whoever asks
+    known, encoded = _last_environment
+    if known is not environment:
+        encoded = {os.fsencode(n): os.fsencode(v) for n, v in environment.items()}
+        _last_environment = environment, encoded
+    return encoded
+
+
 class ForkedProcess:
     """A child of this process that it has not started itself.
 
@@ -141,7 +159,7 @@ class Tree:
                 self,
                 command.command_line,
                 cwd=command.cwd,
-                env={**command.env, TASK_MARKER: path},
+                env={**_encoded(command.env), os.fsencode(TASK_MARKER): path},
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from typing import TYPE_CHECKING
 
 from python_runner.exceptions import PythonRunnerError
@@ -36,6 +35,8 @@ def explain(error: Exception, home: Path, now: datetime, masker: Masker) -> Sent
         return Sentence.of("{error}", error=str(error))
     words = one_line(masker.text(_last_line(error)), _WORDS)
     try:
+        import traceback  # noqa: PLC0415 - seldom needed
+
         details = masker.text("".join(traceback.format_exception(error)))
         file = keep_details(home, cut_middle(details, _DETAILS, "en"), now)
     except Exception as failure:  # noqa: BLE001 - there may be no memory, disk or descriptor
@@ -50,4 +51,6 @@ def explain(error: Exception, home: Path, now: datetime, masker: Masker) -> Sent
 
 def _last_line(error: Exception) -> str:
     """Return type and message, also of an error that cannot be printed."""
+    import traceback  # noqa: PLC0415 - as above
+
     return traceback.format_exception_only(error)[-1].strip()
