@@ -85,6 +85,25 @@ def test_a_paused_worker(bench: Bench, dask_cluster: DaskCluster) -> None:
     assert len(bench.pids()) == 1
 
 
+def test_a_success_is_told_before_it_is_fetched(
+    bench: Bench, dask_cluster: DaskCluster
+) -> None:
+    """Its event says all that the task returns; a failure has none."""
+    dask_cluster.worker()
+    script = bench.project.path / "main.py"
+    script.write_text("print('loaded 7 rows')", encoding="utf-8")
+    told = bench.run()
+    assert told.outcome is Outcome.SUCCESS
+    assert told.metrics
+    assert [one.value for one in told.metrics.numbers] == [7]
+    script.write_text("raise SystemExit(3)", encoding="utf-8")
+    assert bench.run().exit_code == 3
+    topic = bench.cluster._topic  # noqa: SLF001
+    events = bench.cluster.connect().client.get_events(topic)
+    ends = [event for _, event in events if "duration" in event]
+    assert [end["duration"] for end in ends] == [told.duration]
+
+
 @weekly
 @pytest.mark.fault(
     "cluster",

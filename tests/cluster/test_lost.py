@@ -154,7 +154,11 @@ def test_a_scheduler_restarted_before_a_worker_came(
     assert not bench.pids()
 
 
-ODD = "import python_runner.cluster.worker as w; real = w.run_task; "
+ODD = (
+    "import python_runner.cluster.worker as w; real = w.run_task; "
+    # What it returns is its only word.
+    "w.plain_event = lambda *_: None; "
+)
 #: What a worker with an odd package does, and what its script comes to.
 ODD_WORKERS = {
     "no answer": f"{ODD} w.run_task = lambda task: 42",

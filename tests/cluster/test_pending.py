@@ -47,6 +47,18 @@ def test_what_was_begun_is_not_withdrawn() -> None:
     assert not pending.decide(_offer(turn=1), 2.0)
 
 
+def test_an_end_is_taken_from_the_worker_that_may_run_it() -> None:
+    """Another worker, or the same one at another time, ends nothing."""
+    pending = _pending()
+    pending.end(Answer(offer="1", attempt=None))
+    pending.decide(_offer(), 1.0)
+    pending.end(Answer(offer="2", attempt=None))
+    assert pending.answer is None
+    answer = Answer(offer="1", attempt=None)
+    pending.end(answer)
+    assert pending.answer is answer
+
+
 def test_lost_contact_is_told_within_35_to_70_seconds() -> None:
     """Words that nobody answers do not put off the end for ever."""
     pending, now = _pending(), 100.0

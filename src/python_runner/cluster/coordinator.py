@@ -17,6 +17,7 @@ from python_runner.cluster import worker
 from python_runner.cluster.connection import connected
 from python_runner.cluster.paths import PathMap
 from python_runner.cluster.pending import Pending
+from python_runner.cluster.plain_success import plain_answer
 from python_runner.cluster.soundness import (
     sound_answer,
     sound_examined,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from python_runner.cluster.connection import Connection
-    from python_runner.cluster.task import Answer
+    from python_runner.cluster.task import Answer, Offer
     from python_runner.model import Command, Interpreter, Project, Script
     from python_runner.model.cluster import ClusterPlace
 
@@ -232,7 +233,9 @@ class Cluster:
     ) -> object:
         """Return whatever comes back; None where nothing does, or where none began it."""
         told = 0
-        while not (future.done() or pending.lost) and connection.is_open:
+        while (
+            not (future.done() or pending.lost or pending.answer) and connection.is_open
+        ):
             wanted = 2 if stop.urgent else int(stop.requested)
             if wanted > told:
                 told = wanted
@@ -240,6 +243,8 @@ class Cluster:
                     return None
                 self._stop(connection, token, pending, kill=stop.urgent)
             pending.wake.nap(_LOOK)
+        if pending.answer:
+            return pending.answer
         if not future.done():
             return None
         # It may have been cancelled; or there is an answer that cannot be read.
@@ -325,7 +330,7 @@ class Cluster:
             if self._connection is None:
                 self._connection = connected(self._place, self._stopping)
                 self._connection.hear(
-                    self._topic, partial(self._decide, self._connection)
+                    self._topic, partial(self._hear, self._connection)
                 )
                 Thread(
                     target=self._renew_leases,
@@ -335,10 +340,18 @@ class Cluster:
                 ).start()
             return self._connection
 
-    def _decide(self, connection: Connection, message: object) -> None:
+    def _hear(self, connection: Connection, message: object) -> None:
+        """Take what workers say by events: they ask, or have ended a task."""
+        if offer := sound_offer(message):
+            self._decide(connection, offer)
+        elif ended := plain_answer(message):
+            token, answer = ended
+            if pending := self._pending.get(token):
+                pending.end(answer)
+
+    def _decide(self, connection: Connection, offer: Offer) -> None:
         """Say to a worker whether it may begin a task."""
-        offer = sound_offer(message)
-        if offer is None or not offer.token.startswith(self._name):
+        if not offer.token.startswith(self._name):
             return
         pending = self._pending.get(offer.token)
         may = pending is not None and pending.decide(offer, boot_seconds())

@@ -33,6 +33,7 @@ class Pending:
         heard: when its worker was last heard of; when some worker was, before it has one.
         sent: when a word was sent last that lets a worker run it for a lease.
         granted: the offer of the worker that may begin it.
+        answer: what that worker has told of its end before its task has returned.
         withdrawn: whether no further worker may begin it.
         lost: whether nothing was heard of it for too long.
     """
@@ -42,6 +43,7 @@ class Pending:
     heard: float
     sent: float
     granted: Offer | None = None
+    answer: Answer | None = None
     withdrawn: bool = False
     lost: bool = False
     wake: Wake = field(default_factory=Wake)
@@ -72,6 +74,12 @@ class Pending:
         """Say whether an answer is that of the worker that may run it."""
         granted = self.granted
         return granted is not None and answer.offer == granted.offer
+
+    def end(self, answer: Answer) -> None:
+        """Take what the worker that may run it tells of its end; nobody else's word."""
+        if self.is_of(answer):
+            self.answer = answer
+            self.wake.give()
 
     def is_renewable(self, now: float) -> bool:
         """Say whether its lease is worth a word: one that was not heard of has ended.

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
+from python_runner.cluster.plain_success import plain_event
 from python_runner.cluster.task import Answer, Examined
 from python_runner.exceptions import PythonRunnerError
 from python_runner.execution.boot_clock import boot_seconds
@@ -269,7 +270,14 @@ def run_task(task: Task) -> Answer:
         attempt = _not_started(started_at, _why(error))
     finally:
         expired = _worker.leave(running)
-    return Answer(offer=running.offer, attempt=attempt, output=output, expired=expired)
+    answer = Answer(
+        offer=running.offer, attempt=attempt, output=output, expired=expired
+    )
+    # Where it does not arrive the answer does.
+    with suppress(Exception):
+        if event := plain_event(task.token, answer):
+            get_worker().log_event(task.topic, event)
+    return answer
 
 
 @dataclass(slots=True)
