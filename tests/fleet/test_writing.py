@@ -130,13 +130,15 @@ def test_a_share_that_hangs_holds_up_nobody(
     computer: Computer, share: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To tell and to deliver return at once; one thread hangs, however many runs follow."""
+    # Those of an earlier test may still be there.
+    others = {*threading.enumerate()}
     with hanging(share, monkeypatch) as met:
         for number in range(5):
             computer.writer.tell(ended(number))
             computer.writer.deliver()
         assert met.wait(GENEROUS)
         computer.writer.wait(0.01)
-        hung = [t for t in threading.enumerate() if t.name == "fleet" and t.is_alive()]
+        hung = [t for t in {*threading.enumerate()} - others if t.name == "fleet"]
         trouble = computer.writer.new_trouble()
         waiting = computer.writer.waiting()
 

@@ -47,7 +47,7 @@ from python_runner.model import (
 )
 from python_runner.records.schema import MIGRATIONS
 from python_runner.records.store import DATABASE_NAME, Store, open_store
-from tests.support import with_tests_importable
+from tests.support import GENEROUS, with_tests_importable
 
 
 if TYPE_CHECKING:
@@ -342,7 +342,7 @@ def play(*arguments: object) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=100,
+        timeout=5 * GENEROUS,
         check=False,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from python_runner.model import Run, RunStatus
@@ -149,11 +150,14 @@ def test_the_programs_of_the_system_are_asked(
 ) -> None:
     """The journal tells of a sleep, and of what cron started and refused."""
     now = datetime.now(UTC)
-    slot = now - timedelta(hours=1)
+    # This computer may have been started a minute ago, and was off before.
+    up = now - datetime.fromtimestamp(psutil.boot_time(), UTC)
+    part = min(timedelta(minutes=30), up / 4)
+    slot = now - 2 * part
     values = {
         "CRON_TIME": slot + timedelta(seconds=1),
-        "SLEEP": slot - timedelta(minutes=30),
-        "WAKE": slot + timedelta(minutes=30),
+        "SLEEP": slot - part,
+        "WAKE": slot + part,
     }
     text = _JOURNALCTL.replace("FOLDER", str(tmp_path))
     for word, moment in values.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +15,7 @@ from python_runner.cli.moments import parse_at
 from python_runner.due_times import terms_of
 from python_runner.model import Outcome, Run, RunStatus
 from python_runner.texts.sentence import Sentence
+from tests import support
 from tests.support import GOOD, TODAY, Cli, MakeProject, keep, started, wait_until
 
 
@@ -28,6 +29,19 @@ pytestmark = pytest.mark.portable("decided from the records and the clock alone"
 #: Half an hour ago something was due, and every hour before.
 SLOT = (TODAY - timedelta(minutes=30)).astimezone().replace(second=0, microsecond=0)
 HOURLY = f"{SLOT.minute} * * * *"
+
+
+@pytest.fixture(autouse=True)
+def _present(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the time anew for each test: all of them may take more than half an hour."""
+    today = datetime.now(UTC)
+    slot = (today - timedelta(minutes=30)).astimezone().replace(second=0, microsecond=0)
+    monkeypatch.setattr(support, "TODAY", today)
+    for name, value in (
+        *(("TODAY", today), ("SLOT", slot)),
+        ("HOURLY", f"{slot.minute} * * * *"),
+    ):
+        monkeypatch.setitem(globals(), name, value)
 
 
 @pytest.fixture
