@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import tempfile
@@ -79,6 +80,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print and write the tables."""
     options = parse(arguments)
+    # As where it is installed: else each command would compile the product anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # So that what runs then is ended as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     page = "performance"

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import psutil
+
 from benchmarks.ratios import ratios, spread
 from benchmarks.worlds import NOW, World, ended, fill, make_log
 from python_runner.model import Attempt, Outcome, Run, RunStatus, ScriptResult
@@ -194,9 +196,8 @@ class Served:
     @property
     def processor(self) -> float:
         """The seconds of processor time that the server has needed so far."""
-        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:  # noqa: PTH123
-            times = file.read().rpartition(")")[2].split()[11:13]
-        return sum(map(int, times)) / os.sysconf("SC_CLK_TCK")
+        times = psutil.Process(self.process.pid).cpu_times()
+        return times.user + times.system
 
 
 @contextmanager
@@ -300,6 +301,8 @@ def measure_series(world: World, rounds: int) -> Cost:
             for watched in (False, True) if number % 2 else (True, False):
                 with watching(server) if watched else nullcontext():
                     sample = world.run("run", "--quiet", folder)
+                if sample.code:
+                    raise RuntimeError(f"the series ended with {sample.code}")
                 if number:
                     (beside if watched else alone).append(sample)
     return Cost(
@@ -345,7 +348,7 @@ def measure(
     world = make_world(root, sizes)
     requests = options.requests or sizes[-1]
     found = measure_pages(world, requests)
-    busy = os.getloadavg()[0]
+    busy = psutil.getloadavg()[0]
     load = first_load(world)
     cost = measure_series(world, options.rounds or (2 if options.quick else _ROUNDS))
     print(load, cost, file=sys.stderr)
