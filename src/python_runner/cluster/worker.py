@@ -361,7 +361,13 @@ def _run(command: Command, stop: StopRequest) -> tuple[Attempt, bytes | None]:
     # The coordinator has made the folder. Where it is not seen, another disk has the
     # project, and what is written there nobody finds.
     if is_folder(wanted.parent) and may_write_in(wanted.parent):
-        return run_command(command, stop), None
+        attempt = run_command(command, stop)
+        # Its file could not be written after all: it is in one of this computer.
+        return (
+            _brought(attempt, Path(attempt.output))
+            if attempt.output
+            else (attempt, None)
+        )
     return _run_apart(command, stop)
 
 
@@ -373,16 +379,19 @@ def _run_apart(command: Command, stop: StopRequest) -> tuple[Attempt, bytes | No
         attempt = run_command(
             replace(command, output=str(Path(folder, "output.log"))), stop
         )
-        file = Path(attempt.output or Path(folder, "output.log"))
-        try:
-            with reading(file) as source:
-                output = source.read()
-        except OSError as error:
-            template = N_("its output could not be kept: {error}")
-            warning = Sentence.of(template, error=system_error(error))
-            return replace(
-                attempt, output=None, warnings=(*attempt.warnings, warning)
-            ), None
-        if attempt.output:
-            remove(file)
-    return replace(attempt, output=None), output
+        return _brought(attempt, Path(attempt.output or Path(folder, "output.log")))
+
+
+def _brought(attempt: Attempt, file: Path) -> tuple[Attempt, bytes | None]:
+    """Return an attempt and its output, whose file is not left here."""
+    attempt = replace(attempt, output=None)
+    try:
+        with reading(file) as source:
+            output = source.read()
+    except OSError as error:
+        template = N_("its output could not be kept: {error}")
+        warning = Sentence.of(template, error=system_error(error))
+        return replace(attempt, warnings=(*attempt.warnings, warning)), None
+    with suppress(OSError):
+        remove(file)
+    return attempt, output
