@@ -246,6 +246,30 @@ def test_workers_with_another_tree(
     assert not (there / "logs").exists()
 
 
+def test_a_file_that_a_worker_cannot_write(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """It writes into the folder, but not this file: the output comes back all the same."""
+    there = tmp_path / "there" / "project_1"
+    blocked = there / bench.output.relative_to(bench.project.path)
+    blocked.mkdir(parents=True)
+    (there / "main.py").write_text("print('x' * 100)", "utf-8")
+    space = tmp_path / "space"
+    space.mkdir()
+    dask_cluster.worker(TMPDIR=str(space))
+    place = ClusterPlace(
+        address=dask_cluster.address,
+        paths={str(bench.project.path.parent): str(there.parent)},
+    )
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        bench.cluster = cluster
+        attempt = bench.run()
+    assert attempt.outcome is Outcome.SUCCESS, attempt
+    assert attempt.output is None
+    assert bench.output.read_text("utf-8") == "x" * 100 + "\n"
+    assert not [*space.glob("python-runner-*")]
+
+
 @weekly
 def test_a_full_disk_of_a_worker(
     bench: Bench, dask_cluster: DaskCluster, tmp_path: Path, small_disk: Path
@@ -283,3 +307,27 @@ def test_nobody_there(
         pytest.raises(PythonRunnerError, match="cannot be reached"),
     ):
         cluster.examine(bench.project, {})
+
+
+@pytest.mark.fault(
+    "cluster",
+    "The last worker that offers what a script needs is killed before it began",
+    "The script is not started, and the reason names the resource; the run goes on.",
+)
+def test_nobody_offers_what_it_needs_any_more(
+    bench: Bench, dask_cluster: DaskCluster
+) -> None:
+    """Workers that cannot run a script keep it waiting no more than none at all."""
+    dask_cluster.worker()
+    able = dask_cluster.worker("--resources", "GPU=1")
+    bench.cluster.connect()
+    able.kill()
+    able.wait()
+    (script,) = bench.project.scripts
+    scripts = (replace(script, resources={"GPU": 1.0}),)
+    bench.project = replace(bench.project, scripts=scripts)
+    attempt = bench.run()
+    assert attempt.outcome is Outcome.NOT_STARTED
+    assert attempt.transient
+    assert "no worker offers GPU=1 any more" in str(attempt.reason)
+    assert not bench.pids()

@@ -115,10 +115,20 @@ class Connection:
         future: Future[Any] = executor.submit(function, argument)
         return future
 
-    def offers(self) -> list[Mapping[str, float]]:
-        """Return the resources that each worker offers."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return [worker.get("resources") or {} for worker in workers]
+    def offers(self, seconds: float) -> list[Mapping[str, float]]:
+        """Return the resources that each worker offers.
+
+        Raises:
+            Exception: the scheduler does not answer.
+        """
+
+        async def ask() -> list[Mapping[str, float]]:
+            asked = self.client.scheduler.identity(n_workers=-1)
+            workers = (await asyncio.wait_for(asked, seconds))["workers"].values()
+            return [worker.get("resources") or {} for worker in workers]
+
+        offers: list[Mapping[str, float]] = self.client.sync(ask)
+        return offers
 
     def hear(self, topic: str, heard: Callable[[object], None]) -> None:
         """Have ``heard`` called, in a thread of Dask's, with each event of a topic."""
