@@ -20,12 +20,14 @@ from python_runner.model import Outcome
 from python_runner.model.cluster import ClusterPlace
 from tests.cluster.bench import LEASE, Bench
 from tests.servers.cluster import DaskCluster
-from tests.support import QUICK, wait_until, with_tests_importable
+from tests.support import COMMAND, QUICK, wait_until, with_tests_importable
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tests.support import MakeProject
 
 
 pytestmark = [
@@ -153,6 +155,61 @@ def test_a_stop_ends_the_script(bench: Bench, dask_cluster: DaskCluster) -> None
     assert {str(a.reason) for a in bench.attempts} == {"stopped together with its run"}
     assert len(bench.pids()) == 1
     wait_until(bench.is_over)
+
+
+#: Notes itself and a child in a session of its own; neither minds to be asked.
+STUBBORN = """if True:
+    import os, signal, subprocess, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
+    with open("begun", "a") as file:
+        print(os.getpid(), child.pid, file=file, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.fault(
+    "cluster",
+    "A script on a worker runs for longer than its `timeout`, and ignores SIGTERM",
+    "It is stopped with all that it started, and *timed out*, as on one computer.",
+)
+def test_a_timeout_ends_the_whole_tree(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """The worker stops it: the coordinator need not say a word."""
+    (bench.project.path / "main.py").write_text(STUBBORN, "utf-8")
+    dask_cluster.worker()
+    attempt = bench.run(timeout=3.0)
+    assert attempt.outcome is Outcome.TIMEOUT
+    wait_until(bench.is_over)
+
+
+def test_the_command_stop_ends_the_whole_tree(
+    make_project: MakeProject, dask_cluster: DaskCluster
+) -> None:
+    """Another process asks: the tree on the worker ends, what is next never begins."""
+    source = STUBBORN.replace("signal.SIG_IGN", "signal.SIG_DFL")
+    folder = make_project(
+        sources={"main.py": source, "next.py": "open('next', 'w')"},
+        scripts=["main.py", "next.py"],
+    )
+    dask_cluster.worker()
+    with subprocess.Popen(
+        [*COMMAND, "run", str(folder), "--on", dask_cluster.address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as runner:
+        begun = folder / "begun"
+        wait_until(lambda: begun.exists() and begun.read_text("utf-8").endswith("\n"))
+        subprocess.run([*COMMAND, "stop", str(folder)], check=True, capture_output=True)
+        said, _ = runner.communicate(timeout=120)
+    assert runner.returncode == 128 + signal.SIGTERM, said
+    assert "main.py: stopped" in said
+    assert not (folder / "next").exists()
+    pids = [*map(int, begun.read_text("utf-8").split())]
+    assert len(pids) == 2
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
 @weekly
