@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.cluster.stoppable import unless_stopped
 from python_runner.cluster.unreachable import why_unreachable
-from python_runner.cluster.worker import hear_no_interrupt
+from python_runner.cluster.worker import hear_no_signal
 from python_runner.exceptions import PythonRunnerError
 from python_runner.installation import extra_command
 from python_runner.texts.sentence import translate as _
@@ -76,7 +76,7 @@ class Connection:
             )
             self.client.wait_for_workers(1, timeout=_CONNECTING)
             if self._processes is not None:
-                self.client.run(hear_no_interrupt, on_error="ignore")
+                self.client.run(hear_no_signal, on_error="ignore")
         except Exception as error:
             workers_there = self.client is not None
             self.close()

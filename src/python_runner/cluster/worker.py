@@ -184,11 +184,15 @@ def package_version() -> str:
     return __version__
 
 
-def hear_no_interrupt() -> None:
-    """Let Ctrl-C in the terminal of a coordinator end none of its own workers."""
-    with suppress(ValueError):
-        # Not ignored: what the worker starts would inherit that.
-        signal.signal(signal.SIGINT, lambda *_: None)
+def hear_no_signal() -> None:
+    """Let what stops a coordinator end none of its own workers: it stops their scripts.
+
+    A terminal sends Ctrl-C to all processes, and ``timeout``, systemd or Airflow SIGTERM.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):
+            # Not ignored: what the worker starts would inherit that.
+            signal.signal(number, lambda *_: None)
 
 
 def decide(offer: str, turn: int, may: bool) -> None:
