@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
     from tests.servers.cluster import DaskCluster
     from tests.support import MakeProject
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open() -> Iterator[None]:
+    """Collect what Dask leaves open while the test that ignores it lasts."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ from python_runner.model import Outcome
 from python_runner.model.cluster import ClusterPlace
 from tests.cluster.bench import LEASE, Bench
 from tests.servers.cluster import DaskCluster
-from tests.support import QUICK, wait_until, with_tests_importable
+from tests.support import COMMAND, QUICK, wait_until, with_tests_importable
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from tests.support import MakeProject
 
 
 pytestmark = [
@@ -174,6 +176,61 @@ def test_a_stop_ends_the_script(bench: Bench, dask_cluster: DaskCluster) -> None
     wait_until(bench.is_over)
 
 
+#: Notes itself and a child in a session of its own; neither minds to be asked.
+STUBBORN = """if True:
+    import os, signal, subprocess, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
+    with open("begun", "a") as file:
+        print(os.getpid(), child.pid, file=file, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.fault(
+    "cluster",
+    "A script on a worker runs for longer than its `timeout`, and ignores SIGTERM",
+    "It is stopped with all that it started, and *timed out*, as on one computer.",
+)
+def test_a_timeout_ends_the_whole_tree(bench: Bench, dask_cluster: DaskCluster) -> None:
+    """The worker stops it: the coordinator need not say a word."""
+    (bench.project.path / "main.py").write_text(STUBBORN, "utf-8")
+    dask_cluster.worker()
+    attempt = bench.run(timeout=3.0)
+    assert attempt.outcome is Outcome.TIMEOUT
+    wait_until(bench.is_over)
+
+
+def test_the_command_stop_ends_the_whole_tree(
+    make_project: MakeProject, dask_cluster: DaskCluster
+) -> None:
+    """Another process asks: the tree on the worker ends, what is next never begins."""
+    source = STUBBORN.replace("signal.SIG_IGN", "signal.SIG_DFL")
+    folder = make_project(
+        sources={"main.py": source, "next.py": "open('next', 'w')"},
+        scripts=["main.py", "next.py"],
+    )
+    dask_cluster.worker()
+    with subprocess.Popen(
+        [*COMMAND, "run", str(folder), "--on", dask_cluster.address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+    ) as runner:
+        begun = folder / "begun"
+        wait_until(lambda: begun.exists() and begun.read_text("utf-8").endswith("\n"))
+        subprocess.run([*COMMAND, "stop", str(folder)], check=True, capture_output=True)
+        said, _ = runner.communicate(timeout=120)
+    assert runner.returncode == 128 + signal.SIGTERM, said
+    assert "main.py: stopped" in said
+    assert not (folder / "next").exists()
+    pids = [*map(int, begun.read_text("utf-8").split())]
+    assert len(pids) == 2
+    wait_until(lambda: not any(map(psutil.pid_exists, pids)))
+
+
 @weekly
 def test_an_earlier_coordinator_left_a_script(
     bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
@@ -265,6 +322,30 @@ def test_workers_with_another_tree(
     assert not (there / "logs").exists()
 
 
+def test_a_file_that_a_worker_cannot_write(
+    bench: Bench, dask_cluster: DaskCluster, tmp_path: Path
+) -> None:
+    """It writes into the folder, but not this file: the output comes back all the same."""
+    there = tmp_path / "there" / "project_1"
+    blocked = there / bench.output.relative_to(bench.project.path)
+    blocked.mkdir(parents=True)
+    (there / "main.py").write_text("print('x' * 100)", "utf-8")
+    space = tmp_path / "space"
+    space.mkdir()
+    dask_cluster.worker(TMPDIR=str(space))
+    place = ClusterPlace(
+        address=dask_cluster.address,
+        paths={str(bench.project.path.parent): str(there.parent)},
+    )
+    with Cluster(place, tmp_path / "home", LEASE) as cluster:
+        bench.cluster = cluster
+        attempt = bench.run()
+    assert attempt.outcome is Outcome.SUCCESS, attempt
+    assert attempt.output is None
+    assert bench.output.read_text("utf-8") == "x" * 100 + "\n"
+    assert not [*space.glob("python-runner-*")]
+
+
 @weekly
 def test_a_full_disk_of_a_worker(
     bench: Bench, dask_cluster: DaskCluster, tmp_path: Path, small_disk: Path
@@ -302,3 +383,27 @@ def test_nobody_there(
         pytest.raises(PythonRunnerError, match="cannot be reached"),
     ):
         cluster.examine(bench.project, {})
+
+
+@pytest.mark.fault(
+    "cluster",
+    "The last worker that offers what a script needs is killed before it began",
+    "The script is not started, and the reason names the resource; the run goes on.",
+)
+def test_nobody_offers_what_it_needs_any_more(
+    bench: Bench, dask_cluster: DaskCluster
+) -> None:
+    """Workers that cannot run a script keep it waiting no more than none at all."""
+    dask_cluster.worker()
+    able = dask_cluster.worker("--resources", "GPU=1")
+    bench.cluster.connect()
+    able.kill()
+    able.wait()
+    (script,) = bench.project.scripts
+    scripts = (replace(script, resources={"GPU": 1.0}),)
+    bench.project = replace(bench.project, scripts=scripts)
+    attempt = bench.run()
+    assert attempt.outcome is Outcome.NOT_STARTED
+    assert attempt.transient
+    assert "no worker offers GPU=1 any more" in str(attempt.reason)
+    assert not bench.pids()

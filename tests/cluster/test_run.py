@@ -163,7 +163,10 @@ def test_neither_mail_settings_nor_secrets_of_the_runner_cross(
 
 @pytest.mark.slow
 @pytest.mark.posix
-def test_ctrl_c_ends_the_scripts_of_the_workers(make_project: MakeProject) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_who_stops_all_processes_ends_the_scripts_of_the_workers(
+    make_project: MakeProject, name: str
+) -> None:
     """As on one computer: the tree ends, the run is recorded, the exit code tells."""
     if sys.platform == "win32":
         pytest.skip("needs signals")
@@ -180,10 +183,11 @@ def test_ctrl_c_ends_the_scripts_of_the_workers(make_project: MakeProject) -> No
     ) as process:
         pid = folder / "pid"
         wait_until(lambda: pid.exists() and pid.read_text(encoding="utf-8"))
-        # A terminal sends it to the worker processes as well.
-        os.killpg(process.pid, signal.SIGINT)
+        number = signal.Signals[name]
+        # A terminal sends it to the worker processes as well; so does `timeout`.
+        os.killpg(process.pid, number)
         said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, said
+    assert process.returncode == 128 + number, said
     assert "main.py: stopped" in said
     assert not psutil.pid_exists(int(pid.read_text(encoding="utf-8")))
 

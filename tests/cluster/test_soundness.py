@@ -99,6 +99,7 @@ ODD: list[object] = [
             {"warnings": ["odd"]},
             {"warnings": (Sentence("odd"),) * 100_000},
             {"output": 3},
+            {"output": "/etc/passwd"},
             {"transient": "no"},
             {"metrics": 3},
             {"metrics": replace(METRICS, output_bytes=-1)},

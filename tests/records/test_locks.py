@@ -652,6 +652,21 @@ def test_the_end_of_any_series_is_remembered_and_forgotten(
     assert path.stat().st_size <= 4096
 
 
+def test_the_cluster_of_a_runner_outlives_it(lock: FileLock) -> None:
+    """It is kept beside what else is, until it is empty again."""
+    assert lock.acquire(ME, wait=False)
+    assert not lock.cluster
+    lock.remember_cluster("tcp://scheduler:8786")
+    lock.remember(_ended(2))
+    lock.release()
+    assert lock.acquire(ME, wait=False)
+    assert (lock.cluster, lock.unrecorded) == ("tcp://scheduler:8786", (_ended(2),))
+    lock.remember_cluster("")
+    lock.release()
+    assert lock.acquire(ME, wait=False)
+    assert (lock.cluster, lock.unrecorded) == ("", (_ended(2),))
+
+
 if sys.platform != "win32":
     import resource
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from python_runner.cluster.stoppable import unless_stopped
 from python_runner.cluster.unreachable import why_unreachable
-from python_runner.cluster.worker import hear_no_interrupt
+from python_runner.cluster.worker import hear_no_signal
 from python_runner.exceptions import PythonRunnerError
 from python_runner.installation import extra_command
 from python_runner.texts.sentence import translate as _
@@ -76,7 +76,7 @@ class Connection:
             )
             self.client.wait_for_workers(1, timeout=_CONNECTING)
             if self._processes is not None:
-                self.client.run(hear_no_interrupt, on_error="ignore")
+                self.client.run(hear_no_signal, on_error="ignore")
         except Exception as error:
             workers_there = self.client is not None
             self.close()
@@ -115,10 +115,20 @@ class Connection:
         future: Future[Any] = executor.submit(function, argument)
         return future
 
-    def offers(self) -> list[Mapping[str, float]]:
-        """Return the resources that each worker offers."""
-        workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
-        return [worker.get("resources") or {} for worker in workers]
+    def offers(self, seconds: float) -> list[Mapping[str, float]]:
+        """Return the resources that each worker offers.
+
+        Raises:
+            Exception: the scheduler does not answer.
+        """
+
+        async def ask() -> list[Mapping[str, float]]:
+            asked = self.client.scheduler.identity(n_workers=-1)
+            workers = (await asyncio.wait_for(asked, seconds))["workers"].values()
+            return [worker.get("resources") or {} for worker in workers]
+
+        offers: list[Mapping[str, float]] = self.client.sync(ask)
+        return offers
 
     def hear(self, topic: str, heard: Callable[[object], None]) -> None:
         """Have ``heard`` called, in a thread of Dask's, with each event of a topic."""

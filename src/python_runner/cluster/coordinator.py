@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from python_runner.cluster import worker
 from python_runner.cluster.connection import connected
 from python_runner.cluster.paths import PathMap
-from python_runner.cluster.pending import Pending
+from python_runner.cluster.pending import ENDING, Pending
 from python_runner.cluster.plain_success import plain_answer
 from python_runner.cluster.soundness import (
     sound_answer,
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a worker runs a script without a word of its coordinator.
 LEASE = 30.0
+#: Seconds after its last word in which whatever a worker runs has surely ended.
+ENDED_AFTER = LEASE + ENDING
 #: Seconds that workers have to answer what is asked before a run.
 _EXAMINING = 30.0
 _LOOK = 0.5
@@ -94,6 +96,8 @@ class Cluster:
         self._connection: Connection | None = None
         self._pending: dict[str, Pending] = {}
         self._closed = Event()
+        #: Projects with scripts whose end was not waited for.
+        self._left: set[Path] = set()
 
     def __enter__(self) -> Self:
         """Return the cluster; leaving it closes the connection."""
@@ -115,6 +119,15 @@ class Cluster:
     def is_private(self) -> bool:
         """Whether nobody else can read what is sent to it."""
         return self._place.is_private
+
+    @property
+    def shared_address(self) -> str:
+        """Its address; empty where its workers end with this process."""
+        return "" if self._place.local_workers else self._place.address
+
+    def has_left(self, project: Project) -> bool:
+        """Say whether the end of a script of the project was not waited for."""
+        return project.path in self._left
 
     def examine(self, project: Project, env: Mapping[str, str]) -> Interpreter:
         """Ask every worker whether it can run a project's scripts.
@@ -148,7 +161,9 @@ class Cluster:
                     found.append(examined.interpreter)
                 else:
                     problems.append(_named(address, _problem(examined or answer)))
-            problems.extend(_missing_resources(project.scripts, connection.offers()))
+            problems.extend(
+                _missing_resources(project.scripts, connection.offers(_EXAMINING))
+            )
         if problems:
             message = _("the cluster {address} cannot run it: {problems}")
             raise BadPythonInterpreter(
@@ -191,11 +206,14 @@ class Cluster:
         """
         task = self._task(project, command)
         now = boot_seconds()
-        pending = Pending(lease=self._lease, began=now, heard=now, sent=now)
+        needs = script.resources
+        pending = Pending(
+            lease=self._lease, began=now, heard=now, sent=now, needs=needs
+        )
         try:
             connection = self.connect()
             self._pending[task.token] = pending
-            future = connection.submit(worker.run_task, task, script.resources)
+            future = connection.submit(worker.run_task, task, needs)
         except Stopped:
             return _stopped()
         except Exception as error:  # noqa: BLE001 - it becomes the result
@@ -217,11 +235,14 @@ class Cluster:
             answer is not None and answer.attempt is None and pending.is_of(answer)
         )
         if (pending.withdraw() or refused) and not odd:
-            return _never_begun(future, stop)
+            return _never_begun(future, stop, needs)
         self._stop(connection, task.token, pending, kill=True)
         name = pending.granted.worker if pending.granted else ""
         why = lost_contact(name, scheduler_there=connection.is_open)
-        return _lost(pending, stop, odd_answer() if odd else why)
+        attempt = _lost(pending, stop, odd_answer() if odd else why)
+        if boot_seconds() < pending.end_by():
+            self._left.add(project.path)
+        return attempt
 
     def _wait(
         self,
@@ -389,13 +410,15 @@ class Cluster:
         pending, seconds = self._pending.copy(), min(5.0, self._lease / 2)
         if not pending:
             return
-        manned = False
-        with suppress(Exception):
-            manned = bool(connection.workers(seconds))
+        offers: list[Mapping[str, float]] = []
+        if any(one.granted is None for one in pending.values()):
+            with suppress(Exception):
+                offers = connection.offers(seconds)
         now, due = boot_seconds(), defaultdict[str, list[str]](list)
         for token, one in pending.items():
             if one.granted is None:
-                one.heard = now if manned else one.heard
+                there = any(_has(offer, one.needs) for offer in offers)
+                one.heard = now if there else one.heard
             elif one.is_renewable(now):
                 one.sent = now
                 due[one.granted.worker].append(token)
@@ -451,7 +474,9 @@ def _lost(pending: Pending, stop: StopRequest, reason: Sentence) -> Attempt:
     )
 
 
-def _never_begun(future: Future[Any], stop: StopRequest) -> Attempt:
+def _never_begun(
+    future: Future[Any], stop: StopRequest, needs: Mapping[str, float]
+) -> Attempt:
     """Return what came of a task that no worker has begun, and that none will."""
     if stop.requested:
         return _stopped()
@@ -459,6 +484,13 @@ def _never_begun(future: Future[Any], stop: StopRequest) -> Attempt:
     with suppress(CancelledError, TimeoutError):
         if error := future.exception(timeout=0):
             return _unstarted(_reason_of(error))
+    if needs:
+        template = N_(
+            "could not be started: no worker offers {resources} any more, which it needs"
+        )
+        return _unstarted(
+            Sentence.of(template, resources=_shown(needs)), transient=True
+        )
     template = N_("could not be started: the cluster has no worker any more")
     return _unstarted(Sentence.of(template), transient=True)
 
@@ -488,14 +520,20 @@ def _missing_resources(
     problems = []
     for script in scripts:
         needed = script.resources
-        if not any(
-            all(offer.get(name, 0) >= amount for name, amount in needed.items())
-            for offer in offers
-        ):
+        if not any(_has(offer, needed) for offer in offers):
             message = _("{script} needs {resources}, which no worker offers")
-            shown = ", ".join(f"{name}={amount:g}" for name, amount in needed.items())
-            problems.append(message.format(script=script.name, resources=shown))
+            problems.append(
+                message.format(script=script.name, resources=_shown(needed))
+            )
     return problems
+
+
+def _has(offer: Mapping[str, float], needs: Mapping[str, float]) -> bool:
+    return all(offer.get(name, 0) >= amount for name, amount in needs.items())
+
+
+def _shown(resources: Mapping[str, float]) -> str:
+    return ", ".join(f"{name}={amount:g}" for name, amount in resources.items())
 
 
 def _reason_of(error: BaseException) -> Sentence:

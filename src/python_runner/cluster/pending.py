@@ -14,10 +14,12 @@ from python_runner.facts import dataclass
 
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from python_runner.cluster.task import Answer, Offer
 
 #: Seconds after the end of a lease in which a script has ended surely.
-_ENDING = 5.0
+ENDING = 5.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,8 +32,10 @@ class Pending:
     Attributes:
         lease: seconds that a worker runs it without a word of the coordinator.
         began: when it was handed over.
-        heard: when its worker was last heard of; when some worker was, before it has one.
+        heard: when its worker was last heard of; before it has one, when some worker that
+            offers what it needs was.
         sent: when a word was sent last that lets a worker run it for a lease.
+        needs: the resources that its worker must offer.
         granted: the offer of the worker that may begin it.
         answer: what that worker has told of its end before its task has returned.
         withdrawn: whether no further worker may begin it.
@@ -42,6 +46,7 @@ class Pending:
     began: float
     heard: float
     sent: float
+    needs: Mapping[str, float] = field(default_factory=dict)
     granted: Offer | None = None
     answer: Answer | None = None
     withdrawn: bool = False
@@ -100,4 +105,4 @@ class Pending:
 
     @property
     def _ending(self) -> float:
-        return min(_ENDING, self.lease)
+        return min(ENDING, self.lease)

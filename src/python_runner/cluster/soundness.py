@@ -7,7 +7,6 @@ answer at all, and never ends the run.
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from python_runner.cluster.task import Answer, Examined, Offer
 from python_runner.model import Attempt, Interpreter, Outcome, Traceback
 from python_runner.model.metrics import OutputNumber, ScriptMetrics
+from python_runner.patterns import lazy_pattern
 from python_runner.texts.sentence import Sentence
 
 
@@ -34,7 +34,7 @@ _NOTES = 100_000
 _MOST = 2**63
 _LARGEST = sys.float_info.max
 #: How a worker is called; the scheduler is asked to connect to it.
-_ADDRESS = re.compile(r"[a-z]+://[^\s/]{1,300}")
+_ADDRESS = lazy_pattern(r"[a-z]+://[^\s/]{1,300}")
 
 
 def sound_offer(message: object) -> Offer | None:
@@ -116,7 +116,8 @@ def _is_attempt(attempt: object) -> bool:
         and _all(attempt.warnings, _is_sentence)
         and (attempt.traceback is None or _is_traceback(attempt.traceback))
         and (attempt.metrics is None or _is_metrics(attempt.metrics))
-        and (attempt.output is None or _is_text(attempt.output))
+        # It is no file of the coordinator, whoever may read that there.
+        and attempt.output is None
         and isinstance(attempt.transient, bool)
     )
 

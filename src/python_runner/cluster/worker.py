@@ -185,11 +185,15 @@ def package_version() -> str:
     return __version__
 
 
-def hear_no_interrupt() -> None:
-    """Let Ctrl-C in the terminal of a coordinator end none of its own workers."""
-    with suppress(ValueError):
-        # Not ignored: what the worker starts would inherit that.
-        signal.signal(signal.SIGINT, lambda *_: None)
+def hear_no_signal() -> None:
+    """Let what stops a coordinator end none of its own workers: it stops their scripts.
+
+    A terminal sends Ctrl-C to all processes, and ``timeout``, systemd or Airflow SIGTERM.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(ValueError):
+            # Not ignored: what the worker starts would inherit that.
+            signal.signal(number, lambda *_: None)
 
 
 def decide(offer: str, turn: int, may: bool) -> None:
@@ -369,7 +373,13 @@ def _run(command: Command, stop: StopRequest) -> tuple[Attempt, bytes | None]:
     # The coordinator has made the folder. Where it is not seen, another disk has the
     # project, and what is written there nobody finds.
     if is_folder(wanted.parent) and may_write_in(wanted.parent):
-        return run_command(command, stop), None
+        attempt = run_command(command, stop)
+        # Its file could not be written after all: it is in one of this computer.
+        return (
+            _brought(attempt, Path(attempt.output))
+            if attempt.output
+            else (attempt, None)
+        )
     return _run_apart(command, stop)
 
 
@@ -381,16 +391,19 @@ def _run_apart(command: Command, stop: StopRequest) -> tuple[Attempt, bytes | No
         attempt = run_command(
             replace(command, output=str(Path(folder, "output.log"))), stop
         )
-        file = Path(attempt.output or Path(folder, "output.log"))
-        try:
-            with reading(file) as source:
-                output = source.read()
-        except OSError as error:
-            template = N_("its output could not be kept: {error}")
-            warning = Sentence.of(template, error=system_error(error))
-            return replace(
-                attempt, output=None, warnings=(*attempt.warnings, warning)
-            ), None
-        if attempt.output:
-            remove(file)
-    return replace(attempt, output=None), output
+        return _brought(attempt, Path(attempt.output or Path(folder, "output.log")))
+
+
+def _brought(attempt: Attempt, file: Path) -> tuple[Attempt, bytes | None]:
+    """Return an attempt and its output, whose file is not left here."""
+    attempt = replace(attempt, output=None)
+    try:
+        with reading(file) as source:
+            output = source.read()
+    except OSError as error:
+        template = N_("its output could not be kept: {error}")
+        warning = Sentence.of(template, error=system_error(error))
+        return replace(attempt, warnings=(*attempt.warnings, warning)), None
+    with suppress(OSError):
+        remove(file)
+    return attempt, output

@@ -102,6 +102,7 @@ class _Content(msgspec.Struct):
     """What is in a lock's file beside its holder."""
 
     unrecorded: tuple[Unrecorded, ...] = ()
+    cluster: Annotated[str, _SHORT] = ""
 
 
 _HOLDER = msgspec.json.Decoder(Holder)
@@ -122,6 +123,8 @@ class FileLock:
         is_new: whether nobody ever held this file, once it is held here: the one before
             may have been deleted while somebody held it.
         unrecorded: the ends of runs that the records miss, once it is held here.
+        cluster: on whose workers scripts of an earlier run may be running, once it is held
+            here; empty: on none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -129,6 +132,7 @@ class FileLock:
         self.before: Holder | None = None
         self.is_new = False
         self.unrecorded: tuple[Unrecorded, ...] = ()
+        self.cluster = ""
         self._holder: Holder | None = None
         self._descriptor: int | None = None
         #: Open as long as the lock is held: the file may be moved or deleted meanwhile.
@@ -164,7 +168,9 @@ class FileLock:
         with suppress(OSError):
             self._writer = open_writer(descriptor, self.path)
         self.is_new = self.was_never_held()
-        self.before, self.unrecorded = self.holder(), self.read_unrecorded()
+        content = _content_of(self.path)
+        self.before, self.cluster = self.holder(), content.cluster
+        self.unrecorded = content.unrecorded
         self._write()
         return True
 
@@ -203,10 +209,16 @@ class FileLock:
 
     def read_unrecorded(self) -> tuple[Unrecorded, ...]:
         """Return the ends of runs that the records miss; the lock need not be held."""
-        try:
-            return _CONTENT.decode(_read(self.path)).unrecorded
-        except _WRONG:
-            return ()
+        return _content_of(self.path).unrecorded
+
+    def remember_cluster(self, address: str) -> None:
+        """Keep on whose workers scripts may be running, whatever becomes of the runner.
+
+        They hold no lock of this computer. The lock is held; empty: on none any more.
+        """
+        if self.cluster != address:
+            self.cluster = address
+            self._write()
 
     def _write(self) -> None:
         """Write the content; a full disk must not cost the lock."""
@@ -231,10 +243,12 @@ class FileLock:
         ends = list(self.unrecorded)
         while True:
             content = msgspec.to_builtins(self._holder) if self._holder else {}
+            if self.cluster:
+                content["cluster"] = self.cluster
             if ends:
                 content["unrecorded"] = msgspec.to_builtins(ends)
             data = msgspec.json.encode(content)
-            if len(data) <= limit:
+            if len(data) <= limit or not ends:
                 return data
             # The longest first, then what is oldest.
             if ends[0].outcomes:
@@ -340,6 +354,13 @@ def _reserve(descriptor: int, size: int, wanted: int) -> bool:
         os.ftruncate(descriptor, size)
         return False
     return True
+
+
+def _content_of(path: Path) -> _Content:
+    try:
+        return _CONTENT.decode(_read(path))
+    except _WRONG:
+        return _Content()
 
 
 def _read(path: Path) -> bytes:

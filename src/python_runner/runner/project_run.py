@@ -34,7 +34,7 @@ from python_runner.records import outputs
 from python_runner.records.locks import Unrecorded, project_lock
 from python_runner.records.stop_file import stop_file
 from python_runner.records.store import StoreError
-from python_runner.runner.cluster import examined
+from python_runner.runner.cluster import end_elsewhere, examined
 from python_runner.runner.context import (
     Demand,
     RunContext,
@@ -575,6 +575,7 @@ class _ProjectRun:
         if cluster is not None:
             with context.as_warning():
                 cluster.end_earlier(project)
+        end_elsewhere(context, self.lock)
         scripts = ScriptRun(
             context=context,
             recorder=self.recorder,
@@ -593,7 +594,7 @@ class _ProjectRun:
         local = nullcontext() if cluster else warm_interpreters(scripts)
         with local as pool:
             scripts = replace(scripts, warm=pool)
-            return Series(
+            results = Series(
                 scripts=project.scripts,
                 on_failure=project.on_failure,
                 max_parallel=project.max_parallel,
@@ -606,6 +607,9 @@ class _ProjectRun:
                     ended, [scripts.begun(script) for script in starting]
                 ),
             ).run()
+        if cluster is not None and not cluster.has_left(project):
+            self.lock.remember_cluster("")
+        return results
 
     def _end_scripts(
         self, results: Sequence[ScriptResult], begun: Sequence[OpenScript] = ()
