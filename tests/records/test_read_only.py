@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from python_runner.model import Outcome
@@ -109,7 +111,7 @@ def test_records_of_another_form_are_told(
     database.close()
 
 
-def test_each_thread_has_a_connection(tmp_path: Path) -> None:
+def test_each_question_has_a_connection(tmp_path: Path) -> None:
     """Two questions are under way at the same time."""
     with open_store(tmp_path, TODAY) as writer:
         keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
@@ -121,3 +123,38 @@ def test_each_thread_has_a_connection(tmp_path: Path) -> None:
         thread.join(GENEROUS)
     assert found == [1]
     database.close()
+
+
+def test_threads_that_have_ended_leave_nothing_open(tmp_path: Path) -> None:
+    """A dashboard that is open for weeks looks at its folders in threads that end."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    store, database = open_reader(tmp_path)
+    store.runs()
+    before = _opened()
+    for _ in range(50):
+        thread = threading.Thread(target=store.runs)
+        thread.start()
+        thread.join(GENEROUS)
+    assert _opened() < before + 50
+    database.close()
+
+
+def test_a_question_under_way_outlasts_the_end(tmp_path: Path) -> None:
+    """A connection is never closed under somebody who reads, and stays open for nobody."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    before = _opened()
+    store, database = open_reader(tmp_path)
+    with database.read() as connection:
+        store.runs()
+        database.close()
+        assert connection.execute("SELECT count(*) FROM run").fetchone()[0] == 1
+    assert _opened() <= before
+
+
+def _opened() -> int:
+    """Return how many files, or whatever else, this process has open."""
+    if sys.platform == "win32":
+        return psutil.Process().num_handles()
+    return psutil.Process().num_fds()
