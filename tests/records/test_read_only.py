@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 import sys
 import threading
 from contextlib import closing
@@ -92,6 +93,60 @@ def test_records_that_are_replaced_are_read_anew(tmp_path: Path) -> None:
     assert [run.run_id for run in store.runs()] == ["b" * 13]
     assert database.changes() != first
     database.close()
+
+
+#: A dashboard of an account that may only read; it looks again as often as it is asked.
+READER = """
+import sys
+from pathlib import Path
+from python_runner.records.read_only import open_reader
+store, database = open_reader(Path(sys.argv[1]))
+for _ in range(2):
+    print(len(store.runs()), database.changes(), flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.posix
+def test_who_may_write_nothing_sees_what_is_written_later(tmp_path: Path) -> None:
+    """Also who began to look while no run was active."""
+    with open_store(tmp_path, TODAY) as writer:
+        keep(writer, "a" * 13, tmp_path / "p", Outcome.SUCCESS)
+    _let_only_read(tmp_path)
+    with subprocess.Popen(
+        [*_WITHOUT_PRIVILEGES, sys.executable, "-c", READER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+        assert reader.stdin
+        assert reader.stdout
+        count, first = reader.stdout.readline().split()
+        tmp_path.chmod(0o755)
+        (tmp_path / DATABASE_NAME).chmod(0o644)
+        with open_store(tmp_path, TODAY) as writer:
+            keep(writer, "b" * 13, tmp_path / "p", Outcome.SUCCESS)
+        _let_only_read(tmp_path)
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        later, second = reader.stdout.readline().split()
+        reader.stdin.close()
+    tmp_path.chmod(0o755)
+    assert (count, later) == ("1", "2")
+    assert first != second
+
+
+#: An administrator may write whatever is forbidden, unless that is taken from it.
+_WITHOUT_PRIVILEGES = (
+    ("setpriv", "--inh-caps=-all", "--bounding-set=-all")
+    if hasattr(os, "geteuid") and os.geteuid() == 0
+    else ()
+)
+
+
+def _let_only_read(home: Path) -> None:
+    for path, mode in ((home / DATABASE_NAME, 0o444), (home, 0o555)):
+        path.chmod(mode)
 
 
 @pytest.mark.parametrize(

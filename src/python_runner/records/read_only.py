@@ -107,7 +107,12 @@ class ReadOnlyDatabase(Database):
                 self._watching[0].close()
                 self._watching = None
             if self._watching is None:
-                self._watching = (self._connect(), status)
+                connection = self._connect()
+                if connection.refusal:
+                    # It would not tell of what is written from now on; the file does.
+                    connection.close()
+                    return f"{status.st_mtime_ns}.{status.st_size}"
+                self._watching = (connection, status)
                 self._beginnings += 1
             try:
                 row = self._watching[0].execute("PRAGMA data_version").fetchone()
@@ -150,7 +155,8 @@ class ReadOnlyDatabase(Database):
 
     def _take_back(self, connection: Connection, file: os.stat_result) -> None:
         with self._guard:
-            if not (self._closed or connection.in_transaction):
+            # One that could make no index sees the file as it was when it was opened.
+            if not (self._closed or connection.in_transaction or connection.refusal):
                 self._idle.append((connection, file))
                 return
         connection.close()
