@@ -149,21 +149,33 @@ def _let_only_read(home: Path) -> None:
         path.chmod(mode)
 
 
+@pytest.mark.parametrize("is_open", [False, True], ids=["from the start", "later"])
 @pytest.mark.parametrize(
     ("form", "words"),
     [(len(MIGRATIONS) + 1, "newer version"), (len(MIGRATIONS) - 1, "older version")],
 )
 def test_records_of_another_form_are_told(
-    tmp_path: Path, form: int, words: str
+    tmp_path: Path, form: int, words: str, *, is_open: bool
 ) -> None:
-    """They are not changed for who only reads them."""
+    """They are not changed for who only reads them, also who has read them before."""
     open_store(tmp_path, TODAY).close()
-    with closing(sqlite3.connect(tmp_path / DATABASE_NAME)) as connection:
-        connection.execute(f"PRAGMA user_version = {form}")
     store, database = open_reader(tmp_path)
-    with pytest.raises(StoreError, match=words):
+    if is_open:
+        database.changes()
         store.projects()
+    _set_form(tmp_path, form)
+    for ask in (store.projects, database.changes):
+        with pytest.raises(StoreError, match=words):
+            ask()
+    _set_form(tmp_path, len(MIGRATIONS))
+    assert store.projects() == []
+    database.changes()
     database.close()
+
+
+def _set_form(home: Path, form: int) -> None:
+    with closing(sqlite3.connect(home / DATABASE_NAME)) as connection:
+        connection.execute(f"PRAGMA user_version = {form}")
 
 
 def test_each_question_has_a_connection(tmp_path: Path) -> None:

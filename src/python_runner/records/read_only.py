@@ -8,6 +8,7 @@ reader holds up nobody who writes.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -27,7 +28,6 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -79,6 +79,7 @@ class ReadOnlyDatabase(Database):
         with translated(self.path), self._lent() as connection:
             connection.execute("BEGIN")
             try:
+                self._require_form(connection)
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
@@ -116,6 +117,7 @@ class ReadOnlyDatabase(Database):
                 self._beginnings += 1
             try:
                 row = self._watching[0].execute("PRAGMA data_version").fetchone()
+                self._require_form(self._watching[0])
             except BaseException:
                 self._watching[0].close()
                 self._watching = None
@@ -138,10 +140,15 @@ class ReadOnlyDatabase(Database):
         """Lend a connection that nobody else uses meanwhile."""
         file = self._status()
         connection = self._unused(file) or self._connect()
+        is_good = True
         try:
             yield connection
+        except (sqlite3.Error, StoreError):
+            # Another one may read what this one could not.
+            is_good = False
+            raise
         finally:
-            self._take_back(connection, file)
+            self._take_back(connection, file, is_good=is_good)
 
     def _unused(self, file: os.stat_result) -> Connection | None:
         """Return a connection to this file, if there is one; close those to earlier ones."""
@@ -153,10 +160,12 @@ class ReadOnlyDatabase(Database):
                 connection.close()
         return None
 
-    def _take_back(self, connection: Connection, file: os.stat_result) -> None:
+    def _take_back(
+        self, connection: Connection, file: os.stat_result, *, is_good: bool
+    ) -> None:
         with self._guard:
             # One that could make no index sees the file as it was when it was opened.
-            if not (self._closed or connection.in_transaction or connection.refusal):
+            if is_good and not (self._closed or connection.refusal):
                 self._idle.append((connection, file))
                 return
         connection.close()
@@ -171,28 +180,21 @@ class ReadOnlyDatabase(Database):
     def _connect(self) -> Connection:
         if not exists(self.path):
             self._status()
-        connection = connect(self.path, "mode=ro", patience=_PATIENCE)
-        try:
-            (form,) = connection.execute("PRAGMA user_version").fetchone()
-            _require_form(self.path, form)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return connect(self.path, "mode=ro", patience=_PATIENCE)
 
+    def _require_form(self, connection: Connection) -> None:
+        """Refuse records of another form, which they may have got at any time.
 
-def _require_form(path: Path, form: int) -> None:
-    """Refuse records of another form.
-
-    Raises:
-        StoreError: they are.
-    """
-    if form > len(MIGRATIONS):
-        template = N_("{file} was written by a newer version of Python Runner")
-        raise StoreError(Sentence.of(template, file=str(path)), Trouble.NEWER)
-    if form < len(MIGRATIONS):
-        template = N_(
-            "{file} was written by an older version of Python Runner; the next command"
-            " brings it up to date"
-        )
-        raise StoreError(Sentence.of(template, file=str(path)), Trouble.OLDER)
+        Raises:
+            StoreError: they have one.
+        """
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form > len(MIGRATIONS):
+            template = N_("{file} was written by a newer version of Python Runner")
+            raise StoreError(Sentence.of(template, file=str(self.path)), Trouble.NEWER)
+        if form < len(MIGRATIONS):
+            template = N_(
+                "{file} was written by an older version of Python Runner; the next command"
+                " brings it up to date"
+            )
+            raise StoreError(Sentence.of(template, file=str(self.path)), Trouble.OLDER)
