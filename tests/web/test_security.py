@@ -198,12 +198,20 @@ def test_a_link_signs_a_browser_in_once(locked: Dashboard) -> None:
     """It becomes a cookie that only this server is sent, and no script can read."""
     ticket = new_ticket(TOKEN, NOON)
     answer = locked.ask(f"/wall?lang=fr&{TICKET}={ticket}")
-    assert (answer.status, answer.headers["location"]) == (303, "/wall?lang=fr")
+    assert (answer.status, answer.headers["refresh"]) == (200, "0; url=/wall?lang=fr")
     cookie, *options = answer.headers["set-cookie"].split("; ")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(options)
     assert TOKEN not in answer.headers["set-cookie"]
     assert locked.ask(headers={"cookie": f"other=1; {cookie}"}).status == 200
     assert locked.ask(f"/?{TICKET}={ticket}").status == 401
+
+
+def test_a_link_is_not_used_up_by_who_only_looks_at_it(locked: Dashboard) -> None:
+    """Mail programs and chats ask for the headers of links before people open them."""
+    link = f"/?{TICKET}={new_ticket(TOKEN, NOON)}"
+    looked = locked.ask(link, method="HEAD")
+    assert (looked.status, "set-cookie" in looked.headers) == (401, False)
+    assert "set-cookie" in locked.ask(link).headers
 
 
 def test_two_dashboards_of_one_computer_leave_each_other_s_readers_signed_in(
@@ -250,7 +258,7 @@ def test_a_wrong_or_old_link_signs_nobody_in(locked: Dashboard, what: str) -> No
 def test_signing_in_leads_to_no_other_server(locked: Dashboard) -> None:
     """A path that begins with two slashes is no address of somebody else."""
     answer = locked.ask(f"//evil.example/?{TICKET}={new_ticket(TOKEN, NOON)}")
-    assert answer.headers["location"] == "/evil.example/"
+    assert answer.headers["refresh"] == "0; url=/evil.example/"
 
 
 TRAVERSALS = (

@@ -113,7 +113,7 @@ class StoreError(PythonRunnerError):
         super().__init__(str(reason))
 
 
-class _Connection(sqlite3.Connection):
+class Connection(sqlite3.Connection):
     """A connection; ``refusal`` says why it can only read, where SQLite could not write."""
 
     refusal: sqlite3.OperationalError | None = None
@@ -439,9 +439,7 @@ else:
         """Do nothing: to close the file would drop the locks that SQLite has on it."""
 
 
-def connect(
-    path: Path, how: str = "", *, patience: float = BUSY_SECONDS
-) -> _Connection:
+def connect(path: Path, how: str = "", *, patience: float = BUSY_SECONDS) -> Connection:
     """Open ``path`` the way every connection to the records is opened.
 
     Args:
@@ -472,11 +470,11 @@ def connect(
     return connection
 
 
-def _connection(path: Path, how: str, patience: float) -> _Connection:
-    connection: _Connection = sqlite3.connect(
+def _connection(path: Path, how: str, patience: float) -> Connection:
+    connection: Connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?{how}" if how else path,
         uri=bool(how),
-        factory=_Connection,
+        factory=Connection,
         timeout=patience,
         isolation_level=None,
         check_same_thread=False,

@@ -1,18 +1,21 @@
 """The records for who only reads them: nothing is made, changed or locked.
 
-Each thread has a connection of its own, so that a slow question holds up no other one. On
-a write-ahead log a reader holds up nobody who writes.
+Each question has a connection of its own, so that a slow one holds up no other, and leaves
+it to the next: threads come and go as long as a dashboard is open. On a write-ahead log a
+reader holds up nobody who writes.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from python_runner.files import exists
 from python_runner.records.database import (
+    Connection,
     Database,
     StoreError,
     Trouble,
@@ -25,7 +28,6 @@ from python_runner.texts.sentence import N_, Sentence
 
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -35,7 +37,7 @@ _PATIENCE = 1.0
 
 
 #: A connection, and the file that it was opened on.
-_Opened = tuple["sqlite3.Connection", os.stat_result]
+_Opened = tuple["Connection", os.stat_result]
 
 
 class NoRecords(StoreError):
@@ -59,8 +61,9 @@ class ReadOnlyDatabase(Database):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._own = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        #: Connections that nobody uses now.
+        self._idle: list[_Opened] = []
+        self._closed = False
         self._guard = threading.Lock()
         self._watching: _Opened | None = None
         self._beginnings = 0
@@ -73,10 +76,10 @@ class ReadOnlyDatabase(Database):
             NoRecords: there is no file.
             StoreError: the records cannot be read.
         """
-        with translated(self.path):
-            connection = self._connection_of_thread()
+        with translated(self.path), self._lent() as connection:
             connection.execute("BEGIN")
             try:
+                self._require_form(connection)
                 yield connection
             finally:
                 connection.execute("ROLLBACK")
@@ -105,10 +108,16 @@ class ReadOnlyDatabase(Database):
                 self._watching[0].close()
                 self._watching = None
             if self._watching is None:
-                self._watching = (self._connect(), status)
+                connection = self._connect()
+                if connection.refusal:
+                    # It would not tell of what is written from now on; the file does.
+                    connection.close()
+                    return f"{status.st_mtime_ns}.{status.st_size}"
+                self._watching = (connection, status)
                 self._beginnings += 1
             try:
                 row = self._watching[0].execute("PRAGMA data_version").fetchone()
+                self._require_form(self._watching[0])
             except BaseException:
                 self._watching[0].close()
                 self._watching = None
@@ -116,32 +125,50 @@ class ReadOnlyDatabase(Database):
         return f"{self._beginnings}.{row[0]}"
 
     def close(self) -> None:
-        """Close the connections of all threads; none may be in use."""
+        """Close the connections; one that is in use is closed after it."""
         with self._guard:
-            opened, self._opened = self._opened, []
+            self._closed = True
+            opened, self._idle = self._idle, []
             if self._watching:
-                opened.append(self._watching[0])
+                opened.append(self._watching)
                 self._watching = None
-        for connection in opened:
+        for connection, _file in opened:
             connection.close()
-        self._own = threading.local()
 
-    def _connection_of_thread(self) -> sqlite3.Connection:
-        status = self._status()
-        own: _Opened | None = getattr(self._own, "connection", None)
-        if own and os.path.samestat(own[1], status):
-            return own[0]
-        if own:
-            own[0].close()
-        self._own.connection = None
-        connection = self._connect()
+    @contextmanager
+    def _lent(self) -> Iterator[Connection]:
+        """Lend a connection that nobody else uses meanwhile."""
+        file = self._status()
+        connection = self._unused(file) or self._connect()
+        is_good = True
+        try:
+            yield connection
+        except (sqlite3.Error, StoreError):
+            # Another one may read what this one could not.
+            is_good = False
+            raise
+        finally:
+            self._take_back(connection, file, is_good=is_good)
+
+    def _unused(self, file: os.stat_result) -> Connection | None:
+        """Return a connection to this file, if there is one; close those to earlier ones."""
         with self._guard:
-            if own:
-                with suppress(ValueError):
-                    self._opened.remove(own[0])
-            self._opened.append(connection)
-        self._own.connection = (connection, status)
-        return connection
+            while self._idle:
+                connection, opened_on = self._idle.pop()
+                if os.path.samestat(opened_on, file):
+                    return connection
+                connection.close()
+        return None
+
+    def _take_back(
+        self, connection: Connection, file: os.stat_result, *, is_good: bool
+    ) -> None:
+        with self._guard:
+            # One that could make no index sees the file as it was when it was opened.
+            if is_good and not (self._closed or connection.refusal):
+                self._idle.append((connection, file))
+                return
+        connection.close()
 
     def _status(self) -> os.stat_result:
         try:
@@ -150,33 +177,24 @@ class ReadOnlyDatabase(Database):
             template = N_("{file} does not exist yet")
             raise NoRecords(Sentence.of(template, file=str(self.path))) from error
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self) -> Connection:
         if not exists(self.path):
             self._status()
-        connection: sqlite3.Connection = connect(
-            self.path, "mode=ro", patience=_PATIENCE
-        )
-        try:
-            (form,) = connection.execute("PRAGMA user_version").fetchone()
-            _require_form(self.path, form)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return connect(self.path, "mode=ro", patience=_PATIENCE)
 
+    def _require_form(self, connection: Connection) -> None:
+        """Refuse records of another form, which they may have got at any time.
 
-def _require_form(path: Path, form: int) -> None:
-    """Refuse records of another form.
-
-    Raises:
-        StoreError: they are.
-    """
-    if form > len(MIGRATIONS):
-        template = N_("{file} was written by a newer version of Python Runner")
-        raise StoreError(Sentence.of(template, file=str(path)), Trouble.NEWER)
-    if form < len(MIGRATIONS):
-        template = N_(
-            "{file} was written by an older version of Python Runner; the next command"
-            " brings it up to date"
-        )
-        raise StoreError(Sentence.of(template, file=str(path)), Trouble.OLDER)
+        Raises:
+            StoreError: they have one.
+        """
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form > len(MIGRATIONS):
+            template = N_("{file} was written by a newer version of Python Runner")
+            raise StoreError(Sentence.of(template, file=str(self.path)), Trouble.NEWER)
+        if form < len(MIGRATIONS):
+            template = N_(
+                "{file} was written by an older version of Python Runner; the next command"
+                " brings it up to date"
+            )
+            raise StoreError(Sentence.of(template, file=str(self.path)), Trouble.OLDER)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.responses import PlainTextResponse
 
 from python_runner.texts.sentence import N_, translate
 from python_runner.web.limits import refusal
@@ -129,7 +129,8 @@ class Guard:
             return None
         query = parse_qsl(scope.get("query_string", b"").decode("latin-1"))
         tickets = [value for name, value in query if name == TICKET]
-        if tickets and self._take(tickets[0]):
+        # Who looks at a link before a person does, as mail programs do, uses it not up.
+        if scope["method"] == "GET" and tickets and self._take(tickets[0]):
             return self._signed_in(scope, query)
         text = N_(
             "Open the link that `python-runner serve` has printed, or send the"
@@ -190,11 +191,19 @@ class Guard:
         return True
 
     def _signed_in(self, scope: Scope, query: list[tuple[str, str]]) -> Response:
-        """Send the browser to the same page without the ticket, with a cookie."""
+        """Send the browser to the same page without the ticket, with a cookie.
+
+        By an answer that leads on, not by a redirect: where the link stood in a page of
+        somebody else, as a mailbox in the browser, that page would count as the one that
+        asks, and the cookie would not be sent.
+        """
         rest = urlencode([(name, value) for name, value in query if name != TICKET])
         # Never to another server: a path that begins with two slashes would be one.
         path = quote("/" + scope["path"].lstrip("/\\"))
-        answer = RedirectResponse(f"{path}?{rest}" if rest else path, 303)
+        address = f"{path}?{rest}" if rest else path
+        answer = _text(
+            N_("This browser is signed in."), 200, refresh=f"0; url={address}"
+        )
         answer.set_cookie(
             cookie_name(self._site.token),
             _signed(self._site.token, "cookie"),
@@ -203,7 +212,6 @@ class Guard:
             samesite="strict",
             secure=scope.get("scheme") == "https",
         )
-        answer.headers["cache-control"] = "no-store"
         return answer
 
 
