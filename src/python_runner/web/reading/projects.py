@@ -77,6 +77,8 @@ class Projects:
         self._settings = settings
         self._listed = listed
         self._configurations = configurations
+        #: What is masked by, and what is judged by, is the same throughout a page.
+        self._read: dict[Path, Project | None] = {}
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -99,7 +101,9 @@ class Projects:
 
     def configuration(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
-        return self._configurations.of(folder)
+        if folder not in self._read:
+            self._read[folder] = self._configurations.of(folder)
+        return self._read[folder]
 
     def masker(self, folder: Path) -> Masker:
         """Return what takes the secrets of environment and project out of texts."""
