@@ -97,7 +97,7 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         """Take the secrets; those of fewer than four characters are left out."""
-        values = dict.fromkeys(part for secret in secrets for part in _parts(secret))
+        values = looked_for(secrets)
         #: The third: as forms are where each run of blanks is shown as one; none has
         #: one: empty.
         self._texts, self._data, self._flat = _forms(tuple(values))
@@ -479,6 +479,11 @@ def _forms(values: tuple[str, ...]) -> tuple[Forms[str], Forms[bytes], Forms[str
         Forms((*map(_bytes, written), *pages)),
         Forms(map(_flat, written) if blanks else ()),
     )
+
+
+def looked_for(secrets: Iterable[str]) -> dict[str, None]:
+    """Return the values that are replaced where these secrets are known, in order."""
+    return dict.fromkeys(part for secret in secrets for part in _parts(secret))
 
 
 def _parts(secret: str) -> Iterator[str]:

@@ -175,7 +175,9 @@ def _said(**changes: object) -> bytes:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["pid", "host", "run_id", "started_at", "process_start"]),
+        st.sampled_from(
+            ["pid", "host", "run_id", "started_at", "process_start", "secrets"]
+        ),
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -190,8 +192,10 @@ def test_a_holder_is_one_of_checked_types_or_nobody(changes: dict[str, object]) 
         path.write_bytes(_said(**changes))
         holder = FileLock(path).holder()
     if holder is not None:
-        types = (int, str, str, datetime, str, int)
-        assert tuple(map(type, astuple(holder))) == types
+        *told, secrets = astuple(holder)
+        types = [int, str, str, datetime, str, int]
+        assert list(map(type, told)) == types
+        assert isinstance(secrets, str | None)
         assert holder.pid > 0
         assert holder.started_at.tzinfo is not None
 

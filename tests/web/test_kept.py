@@ -134,3 +134,37 @@ def test_what_is_short_or_a_stream_is_not_compressed(dashboard: Dashboard) -> No
     for address, method in (("/status.txt", "GET"), ("/events", "HEAD")):
         answer = dashboard.ask(address, method, headers=headers)
         assert "content-encoding" not in answer.headers
+
+
+def test_what_hangs_is_told_to_all_and_begun_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody waits for it again until it has ended; other pages are answered meanwhile."""
+    monkeypatch.setattr(kept, "SECONDS", 0.2)
+    asked: list[int] = []
+    go_on, ended = threading.Event(), threading.Event()
+
+    def work() -> int:
+        asked.append(len(asked))
+        if len(asked) == 1:
+            assert go_on.wait(60)
+            ended.set()
+        return asked[-1]
+
+    async def ask() -> tuple[int, int]:
+        turns: Turns[int] = Turns()
+        for _again in range(3):
+            with pytest.raises(TimeoutError):
+                await turns.take("hangs", work)
+        assert asked == [0]
+        other = await turns.take("other", lambda: 7)
+        go_on.set()
+        await asyncio.to_thread(ended.wait, 60)
+        while True:
+            # The thread has a last step to go.
+            try:
+                return other, await turns.take("hangs", work)
+            except TimeoutError:
+                await asyncio.sleep(0.01)
+
+    assert asyncio.run(ask()) == (7, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -160,3 +161,30 @@ def test_an_unforeseen_error_ends_no_stream() -> None:
 
     live_seconds(watch)
     assert len(left) == 2
+
+
+def test_an_output_that_hangs_keeps_no_news_from_others() -> None:
+    """Its folder is asked once; the records, and other runs, are told of all the same."""
+    answers, asked = threading.Event(), list[str]()
+    marks = iter(map(str, range(10**6)))
+
+    def sizes(run: str) -> dict[int, int]:
+        asked.append(run)
+        if run == "away":
+            answers.wait(600)
+        return {1: len(asked)}
+
+    async def watch() -> None:
+        streams = Live(lambda: next(marks), sizes)
+        away, here = streams.stream("", "away"), streams.stream("", "here")
+        for _news in range(3):
+            assert await next_event(away, "changed")
+            assert await next_event(here, "output")
+        assert asked.count("away") == 1
+        for stream in (away, here):
+            await stream.aclose()
+
+    try:
+        asyncio.run(watch())
+    finally:
+        answers.set()

@@ -13,7 +13,7 @@ import pytest
 
 from python_runner.masking import MASK
 from python_runner.records.read_only import open_reader
-from python_runner.web.reading.unmasked import unknown_secrets
+from python_runner.web.reading.unmasked import unknown_variables
 from tests.support import wait_until
 from tests.web.test_pages import first_line, told
 
@@ -129,6 +129,44 @@ def test_who_knows_the_same_secrets_is_shown_it_at_once(dashboard: Dashboard) ->
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "secrets",
+    "A script prints a password of which the dashboard knows another value",
+    "Its output is not shown while it runs; at its end it is, without the secret.",
+)
+@pytest.mark.parametrize("where", ["in the dashboard", "in a file"])
+def test_a_password_that_was_changed_is_not_shown(
+    dashboard: Dashboard, where: str
+) -> None:
+    """Its name is known here, and its value was another one when the run began."""
+    environ, extra = {"API_TOKEN": SECRET}, ""
+    if where == "in a file":
+        environ, extra = {}, ', "env_file": "own.env"'
+    path = dashboard.project("p", extra=extra)
+    own = path / "own.env"
+    own.write_text(f"API_TOKEN={SECRET}\n", encoding="utf-8")
+    own.chmod(0o600)
+    knows = {**os.environ, **environ}
+    if environ:
+        knows["API_TOKEN"] = "the-one-of-yesterday"
+    knows.pop("PYTHON_RUNNER_HOME", None)
+    dashboard = replace(dashboard, environ=knows)
+    with being_run(dashboard, path, environ) as run_id:
+        if extra:
+            own.write_text("API_TOKEN=the-one-of-tomorrow\n", encoding="utf-8")
+        answers = asked(dashboard, run_id)
+        assert all(SECRET not in text for _status, text in answers.values())
+        for address in ("/1", "/1.txt", "/1/part"):
+            assert answers[address][0] == 403
+            assert "has other passwords or tokens" in first_line(answers[address][1])
+        assert "was not found" in first_line(answers["/search?q=token+is"][1])
+    for address in ("/1", "/1.txt"):
+        status, text = asked(dashboard, run_id)[address]
+        assert status == 200
+        assert f"the token is {MASK}" in text
+
+
+@pytest.mark.slow
 @pytest.mark.posix
 @pytest.mark.fault(
     "secrets",
@@ -164,4 +202,4 @@ def test_variables_that_may_hold_secrets(
 ) -> None:
     """By their names, unless this process has one of that name."""
     settings = replace(dashboard.site.settings, environ={"KNOWN_TOKEN": "x"})
-    assert unknown_secrets([name], settings, None) == ((name,) if is_unknown else ())
+    assert unknown_variables([name], settings, None) == ((name,) if is_unknown else ())

@@ -54,6 +54,7 @@ _LONGEST = 2**20
 _BLOCK = 4096
 #: What a file may say of its holder.
 _SHORT = msgspec.Meta(max_length=300)
+_MARKS = msgspec.Meta(max_length=2000, pattern="^[0-9a-f]*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ class Holder:
         started_at: since when, aware.
         process_start: distinguishes it from a later process with its id; empty if
             unknown.
+        secrets: marks of the secrets that it takes out of the output; None if unknown.
     """
 
     pid: Annotated[int, msgspec.Meta(gt=0, lt=2**32)]
@@ -76,6 +78,7 @@ class Holder:
     started_at: Annotated[datetime, msgspec.Meta(tz=True)]
     process_start: Annotated[str, _SHORT] = ""
     scripts: int = 0
+    secrets: Annotated[str, _MARKS] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

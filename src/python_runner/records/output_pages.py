@@ -352,11 +352,11 @@ def _lines(
 def decoded(data: bytes, first: int, last: int, masker: Masker) -> str:
     """Return the text of a part of some bytes, without secrets, line for line."""
     masked = _masked(data, first, last, masker)
-    text = to_utf8(masked, local_encoding())
+    text = to_utf8(masked, local_encoding()).replace(b"\0", b"")
     if text != masked:
-        # Only now a secret can be read that was printed in that encoding.
+        # Only now a secret can be read that was printed in that encoding, or cut by NULs.
         text = _masked(text, 0, len(text), masker)
-    return text.replace(b"\0", b"").decode("utf-8", "backslashreplace")
+    return text.decode("utf-8", "backslashreplace")
 
 
 def _masked(data: bytes, first: int, last: int, masker: Masker) -> bytes:

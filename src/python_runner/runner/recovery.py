@@ -30,6 +30,7 @@ from python_runner.records import outputs
 from python_runner.records.locks import Holder, project_lock
 from python_runner.records.log_line import WHOLE_RUN
 from python_runner.records.log_reader import read_log
+from python_runner.records.secret_marks import marks_to_tell
 from python_runner.records.store import StoreError
 from python_runner.runner.missed_runs import (
     RecoveredRun,
@@ -78,6 +79,7 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
 
     With ``resume`` it is not known yet how many scripts are run.
     """
+    settings = context.session.settings
     return Holder(
         pid=os.getpid(),
         host=host_name(),
@@ -85,6 +87,9 @@ def this_runner(context: RunContext, *, resume: bool) -> Holder:
         started_at=context.started_at,
         process_start=process_start(os.getpid()),
         scripts=0 if resume else len(context.project.scripts),
+        secrets=marks_to_tell(
+            settings.home, (*settings.secrets, *context.project.secrets)
+        ),
     )
 
 

@@ -26,7 +26,7 @@ from python_runner.records.store import StoreError
 from python_runner.runner.unexpected import explain
 from python_runner.web.addresses import Links
 from python_runner.web.compression import compressed, is_accepted
-from python_runner.web.kept import Body, Kept, Turns
+from python_runner.web.kept import Body, Kept, Turns, within
 from python_runner.web.layout import render, static_files
 from python_runner.web.limits import Limits, busy
 from python_runner.web.live import Live
@@ -61,7 +61,14 @@ from python_runner.web.site import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Hashable,
+        Iterator,
+        Mapping,
+    )
 
     from starlette.requests import Request
 
@@ -167,19 +174,24 @@ class Dashboard:
             url = request.url
             key = (page, url.path, url.query, question.language, again)
             make = partial(self._body, key, page, question, again=again)
-            return _html(request, await self._turns.take(key, make))
+            try:
+                return _html(request, await self._turns.take(key, make))
+            except TimeoutError:
+                return _late(question)
 
         return answer
 
     def sends(
         self, text: Callable[[Question], PlainText]
-    ) -> Callable[[Request], Response]:
+    ) -> Callable[[Request], Awaitable[Response]]:
         """Return what answers requests by a plain text; each has a thread meanwhile."""
 
-        def answer(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             question = self._question(request)
             try:
-                return _plain(text(question), request.method)
+                return _plain(await within(lambda: text(question)), request.method)
+            except TimeoutError:
+                return _late(question)
             except Exception as error:  # noqa: BLE001 - people get a sentence
                 page = self._failure(question, error)
                 return HTMLResponse(render(page, question, ""), page.status)
@@ -265,6 +277,12 @@ class Dashboard:
         return HTMLResponse(render(page, question, ""), page.status)
 
 
+def _late(question: Question) -> Response:
+    """Return what is answered where a page looks at a folder that hangs."""
+    page = failures.late(question)
+    return HTMLResponse(render(page, question, ""), page.status)
+
+
 def _html(request: Request, body: Body) -> Response:
     """Return a page; nothing of it where the browser has the same already."""
     headers = {
@@ -294,8 +312,15 @@ def _plain(text: PlainText, method: str) -> Response:
     headers = {"content-disposition": f'inline; filename="{text.name}"'}
     kind = "text/plain; charset=utf-8"
     # Of a file that only its headers are asked of, nothing is read.
-    content = iter(()) if method == "HEAD" else text.content
+    content = _blocks(iter(()) if method == "HEAD" else text.content)
     return StreamingResponse(content, text.status, headers, kind)
+
+
+async def _blocks(content: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield blocks that threads read; a file that hangs ends them."""
+    with suppress(TimeoutError):
+        while (block := await within(lambda: next(content, None))) is not None:
+            yield block
 
 
 def _static(request: Request) -> Response:

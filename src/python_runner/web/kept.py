@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 
 from python_runner.facts import dataclass
 from python_runner.web.compression import compressed
@@ -23,6 +23,8 @@ from python_runner.web.compression import compressed
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
+#: Seconds for which an answer is waited for.
+SECONDS = 10.0
 #: Seconds for which an answer is true while nothing is written.
 _FRESH = 2.0
 #: Bytes of one answer, and of all of them, that are kept at most.
@@ -67,9 +69,15 @@ class Turns(Generic[_T]):
     def __init__(self) -> None:
         self._under_way: dict[Hashable, asyncio.Task[_T]] = {}
         self._next: dict[Hashable, asyncio.Task[_T]] = {}
+        #: What threads do, also those that nobody waits for any more.
+        self._busy: set[Hashable] = set()
 
     async def take(self, key: Hashable, work: Callable[[], _T]) -> _T:
-        """Return what the next turn of a key brings; ``work`` is done unless one waits."""
+        """Return what the next turn of a key brings; ``work`` is done unless one waits.
+
+        Raises:
+            TimeoutError: it takes too long; until it ends, all others are told so at once.
+        """
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._turn(key, work))
@@ -80,11 +88,32 @@ class Turns(Generic[_T]):
         if before := self._under_way.get(key):
             await asyncio.wait([before])
         self._under_way[key] = self._next.pop(key)
+
+        def done() -> _T:
+            try:
+                return work()
+            finally:
+                self._busy.discard(key)
+
         try:
-            # The end of the server waits for nobody who looks at a folder that hangs.
-            return await to_thread.run_sync(work, abandon_on_cancel=True)
+            if key in self._busy:
+                raise TimeoutError
+            self._busy.add(key)
+            return await within(done)
         finally:
             del self._under_way[key]
+
+
+async def within(work: Callable[[], _T]) -> _T:
+    """Return what a thread brings that nobody waits for longer than some seconds.
+
+    It may look at a folder that hangs; the end of the server waits for it neither.
+
+    Raises:
+        TimeoutError: it has brought nothing yet.
+    """
+    with fail_after(SECONDS):
+        return await to_thread.run_sync(work, abandon_on_cancel=True)
 
 
 class Kept:

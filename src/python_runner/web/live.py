@@ -13,7 +13,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from anyio import to_thread
+from anyio import fail_after, to_thread
 
 from python_runner.records.store import StoreError
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two questions, and between two signs of life.
 POLL, ALIVE = 0.5, 5.0
+#: Seconds for which the others wait for a run whose folder hangs.
+_PATIENCE = 1.0
 #: Milliseconds after which a browser that was cut off asks again.
 _RETRY = 2000
 
@@ -51,6 +53,8 @@ class Live:
         self._mark = ""
         self._runs: dict[str, int] = {}
         self._outputs: dict[str, Mapping[int, int]] = {}
+        #: Runs whose folders are looked at now; one that hangs is not asked again.
+        self._looking: set[str] = set()
         self._open = 0
         self._poller: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -124,24 +128,30 @@ class Live:
             await self._ask()
 
     async def _ask(self) -> None:
-        runs = tuple(self._runs)
         mark = ""
-        outputs: dict[str, Mapping[int, int]] = {}
         # What nobody has foreseen is told as what it is for the readers: nothing can be
         # read. The next question may have an answer again.
         with suppress(Exception):
-            mark, outputs = await to_thread.run_sync(
-                self._look, runs, abandon_on_cancel=True
-            )
+            mark = await to_thread.run_sync(self.mark, abandon_on_cancel=True)
+        outputs = {run: await self._look(run) for run in tuple(self._runs)}
         if (mark, outputs) != (self._mark, self._outputs):
             self._mark, self._outputs = mark, outputs
             self._tell()
 
-    def _look(self, runs: tuple[str, ...]) -> tuple[str, dict[str, Mapping[int, int]]]:
-        mark, outputs = self.mark(), {}
-        with suppress(StoreError):
-            outputs = {run: self._sizes(run) for run in runs}
-        return mark, outputs
+    async def _look(self, run: str) -> Mapping[int, int]:
+        """Return the sizes of a run's outputs; the last ones where its folder hangs."""
+        if run not in self._looking:
+            self._looking.add(run)
+
+            def look() -> Mapping[int, int]:
+                try:
+                    return self._sizes(run)
+                finally:
+                    self._looking.discard(run)
+
+            with suppress(Exception), fail_after(_PATIENCE):
+                return await to_thread.run_sync(look, abandon_on_cancel=True)
+        return self._outputs.get(run, {})
 
     def _tell(self) -> None:
         news, self._news = self._news, asyncio.Event()

@@ -87,6 +87,19 @@ def no_page(question: Question, code: int) -> Page:
     return _failure(question.formats.gettext("There is no such page here."), code)
 
 
+def late(question: Question) -> Page:
+    """Return the page for one that looks at a folder which does not answer."""
+    _ = question.formats.gettext
+    return _failure(
+        _("This page is not ready: a folder that it shows does not answer."),
+        504,
+        advice=_(
+            "The project may lie on a share that is away, or the computer is very busy."
+            " This page tries again by itself."
+        ),
+    )
+
+
 def broken(question: Question, told: Sentence) -> Page:
     """Return the page for an error that nobody expected."""
     _ = question.formats.gettext
@@ -120,5 +133,5 @@ def _failure(
         state=State.FAILED,
         status=status,
         # The records may come back, and a script ends.
-        refresh=30 if status in {403, 503} else 0,
+        refresh=30 if status in {403, 503, 504} else 0,
     )

@@ -263,25 +263,40 @@ def _require_masked(
     """
     _ = question.formats.gettext
     project = question.projects.configuration(line.path)
-    names = withheld_by(question.store, question.site.settings, project, line, number)
-    if not names:
+    unknown = withheld_by(question.store, question.site.settings, project, line, number)
+    if unknown is None:
         return
-    words = _(
-        "The output of {script} is not shown before its end: it may hold secrets of"
-        " variables that this dashboard does not know: {names}"
-    )
-    if not alive:
-        words = _(
-            "The output of {script} is not shown before the next run of its project: it may"
-            " hold secrets of variables that this dashboard does not know: {names}"
-        )
+    match alive, bool(unknown.names):
+        case True, True:
+            words = _(
+                "The output of {script} is not shown before its end: it may hold secrets of"
+                " variables that this dashboard does not know: {names}"
+            )
+        case True, False:
+            words = _(
+                "The output of {script} is not shown before its end: its runner has other"
+                " passwords or tokens than this dashboard"
+            )
+        case False, True:
+            words = _(
+                "The output of {script} is not shown before the next run of its project: it may"
+                " hold secrets of variables that this dashboard does not know: {names}"
+            )
+        case _:
+            words = _(
+                "The output of {script} is not shown before the next run of its project: its"
+                " runner had other passwords or tokens than this dashboard"
+            )
     advice = _(
         "Secrets are taken out of an output when its script ends, and the next run does so"
         " for what a killed runner left. A dashboard that is started with the same"
-        " variables, and may read the same files, shows it at once."
+        " variables, and may read the same files, shows it at once: one that was started"
+        " before a password was changed is started again."
     )
     raise Withheld(
-        words.format(script=one_line(script, _NAME), names=", ".join(names[:_NAMES])),
+        words.format(
+            script=one_line(script, _NAME), names=", ".join(unknown.names[:_NAMES])
+        ),
         advice,
         question.links.run(line.run_id),
         _("the run"),

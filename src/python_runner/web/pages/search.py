@@ -170,7 +170,8 @@ def _is_withheld(question: Question, one: FoundOutput) -> bool:
     """Say whether an output may hold secrets that nobody knows here."""
     project = question.projects.configuration(one.run.path)
     settings = question.site.settings
-    return bool(withheld_by(question.store, settings, project, one.run, one.number))
+    found = withheld_by(question.store, settings, project, one.run, one.number)
+    return found is not None
 
 
 def _nothing(question: Question) -> str:

@@ -16,7 +16,7 @@ from python_runner.web.addresses import key_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from python_runner.model import Project, Settings
@@ -25,34 +25,66 @@ if TYPE_CHECKING:
 
 #: Seconds for which a configuration counts, and how many are kept.
 _FRESH, _MOST = 2.0, 1000
+#: Seconds for which a page waits for a folder, and folders that may hang at once: for each
+#: that hangs already, it waits less for the next one.
+_PATIENCE, _HANGING = 1.0, 8
 
 
 class Configurations:
     """The configurations of projects, each read once in a while.
 
-    A page may show what many projects have written, and needs their secrets.
+    A page may show what many projects have written, and needs their secrets. One whose
+    folder lies on a share that does not answer is as good as one that cannot be read.
     """
 
-    def __init__(self, defaults: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        defaults: Mapping[str, Any],
+        read: Callable[..., Project] = load_project,
+    ) -> None:
         """Keep configurations, read with the optional keys of ``defaults``."""
         self._defaults = defaults
+        self._load = read
         self._kept: dict[Path, tuple[float, Project | None]] = {}
+        self._reading: dict[Path, threading.Thread] = {}
         self._guard = threading.Lock()
 
     def of(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
         with self._guard:
             kept = self._kept.get(folder)
-        if kept and kept[0] > time.monotonic():
-            return kept[1]
-        project = None
-        with suppress(PythonRunnerError):
-            project = load_project(folder, defaults=self._defaults)
+            if kept and kept[0] > time.monotonic():
+                return kept[1]
+            hanging = len(self._reading)
+            if folder in self._reading or hanging >= _HANGING:
+                return kept[1] if kept else None
+            # A daemon: nobody waits at the end for a share that does not answer.
+            thread = threading.Thread(
+                target=self._read, args=[folder], name="configuration", daemon=True
+            )
+            self._reading[folder] = thread
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError):
+            # No thread is to be had: it is read by whoever asks.
+            self._read(folder)
+        else:
+            thread.join(_PATIENCE / (1 + hanging))
         with self._guard:
-            if len(self._kept) >= _MOST:
-                self._kept.clear()
-            self._kept[folder] = (time.monotonic() + _FRESH, project)
-        return project
+            kept = self._kept.get(folder)
+        return kept[1] if kept else None
+
+    def _read(self, folder: Path) -> None:
+        project = None
+        try:
+            with suppress(PythonRunnerError):
+                project = self._load(folder, defaults=self._defaults)
+        finally:
+            with self._guard:
+                if len(self._kept) >= _MOST:
+                    self._kept.clear()
+                self._kept[folder] = (time.monotonic() + _FRESH, project)
+                self._reading.pop(folder, None)
 
 
 class Projects:
@@ -77,6 +109,8 @@ class Projects:
         self._settings = settings
         self._listed = listed
         self._configurations = configurations
+        #: What is masked by, and what is judged by, is the same throughout a page.
+        self._read: dict[Path, Project | None] = {}
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
@@ -99,7 +133,9 @@ class Projects:
 
     def configuration(self, folder: Path) -> Project | None:
         """Return a project as it is configured now; None: it is gone, or wrong by now."""
-        return self._configurations.of(folder)
+        if folder not in self._read:
+            self._read[folder] = self._configurations.of(folder)
+        return self._read[folder]
 
     def masker(self, folder: Path) -> Masker:
         """Return what takes the secrets of environment and project out of texts."""

@@ -2,16 +2,20 @@
 
 The file of a script that runs, or whose runner was killed, holds what the script printed as
 it printed it. Whoever shows it takes the secrets out that this process knows. The runner may
-know others: it had other variables, or may read a file that this account may not. The
-records name its variables, and never their values.
+know others: it had other variables, or other values of them, or may read a file that this
+account may not. Its lock tells by marks which secrets it knows, and the records name its
+variables; nothing tells their values.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from python_runner.facts import dataclass
+from python_runner.patterns import lazy_pattern
 from python_runner.records import overview
+from python_runner.records.locks import project_lock
+from python_runner.records.secret_marks import knows_all
 from python_runner.secret_values import is_secret_name
 
 
@@ -25,15 +29,36 @@ if TYPE_CHECKING:
 #: Scripts in these states have an output that nobody has masked, in a run that is open.
 OPEN_STATES = frozenset({"planned", "running"})
 #: Variables whose values hold an address as a rule, and in it perhaps a password.
-_ADDRESS = re.compile(
+_ADDRESS = lazy_pattern(
     r"(?:^|_)(?:URLS?|URI|DSN|CONN|CONNECTION|CONNSTR|DATABASE|LOGIN|PROXY)(?:_|$)"
 )
 
 
-def unknown_secrets(
+@dataclass(frozen=True, slots=True)
+class UnknownSecrets:
+    """Secrets that a runner takes out of an output, and that nobody knows here.
+
+    Attributes:
+        names: of the variables that may hold them; empty: it has other values of those
+            that are known here.
+    """
+
+    names: tuple[str, ...] = ()
+
+
+def secret_variables(variables: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of variables that may hold secrets."""
+    return tuple(
+        name
+        for name in variables
+        if is_secret_name(name) or _ADDRESS.search(name.upper())
+    )
+
+
+def unknown_variables(
     variables: Iterable[str], settings: Settings, project: Project | None
 ) -> tuple[str, ...]:
-    """Return the names of variables that may hold secrets which nobody knows here.
+    """Return the names of variables that may hold secrets and that nobody has here.
 
     Args:
         variables: names of those that the scripts of a run have.
@@ -45,10 +70,7 @@ def unknown_secrets(
         own = (project.env, *(script.env for script in project.scripts))
         known |= {name.upper() for names in own for name in names}
     return tuple(
-        name
-        for name in variables
-        if name.upper() not in known
-        and (is_secret_name(name) or _ADDRESS.search(name.upper()))
+        name for name in secret_variables(variables) if name.upper() not in known
     )
 
 
@@ -58,16 +80,24 @@ def withheld_by(
     project: Project | None,
     line: RunLine,
     number: int,
-) -> tuple[str, ...]:
-    """Return the variables for which the output of a script of a run is not shown yet.
+) -> UnknownSecrets | None:
+    """Return why the output of a script of a run is not shown yet; None: it is shown.
 
     Raises:
         StoreError: the records cannot be read.
     """
     if line.status is not None:
-        return ()
+        return None
     with store.view() as view:
         if overview.state_of(view, line.key, number) not in OPEN_STATES:
-            return ()
+            return None
         variables = overview.circumstances(view, line.key).variables
-    return unknown_secrets(variables, settings, project)
+    holder = project_lock(settings.home, line.path).holder()
+    if holder is None or holder.run_id != line.run_id or holder.secrets is None:
+        # Its file is gone, or it is of an earlier version: any value may be another one.
+        names = secret_variables(variables)
+        return UnknownSecrets(names) if names else None
+    own = project.secrets if project else ()
+    if knows_all(settings.home, holder.secrets, (*settings.secrets, *own)):
+        return None
+    return UnknownSecrets(unknown_variables(variables, settings, project))
