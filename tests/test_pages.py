@@ -128,7 +128,7 @@ def test_a_page_is_set_like_print(page: Path) -> None:
 
 def test_pictures_are_light() -> None:
     """They load at once: less than 150 kB each."""
-    pictures = list((ROOT / "docs/pictures").iterdir())
+    pictures = list((ROOT / "docs/pictures").glob("*.png"))
 
     assert len(pictures) == 29
     assert all(picture.stat().st_size < 150_000 for picture in pictures)
@@ -148,3 +148,18 @@ def test_the_page_about_the_original_names_what_people_meet_first() -> None:
         ),
     ):
         assert any(words in row for row in rows), words
+
+
+def test_every_picture_is_shown_and_quickly_there() -> None:
+    """None lies in the repository that no page shows; those of the dashboard are small."""
+    pictures = set((ROOT / "docs/pictures").rglob("*.png"))
+    shown = {
+        (page.parent / link).resolve()
+        for page in PAGES
+        for link in re.findall(r"!\[[^\]]+\]\(([^)]+\.png)\)", prose(page))
+    }
+    small = [path for path in pictures if path.parent.name == "dashboard"]
+
+    assert pictures <= shown
+    assert small
+    assert sum(path.stat().st_size for path in small) < 3_000_000

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from python_runner.config.project import load_project
 from python_runner.execution.orphans import process_start
 from python_runner.fleet.writing import FleetWriter
 from python_runner.model import (
@@ -22,7 +23,9 @@ from python_runner.records import overview
 from python_runner.records.log_line import format_log_line, log_line_of
 from python_runner.records.outputs import output_file, output_folder
 from python_runner.records.store import DATABASE_NAME
+from python_runner.runner.context import schedule_terms
 from python_runner.texts.sentence import Sentence
+from python_runner.unusual import TOOK
 from python_runner.web.addresses import key_of
 from tests.web.asking import NOON, Dashboard, run_of
 
@@ -93,19 +96,19 @@ def make_office(folder: Path, now: datetime) -> Office:
     main = Dashboard(home=folder / "state", folder=folder / "projects", now=now)
     empty = Dashboard(home=folder / "empty", folder=folder / "none", now=now)
     broken = Dashboard(home=folder / "broken", folder=folder / "none", now=now)
-    for one in (main, empty, broken):
+    well = Dashboard(home=folder / "calm", folder=folder / "well", now=now)
+    for one in (main, empty, broken, well):
         one.home.mkdir()
         one.folder.mkdir(exist_ok=True)
     (broken.home / DATABASE_NAME).write_bytes(b"this is no database " * 500)
     writer = _Writer(main, now)
     paths = writer.write()
-    well = replace(main, options={"projects": (paths["paie"], paths["archives"])})
+    _Writer(well, now).write_well()
     main.options |= {
-        "projects": tuple(path for name, path in paths.items() if name != "archives"),
+        "projects": tuple(paths.values()),
         "keep_days": 365,
         "fleet": _fleet(folder, now),
     }
-    main.options["projects"] += (paths["archives"],)
     sites = {"main": main, "well": well, "empty": empty, "broken": broken}
     return Office(sites=sites, pages=_addresses(main, paths))
 
@@ -171,6 +174,9 @@ def _fleet(folder: Path, now: datetime) -> Path:
         writer.tell(run_of(path, 1, outcome, ago=NOON - now + 5 * MINUTE))
         writer.deliver()
         writer.wait(30.0)
+    # The clock of the share is right as well.
+    for path in share.rglob("*"):
+        os.utime(path, (now.timestamp(), now.timestamp()))
     return share
 
 
@@ -206,8 +212,23 @@ class _Writer:
                 store.end_run(run, messages, run.started_at + timedelta(seconds=9))
             for number, name in ((500, "ventes"), (600, "clients")):
                 self._begin(store, paths[name], number, lives=number == 500)
+            exports = load_project(paths["exports"])
+            terms = schedule_terms(exports)
+            store.keep_schedule(exports.path, terms, self._now - 41 * HOUR)
         self._log(paths["factures"])
         return paths
+
+    def write_well(self) -> None:
+        """Make projects of which nothing is to be said."""
+        with self._dashboard.store() as store:
+            for place, name in enumerate(("commandes", "paie", "stocks")):
+                path = self._dashboard.project(name)
+                for n in range(12):
+                    took = 40.0 * (place + 1) + 5 * (n % 3)
+                    ago = (12 - n) * DAY - 6 * HOUR - place * 5 * MINUTE
+                    number = 100 * place + n
+                    run = self._run(path, number, ago, GOOD, duration=took)
+                    store.end_run(run, [], run.started_at + timedelta(seconds=took))
 
     def _runs(self, paths: dict[str, Path]) -> list[tuple[Path, Run]]:
         found = []
@@ -242,7 +263,7 @@ class _Writer:
             stock = self._run(paths["stock"], 400 + n, days, GOOD, duration=720.0)
             if n == 11:
                 stock = self._run(paths["stock"], 411, days, GOOD, duration=0.2)
-                reason = Sentence.of("took {a}", a="0.2 s, usually 12 min")
+                reason = Sentence.of(TOOK, duration="0.2 s", usual="12 min")
                 odd = replace(stock.scripts[0], unusual=(reason,))
                 stock = replace(stock, scripts=(odd,))
             found.append((paths["stock"], stock))

@@ -182,6 +182,35 @@ def test_runs_are_turned_over_by_where_the_last_one_stands(
     assert address == ""
 
 
+def test_runs_are_narrowed_by_days_and_failures(dashboard: Dashboard) -> None:
+    """The filters stay in every link below, and where nothing is left a wider one is offered."""
+    path = dashboard.project("many")
+    with dashboard.store() as store:
+        for n in range(120):
+            outcome = BAD if n < 70 else GOOD
+            store.end_run(run_of(path, n, outcome, ago=(120 - n) * DAY), [], NOON)
+    address = f"/p/{key_of(path)}"
+
+    def asked(query: str) -> tuple[list[int], str]:
+        page = dashboard.ask(f"{address}?{query}").text
+        found = re.findall(r'id="run-(\w+)"', page)
+        return [int(one, 16) for one in found], page
+
+    assert asked("days=30")[0] == list(range(119, 89, -1))
+    found, page = asked("failures=1&days=90")
+    assert found == list(range(69, 29, -1))
+    assert "before=" not in page
+    found, page = asked("failures=1")
+    assert found == list(range(69, 19, -1))
+    (following,) = re.findall(r'href="/p/[^"?]*\?([^"]*before=\d+)#runs', page)
+    assert asked(html.unescape(following))[0] == list(range(19, -1, -1))
+    found, page = asked("failures=1&days=30")
+    assert found == []
+    assert "None in 30 days. Widen to 90 days?" in told(page)
+    assert f'href="{address}?days=90&amp;failures=1#runs"' in page
+    assert "Look at all runs?" in told(asked("days=36500&failures=1&before=1")[1])
+
+
 @pytest.mark.parametrize("before", ["-1", "0", "x", "9" * 400, "\u0661", "1e9", ""])
 def test_a_filter_that_is_no_number_is_none(dashboard: Dashboard, before: str) -> None:
     """Nobody sees an error for an address that was cut or mistyped."""

@@ -221,7 +221,8 @@ def test_a_run_and_an_output_open_at_the_exception(world: World) -> None:
     with world.opened(world.pages["run"]) as page:
         assert in_view(page, ".incident .why")
         assert "ValueError" in page.locator(".incident .why").inner_text()
-        assert "Ask <b>Ann</b>" in page.locator(".incident").inner_text()
+        assert "Ask <b>Ann</b>" in page.locator(".advice").first.inner_text()
+        assert in_view(page, ".advice")
     with world.opened(world.pages["output"]) as page:
         assert in_view(page, ".l.traceback")
         for key, picked in (("e", "warning"), ("e", "traceback"), ("E", "warning")):

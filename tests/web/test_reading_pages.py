@@ -88,6 +88,20 @@ def test_a_failed_run_opens_at_its_exception(dashboard: Dashboard) -> None:
     assert "all 2 scripts" in first_line(good)
 
 
+def test_what_never_ran_is_told_in_a_line(dashboard: Dashboard) -> None:
+    """A skipped script repeats neither its state nor what to do about the one that failed."""
+    extra = ', "help": "Call Ann"'
+    path = dashboard.project("bad", "1.py", "2.py", "3.py", extra=extra)
+    run_id = recorded(dashboard, path, BAD, Outcome.SKIPPED, Outcome.SKIPPED)
+    page = dashboard.ask(f"/r/{run_id}").text
+    assert told(page).count("Call Ann") == 1
+    assert page.index("Call Ann") < page.index('<article class="incident failed')
+    skipped = re.findall(
+        r'<article class="incident skipped.*?</article>', page, re.DOTALL
+    )
+    assert [told(one).count("skipped") for one in skipped] == [1, 1]
+
+
 def test_a_run_of_many_scripts_is_shown_in_pages(dashboard: Dashboard) -> None:
     """The failed ones and a hundred others; links lead to the rest."""
     path = dashboard.project("big")

@@ -20,10 +20,10 @@ class State(StrEnum):
     """
 
     FAILED = "failed"
+    INTERRUPTED = "interrupted"
     SILENT = "silent"
     UNUSUAL = "unusual"
     RUNNING = "running"
-    INTERRUPTED = "interrupted"
     SKIPPED = "skipped"
     NEVER = "never"
     WELL = "well"

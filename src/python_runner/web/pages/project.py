@@ -24,6 +24,7 @@ from python_runner.web.reading.project import (
     CALENDAR_DAYS,
     MATRIX_RUNS,
     History,
+    RunFilter,
     history,
 )
 from python_runner.web.site import NotFound, Page
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 #: Scripts that have a line of their own in the chart.
 _LINES = 12
+#: Days that the list of runs may be narrowed to by a link, and by its address.
+_WIDTHS, _MOST_DAYS = (7, 30, 90), 36_500
 #: The place of a run is never larger.
 _LARGEST = 2**62
 
@@ -66,7 +69,8 @@ class ErrorView:
     """An error that came back.
 
     Attributes:
-        words: what people are told of it; ``where`` is its place.
+        words: what people are told of it.
+        where: its script, and its place where that is in another file.
     """
 
     group: ErrorGroup
@@ -85,10 +89,14 @@ def page(question: Question, surveyor: Surveyor) -> Page:
     row = _row_of(surveyor.overview(), folder) if folder else None
     if row is None:
         raise NotFound(_("There is no such project here."))
-    before = question.count("before", 0, _LARGEST) or None
+    wanted = RunFilter(
+        days=question.count("days", 0, _MOST_DAYS),
+        failures=bool(question.query.get("failures")),
+        before=question.count("before", 0, _LARGEST) or None,
+    )
     found = None
     if row.summary:
-        found = history(question.store, row.summary.number, now, before)
+        found = history(question.store, row.summary.number, now, wanted)
         found = question.projects.masker(row.path).fact(found)
     return Page(
         template="project.html.j2",
@@ -105,13 +113,21 @@ def page(question: Question, surveyor: Surveyor) -> Page:
             "calendar_days": CALENDAR_DAYS,
             "errors": [_error_view(e, formats) for e in found.errors] if found else [],
             "runs": [_run_view(line, formats) for line in found.lines] if found else [],
-            "before": before,
+            "wanted": wanted,
+            "narrowed": {
+                "days": wanted.days or None,
+                "failures": wanted.failures or None,
+            },
+            "widths": _WIDTHS,
+            "wider": next((days for days in _WIDTHS if days > wanted.days), 0)
+            if wanted.days
+            else 0,
             "following": found.following if found else 0,
             "settings": _settings(row.known.project, question),
             "command_text": run_command(row.path),
         },
         state=row.state,
-        live=before is None,
+        live=wanted.before is None,
     )
 
 
@@ -196,10 +212,12 @@ def _run_view(line: RunLine, formats: Formats) -> RunView:
 
 
 def _error_view(group: ErrorGroup, formats: Formats) -> ErrorView:
+    script = one_line(group.sample.script, NAME)
+    at = where(group.sample, formats)
     return ErrorView(
         group=group,
         words=why(group.sample, formats),
-        where=where(group.sample, formats),
+        where=at if at.startswith(script) else ", ".join(filter(None, (script, at))),
     )
 
 

@@ -110,6 +110,7 @@ class OtherView:
 
     Attributes:
         unusual: why its success is unusual.
+        ended: whether it took some time, as far as is known.
     """
 
     result: ScriptResult
@@ -117,6 +118,7 @@ class OtherView:
     word: str
     unusual: tuple[str, ...]
     has_output: bool
+    ended: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +263,7 @@ def _counts(facts: RunFacts, question: Question) -> str:
     formats, states = question.formats, facts.states
     total = sum(states.values())
     bad = total - sum(states.get(name, 0) for name in ("success", "planned", "running"))
-    if not total:
+    if not bad:
         return ""
     words = formats.ngettext(
         "{bad} of {count} script did not succeed",
@@ -287,7 +289,7 @@ def _failed(
         result=result,
         state=state_of(result.outcome),
         word=word,
-        why=one_line(why or word, LINE),
+        why=one_line(why, LINE),
         where=place(traceback, formats),
         times=recurrence(comparison, formats) if comparison else "",
         history=history(comparison, formats) if comparison else "",
@@ -299,7 +301,8 @@ def _failed(
         gone=result.output is not None and not is_kept(result.output),
         changes=(),
         hint=hint_words(result, formats),
-        help=masker.text(help_texts.get(result.script) or help_texts.get("", "")),
+        # That of the project is told once, above all scripts.
+        help=masker.text(help_texts.get(result.script, "")),
         warnings=tuple(one_line(formats.say(w), LINE) for w in result.warnings),
     )
 
@@ -387,6 +390,7 @@ def _other(
             word=state.word(formats) if runs else formats.gettext("planned"),
             unusual=(),
             has_output=runs and result.output is not None,
+            ended=False,
         )
     return OtherView(
         result=result,

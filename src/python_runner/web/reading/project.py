@@ -75,8 +75,33 @@ class History:
     following: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs of a project are wanted.
+
+    Attributes:
+        days: only those that began in the last ones; 0: all.
+        failures: only those that did not succeed.
+        before: where the page of runs begins; None: with the last one.
+    """
+
+    days: int = 0
+    failures: bool = False
+    before: int | None = None
+
+    def within(self, runs: Sequence[RunLine], now: datetime) -> list[RunLine]:
+        """Return those of the last runs that began in these days."""
+        if not self.days:
+            return list(runs)
+        since = now - timedelta(days=self.days)
+        return [run for run in runs if run.started_at >= since]
+
+
+ALL_RUNS = RunFilter()
+
+
 def history(
-    store: Store, number: int, now: datetime, before: int | None = None
+    store: Store, number: int, now: datetime, wanted: RunFilter = ALL_RUNS
 ) -> History:
     """Return how the project with a number in the records has done.
 
@@ -84,20 +109,26 @@ def history(
         store: the records.
         number: of the project.
         now: the present moment.
-        before: where the page of runs begins; None: with the last one.
+        wanted: which of its runs the matrix, the durations and the list show.
 
     Raises:
         StoreError: the records cannot be read.
     """
     since = now - timedelta(days=CALENDAR_DAYS)
     with store.view() as view:
-        points = records.runs_of(view, number, limit=DURATION_RUNS)
+        points = wanted.within(records.runs_of(view, number, limit=DURATION_RUNS), now)
         keys = [point.key for point in points]
         rows = records.matrix(view, number, runs=keys, limit=MOST_SCRIPTS + 1)
         counts = records.days(view, number, since)
         errors = records.errors(view, project=number, limit=MOST_ERRORS)
-        start = records.BEYOND if before is None else before
-        lines = records.runs_of(view, number, before=start, limit=PAGE_RUNS + 1)
+        lines = records.runs_of(
+            view,
+            number,
+            before=records.BEYOND if wanted.before is None else wanted.before,
+            failed=wanted.failures,
+            limit=PAGE_RUNS + 1,
+        )
+        lines = wanted.within(lines, now)
     return History(
         points=tuple(points),
         rows=tuple(

@@ -30,7 +30,7 @@
     const dark = style.colorScheme === "dark" || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
     const own = colours[dark ? "dark" : "light"];
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
-    const series = [{ value: (chart, value) => (value === null ? "–" : bothFormat.format(value * 1000)) }];
+    const series = [{ label: place.dataset.time, value: (chart, value) => (value === null ? "–" : bothFormat.format(value * 1000)) }];
     const days = (chart, values, at, space, step) =>
       values.map((value) => (step < 86400 ? timeFormat : dayFormat).format(value * 1000));
     const bands = [];
