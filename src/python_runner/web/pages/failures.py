@@ -28,7 +28,7 @@ _ADVICE = {
         " tool. Runs wait for it and go on all the same. `python-runner doctor` tells more."
     ),
     Trouble.DAMAGED: N_(
-        "Runs go on all the same. The next one keeps the file as {file}.corrupt-DATE and"
+        "Runs go on all the same. The next one keeps the file as `{file}.corrupt-DATE` and"
         " begins new records. Look at the disk; `python-runner doctor` tells more."
     ),
     Trouble.NEWER: N_(
