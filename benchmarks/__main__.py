@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.command == "scale":
         from benchmarks.scale import measure  # noqa: PLC0415 - POSIX
 
-        made, page = measure(quick=options.quick), "capacity"
+        made, page = measure(quick=options.quick), "scale"
     else:
         made = growth(options) if options.command == "growth" else compare(options)
     for name, table in made.items():

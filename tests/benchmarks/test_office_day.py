@@ -159,7 +159,7 @@ def test_a_mailbox_is_full_where_each_minute_has_its_emails() -> None:
 @pytest.mark.parametrize("ending", LANGUAGES.values())
 def test_the_page_has_its_tables(ending: str) -> None:
     """And no other ones."""
-    text = (DOCS / f"capacity{ending}").read_text(encoding="utf-8")
+    text = (DOCS / f"scale{ending}").read_text(encoding="utf-8")
     assert re.findall(r"<!-- (\w+) -->\n\S", text) == [*TABLES]
     assert re.findall(r"<!-- /(\w+) -->", text) == [*TABLES]
 
@@ -169,19 +169,19 @@ def test_the_page_has_its_tables(ending: str) -> None:
 def test_tiny_sizes_are_measured_and_written(tmp_path: Path) -> None:
     """The whole way, in both languages."""
     for ending in LANGUAGES.values():
-        text = (DOCS / f"capacity{ending}").read_text(encoding="utf-8")
+        text = (DOCS / f"scale{ending}").read_text(encoding="utf-8")
         empty = re.sub(
             r"<!-- (\w+) -->\n.*?\n<!-- /",
             r"<!-- \1 -->\n<!-- /",
             text,
             flags=re.DOTALL,
         )
-        (tmp_path / f"capacity{ending}").write_text(empty, encoding="utf-8")
+        (tmp_path / f"scale{ending}").write_text(empty, encoding="utf-8")
 
     assert main(["scale", "--quick", "--docs", str(tmp_path)]) == 0
 
     for ending in LANGUAGES.values():
-        text = (tmp_path / f"capacity{ending}").read_text(encoding="utf-8")
+        text = (tmp_path / f"scale{ending}").read_text(encoding="utf-8")
         for name in TABLES:
             block = text.partition(f"<!-- {name} -->")[2].partition("<!-- /")[0]
             assert re.search(r"\d", block)

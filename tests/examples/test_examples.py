@@ -134,7 +134,7 @@ def runs(cli: Cli) -> list[tuple[str, str, int]]:
 
 @pytest.mark.source
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-@pytest.mark.parametrize("page", ["docs/capacity.md", "docs/capacity.fr.md"])
+@pytest.mark.parametrize("page", ["docs/scale.md", "docs/scale.fr.md"])
 def test_the_page_shows_the_examples_as_they_are(example: Path, page: str) -> None:
     """Under their names, in both languages."""
     shown = {block.file: block.text for block in blocks(page) if block.file}
