@@ -48,6 +48,6 @@ def __getattr__(name: str) -> Any:
 
 
 if __name__ == "__main__":
-    from python_runner.cli import entry
+    from python_runner.cli import main
 
-    entry()
+    main()

@@ -259,5 +259,5 @@ def test_the_command_is_installed_with_and_without_a_console() -> None:
         Path(__file__).parents[2].joinpath("pyproject.toml").read_text("utf-8")
     )["project"]
 
-    assert project["scripts"]["python-runner"] == "python_runner.cli:entry"
-    assert project["gui-scripts"]["python-runnerw"] == "python_runner.cli:entry"
+    assert project["scripts"]["python-runner"] == "python_runner.cli:main"
+    assert project["gui-scripts"]["python-runnerw"] == "python_runner.cli:main"

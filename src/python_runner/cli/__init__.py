@@ -13,41 +13,6 @@ from python_runner.version import __version__
 _GARBAGE = 100_000
 
 
-def entry() -> None:
-    """Be the ``python-runner`` process: it ends with the command."""
-    try:
-        main()
-    except SystemExit as done:
-        # To take everything apart, object by object, is a twentieth of a short command.
-        if isinstance(done.code, int) and _nothing_waits():
-            os._exit(done.code)
-        raise
-
-
-def _nothing_waits() -> bool:
-    """Say whether the end of the process would do nothing but free memory.
-
-    What this writes is written: the streams have no buffer (``streams``), files and
-    records are closed where they were opened.
-    """
-    import atexit  # noqa: PLC0415 - for what has loaded them anyway
-    import threading  # noqa: PLC0415 - likewise
-
-    # The number of callbacks is CPython's own.
-    callbacks = getattr(atexit, "_ncallbacks", None)
-    if callbacks is None or callbacks():
-        return False
-    if any(not thread.daemon for thread in threading.enumerate()[1:]):
-        return False
-    try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):
-            stream.flush()
-    except (OSError, ValueError):
-        # The interpreter's own end says that in its exit code.
-        return False
-    return True
-
-
 def main() -> None:
     """Be the ``python-runner`` command."""
     if sys.argv[1:] == ["--version"] and _told_version():

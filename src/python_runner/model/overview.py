@@ -137,6 +137,11 @@ class ProjectSummary:
     good: int
     bad: int
 
+    @property
+    def ends(self) -> list[tuple[RunStatus, float]]:
+        """How its last runs ended and how long they took, the last one first."""
+        return [(run.status, run.duration) for run in self.recent]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:

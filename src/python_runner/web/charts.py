@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup
 
-from python_runner.web.states import State, state_of
+from python_runner.web.states import State
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from python_runner.model.overview import RecentRun
     from python_runner.texts.formats import Formats
 
 #: Size of a sparkline in its own units: a bar, the gap beside it, the height.
@@ -24,7 +23,14 @@ _LOWEST = 3
 _PROGRESS = 200
 
 
-def sparkline(points: Sequence[RecentRun], most: int, formats: Formats) -> Markup:
+class Bar(NamedTuple):
+    """How a run or a script ended, and its duration in seconds."""
+
+    state: State
+    duration: float
+
+
+def sparkline(points: Sequence[Bar], most: int, formats: Formats) -> Markup:
     """Return one bar a run, the last one at the right: height by duration, colour by end.
 
     Runs that did not succeed reach to the top and have a gap at the foot: without colours
@@ -37,7 +43,7 @@ def sparkline(points: Sequence[RecentRun], most: int, formats: Formats) -> Marku
     paths: defaultdict[State, list[str]] = defaultdict(list)
     left = (most - len(shown)) * (_BAR + _GAP)
     for place, point in enumerate(shown):
-        state = state_of(point.status)
+        state = point.state
         height = _height(point.duration, top)
         x, y, foot = left + place * (_BAR + _GAP), _HEIGHT - height, _HEIGHT
         if state is State.FAILED:
@@ -96,9 +102,9 @@ def _height(duration: float, top: float) -> int:
     return _LOWEST + round(share * (_HEIGHT - _LOWEST))
 
 
-def _told(points: Sequence[RecentRun], formats: Formats) -> str:
+def _told(points: Sequence[Bar], formats: Formats) -> str:
     """Return in words what a sparkline shows."""
-    failed = sum(state_of(point.status) is State.FAILED for point in points)
+    failed = sum(point.state is State.FAILED for point in points)
     runs = formats.ngettext("{count} run", "{count} runs", len(points))
     told = runs.format(count=formats.number(len(points)))
     if failed:

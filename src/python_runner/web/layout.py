@@ -121,7 +121,11 @@ def _environment(language: str) -> Environment:
         "state_of": state_of,
         "word_of": lambda ended: word_of(ended, formats),
         "state_word": lambda state: state.word(formats),
-        "sparkline": lambda points, most: charts.sparkline(points, most, formats),
+        "sparkline": lambda ends, most: charts.sparkline(
+            [charts.Bar(state_of(end), duration) for end, duration in ends],
+            most,
+            formats,
+        ),
         "progress": lambda share: charts.progress(share, formats),
     }
     filters: dict[str, Any] = {

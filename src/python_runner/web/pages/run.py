@@ -28,6 +28,7 @@ from python_runner.web.pages.shared import no_run, require_shown, whole_number
 from python_runner.web.pages.words import run_command
 from python_runner.web.reading.frames import Shown, shown_parts
 from python_runner.web.reading.runs import run_facts
+from python_runner.web.reading.source_lines import SourceLine, source_lines
 from python_runner.web.site import Page
 from python_runner.web.states import State, state_of
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from python_runner.masking import Masker
-    from python_runner.model import ScriptResult
+    from python_runner.model import Run, ScriptResult
     from python_runner.model.overview import RunLine
     from python_runner.records.messages import QueuedMessage
     from python_runner.web.reading.runs import FailedResult, RunFacts
@@ -52,6 +53,8 @@ _NAME = 60
 _TRACE = 64 * 1024
 #: Scripts of a run whose failures are compared with their last successes.
 _COMPARED = 500
+#: Scripts of a run whose lines around the error are shown.
+_SOURCES = 20
 #: Scripts in the timeline.
 _BARS = 100
 
@@ -65,6 +68,7 @@ class FailedView:
         where: the place in the project.
         times: how often it has failed so.
         trace: its traceback in parts.
+        source: the lines around its error.
         tail: the last lines it printed; ``gone`` where its output was deleted.
         changes: what has changed since it last succeeded, in words.
         warnings: of its attempts.
@@ -79,6 +83,7 @@ class FailedView:
     history: str
     first: RunLine | None
     trace: tuple[Shown, ...]
+    source: tuple[SourceLine, ...]
     tail: str
     gone: bool
     changes: tuple[str, ...]
@@ -153,7 +158,9 @@ def page(question: Question) -> Page:
     require_shown(question, line.path)
     masker = question.projects.masker(line.path)
     configuration = question.projects.configuration(line.path)
-    changes = _changes(facts, question, masker)
+    recorded = _recorded(facts, question)
+    changes = _changes(recorded, question, masker)
+    sources = _sources(recorded, question, masker)
     help_texts = configuration.all_help if configuration else {}
     state = State.INTERRUPTED if _died(facts) else state_of(facts.status)
     return Page(
@@ -171,6 +178,7 @@ def page(question: Question) -> Page:
                 replace(
                     _failed(one, facts, question, masker, help_texts),
                     changes=changes.get(one.result.script, ()),
+                    source=sources.get(one.result.number, ()),
                 )
                 for one in facts.failed
             ],
@@ -190,21 +198,36 @@ def page(question: Question) -> Page:
     )
 
 
+def _recorded(facts: RunFacts, question: Question) -> Run | None:
+    """Return a run of which scripts failed, with what these were made of, unless it is huge."""
+    if facts.line.status is None or not 0 < facts.line.scripts <= _COMPARED:
+        return None
+    return question.store.run(facts.line.run_id) if facts.failed else None
+
+
 def _changes(
-    facts: RunFacts, question: Question, masker: Masker
+    run: Run | None, question: Question, masker: Masker
 ) -> dict[str, tuple[str, ...]]:
     """Return in words what changed since scripts last succeeded, by their names."""
-    if facts.line.status is None or not 0 < facts.line.scripts <= _COMPARED:
-        return {}
-    run = question.store.run(facts.line.run_id) if facts.failed else None
-    if run is None:
-        return {}
     found = {}
-    for script, differing in since_success(run, question.store, masker).items():
+    compared = since_success(run, question.store, masker) if run else {}
+    for script, differing in compared.items():
         view = view_differences(differing, question.formats)
         diffs = ("\n".join((diff.title, *diff.lines)) for diff in view.diffs)
         found[script] = (*view.lines, *diffs)
     return found
+
+
+def _sources(
+    run: Run | None, question: Question, masker: Masker
+) -> dict[int, tuple[SourceLine, ...]]:
+    """Return the lines around the errors of scripts, by their numbers."""
+    failed = [one for one in run.scripts if one.last_traceback] if run else []
+    return {
+        one.number: source_lines(question.store, run.path, one, masker)
+        for one in failed[:_SOURCES]
+        if run
+    }
 
 
 def _died(facts: RunFacts) -> bool:
@@ -300,6 +323,7 @@ def _failed(
         tail=_tail(result, masker) if opened else "",
         gone=result.output is not None and not is_kept(result.output),
         changes=(),
+        source=(),
         hint=hint_words(result, formats),
         # That of the project is told once, above all scripts.
         help=masker.text(help_texts.get(result.script, "")),

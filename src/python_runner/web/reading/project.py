@@ -14,6 +14,7 @@ from python_runner.web.states import State
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from python_runner.model import Outcome
     from python_runner.model.overview import DayCount, ErrorGroup, MatrixCell, RunLine
     from python_runner.records.store import Store
 
@@ -38,6 +39,11 @@ class ScriptRow:
     cells: tuple[MatrixCell | None, ...]
     median: float | None
     p95: float | None
+
+    @property
+    def ends(self) -> list[tuple[Outcome, float]]:
+        """How it ended and how long it took where a run had it, the last run first."""
+        return [(cell.outcome, cell.duration) for cell in self.cells if cell]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
